@@ -1,0 +1,45 @@
+import { type Refused, refusals } from './refusals.ts'
+
+/** A whole HTTP answer to a refused request, for any framework. */
+export interface Challenge {
+  readonly status: (typeof refusals)[Refused['code']]['status']
+  readonly headers: Readonly<Record<string, string>>
+  /** JSON text of an RFC 9457 problem document with `type`, `title`, `status`, `detail`, `code`. */
+  readonly body: string
+}
+
+const TITLES = { 400: 'Bad Request', 401: 'Unauthorized', 503: 'Service Unavailable' } as const
+
+/**
+ * Turns a refusal into an answer. Depends only on the outward code (and, at 503, on the wait), so
+ * every cause of `token_invalid` gets the same bytes. `realm` is the guard's issuer, which was
+ * checked at construction to hold no character that could end the quoted string.
+ */
+export function challengeFor(refused: Refused, realm: string): Challenge {
+  const { status, text } = refusals[refused.code]
+  const headers: Record<string, string> = {
+    'cache-control': 'no-store',
+    'content-type': 'application/problem+json',
+  }
+  if (status === 503) headers['retry-after'] = String(refused.retryAfterSec ?? 1)
+  else headers['www-authenticate'] = wwwAuthenticate(refused, realm)
+
+  // RFC 9457 §4.2.1: with `about:blank` the title is the phrase of the status.
+  const problem = {
+    type: 'about:blank',
+    title: TITLES[status],
+    status,
+    detail: text,
+    code: refused.code,
+  }
+  return { status, headers, body: JSON.stringify(problem) }
+}
+
+// RFC 6750 §3: no error attribute when the request carried no token. Quotes may not stand in an
+// error_description, so those of our texts are left out.
+function wwwAuthenticate(refused: Refused, realm: string): string {
+  const { error, text } = refusals[refused.code]
+  const challenge = `Bearer realm="${realm}"`
+  if (error === undefined) return challenge
+  return `${challenge}, error="${error}", error_description="${text.replaceAll('"', '')}"`
+}

@@ -1,0 +1,64 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AccessTokenClaims } from './access-token.ts'
+import { challengeFor } from './challenge.ts'
+import type { Guard, VerifyResult } from './guard.ts'
+import { authorizationOf } from './node-headers.ts'
+import type { Refused } from './refusals.ts'
+
+export { authOf } from './auth-of.ts'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** The claims of the verified access token; undefined on an anonymous request. */
+      auth?: AccessTokenClaims
+    }
+  }
+}
+
+/**
+ * Middleware for Express 4 and 5, and for whatever else calls `(request, response, next)` with Node's
+ * own objects. Typed by those, so that a route's parameters are still inferred from its path.
+ */
+export type Middleware = (
+  request: IncomingMessage & { auth?: AccessTokenClaims },
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void
+
+/**
+ * Lets a request pass only with a good access token, whose claims are then `request.auth`. Answers
+ * the rest itself: 400, 401 or 503 with a problem document. An error of `onRefused` goes to `next`.
+ */
+export function requireAuth(guard: Guard): Middleware {
+  return middlewareFor(guard, (refused, response) => {
+    // A time-out of the application may have answered while keys were being fetched.
+    if (response.headersSent) return
+    const { status, headers, body } = challengeFor(refused, guard.issuer)
+    response.writeHead(status, headers).end(body)
+  })
+}
+
+/**
+ * Sets `request.auth` where a request carries a good access token, and lets every request pass: a
+ * public page must not turn into a 401 because a token in the browser has expired.
+ */
+export function optionalAuth(guard: Guard): Middleware {
+  return middlewareFor(guard, (_refused, _response, next) => next())
+}
+
+type OnRefused = (refused: Refused, response: ServerResponse, next: () => void) => void
+
+function middlewareFor(guard: Guard, onRefused: OnRefused): Middleware {
+  return (request, response, next) => {
+    const conclude = (result: VerifyResult): void => {
+      if (!result.ok) return onRefused(result, response, next)
+      request.auth = result.claims
+      next()
+    }
+    // Without a promise where none is needed. A synchronous throw is Express's to catch.
+    const outcome = guard.authenticate(authorizationOf(request))
+    if ('ok' in outcome) conclude(outcome)
+    else outcome.then(conclude, next)
+  }
+}

@@ -1,0 +1,65 @@
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import type { AccessTokenClaims } from './access-token.ts'
+import { challengeFor } from './challenge.ts'
+import type { Guard, VerifyResult } from './guard.ts'
+import { authorizationOf } from './node-headers.ts'
+import type { Refused } from './refusals.ts'
+
+export { authOf } from './auth-of.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The claims of the verified access token; undefined on an anonymous request. */
+    auth?: AccessTokenClaims
+  }
+}
+
+/** A hook for `onRequest`, or any later one before the handler. */
+export type Hook = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction,
+) => void
+
+/**
+ * Lets a request pass only with a good access token, whose claims are then `request.auth`. Answers
+ * the rest itself: 400, 401 or 503 with a problem document. An error of `onRefused` goes to `done`.
+ */
+export function requireAuth(guard: Guard): Hook {
+  return hookFor(guard, (refused, reply) => {
+    // A time-out of the application may have answered while keys were being fetched.
+    if (reply.sent) return
+    const { status, headers, body } = challengeFor(refused, guard.issuer)
+    reply.code(status).headers(headers).send(body)
+  })
+}
+
+/**
+ * Sets `request.auth` where a request carries a good access token, and lets every request pass: a
+ * public page must not turn into a 401 because a token in the browser has expired.
+ */
+export function optionalAuth(guard: Guard): Hook {
+  return hookFor(guard, (_refused, _reply, done) => done())
+}
+
+type OnRefused = (refused: Refused, reply: FastifyReply, done: HookHandlerDoneFunction) => void
+
+function hookFor(guard: Guard, onRefused: OnRefused): Hook {
+  return (request, reply, done) => {
+    const conclude = (result: VerifyResult): void => {
+      if (!result.ok) return onRefused(result, reply, done)
+      request.auth = result.claims
+      done()
+    }
+    let outcome: VerifyResult | Promise<VerifyResult>
+    try {
+      outcome = guard.authenticate(authorizationOf(request.raw))
+    } catch (error) {
+      // Not every 5.x release catches what a hook with a callback throws; it would end the process.
+      return done(error instanceof Error ? error : new Error('onRefused threw.', { cause: error }))
+    }
+    // Without a promise where none is needed.
+    if ('ok' in outcome) conclude(outcome)
+    else outcome.then(conclude, done)
+  }
+}

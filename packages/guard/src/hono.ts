@@ -1,0 +1,49 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import type { AccessTokenClaims } from './access-token.ts'
+import { challengeFor } from './challenge.ts'
+import type { Guard } from './guard.ts'
+
+/** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
+export interface AuthEnv {
+  Variables: { auth: AccessTokenClaims }
+}
+
+/** What `optionalAuth` adds to a context: undefined on an anonymous request. */
+export interface OptionalAuthEnv {
+  Variables: { auth: AccessTokenClaims | undefined }
+}
+
+/**
+ * Lets a request pass only with a good access token, whose claims are then `c.var.auth`. Answers the
+ * rest itself: 400, 401 or 503 with a problem document. An error of `onRefused` goes to `app.onError`.
+ */
+export function requireAuth(guard: Guard): MiddlewareHandler<AuthEnv> {
+  return async (c, next) => {
+    const result = await guard.authenticate(authorizationOf(c))
+    if (!result.ok) {
+      const { status, headers, body } = challengeFor(result, guard.issuer)
+      // Not a Response of our own: `c.body` keeps what others put on the answer, such as CORS headers.
+      return c.body(body, status, { ...headers })
+    }
+    c.set('auth', result.claims)
+    return next()
+  }
+}
+
+/**
+ * Sets `c.var.auth` where a request carries a good access token, and lets every request pass: a public
+ * page must not turn into a 401 because a token in the browser has expired.
+ */
+export function optionalAuth(guard: Guard): MiddlewareHandler<OptionalAuthEnv> {
+  return async (c, next) => {
+    const result = await guard.authenticate(authorizationOf(c))
+    c.set('auth', result.ok ? result.claims : undefined)
+    return next()
+  }
+}
+
+// Headers joins several values with ", " (Fetch §2.2.2). That is no b64token, so two are refused.
+function authorizationOf(c: Context): readonly string[] {
+  const value = c.req.header('authorization')
+  return value === undefined ? [] : [value]
+}

@@ -1,0 +1,53 @@
+/**
+ * Everything a guard says to the outside, in one table: the stable code, the HTTP status, the text a
+ * person reads and the `error` of RFC 6750 §3.1 (none when no token was sent, and none at 503).
+ *
+ * The table is short on purpose: a precise cause would tell whoever forges a token how far it came.
+ * The cause is the `reason` of a refusal, for logs only. Codes are API: never renamed, only retired.
+ */
+export const refusals = {
+  token_missing: {
+    status: 401,
+    text: 'This request needs an access token.',
+    error: undefined,
+  },
+  request_malformed: {
+    status: 400,
+    text: 'The Authorization header must be "Bearer" and one token, sent once.',
+    error: 'invalid_request',
+  },
+  token_invalid: {
+    status: 401,
+    text: 'The access token is not valid.',
+    error: 'invalid_token',
+  },
+  token_expired: {
+    status: 401,
+    text: 'The access token has expired.',
+    error: 'invalid_token',
+  },
+  keys_unavailable: {
+    status: 503,
+    text: 'Access tokens cannot be checked at the moment. Try again shortly.',
+    error: undefined,
+  },
+} as const satisfies Record<
+  string,
+  { readonly status: number; readonly text: string; readonly error: string | undefined }
+>
+
+/** A code of the table. */
+export type RefusalCode = keyof typeof refusals
+
+/** A request that was turned away. */
+export interface Refused {
+  readonly ok: false
+  /** What the caller is told. */
+  readonly code: RefusalCode
+  /** The precise cause, for logs and metrics only: never send it to the caller. */
+  readonly reason: string
+  /** The claim that `reason` is about, where there is one. A name, never a value. */
+  readonly claim?: string
+  /** Whole seconds, at least 1, after which a retry may succeed. Only with `keys_unavailable`. */
+  readonly retryAfterSec?: number
+}

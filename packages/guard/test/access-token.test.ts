@@ -1,0 +1,174 @@
+import { type KeySet, keySetFromJwks } from '@countersign/jwt'
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createAccessTokenVerifier } from '../src/index.ts'
+import { createTestKey, NOW_MS, NOW_SEC, signRaw, TestIssuer } from './support/issuer.ts'
+
+const issuer = new TestIssuer()
+const audience = issuer.url
+const keys = keySetOf(issuer.jwks())
+
+function verify(token: string, nowMs = NOW_MS, accepted: string | readonly string[] = audience) {
+  return createAccessTokenVerifier({
+    keys,
+    issuer: issuer.url,
+    audience: accepted,
+    clock: () => nowMs,
+  }).verify(token)
+}
+
+function keySetOf(jwks: string): KeySet {
+  const set = keySetFromJwks(JSON.parse(jwks))
+  if (set === undefined) throw new Error('no keys')
+  return set
+}
+
+describe('an access token', () => {
+  test('gives its claims', () => {
+    const result = verify(issuer.token({ plan: 'gold', tid: 'ten-1' }))
+    expect(result).toEqual({ ok: true, claims: { ...issuer.claims(), plan: 'gold', tid: 'ten-1' } })
+  })
+
+  test.each(['at+jwt', 'application/at+jwt', 'AT+JWT'])('may call itself %s', (typ) => {
+    expect(verify(issuer.token({}, { typ })).ok).toBe(true)
+  })
+
+  test.each([
+    undefined,
+    '',
+    'JWT',
+    'jwt',
+    'rt+jwt',
+    'logout+jwt',
+    'secevent+jwt',
+    'dpop+jwt',
+    'statuslist+jwt',
+    'revlog+jwt',
+    'at+JWT ',
+    'at',
+    'text/at+jwt',
+    'application/application/at+jwt',
+  ])('must not call itself %j', (typ) => {
+    const result = verify(issuer.token({}, { typ }))
+    expect(result).toMatchObject({ ok: false, code: expect.stringMatching(/typ_mismatch|header/) })
+  })
+})
+
+describe('claims', () => {
+  const required = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'sid', 'rvp', 'roles']
+
+  test.each(required)('%s is required', (claim) => {
+    const result = verify(issuer.token({ [claim]: undefined }))
+    expect(result).toMatchObject({ ok: false, code: 'claim_missing', claim })
+  })
+
+  test.each<[claim: string, values: readonly unknown[]]>([
+    ['rvp', [-1, 1.5, '7', null, true, [7], {}, 2 ** 53]],
+    ['roles', ['admin', null, {}, [1], [['admin']], [''], ['a', null]]],
+    ['sub', ['', 7, null, ['acc-1'], {}]],
+    ['jti', ['', 7, null]],
+    ['client_id', ['', 7, null]],
+    ['sid', ['', 7, null, ['ses-1']]],
+    ['tid', ['', 7, null]],
+    ['scope', [7, null, ['read']]],
+    ['auth_time', ['1', null]],
+    ['amr', ['pwd', [1], null]],
+    ['acr', [1, null]],
+    ['token_type', [1, null]],
+    ['user_id', [1, null]],
+  ])('%s must have its type', (claim, values) => {
+    for (const value of values) {
+      const result = verify(issuer.token({ [claim]: value }))
+      expect(result, JSON.stringify(value)).toMatchObject({
+        ok: false,
+        // null counts as absent where the claim is required.
+        code: value === null ? expect.stringMatching(/^claim_/) : 'claim_invalid',
+        claim,
+      })
+    }
+  })
+
+  test.each([0, 1, Number.MAX_SAFE_INTEGER])('rvp may be %d', (rvp) => {
+    expect(verify(issuer.token({ rvp })).ok).toBe(true)
+  })
+
+  test('roles may be empty', () => {
+    expect(verify(issuer.token({ roles: [] })).ok).toBe(true)
+  })
+
+  test('a rvp that no double holds exactly is refused', () => {
+    const payload = JSON.stringify(issuer.claims()).replace('"rvp":7', '"rvp":1e999')
+    const header = { alg: 'ES256', typ: 'at+jwt', kid: issuer.key.kid }
+    expect(verify(signRaw(issuer.key, header, payload)).ok).toBe(false)
+  })
+
+  test('whatever rvp is, only a safe integer of at least 0 passes', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (rvp) => {
+        const sent: unknown = JSON.parse(JSON.stringify(rvp))
+        const good = typeof sent === 'number' && Number.isSafeInteger(sent) && sent >= 0
+        expect(verify(issuer.token({ rvp })).ok).toBe(good)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})
+
+describe('issuer and audience', () => {
+  test.each(['/', 'X', '?', '#'])('iss with %j behind it is another issuer', (suffix) => {
+    const result = verify(issuer.token({ iss: `${issuer.url}${suffix}` }))
+    expect(result).toMatchObject({ ok: false, code: 'issuer_mismatch' })
+  })
+
+  test.each(['HTTP://127.0.0.1:0', 'http://user@127.0.0.1:0', 'https://evil.example', ''])(
+    'iss %j is refused',
+    (iss) => {
+      expect(verify(issuer.token({ iss })).ok).toBe(false)
+    },
+  )
+
+  test('iss as an array is refused', () => {
+    expect(verify(issuer.token({ iss: [issuer.url] })).ok).toBe(false)
+  })
+
+  test.each(['api', ['api'], ['other', 'api']])('aud %j is for us', (aud) => {
+    expect(verify(issuer.token({ aud }), NOW_MS, 'api').ok).toBe(true)
+    expect(verify(issuer.token({ aud }), NOW_MS, ['x', 'api']).ok).toBe(true)
+  })
+
+  test.each(['api2', 'ap', 'api.evil', 'API', 'api ', '', [], ['api2'], [['api']], 7, null, {}])(
+    'aud %j is not',
+    (aud) => {
+      expect(verify(issuer.token({ aud }), NOW_MS, 'api').ok).toBe(false)
+    },
+  )
+})
+
+describe('a tolerance of 5 s', () => {
+  const atSec = (token: string, sec: number) => verify(token, NOW_MS + sec * 1000)
+
+  test('exp: good until 5 s after, refused at 5 s', () => {
+    const token = issuer.token({ exp: NOW_SEC + 300 })
+    expect(atSec(token, 300).ok).toBe(true)
+    expect(atSec(token, 304.999).ok).toBe(true)
+    expect(atSec(token, 305)).toMatchObject({ ok: false, code: 'token_expired' })
+  })
+
+  test('nbf: good from 5 s before', () => {
+    const token = issuer.token({ nbf: NOW_SEC + 100 })
+    expect(atSec(token, 95).ok).toBe(true)
+    expect(atSec(token, 94)).toMatchObject({ ok: false, code: 'token_not_yet_valid' })
+  })
+
+  test('iat: good from 5 s before', () => {
+    const token = issuer.token({ iat: NOW_SEC + 100 })
+    expect(atSec(token, 95).ok).toBe(true)
+    expect(atSec(token, 94)).toMatchObject({ ok: false, code: 'token_issued_in_future' })
+  })
+
+  test('a forged token is never told that it has expired', () => {
+    const forged = issuer.token({ exp: NOW_SEC - 1 }, { kid: issuer.key.kid }, createTestKey())
+    expect(verify(forged)).toMatchObject({ ok: false })
+    expect(verify(forged)).not.toMatchObject({ code: 'token_expired' })
+  })
+})

@@ -1,0 +1,91 @@
+/** The signature algorithms this package knows (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not one. */
+export type Algorithm =
+  | 'HS256'
+  | 'HS384'
+  | 'HS512'
+  | 'RS256'
+  | 'RS384'
+  | 'RS512'
+  | 'PS256'
+  | 'PS384'
+  | 'PS512'
+  | 'ES256'
+  | 'ES384'
+  | 'ES512'
+  | 'Ed25519'
+
+/** Hash functions by the name that node:crypto and RSASSA-PSS parameters share. */
+export type HashName = 'sha256' | 'sha384' | 'sha512'
+
+/** HMAC: the block is what RFC 2104 pads the secret to, the hash size is the least secret size. */
+export interface HmacSpec {
+  readonly family: 'hmac'
+  readonly hash: HashName
+  readonly hashBytes: number
+  readonly blockBytes: number
+}
+
+/** RSASSA-PKCS1-v1_5 or RSASSA-PSS; the PSS salt is as long as the hash (RFC 7518 §3.5). */
+export interface RsaSpec {
+  readonly family: 'rsa' | 'rsa-pss'
+  readonly hash: HashName
+  readonly hashBytes: number
+}
+
+/** ECDSA: the curve under its JWK name and its OpenSSL name, and the size of r, s, x and y. */
+export interface EcdsaSpec {
+  readonly family: 'ecdsa'
+  readonly hash: HashName
+  readonly curve: 'P-256' | 'P-384' | 'P-521'
+  readonly opensslCurve: 'prime256v1' | 'secp384r1' | 'secp521r1'
+  readonly coordinateBytes: number
+}
+
+/** EdDSA on Ed25519, the only curve here: Ed448 is a different algorithm with a different name. */
+export interface EddsaSpec {
+  readonly family: 'eddsa'
+}
+
+/** What an algorithm demands of its key. */
+export type AlgorithmSpec = HmacSpec | RsaSpec | EcdsaSpec | EddsaSpec
+
+const sha256 = { hash: 'sha256', hashBytes: 32 } as const
+const sha384 = { hash: 'sha384', hashBytes: 48 } as const
+const sha512 = { hash: 'sha512', hashBytes: 64 } as const
+
+const specs: ReadonlyMap<unknown, AlgorithmSpec> = new Map<Algorithm, AlgorithmSpec>([
+  ['HS256', { family: 'hmac', ...sha256, blockBytes: 64 }],
+  ['HS384', { family: 'hmac', ...sha384, blockBytes: 128 }],
+  ['HS512', { family: 'hmac', ...sha512, blockBytes: 128 }],
+  ['RS256', { family: 'rsa', ...sha256 }],
+  ['RS384', { family: 'rsa', ...sha384 }],
+  ['RS512', { family: 'rsa', ...sha512 }],
+  ['PS256', { family: 'rsa-pss', ...sha256 }],
+  ['PS384', { family: 'rsa-pss', ...sha384 }],
+  ['PS512', { family: 'rsa-pss', ...sha512 }],
+  ['ES256', ecdsa('sha256', 'P-256', 'prime256v1', 32)],
+  ['ES384', ecdsa('sha384', 'P-384', 'secp384r1', 48)],
+  ['ES512', ecdsa('sha512', 'P-521', 'secp521r1', 66)],
+  ['Ed25519', { family: 'eddsa' }],
+])
+
+/** True for the exact name of a known algorithm: case matters (RFC 7515 §4.1.1). */
+export function isAlgorithm(value: unknown): value is Algorithm {
+  return specs.has(value)
+}
+
+/** What `alg` demands of its key. Throws a `TypeError` for anything that is not an algorithm. */
+export function specOf(alg: Algorithm): AlgorithmSpec {
+  const spec = specs.get(alg)
+  if (spec === undefined) throw new TypeError('The option alg is not a supported algorithm.')
+  return spec
+}
+
+function ecdsa(
+  hash: HashName,
+  curve: EcdsaSpec['curve'],
+  opensslCurve: EcdsaSpec['opensslCurve'],
+  coordinateBytes: number,
+): EcdsaSpec {
+  return { family: 'ecdsa', hash, curve, opensslCurve, coordinateBytes }
+}

@@ -1,0 +1,27 @@
+export type { Algorithm } from './algorithms.ts'
+export { decodeBase64url, encodeBase64url } from './base64url.ts'
+export { parseJsonStrict, type JsonLimits, type JsonResult } from './json/strict.ts'
+export { createKeySet, keySetFromJwks, type KeySet } from './jwk/key-set.ts'
+export { publicJwkOf, type PublicJwk } from './jwk/public.ts'
+export { jwkThumbprint } from './jwk/thumbprint.ts'
+export type { JwsHeader } from './jws/header.ts'
+export { signJws, type SignJwsOptions } from './jws/sign.ts'
+export { verifyJws, type VerifyJwsOptions, type VerifyJwsResult } from './jws/verify.ts'
+export type { JwtClaims } from './jwt/claims.ts'
+export { decodeUnverified, type DecodeResult } from './jwt/decode-unverified.ts'
+export { createSigner, type Signer } from './jwt/sign.ts'
+export {
+  createVerifier,
+  type Verifier,
+  type VerifierOptions,
+  type VerifyResult,
+} from './jwt/verify.ts'
+export { generateSigningKey } from './key/generate.ts'
+export {
+  importSigningKey,
+  importVerifyingKey,
+  type ImportOptions,
+  type KeyInput,
+} from './key/import.ts'
+export { verifyingKeyOf, type SigningKey, type VerifyingKey } from './key/key.ts'
+export { refusals, type RefusalCode, type Refused } from './refusals.ts'

@@ -1,0 +1,112 @@
+import { JSON_DEPTH_MAX } from '../limits.ts'
+
+/** Bounds for one text: deepest nesting (`{}` is 1; default 10), most UTF-16 units (default none). */
+export interface JsonLimits {
+  readonly depthMax?: number
+  readonly sizeMax?: number
+}
+
+/** The value, or why there is none. */
+export type JsonResult =
+  | { readonly ok: true; readonly value: unknown }
+  | {
+      readonly ok: false
+      readonly code: 'json_malformed' | 'json_duplicate_member' | 'json_too_deep'
+    }
+
+/**
+ * Parses JSON (RFC 8259) and refuses what two parsers could read differently: a member name that
+ * occurs twice in one object, also when one of them is written with escapes (RFC 7519 §4); numbers
+ * that overflow to Infinity, such as 1e400; a member named `__proto__`, which turns into a prototype
+ * at the first careless copy; a byte order mark. Text over `sizeMax` is `json_malformed`, unread.
+ * Never throws; linear in the text.
+ */
+export function parseJsonStrict(text: string, limits?: JsonLimits): JsonResult {
+  if (typeof text !== 'string') return malformed
+  if (limits?.sizeMax !== undefined && text.length > limits.sizeMax) return malformed
+
+  const written = countWrittenMembers(text, limits?.depthMax ?? JSON_DEPTH_MAX)
+  if (written === TOO_DEEP) return tooDeep
+
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return malformed
+  }
+  const kept = countKeptMembers(value)
+  if (kept === FORBIDDEN) return malformed
+  return kept === written ? { ok: true, value } : duplicateMember
+}
+
+const malformed = Object.freeze({ ok: false, code: 'json_malformed' })
+const duplicateMember = Object.freeze({ ok: false, code: 'json_duplicate_member' })
+const tooDeep = Object.freeze({ ok: false, code: 'json_too_deep' })
+
+const TOO_DEEP = -1
+const FORBIDDEN = -1
+
+const QUOTE = 0x22
+const COLON = 0x3a
+const BACKSLASH = 0x5c
+
+// Counts the colons outside strings: in well-formed JSON that is one for each member written. What
+// is counted in malformed text does not matter, JSON.parse refuses it.
+function countWrittenMembers(text: string, depthMax: number): number {
+  const { length } = text
+  let depth = 0
+  let members = 0
+  for (let at = 0; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) {
+      at = endOfString(text, at + 1)
+    } else if (code === COLON) {
+      members++
+    } else if ((code | 0x20) === 0x7b) {
+      // `{` is 7b and `[` is 5b: one bit apart. So are `}` and `]`.
+      if (++depth > depthMax) return TOO_DEEP
+    } else if ((code | 0x20) === 0x7d) {
+      depth--
+    }
+  }
+  return members
+}
+
+// The index of the quote that closes the string, or of the end of the text.
+function endOfString(text: string, start: number): number {
+  const { length } = text
+  for (let at = start; at < length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) return at
+    if (code === BACKSLASH) at++
+  }
+  return length
+}
+
+// Counts the members that JSON.parse kept. It keeps one of those with equal names, so a duplicate at
+// any depth leaves fewer here than were written, however either name was escaped.
+function countKeptMembers(root: unknown): number {
+  if (!isOpenable(root)) return isFiniteIfNumber(root) ? 0 : FORBIDDEN
+  const open: object[] = [root]
+  let members = 0
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    const values: readonly unknown[] = Array.isArray(node) ? node : Object.values(node)
+    if (values !== node) {
+      if (Object.hasOwn(node, '__proto__')) return FORBIDDEN
+      members += values.length
+    }
+    for (const value of values) {
+      if (isOpenable(value)) open.push(value)
+      else if (!isFiniteIfNumber(value)) return FORBIDDEN
+    }
+  }
+  return members
+}
+
+function isOpenable(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isFiniteIfNumber(value: unknown): boolean {
+  return typeof value !== 'number' || Number.isFinite(value)
+}

@@ -1,0 +1,55 @@
+import { decodeBase64url } from '../base64url.ts'
+import type { KeySet } from '../jwk/key-set.ts'
+import { verifyingMaterialOf, type VerifyingKey } from '../key/key.ts'
+import { refuse, type Refused } from '../refusals.ts'
+import { findDots } from './compact.ts'
+import { parseHeader, type JwsHeader } from './header.ts'
+import { assertKeys, selectKey } from './select-key.ts'
+import { assertTyp, normalizeTyp } from './typ.ts'
+
+/**
+ * `typ`: the kind of document expected, compared as RFC 7515 §4.1.9 says; any kind when not given.
+ * `tokenBytesMax`: the longest token that is read, in bytes; 8192 when not given.
+ */
+export interface VerifyJwsOptions {
+  readonly typ?: string
+  readonly tokenBytesMax?: number
+}
+
+/** The very bytes that were signed, the header, and the key that verified them. */
+export type VerifyJwsResult =
+  | {
+      readonly ok: true
+      readonly payload: Uint8Array
+      readonly header: JwsHeader
+      readonly key: VerifyingKey
+    }
+  | Refused
+
+/**
+ * Verifies a compact JWS and gives its payload as it is, whatever it holds. Throws a `TypeError` for
+ * keys that were not imported here, never because of the token.
+ */
+export function verifyJws(
+  token: string,
+  keys: VerifyingKey | KeySet,
+  options: VerifyJwsOptions = {},
+): VerifyJwsResult {
+  assertKeys(keys)
+  const typ = options.typ === undefined ? undefined : assertTyp(options.typ)
+
+  const dots = findDots(token, options.tokenBytesMax)
+  if (!dots.ok) return dots
+  const parsed = parseHeader(token.slice(0, dots.headerEnd))
+  if (!parsed.ok) return parsed
+  const { header } = parsed
+  if (typ !== undefined && normalizeTyp(header.typ) !== typ) return refuse('typ_mismatch')
+  const selected = selectKey(keys, header)
+  if (!selected.ok) return selected
+
+  const { key } = selected
+  if (!verifyingMaterialOf(key).verify(token, dots.payloadEnd)) return refuse('signature_invalid')
+  const payload = decodeBase64url(token.slice(dots.headerEnd + 1, dots.payloadEnd))
+  if (payload === undefined) return refuse('payload_invalid')
+  return { ok: true, payload, header, key }
+}

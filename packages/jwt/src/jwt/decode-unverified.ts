@@ -1,0 +1,30 @@
+import { decodeBase64url } from '../base64url.ts'
+import { parseEncodedObject } from '../json/utf8.ts'
+import { findDots } from '../jws/compact.ts'
+import { refuse, type Refused } from '../refusals.ts'
+
+/** What a token says of itself. Nobody has vouched for it. */
+export type DecodeResult =
+  | {
+      readonly ok: true
+      readonly header: Record<string, unknown>
+      readonly claims: Record<string, unknown>
+      readonly signatureBytes: number
+    }
+  | Refused
+
+/**
+ * Reads a token strictly and verifies nothing: for tools that show tokens, and for logs. Never for a
+ * decision; anybody can write whatever this gives.
+ */
+export function decodeUnverified(token: string): DecodeResult {
+  const dots = findDots(token)
+  if (!dots.ok) return dots
+  const header = parseEncodedObject(token.slice(0, dots.headerEnd))
+  if (header === undefined) return refuse('header_invalid')
+  const claims = parseEncodedObject(token.slice(dots.headerEnd + 1, dots.payloadEnd))
+  if (claims === undefined) return refuse('payload_invalid')
+  const signature = decodeBase64url(token.slice(dots.payloadEnd + 1))
+  if (signature === undefined) return refuse('token_malformed')
+  return { ok: true, header, claims, signatureBytes: signature.length }
+}

@@ -1,0 +1,52 @@
+import { encodeBase64url } from '../base64url.ts'
+import { encodeHeader } from '../jws/header.ts'
+import { assertTyp } from '../jws/typ.ts'
+import { signingMaterialOf, type SigningKey } from '../key/key.ts'
+import { TOKEN_BYTES_MAX } from '../limits.ts'
+import { isNumericDate } from './claims.ts'
+
+/** Signs claims; what stands behind may also be a key service or an HSM. */
+export interface Signer {
+  /**
+   * Gives the token for these claims, written as `JSON.stringify` does. Throws a `TypeError` for
+   * what no verifier would accept: an `exp`, `nbf` or `iat` that is no NumericDate (seconds), claims
+   * that are no plain object, a token over 8 KiB.
+   */
+  sign(claims: object): string
+}
+
+/** Makes a signer for tokens of one kind: `typ` is in every header, and is encoded here, once. */
+export function createSigner(key: SigningKey, options: { readonly typ: string }): Signer {
+  const { sign } = signingMaterialOf(key)
+  assertTyp(options.typ)
+  const header = `${encodeHeader(key.alg, options.typ, key.kid)}.`
+
+  return Object.freeze({
+    sign(claims: object) {
+      const input = header + encodeBase64url(Buffer.from(stringifyClaims(claims)))
+      const token = `${input}.${sign(input)}`
+      if (token.length > TOKEN_BYTES_MAX) {
+        throw new TypeError(`The token would be longer than ${TOKEN_BYTES_MAX} bytes.`)
+      }
+      return token
+    },
+  })
+}
+
+function stringifyClaims(claims: object): string {
+  // JSON.stringify writes NaN and Infinity as null, so a wrong time would go unnoticed until its
+  // first verification.
+  const { exp, nbf, iat }: { exp?: unknown; nbf?: unknown; iat?: unknown } = claims
+  if (!(isOptionalDate(exp) && isOptionalDate(nbf) && isOptionalDate(iat))) {
+    throw new TypeError('The claims exp, nbf and iat must be seconds since 1970.')
+  }
+  const json: unknown = JSON.stringify(claims)
+  if (typeof json !== 'string' || !json.startsWith('{')) {
+    throw new TypeError('The claims must be an object.')
+  }
+  return json
+}
+
+function isOptionalDate(value: unknown): boolean {
+  return value === undefined || isNumericDate(value)
+}

@@ -1,0 +1,55 @@
+import { sign, verify, type KeyObject } from 'node:crypto'
+import { encodedLength } from '../base64url.ts'
+import { asciiBytes } from '../scratch.ts'
+import type { SignText, VerifyToken } from './key.ts'
+
+/** How a family of algorithms writes its signatures; the identity for all but ECDSA. */
+export interface SignatureFormat {
+  readonly bytes: number
+  /** From the form of JOSE to the form of OpenSSL. */
+  toOpenssl(signature: Buffer): Uint8Array
+  /** From the form of OpenSSL to the form of JOSE. */
+  fromOpenssl(signature: Buffer): Buffer
+}
+
+/** The format of RSA and Ed25519: `bytes` bytes that JOSE and OpenSSL write alike. */
+export function plainFormat(bytes: number): SignatureFormat {
+  return { bytes, toOpenssl: (signature) => signature, fromOpenssl: (signature) => signature }
+}
+
+// crypto.sign and crypto.verify get a bare KeyObject: on Node 24 any options object around it costs
+// 13 to 29 µs a call. Padding, salt and encoding are settled at import instead.
+
+/** Signs ASCII texts with a private key. `hash` is `null` for Ed25519, which brings its own. */
+export function createAsymmetricSign(
+  privateKey: KeyObject,
+  hash: string | null,
+  format: SignatureFormat,
+): SignText {
+  return (input) => {
+    const bytes = asciiBytes(input, input.length)
+    if (bytes === undefined) throw new TypeError('Only ASCII text can be signed.')
+    return format.fromOpenssl(sign(hash, bytes, privateKey)).toString('base64url')
+  }
+}
+
+/** Verifies tokens with a public key. */
+export function createAsymmetricVerify(
+  publicKey: KeyObject,
+  hash: string | null,
+  format: SignatureFormat,
+): VerifyToken {
+  const signature = Buffer.alloc(format.bytes)
+  const encodedMax = encodedLength(format.bytes)
+
+  return (token, payloadEnd) => {
+    const encoded = token.slice(payloadEnd + 1)
+    if (encoded.length !== encodedMax) return false
+    if (signature.write(encoded, 'base64url') !== format.bytes) return false
+    if (signature.toString('base64url') !== encoded) return false
+
+    const bytes = asciiBytes(token, payloadEnd)
+    if (bytes === undefined) return false
+    return verify(hash, bytes, publicKey, format.toOpenssl(signature))
+  }
+}

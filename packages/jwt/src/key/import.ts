@@ -1,0 +1,196 @@
+import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
+import { specOf, type Algorithm, type AlgorithmSpec, type HmacSpec } from '../algorithms.ts'
+import { parseJwk, type ParsedJwk } from '../jwk/parse.ts'
+import type { PublicKeyMembers } from '../jwk/public.ts'
+import { jwkThumbprint } from '../jwk/thumbprint.ts'
+import { isKid } from '../limits.ts'
+import {
+  createAsymmetricSign,
+  createAsymmetricVerify,
+  plainFormat,
+  type SignatureFormat,
+} from './asymmetric.ts'
+import { assertEcdsaKey, ecdsaFormat } from './ecdsa.ts'
+import { assertEddsaKey, eddsaFormat } from './eddsa.ts'
+import { createHmacText, createHmacVerify } from './hmac.ts'
+import {
+  sealSigningKey,
+  sealVerifyingKey,
+  type SigningKey,
+  type SignText,
+  type VerifyingKey,
+} from './key.ts'
+import { parsePem } from './pem.ts'
+import { assertRsaKey, rsaSignatureBytes, unwrapRsaKey, wrapAsPss } from './rsa.ts'
+import { assertSecret } from './secret.ts'
+
+/** Where a key comes from. The caller says which form it is; nothing is guessed from its content. */
+export type KeyInput =
+  /** A key of node:crypto. */
+  | { readonly keyObject: KeyObject }
+  /** A parsed JWK (RFC 7517). */
+  | { readonly jwk: unknown }
+  /** One PEM block: SPKI `PUBLIC KEY` or unencrypted PKCS#8 `PRIVATE KEY`. */
+  | { readonly pem: string }
+  /** The bytes of an HMAC secret, at least as many as the hash has. Copied. */
+  | { readonly secret: Uint8Array }
+
+/** The one algorithm of the key, and its name in headers: 1 to 64 of `A-Z a-z 0-9 _ -`. */
+export interface ImportOptions {
+  readonly alg: Algorithm
+  readonly kid?: string
+}
+
+/**
+ * Makes a signing key for exactly one algorithm. Its `kid` is the given one, else that of the JWK,
+ * else the RFC 7638 thumbprint; HMAC keys have no thumbprint. Signs once and verifies, so that a
+ * private key whose public half belongs to another one is found here and not by every service.
+ *
+ * Throws a `TypeError`, which never holds key material, for a public key, a key of another kind or
+ * curve, RSA below 2048 bits, a secret shorter than the hash, a JWK for another `alg` or `use`.
+ */
+export function importSigningKey(input: KeyInput, options: ImportOptions): SigningKey {
+  const spec = specOf(options.alg)
+  const source = readInput(input, options.alg, 'sign')
+  const kid = readKid(options, source)
+  if (spec.family === 'hmac') return sealHmac(source, spec, { ...options, kid })
+  return sealPrivateKey(source, spec, { ...options, kid })
+}
+
+/**
+ * Makes a verifying key for exactly one algorithm. `kid` and refusals are as for `importSigningKey`,
+ * with the halves exchanged: a private key is refused, because whoever verifies must not hold it.
+ */
+export function importVerifyingKey(input: KeyInput, options: ImportOptions): VerifyingKey {
+  const spec = specOf(options.alg)
+  const source = readInput(input, options.alg, 'verify')
+  const kid = readKid(options, source)
+  if (spec.family === 'hmac') return sealHmacVerifier(source, spec, { ...options, kid }).key
+  if (source.keyObject.type !== 'public') {
+    throw new TypeError('To verify with this algorithm takes a public key.')
+  }
+  return sealPublicKey(source, spec, { ...options, kid })
+}
+
+type Source = ParsedJwk
+type AsymmetricSpec = Exclude<AlgorithmSpec, HmacSpec>
+
+interface Naming {
+  readonly alg: Algorithm
+  readonly kid: string | undefined
+}
+
+function readInput(input: KeyInput, alg: Algorithm, operation: 'sign' | 'verify'): Source {
+  if (typeof input !== 'object' || input === null || Object.keys(input).length !== 1) {
+    throw new TypeError('A key comes from exactly one of keyObject, jwk, pem and secret.')
+  }
+  if ('jwk' in input) return parseJwk(input.jwk, alg, operation)
+  return { keyObject: readKeyObject(input, alg), kid: undefined, acceptsEdDsa: false }
+}
+
+function readKeyObject(input: Exclude<KeyInput, { jwk: unknown }>, alg: Algorithm): KeyObject {
+  if ('pem' in input) return parsePem(input.pem)
+  if ('secret' in input) {
+    if (!(input.secret instanceof Uint8Array)) throw new TypeError('A secret must be bytes.')
+    if (specOf(alg).family !== 'hmac') {
+      throw new TypeError('This algorithm takes a key pair, not a secret.')
+    }
+    return createSecretKey(input.secret)
+  }
+  if (!(input.keyObject instanceof KeyObject)) {
+    throw new TypeError('The member keyObject must be a KeyObject of node:crypto.')
+  }
+  return input.keyObject
+}
+
+function readKid(options: ImportOptions, source: Source): string | undefined {
+  if (options.kid === undefined) return source.kid
+  if (!isKid(options.kid)) throw new TypeError('A kid must be 1 to 64 of A-Z a-z 0-9 _ and -.')
+  return options.kid
+}
+
+function sealHmac(source: Source, spec: HmacSpec, naming: Naming): SigningKey {
+  const { key, mac } = sealHmacVerifier(source, spec, naming)
+  return sealSigningKey({ sign: mac, verifyingKey: key })
+}
+
+function sealHmacVerifier(
+  source: Source,
+  spec: HmacSpec,
+  { alg, kid }: Naming,
+): { key: VerifyingKey; mac: SignText } {
+  if (source.keyObject.type !== 'secret') {
+    throw new TypeError('HMAC takes a secret; this is a public or private key.')
+  }
+  const secret = source.keyObject.export()
+  assertSecret(secret, spec)
+  const mac = createHmacText(secret, spec)
+  const verify = createHmacVerify(mac, spec)
+  return {
+    mac,
+    key: sealVerifyingKey(alg, kid, { verify, publicJwk: undefined, acceptsEdDsa: false }),
+  }
+}
+
+function sealPrivateKey(source: Source, spec: AsymmetricSpec, naming: Naming): SigningKey {
+  if (source.keyObject.type !== 'private') {
+    throw new TypeError('To sign with this algorithm takes a private key.')
+  }
+  const prepared = prepareKey(source.keyObject, spec)
+  const sign = createAsymmetricSign(prepared.keyObject, prepared.hash, prepared.format)
+  const publicSource = { ...source, keyObject: createPublicKey(prepared.plain) }
+  const verifyingKey = sealPublicKey(publicSource, spec, naming, sign)
+  return sealSigningKey({ sign, verifyingKey })
+}
+
+function sealPublicKey(
+  source: Source,
+  spec: AsymmetricSpec,
+  { alg, kid }: Naming,
+  sign?: SignText,
+): VerifyingKey {
+  const { keyObject, plain, hash, format } = prepareKey(source.keyObject, spec)
+  const members = publicMembersOf(plain, spec)
+  const verify = createAsymmetricVerify(keyObject, hash, format)
+  if (sign !== undefined && !verify(`test.${sign('test')}`, 4)) {
+    throw new TypeError('The private and public parts of this key do not belong together.')
+  }
+  const name = kid ?? jwkThumbprint(members)
+  return sealVerifyingKey(alg, name, {
+    verify,
+    publicJwk: Object.freeze({ ...members, kid: name, alg, use: 'sig' }),
+    acceptsEdDsa: source.acceptsEdDsa,
+  })
+}
+
+interface PreparedKey {
+  /** The key for node:crypto, bound to the algorithm as far as OpenSSL can. */
+  readonly keyObject: KeyObject
+  /** The same key without such a bond: Node writes no JWK of an `rsa-pss` key. */
+  readonly plain: KeyObject
+  readonly hash: string | null
+  readonly format: SignatureFormat
+}
+
+function prepareKey(keyObject: KeyObject, spec: AsymmetricSpec): PreparedKey {
+  if (spec.family === 'ecdsa') {
+    assertEcdsaKey(keyObject, spec)
+    return { keyObject, plain: keyObject, hash: spec.hash, format: ecdsaFormat(spec) }
+  }
+  if (spec.family === 'eddsa') {
+    assertEddsaKey(keyObject)
+    return { keyObject, plain: keyObject, hash: null, format: eddsaFormat }
+  }
+  assertRsaKey(keyObject)
+  const plain = unwrapRsaKey(keyObject, spec)
+  const bound = spec.family === 'rsa-pss' ? wrapAsPss(plain, spec) : plain
+  return { keyObject: bound, plain, hash: spec.hash, format: plainFormat(rsaSignatureBytes(plain)) }
+}
+
+function publicMembersOf(publicKey: KeyObject, spec: AsymmetricSpec): PublicKeyMembers {
+  // Node writes exactly the members of RFC 7518 §6 for the three kinds that prepareKey lets through.
+  const { x = '', y = '', n = '', e = '' } = publicKey.export({ format: 'jwk' })
+  if (spec.family === 'ecdsa') return { kty: 'EC', crv: spec.curve, x, y }
+  if (spec.family === 'eddsa') return { kty: 'OKP', crv: 'Ed25519', x }
+  return { kty: 'RSA', n, e }
+}

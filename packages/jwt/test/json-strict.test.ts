@@ -1,0 +1,119 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parseJsonStrict } from '../src/index.ts'
+
+const codeOf = (text: string) => {
+  const result = parseJsonStrict(text)
+  return result.ok ? 'ok' : result.code
+}
+
+test('gives the value that JSON.parse gives', () => {
+  expect(parseJsonStrict('{"a":[1,{"b":null}]}')).toEqual({
+    ok: true,
+    value: { a: [1, { b: null }] },
+  })
+})
+
+describe('refuses', () => {
+  test.each([
+    ['a duplicate', '{"a":1,"a":2}', 'json_duplicate_member'],
+    ['a duplicate with equal values', '{"a":1,"a":1}', 'json_duplicate_member'],
+    ['a duplicate written with an escape', '{"sub":1,"s\\u0075b":2}', 'json_duplicate_member'],
+    ['a duplicate written with other escapes', '{"/":1,"\\/":2}', 'json_duplicate_member'],
+    ['a duplicate deep down', '[[{"a":{"b":1,"b":2}}]]', 'json_duplicate_member'],
+    ['a duplicate that swallows members', '{"a":{"x":1,"y":2},"a":0}', 'json_duplicate_member'],
+    ['a duplicate index', '{"0":1,"0":2}', 'json_duplicate_member'],
+    ['a duplicate empty name', '{"":1,"":2}', 'json_duplicate_member'],
+    ['__proto__', '{"__proto__":{}}', 'json_malformed'],
+    ['__proto__ written with an escape', '{"\\u005f_proto__":1}', 'json_malformed'],
+    ['__proto__ deep down', '[{"a":{"__proto__":1}}]', 'json_malformed'],
+    ['Infinity', '{"exp":1e400}', 'json_malformed'],
+    ['-Infinity in an array', '[-1e999]', 'json_malformed'],
+    ['Infinity alone', '1e400', 'json_malformed'],
+    ['depth 11', '['.repeat(11) + ']'.repeat(11), 'json_too_deep'],
+    ['depth 100,000', '['.repeat(100_000) + ']'.repeat(100_000), 'json_too_deep'],
+    ['a byte order mark', '\uFEFF{}', 'json_malformed'],
+    ['nothing', '', 'json_malformed'],
+    ['an open string', '{"a', 'json_malformed'],
+    ['an escape at the end', '"\\', 'json_malformed'],
+    ['text behind the value', '{} {}', 'json_malformed'],
+    ['a comma too many', '{"a":1,}', 'json_malformed'],
+    ['a comment', '{}//', 'json_malformed'],
+  ])('%s', (_name, text, code) => {
+    expect(codeOf(text)).toBe(code)
+  })
+
+  test('what is not text', () => {
+    expect(parseJsonStrict(undefined as never)).toEqual({ ok: false, code: 'json_malformed' })
+  })
+})
+
+test.each([
+  ['equal names in different objects', '{"a":{"a":1},"b":[{"a":1},{"a":1}]}'],
+  ['colons, braces and quotes in strings', '{"a:{[":"}]:\\":\\\\"}'],
+  ['names that differ in case or normal form', '{"a":1,"A":2,"\\u00e9":3,"e\\u0301":4}'],
+  ['names of Object.prototype', '{"constructor":1,"toString":2,"hasOwnProperty":3}'],
+  ['depth 10', '['.repeat(10) + ']'.repeat(10)],
+  ['deep brackets inside a string', `"${'['.repeat(1000)}"`],
+  ['white space', ' \n\t{ "a" : 1 }\r\n'],
+])('accepts %s', (_name, text) => {
+  expect(parseJsonStrict(text)).toEqual({ ok: true, value: JSON.parse(text) })
+})
+
+test('limits can be set', () => {
+  expect(parseJsonStrict('[[]]', { depthMax: 1 })).toEqual({ ok: false, code: 'json_too_deep' })
+  expect(parseJsonStrict('[[]]', { depthMax: 2 }).ok).toBe(true)
+  expect(parseJsonStrict('[[]]', { sizeMax: 3 })).toEqual({ ok: false, code: 'json_malformed' })
+  expect(parseJsonStrict('[[]]', { sizeMax: 4 }).ok).toBe(true)
+})
+
+test('agrees with JSON.parse on whatever JSON.stringify writes', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(0, 2), (value, space) => {
+      const text = JSON.stringify(value, null, space)
+      fc.pre(!text.includes('__proto__'))
+      expect(parseJsonStrict(text)).toEqual({ ok: true, value: JSON.parse(text) })
+    }),
+  )
+})
+
+test('refuses whatever JSON.parse refuses, and never throws', () => {
+  const fragment = fc.constantFrom('{', '}', '[', ']', ':', ',', '"', '\\', '"a"', '1', 'null', 'x')
+  fc.assert(
+    fc.property(fc.array(fragment, { maxLength: 12 }), (fragments) => {
+      const text = fragments.join('')
+      let parsed = true
+      try {
+        JSON.parse(text)
+      } catch {
+        parsed = false
+      }
+      const result = parseJsonStrict(text)
+      if (!parsed) expect(result.ok).toBe(false)
+      else if (!result.ok) expect(result.code).toBe('json_duplicate_member')
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('finds a second member of any name, at any place of any document', () => {
+  const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), {
+    minKeys: 1,
+    maxKeys: 6,
+  })
+  fc.assert(
+    fc.property(object, fc.nat(), fc.nat(), fc.boolean(), (value, which, where, escaped) => {
+      const names = Object.keys(value)
+      const name = names[which % names.length] ?? ''
+      const members = names.map((each) => `${JSON.stringify(each)}:${JSON.stringify(value[each])}`)
+      const text = `{${members.toSpliced(where % (members.length + 1), 0, `${escaped ? escapeAll(name) : JSON.stringify(name)}:0`).join()}}`
+      expect(parseJsonStrict(text).ok).toBe(false)
+      expect(parseJsonStrict(`[[${text}]]`).ok).toBe(false)
+    }),
+  )
+})
+
+function escapeAll(text: string): string {
+  const units = Array.from({ length: text.length }, (_, at) => text.charCodeAt(at))
+  return `"${units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')}"`
+}

@@ -1,0 +1,143 @@
+import { generateKeyPairSync } from 'node:crypto'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  createKeySet,
+  createSigner,
+  importVerifyingKey,
+  keySetFromJwks,
+  publicJwkOf,
+  verifyingKeyOf,
+} from '../src/index.ts'
+import {
+  algorithms,
+  keyObjectFor,
+  secret,
+  signingKeyFor,
+  validClaims,
+  verifierFor,
+} from './tokens.ts'
+
+const es = publicJwkOf(signingKeyFor('ES256'))
+const rs = publicJwkOf(signingKeyFor('RS256'))
+
+test('a set read from a JWKS verifies what its keys signed', () => {
+  const asymmetric = algorithms.filter((alg) => !/^HS|^PS|RS384|RS512/.test(alg))
+  const keys = keySetFromJwks({ keys: asymmetric.map((alg) => publicJwkOf(signingKeyFor(alg))) })
+  expect(keys?.keys.map((key) => key.alg)).toEqual(asymmetric)
+  for (const alg of asymmetric) {
+    const token = createSigner(signingKeyFor(alg), { typ: 'at+jwt' }).sign(validClaims())
+    expect(keys && verifierFor(signingKeyFor(alg), { keys }).verify(token).ok).toBe(true)
+  }
+})
+
+test.each([[undefined], [null], [[]], ['{}'], [{}], [{ keys: {} }], [{ keys: null }], [1]])(
+  '%j is no JWKS',
+  (jwks) => {
+    expect(keySetFromJwks(jwks)).toBeUndefined()
+  },
+)
+
+test.each([
+  ['no object', null],
+  ['an unknown kind', { kty: 'AKP', alg: 'ML-DSA-44', kid: 'a', pub: 'AA' }],
+  ['an unknown algorithm', { ...es, alg: 'ES256K' }],
+  ['none', { ...es, alg: 'none' }],
+  ['no algorithm', { ...es, alg: undefined }],
+  ['no kid', { ...es, kid: undefined }],
+  ['a kid that is a path', { ...es, kid: '../x' }],
+  ['use enc', { ...es, use: 'enc' }],
+  ['key_ops without verify', { ...es, key_ops: ['encrypt'] }],
+  ['a secret', { kty: 'oct', k: secret.toString('base64url'), alg: 'HS256', kid: 'a' }],
+  ['a private key', { ...es, d: 'AAAA' }],
+  ['an algorithm of another kind', { ...es, alg: 'RS256' }],
+  ['another curve', { ...es, crv: 'P-384' }],
+  ['a point off the curve', { ...es, y: es.kty === 'EC' ? es.x : '' }],
+  ['Ed448 under the name EdDSA', ed448Jwk()],
+  ['RSA with 1024 bits', smallRsaJwk()],
+  ['RSA with an even modulus', evenRsaJwk()],
+])('%s is skipped, and the other keys stay', (_name, jwk) => {
+  const set = keySetFromJwks({ keys: [jwk, rs] })
+  expect(set?.keys.map((key) => key.kid)).toEqual([rs.kid])
+})
+
+test('of two keys with one kid the first is kept', () => {
+  const set = keySetFromJwks({ keys: [es, { ...rs, kid: es.kid }] })
+  expect(set?.keys.map((key) => key.alg)).toEqual(['ES256'])
+})
+
+test('keys behind the hundredth are not read', () => {
+  const keys = Array.from({ length: 101 }, (_, at) => ({ ...es, kid: `k${at}` }))
+  const set = keySetFromJwks({ keys })
+  expect(set?.keys).toHaveLength(100)
+  expect(set?.get('k99')).toBeDefined()
+  expect(set?.get('k100')).toBeUndefined()
+})
+
+test('more keys than are compared by their headers are all found', () => {
+  const jwks = { keys: Array.from({ length: 12 }, (_, at) => ({ ...es, kid: `k${at}` })) }
+  const keys = keySetFromJwks(jwks)
+  const keyObject = keyObjectFor('ES256')
+  if (keys === undefined || keyObject === undefined) throw new Error('no key')
+  const verifier = verifierFor(signingKeyFor('ES256'), { keys })
+  expect(keys.get('k11')?.kid).toBe('k11')
+  expect(verifier.verify('a.b.c').ok).toBe(false)
+})
+
+test('whatever is in a JWKS, reading it never throws', () => {
+  const member = fc.oneof(
+    fc.constantFrom('RSA', 'EC', 'OKP', 'oct', 'ES256', 'P-256', 'AQAB', 'Ed25519', 'EdDSA'),
+    fc.jsonValue({ maxDepth: 1 }),
+  )
+  const names = fc.constantFrom(
+    'kty',
+    'alg',
+    'kid',
+    'use',
+    'key_ops',
+    'crv',
+    'x',
+    'y',
+    'n',
+    'e',
+    'd',
+  )
+  fc.assert(
+    fc.property(fc.array(fc.dictionary(names, member)), (keys) => {
+      expect(keySetFromJwks({ keys })?.keys.length).toBeLessThanOrEqual(keys.length)
+    }),
+  )
+})
+
+test('createKeySet refuses what makes a look-up ambiguous', () => {
+  const key = verifyingKeyOf(signingKeyFor('ES256'))
+  const nameless = importVerifyingKey({ secret }, { alg: 'HS256' })
+  expect(() => createKeySet([key, key])).toThrow(TypeError)
+  expect(() => createKeySet([nameless])).toThrow(TypeError)
+  expect(() => createKeySet([{ alg: 'ES256', kid: 'x' }])).toThrow(TypeError)
+  expect(createKeySet([key]).get(key.kid ?? '')).toBe(key)
+  expect(createKeySet([key]).get('__proto__')).toBeUndefined()
+  expect(Object.isFrozen(createKeySet([key]).keys)).toBe(true)
+})
+
+test('an empty set is a set in which no token finds its key', () => {
+  const token = createSigner(signingKeyFor('ES256'), { typ: 'at+jwt' }).sign(validClaims())
+  const verifier = verifierFor(signingKeyFor('ES256'), { keys: createKeySet([]) })
+  expect(verifier.verify(token)).toEqual({ ok: false, code: 'key_unknown' })
+})
+
+function ed448Jwk() {
+  const { publicKey } = generateKeyPairSync('ed448')
+  return { ...publicKey.export({ format: 'jwk' }), alg: 'EdDSA', kid: 'a' }
+}
+
+function smallRsaJwk() {
+  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  return { ...publicKey.export({ format: 'jwk' }), alg: 'RS256', kid: 'a' }
+}
+
+function evenRsaJwk() {
+  const n = Buffer.from(rs.kty === 'RSA' ? rs.n : '', 'base64url')
+  n.writeUInt8(n.readUInt8(n.length - 1) & 0xfe, n.length - 1)
+  return { ...rs, n: n.toString('base64url'), kid: 'a' }
+}

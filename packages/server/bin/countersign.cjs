@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// CommonJS, and nothing imported before the check: on an older Node the first import would fail with
+// an error that says nothing about Node.
+'use strict'
+
+const major = Number(process.versions.node.split('.')[0])
+if (major < 24) {
+  process.stderr.write(
+    `Countersign needs Node.js 24 or newer; this is ${process.versions.node}. Install it from nodejs.org, or run it through npm in a project that has it: npm install node@24\n`,
+  )
+  process.exit(1)
+}
+import('#cli').then(({ main }) => main(process.argv.slice(2)))

@@ -1,0 +1,102 @@
+import { hash, verify } from '@node-rs/argon2'
+
+import { limits } from '../base/limits.ts'
+import type { Random } from '../base/random.ts'
+
+/** The work of one argon2id hash (RFC 9106). */
+export interface Argon2Parameters {
+  readonly memoryKib: number
+  readonly passes: number
+  readonly lanes: number
+}
+
+/** Hashes and checks passwords, a bounded number at once. */
+export interface PasswordHasher {
+  /** Undefined when the queue is full. */
+  hash(password: string): Promise<string> | undefined
+  /**
+   * Whether the password is the one of the hash. Without a hash (unknown account, or one that no
+   * password can log in) the same work is done and the answer is no: otherwise it would come
+   * faster, and tell an attacker which accounts exist. Undefined when the queue is full.
+   */
+  verify(passwordHash: string | undefined, password: string): Promise<boolean> | undefined
+  /** Whether the hash was made with other parameters than those of today. */
+  isOutdated(passwordHash: string): boolean
+}
+
+export interface PasswordHasherOptions {
+  readonly parameters: Argon2Parameters
+  /** Hashes at once: as many as there are cores, since each keeps one busy. */
+  readonly concurrency: number
+  /** Passwords that may wait for a core. */
+  readonly queueMax: number
+  readonly random: Random
+}
+
+export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
+  const { memoryKib, passes, lanes } = options.parameters
+  const gate = new Gate(options.concurrency, options.queueMax)
+  const prefix = `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$`
+  // Costs what a real one costs, and no password has it: its 256 bits are random, not a hash.
+  const nobodysHash = prefix + unpadded(options.random, 16) + '$' + unpadded(options.random, 32)
+
+  return {
+    hash: (password) =>
+      gate.run(() =>
+        hash(password, { memoryCost: memoryKib, timeCost: passes, parallelism: lanes }),
+      ),
+    verify: (passwordHash, password) =>
+      gate.run(async () => {
+        const isRight = await verify(passwordHash ?? nobodysHash, password)
+        return isRight && passwordHash !== undefined
+      }),
+    isOutdated: (passwordHash) => !passwordHash.startsWith(prefix),
+  }
+}
+
+function unpadded(random: Random, length: number): string {
+  return random.bytes(length).toString('base64').replaceAll('=', '')
+}
+
+/** Lets a bounded number of jobs run, a bounded number wait, and refuses the rest. */
+class Gate {
+  readonly #waiting: (() => void)[] = []
+  readonly #queueMax: number
+  #free: number
+
+  constructor(concurrency: number, queueMax: number) {
+    this.#free = concurrency
+    this.#queueMax = queueMax
+  }
+
+  run<T>(job: () => Promise<T>): Promise<T> | undefined {
+    if (this.#free === 0 && this.#waiting.length >= this.#queueMax) return undefined
+    return this.#runWhenFree(job)
+  }
+
+  async #runWhenFree<T>(job: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free -= 1
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      return await job()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free += 1
+      else next()
+    }
+  }
+}
+
+/** Why a new password is refused, in words for whoever chose it; undefined when it is fine. */
+export function checkNewPassword(password: string): string | undefined {
+  if (password !== password.trim()) return 'A password must not begin or end with a space.'
+  if (!password.isWellFormed()) return 'A password must be valid Unicode.'
+  if (password.includes('\0')) return 'A password must not contain a NUL character.'
+  if (Buffer.byteLength(password) > limits.passwordBytesMax) {
+    return `A password has at most ${limits.passwordBytesMax} bytes.`
+  }
+  if ([...password].length < limits.passwordCharsMin) {
+    return `A password has at least ${limits.passwordCharsMin} characters.`
+  }
+  return undefined
+}

@@ -1,0 +1,134 @@
+import { availableParallelism } from 'node:os'
+import { setImmediate } from 'node:timers/promises'
+
+import { createAccessTokenVerifier, type AccessTokenResult } from '@countersign/guard'
+import pino, { type Logger } from 'pino'
+
+import { createAccountManager, type AccountManager } from './accounts/manage.ts'
+import { createPasswordHasher } from './accounts/passwords.ts'
+import { systemClock, type Clock } from './base/clock.ts'
+import { limits } from './base/limits.ts'
+import { createSystemRandom, type Random } from './base/random.ts'
+import { createApp, type RequestContext } from './http/app.ts'
+import { openKeyRing } from './keys/ring.ts'
+import { createSealer } from './keys/sealing.ts'
+import { readOrCreateSecret } from './keys/secret.ts'
+import type { SessionParts } from './sessions/parts.ts'
+import { createRefreshTokenVerifier } from './sessions/refresh-token.ts'
+import { createRefresher } from './sessions/refresh.ts'
+import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
+import { openSqliteStore } from './store/sqlite/store.ts'
+import type { Store } from './store/store.ts'
+
+/** The settings, and what only tests and embedding applications replace. */
+export interface AuthorityConfig extends SettingsInput {
+  readonly clock?: Clock
+  readonly random?: Random
+  readonly logger?: Logger
+}
+
+/** A running authority without a port of its own. */
+export interface Authority {
+  /** The whole HTTP API. `context.address` is the client's address, where the caller knows it. */
+  fetch(request: Request, context?: RequestContext): Promise<Response>
+  /** Checks an access token of this authority, as a guard would. */
+  verify(accessToken: string): AccessTokenResult
+  readonly accounts: AccountManager
+  readonly settings: Settings
+  readonly logger: Logger
+  /** Closes the database. Call it when no request is in flight any more. */
+  close(): Promise<void>
+}
+
+const PURGE_INTERVAL_MS = 3_600_000
+const PURGE_ROWS = 1_000
+const PURGE_AFTER_MS = 86_400_000
+
+/**
+ * Opens the authority on its data directory: database, keys, HTTP API. Throws a `SetupError`, whose
+ * message is for the operator, where a setting is wrong or the directory cannot be used.
+ */
+export async function createAuthority(config: AuthorityConfig = {}): Promise<Authority> {
+  const { clock = systemClock, random = createSystemRandom(), logger, ...input } = config
+  const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
+  const store = openSqliteStore(settings.dataDir, { exclusive: true })
+  try {
+    return await assemble(settings, store, clock, random, logger)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+async function assemble(
+  settings: Settings,
+  store: Store,
+  clock: Clock,
+  random: Random,
+  logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
+): Promise<Authority> {
+  const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
+  const sealer = createSealer(secrets, random)
+  const ring = await openKeyRing({ store: store.keys, sealer, clock, random })
+  const { publicUrl: issuer, audience } = settings
+
+  const hasher = createPasswordHasher({
+    parameters: settings.argon2,
+    concurrency: availableParallelism(),
+    queueMax: limits.passwordQueueMax,
+    random,
+  })
+  const sessions: SessionParts = {
+    store,
+    ring,
+    hasher,
+    clock,
+    random,
+    access: { issuer, audience, lifetimeSec: settings.accessLifetimeSec },
+    rotation: {
+      rotates: settings.rotateRefresh,
+      idleMs: settings.refreshLifetimeSec * 1000,
+      absoluteMs: settings.sessionLifetimeSec * 1000,
+      graceMs: settings.rotationGraceMs,
+      startedAt: clock.nowMs(),
+      healing: settings.healing,
+    },
+    verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
+    verifyAccess: createAccessTokenVerifier({
+      keys: ring.accessKeys,
+      issuer,
+      audience,
+      // Its own clock signed the token: nothing to tolerate.
+      toleranceSec: 0,
+      clock: () => clock.nowMs(),
+    }),
+  }
+  const fetch = createApp({ sessions, refresh: createRefresher(sessions), logger })
+  const purging = setInterval(() => void purge(store, clock, logger), PURGE_INTERVAL_MS)
+  purging.unref()
+  return {
+    fetch,
+    verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
+    accounts: createAccountManager({ store, hasher, clock, random }),
+    settings,
+    logger,
+    close: async () => {
+      clearInterval(purging)
+      await store.close()
+    },
+  }
+}
+
+/** Sessions are kept a day after their end, so that an old token is still called ended, not unknown. */
+async function purge(store: Store, clock: Clock, logger: Logger): Promise<void> {
+  try {
+    let removed: number
+    do {
+      removed = await store.sessions.purge(clock.nowMs() - PURGE_AFTER_MS, PURGE_ROWS)
+      if (removed > 0) logger.info({ event: 'sessions_purged', removed })
+      await setImmediate() // requests come first
+    } while (removed === PURGE_ROWS)
+  } catch (error) {
+    logger.error({ event: 'purge_failed', error: String(error) })
+  }
+}

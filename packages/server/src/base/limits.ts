@@ -1,0 +1,28 @@
+/** Every bound of the server in one place, with its unit in its name. */
+export const limits = {
+  /** A request body. The largest honest one, a token of 8 KiB in a form, fits twice. */
+  bodyBytesMax: 16 * 1024,
+  /** Nesting of JSON in a request body; ours have one level. */
+  bodyDepthMax: 10,
+  /** Time for a client to send its headers, and for the whole request. */
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 15_000,
+  headerBytesMax: 16 * 1024,
+  /** An access token above this is refused at minting: with the cookie's name it would pass 4,096 bytes. */
+  accessTokenBytesMax: 3_500,
+  usernameCharsMax: 150,
+  passwordBytesMax: 4_096,
+  passwordCharsMin: 12,
+  roleCharsMax: 64,
+  rolesMax: 64,
+  userAgentCharsMax: 256,
+  /** Refreshes that share one transaction. Beyond this the next batch begins. */
+  refreshBatchMax: 256,
+  /** Refreshes that wait for their transaction. Beyond this: 503. */
+  refreshQueueMax: 4_096,
+  /** Passwords that wait for a core. At about 170 a second on two cores, three quarters of a second. */
+  passwordQueueMax: 128,
+  /** Requests in flight get this long to end after SIGTERM. */
+  drainMs: 25_000,
+  secretCharsMin: 32,
+} as const

@@ -1,0 +1,47 @@
+/**
+ * Every way in which the server says no, in one table: the stable code, its HTTP status and what a
+ * person reads. Codes are API: never renamed, only retired. No text ever holds a value.
+ */
+export const refusals = {
+  // What was sent
+  json_malformed: { status: 400, text: 'The body is not valid JSON.' },
+  json_duplicate_member: { status: 400, text: 'The JSON body names a member twice.' },
+  json_too_deep: { status: 400, text: 'The JSON body is nested too deeply.' },
+  text_malformed: { status: 400, text: 'The body is not valid UTF-8.' },
+  form_malformed: { status: 400, text: 'The form body cannot be read.' },
+  form_duplicate_field: { status: 400, text: 'The form body names a field twice.' },
+  body_not_object: { status: 400, text: 'The body must be an object.' },
+  fields_invalid: { status: 400, text: 'Some fields are missing or not valid.' },
+  not_found: { status: 404, text: 'Nothing is served at this path.' },
+  method_not_allowed: { status: 405, text: 'This path does not take that method.' },
+  body_too_large: { status: 413, text: 'The body is larger than 16 KiB.' },
+  media_type_unsupported: { status: 415, text: 'This media type is not accepted here.' },
+  content_encoding_unsupported: { status: 415, text: 'Compressed bodies are not accepted.' },
+
+  // Who is asking
+  credentials_invalid: { status: 401, text: 'No active account has these credentials.' },
+  account_disabled: { status: 401, text: 'The account of this token is disabled.' },
+  token_invalid: { status: 401, text: 'The token is not valid.' },
+  token_expired: { status: 401, text: 'The token has expired.' },
+  token_wrong_type: { status: 401, text: 'The token is of another kind.' },
+  token_type_missing: { status: 401, text: 'The token does not say its kind.' },
+  token_exp_missing: { status: 401, text: 'The token does not say when it expires.' },
+  token_id_missing: { status: 401, text: 'The token has no identifier.' },
+  session_ended: { status: 401, text: 'The session has ended.' },
+  session_expired: { status: 401, text: 'The session has expired.' },
+  session_unknown: { status: 401, text: 'The token belongs to no known session.' },
+  refresh_reused: { status: 401, text: 'The session was ended because its token was used twice.' },
+  refresh_ahead: {
+    status: 401,
+    text: 'The session was ended because its token is newer than the store.',
+  },
+
+  // What the server cannot do now
+  password_queue_full: { status: 503, text: 'Too many logins at once. Try again shortly.' },
+  refresh_queue_full: { status: 503, text: 'Too many refreshes at once. Try again shortly.' },
+  store_unavailable: { status: 503, text: 'The database cannot be reached. Try again shortly.' },
+  internal_error: { status: 500, text: 'The server made a mistake. It has been logged.' },
+} as const satisfies Record<string, { readonly status: number; readonly text: string }>
+
+/** A code of the table. */
+export type RefusalCode = keyof typeof refusals

@@ -1,0 +1,119 @@
+import type { Managed } from '../accounts/manage.ts'
+import { SetupError } from '../base/faults.ts'
+import type { Change } from '../store/store.ts'
+import { withWorkbench, type Command, type Workbench } from './command.ts'
+import { formatTime, print, printRows } from './print.ts'
+import { readNewPassword } from './prompt.ts'
+
+const create: Command = {
+  words: ['accounts', 'create'],
+  usage: 'accounts create NAME [--role ROLE]...',
+  summary: 'add an account; asks for its password, or reads it from standard input',
+  operands: { min: 1, max: 1 },
+  options: { role: { type: 'string', multiple: true } },
+  run: ({ operands: [username = ''], options }) =>
+    withWorkbench({ createsData: true }, async ({ accounts, actor }) => {
+      const roles = (options['role'] ?? []) as string[]
+      const password = await readNewPassword()
+      const account = unwrap(await accounts.create({ username, password, roles }, actor))
+      print(`Account ${account.username} created (${account.id}).`)
+    }),
+}
+
+const list: Command = {
+  words: ['accounts', 'list'],
+  usage: 'accounts list [--json]',
+  summary: 'all accounts with their roles',
+  operands: { min: 0, max: 0 },
+  options: { json: { type: 'boolean' } },
+  run: ({ options }) =>
+    withWorkbench({ createsData: false }, async ({ accounts }) => {
+      const rows = (await accounts.list()).map((account) => ({
+        username: account.username,
+        id: account.id,
+        state: account.disabledAt === undefined ? 'active' : 'disabled',
+        roles: account.roles.join(' '),
+        created: formatTime(account.createdAt),
+      }))
+      printRows(rows, { json: options['json'] === true, empty: 'No accounts yet.' })
+    }),
+}
+
+function changing(
+  word: string,
+  summary: string,
+  apply: (bench: Workbench, username: string) => Promise<Managed<Change>>,
+  done: { readonly changed: string; readonly unchanged: string },
+): Command {
+  return {
+    words: ['accounts', word],
+    usage: `accounts ${word} NAME`,
+    summary,
+    operands: { min: 1, max: 1 },
+    run: ({ operands: [username = ''] }) =>
+      withWorkbench({ createsData: false }, async (bench) => {
+        const change = unwrap(await apply(bench, username))
+        print(`Account ${username}: ${change === 'changed' ? done.changed : done.unchanged}.`)
+      }),
+  }
+}
+
+function roleCommand(
+  word: 'add' | 'remove',
+  summary: string,
+  done: { readonly changed: string; readonly unchanged: string },
+): Command {
+  return {
+    words: ['accounts', 'roles', word],
+    usage: `accounts roles ${word} NAME ROLE`,
+    summary,
+    operands: { min: 2, max: 2 },
+    run: ({ operands: [username = '', role = ''] }) =>
+      withWorkbench({ createsData: false }, async ({ accounts, actor }) => {
+        const change = unwrap(
+          word === 'add'
+            ? await accounts.addRole(username, role, actor)
+            : await accounts.removeRole(username, role, actor),
+        )
+        print(`Account ${username}: ${change === 'changed' ? done.changed : done.unchanged}.`)
+      }),
+  }
+}
+
+export const accountCommands: readonly Command[] = [
+  create,
+  list,
+  changing(
+    'disable',
+    'end all its sessions and let nobody in',
+    ({ accounts, actor }, username) => accounts.disable(username, actor),
+    { changed: 'disabled, its sessions are ended', unchanged: 'was disabled already' },
+  ),
+  changing(
+    'enable',
+    'let it log in again',
+    ({ accounts, actor }, username) => accounts.enable(username, actor),
+    { changed: 'enabled, it may log in again', unchanged: 'was not disabled' },
+  ),
+  changing(
+    'set-password',
+    'set a password and end all its sessions',
+    async ({ accounts, actor }, username) => {
+      if ((await accounts.find(username)) === undefined) {
+        return { ok: false, text: `There is no account "${username}".` }
+      }
+      return accounts.setPassword(username, await readNewPassword(), actor)
+    },
+    { changed: 'password set, its sessions are ended', unchanged: 'unchanged' },
+  ),
+  roleCommand('add', 'give it a role', { changed: 'role added', unchanged: 'has that role already' }),
+  roleCommand('remove', 'take a role away', {
+    changed: 'role removed',
+    unchanged: 'does not have that role',
+  }),
+]
+
+function unwrap<T>(managed: Managed<T>): T {
+  if (!managed.ok) throw new SetupError(managed.text)
+  return managed.value
+}

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ParseArgsConfig } from 'node:util'
+
+import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
+import { createPasswordHasher } from '../accounts/passwords.ts'
+import { systemClock } from '../base/clock.ts'
+import { SetupError, messageOf } from '../base/faults.ts'
+import { createSystemRandom, type Random } from '../base/random.ts'
+import { parseSettings, readEnvironment, type Settings, type SettingsInput } from '../settings.ts'
+import { openSqliteStore } from '../store/sqlite/store.ts'
+import type { Store } from '../store/store.ts'
+
+/** One command of the command line. */
+export interface Command {
+  /** The words that name it. */
+  readonly words: readonly string[]
+  readonly usage: string
+  readonly summary: string
+  readonly operands: { readonly min: number; readonly max: number }
+  readonly options?: NonNullable<ParseArgsConfig['options']>
+  run(input: CommandInput): Promise<void>
+}
+
+export interface CommandInput {
+  readonly operands: readonly string[]
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+/** The words cannot be understood: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+const CONFIG_FILES = ['countersign.config.ts', 'countersign.config.mjs', 'countersign.config.js']
+
+/** The settings of this directory and environment; the environment wins. */
+export async function loadInput(): Promise<SettingsInput> {
+  return { ...(await readConfigFile()), ...readEnvironment(process.env) }
+}
+
+export async function loadSettings(): Promise<Settings> {
+  return parseSettings(await loadInput(), { production: process.env['NODE_ENV'] === 'production' })
+}
+
+async function readConfigFile(): Promise<SettingsInput> {
+  const path = CONFIG_FILES.map((name) => join(process.cwd(), name)).find((each) => existsSync(each))
+  if (path === undefined) return {}
+  try {
+    const module: unknown = await import(pathToFileURL(path).href)
+    if (typeof module === 'object' && module !== null && 'default' in module) {
+      const { default: config } = module
+      // parseSettings checks every member of it.
+      if (typeof config === 'object' && config !== null) return config as SettingsInput
+    }
+  } catch (error) {
+    throw new SetupError(`${path} cannot be loaded: ${messageOf(error)}`, { cause: error })
+  }
+  throw new SetupError(`${path} must export its settings: export default { port: 8000 }`)
+}
+
+/** What commands beside the server work with. */
+export interface Workbench {
+  readonly settings: Settings
+  readonly store: Store
+  readonly accounts: AccountManager
+  readonly random: Random
+  /** Who acts, for the audit. */
+  readonly actor: string
+}
+
+/** Opens the store beside a server that may be running, and closes it afterwards. */
+export async function withWorkbench(
+  options: { createsData: boolean },
+  work: (bench: Workbench) => Promise<void>,
+): Promise<void> {
+  const settings = await loadSettings()
+  const path = join(settings.dataDir, 'countersign.db')
+  if (!options.createsData && !existsSync(path)) {
+    throw new SetupError(`There is no database at ${path} yet. Start the server first, or set COUNTERSIGN_DATA_DIR.`)
+  }
+  const store = openSqliteStore(settings.dataDir, { exclusive: false })
+  const random = createSystemRandom()
+  try {
+    const hasher = createPasswordHasher({
+      parameters: settings.argon2,
+      concurrency: availableParallelism(),
+      queueMax: 1,
+      random,
+    })
+    const accounts = createAccountManager({ store, hasher, clock: systemClock, random })
+    await work({ settings, store, accounts, random, actor: `cli:${userName()}` })
+  } finally {
+    await store.close()
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return 'unknown' // A container's user without a name in /etc/passwd.
+  }
+}

@@ -1,0 +1,97 @@
+import { parseArgs } from 'node:util'
+
+import { SetupError, StoreFault, messageOf } from '../base/faults.ts'
+import { version } from '../base/version.ts'
+import { accountCommands } from './accounts.ts'
+import { auditCommands } from './audit.ts'
+import { UsageError, type Command } from './command.ts'
+import { keyCommands } from './keys.ts'
+import { sessionCommands } from './sessions.ts'
+import { start } from './start.ts'
+import { tokenCommands } from './token.ts'
+
+const commands: readonly Command[] = [
+  start,
+  ...accountCommands,
+  ...sessionCommands,
+  ...keyCommands,
+  ...auditCommands,
+  ...tokenCommands,
+]
+
+/** Runs the command line and sets the exit code: 0 done, 1 failed, 2 not understood. */
+export async function main(words: readonly string[]): Promise<void> {
+  try {
+    await run(words)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\nSee: countersign --help\n`)
+      process.exitCode = 2
+      return
+    }
+    if (error instanceof SetupError || error instanceof StoreFault) {
+      process.stderr.write(`${error.message}\n`)
+      process.exitCode = 1
+      return
+    }
+    process.stderr.write(`Countersign failed: ${messageOf(error)}\n`)
+    if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`)
+    process.exitCode = 1
+  }
+}
+
+async function run(words: readonly string[]): Promise<void> {
+  const [first] = words
+  if (first === undefined || first === 'help' || words.includes('--help') || words.includes('-h')) {
+    process.stdout.write(helpText(words))
+    return
+  }
+  if (first === '--version' || first === 'version') {
+    process.stdout.write(`${version}\n`)
+    return
+  }
+  const command = commands.find(({ words: own }) => own.every((word, i) => words[i] === word))
+  if (command === undefined) throw new UsageError(`There is no command "${nameFrom(words)}".`)
+  await command.run(parse(command, words.slice(command.words.length)))
+}
+
+/** The words that look like a command's name: what follows may be a secret and is not repeated. */
+function nameFrom(words: readonly string[]): string {
+  return words
+    .slice(0, 2)
+    .filter((word) => /^[a-z-]{1,20}$/.test(word))
+    .join(' ')
+}
+
+function parse(command: Command, rest: readonly string[]): Parameters<Command['run']>[0] {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...rest],
+      options: command.options ?? {},
+      allowPositionals: true,
+    })
+    const { min, max } = command.operands
+    if (positionals.length < min || positionals.length > max) {
+      throw new UsageError(`Usage: countersign ${command.usage}`)
+    }
+    return { operands: positionals, options: values }
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`Usage: countersign ${command.usage}`)
+  }
+}
+
+function helpText(words: readonly string[]): string {
+  const group = commands.filter(({ words: own }) => own[0] === words[0])
+  const shown = group.length > 0 ? group : commands
+  const width = Math.max(...shown.map(({ usage }) => usage.length))
+  return [
+    `Countersign ${version}: logs people in and signs tokens that any service verifies alone.`,
+    '',
+    ...shown.map(({ usage, summary }) => `  countersign ${usage.padEnd(width)}  ${summary}`),
+    '',
+    'Settings come from countersign.config.ts in this directory and from the environment',
+    '(PORT, HOST, COUNTERSIGN_DATA_DIR, COUNTERSIGN_PUBLIC_URL, ...); docs/settings.md lists them.',
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,42 @@
+import { stripVTControlCharacters } from 'node:util'
+
+/** Prints rows as an aligned table, or as one JSON object a line for other programs. */
+export function printRows(
+  rows: readonly Readonly<Record<string, string | number | boolean | undefined>>[],
+  options: { json: boolean; empty: string },
+): void {
+  if (options.json) {
+    for (const row of rows) print(JSON.stringify(row))
+    return
+  }
+  const [first] = rows
+  if (first === undefined) {
+    print(options.empty)
+    return
+  }
+  const columns = Object.keys(first)
+  const cells = [columns.map(toHeading), ...rows.map((row) => columns.map((c) => toCell(row[c])))]
+  const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]!.length)))
+  for (const line of cells) {
+    print(line.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd())
+  }
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** A time as people in all zones read it: `2026-11-23 04:36:21Z`. */
+export function formatTime(ms: number | undefined): string {
+  return ms === undefined ? '' : `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`
+}
+
+function toHeading(column: string): string {
+  return column.replaceAll('_', ' ').toUpperCase()
+}
+
+/** Names and addresses come from outside: no escape sequence of theirs reaches the terminal. */
+function toCell(value: string | number | boolean | undefined): string {
+  const text = value === undefined ? '' : String(value)
+  return stripVTControlCharacters(text).replace(/\p{C}/gu, '\u{fffd}')
+}

@@ -1,0 +1,99 @@
+import { createAuthority, type Authority } from '../authority.ts'
+import { SetupError } from '../base/faults.ts'
+import { createSystemRandom } from '../base/random.ts'
+import { version } from '../base/version.ts'
+import { serve } from '../http/serve.ts'
+import { loadInput, type Command } from './command.ts'
+import { print } from './print.ts'
+
+/** `countersign start`: the server, until SIGTERM or SIGINT. */
+export const start: Command = {
+  words: ['start'],
+  usage: 'start',
+  summary: 'run the server',
+  operands: { min: 0, max: 0 },
+  async run() {
+    const authority = await createAuthority(await loadInput())
+    try {
+      const { port, host } = authority.settings
+      const firstAccount = await createFirstAccount(authority)
+      const server = await serve({ fetch: authority.fetch, port, host })
+      printWelcome(authority, firstAccount)
+      authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
+      await untilStopped()
+      authority.logger.info({ event: 'stopping' })
+      await server.close()
+    } finally {
+      await authority.close()
+    }
+    authority.logger.info({ event: 'stopped' })
+  },
+}
+
+interface FirstAccount {
+  readonly username: string
+  /** Undefined when the operator gave it. */
+  readonly generatedPassword: string | undefined
+}
+
+/** An empty database gets one admin account. In production its password must come from the operator. */
+async function createFirstAccount({
+  accounts,
+  settings,
+}: Authority): Promise<FirstAccount | undefined> {
+  if ((await accounts.count()) > 0) return undefined
+  const { username, password: given } = settings.admin
+  // What a production server prints is kept in logs, where a password has no place.
+  if (given === undefined && settings.production) return undefined
+  const generatedPassword =
+    given === undefined ? createSystemRandom().bytes(15).toString('base64url') : undefined
+  const created = await accounts.create(
+    { username, password: given ?? generatedPassword ?? '', roles: ['admin'] },
+    'system',
+  )
+  if (!created.ok) {
+    throw new SetupError(`COUNTERSIGN_ADMIN_USERNAME or COUNTERSIGN_ADMIN_PASSWORD: ${created.text}`)
+  }
+  return { username, generatedPassword }
+}
+
+function printWelcome({ settings }: Authority, first: FirstAccount | undefined): void {
+  const url = settings.publicUrl
+  print(`Countersign ${version} is running at ${url} (data in ${settings.dataDir})`)
+  if (first !== undefined) {
+    print('')
+    print(`  First account: ${first.username}`)
+    if (first.generatedPassword !== undefined) {
+      print(`  Its password:  ${first.generatedPassword}   (printed this once)`)
+    }
+  }
+  if (settings.production) return
+  const password = first?.generatedPassword ?? '...'
+  const username = first?.username ?? settings.admin.username
+  print('')
+  print('Try next, in another terminal:')
+  print('')
+  print(`  # log in: the answer holds a refresh token and an access token`)
+  print(`  curl -s ${url}/api/token/ --json '{"username":"${username}","password":"${password}"}'`)
+  print('')
+  print(`  # who am I: put the access token in place of ACCESS`)
+  print(`  curl -s ${url}/auth/me -H 'Authorization: Bearer ACCESS'`)
+  print('')
+  print(`  # the next pair: put the refresh token in place of REFRESH`)
+  print(`  curl -s ${url}/api/token/refresh/ --json '{"refresh":"REFRESH"}'`)
+  print('')
+  print(`  # log out: ends the session`)
+  print(`  curl -s ${url}/api/token/blacklist/ --json '{"refresh":"REFRESH"}'`)
+  print('')
+}
+
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1)) // The second time somebody is in a hurry.
+        resolve()
+      })
+    }
+  })
+}

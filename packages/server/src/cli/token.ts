@@ -1,0 +1,54 @@
+import { decodeUnverified } from '@countersign/jwt'
+
+import { systemClock } from '../base/clock.ts'
+import { SetupError } from '../base/faults.ts'
+import { openKeyRing } from '../keys/ring.ts'
+import { createSealer } from '../keys/sealing.ts'
+import { readOrCreateSecret } from '../keys/secret.ts'
+import { withWorkbench, type Command } from './command.ts'
+import { explainToken, type Finding } from './explain-token.ts'
+import { print } from './print.ts'
+import { readFirstLine } from './prompt.ts'
+
+const inspect: Command = {
+  words: ['token', 'inspect'],
+  usage: 'token inspect [TOKEN]',
+  summary: 'decode a token and say check by check why it is accepted or refused; reads standard input too',
+  operands: { min: 0, max: 1 },
+  async run({ operands: [operand] }) {
+    if (operand === undefined && process.stdin.isTTY) process.stderr.write('Token: ')
+    const token = (operand === undefined || operand === '-' ? await readFirstLine() : operand).trim()
+    const decoded = decodeUnverified(token)
+    if (!decoded.ok) throw new SetupError(`This is not a JWT: ${decoded.code}.`)
+    print(`Header  ${JSON.stringify(decoded.header, null, 2)}`)
+    print(`Claims  ${JSON.stringify(decoded.claims, null, 2)}`)
+    print('')
+    await withWorkbench({ createsData: false }, async ({ settings, store, random }) => {
+      const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
+      const ring = await openKeyRing({
+        store: store.keys,
+        sealer: createSealer(secrets, random),
+        clock: systemClock,
+        random,
+      })
+      const findings = await explainToken(token, { settings, store, ring, clock: systemClock })
+      printFindings(findings)
+      if (findings.some((finding) => !finding.passed)) process.exitCode = 1
+    })
+  },
+}
+
+function printFindings(findings: readonly Finding[]): void {
+  for (const { passed, check, text } of findings) {
+    print(`${passed ? 'ok    ' : 'REFUSE'}  ${check.padEnd(10)}  ${text}`)
+  }
+  const refused = findings.filter((finding) => !finding.passed)
+  print('')
+  print(
+    refused.length === 0
+      ? 'This token would be accepted.'
+      : `This token would be refused: ${refused.map(({ check }) => check).join(', ')}.`,
+  )
+}
+
+export const tokenCommands: readonly Command[] = [inspect]

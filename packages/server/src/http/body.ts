@@ -1,0 +1,126 @@
+import { isUtf8 } from 'node:buffer'
+
+import { parseJsonStrict } from '@countersign/jwt'
+
+import { limits } from '../base/limits.ts'
+import type { RefusalCode } from '../base/refusals.ts'
+
+/** A parsed body: the fields of an object or form, or whatever else the JSON was. */
+export type Body =
+  | { readonly ok: true; readonly fields: ReadonlyMap<string, unknown> }
+  | { readonly ok: true; readonly fields: undefined; readonly value: unknown }
+  | { readonly ok: false; readonly code: RefusalCode }
+
+/** A file in a multipart form, where a text is wanted. */
+export const FILE = Symbol('file')
+
+/**
+ * Reads and parses a request body of at most 16 KiB: JSON, or either kind of form. An empty body is
+ * an object without fields, whatever its type. Nothing is decompressed, and a name that stands twice
+ * is refused: two readers could take different ones.
+ */
+export async function readBody(request: Request): Promise<Body> {
+  const encoding = request.headers.get('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity') {
+    return { ok: false, code: 'content_encoding_unsupported' }
+  }
+  const bytes = await readBytes(request)
+  if (bytes === undefined) return { ok: false, code: 'body_too_large' }
+  if (bytes.length === 0) return { ok: true, fields: new Map() }
+
+  const contentType = request.headers.get('content-type') ?? ''
+  switch (parseMediaType(contentType)) {
+    case 'application/json':
+      return parseJson(bytes)
+    case 'application/x-www-form-urlencoded':
+      return parseUrlEncoded(bytes)
+    case 'multipart/form-data':
+      return parseMultipart(bytes, contentType)
+    default:
+      return { ok: false, code: 'media_type_unsupported' }
+  }
+}
+
+/** Undefined when the body is too large: it is not read to its end then. */
+async function readBytes(request: Request): Promise<Buffer | undefined> {
+  const declared = request.headers.get('content-length')
+  if (declared !== null && Number(declared) > limits.bodyBytesMax) return undefined
+  if (declared !== null) {
+    // The HTTP parser lets no more through than was declared.
+    const bytes = Buffer.from(await request.arrayBuffer())
+    return bytes.length > limits.bodyBytesMax ? undefined : bytes
+  }
+  return request.body === null ? Buffer.alloc(0) : readStream(request.body)
+}
+
+async function readStream(stream: ReadableStream<Uint8Array>): Promise<Buffer | undefined> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    length += chunk.length
+    if (length > limits.bodyBytesMax) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, length)
+}
+
+/** The media type without parameters, or undefined when a charset other than UTF-8 is named. */
+function parseMediaType(contentType: string): string | undefined {
+  if (contentType === 'application/json') return contentType
+  const [type = '', ...parameters] = contentType.split(';')
+  for (const parameter of parameters) {
+    const [name = '', value = ''] = parameter.split('=')
+    if (name.trim().toLowerCase() !== 'charset') continue
+    if (!/^"?utf-?8"?$/i.test(value.trim())) return undefined
+  }
+  return type.trim().toLowerCase()
+}
+
+function parseJson(bytes: Buffer): Body {
+  if (!isUtf8(bytes)) return { ok: false, code: 'text_malformed' }
+  const parsed = parseJsonStrict(bytes.toString('utf8'), { depthMax: limits.bodyDepthMax })
+  if (!parsed.ok) return { ok: false, code: parsed.code }
+  const { value } = parsed
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { ok: true, fields: undefined, value }
+  }
+  return { ok: true, fields: new Map(Object.entries(value)) }
+}
+
+function parseUrlEncoded(bytes: Buffer): Body {
+  if (!isUtf8(bytes)) return { ok: false, code: 'text_malformed' }
+  const text = bytes.toString('utf8')
+  if (!isDecodable(text)) return { ok: false, code: 'text_malformed' }
+  return toFields(new URLSearchParams(text))
+}
+
+/** URLSearchParams turns broken percent-encoding and UTF-8 into other characters instead of failing. */
+function isDecodable(text: string): boolean {
+  if (!text.includes('%')) return true
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function parseMultipart(bytes: Buffer, contentType: string): Promise<Body> {
+  try {
+    const form = await new Response(new Uint8Array(bytes), {
+      headers: { 'content-type': contentType },
+    }).formData()
+    return toFields(form)
+  } catch {
+    return { ok: false, code: 'form_malformed' }
+  }
+}
+
+function toFields(entries: Iterable<[string, unknown]>): Body {
+  const fields = new Map<string, unknown>()
+  for (const [name, value] of entries) {
+    if (fields.has(name)) return { ok: false, code: 'form_duplicate_field' }
+    fields.set(name, typeof value === 'string' ? value : FILE)
+  }
+  return { ok: true, fields }
+}

@@ -1,0 +1,105 @@
+import { refusals, type RefusalCode } from '../../base/refusals.ts'
+import { RETRY_AFTER_SEC } from '../problem.ts'
+import { pythonTypeOf } from './fields.ts'
+
+const baseHeaders = {
+  'content-type': 'application/json',
+  vary: 'Accept',
+  allow: 'POST, OPTIONS',
+  'cache-control': 'no-store',
+}
+
+/** An answer in SimpleJWT's shape: compact JSON whose keys stand in the order given. */
+export function answerJson(
+  status: number,
+  body: unknown,
+  headers?: Record<string, string>,
+): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: headers === undefined ? baseHeaders : { ...baseHeaders, ...headers },
+  })
+}
+
+/** What SimpleJWT calls each refusal of a token. */
+const tokenDetails: Partial<Record<RefusalCode, string>> = {
+  token_invalid: 'Token is invalid',
+  session_unknown: 'Token is invalid',
+  token_expired: 'Token is expired',
+  session_expired: 'Token is expired',
+  token_wrong_type: 'Token has wrong type',
+  token_type_missing: 'Token has no type',
+  token_exp_missing: "Token has no 'exp' claim",
+  token_id_missing: 'Token has no id',
+  session_ended: 'Token is blacklisted',
+  refresh_reused: 'Token is blacklisted',
+  refresh_ahead: 'Token is blacklisted',
+}
+
+const challenge = { 'www-authenticate': 'Bearer realm="api"' }
+
+/** Any refusal in SimpleJWT's words and shape. */
+export function answerRefusal(code: RefusalCode): Response {
+  const detail = tokenDetails[code]
+  if (detail !== undefined) {
+    return answerJson(401, { detail, code: 'token_not_valid' }, challenge)
+  }
+  switch (code) {
+    case 'credentials_invalid':
+      return answerJson(
+        401,
+        { detail: 'No active account found with the given credentials' },
+        challenge,
+      )
+    case 'account_disabled':
+      return answerJson(
+        401,
+        { detail: 'No active account found for the given token.' },
+        challenge,
+      )
+    case 'json_malformed':
+    case 'json_duplicate_member':
+    case 'json_too_deep':
+    case 'text_malformed':
+      return answerJson(400, { detail: `JSON parse error - ${refusals[code].text}` })
+    case 'form_malformed':
+    case 'form_duplicate_field':
+      return answerJson(400, { detail: `Form parse error - ${refusals[code].text}` })
+    default:
+      return answerPlain(code)
+  }
+}
+
+function answerPlain(code: RefusalCode): Response {
+  const { status, text } = refusals[code]
+  return answerJson(
+    status,
+    { detail: text },
+    status === 503 ? { 'retry-after': String(RETRY_AFTER_SEC) } : undefined,
+  )
+}
+
+/** `verify` says of a token that was taken back that the field is wrong, not the caller. */
+export function answerVerifyRefusal(code: RefusalCode): Response {
+  // A disabled account has lost its sessions: to SimpleJWT's clients that is a blacklisted token.
+  const takenBack = code === 'account_disabled' || tokenDetails[code] === 'Token is blacklisted'
+  return takenBack
+    ? answerJson(400, { non_field_errors: ['Token is blacklisted'] })
+    : answerRefusal(code)
+}
+
+export function answerMethodNotAllowed(method: string): Response {
+  return answerJson(405, { detail: `Method "${method}" not allowed.` })
+}
+
+export function answerMediaType(contentType: string): Response {
+  return answerJson(415, { detail: `Unsupported media type "${contentType}" in request.` })
+}
+
+export function answerNotObject(value: unknown): Response {
+  const text =
+    value === null
+      ? 'No data provided'
+      : `Invalid data. Expected a dictionary, but got ${pythonTypeOf(value)}.`
+  return answerJson(400, { non_field_errors: [text] })
+}

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+
+import { version } from '../base/version.ts'
+import type { AccessTokenSettings } from '../sessions/access-token.ts'
+
+/** `GET /`: what runs here and what to do next. No script, nothing from elsewhere. */
+export function createPage(access: AccessTokenSettings): () => Response {
+  const html = renderPage(access)
+  const styleHash = createHash('sha256').update(STYLE).digest('base64')
+  const headers = {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-cache',
+    'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'cross-origin-opener-policy': 'same-origin',
+  }
+  return () => new Response(html, { headers })
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1c2330; --soft: #5a6577; --line: #d9dee7; --back: #f7f8fb; --card: #fff; --mark: #2f6f4f }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf1; --soft: #9aa5b8; --line: #2d3543; --back: #12161d; --card: #1a202a; --mark: #7fd1a6 } }
+body { margin: 0; background: var(--back); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
+main { max-width: 46rem; margin: 0 auto; padding: 3rem 1.25rem }
+h1 { margin: 0; font-size: 1.7rem } h1 small { color: var(--soft); font-weight: 400; font-size: 1rem }
+h2 { margin: 2.2rem 0 .6rem; font-size: 1.05rem }
+p { margin: .4rem 0; color: var(--soft) } p b { color: var(--mark) }
+pre { margin: .6rem 0; padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto; font: 13.5px/1.5 ui-monospace, monospace }
+table { width: 100%; border-collapse: collapse; background: var(--card); border: 1px solid var(--line); border-radius: 8px }
+td { padding: .45rem .8rem; border-top: 1px solid var(--line); vertical-align: top } tr:first-child td { border-top: 0 }
+td:first-child { white-space: nowrap } code { font: 13.5px ui-monospace, monospace } a { color: inherit }
+`
+
+const ENDPOINTS: readonly (readonly [string, string])[] = [
+  ['POST /api/token/', 'log in: username and password for a refresh and an access token'],
+  ['POST /api/token/refresh/', 'a refresh token for the next pair'],
+  ['POST /api/token/verify/', 'whether a token would be taken now'],
+  ['POST /api/token/blacklist/', 'log out: ends the session of a refresh token'],
+  ['GET /auth/me', 'who an access token belongs to'],
+  ['GET /.well-known/jwks.json', 'the public keys, for services that verify tokens alone'],
+  ['GET /healthz, /readyz', 'alive; able to read and write the database'],
+]
+
+function renderPage({ issuer, audience, lifetimeSec }: AccessTokenSettings): string {
+  const url = escapeHtml(issuer)
+  const rows = ENDPOINTS.map(
+    ([endpoint, text]) => `<tr><td><code>${endpoint}</code></td><td>${text}</td></tr>`,
+  ).join('\n')
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Countersign</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>Countersign <small>${escapeHtml(version)}</small></h1>
+<p><b>Running.</b> This server logs people in and signs the tokens that your services verify by themselves.</p>
+
+<h2>Log in</h2>
+<pre>curl ${url}/api/token/ --json '{"username":"admin","password":"..."}'</pre>
+<p>The first account and its password were printed where the server was started.
+More accounts: <code>countersign accounts create NAME</code></p>
+
+<h2>Verify tokens in a service</h2>
+<pre>import { createGuard } from '@countersign/guard'
+import { requireAuth } from '@countersign/guard/express'
+
+const guard = createGuard({ issuer: '${url}', audience: '${escapeHtml(audience)}' })
+app.get('/me', requireAuth(guard), (request, response) =&gt; response.json(request.auth))</pre>
+<p>Access tokens live ${lifetimeSec} seconds.</p>
+
+<h2>What answers here</h2>
+<table>
+${rows}
+</table>
+</main>
+</body>
+</html>
+`
+}
+
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;')
+}

@@ -1,0 +1,11 @@
+import './node-version.ts'
+
+export { createAuthority, type Authority, type AuthorityConfig } from './authority.ts'
+export type { AccountManager, AccountSummary, Managed } from './accounts/manage.ts'
+export type { Clock, EpochMs } from './base/clock.ts'
+export { SetupError, StoreFault } from './base/faults.ts'
+export type { Random } from './base/random.ts'
+export { refusals, type RefusalCode } from './base/refusals.ts'
+export type { RequestContext } from './http/app.ts'
+export { serve, type RunningServer, type ServeOptions } from './http/serve.ts'
+export type { Settings, SettingsInput } from './settings.ts'

@@ -1,0 +1,67 @@
+import { createCipheriv, createDecipheriv, hkdfSync, timingSafeEqual } from 'node:crypto'
+
+import type { Random } from '../base/random.ts'
+
+const VERSION = 1
+const SECRET_ID_BYTES = 8
+const IV_BYTES = 12
+const TAG_BYTES = 16
+const HEAD_BYTES = 1 + SECRET_ID_BYTES + IV_BYTES + TAG_BYTES
+
+/** Seals what must not lie readable in the store. All secrets open, the first one seals. */
+export interface Sealer {
+  /** `context` names what is sealed; only the same context opens it again. */
+  seal(plain: Uint8Array, context: string): Buffer
+  /** Undefined when no secret opens it: another secret sealed it, or it was changed. */
+  open(sealed: Uint8Array, context: string): Buffer | undefined
+}
+
+/**
+ * AES-256-GCM under a key that HKDF-SHA256 (RFC 5869) derives from each secret, with a random 96-bit
+ * IV. The context is authenticated, so a sealed value cannot be moved to another row. Layout:
+ * version, 8 bytes that tell which secret, IV, tag, ciphertext.
+ */
+export function createSealer(secrets: readonly string[], random: Random): Sealer {
+  const keys = secrets.map(deriveKeys)
+  const [first] = keys
+  if (first === undefined) throw new TypeError('createSealer needs at least one secret')
+
+  return {
+    seal(plain, context) {
+      const iv = random.bytes(IV_BYTES)
+      const cipher = createCipheriv('aes-256-gcm', first.key, iv)
+      cipher.setAAD(Buffer.from(context))
+      const ciphertext = Buffer.concat([cipher.update(plain), cipher.final()])
+      return Buffer.concat([Buffer.of(VERSION), first.id, iv, cipher.getAuthTag(), ciphertext])
+    },
+
+    open(sealed, context) {
+      const bytes = Buffer.from(sealed)
+      if (bytes.length < HEAD_BYTES || bytes[0] !== VERSION) return undefined
+      const id = bytes.subarray(1, 1 + SECRET_ID_BYTES)
+      const match = keys.find((each) => timingSafeEqual(each.id, id))
+      return match === undefined ? undefined : decrypt(match.key, bytes, context)
+    },
+  }
+}
+
+function decrypt(key: Buffer, bytes: Buffer, context: string): Buffer | undefined {
+  const ivAt = 1 + SECRET_ID_BYTES
+  const tagAt = ivAt + IV_BYTES
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(ivAt, tagAt), {
+    authTagLength: TAG_BYTES,
+  })
+  decipher.setAAD(Buffer.from(context))
+  decipher.setAuthTag(bytes.subarray(tagAt, HEAD_BYTES))
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(HEAD_BYTES)), decipher.final()])
+  } catch {
+    return undefined // The tag does not fit: node:crypto says no by throwing.
+  }
+}
+
+function deriveKeys(secret: string): { id: Buffer; key: Buffer } {
+  const derive = (info: string, length: number): Buffer =>
+    Buffer.from(hkdfSync('sha256', secret, '', `countersign/sealing/v1/${info}`, length))
+  return { id: derive('id', SECRET_ID_BYTES), key: derive('key', 32) }
+}

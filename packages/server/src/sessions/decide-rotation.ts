@@ -1,0 +1,56 @@
+import type { EpochMs } from '../base/clock.ts'
+import type { RefreshAttempt, RotationDecision, SessionState } from '../store/refresh.ts'
+
+/** What the rule needs beside the session. Times in milliseconds. */
+export interface RotationConditions {
+  readonly now: EpochMs
+  readonly graceMs: number
+  /** When this authority last started: an answer that a restart swallowed can still be asked for again. */
+  readonly startedAt: EpochMs
+  /** Whether a store that lost its last write may continue from a token that it signed. */
+  readonly healing: 'accept' | 'refuse'
+}
+
+/**
+ * Decides what a presented refresh token earns. Pure: reads no clock, touches no store. The caller
+ * has proved that the token is ours and was made from this row.
+ *
+ * Two tabs refreshing together are far more common than a thief, so the immediate predecessor earns
+ * the same successor again while it is young. Any older one was copied: the session ends
+ * (RFC 9700 §4.14.2). One generation ahead means that the store lost its last write; our own
+ * signature proves that we issued it.
+ */
+export function decideRotation(
+  state: SessionState,
+  presented: Pick<RefreshAttempt, 'generation' | 'address' | 'userAgent'>,
+  conditions: RotationConditions,
+): RotationDecision {
+  const { session } = state
+  if (session.endedAt !== undefined) return { kind: 'refuse', code: 'session_ended' }
+  if (conditions.now >= session.expiresAt) return { kind: 'refuse', code: 'session_expired' }
+  if (state.accountDisabled) return { kind: 'refuse', code: 'account_disabled' }
+  if (state.accountHardPosition > session.signedInPosition) {
+    return { kind: 'refuse', code: 'session_ended' }
+  }
+
+  const ahead = presented.generation - session.generation
+  if (ahead === 0) return { kind: 'rotate' }
+  if (ahead === -1 && isYoung(session.rotatedAt, conditions) && isSameDevice(session, presented)) {
+    return { kind: 'repeat' }
+  }
+  if (ahead === 1 && conditions.healing === 'accept') return { kind: 'heal' }
+  return { kind: 'end', code: ahead < 0 ? 'refresh_reused' : 'refresh_ahead' }
+}
+
+/** A clock that was set back makes the distance negative; far back, the rotation is not young either. */
+function isYoung(rotatedAt: EpochMs, { now, graceMs, startedAt }: RotationConditions): boolean {
+  return Math.abs(now - Math.max(rotatedAt, startedAt)) < graceMs
+}
+
+/** A phone changes its address and a browser updates itself; both at once within seconds is another device. */
+function isSameDevice(
+  session: { readonly address: string; readonly userAgent: string },
+  presented: { readonly address: string; readonly userAgent: string },
+): boolean {
+  return session.address === presented.address || session.userAgent === presented.userAgent
+}

@@ -1,0 +1,29 @@
+import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
+import { isGenuineJti } from './refresh-token.ts'
+
+/**
+ * Ends the session of a refresh token, of whatever generation: who logs out holds the session, and
+ * an old copy is no worse. Refuses with `session_ended` what is over already.
+ */
+export async function endByRefreshToken(
+  parts: SessionParts,
+  token: string,
+  caller: Caller,
+): Promise<{ readonly ok: true } | Refusal> {
+  const verified = parts.verifyRefresh(token)
+  if (!verified.ok) return refuse(verified.code)
+  const { sid, gen, jti } = verified.claims
+
+  const state = await parts.store.sessions.state(sid)
+  if (state === undefined) return refuse('session_unknown')
+  // The seed of a row never changes, so this may be checked before the atomic step.
+  if (!isGenuineJti(state.session, { generation: gen, jti })) return refuse('token_invalid')
+  if (state.accountHardPosition > state.session.signedInPosition) return refuse('session_ended')
+
+  const change = await parts.store.sessions.end(
+    sid,
+    { event: 'logout' },
+    { at: parts.clock.nowMs(), actor: state.account.id, address: caller.address },
+  )
+  return change === 'changed' ? { ok: true } : refuse('session_ended')
+}

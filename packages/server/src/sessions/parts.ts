@@ -1,0 +1,57 @@
+import type { AccessTokenVerifier } from '@countersign/guard'
+
+import type { PasswordHasher } from '../accounts/passwords.ts'
+import type { Clock, EpochMs } from '../base/clock.ts'
+import type { Random } from '../base/random.ts'
+import type { RefusalCode } from '../base/refusals.ts'
+import type { KeyRing } from '../keys/ring.ts'
+import type { Store } from '../store/store.ts'
+import type { AccessTokenSettings } from './access-token.ts'
+import type { RefreshTokenVerifier } from './refresh-token.ts'
+
+/** What the session operations work with. One object for the life of an authority. */
+export interface SessionParts {
+  readonly store: Store
+  readonly ring: KeyRing
+  readonly hasher: PasswordHasher
+  readonly clock: Clock
+  readonly random: Random
+  readonly access: AccessTokenSettings
+  readonly rotation: RotationSettings
+  readonly verifyRefresh: RefreshTokenVerifier
+  readonly verifyAccess: AccessTokenVerifier
+}
+
+/** Lives in milliseconds. */
+export interface RotationSettings {
+  /** False: a refresh gives a new access token only. */
+  readonly rotates: boolean
+  /** How long a refresh token lives unused, and the session in all. */
+  readonly idleMs: number
+  readonly absoluteMs: number
+  readonly graceMs: number
+  readonly startedAt: EpochMs
+  readonly healing: 'accept' | 'refuse'
+}
+
+/** Where a request comes from, as far as the server knows. */
+export interface Caller {
+  readonly address: string
+  readonly userAgent: string
+}
+
+export interface Refusal {
+  readonly ok: false
+  readonly code: RefusalCode
+}
+
+export function refuse(code: RefusalCode): Refusal {
+  return { ok: false, code }
+}
+
+/** A pair as the client gets it. `refresh` is undefined where refreshing does not rotate. */
+export interface Granted {
+  readonly ok: true
+  readonly access: string
+  readonly refresh: string | undefined
+}

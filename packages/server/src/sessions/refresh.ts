@@ -1,0 +1,79 @@
+import type { RefreshOutcome, RefreshRules } from '../store/refresh.ts'
+import { mintAccessToken } from './access-token.ts'
+import { decideRotation } from './decide-rotation.ts'
+import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
+import { RefreshQueue } from './refresh-queue.ts'
+import { isGenuineJti, makeRefreshToken } from './refresh-token.ts'
+
+/** Exchanges a refresh token: verify it, one atomic step in the store, mint. */
+export type Refresher = (token: string, caller: Caller) => Promise<Granted | Refusal>
+
+export function createRefresher(parts: SessionParts): Refresher {
+  const queue = new RefreshQueue(parts.store.sessions, () => rulesNow(parts))
+  return async (token, caller) => {
+    const verified = parts.verifyRefresh(token)
+    if (!verified.ok) return refuse(verified.code)
+    const { sid, gen, jti } = verified.claims
+    const pending = queue.submit({ sessionId: sid, generation: gen, jti, ...caller })
+    if (pending === undefined) return refuse('refresh_queue_full')
+    return answer(parts, sid, caller, await pending)
+  }
+}
+
+function rulesNow({ clock, rotation, ring }: SessionParts): RefreshRules {
+  const now = clock.nowMs()
+  const { graceMs, startedAt, healing } = rotation
+  return {
+    now,
+    idleMs: rotation.idleMs,
+    refreshKid: ring.refreshKid,
+    rotates: rotation.rotates,
+    decide: (state, attempt) =>
+      decideRotation(state, attempt, { now, graceMs, startedAt, healing }),
+    isGenuine: isGenuineJti,
+  }
+}
+
+async function answer(
+  parts: SessionParts,
+  sessionId: string,
+  caller: Caller,
+  outcome: RefreshOutcome,
+): Promise<Granted | Refusal> {
+  switch (outcome.kind) {
+    case 'refused':
+      return refuse(outcome.code)
+    case 'ending':
+      // In a transaction of its own: the batch that found it stays short, and takes no counter.
+      await parts.store.sessions.end(
+        sessionId,
+        { event: outcome.code },
+        { at: parts.clock.nowMs(), actor: 'anonymous', address: caller.address },
+      )
+      return refuse(outcome.code)
+    case 'rotated':
+    case 'healed':
+    case 'repeated':
+    case 'kept':
+      return grant(parts, outcome)
+  }
+}
+
+function grant(
+  parts: SessionParts,
+  { session, account, position }: Exclude<RefreshOutcome, { kind: 'refused' | 'ending' }>,
+): Granted {
+  const { ring, access, random, clock, rotation } = parts
+  return {
+    ok: true,
+    refresh: rotation.rotates
+      ? makeRefreshToken(ring, access.issuer, session, account.userId)
+      : undefined,
+    access: mintAccessToken(ring.accessSigner, access, random, {
+      session,
+      account,
+      position,
+      now: clock.nowMs(),
+    }),
+  }
+}

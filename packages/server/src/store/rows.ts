@@ -1,0 +1,113 @@
+import type { EpochMs } from '../base/clock.ts'
+
+/** A person or service that can log in. */
+export interface Account {
+  /** `acct_` and 22 characters; never an e-mail address, never used again (RFC 7519 §4.1.2 `sub`). */
+  readonly id: string
+  readonly username: string
+  /** The identifier that older services know, where one was imported; the `user_id` claim. */
+  readonly userId: string | undefined
+  /** PHC string, or undefined where no password can log in. */
+  readonly passwordHash: string | undefined
+  readonly roles: readonly string[]
+  readonly disabledAt: EpochMs | undefined
+  /** The newest log position at which everything of this account was taken back; 0 when never. */
+  readonly hardPosition: number
+  readonly createdAt: EpochMs
+}
+
+/** One log-in on one device: one row, from sign-in to its end. */
+export interface Session {
+  readonly id: string
+  readonly accountId: string
+  readonly clientId: string
+  /** 16 random bytes that never leave the store's row: without them no refresh token can be made. */
+  readonly seed: Uint8Array
+  /** How often the refresh token was rotated; the current token carries this number as `gen`. */
+  readonly generation: number
+  readonly createdAt: EpochMs
+  readonly rotatedAt: EpochMs
+  /** When the current refresh token dies of idleness; never beyond `endsAt`. */
+  readonly expiresAt: EpochMs
+  /** The absolute end, which rotation never moves. */
+  readonly endsAt: EpochMs
+  readonly endedAt: EpochMs | undefined
+  /** The log position that was read before the first proof of this sign-in was checked. */
+  readonly signedInPosition: number
+  /** The refresh key that signed the current token, so that a repeat gives the same bytes. */
+  readonly refreshKid: string
+  /** Where the last rotation (or the sign-in) came from. */
+  readonly address: string
+  readonly userAgent: string
+}
+
+/** What a token says about an account: read in the same snapshot as the log position. */
+export interface AccountClaims {
+  readonly id: string
+  readonly userId: string
+  readonly roles: readonly string[]
+}
+
+export type RevocationKind =
+  | 'issuer'
+  | 'tenant'
+  | 'client'
+  | 'account'
+  | 'session'
+  | 'token'
+  | 'key'
+  | 'jump'
+
+/** One thing that was taken back. `subject` is the identifier of its kind. */
+export interface Revocation {
+  readonly position: number
+  readonly kind: RevocationKind
+  readonly subject: string
+  /** `hard`: the session is over. `soft`: the token is out of date, a refresh mends it. */
+  readonly strength: 'hard' | 'soft'
+  readonly at: EpochMs
+  /** SHA-256 over the chain value before and this entry: 32 bytes. */
+  readonly chain: Uint8Array
+}
+
+/** One line of the audit: who did what to whom, from where, and how it ended. Ids only, no secrets. */
+export interface AuditEntry {
+  readonly at: EpochMs
+  /** An account id, `cli:NAME` for an operator, `system`, or `anonymous`. */
+  readonly actor: string
+  readonly event: AuditEvent
+  readonly outcome: 'ok' | 'refused'
+  readonly accountId: string | undefined
+  readonly sessionId: string | undefined
+  readonly address: string | undefined
+  /** A refusal code, a role, a reason: never a value that a client chose freely. */
+  readonly detail: string | undefined
+}
+
+export type AuditEvent =
+  | 'account_created'
+  | 'account_disabled'
+  | 'account_enabled'
+  | 'password_changed'
+  | 'role_added'
+  | 'role_removed'
+  | 'login'
+  | 'logout'
+  | 'session_ended'
+  | 'refresh_reused'
+  | 'refresh_ahead'
+  | 'refresh_healed'
+  | 'key_created'
+
+export type KeyUse = 'access' | 'refresh'
+export type KeyState = 'pending' | 'active' | 'retiring' | 'revoked'
+
+/** A signing key as it lies in the store: its secret part is sealed. */
+export interface StoredKey {
+  readonly kid: string
+  readonly alg: string
+  readonly use: KeyUse
+  readonly state: KeyState
+  readonly sealed: Uint8Array
+  readonly createdAt: EpochMs
+}

@@ -1,0 +1,169 @@
+import type { Account, AuditEvent } from '../rows.ts'
+import type { AccountStore, Change, Origin } from '../store.ts'
+import { appendAudit } from './audit.ts'
+import { step, type Row, type SqliteDatabase } from './database.ts'
+import { appendRevocation, readPosition } from './revocations.ts'
+
+export function createAccountStore(db: SqliteDatabase): AccountStore {
+  return {
+    create: async (account, usernameKey, origin) =>
+      db.write(() => {
+        const created = db.run(
+          `INSERT INTO accounts (id, username, username_key, user_id, password_hash, roles,
+                                 disabled_at, hard_position, created_at)
+           VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?) ON CONFLICT (username_key) DO NOTHING`,
+          account.id,
+          account.username,
+          usernameKey,
+          account.userId ?? null,
+          account.passwordHash ?? null,
+          JSON.stringify(account.roles),
+          account.createdAt,
+        )
+        if (created === 0) return 'taken'
+        audit(db, account.id, 'account_created', origin)
+        return 'created'
+      }),
+
+    viewForSignIn: async (usernameKey) =>
+      db.read(() => {
+        const position = readPosition(db)
+        return { position, account: findByKey(db, usernameKey) }
+      }),
+
+    find: async (usernameKey) => step(() => findByKey(db, usernameKey)),
+
+    list: async () =>
+      step(() => db.all('SELECT * FROM accounts ORDER BY username_key').map(toAccount)),
+
+    count: async () => step(() => Number(db.get('SELECT count(*) AS n FROM accounts')?.['n'])),
+
+    disable: async (accountId, origin) =>
+      change(db, accountId, () => {
+        const changed = db.run(
+          'UPDATE accounts SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL',
+          origin.at,
+          accountId,
+        )
+        if (changed === 0) return false
+        takeBackAll(db, accountId, origin)
+        audit(db, accountId, 'account_disabled', origin)
+        return true
+      }),
+
+    enable: async (accountId, origin) =>
+      change(db, accountId, () => {
+        const changed = db.run(
+          'UPDATE accounts SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL',
+          accountId,
+        )
+        if (changed === 0) return false
+        audit(db, accountId, 'account_enabled', origin)
+        return true
+      }),
+
+    setPasswordHash: async (accountId, hash, origin) =>
+      change(db, accountId, () => {
+        db.run('UPDATE accounts SET password_hash = ? WHERE id = ?', hash, accountId)
+        takeBackAll(db, accountId, origin)
+        audit(db, accountId, 'password_changed', origin)
+        return true
+      }),
+
+    upgradePasswordHash: async (accountId, from, to) => {
+      step(() =>
+        db.run(
+          'UPDATE accounts SET password_hash = ? WHERE id = ? AND password_hash = ?',
+          to,
+          accountId,
+          from,
+        ),
+      )
+    },
+
+    addRole: async (accountId, role, origin) =>
+      changeRoles(db, accountId, origin, 'role_added', role, (roles) =>
+        roles.includes(role) ? roles : [...roles, role].sort(),
+      ),
+
+    removeRole: async (accountId, role, origin) =>
+      changeRoles(db, accountId, origin, 'role_removed', role, (roles) =>
+        roles.filter((each) => each !== role),
+      ),
+  }
+}
+
+function change(db: SqliteDatabase, accountId: string, work: () => boolean): Change {
+  return db.write(() => {
+    if (db.get('SELECT 1 FROM accounts WHERE id = ?', accountId) === undefined) return 'unknown'
+    return work() ? 'changed' : 'unchanged'
+  })
+}
+
+/** Ends every session and token of the account with one entry and one row, however many there are. */
+function takeBackAll(db: SqliteDatabase, accountId: string, origin: Origin): void {
+  const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
+  db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
+}
+
+function changeRoles(
+  db: SqliteDatabase,
+  accountId: string,
+  origin: Origin,
+  event: AuditEvent,
+  role: string,
+  apply: (roles: readonly string[]) => readonly string[],
+): Change {
+  return change(db, accountId, () => {
+    const row = db.get('SELECT roles FROM accounts WHERE id = ?', accountId)
+    const before = toRoles(row?.['roles'])
+    const after = apply(before)
+    if (after.length === before.length) return false
+    db.run('UPDATE accounts SET roles = ? WHERE id = ?', JSON.stringify(after), accountId)
+    audit(db, accountId, event, origin, role)
+    appendRevocation(db, 'account', accountId, 'soft', origin.at)
+    return true
+  })
+}
+
+function findByKey(db: SqliteDatabase, usernameKey: string): Account | undefined {
+  const row = db.get('SELECT * FROM accounts WHERE username_key = ?', usernameKey)
+  return row === undefined ? undefined : toAccount(row)
+}
+
+function audit(
+  db: SqliteDatabase,
+  accountId: string,
+  event: AuditEvent,
+  origin: Origin,
+  detail?: string,
+): void {
+  appendAudit(db, {
+    at: origin.at,
+    actor: origin.actor,
+    address: origin.address,
+    event,
+    outcome: 'ok',
+    accountId,
+    sessionId: undefined,
+    detail,
+  })
+}
+
+function toAccount(row: Row): Account {
+  return {
+    id: row['id'] as string,
+    username: row['username'] as string,
+    userId: (row['user_id'] as string | null) ?? undefined,
+    passwordHash: (row['password_hash'] as string | null) ?? undefined,
+    roles: toRoles(row['roles']),
+    disabledAt: (row['disabled_at'] as number | null) ?? undefined,
+    hardPosition: row['hard_position'] as number,
+    createdAt: row['created_at'] as number,
+  }
+}
+
+/** The roles column: a JSON array of strings that only this file writes. */
+export function toRoles(text: unknown): readonly string[] {
+  return text === '[]' ? [] : (JSON.parse(text as string) as string[])
+}

@@ -1,0 +1,49 @@
+import type { AuditEntry, AuditEvent } from '../rows.ts'
+import type { AuditStore } from '../store.ts'
+import { step, type Row, type SqliteDatabase } from './database.ts'
+
+export function appendAudit(db: SqliteDatabase, entry: AuditEntry): void {
+  db.run(
+    `INSERT INTO audit (at, actor, event, outcome, account_id, session_id, address, detail)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    entry.at,
+    entry.actor,
+    entry.event,
+    entry.outcome,
+    entry.accountId ?? null,
+    entry.sessionId ?? null,
+    entry.address ?? null,
+    entry.detail ?? null,
+  )
+}
+
+export function createAuditStore(db: SqliteDatabase): AuditStore {
+  return {
+    append: async (entry) => step(() => appendAudit(db, entry)),
+    list: async ({ accountId, limit }) =>
+      step(() =>
+        (accountId === undefined
+          ? db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit)
+          : db.all(
+              'SELECT * FROM audit WHERE account_id = ? ORDER BY id DESC LIMIT ?',
+              accountId,
+              limit,
+            )
+        ).map(toEntry),
+      ),
+  }
+}
+
+function toEntry(row: Row): AuditEntry & { id: number } {
+  return {
+    id: row['id'] as number,
+    at: row['at'] as number,
+    actor: row['actor'] as string,
+    event: row['event'] as AuditEvent,
+    outcome: row['outcome'] as 'ok' | 'refused',
+    accountId: (row['account_id'] as string | null) ?? undefined,
+    sessionId: (row['session_id'] as string | null) ?? undefined,
+    address: (row['address'] as string | null) ?? undefined,
+    detail: (row['detail'] as string | null) ?? undefined,
+  }
+}

@@ -1,0 +1,157 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+
+import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
+import { migrations } from './migrations.ts'
+
+/** A row as SQLite gives it. */
+export type Row = Record<string, unknown>
+
+const BUSY_TIMEOUT_MS = 2_000
+const CACHE_KIB = 65_536
+// A checkpoint writes each changed page once, however often it changed since the last: with rows
+// spread at random over a large table, 16 MiB between checkpoints saves most of those writes.
+const CHECKPOINT_PAGES = 4_096
+
+/**
+ * One connection to a SQLite file, with its statements prepared once. Everything is synchronous, so
+ * a transaction is a plain function: nothing of another request can run in its middle.
+ */
+export class SqliteDatabase {
+  readonly #db: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db
+  }
+
+  /**
+   * Opens or creates the file and brings its schema up to date.
+   * Throws a `SetupError` that names the file where that cannot be done.
+   */
+  static open(path: string): SqliteDatabase {
+    try {
+      const db = openDatabase(path)
+      db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+      db.exec('PRAGMA journal_mode = WAL')
+      db.exec('PRAGMA synchronous = FULL')
+      db.exec('PRAGMA foreign_keys = ON')
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`)
+      db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+      const database = new SqliteDatabase(db)
+      database.#migrate(path)
+      return database
+    } catch (error) {
+      if (error instanceof SetupError) throw error
+      throw new SetupError(`The database ${path} cannot be used: ${messageOf(error)}.`, {
+        cause: error,
+      })
+    }
+  }
+
+  #migrate(path: string): void {
+    const at = (): number => Number(this.get('PRAGMA user_version')?.['user_version'])
+    if (at() > migrations.length) {
+      throw new SetupError(
+        `The database ${path} was written by a newer version (schema ${at()}, this one knows ${migrations.length}). Start that version, or restore an older copy.`,
+      )
+    }
+    if (at() === migrations.length) return
+    this.write(() => {
+      for (const step of migrations.slice(at())) this.#db.exec(step)
+      this.#db.exec(`PRAGMA user_version = ${migrations.length}`)
+    })
+  }
+
+  /** The first row, or undefined. */
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values)
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepare(sql).all(...values)
+  }
+
+  /** Runs a change and gives the number of rows that it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes)
+  }
+
+  /**
+   * Runs `work` in one durable transaction that holds the write lock from its beginning, so that
+   * what it read is still true when it writes. Thrown errors roll back; SQLite's own become
+   * `StoreFault`.
+   */
+  write<T>(work: () => T): T {
+    return this.#transaction('BEGIN IMMEDIATE', work)
+  }
+
+  /** Runs `work` on one snapshot. */
+  read<T>(work: () => T): T {
+    return this.#transaction('BEGIN', work)
+  }
+
+  #transaction<T>(begin: string, work: () => T): T {
+    try {
+      this.#prepare(begin).run()
+      const result = work()
+      this.#prepare('COMMIT').run()
+      return result
+    } catch (error) {
+      this.#rollback()
+      throw asFault(error)
+    }
+  }
+
+  #rollback(): void {
+    if (!this.#db.isOpen || !this.#db.isTransaction) return
+    try {
+      this.#db.exec('ROLLBACK')
+    } catch {
+      // SQLite has rolled back by itself, as it does when the disk is full.
+    }
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  /** Moves everything from the write-ahead log into the file and closes it. */
+  close(): void {
+    if (!this.#db.isOpen) return
+    this.#statements.clear()
+    this.#db.close()
+  }
+}
+
+/**
+ * Opens a file with `node:sqlite`, which is asked for at the time of the call: a static import would
+ * fail on an older Node before this package could say which Node it needs.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+  return new DatabaseSync(path)
+}
+
+function asFault(error: unknown): unknown {
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR') {
+    return new StoreFault(`The database failed: ${error.message}`, { cause: error })
+  }
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_STATE') {
+    return new StoreFault('The database is closed.', { cause: error })
+  }
+  return error
+}
+
+/** Runs one statement that needs no transaction of its own, with the same faults. */
+export function step<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw asFault(error)
+  }
+}

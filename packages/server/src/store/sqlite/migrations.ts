@@ -1,0 +1,86 @@
+/**
+ * The schema, step by step: entry n brings a database from version n to n + 1 (`PRAGMA user_version`).
+ * A step that has been released is never edited.
+ *
+ * Tables without rowid keep each row in its key's own tree: a refresh then touches one page. No index
+ * holds a column that a refresh changes.
+ */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE accounts (
+    id            TEXT PRIMARY KEY,
+    username      TEXT NOT NULL,
+    username_key  TEXT NOT NULL UNIQUE,
+    user_id       TEXT,
+    password_hash TEXT,
+    roles         TEXT NOT NULL,
+    disabled_at   INTEGER,
+    hard_position INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE sessions (
+    id                 TEXT PRIMARY KEY,
+    account_id         TEXT NOT NULL REFERENCES accounts (id),
+    client_id          TEXT NOT NULL,
+    seed               BLOB NOT NULL,
+    generation         INTEGER NOT NULL,
+    created_at         INTEGER NOT NULL,
+    rotated_at         INTEGER NOT NULL,
+    expires_at         INTEGER NOT NULL,
+    ends_at            INTEGER NOT NULL,
+    ended_at           INTEGER,
+    signed_in_position INTEGER NOT NULL,
+    refresh_kid        TEXT NOT NULL,
+    address            TEXT NOT NULL,
+    user_agent         TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sessions_by_account ON sessions (account_id, created_at);
+  CREATE INDEX sessions_by_end ON sessions (ends_at);
+
+  CREATE TABLE revocation_head (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    position INTEGER NOT NULL,
+    chain    BLOB NOT NULL
+  ) STRICT;
+  -- A random beginning, so that two stores never share a chain.
+  INSERT INTO revocation_head (id, position, chain) VALUES (1, 0, randomblob(32));
+
+  CREATE TABLE revocations (
+    position INTEGER PRIMARY KEY,
+    kind     TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    hard     INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    chain    BLOB NOT NULL
+  ) STRICT;
+  CREATE TRIGGER revocations_append_only BEFORE UPDATE ON revocations
+    BEGIN SELECT RAISE(ABORT, 'the revocation log is append-only'); END;
+
+  CREATE TABLE audit (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    at         INTEGER NOT NULL,
+    actor      TEXT NOT NULL,
+    event      TEXT NOT NULL,
+    outcome    TEXT NOT NULL,
+    account_id TEXT,
+    session_id TEXT,
+    address    TEXT,
+    detail     TEXT
+  ) STRICT;
+  CREATE INDEX audit_by_account ON audit (account_id, id);
+  CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+  CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+
+  CREATE TABLE keys (
+    kid        TEXT PRIMARY KEY,
+    alg        TEXT NOT NULL,
+    use        TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    sealed     BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+]

@@ -1,0 +1,173 @@
+import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
+import type { Session } from '../rows.ts'
+import { appendAudit } from './audit.ts'
+import type { SqliteDatabase } from './database.ts'
+import { readPosition } from './revocations.ts'
+import { readState, toClaims, toSession } from './sessions.ts'
+
+/**
+ * Group commit: decides the attempts in order inside one transaction, and waits for the disk once
+ * for all of them. The log position is read first, before any account (a mint that read it after
+ * would outlive a revocation that came between).
+ *
+ * An attempt whose `jti` the row's seed does not give is a forgery made with a stolen signing key. The
+ * fast path learns that only after it has rotated, so such a batch is rolled back and decided
+ * again without the forgery.
+ */
+export function refreshBatch(
+  db: SqliteDatabase,
+  attempts: readonly RefreshAttempt[],
+  rules: RefreshRules,
+): readonly RefreshOutcome[] {
+  const forged = new Set<RefreshAttempt>()
+  for (;;) {
+    try {
+      return db.write(() => {
+        const position = readPosition(db)
+        return attempts.map((attempt) =>
+          forged.has(attempt) ? FORGED : decideOne(db, attempt, rules, position),
+        )
+      })
+    } catch (error) {
+      if (!(error instanceof Forgery)) throw error
+      forged.add(error.attempt)
+    }
+  }
+}
+
+const FORGED: RefreshOutcome = { kind: 'refused', code: 'token_invalid' }
+
+/** Rolls the batch back; never leaves this file. */
+class Forgery extends Error {
+  readonly attempt: RefreshAttempt
+  constructor(attempt: RefreshAttempt) {
+    super('forged refresh token')
+    this.attempt = attempt
+  }
+}
+
+function decideOne(
+  db: SqliteDatabase,
+  attempt: RefreshAttempt,
+  rules: RefreshRules,
+  position: number,
+): RefreshOutcome {
+  return (
+    (rules.rotates ? rotateFast(db, attempt, rules, position) : undefined) ??
+    decideSlowly(db, attempt, rules, position)
+  )
+}
+
+/** The second line of the rotation table as one compare-and-set; undefined when it changed no row. */
+function rotateFast(
+  db: SqliteDatabase,
+  attempt: RefreshAttempt,
+  rules: RefreshRules,
+  position: number,
+): RefreshOutcome | undefined {
+  const row = db.get(
+    ROTATE_CURRENT,
+    rules.now,
+    rules.now + rules.idleMs,
+    rules.refreshKid,
+    attempt.address,
+    attempt.userAgent,
+    attempt.sessionId,
+    attempt.generation,
+    rules.now,
+  )
+  if (row === undefined) return undefined
+  const session = toSession(row)
+  if (!rules.isGenuine(session, attempt)) throw new Forgery(attempt)
+  return { kind: 'rotated', session, account: toClaims(session.accountId, row), position }
+}
+
+const ROTATE_CURRENT = `
+  UPDATE sessions
+  SET generation = generation + 1, rotated_at = ?, expires_at = min(?, ends_at), refresh_kid = ?,
+      address = ?, user_agent = ?
+  WHERE id = ? AND generation = ? AND ended_at IS NULL AND expires_at > ?
+    AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.disabled_at IS NULL
+                AND a.hard_position <= signed_in_position)
+  RETURNING *, (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
+               (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
+
+function decideSlowly(
+  db: SqliteDatabase,
+  attempt: RefreshAttempt,
+  rules: RefreshRules,
+  position: number,
+): RefreshOutcome {
+  const state = readState(db, attempt.sessionId, position)
+  if (state === undefined) return { kind: 'refused', code: 'session_unknown' }
+  if (!rules.isGenuine(state.session, attempt)) return FORGED
+
+  const { session, account } = state
+  const decision = rules.decide(state, attempt)
+  switch (decision.kind) {
+    case 'rotate':
+      return rules.rotates
+        ? { kind: 'rotated', session: moveOn(db, session, attempt, rules), account, position }
+        : { kind: 'kept', session, account, position }
+    case 'repeat':
+      return { kind: 'repeated', session, account, position }
+    case 'heal': {
+      const healed = moveOn(db, session, attempt, rules)
+      auditHealing(db, session, attempt, rules)
+      return { kind: 'healed', session: healed, account, position }
+    }
+    case 'refuse':
+      return { kind: 'refused', code: decision.code }
+    case 'end':
+      return { kind: 'ending', code: decision.code }
+  }
+}
+
+/** Continues from the presented generation. Nobody comes between: the transaction holds the write lock. */
+function moveOn(
+  db: SqliteDatabase,
+  session: Session,
+  attempt: RefreshAttempt,
+  rules: RefreshRules,
+): Session {
+  const next: Session = {
+    ...session,
+    generation: attempt.generation + (rules.rotates ? 1 : 0),
+    rotatedAt: rules.now,
+    expiresAt: Math.min(rules.now + rules.idleMs, session.endsAt),
+    refreshKid: rules.refreshKid,
+    address: attempt.address,
+    userAgent: attempt.userAgent,
+  }
+  db.run(
+    `UPDATE sessions SET generation = ?, rotated_at = ?, expires_at = ?, refresh_kid = ?,
+            address = ?, user_agent = ? WHERE id = ? AND generation = ?`,
+    next.generation,
+    next.rotatedAt,
+    next.expiresAt,
+    next.refreshKid,
+    next.address,
+    next.userAgent,
+    session.id,
+    session.generation,
+  )
+  return next
+}
+
+function auditHealing(
+  db: SqliteDatabase,
+  session: Session,
+  attempt: RefreshAttempt,
+  rules: RefreshRules,
+): void {
+  appendAudit(db, {
+    at: rules.now,
+    actor: session.accountId,
+    event: 'refresh_healed',
+    outcome: 'ok',
+    accountId: session.accountId,
+    sessionId: session.id,
+    address: attempt.address,
+    detail: undefined,
+  })
+}

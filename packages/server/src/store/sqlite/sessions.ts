@@ -1,0 +1,165 @@
+import type { AccountClaims, Session } from '../rows.ts'
+import type { SessionState } from '../refresh.ts'
+import type { SessionStore, SessionSummary } from '../store.ts'
+import { toRoles } from './accounts.ts'
+import { appendAudit } from './audit.ts'
+import { step, type Row, type SqliteDatabase } from './database.ts'
+import { refreshBatch } from './refresh-batch.ts'
+import { appendRevocation, readPosition } from './revocations.ts'
+
+export function createSessionStore(db: SqliteDatabase): SessionStore {
+  return {
+    create: async (session, origin) =>
+      db.write(() => {
+        if (insert(db, session) === 0) return 'refused'
+        appendAudit(db, {
+          at: origin.at,
+          actor: session.accountId,
+          event: 'login',
+          outcome: 'ok',
+          accountId: session.accountId,
+          sessionId: session.id,
+          address: origin.address,
+          detail: undefined,
+        })
+        return 'created'
+      }),
+
+    refreshBatch: async (attempts, rules) => refreshBatch(db, attempts, rules),
+
+    end: async (sessionId, ending, origin) =>
+      db.write(() => {
+        const row = db.get('SELECT account_id, ended_at FROM sessions WHERE id = ?', sessionId)
+        if (row === undefined) return 'unknown'
+        if (row['ended_at'] !== null) return 'unchanged'
+        db.run('UPDATE sessions SET ended_at = ? WHERE id = ?', origin.at, sessionId)
+        appendAudit(db, {
+          at: origin.at,
+          actor: origin.actor,
+          event: ending.event,
+          outcome: 'ok',
+          accountId: row['account_id'] as string,
+          sessionId,
+          address: origin.address,
+          detail: undefined,
+        })
+        appendRevocation(db, 'session', sessionId, 'hard', origin.at)
+        return 'changed'
+      }),
+
+    state: async (sessionId) =>
+      db.read(() => {
+        const position = readPosition(db)
+        return readState(db, sessionId, position)
+      }),
+
+    list: async ({ accountId, now, limit }) =>
+      step(() =>
+        (accountId === undefined
+          ? db.all(`${SELECT_SUMMARY} ORDER BY s.created_at DESC LIMIT ?`, now, limit)
+          : db.all(
+              `${SELECT_SUMMARY} WHERE s.account_id = ? ORDER BY s.created_at DESC LIMIT ?`,
+              now,
+              accountId,
+              limit,
+            )
+        ).map(toSummary),
+      ),
+
+    purge: async (before, limit) =>
+      step(() =>
+        db.run(
+          'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at < ? LIMIT ?)',
+          before,
+          limit,
+        ),
+      ),
+  }
+}
+
+const SELECT_SUMMARY = `
+  SELECT s.*, a.username,
+         s.ended_at IS NULL AND s.expires_at > ? AND a.disabled_at IS NULL
+           AND a.hard_position <= s.signed_in_position AS live
+  FROM sessions s JOIN accounts a ON a.id = s.account_id`
+
+/** The statement asks the account once more: it may have been disabled while the password was hashed. */
+function insert(db: SqliteDatabase, session: Session): number {
+  return db.run(
+    `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
+                           expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
+                           address, user_agent)
+     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ? FROM accounts a
+     WHERE a.id = ? AND a.disabled_at IS NULL AND a.hard_position <= ?`,
+    session.id,
+    session.clientId,
+    session.seed,
+    session.generation,
+    session.createdAt,
+    session.rotatedAt,
+    session.expiresAt,
+    session.endsAt,
+    session.signedInPosition,
+    session.refreshKid,
+    session.address,
+    session.userAgent,
+    session.accountId,
+    session.signedInPosition,
+  )
+}
+
+/** Session and account of one snapshot; `position` is the head that was read before. */
+export function readState(
+  db: SqliteDatabase,
+  sessionId: string,
+  position: number,
+): SessionState | undefined {
+  const row = db.get(
+    `SELECT s.*, a.username, a.user_id, a.roles, a.disabled_at, a.hard_position
+     FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE s.id = ?`,
+    sessionId,
+  )
+  if (row === undefined) return undefined
+  const session = toSession(row)
+  return {
+    session,
+    account: toClaims(session.accountId, row),
+    username: row['username'] as string,
+    accountDisabled: row['disabled_at'] !== null,
+    accountHardPosition: row['hard_position'] as number,
+    position,
+  }
+}
+
+/** Needs the columns `user_id` and `roles` of the account. */
+export function toClaims(accountId: string, row: Row): AccountClaims {
+  return {
+    id: accountId,
+    userId: (row['user_id'] as string | null) ?? accountId,
+    roles: toRoles(row['roles']),
+  }
+}
+
+export function toSession(row: Row): Session {
+  return {
+    id: row['id'] as string,
+    accountId: row['account_id'] as string,
+    clientId: row['client_id'] as string,
+    seed: row['seed'] as Uint8Array,
+    generation: row['generation'] as number,
+    createdAt: row['created_at'] as number,
+    rotatedAt: row['rotated_at'] as number,
+    expiresAt: row['expires_at'] as number,
+    endsAt: row['ends_at'] as number,
+    endedAt: (row['ended_at'] as number | null) ?? undefined,
+    signedInPosition: row['signed_in_position'] as number,
+    refreshKid: row['refresh_kid'] as string,
+    address: row['address'] as string,
+    userAgent: row['user_agent'] as string,
+  }
+}
+
+function toSummary(row: Row): SessionSummary {
+  const { seed: _, ...session } = toSession(row)
+  return { ...session, username: row['username'] as string, live: row['live'] === 1 }
+}

@@ -1,0 +1,57 @@
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { SetupError, messageOf } from '../../base/faults.ts'
+import type { Store } from '../store.ts'
+import { createAccountStore } from './accounts.ts'
+import { createAuditStore } from './audit.ts'
+import { SqliteDatabase } from './database.ts'
+import { createKeyStore } from './keys.ts'
+import { ServerLock } from './lock.ts'
+import { createRevocationStore } from './revocations.ts'
+import { createSessionStore } from './sessions.ts'
+
+/**
+ * Opens the embedded store in a directory, which is created with mode 700 where it is missing.
+ * `exclusive` is the server; commands open it shared and write beside the server.
+ */
+export function openSqliteStore(dataDir: string, options: { exclusive: boolean }): Store {
+  ensureDirectory(dataDir)
+  const lock = options.exclusive
+    ? ServerLock.take(join(dataDir, 'countersign.lock'), dataDir)
+    : undefined
+  let db: SqliteDatabase
+  try {
+    const path = join(dataDir, 'countersign.db')
+    db = SqliteDatabase.open(path)
+    chmodSync(path, 0o600)
+  } catch (error) {
+    lock?.release()
+    throw error
+  }
+  return {
+    accounts: createAccountStore(db),
+    sessions: createSessionStore(db),
+    revocations: createRevocationStore(db),
+    audit: createAuditStore(db),
+    keys: createKeyStore(db),
+    check: async () => {
+      db.write(() => db.run('UPDATE revocation_head SET position = position WHERE id = 1'))
+    },
+    close: async () => {
+      db.close()
+      lock?.release()
+    },
+  }
+}
+
+function ensureDirectory(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new SetupError(
+      `The data directory ${dataDir} cannot be created: ${messageOf(error)}. Make it writable, or set COUNTERSIGN_DATA_DIR.`,
+      { cause: error },
+    )
+  }
+}

@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import pino from 'pino'
+
+import { createAuthority, type Authority, type AuthorityConfig } from '../../src/authority.ts'
+import type { Clock } from '../../src/base/clock.ts'
+
+/** A clock that stands still until a test moves it. */
+export class TestClock implements Clock {
+  #nowMs: number
+  constructor(startMs = Date.UTC(2026, 10, 23, 12, 0, 0)) {
+    this.#nowMs = startMs
+  }
+  nowMs(): number {
+    return this.#nowMs
+  }
+  advanceMs(ms: number): void {
+    this.#nowMs += ms
+  }
+}
+
+export const USERNAME = 'alice'
+export const PASSWORD = 'correct horse battery'
+export const ISSUER = 'http://localhost:8000'
+
+export interface TestAuthority extends AsyncDisposable {
+  readonly authority: Authority
+  readonly clock: TestClock
+  readonly dataDir: string
+  /** A POST of JSON, as a client sends it. */
+  post(path: string, body: unknown, from?: Partial<From>): Promise<Response>
+  /** Logs alice in and gives the pair. */
+  login(from?: Partial<From>): Promise<Pair>
+  /** Closes the authority and opens it again on the same data. */
+  restart(config?: AuthorityConfig): Promise<void>
+}
+
+export interface From {
+  readonly address: string
+  readonly userAgent: string
+}
+
+export interface Pair {
+  readonly access: string
+  readonly refresh: string
+}
+
+/** An authority on a real SQLite file in a directory of its own, with one account: alice. */
+export async function openTestAuthority(config: AuthorityConfig = {}): Promise<TestAuthority> {
+  const clock = new TestClock()
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
+  const open = (more: AuthorityConfig): Promise<Authority> =>
+    createAuthority({
+      publicUrl: ISSUER,
+      dataDir,
+      // The smallest that is allowed: hashing is not what most tests are about.
+      argon2MemoryKib: 8_192,
+      argon2Passes: 1,
+      clock,
+      logger: pino({ level: 'silent' }),
+      ...config,
+      ...more,
+    })
+  let authority = await open({})
+  const created = await authority.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+  if (!created.ok) throw new Error(created.text)
+
+  const post: TestAuthority['post'] = async (path, body, from = {}) =>
+    authority.fetch(
+      new Request(`${ISSUER}${path}`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': from.userAgent ?? 'test-agent',
+        },
+        body: JSON.stringify(body),
+      }),
+      { address: from.address ?? '203.0.113.7' },
+    )
+
+  return {
+    get authority() {
+      return authority
+    },
+    clock,
+    dataDir,
+    post,
+    async login(from) {
+      const response = await post('/api/token/', { username: USERNAME, password: PASSWORD }, from)
+      if (response.status !== 200) throw new Error(`login answered ${response.status}`)
+      return (await response.json()) as Pair
+    },
+    async restart(more = {}) {
+      await authority.close()
+      authority = await open(more)
+    },
+    async [Symbol.asyncDispose]() {
+      await authority.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,94 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const LAUNCHER = fileURLToPath(new URL('../../bin/countersign.cjs', import.meta.url))
+
+export const ADMIN = { username: 'admin', password: 'a long test password' } as const
+
+/** A port that nobody listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+export interface ServerProcess extends AsyncDisposable {
+  readonly url: string
+  readonly dataDir: string
+  readonly child: ChildProcess
+  /** All that it printed so far. */
+  output(): string
+  /** Sends a signal and waits for the end; gives the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+export interface ServerProcessOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Keep an earlier server's data; it is then left in place at the end. */
+  readonly dataDir?: string
+  readonly port?: number
+}
+
+/** `countersign start` as a process of its own, ready to answer. */
+export async function startServerProcess(options: ServerProcessOptions = {}): Promise<ServerProcess> {
+  const port = options.port ?? (await freePort())
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'countersign-test-'))
+  let output = ''
+  const child = spawn(process.execPath, [LAUNCHER, 'start'], {
+    cwd: dataDir,
+    env: {
+      PATH: process.env['PATH'],
+      PORT: String(port),
+      COUNTERSIGN_DATA_DIR: dataDir,
+      COUNTERSIGN_ADMIN_PASSWORD: ADMIN.password,
+      COUNTERSIGN_ARGON2_MEMORY_KIB: '8192',
+      COUNTERSIGN_ARGON2_PASSES: '1',
+      ...options.env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8')
+    stream.on('data', (text: string) => (output += text))
+  }
+  const url = `http://127.0.0.1:${port}`
+  await untilReady(url, () => child.exitCode ?? child.signalCode, () => output)
+  return {
+    url,
+    dataDir,
+    child,
+    output: () => output,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal)
+      return ended
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await ended
+      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function untilReady(url: string, ended: () => unknown, output: () => string): Promise<void> {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (ended() !== null) break
+    try {
+      if ((await fetch(`${url}/readyz`)).ok) return
+    } catch {
+      // Not listening yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  throw new Error(`The server did not become ready:\n${output()}`)
+}
