@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import * as jose from 'jose'
 import { describe, expect, test } from 'vitest'
 import { createSigner, jwkThumbprint, publicJwkOf, type Algorithm } from '../src/index.ts'

@@ -123,8 +123,6 @@ describe.each(asymmetric)('%s', (alg) => {
         `AA${value}`,
         ` ${value}`,
       ]) {
-        if (name === 'n' && wrong === `AA${value}`) continue
-        if (name === 'e' && wrong === `${value}A`) continue
         const jwk = { ...publicJwk, [name]: wrong }
         expect(() => importVerifyingKey({ jwk }, { alg }), `${name} ${String(wrong)}`).toThrow(
           TypeError,
@@ -213,12 +211,7 @@ describe('weak and foreign keys are refused', () => {
   })
 
   test('an RSA key that is restricted to other PSS parameters', () => {
-    const restricted = generateKeyPairSync('rsa-pss', {
-      modulusLength: 2048,
-      hashAlgorithm: 'sha256',
-      mgf1HashAlgorithm: 'sha256',
-      saltLength: 32,
-    })
+    const restricted = restrictedPssPair('sha256', 32)
     expect(() =>
       importVerifyingKey({ keyObject: restricted.publicKey }, { alg: 'PS384' }),
     ).toThrow()
@@ -230,12 +223,7 @@ describe('weak and foreign keys are refused', () => {
 
 test('RSA-PSS keys work for their own algorithm, restricted or not', () => {
   const plain = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
-  const restricted = generateKeyPairSync('rsa-pss', {
-    modulusLength: 2048,
-    hashAlgorithm: 'sha384',
-    mgf1HashAlgorithm: 'sha384',
-    saltLength: 48,
-  })
+  const restricted = restrictedPssPair('sha384', 48)
   for (const { privateKey, publicKey } of [plain, restricted]) {
     const key = importSigningKey({ keyObject: privateKey }, { alg: 'PS384' })
     const keys = importVerifyingKey({ keyObject: publicKey }, { alg: 'PS384' })
@@ -244,6 +232,12 @@ test('RSA-PSS keys work for their own algorithm, restricted or not', () => {
     expect(keys.kid).toBe(key.kid)
   }
 })
+
+function restrictedPssPair(hash: string, saltLength: number) {
+  const options = { modulusLength: 2048, hashAlgorithm: hash, mgf1HashAlgorithm: hash }
+  // The declarations say that the length is a string; Node takes a number only.
+  return generateKeyPairSync('rsa-pss', { ...options, saltLength: saltLength as never })
+}
 
 describe('PEM is one block of SPKI or PKCS#8, and nothing else', () => {
   const { privateKey, publicKey } = pairOf('RS256')

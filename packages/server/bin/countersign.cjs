@@ -10,4 +10,4 @@ if (major < 24) {
   )
   process.exit(1)
 }
-import('#cli').then(({ main }) => main(process.argv.slice(2)))
+void import('#cli').then(({ main }) => main(process.argv.slice(2)))

@@ -178,7 +178,9 @@ function readFileSetting(
 
 function checkLifetimes(parsed: Parsed, mistakes: string[]): void {
   if (parsed.accessLifetime > parsed.refreshLifetime) {
-    mistakes.push(`${nameOf('accessLifetime')}: must not be longer than ${nameOf('refreshLifetime')}`)
+    mistakes.push(
+      `${nameOf('accessLifetime')}: must not be longer than ${nameOf('refreshLifetime')}`,
+    )
   }
   if (parsed.refreshLifetime > parsed.sessionLifetime) {
     mistakes.push(
@@ -220,7 +222,9 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): SettingsInput {
 }
 
 function mistakesError(mistakes: readonly string[]): SetupError {
-  return new SetupError(['Some settings are not right:', ...mistakes.map((each) => `  ${each}`)].join('\n'))
+  return new SetupError(
+    ['Some settings are not right:', ...mistakes.map((each) => `  ${each}`)].join('\n'),
+  )
 }
 
 function nameOf(key: Key): string {
@@ -234,7 +238,16 @@ function text(): z.ZodString {
 function integer(min: number, max: number): z.ZodType<number, number | string> {
   const message = `must be a whole number from ${min} to ${max}`
   return z
-    .union([z.number(), z.string().regex(/^\d{1,15}$/).transform(Number)], message)
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,15}$/)
+          .transform(Number),
+      ],
+      message,
+    )
     .pipe(z.number().int(message).min(min, message).max(max, message))
 }
 
@@ -256,7 +269,11 @@ function url(): z.ZodType<string, string> {
 }
 
 /** Seconds out of a text such as `5m`. */
-function lifetime(min: string, max: string, standard: string): z.ZodType<number, string | undefined> {
+function lifetime(
+  min: string,
+  max: string,
+  standard: string,
+): z.ZodType<number, string | undefined> {
   const message = `must be a time such as 90s, 5m, 12h or 14d, from ${min} to ${max}`
   return z
     .string(message)

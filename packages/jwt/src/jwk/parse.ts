@@ -61,32 +61,45 @@ function kidOf(jwk: Members): string | undefined {
 }
 
 function keyObjectFrom(jwk: Members, spec: AlgorithmSpec, operation: 'sign' | 'verify'): KeyObject {
-  const { kty, names, memberBytes } = shapeOf(spec)
-  if (jwk['kty'] !== kty) throw new TypeError(`The algorithm needs a JWK with kty ${kty}.`)
-  if (spec.family === 'hmac') return createSecretKey(bytesOf(jwk, 'k'))
+  const shape = shapeOf(spec)
+  if (jwk['kty'] !== shape.kty) {
+    throw new TypeError(`The algorithm needs a JWK with kty ${shape.kty}.`)
+  }
+  if (spec.family === 'hmac') return createSecretKey(bytesOf(jwk, 'k', shape))
   if (jwk['oth'] !== undefined) {
     throw new TypeError('RSA keys of more than two primes are not supported.')
   }
+  const fixed = { kty: shape.kty, ...curveOf(jwk, spec) }
 
-  const isPrivate = operation === 'sign'
-  if (!isPrivate && hasPrivateMember(jwk)) {
+  if (operation === 'sign') return privateKeyFrom(jwk, fixed, shape)
+  if (hasPrivateMember(jwk)) {
     throw new TypeError('This JWK is private; import it as a signing key.')
   }
-  const wanted = isPrivate ? [...names.public, ...names.private] : names.public
-  for (const name of wanted) {
-    const { length } = bytesOf(jwk, name)
-    if (memberBytes !== undefined && length !== memberBytes) {
-      throw new TypeError(`The JWK member ${name} must have ${memberBytes} bytes.`)
-    }
-  }
-  const key = Object.fromEntries(wanted.map((name) => [name, jwk[name]]))
-  return createKeyObject({ ...key, kty, ...curveOf(jwk, spec) }, isPrivate)
+  const key = { ...fixed, ...pick(jwk, shape.names.public, shape) }
+  return orInvalid(() => createPublicKey({ key, format: 'jwk' }))
 }
 
-function createKeyObject(key: Members, isPrivate: boolean): KeyObject {
+function privateKeyFrom(jwk: Members, fixed: Members, shape: Shape): KeyObject {
+  const names = [...shape.names.public, ...shape.names.private]
+  const key = { ...fixed, ...pick(jwk, names, shape) }
+  const keyObject = orInvalid(() => createPrivateKey({ key, format: 'jwk' }))
+  // Node takes an Ed25519 key from `d` alone, so that an `x` of another key would go unnoticed, and
+  // whoever stored the pair would publish what verifies nothing.
+  const actual: Members = { ...createPublicKey(keyObject).export({ format: 'jwk' }) }
+  if (shape.names.public.some((name) => actual[name] !== jwk[name])) {
+    throw new TypeError('The private and public parts of this JWK do not belong together.')
+  }
+  return keyObject
+}
+
+function pick(jwk: Members, names: readonly string[], shape: Shape): Members {
+  for (const name of names) bytesOf(jwk, name, shape)
+  return Object.fromEntries(names.map((name) => [name, jwk[name]]))
+}
+
+function orInvalid(create: () => KeyObject): KeyObject {
   try {
-    const input = { key, format: 'jwk' } as const
-    return isPrivate ? createPrivateKey(input) : createPublicKey(input)
+    return create()
   } catch {
     // The cause is left out: nothing promises that OpenSSL's messages hold no part of the key.
     throw new TypeError('The JWK is not a valid key.')
@@ -122,11 +135,19 @@ function curveOf(jwk: Members, spec: AlgorithmSpec): { crv?: string } {
   return { crv }
 }
 
-function bytesOf(jwk: Members, name: string): Uint8Array {
+function bytesOf(jwk: Members, name: string, { kty, memberBytes }: Shape): Uint8Array {
   const value = jwk[name]
   const bytes = typeof value === 'string' ? decodeBase64url(value) : undefined
   if (bytes === undefined || bytes.length === 0) {
     throw new TypeError(`The JWK member ${name} is missing or not base64url.`)
+  }
+  if (memberBytes !== undefined && bytes.length !== memberBytes) {
+    throw new TypeError(`The JWK member ${name} must have ${memberBytes} bytes.`)
+  }
+  // Numbers have no leading zeros (RFC 7518 §6.3.1.1): they would be the same key under another
+  // thumbprint.
+  if (kty === 'RSA' && bytes[0] === 0) {
+    throw new TypeError(`The JWK member ${name} has a leading zero.`)
   }
   return bytes
 }

@@ -21,7 +21,13 @@ import {
   type VerifyingKey,
 } from './key.ts'
 import { parsePem } from './pem.ts'
-import { assertRsaKey, rsaSignatureBytes, unwrapRsaKey, wrapAsPss } from './rsa.ts'
+import {
+  assertOddModulus,
+  assertRsaKey,
+  rsaSignatureBytes,
+  unwrapRsaKey,
+  wrapAsPss,
+} from './rsa.ts'
 import { assertSecret } from './secret.ts'
 
 /** Where a key comes from. The caller says which form it is; nothing is guessed from its content. */
@@ -192,5 +198,6 @@ function publicMembersOf(publicKey: KeyObject, spec: AsymmetricSpec): PublicKeyM
   const { x = '', y = '', n = '', e = '' } = publicKey.export({ format: 'jwk' })
   if (spec.family === 'ecdsa') return { kty: 'EC', crv: spec.curve, x, y }
   if (spec.family === 'eddsa') return { kty: 'OKP', crv: 'Ed25519', x }
+  assertOddModulus(n)
   return { kty: 'RSA', n, e }
 }

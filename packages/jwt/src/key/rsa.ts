@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
 import type { HashName, RsaSpec } from '../algorithms.ts'
+import { decodeBase64url } from '../base64url.ts'
 import { decodeElements, encodeElement, tags } from './der.ts'
 
 /** Smallest RSA modulus that is accepted, in bits (RFC 7518 §3.3). */
@@ -29,6 +30,12 @@ export function assertRsaKey(key: KeyObject): void {
   }
 }
 
+/** Throws a `TypeError` for an even modulus, which is no product of two large primes. */
+export function assertOddModulus(n: string): void {
+  const last = decodeBase64url(n)?.at(-1) ?? 0
+  if (last % 2 === 0) throw new TypeError('The modulus of an RSA key must be odd.')
+}
+
 /** Size of this key's signatures, in bytes. */
 export function rsaSignatureBytes(key: KeyObject): number {
   return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
@@ -41,16 +48,8 @@ export function rsaSignatureBytes(key: KeyObject): number {
 export function unwrapRsaKey(key: KeyObject, spec: RsaSpec): KeyObject {
   if (key.asymmetricKeyType === 'rsa') return key
   assertPssParameters(key, spec)
-  // Contents of SubjectPublicKeyInfo: algorithm, bit string. Of PrivateKeyInfo: version, algorithm,
-  // octet string (RFC 5280 §4.1, RFC 5208 §5). A bit string begins with its number of unused bits.
-  if (key.type === 'private') {
-    const pkcs8 = key.export({ format: 'der', type: 'pkcs8' })
-    const pkcs1 = elementAt(decodeElements(elementAt(decodeElements(pkcs8), 0)), 2)
-    return createPrivateKey({ key: pkcs1, format: 'der', type: 'pkcs1' })
-  }
-  const spki = key.export({ format: 'der', type: 'spki' })
-  const bits = elementAt(decodeElements(elementAt(decodeElements(spki), 0)), 1)
-  return createPublicKey({ key: bits.subarray(1), format: 'der', type: 'pkcs1' })
+  const input = { key: pkcs1Of(key), format: 'der', type: 'pkcs1' } as const
+  return key.type === 'private' ? createPrivateKey(input) : createPublicKey(input)
 }
 
 /**
@@ -59,7 +58,7 @@ export function unwrapRsaKey(key: KeyObject, spec: RsaSpec): KeyObject {
  */
 export function wrapAsPss(key: KeyObject, spec: RsaSpec): KeyObject {
   const algorithm = pssAlgorithm(spec)
-  const pkcs1 = key.export({ format: 'der', type: 'pkcs1' })
+  const pkcs1 = pkcs1Of(key)
   if (key.type === 'private') {
     const version = encodeElement(tags.integer, Buffer.from([0]))
     const octets = encodeElement(tags.octetString, pkcs1)
@@ -109,8 +108,19 @@ function assertPssParameters(key: KeyObject, spec: RsaSpec): void {
   }
 }
 
-function elementAt(elements: readonly Buffer[], index: number): Buffer {
-  const element = elements[index]
+// The bare numbers of the key (RFC 8017 appendix A.1), cut out of what surrounds them: Node exports
+// no PKCS#1 of `rsa-pss` keys, nor of a public key that was itself read from PKCS#1.
+function pkcs1Of(key: KeyObject): Buffer {
+  // PrivateKeyInfo is version, algorithm, octet string (RFC 5208 §5).
+  if (key.type === 'private') return nestedElement(key.export({ format: 'der', type: 'pkcs8' }), 2)
+  // SubjectPublicKeyInfo is algorithm, bit string (RFC 5280 §4.1); a bit string begins with the
+  // number of its unused bits.
+  return nestedElement(key.export({ format: 'der', type: 'spki' }), 1).subarray(1)
+}
+
+function nestedElement(der: Buffer, index: number): Buffer {
+  const [outer] = decodeElements(der)
+  const element = outer === undefined ? undefined : decodeElements(outer)[index]
   if (element === undefined) throw new TypeError('This RSA key could not be read.')
   return element
 }

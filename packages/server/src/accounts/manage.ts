@@ -72,7 +72,7 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
         username,
         userId: undefined,
         passwordHash: hash.value,
-        roles: [...new Set(roles)].sort(),
+        roles: [...new Set(roles)].toSorted(),
         disabledAt: undefined,
         hardPosition: 0,
         createdAt: clock.nowMs(),

@@ -19,7 +19,10 @@ export function checkUsername(username: string): string | undefined {
   if (/[\p{C}\p{Zl}\p{Zp}]/u.test(username)) {
     return 'A username must not contain control or invisible characters.'
   }
-  if (usernameKey(username).length > limits.usernameCharsMax || username.length > limits.usernameCharsMax) {
+  if (
+    usernameKey(username).length > limits.usernameCharsMax ||
+    username.length > limits.usernameCharsMax
+  ) {
     return `A username has at most ${limits.usernameCharsMax} characters.`
   }
   return undefined

@@ -106,7 +106,10 @@ export const accountCommands: readonly Command[] = [
     },
     { changed: 'password set, its sessions are ended', unchanged: 'unchanged' },
   ),
-  roleCommand('add', 'give it a role', { changed: 'role added', unchanged: 'has that role already' }),
+  roleCommand('add', 'give it a role', {
+    changed: 'role added',
+    unchanged: 'has that role already',
+  }),
   roleCommand('remove', 'take a role away', {
     changed: 'role removed',
     unchanged: 'does not have that role',

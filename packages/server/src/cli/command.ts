@@ -46,14 +46,16 @@ export async function loadSettings(): Promise<Settings> {
 }
 
 async function readConfigFile(): Promise<SettingsInput> {
-  const path = CONFIG_FILES.map((name) => join(process.cwd(), name)).find((each) => existsSync(each))
+  const path = CONFIG_FILES.map((name) => join(process.cwd(), name)).find((each) =>
+    existsSync(each),
+  )
   if (path === undefined) return {}
   try {
     const module: unknown = await import(pathToFileURL(path).href)
     if (typeof module === 'object' && module !== null && 'default' in module) {
       const { default: config } = module
       // parseSettings checks every member of it.
-      if (typeof config === 'object' && config !== null) return config as SettingsInput
+      if (typeof config === 'object' && config !== null) return config
     }
   } catch (error) {
     throw new SetupError(`${path} cannot be loaded: ${messageOf(error)}`, { cause: error })
@@ -79,7 +81,9 @@ export async function withWorkbench(
   const settings = await loadSettings()
   const path = join(settings.dataDir, 'countersign.db')
   if (!options.createsData && !existsSync(path)) {
-    throw new SetupError(`There is no database at ${path} yet. Start the server first, or set COUNTERSIGN_DATA_DIR.`)
+    throw new SetupError(
+      `There is no database at ${path} yet. Start the server first, or set COUNTERSIGN_DATA_DIR.`,
+    )
   }
   const store = openSqliteStore(settings.dataDir, { exclusive: false })
   const random = createSystemRandom()

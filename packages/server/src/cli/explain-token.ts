@@ -42,7 +42,12 @@ export async function explainToken(
 
   const kind = kindOf(header['typ'])
   if (kind === undefined) {
-    return [failed('kind', `typ is ${show(header['typ'])}; tokens of this server are ${ACCESS_TYP} or ${REFRESH_TYP}`)]
+    return [
+      failed(
+        'kind',
+        `typ is ${show(header['typ'])}; tokens of this server are ${ACCESS_TYP} or ${REFRESH_TYP}`,
+      ),
+    ]
   }
   return [
     passed('kind', kind === 'access' ? 'an access token' : 'a refresh token'),
@@ -167,7 +172,11 @@ function checkRotation(
 }
 
 /** The rules above are for people; this is the rule that counts. */
-function checkVerifier(token: string, kind: Kind, { ring, settings, clock }: ExplainParts): Finding {
+function checkVerifier(
+  token: string,
+  kind: Kind,
+  { ring, settings, clock }: ExplainParts,
+): Finding {
   const { publicUrl: issuer, audience } = settings
   const result =
     kind === 'access'
@@ -198,6 +207,7 @@ function formatSpan(seconds: number): string {
   const whole = Math.floor(seconds)
   if (whole < 60) return `${whole} s`
   if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  if (whole < 86_400) return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
+  if (whole < 86_400)
+    return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3_600)} h`
 }

@@ -35,7 +35,8 @@ export async function main(words: readonly string[]): Promise<void> {
       return
     }
     process.stderr.write(`Countersign failed: ${messageOf(error)}\n`)
-    if (error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`)
+    if (error instanceof Error && error.stack !== undefined)
+      process.stderr.write(`${error.stack}\n`)
     process.exitCode = 1
   }
 }

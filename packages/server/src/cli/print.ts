@@ -18,7 +18,12 @@ export function printRows(
   const cells = [columns.map(toHeading), ...rows.map((row) => columns.map((c) => toCell(row[c])))]
   const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]!.length)))
   for (const line of cells) {
-    print(line.map((cell, i) => cell.padEnd(widths[i]!)).join('  ').trimEnd())
+    print(
+      line
+        .map((cell, i) => cell.padEnd(widths[i]!))
+        .join('  ')
+        .trimEnd(),
+    )
   }
 }
 

@@ -17,7 +17,11 @@ export const start: Command = {
     try {
       const { port, host } = authority.settings
       const firstAccount = await createFirstAccount(authority)
-      const server = await serve({ fetch: authority.fetch, port, host })
+      const server = await serve({
+        fetch: (request, context) => authority.fetch(request, context),
+        port,
+        host,
+      })
       printWelcome(authority, firstAccount)
       authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
       await untilStopped()
@@ -52,7 +56,9 @@ async function createFirstAccount({
     'system',
   )
   if (!created.ok) {
-    throw new SetupError(`COUNTERSIGN_ADMIN_USERNAME or COUNTERSIGN_ADMIN_PASSWORD: ${created.text}`)
+    throw new SetupError(
+      `COUNTERSIGN_ADMIN_USERNAME or COUNTERSIGN_ADMIN_PASSWORD: ${created.text}`,
+    )
   }
   return { username, generatedPassword }
 }

@@ -13,11 +13,14 @@ import { readFirstLine } from './prompt.ts'
 const inspect: Command = {
   words: ['token', 'inspect'],
   usage: 'token inspect [TOKEN]',
-  summary: 'decode a token and say check by check why it is accepted or refused; reads standard input too',
+  summary:
+    'decode a token and say check by check why it is accepted or refused; reads standard input too',
   operands: { min: 0, max: 1 },
   async run({ operands: [operand] }) {
     if (operand === undefined && process.stdin.isTTY) process.stderr.write('Token: ')
-    const token = (operand === undefined || operand === '-' ? await readFirstLine() : operand).trim()
+    const token = (
+      operand === undefined || operand === '-' ? await readFirstLine() : operand
+    ).trim()
     const decoded = decodeUnverified(token)
     if (!decoded.ok) throw new SetupError(`This is not a JWT: ${decoded.code}.`)
     print(`Header  ${JSON.stringify(decoded.header, null, 2)}`)

@@ -27,14 +27,19 @@ export interface AppParts {
 }
 
 /** The whole HTTP API as one function of a request. */
-export function createApp(app: AppParts): (request: Request, context?: RequestContext) => Promise<Response> {
+export function createApp(
+  app: AppParts,
+): (request: Request, context?: RequestContext) => Promise<Response> {
   const { sessions } = app
   const hono = new Hono<{ Bindings: RequestContext }>()
 
   for (const [path, endpoint] of createContractEndpoints(sessions, app.refresh)) {
     for (const spelling of [path, `${path}/`]) {
       hono.post(spelling, (c) => endpoint(c.req.raw, callerOf(c.req.raw, c.env)))
-      hono.options(spelling, () => new Response(null, { status: 204, headers: { allow: 'POST, OPTIONS' } }))
+      hono.options(
+        spelling,
+        () => new Response(null, { status: 204, headers: { allow: 'POST, OPTIONS' } }),
+      )
       hono.all(spelling, (c) => answerMethodNotAllowed(c.req.method))
     }
   }

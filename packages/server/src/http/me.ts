@@ -39,10 +39,7 @@ export async function answerMe(parts: SessionParts, request: Request): Promise<R
   })
 }
 
-function challenge(
-  parts: SessionParts,
-  refused: Parameters<typeof challengeFor>[0],
-): Response {
+function challenge(parts: SessionParts, refused: Parameters<typeof challengeFor>[0]): Response {
   const { status, headers, body } = challengeFor(refused, parts.access.issuer)
   return new Response(body, { status, headers })
 }

@@ -137,7 +137,9 @@ function unseal(stored: StoredKey, sealer: Sealer): SigningKey {
     case 'HS256':
       return importSigningKey({ secret: plain }, { alg: 'HS256', kid })
     default:
-      throw new SetupError(`The store holds a key for ${stored.alg}, which this version does not know.`)
+      throw new SetupError(
+        `The store holds a key for ${stored.alg}, which this version does not know.`,
+      )
   }
 }
 

@@ -30,6 +30,8 @@ export function readOrCreateSecret(dataDir: string, random: Random): string {
     return readFileSync(path, 'utf8').trim()
   } catch (error) {
     if (error instanceof SetupError) throw error
-    throw new SetupError(`The secret ${path} cannot be read: ${messageOf(error)}.`, { cause: error })
+    throw new SetupError(`The secret ${path} cannot be read: ${messageOf(error)}.`, {
+      cause: error,
+    })
   }
 }

@@ -63,7 +63,7 @@ export function mintAccessToken(
 function tooLarge(token: string, claims: AccessTokenClaims): TokenTooLargeError {
   const largest = Object.entries(claims)
     .map(([name, value]) => ({ name, bytes: JSON.stringify(value).length }))
-    .sort((a, b) => b.bytes - a.bytes)
+    .toSorted((a, b) => b.bytes - a.bytes)
     .slice(0, 3)
     .map(({ name, bytes }) => `${name} (${bytes} bytes)`)
   return new TokenTooLargeError(

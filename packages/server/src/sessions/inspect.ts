@@ -54,4 +54,3 @@ function whyOver(state: SessionState): RefusalCode | undefined {
   if (state.accountDisabled) return 'account_disabled'
   return state.accountHardPosition > state.session.signedInPosition ? 'session_ended' : undefined
 }
-

@@ -57,6 +57,9 @@ export type RefreshOutcome =
     }
   | {
       readonly kind: 'refused'
-      readonly code: 'session_unknown' | 'token_invalid' | (RotationDecision & { kind: 'refuse' })['code']
+      readonly code:
+        | 'session_unknown'
+        | 'token_invalid'
+        | (RotationDecision & { kind: 'refuse' })['code']
     }
   | { readonly kind: 'ending'; readonly code: 'refresh_reused' | 'refresh_ahead' }

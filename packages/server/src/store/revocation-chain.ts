@@ -17,10 +17,5 @@ export function chainValue(previous: Uint8Array, entry: Omit<Revocation, 'chain'
   numbers.writeUInt8(entry.strength === 'hard' ? 1 : 0, 16)
   numbers.writeUInt32BE(kind.length, 17)
   numbers.writeUInt32BE(subject.length, 21)
-  return createHash('sha256')
-    .update(previous)
-    .update(numbers)
-    .update(kind)
-    .update(subject)
-    .digest()
+  return createHash('sha256').update(previous).update(numbers).update(kind).update(subject).digest()
 }

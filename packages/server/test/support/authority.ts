@@ -64,7 +64,10 @@ export async function openTestAuthority(config: AuthorityConfig = {}): Promise<T
       ...more,
     })
   let authority = await open({})
-  const created = await authority.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+  const created = await authority.accounts.create(
+    { username: USERNAME, password: PASSWORD },
+    'test',
+  )
   if (!created.ok) throw new Error(created.text)
 
   const post: TestAuthority['post'] = async (path, body, from = {}) =>

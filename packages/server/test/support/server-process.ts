@@ -39,7 +39,9 @@ export interface ServerProcessOptions {
 }
 
 /** `countersign start` as a process of its own, ready to answer. */
-export async function startServerProcess(options: ServerProcessOptions = {}): Promise<ServerProcess> {
+export async function startServerProcess(
+  options: ServerProcessOptions = {},
+): Promise<ServerProcess> {
   const port = options.port ?? (await freePort())
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'countersign-test-'))
   let output = ''
@@ -62,7 +64,11 @@ export async function startServerProcess(options: ServerProcessOptions = {}): Pr
     stream.on('data', (text: string) => (output += text))
   }
   const url = `http://127.0.0.1:${port}`
-  await untilReady(url, () => child.exitCode ?? child.signalCode, () => output)
+  await untilReady(
+    url,
+    () => child.exitCode ?? child.signalCode,
+    () => output,
+  )
   return {
     url,
     dataDir,

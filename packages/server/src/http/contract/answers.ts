@@ -52,11 +52,7 @@ export function answerRefusal(code: RefusalCode): Response {
         challenge,
       )
     case 'account_disabled':
-      return answerJson(
-        401,
-        { detail: 'No active account found for the given token.' },
-        challenge,
-      )
+      return answerJson(401, { detail: 'No active account found for the given token.' }, challenge)
     case 'json_malformed':
     case 'json_duplicate_member':
     case 'json_too_deep':

@@ -45,7 +45,8 @@ function readText(raw: unknown): FieldResult {
 }
 
 // What Python's str.strip() takes for white space, which is not what String.trim() does.
-const SPACE = '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+'
+const SPACE =
+  '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+'
 const OUTER_SPACE = new RegExp(`^${SPACE}|${SPACE}$`, 'g')
 
 function findLoneSurrogate(value: string): number | undefined {

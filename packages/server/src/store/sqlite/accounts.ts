@@ -83,7 +83,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
 
     addRole: async (accountId, role, origin) =>
       changeRoles(db, accountId, origin, 'role_added', role, (roles) =>
-        roles.includes(role) ? roles : [...roles, role].sort(),
+        roles.includes(role) ? roles : [...roles, role].toSorted(),
       ),
 
     removeRole: async (accountId, role, origin) =>

@@ -57,7 +57,7 @@ export class SqliteDatabase {
     }
     if (at() === migrations.length) return
     this.write(() => {
-      for (const step of migrations.slice(at())) this.#db.exec(step)
+      for (const migration of migrations.slice(at())) this.#db.exec(migration)
       this.#db.exec(`PRAGMA user_version = ${migrations.length}`)
     })
   }

@@ -3,7 +3,7 @@ import type { Session } from '../rows.ts'
 import { appendAudit } from './audit.ts'
 import type { SqliteDatabase } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readState, toClaims, toSession } from './sessions.ts'
+import { readState, toClaims, toSession } from './session-rows.ts'
 
 /**
  * Group commit: decides the attempts in order inside one transaction, and waits for the disk once

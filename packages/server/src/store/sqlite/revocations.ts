@@ -42,7 +42,11 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
     list: async (after, limit) =>
       step(() =>
         db
-          .all('SELECT * FROM revocations WHERE position > ? ORDER BY position LIMIT ?', after, limit)
+          .all(
+            'SELECT * FROM revocations WHERE position > ? ORDER BY position LIMIT ?',
+            after,
+            limit,
+          )
           .map(toRevocation),
       ),
   }
