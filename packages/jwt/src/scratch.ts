@@ -3,7 +3,11 @@ import { TOKEN_BYTES_MAX } from './limits.ts'
 // One buffer for every signing input. Making a Buffer for each token costs more than hashing it;
 // everything here is synchronous, so nobody can write while somebody else still reads.
 const PREFIX_BYTES = 128
-const buffer = Buffer.alloc(PREFIX_BYTES + TOKEN_BYTES_MAX)
+
+// Room for one character more than a token has. Without it, a text with a two-byte character would
+// be cut off at the end of the buffer, at exactly as many bytes as the text has characters.
+const SPARE_BYTES = 4
+const buffer = Buffer.alloc(PREFIX_BYTES + TOKEN_BYTES_MAX + SPARE_BYTES)
 
 /**
  * The first `length` bytes of an ASCII text, or `undefined` when the text holds anything but ASCII.

@@ -72,15 +72,18 @@ function countWrittenMembers(text: string, depthMax: number): number {
   return members
 }
 
-// The index of the quote that closes the string, or of the end of the text.
+// The index of the quote that closes the string, or of the end of the text. A native search from
+// quote to quote: most of a request body is one long token. A quote behind an odd number of
+// backslashes is escaped; each backslash is counted for one quote only, so this stays linear.
 function endOfString(text: string, start: number): number {
-  const { length } = text
-  for (let at = start; at < length; at++) {
-    const code = text.charCodeAt(at)
-    if (code === QUOTE) return at
-    if (code === BACKSLASH) at++
+  let quote = text.indexOf('"', start)
+  while (quote !== -1 && text.charCodeAt(quote - 1) === BACKSLASH) {
+    let backslashes = 1
+    while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return quote
+    quote = text.indexOf('"', quote + 1)
   }
-  return length
+  return quote === -1 ? text.length : quote
 }
 
 // Counts the members that JSON.parse kept. It keeps one of those with equal names, so a duplicate at

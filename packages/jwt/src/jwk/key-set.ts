@@ -1,5 +1,5 @@
 import { isAlgorithm, type Algorithm } from '../algorithms.ts'
-import { isObject } from '../json/utf8.ts'
+import { isObject } from '../json/object.ts'
 import { importVerifyingKey } from '../key/import.ts'
 import { verifyingMaterialOf, type VerifyingKey } from '../key/key.ts'
 import { isKid, KEY_SET_KEYS_MAX } from '../limits.ts'

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { specOf, type Algorithm, type AlgorithmSpec } from '../algorithms.ts'
 import { decodeBase64url } from '../base64url.ts'
-import { isObject } from '../json/utf8.ts'
+import { isObject } from '../json/object.ts'
 import { isKid } from '../limits.ts'
 
 /** A JWK that was read for one algorithm. */

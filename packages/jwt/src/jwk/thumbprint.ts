@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { decodeBase64url } from '../base64url.ts'
-import { isObject } from '../json/utf8.ts'
+import { isObject } from '../json/object.ts'
 
 // The required members of each kind, in the order of their names (RFC 7638 §3.2, RFC 8037 §2).
 const required: ReadonlyMap<unknown, readonly string[]> = new Map([

@@ -1,5 +1,5 @@
 import { encodeBase64url } from '../base64url.ts'
-import { parseEncodedObject } from '../json/utf8.ts'
+import { parseEncodedObject } from '../json/encoded-object.ts'
 import { isKid } from '../limits.ts'
 import { refuse, type Refused } from '../refusals.ts'
 

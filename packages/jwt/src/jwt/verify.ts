@@ -1,9 +1,9 @@
-import type { KeySet } from '../jwk/key-set.ts'
+import { createKeySet, type KeySet } from '../jwk/key-set.ts'
 import { findDots } from '../jws/compact.ts'
 import { encodeHeader, parseHeader, type JwsHeader } from '../jws/header.ts'
 import { assertKeys, selectKey } from '../jws/select-key.ts'
 import { assertTyp, normalizeTyp } from '../jws/typ.ts'
-import { parseEncodedObject } from '../json/utf8.ts'
+import { parseEncodedObject } from '../json/encoded-object.ts'
 import { verifyingMaterialOf, type VerifyingKey, type VerifyToken } from '../key/key.ts'
 import { TOLERANCE_SEC_MAX } from '../limits.ts'
 import { refuse, type Refused } from '../refusals.ts'
@@ -11,7 +11,7 @@ import { checkClaims, type ClaimsPolicy, type JwtClaims } from './claims.ts'
 
 /** What a verifier accepts. Nothing here has a permissive default. */
 export interface VerifierOptions {
-  /** One key, or a set from which the header's `kid` selects. */
+  /** One key, or a set from which the header's `kid` selects; read once, at creation. */
   readonly keys: VerifyingKey | KeySet
   /** The kind of token: `at+jwt` also matches `application/at+jwt`, in any case (RFC 7515 §4.1.9). */
   readonly typ: string
@@ -50,7 +50,7 @@ export interface Verifier<Claims = JwtClaims> {
  * nothing about its claims: size and shape, header, key, signature, payload, claims.
  */
 export function createVerifier<Claims = JwtClaims>(options: VerifierOptions): Verifier<Claims> {
-  const { keys } = options
+  const keys = readKeys(options.keys)
   const typ = assertTyp(options.typ)
   const known = assertKeys(keys).slice(0, KNOWN_HEADERS_MAX).map(knownHeaderOf, options.typ)
   const policy = readPolicy(options)
@@ -122,6 +122,12 @@ function readHeader(
   if (!selected.ok) return selected
   const { key } = selected
   return { ok: true, header, key, verify: verifyingMaterialOf(key).verify }
+}
+
+// A set of somebody else's making is copied: its keys, once compared, stay those that were checked.
+function readKeys(keys: VerifyingKey | KeySet): VerifyingKey | KeySet {
+  const checked = assertKeys(keys)
+  return 'keys' in keys ? createKeySet(checked) : keys
 }
 
 // NaN compares as false with everything, and a token would then never expire.

@@ -3,11 +3,10 @@ import type { HashName, RsaSpec } from '../algorithms.ts'
 import { decodeBase64url } from '../base64url.ts'
 import { decodeElements, encodeElement, tags } from './der.ts'
 
-/** Smallest RSA modulus that is accepted, in bits (RFC 7518 §3.3). */
-export const RSA_BITS_MIN = 2048
-
-/** Largest: beyond it one verification takes milliseconds, which an attacker could make us spend. */
-export const RSA_BITS_MAX = 8192
+// RFC 7518 §3.3 asks for 2048. Beyond 8192 one verification takes milliseconds, which an attacker
+// could make us spend.
+const RSA_BITS_MIN = 2048
+const RSA_BITS_MAX = 8192
 
 const EXPONENT_MIN = 65_537n
 const EXPONENT_MAX = 2n ** 64n

@@ -1,4 +1,5 @@
 import { TOKEN_BYTES_MAX } from '../limits.ts'
+import { isObject } from './object.ts'
 import { parseJsonStrict } from './strict.ts'
 
 const buffer = Buffer.alloc(TOKEN_BYTES_MAX)
@@ -21,11 +22,6 @@ export function parseEncodedObject(text: string): Record<string, unknown> | unde
 
   const result = parseJsonStrict(json)
   return result.ok && isObject(result.value) ? result.value : undefined
-}
-
-/** True for what JSON calls an object: no array, no null. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isValidUtf8(bytes: Uint8Array): boolean {

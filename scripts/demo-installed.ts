@@ -1,0 +1,60 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+import { runDemo } from './lib/demo.ts'
+import { packAll } from './pack.ts'
+
+/**
+ * The demo once more, as users install it: tarballs in an empty project, the guard on the oldest Node
+ * that it supports, the server on its own.
+ */
+
+const NODE_OF_GUARD = '20.20.2'
+
+const root = resolve(import.meta.dirname, '..')
+const { dependencies } = JSON.parse(
+  readFileSync(join(root, 'examples/express-api/package.json'), 'utf8'),
+) as { dependencies: Record<string, string> }
+
+const tarballs = packAll()
+const project = mkdtempSync(join(tmpdir(), 'countersign-installed-'))
+try {
+  writeFileSync(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  install(project, [
+    ...tarballs.map(({ path }) => path),
+    `express@${dependencies['express']}`,
+    `node-linux-${process.arch}@${NODE_OF_GUARD}`,
+  ])
+  const example = readFileSync(join(root, 'examples/express-api/server.ts'), 'utf8')
+  writeFileSync(join(project, 'server.js'), stripTypeScriptTypes(example))
+  await runDemo({
+    authority: {
+      command: [
+        process.execPath,
+        join(project, 'node_modules/countersign/bin/countersign.cjs'),
+        'start',
+      ],
+      cwd: project,
+    },
+    api: {
+      command: [
+        join(project, `node_modules/node-linux-${process.arch}/bin/node`),
+        join(project, 'server.js'),
+      ],
+      cwd: project,
+    },
+  })
+} finally {
+  rmSync(project, { recursive: true, force: true })
+}
+
+function install(folder: string, packages: readonly string[]): void {
+  process.stdout.write(`Installing the packed packages and Node ${NODE_OF_GUARD} in ${folder}\n`)
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...packages], {
+    cwd: folder,
+    stdio: 'inherit',
+  })
+}

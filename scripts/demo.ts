@@ -1,0 +1,17 @@
+import { join, resolve } from 'node:path'
+
+import { runDemo } from './lib/demo.ts'
+
+/** `npm run demo`: the main job over HTTP, from the sources. */
+
+const root = resolve(import.meta.dirname, '..')
+await runDemo({
+  authority: {
+    command: [process.execPath, join(root, 'packages/server/bin/countersign.cjs'), 'start'],
+    cwd: root,
+  },
+  api: {
+    command: [process.execPath, join(root, 'examples/express-api/server.ts')],
+    cwd: root,
+  },
+})

@@ -1,0 +1,65 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createServer, type AddressInfo } from 'node:net'
+
+/** A port that nobody listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+export interface Started extends AsyncDisposable {
+  readonly child: ChildProcess
+  output(): string
+}
+
+export interface StartOptions {
+  readonly command: readonly string[]
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string>>
+  /** Answers any status below 500 when the program is ready. */
+  readonly readyUrl: string
+}
+
+const READY_TRIES = 400
+const READY_WAIT_MS = 25
+
+/** Starts a program that listens and waits until it answers. Throws with its output when it does not. */
+export async function startProgram(options: StartOptions): Promise<Started> {
+  const [program = '', ...args] = options.command
+  const child = spawn(program, args, {
+    cwd: options.cwd,
+    env: { PATH: process.env['PATH'], ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  const collect = (chunk: Buffer): void => {
+    output += chunk.toString()
+  }
+  child.stdout.on('data', collect)
+  child.stderr.on('data', collect)
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const started: Started = {
+    child,
+    output: () => output,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM')
+      await ended
+    },
+  }
+  for (let tries = 0; tries < READY_TRIES && child.exitCode === null; tries += 1) {
+    try {
+      if ((await fetch(options.readyUrl)).status < 500) return started
+    } catch {
+      // Not listening yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_WAIT_MS))
+  }
+  await started[Symbol.asyncDispose]()
+  throw new Error(`${program} ${args.join(' ')} did not become ready:\n${output}`)
+}
