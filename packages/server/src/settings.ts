@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { getSystemErrorMessage } from 'node:util'
 
 import { z } from 'zod'
 
-import { SetupError, messageOf } from './base/faults.ts'
+import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
 
 /**
@@ -26,7 +27,7 @@ const table = {
   sessionLifetime: { env: 'COUNTERSIGN_SESSION_LIFETIME', schema: lifetime('2s', '3650d', '30d') },
   rotationGrace: { env: 'COUNTERSIGN_ROTATION_GRACE', schema: lifetime('0s', '60s', '10s') },
   rotateRefresh: { env: 'COUNTERSIGN_ROTATE_REFRESH', schema: flag().default(true) },
-  healing: { env: 'COUNTERSIGN_HEALING', schema: z.enum(['accept', 'refuse']).default('accept') },
+  healing: { env: 'COUNTERSIGN_HEALING', schema: oneOf('accept', 'refuse').default('accept') },
   argon2MemoryKib: {
     env: 'COUNTERSIGN_ARGON2_MEMORY_KIB',
     schema: integer(8_192, 4_194_304).default(19_456),
@@ -35,7 +36,7 @@ const table = {
   argon2Lanes: { env: 'COUNTERSIGN_ARGON2_LANES', schema: integer(1, 16).default(1) },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',
-    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    schema: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
   },
 } as const satisfies Record<string, { readonly env: string; readonly schema: z.ZodType }>
 
@@ -70,40 +71,44 @@ export interface Settings {
 
 type Parsed = { readonly [K in Key]: z.output<Table[K]['schema']> }
 
+/** The first mistake of each setting, by the name that its owner knows. */
+class Mistakes {
+  readonly #first = new Map<string, string>()
+
+  add(key: Key, mistake: string): void {
+    this.addName(table[key].env, mistake)
+  }
+
+  addName(name: string, mistake: string): void {
+    if (!this.#first.has(name)) this.#first.set(name, mistake)
+  }
+
+  throwIfAny(): void {
+    if (this.#first.size === 0) return
+    const lines = [...this.#first].map(([name, mistake]) => `  ${name}: ${mistake}`)
+    throw new SetupError(['Some settings are not right:', ...lines].join('\n'))
+  }
+}
+
 /**
  * Checks all settings at once. Throws a `SetupError` that names every mistake with its setting, never
  * with its value: that may be a secret.
  */
 export function parseSettings(input: SettingsInput, options: { production: boolean }): Settings {
-  const mistakes: string[] = []
+  const mistakes = new Mistakes()
   for (const key of Object.keys(input)) {
-    if (!(key in table)) mistakes.push(`${key}: is not a setting`)
+    if (!Object.hasOwn(table, key)) mistakes.addName(key, 'is not a setting')
   }
-  const parsed = parseEach(input, mistakes)
-  if (mistakes.length > 0) throw mistakesError(mistakes)
+  const given = parseEach(input, mistakes)
+  const secrets = readSecrets(given, mistakes)
+  const adminPassword = readAdminPassword(given, mistakes)
+  checkLifetimes(given, mistakes)
+  if (options.production) checkProduction(given, secrets, mistakes)
+  mistakes.throwIfAny()
 
-  const settings = toSettings(parsed, options.production, mistakes)
-  if (mistakes.length > 0) throw mistakesError(mistakes)
-  return settings
-}
-
-function parseEach(input: SettingsInput, mistakes: string[]): Parsed {
-  const values: Partial<Record<Key, unknown>> = {}
-  for (const key of Object.keys(table) as Key[]) {
-    const result = table[key].schema.safeParse(input[key])
-    if (result.success) values[key] = result.data
-    else mistakes.push(`${nameOf(key)}: ${result.error.issues[0]?.message ?? 'is not valid'}`)
-  }
-  // Complete where there is no mistake, and not used where there is one.
-  return values as Parsed
-}
-
-function toSettings(parsed: Parsed, production: boolean, mistakes: string[]): Settings {
-  const publicUrl = (parsed.publicUrl ?? `http://localhost:${parsed.port}`).replace(/\/+$/, '')
-  const secrets = readSecrets(parsed, mistakes)
-  const adminPassword = readAdminPassword(parsed, mistakes)
-  checkLifetimes(parsed, mistakes)
-  if (production) checkProduction(publicUrl, secrets, mistakes)
+  // Complete: what has no value has a mistake.
+  const parsed = given as Parsed
+  const publicUrl = parsed.publicUrl ?? `http://localhost:${parsed.port}`
   return {
     port: parsed.port,
     host: parsed.host,
@@ -124,25 +129,36 @@ function toSettings(parsed: Parsed, production: boolean, mistakes: string[]): Se
       lanes: parsed.argon2Lanes,
     },
     logLevel: parsed.logLevel,
-    production,
+    production: options.production,
   }
 }
 
-function readSecrets(parsed: Parsed, mistakes: string[]): string[] | undefined {
-  if (parsed.secret !== undefined && parsed.secretFile !== undefined) {
-    mistakes.push(`${nameOf('secret')}: give it or ${nameOf('secretFile')}, not both`)
+function parseEach(input: SettingsInput, mistakes: Mistakes): Partial<Parsed> {
+  const values: Partial<Record<Key, unknown>> = {}
+  for (const key of Object.keys(table) as Key[]) {
+    const result = table[key].schema.safeParse(input[key])
+    if (result.success) values[key] = result.data
+    else mistakes.add(key, result.error.issues[0]?.message ?? 'is not valid')
+  }
+  // Each value came out of the schema of its key.
+  return values as Partial<Parsed>
+}
+
+function readSecrets(given: Partial<Parsed>, mistakes: Mistakes): string[] | undefined {
+  if (given.secret !== undefined && given.secretFile !== undefined) {
+    mistakes.add('secret', `give it or ${nameOf('secretFile')}, not both`)
     return undefined
   }
-  const key = parsed.secret === undefined ? 'secretFile' : 'secret'
-  const raw = parsed.secret ?? readFileSetting('secretFile', parsed.secretFile, mistakes)
+  const raw = given.secret ?? readFileSetting('secretFile', given.secretFile, mistakes)
   if (raw === undefined) return undefined
   const secrets = raw
     .split(/[,\n]/)
     .map((each) => each.trim())
     .filter((each) => each !== '')
   if (secrets.length === 0 || secrets.some(isWeak)) {
-    mistakes.push(
-      `${nameOf(key)}: each secret needs at least ${limits.secretCharsMin} random characters, for example from: openssl rand -base64 32`,
+    mistakes.add(
+      given.secret === undefined ? 'secretFile' : 'secret',
+      `each secret needs at least ${limits.secretCharsMin} random characters, for example from: openssl rand -base64 32`,
     )
   }
   return secrets
@@ -152,79 +168,78 @@ function isWeak(secret: string): boolean {
   return secret.length < limits.secretCharsMin || new Set(secret).size < 10
 }
 
-function readAdminPassword(parsed: Parsed, mistakes: string[]): string | undefined {
-  if (parsed.adminPassword !== undefined && parsed.adminPasswordFile !== undefined) {
-    mistakes.push(`${nameOf('adminPassword')}: give it or ${nameOf('adminPasswordFile')}, not both`)
+function readAdminPassword(given: Partial<Parsed>, mistakes: Mistakes): string | undefined {
+  if (given.adminPassword !== undefined && given.adminPasswordFile !== undefined) {
+    mistakes.add('adminPassword', `give it or ${nameOf('adminPasswordFile')}, not both`)
   }
   return (
-    parsed.adminPassword ??
-    readFileSetting('adminPasswordFile', parsed.adminPasswordFile, mistakes)?.replace(/\r?\n$/, '')
+    given.adminPassword ??
+    readFileSetting('adminPasswordFile', given.adminPasswordFile, mistakes)?.replace(/\r?\n$/, '')
   )
 }
 
 function readFileSetting(
   key: Key,
   path: string | undefined,
-  mistakes: string[],
+  mistakes: Mistakes,
 ): string | undefined {
   if (path === undefined) return undefined
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    mistakes.push(`${nameOf(key)}: the file cannot be read: ${messageOf(error)}`)
+    mistakes.add(key, `the file cannot be read: ${whyUnreadable(error)}`)
     return undefined
   }
 }
 
-function checkLifetimes(parsed: Parsed, mistakes: string[]): void {
-  if (parsed.accessLifetime > parsed.refreshLifetime) {
-    mistakes.push(
-      `${nameOf('accessLifetime')}: must not be longer than ${nameOf('refreshLifetime')}`,
-    )
-  }
-  if (parsed.refreshLifetime > parsed.sessionLifetime) {
-    mistakes.push(
-      `${nameOf('refreshLifetime')}: must not be longer than ${nameOf('sessionLifetime')}`,
-    )
+/** Without the path, which an error of Node's repeats: a secret in the wrong setting is one. */
+function whyUnreadable(error: unknown): string {
+  return error instanceof Error && 'errno' in error && typeof error.errno === 'number'
+    ? getSystemErrorMessage(error.errno)
+    : 'it is not the path of a file'
+}
+
+function checkLifetimes(given: Partial<Parsed>, mistakes: Mistakes): void {
+  for (const [shorter, longer] of [
+    ['accessLifetime', 'refreshLifetime'],
+    ['refreshLifetime', 'sessionLifetime'],
+  ] as const) {
+    const [seconds, secondsMax] = [given[shorter], given[longer]]
+    if (seconds !== undefined && secondsMax !== undefined && seconds > secondsMax) {
+      mistakes.add(shorter, `must not be longer than ${nameOf(longer)}`)
+    }
   }
 }
 
 function checkProduction(
-  publicUrl: string,
+  given: Partial<Parsed>,
   secrets: readonly string[] | undefined,
-  mistakes: string[],
+  mistakes: Mistakes,
 ): void {
-  if (secrets === undefined) {
-    mistakes.push(
-      `${nameOf('secret')}: must be set with NODE_ENV=production (or ${nameOf('secretFile')}), for example from: openssl rand -base64 32`,
+  if (secrets === undefined && given.secretFile === undefined) {
+    mistakes.add(
+      'secret',
+      `must be set with NODE_ENV=production (or ${nameOf('secretFile')}), for example from: openssl rand -base64 32`,
     )
   }
-  if (!publicUrl.startsWith('https://')) {
-    mistakes.push(`${nameOf('publicUrl')}: must begin with https:// with NODE_ENV=production`)
+  if (given.publicUrl?.startsWith('https://') !== true) {
+    mistakes.add('publicUrl', 'must begin with https:// with NODE_ENV=production')
   }
 }
 
-/** The settings that the environment gives. Throws where it holds a `COUNTERSIGN_` name that is none. */
+/**
+ * The settings that the environment gives. A `COUNTERSIGN_` name that is none is given as it is, so
+ * that `parseSettings` can name it among the other mistakes.
+ */
 export function readEnvironment(environment: NodeJS.ProcessEnv): SettingsInput {
   const keys = new Map((Object.keys(table) as Key[]).map((key) => [table[key].env as string, key]))
-  const unknown = Object.keys(environment).filter(
-    (name) => name.startsWith('COUNTERSIGN_') && !keys.has(name),
-  )
-  if (unknown.length > 0) {
-    throw mistakesError(unknown.map((name) => `${name}: is not a setting`))
-  }
   const input: Record<string, string> = {}
-  for (const [name, key] of keys) {
-    const value = environment[name]
-    if (value !== undefined && value !== '') input[key] = value
+  for (const [name, value = ''] of Object.entries(environment)) {
+    const key = keys.get(name)
+    if (key === undefined && name.startsWith('COUNTERSIGN_')) input[name] = value
+    if (key !== undefined && value !== '') input[key] = value
   }
   return input
-}
-
-function mistakesError(mistakes: readonly string[]): SetupError {
-  return new SetupError(
-    ['Some settings are not right:', ...mistakes.map((each) => `  ${each}`)].join('\n'),
-  )
 }
 
 function nameOf(key: Key): string {
@@ -258,14 +273,24 @@ function flag(): z.ZodType<boolean, boolean | 'true' | 'false'> {
   )
 }
 
+function oneOf<const Choice extends string>(
+  ...choices: Choice[]
+): z.ZodEnum<Record<Choice, Choice>> {
+  return z.enum(choices, `must be one of ${choices.join(', ')}`)
+}
+
+/** Gives its origin: everything that compares issuers compares bytes, so there is one spelling. */
 function url(): z.ZodType<string, string> {
   const message = 'must be an http or https URL without path, query, user or fragment'
-  return z.string(message).refine((value) => {
-    if (!URL.canParse(value)) return false
-    const { protocol, pathname, search, hash, username, password } = new URL(value)
-    const isHttp = protocol === 'http:' || protocol === 'https:'
-    return isHttp && pathname === '/' && search + hash + username + password === ''
-  }, message)
+  return z
+    .string(message)
+    .refine((value) => {
+      if (!URL.canParse(value)) return false
+      const { protocol, pathname, search, hash, username, password } = new URL(value)
+      const isHttp = protocol === 'http:' || protocol === 'https:'
+      return isHttp && pathname === '/' && search + hash + username + password === ''
+    }, message)
+    .transform((value) => new URL(value).origin)
 }
 
 /** Seconds out of a text such as `5m`. */

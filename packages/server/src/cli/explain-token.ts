@@ -9,6 +9,7 @@ import { createRefreshTokenVerifier, isGenuineJti } from '../sessions/refresh-to
 import type { Settings } from '../settings.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { Store } from '../store/store.ts'
+import { formatJson } from './print.ts'
 
 /** One check of a token: whether it passes, and what was seen. */
 export interface Finding {
@@ -200,7 +201,7 @@ function failed(check: string, text: string): Finding {
 }
 
 function show(value: unknown): string {
-  return value === undefined ? 'missing' : JSON.stringify(value)
+  return value === undefined ? 'missing' : formatJson(value)
 }
 
 function formatSpan(seconds: number): string {

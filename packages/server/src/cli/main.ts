@@ -21,6 +21,7 @@ const commands: readonly Command[] = [
 
 /** Runs the command line and sets the exit code: 0 done, 1 failed, 2 not understood. */
 export async function main(words: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
   try {
     await run(words)
   } catch (error) {
@@ -39,6 +40,11 @@ export async function main(words: readonly string[]): Promise<void> {
       process.stderr.write(`${error.stack}\n`)
     process.exitCode = 1
   }
+}
+
+/** Whoever reads has read enough, as in `countersign audit list | head`. The command ends its work. */
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error
 }
 
 async function run(words: readonly string[]): Promise<void> {
@@ -67,7 +73,7 @@ function nameFrom(words: readonly string[]): string {
 function parse(command: Command, rest: readonly string[]): Parameters<Command['run']>[0] {
   try {
     const { values, positionals } = parseArgs({
-      args: [...rest],
+      args: protectIds(rest),
       options: command.options ?? {},
       allowPositionals: true,
     })
@@ -80,6 +86,15 @@ function parse(command: Command, rest: readonly string[]): Parameters<Command['r
     if (error instanceof UsageError) throw error
     throw new UsageError(`Usage: countersign ${command.usage}`)
   }
+}
+
+/**
+ * An identifier is base64url and may begin with a dash: the marker before it says that it is no option.
+ * No option of ours has 22 characters.
+ */
+function protectIds(words: readonly string[]): string[] {
+  const at = words.findIndex((word) => /^-[\w-]{21}$/.test(word))
+  return at === -1 ? [...words] : [...words.slice(0, at), '--', ...words.slice(at)]
 }
 
 function helpText(words: readonly string[]): string {

@@ -6,7 +6,7 @@ export function printRows(
   options: { json: boolean; empty: string },
 ): void {
   if (options.json) {
-    for (const row of rows) print(JSON.stringify(row))
+    for (const row of rows) print(formatJson(row))
     return
   }
   const [first] = rows
@@ -31,9 +31,23 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
+/**
+ * A value as JSON. Characters that a terminal acts on, or that nobody sees, are written as escapes:
+ * a token or a user agent can hold what its sender wants.
+ */
+export function formatJson(value: unknown, indent?: number): string {
+  // JSON.stringify leaves C1 controls and the bidirectional ones as they are; its own line breaks stay.
+  return JSON.stringify(value, null, indent).replace(/[^\P{C}\n]/gu, toEscapes)
+}
+
 /** A time as people in all zones read it: `2026-11-23 04:36:21Z`. */
 export function formatTime(ms: number | undefined): string {
   return ms === undefined ? '' : `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`
+}
+
+function toEscapes(character: string): string {
+  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i))
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }
 
 function toHeading(column: string): string {

@@ -16,9 +16,10 @@ export async function readNewPassword(): Promise<string> {
 }
 
 function ask(question: string): Promise<string> {
-  process.stderr.write(question)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
+  // Not before the terminal has stopped to echo: who types at once would see it.
+  process.stderr.write(question)
   return new Promise((resolve, reject) => {
     lines.on('SIGINT', () => lines.close())
     lines.once('close', () => reject(new SetupError('Nothing was changed.')))

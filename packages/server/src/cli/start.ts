@@ -21,6 +21,10 @@ export const start: Command = {
         fetch: (request, context) => authority.fetch(request, context),
         port,
         host,
+      }).catch((error: unknown) => {
+        // The account is there, and the next start will not show its password.
+        printFirstAccount(firstAccount)
+        throw error
       })
       printWelcome(authority, firstAccount)
       authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
@@ -66,13 +70,7 @@ async function createFirstAccount({
 function printWelcome({ settings }: Authority, first: FirstAccount | undefined): void {
   const url = settings.publicUrl
   print(`Countersign ${version} is running at ${url} (data in ${settings.dataDir})`)
-  if (first !== undefined) {
-    print('')
-    print(`  First account: ${first.username}`)
-    if (first.generatedPassword !== undefined) {
-      print(`  Its password:  ${first.generatedPassword}   (printed this once)`)
-    }
-  }
+  printFirstAccount(first)
   if (settings.production) return
   const password = first?.generatedPassword ?? '...'
   const username = first?.username ?? settings.admin.username
@@ -91,6 +89,15 @@ function printWelcome({ settings }: Authority, first: FirstAccount | undefined):
   print(`  # log out: ends the session`)
   print(`  curl -s ${url}/api/token/blacklist/ --json '{"refresh":"REFRESH"}'`)
   print('')
+}
+
+function printFirstAccount(first: FirstAccount | undefined): void {
+  if (first === undefined) return
+  print('')
+  print(`  First account: ${first.username}`)
+  if (first.generatedPassword !== undefined) {
+    print(`  Its password:  ${first.generatedPassword}   (printed this once)`)
+  }
 }
 
 function untilStopped(): Promise<void> {

@@ -7,7 +7,7 @@ import { createSealer } from '../keys/sealing.ts'
 import { readOrCreateSecret } from '../keys/secret.ts'
 import { withWorkbench, type Command } from './command.ts'
 import { explainToken, type Finding } from './explain-token.ts'
-import { print } from './print.ts'
+import { formatJson, print } from './print.ts'
 import { readFirstLine } from './prompt.ts'
 
 const inspect: Command = {
@@ -23,8 +23,8 @@ const inspect: Command = {
     ).trim()
     const decoded = decodeUnverified(token)
     if (!decoded.ok) throw new SetupError(`This is not a JWT: ${decoded.code}.`)
-    print(`Header  ${JSON.stringify(decoded.header, null, 2)}`)
-    print(`Claims  ${JSON.stringify(decoded.claims, null, 2)}`)
+    print(`Header  ${formatJson(decoded.header, 2)}`)
+    print(`Claims  ${formatJson(decoded.claims, 2)}`)
     print('')
     await withWorkbench({ createsData: false }, async ({ settings, store, random }) => {
       const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]

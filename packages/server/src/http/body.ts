@@ -4,8 +4,12 @@ import { parseJsonStrict } from '@countersign/jwt'
 
 import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
+import { JsonNumber } from './json-number.ts'
 
-/** A parsed body: the fields of an object or form, or whatever else the JSON was. */
+/**
+ * A parsed body: the fields of an object or form, or whatever else the JSON was. A number that is a
+ * field or the whole body is a `JsonNumber`.
+ */
 export type Body =
   | { readonly ok: true; readonly fields: ReadonlyMap<string, unknown> }
   | { readonly ok: true; readonly fields: undefined; readonly value: unknown }
@@ -24,7 +28,14 @@ export async function readBody(request: Request): Promise<Body> {
   if (encoding !== null && encoding.toLowerCase() !== 'identity') {
     return { ok: false, code: 'content_encoding_unsupported' }
   }
-  const bytes = await readBytes(request)
+  let bytes: Buffer | undefined
+  try {
+    bytes = await readBytes(request)
+  } catch {
+    // The client broke off or sent a chunk that is none: not our mistake, so nothing for the error
+    // log, and nobody is there to read the answer.
+    return { ok: false, code: 'text_malformed' }
+  }
   if (bytes === undefined) return { ok: false, code: 'body_too_large' }
   if (bytes.length === 0) return { ok: true, fields: new Map() }
 
@@ -78,19 +89,38 @@ function parseMediaType(contentType: string): string | undefined {
 
 function parseJson(bytes: Buffer): Body {
   if (!isUtf8(bytes)) return { ok: false, code: 'text_malformed' }
-  const parsed = parseJsonStrict(bytes.toString('utf8'), { depthMax: limits.bodyDepthMax })
+  const text = bytes.toString('utf8')
+  const parsed = parseJsonStrict(text, { depthMax: limits.bodyDepthMax })
   if (!parsed.ok) return { ok: false, code: parsed.code }
-  const { value } = parsed
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { ok: true, fields: undefined, value }
-  }
-  return { ok: true, fields: new Map(Object.entries(value)) }
+  const value = keepNumbers(parsed.value, text)
+  return isPlainObject(value)
+    ? { ok: true, fields: new Map(Object.entries(value)) }
+    : { ok: true, fields: undefined, value }
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  return !Array.isArray(value) && !(value instanceof JsonNumber)
+}
+
+/** The value, with `JsonNumber`s in it where the root or a member of the root is a number. */
+function keepNumbers(value: unknown, text: string): unknown {
+  const tops: readonly unknown[] = isPlainObject(value) ? Object.values(value) : [value]
+  return tops.some((top) => typeof top === 'number') ? JSON.parse(text, toJsonNumber) : value
+}
+
+function toJsonNumber(
+  _name: string,
+  value: unknown,
+  context?: { readonly source?: string },
+): unknown {
+  return typeof value === 'number' ? new JsonNumber(context?.source ?? String(value)) : value
 }
 
 function parseUrlEncoded(bytes: Buffer): Body {
-  if (!isUtf8(bytes)) return { ok: false, code: 'text_malformed' }
+  if (!isUtf8(bytes)) return { ok: false, code: 'form_malformed' }
   const text = bytes.toString('utf8')
-  if (!isDecodable(text)) return { ok: false, code: 'text_malformed' }
+  if (!isDecodable(text)) return { ok: false, code: 'form_malformed' }
   return toFields(new URLSearchParams(text))
 }
 

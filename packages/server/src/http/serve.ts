@@ -25,6 +25,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const server = createAdaptorServer({
     fetch: (request, bindings) =>
       options.fetch(request, { address: addressOf(bindings as HttpBindings) }),
+    // Stands in for the Host that HTTP/1.0 may leave out, as load balancers do when they ask /healthz.
+    hostname: 'localhost',
     serverOptions: {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,

@@ -42,9 +42,14 @@ export function decideRotation(
   return { kind: 'end', code: ahead < 0 ? 'refresh_reused' : 'refresh_ahead' }
 }
 
-/** A clock that was set back makes the distance negative; far back, the rotation is not young either. */
+/**
+ * Under the grace from the rotation or from the start, whichever came later. Each is measured by
+ * itself: with the clock set back, a start that seems to lie ahead would otherwise hide every rotation
+ * after it, and two tabs would end their session until the clock has caught up. What seems to lie
+ * further ahead than the grace is not young.
+ */
 function isYoung(rotatedAt: EpochMs, { now, graceMs, startedAt }: RotationConditions): boolean {
-  return Math.abs(now - Math.max(rotatedAt, startedAt)) < graceMs
+  return Math.abs(now - rotatedAt) < graceMs || Math.abs(now - startedAt) < graceMs
 }
 
 /** A phone changes its address and a browser updates itself; both at once within seconds is another device. */

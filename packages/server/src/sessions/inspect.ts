@@ -1,4 +1,4 @@
-import type { AccessTokenClaims } from '@countersign/guard'
+import type { AccessTokenClaims, AccessTokenResult } from '@countersign/guard'
 
 import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
@@ -19,7 +19,8 @@ export async function inspectToken(
     const standing = await inspectSession(parts, access.claims)
     return standing.ok ? { ok: true } : standing
   }
-  if (access.code === 'token_expired') return refuse('token_expired')
+  const accessCode = whyAccessRefused(access)
+  if (accessCode !== undefined) return refuse(accessCode)
 
   const refresh = parts.verifyRefresh(token)
   if (!refresh.ok) return refuse(refresh.code)
@@ -36,6 +37,31 @@ export async function inspectToken(
   return decision.kind === 'refuse' || decision.kind === 'end'
     ? refuse(decision.code)
     : { ok: true }
+}
+
+/**
+ * The code for what was given as a refresh token and refused with `code`. An access token is told from
+ * a broken one: its holder put it in the wrong place, and that is no secret to them.
+ */
+export function explainNoRefreshToken(
+  parts: SessionParts,
+  token: string,
+  code: RefusalCode,
+): RefusalCode {
+  if (code !== 'token_invalid') return code
+  const access = parts.verifyAccess.verify(token)
+  return access.ok ? 'token_wrong_type' : (whyAccessRefused(access) ?? code)
+}
+
+/** Why our own access token is refused; undefined when it is not known to be one. */
+function whyAccessRefused(
+  refused: Exclude<AccessTokenResult, { readonly ok: true }>,
+): RefusalCode | undefined {
+  // Both codes come after the signature was found right.
+  if (refused.code === 'token_expired') return 'token_expired'
+  if (refused.code !== 'claim_missing') return undefined
+  if (refused.claim === 'exp') return 'token_exp_missing'
+  return refused.claim === 'jti' ? 'token_id_missing' : undefined
 }
 
 /** Session and account behind an access token's claims, if both still stand. */

@@ -33,8 +33,8 @@ export interface TestAuthority extends AsyncDisposable {
   post(path: string, body: unknown, from?: Partial<From>): Promise<Response>
   /** Logs alice in and gives the pair. */
   login(from?: Partial<From>): Promise<Pair>
-  /** Closes the authority and opens it again on the same data. */
-  restart(config?: AuthorityConfig): Promise<void>
+  /** Closes the authority and opens it again on the same data, or on what `whileClosed` made of them. */
+  restart(config?: AuthorityConfig, whileClosed?: () => void): Promise<void>
 }
 
 export interface From {
@@ -95,8 +95,9 @@ export async function openTestAuthority(config: AuthorityConfig = {}): Promise<T
       if (response.status !== 200) throw new Error(`login answered ${response.status}`)
       return (await response.json()) as Pair
     },
-    async restart(more = {}) {
+    async restart(more = {}, whileClosed) {
       await authority.close()
+      whileClosed?.()
       authority = await open(more)
     },
     async [Symbol.asyncDispose]() {

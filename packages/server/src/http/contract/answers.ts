@@ -53,16 +53,28 @@ export function answerRefusal(code: RefusalCode): Response {
       )
     case 'account_disabled':
       return answerJson(401, { detail: 'No active account found for the given token.' }, challenge)
+    default:
+      return answerPlain(code)
+  }
+}
+
+/** A body that could not be read, of the media type that its header names. */
+export function answerBodyRefusal(code: RefusalCode, contentType: string): Response {
+  switch (code) {
     case 'json_malformed':
     case 'json_duplicate_member':
     case 'json_too_deep':
     case 'text_malformed':
       return answerJson(400, { detail: `JSON parse error - ${refusals[code].text}` })
     case 'form_malformed':
-    case 'form_duplicate_field':
-      return answerJson(400, { detail: `Form parse error - ${refusals[code].text}` })
+    case 'form_duplicate_field': {
+      const kind = /^\s*multipart/i.test(contentType) ? 'Multipart form' : 'Form'
+      return answerJson(400, { detail: `${kind} parse error - ${refusals[code].text}` })
+    }
+    case 'media_type_unsupported':
+      return answerJson(415, { detail: `Unsupported media type "${contentType}" in request.` })
     default:
-      return answerPlain(code)
+      return answerRefusal(code)
   }
 }
 
@@ -77,19 +89,13 @@ function answerPlain(code: RefusalCode): Response {
 
 /** `verify` says of a token that was taken back that the field is wrong, not the caller. */
 export function answerVerifyRefusal(code: RefusalCode): Response {
-  // A disabled account has lost its sessions: to SimpleJWT's clients that is a blacklisted token.
-  const takenBack = code === 'account_disabled' || tokenDetails[code] === 'Token is blacklisted'
-  return takenBack
+  return tokenDetails[code] === 'Token is blacklisted'
     ? answerJson(400, { non_field_errors: ['Token is blacklisted'] })
     : answerRefusal(code)
 }
 
 export function answerMethodNotAllowed(method: string): Response {
   return answerJson(405, { detail: `Method "${method}" not allowed.` })
-}
-
-export function answerMediaType(contentType: string): Response {
-  return answerJson(415, { detail: `Unsupported media type "${contentType}" in request.` })
 }
 
 export function answerNotObject(value: unknown): Response {

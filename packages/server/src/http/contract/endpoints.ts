@@ -1,12 +1,12 @@
 import { endByRefreshToken } from '../../sessions/end.ts'
-import { inspectToken } from '../../sessions/inspect.ts'
+import { explainNoRefreshToken, inspectToken } from '../../sessions/inspect.ts'
 import type { Caller, SessionParts } from '../../sessions/parts.ts'
 import type { Refresher } from '../../sessions/refresh.ts'
 import { signIn } from '../../sessions/sign-in.ts'
 import { readBody } from '../body.ts'
 import {
+  answerBodyRefusal,
   answerJson,
-  answerMediaType,
   answerNotObject,
   answerRefusal,
   answerVerifyRefusal,
@@ -34,7 +34,7 @@ export function createContractEndpoints(
       '/api/token/refresh',
       endpoint(['refresh'], async ({ refresh: token }, caller) => {
         const granted = await refresh(token, caller)
-        if (!granted.ok) return answerRefusal(granted.code)
+        if (!granted.ok) return answerRefusal(explainNoRefreshToken(parts, token, granted.code))
         return answerJson(200, { access: granted.access, refresh: granted.refresh })
       }),
     ],
@@ -49,7 +49,8 @@ export function createContractEndpoints(
       '/api/token/blacklist',
       endpoint(['refresh'], async ({ refresh: token }, caller) => {
         const ended = await endByRefreshToken(parts, token, caller)
-        return ended.ok ? answerJson(200, {}) : answerRefusal(ended.code)
+        if (!ended.ok) return answerRefusal(explainNoRefreshToken(parts, token, ended.code))
+        return answerJson(200, {})
       }),
     ],
   ])
@@ -62,11 +63,7 @@ function endpoint<Name extends string>(
 ): ContractEndpoint {
   return async (request, caller) => {
     const body = await readBody(request)
-    if (!body.ok) {
-      return body.code === 'media_type_unsupported'
-        ? answerMediaType(request.headers.get('content-type') ?? '')
-        : answerRefusal(body.code)
-    }
+    if (!body.ok) return answerBodyRefusal(body.code, request.headers.get('content-type') ?? '')
     if (body.fields === undefined) return answerNotObject(body.value)
     const fields = readTextFields(body.fields, names)
     return fields.ok ? act(fields.values, caller) : answerJson(400, fields.errors)

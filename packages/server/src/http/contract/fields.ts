@@ -1,3 +1,5 @@
+import { JsonNumber, isPythonInt, pythonText } from '../json-number.ts'
+
 /**
  * Text fields as Django REST Framework's `CharField` reads them, error texts included: SimpleJWT's
  * clients match on them.
@@ -6,18 +8,18 @@
 /** The values of all named fields, or the errors of all that failed. */
 export type FieldsResult<Name extends string> =
   | { readonly ok: true; readonly values: Readonly<Record<Name, string>> }
-  | { readonly ok: false; readonly errors: Readonly<Partial<Record<Name, readonly [string]>>> }
+  | { readonly ok: false; readonly errors: Readonly<Partial<Record<Name, readonly string[]>>> }
 
 export function readTextFields<Name extends string>(
   fields: ReadonlyMap<string, unknown>,
   names: readonly Name[],
 ): FieldsResult<Name> {
   const values: Partial<Record<Name, string>> = {}
-  const errors: Partial<Record<Name, readonly [string]>> = {}
+  const errors: Partial<Record<Name, readonly string[]>> = {}
   for (const name of names) {
     const field = readText(fields.get(name))
     if (field.ok) values[name] = field.value
-    else errors[name] = [field.error]
+    else errors[name] = field.errors
   }
   return Object.keys(errors).length > 0
     ? { ok: false, errors }
@@ -27,21 +29,29 @@ export function readTextFields<Name extends string>(
 
 type FieldResult =
   | { readonly ok: true; readonly value: string }
-  | { readonly ok: false; readonly error: string }
+  | { readonly ok: false; readonly errors: readonly string[] }
 
 function readText(raw: unknown): FieldResult {
   if (raw === undefined) return failed('This field is required.')
   if (raw === null) return failed('This field may not be null.')
-  if (typeof raw !== 'string' && typeof raw !== 'number') return failed('Not a valid string.')
-  const value = String(raw).replace(OUTER_SPACE, '')
+  if (typeof raw !== 'string' && !(raw instanceof JsonNumber)) return failed('Not a valid string.')
+  const text = typeof raw === 'string' ? raw : pythonText(raw)
+  const value = text.replace(OUTER_SPACE, '')
   if (value === '') return failed('This field may not be blank.')
-  if (value.includes('\0')) return failed('Null characters are not allowed.')
+  const errors = findForbidden(value)
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, value }
+}
+
+/** What no database and no log should have to hold. Both are told when both are there. */
+function findForbidden(value: string): string[] {
+  const errors: string[] = []
+  if (value.includes('\0')) errors.push('Null characters are not allowed.')
   const surrogate = findLoneSurrogate(value)
   if (surrogate !== undefined) {
     const point = surrogate.toString(16).toUpperCase()
-    return failed(`Surrogate characters are not allowed: U+${point}.`)
+    errors.push(`Surrogate characters are not allowed: U+${point}.`)
   }
-  return { ok: true, value }
+  return errors
 }
 
 // What Python's str.strip() takes for white space, which is not what String.trim() does.
@@ -59,19 +69,18 @@ function findLoneSurrogate(value: string): number | undefined {
 }
 
 function failed(error: string): FieldResult {
-  return { ok: false, error }
+  return { ok: false, errors: [error] }
 }
 
 /** The Python name of a JSON value's type, for the error that says what came instead of an object. */
 export function pythonTypeOf(value: unknown): string {
   if (Array.isArray(value)) return 'list'
+  if (value instanceof JsonNumber) return isPythonInt(value) ? 'int' : 'float'
   switch (typeof value) {
     case 'string':
       return 'str'
     case 'boolean':
       return 'bool'
-    case 'number':
-      return Number.isInteger(value) ? 'int' : 'float'
     default:
       return 'NoneType'
   }

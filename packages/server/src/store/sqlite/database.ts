@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
@@ -129,12 +130,26 @@ export class SqliteDatabase {
 }
 
 /**
- * Opens a file with `node:sqlite`, which is asked for at the time of the call: a static import would
- * fail on an older Node before this package could say which Node it needs.
+ * Opens or creates a file with `node:sqlite`, which is asked for at the time of the call: a static
+ * import would fail on an older Node before this package could say which Node it needs.
  */
 export function openDatabase(path: string): DatabaseSync {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+  createPrivately(path)
   return new DatabaseSync(path)
+}
+
+/**
+ * Makes the file before SQLite does, which would let everybody read it; the write-ahead log gets its
+ * mode from it. A file that exists is not opened here: closing it again would drop the locks that
+ * this process holds on it.
+ */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
 }
 
 function asFault(error: unknown): unknown {

@@ -54,7 +54,9 @@ export const migrations: readonly string[] = [
     at       INTEGER NOT NULL,
     chain    BLOB NOT NULL
   ) STRICT;
-  CREATE TRIGGER revocations_append_only BEFORE UPDATE ON revocations
+  CREATE TRIGGER revocations_no_update BEFORE UPDATE ON revocations
+    BEGIN SELECT RAISE(ABORT, 'the revocation log is append-only'); END;
+  CREATE TRIGGER revocations_no_delete BEFORE DELETE ON revocations
     BEGIN SELECT RAISE(ABORT, 'the revocation log is append-only'); END;
 
   CREATE TABLE audit (

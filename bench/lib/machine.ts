@@ -1,0 +1,21 @@
+import { cpus, totalmem } from 'node:os'
+
+/** What a figure was measured on: printed with every benchmark. */
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryGib: number
+  readonly node: string
+  readonly platform: string
+}
+
+export function describeMachine(): Machine {
+  const all = cpus()
+  return {
+    cpu: all[0]?.model.trim() ?? 'unknown',
+    cores: all.length,
+    memoryGib: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+  }
+}

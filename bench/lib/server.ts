@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { freePort, startProgram, type Started } from '../../scripts/lib/processes.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+export const LAUNCHER = join(root, 'packages/server/bin/countersign.cjs')
+
+export interface BenchServer extends Started {
+  readonly port: number
+  /** Seconds of CPU that the process has used, in user and kernel mode. */
+  cpuSec(): number
+  memoryMb(): number
+}
+
+/** `countersign start` on a data directory, bound to one core where one is named. */
+export async function startServer(options: {
+  node: string
+  dataDir: string
+  core?: number
+}): Promise<BenchServer> {
+  const port = await freePort()
+  const pin = options.core === undefined ? [] : ['taskset', '-c', String(options.core)]
+  const started = await startProgram({
+    command: [...pin, options.node, LAUNCHER, 'start'],
+    cwd: options.dataDir,
+    env: {
+      PORT: String(port),
+      COUNTERSIGN_DATA_DIR: options.dataDir,
+      COUNTERSIGN_ADMIN_PASSWORD: 'only for benchmarks',
+      COUNTERSIGN_LOG_LEVEL: 'error',
+    },
+    readyUrl: `http://127.0.0.1:${port}/readyz`,
+  })
+  const pid = started.child.pid ?? 0
+  return {
+    ...started,
+    port,
+    cpuSec: () => readCpuSec(pid),
+    memoryMb: () => readMemoryMb(pid),
+  }
+}
+
+// proc(5): fields 14 and 15 of stat, in clock ticks of a hundredth of a second.
+function readCpuSec(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / 100
+}
+
+function readMemoryMb(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6
+}
+
+/** Binds this process, and what it will start, to one core. */
+export function pinSelf(core: number): void {
+  execFileSync('taskset', ['-a', '-c', '-p', String(core), String(process.pid)], {
+    stdio: 'ignore',
+  })
+}
+
+/** A Node of another version out of the registry, kept in build/ between runs. */
+export function fetchNode(version: string): string {
+  const folder = join(root, 'build/nodes', version)
+  const node = join(folder, `node_modules/node-linux-${process.arch}/bin/node`)
+  if (!existsSync(node)) {
+    execFileSync(
+      'npm',
+      [
+        'install',
+        '--no-audit',
+        '--no-fund',
+        '--loglevel=error',
+        '--prefix',
+        folder,
+        `node-linux-${process.arch}@${version}`,
+      ],
+      { stdio: 'inherit' },
+    )
+  }
+  return node
+}

@@ -1,0 +1,622 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { createAccountManager } from '../src/accounts/manage.ts'
+import { createPasswordHasher } from '../src/accounts/passwords.ts'
+import { systemClock } from '../src/base/clock.ts'
+import { createSystemRandom } from '../src/base/random.ts'
+import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import type { Pair } from './support/authority.ts'
+import { launcher, runCommand, runProgram, type CommandResult } from './support/command-line.ts'
+import { execute, query } from './support/database.ts'
+import { claimsOf, openForge, type Forge } from './support/forge.ts'
+import { HttpClient } from './support/http-client.ts'
+import { ADMIN, startServerProcess, type ServerProcess } from './support/server-process.ts'
+
+const PASSWORD = 'a password for bob'
+const BOB = { username: 'bob', password: PASSWORD }
+
+const random = createSystemRandom()
+const hasher = createPasswordHasher({
+  parameters: { memoryKib: 8_192, passes: 1, lanes: 1 },
+  concurrency: 1,
+  queueMax: 100,
+  random,
+})
+
+let server: ServerProcess
+let http: HttpClient
+beforeAll(async () => {
+  server = await startServerProcess()
+  http = new HttpClient(server.url)
+  expect(await run(['accounts', 'create', 'bob'], `${PASSWORD}\n`)).toMatchObject({ code: 0 })
+})
+afterAll(async () => {
+  http.close()
+  await server[Symbol.asyncDispose]()
+})
+
+/** An account that only one test uses. */
+async function newAccount(): Promise<{ username: string; password: string }> {
+  const store = openSqliteStore(server.dataDir, { exclusive: false })
+  const accounts = createAccountManager({ store, hasher, clock: systemClock, random })
+  const username = `user-${random.bytes(6).toString('hex')}`
+  const created = await accounts.create({ username, password: PASSWORD }, 'test')
+  await store.close()
+  if (!created.ok) throw new Error(created.text)
+  return { username, password: PASSWORD }
+}
+
+/** A command beside the server. */
+function run(words: readonly string[], input = ''): Promise<CommandResult> {
+  const env = { PORT: new URL(server.url).port }
+  return runCommand(words, { dataDir: server.dataDir, env, input })
+}
+
+/** A command that must succeed; gives what it printed. */
+async function output(words: readonly string[], input = ''): Promise<string> {
+  const result = await run(words, input)
+  expect(result).toMatchObject({ code: 0, stderr: '' })
+  return result.stdout
+}
+
+async function rows(words: readonly string[]): Promise<Record<string, unknown>[]> {
+  const lines = (await output([...words, '--json'])).trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+async function refreshStatus(token: string): Promise<number> {
+  return (await http.post('/api/token/refresh/', { refresh: token })).status
+}
+
+describe.concurrent('help', () => {
+  test.each([[[]], [['help']], [['--help']], [['-h']], [['accounts', 'create', '--help']]])(
+    '%j prints it',
+    async (words) => {
+      const text = await output(words)
+      expect(text).toMatch(/^Countersign \d+\.\d+\.\d+: /)
+      expect(text).toContain('countersign accounts create NAME')
+    },
+  )
+
+  test('of a group shows the group alone', async () => {
+    const text = await output(['sessions', '--help'])
+    expect(text).toContain('countersign sessions end ID')
+    expect(text).not.toContain('countersign accounts')
+  })
+
+  test.each(['--version', 'version'])('%s prints the version', async (word) => {
+    expect(await output([word])).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+})
+
+describe.concurrent('words that mean nothing', () => {
+  test.each([
+    [['fly'], 'There is no command "fly".'],
+    [['accounts'], 'There is no command "accounts".'],
+    [['accounts', 'destroy', 'bob'], 'There is no command "accounts destroy".'],
+    [['accounts', 'create'], 'Usage: countersign accounts create NAME [--role ROLE]...'],
+    [['accounts', 'disable'], 'Usage: countersign accounts disable NAME'],
+    [['accounts', 'list', 'bob'], 'Usage: countersign accounts list [--json]'],
+    [['accounts', 'list', '--jsn'], 'Usage: countersign accounts list [--json]'],
+    [['accounts', 'roles', 'add', 'bob'], 'Usage: countersign accounts roles add NAME ROLE'],
+    [['sessions', 'end'], 'Usage: countersign sessions end ID'],
+    [['sessions', 'list', '--limit', '0'], '--limit takes a whole number from 1 to 10000.'],
+    [['audit', 'list', '--limit', 'all'], '--limit takes a whole number from 1 to 10000.'],
+    [['start', 'now'], 'Usage: countersign start'],
+  ])('%j is exit code 2', async (words, message) => {
+    expect(await run(words)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${message}\nSee: countersign --help\n`,
+    })
+  })
+
+  test.each([
+    [['accounts', 'create', 'eve', 'Hunter2-Hunter2']],
+    [['accounts', 'create', 'eve', '--password', 'Hunter2-Hunter2']],
+    [['accounts', 'create', 'eve', '--password=Hunter2-Hunter2']],
+    [['accounts', 'set-password', 'bob', 'Hunter2-Hunter2']],
+    [['set-password', 'Hunter2-Hunter2']],
+  ])('a password is no argument and is not repeated: %j', async (words) => {
+    const result = await run(words)
+    expect(result).toMatchObject({ code: 2, stdout: '' })
+    expect(result.stderr).not.toContain('Hunter2')
+    expect(query(server.dataDir, `SELECT 1 FROM accounts WHERE username = 'eve'`)).toEqual([])
+  })
+})
+
+describe.concurrent('without a database', () => {
+  test.each([
+    [['accounts', 'list']],
+    [['accounts', 'disable', 'bob']],
+    [['sessions', 'list']],
+    [['sessions', 'end', 'x']],
+    [['keys', 'list']],
+    [['audit', 'list']],
+  ])('%j says so, and makes none', async (words) => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
+    expect(await runCommand(words, { dataDir })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `There is no database at ${dataDir}/countersign.db yet. Start the server first, or set COUNTERSIGN_DATA_DIR.\n`,
+    })
+    expect(readdirSync(dataDir)).toEqual([])
+    rmSync(dataDir, { recursive: true })
+  })
+
+  test('accounts create makes it, readable by its owner alone', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
+    const created = await runCommand(['accounts', 'create', 'bob'], { dataDir, input: PASSWORD })
+    expect(created).toMatchObject({ code: 0, stderr: '' })
+    expect(existsSync(join(dataDir, 'countersign.db'))).toBe(true)
+    rmSync(dataDir, { recursive: true })
+  })
+})
+
+describe('accounts', () => {
+  test('create takes the first line of standard input', async () => {
+    const text = await output(
+      ['accounts', 'create', 'carol', '--role', 'b', '--role', 'a'],
+      'a long passphrase\r\nmore\n',
+    )
+    expect(text).toMatch(/^Account carol created \(acct_[\w-]{22}\)\.\n$/)
+    const { access } = await http.login({ username: 'carol', password: 'a long passphrase' })
+    expect(claimsOf(access)['roles']).toEqual(['a', 'b'])
+  })
+
+  test.each([
+    ['a short password', ['dave'], 'short\n', 'A password has at least 12 characters.'],
+    ['no password', ['dave'], '', 'A password has at least 12 characters.'],
+    ['a name that is taken, in another case', ['BOB'], `${PASSWORD}\n`, 'already'],
+    ['an invisible name', ['da\u200bve'], `${PASSWORD}\n`, 'A username must not contain'],
+    ['a role with spaces', ['dave', '--role', 'a b'], `${PASSWORD}\n`, 'A role has at most'],
+  ])('create refuses %s', async (_, words, input, message) => {
+    const result = await run(['accounts', 'create', ...words], input)
+    expect(result).toMatchObject({ code: 1, stdout: '' })
+    expect(result.stderr).toContain(message)
+    expect(result.stderr).toMatch(/^[^\n]+\n$/)
+  })
+
+  test('list shows them, as a table and as JSON', async () => {
+    const table = (await output(['accounts', 'list'])).split('\n')
+    expect(table[0]).toMatch(/^USERNAME +ID +STATE +ROLES +CREATED$/)
+    expect(table.some((line) => /^admin +acct_\S{22} +active +admin +\S+ \S+Z$/.test(line))).toBe(
+      true,
+    )
+    const bob = (await rows(['accounts', 'list'])).find(({ username }) => username === 'bob')
+    expect(bob).toEqual({
+      username: 'bob',
+      id: expect.stringMatching(/^acct_/),
+      state: 'active',
+      roles: '',
+      created: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ$/),
+    })
+  })
+
+  test('disable ends the sessions in the running server at once, and enable revives none', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const { refresh, access } = await http.login(someone)
+    expect(await output(['accounts', 'disable', username])).toBe(
+      `Account ${username}: disabled, its sessions are ended.\n`,
+    )
+    expect(await refreshStatus(refresh)).toBe(401)
+    expect((await http.post('/api/token/verify/', { token: access })).status).not.toBe(200)
+    expect((await http.post('/api/token/', someone)).status).toBe(401)
+    expect(await output(['accounts', 'disable', username])).toBe(
+      `Account ${username}: was disabled already.\n`,
+    )
+    expect(await output(['accounts', 'enable', username])).toBe(
+      `Account ${username}: enabled, it may log in again.\n`,
+    )
+    expect(await output(['accounts', 'enable', username])).toBe(
+      `Account ${username}: was not disabled.\n`,
+    )
+    expect(await refreshStatus(refresh)).toBe(401)
+    expect(await refreshStatus((await http.login(someone)).refresh)).toBe(200)
+  })
+
+  test('set-password ends the sessions, and the old password is worth nothing', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const { refresh } = await http.login(someone)
+    const text = await output(['accounts', 'set-password', username], 'another password for bob\n')
+    expect(text).toBe(`Account ${username}: password set, its sessions are ended.\n`)
+    expect(await refreshStatus(refresh)).toBe(401)
+    expect((await http.post('/api/token/', someone)).status).toBe(401)
+    await http.login({ ...someone, password: 'another password for bob' })
+    await output(['accounts', 'set-password', username], `${PASSWORD}\n`)
+  })
+
+  test('roles add and remove are in the next token', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const { refresh } = await http.login(someone)
+    expect(await output(['accounts', 'roles', 'add', username, 'writer'])).toBe(
+      `Account ${username}: role added.\n`,
+    )
+    expect(await output(['accounts', 'roles', 'add', username, 'writer'])).toBe(
+      `Account ${username}: has that role already.\n`,
+    )
+    const first = JSON.parse((await http.post('/api/token/refresh/', { refresh })).text) as Pair
+    expect(claimsOf(first.access)['roles']).toEqual(['writer'])
+    expect(await output(['accounts', 'roles', 'remove', username, 'writer'])).toBe(
+      `Account ${username}: role removed.\n`,
+    )
+    expect(await output(['accounts', 'roles', 'remove', username, 'writer'])).toBe(
+      `Account ${username}: does not have that role.\n`,
+    )
+    const body = { refresh: first.refresh }
+    const second = JSON.parse((await http.post('/api/token/refresh/', body)).text) as Pair
+    expect(claimsOf(second.access)['roles']).toEqual([])
+  })
+
+  test.each([
+    [['accounts', 'disable', 'nobody']],
+    [['accounts', 'enable', 'nobody']],
+    [['accounts', 'set-password', 'nobody']],
+    [['accounts', 'roles', 'add', 'nobody', 'x']],
+    [['accounts', 'roles', 'remove', 'nobody', 'x']],
+    [['sessions', 'list', '--account', 'nobody']],
+    [['audit', 'list', '--account', 'nobody']],
+  ])('%j names the account that is not there', async (words) => {
+    expect(await run(words, `${PASSWORD}\n`)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'There is no account "nobody".\n',
+    })
+  })
+})
+
+describe('sessions', () => {
+  test('list shows them, newest first, and end takes effect in the running server', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const { refresh, access } = await http.login(someone)
+    const { sid } = claimsOf(access)
+    const [newest] = await rows(['sessions', 'list', '--account', username, '--limit', '1'])
+    expect(newest).toMatchObject({ id: sid, username, state: 'live', refreshes: 0 })
+    expect(await output(['sessions', 'end', String(sid)])).toBe('The session is ended.\n')
+    expect(await refreshStatus(refresh)).toBe(401)
+    expect(await output(['sessions', 'end', String(sid)])).toBe('The session had ended already.\n')
+    const [ended] = await rows(['sessions', 'list', '--account', username, '--limit', '1'])
+    expect(ended).toMatchObject({ id: sid, state: 'ended' })
+    expect(JSON.stringify(await rows(['sessions', 'list']))).not.toContain('seed')
+  })
+
+  test('an id that begins with a dash is an id', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const { access } = await http.login(someone)
+    const id = `-${String(claimsOf(access)['sid']).slice(1)}`
+    execute(
+      server.dataDir,
+      'UPDATE sessions SET id = ? WHERE id = ?',
+      id,
+      String(claimsOf(access)['sid']),
+    )
+    expect(await output(['sessions', 'end', id])).toBe('The session is ended.\n')
+  })
+
+  test('an unknown id is exit code 1', async () => {
+    expect(await run(['sessions', 'end', 'nothing'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'There is no such session.\n',
+    })
+  })
+
+  test('a user agent cannot act on the terminal', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const { access } = await http.login(someone)
+    const agent = '\u001b[31mred\u001b]0;title\u0007\u009b2J\u202egnp.exe\r\nforged'
+    execute(
+      server.dataDir,
+      'UPDATE sessions SET user_agent = ? WHERE id = ?',
+      agent,
+      String(claimsOf(access)['sid']),
+    )
+    const words = ['sessions', 'list', '--account', username, '--limit', '1']
+    for (const text of [await output(words), await output([...words, '--json'])]) {
+      expect(text.trimEnd().replaceAll('\n', '')).toMatch(/^\P{C}+$/u)
+      expect(text).toContain('red')
+    }
+    expect((await output(words)).trimEnd().split('\n')).toHaveLength(2)
+    expect((await rows(words))[0]).toMatchObject({ user_agent: agent })
+  })
+})
+
+test('keys list shows kinds and states, never a secret', async () => {
+  const keys = await rows(['keys', 'list'])
+  expect(keys.map(({ use, algorithm, state }) => [use, algorithm, state]).toSorted()).toEqual([
+    ['access', 'ES256', 'active'],
+    ['refresh', 'HS256', 'active'],
+  ])
+  expect(Object.keys(keys[0]!)).toEqual(['kid', 'use', 'algorithm', 'state', 'created'])
+  expect(await output(['keys', 'list'])).toMatch(/^KID +USE +ALGORITHM +STATE +CREATED\n/)
+})
+
+describe('audit list', () => {
+  test('says who did what, newest first', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    await output(['accounts', 'roles', 'add', username, 'audited'])
+    const [newest] = await rows(['audit', 'list', '--account', username, '--limit', '1'])
+    expect(newest).toMatchObject({
+      event: 'role_added',
+      outcome: 'ok',
+      detail: 'audited',
+      actor: expect.stringMatching(/^cli:./),
+    })
+    expect(await rows(['audit', 'list', '--limit', '3'])).toHaveLength(3)
+  })
+
+  test('knows of a refused log-in, and neither name nor password', async () => {
+    const login = { username: 'typed-by-mistake', password: 'typed-by-mistake-too' }
+    expect((await http.post('/api/token/', login)).status).toBe(401)
+    expect((await rows(['audit', 'list', '--limit', '1']))[0]).toMatchObject({
+      event: 'login',
+      outcome: 'refused',
+      detail: 'unknown_account',
+      address: '127.0.0.1',
+    })
+    expect(await output(['audit', 'list'])).not.toContain('typed-by-mistake')
+  })
+
+  test('into a pipe that closes early is no error', () => {
+    const line = `"$0" "$1" audit list --limit 10000; echo "code $?" >&2`
+    const result = spawnSync('sh', ['-c', `{ sleep 0.4; ${line}; } | true`, ...launcher], {
+      cwd: server.dataDir,
+      env: { PATH: process.env['PATH'], COUNTERSIGN_DATA_DIR: server.dataDir },
+      encoding: 'utf8',
+    })
+    expect(result.stderr).toBe('code 0\n')
+  })
+})
+
+describe.concurrent('token inspect', () => {
+  let forge: Forge
+  let pair: Pair
+  let access: Record<string, unknown>
+  let refresh: Record<string, unknown>
+  beforeAll(async () => {
+    forge = await openForge(server.dataDir)
+    pair = await http.login(ADMIN)
+    access = claimsOf(pair.access)
+    refresh = claimsOf(pair.refresh)
+  })
+
+  const nowSec = (): number => Math.floor(Date.now() / 1000)
+
+  test('accepts what the server gives, as an argument and from standard input', async () => {
+    // Later by a second, or the token would be of this very one.
+    for (const token of [pair.access, pair.refresh]) {
+      const text = await output(['token', 'inspect', token])
+      expect(text).toContain('This token would be accepted.')
+      expect(text).toContain(`"sid": "${String(access['sid'])}"`)
+      expect(text).not.toContain('REFUSE')
+      expect(await output(['token', 'inspect'], `${token}\n`)).toContain('would be accepted.')
+      expect(await output(['token', 'inspect', '-'], `  ${token}  \n`)).toContain(
+        'would be accepted.',
+      )
+    }
+    expect(await refreshStatus(pair.refresh)).toBe(200)
+    pair = await http.login(ADMIN)
+    refresh = claimsOf(pair.refresh)
+  })
+
+  test.each<[name: string, make: () => string, refused: string, says: RegExp]>([
+    ['another kind', () => forge.access(access, { typ: 'JWT' }), 'kind', /typ is "JWT"/],
+    [
+      'an unknown key',
+      () => forge.access(access, { kid: 'other' }),
+      'key',
+      /no key of this server has the kid "other"/,
+    ],
+    [
+      'a key of the other kind',
+      () => forge.access(access, { typ: 'rt+jwt' }),
+      'key',
+      /no key of this server/,
+    ],
+    ['a broken signature', () => `${pair.access.slice(0, -4)}AAAA`, 'signature', /is not right/],
+    [
+      'another issuer',
+      () => forge.access({ ...access, iss: 'https://other' }),
+      'issuer',
+      /iss is "https:\/\/other"/,
+    ],
+    [
+      'another audience',
+      () => forge.access({ ...access, aud: 'other' }),
+      'audience',
+      /aud is "other"/,
+    ],
+    [
+      'a token that expired',
+      () => forge.access({ ...access, exp: nowSec() - 90 }),
+      'expiry',
+      /expired 1 min 30 s ago/,
+    ],
+    [
+      'a token without an end',
+      () => forge.access({ ...access, exp: undefined }),
+      'expiry',
+      /exp is missing, not a number/,
+    ],
+    [
+      'a token of tomorrow',
+      () => forge.access({ ...access, iat: nowSec() + 3_600 }),
+      'issued',
+      /in the future/,
+    ],
+    [
+      'a session that nobody knows',
+      () => forge.access({ ...access, sid: 'x' }),
+      'session',
+      /this server has no session "x"/,
+    ],
+    [
+      'a jti of somebody else',
+      () => forge.refresh({ ...refresh, jti: '0'.repeat(32) }),
+      'rotation',
+      /was not made from this session/,
+    ],
+    [
+      'a generation of long ago',
+      () => forge.refresh({ ...refresh, gen: 7 }),
+      'rotation',
+      /was not made/,
+    ],
+  ])('refuses %s', async (_, make, refused, says) => {
+    const { code, stdout, stderr } = await run(['token', 'inspect', make()])
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    expect(stdout).toMatch(new RegExp(`^REFUSE  ${refused} `, 'm'))
+    expect(stdout).toMatch(says)
+    expect(stdout).toMatch(new RegExp(`This token would be refused: .*${refused}`))
+  })
+
+  test('refuses a token that was used, one of an ended session and one of a disabled account', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const used = await http.login(someone)
+    const next = JSON.parse(
+      (await http.post('/api/token/refresh/', { refresh: used.refresh })).text,
+    ) as Pair
+    await http.post('/api/token/refresh/', { refresh: next.refresh })
+    const inspect = async (token: string): Promise<string> =>
+      (await run(['token', 'inspect'], token)).stdout
+    expect(await inspect(used.refresh)).toMatch(/REFUSE {2}rotation .*using it ends the session/)
+    expect(await inspect(next.refresh)).toMatch(/ok {6}rotation .*gives the same successor again/)
+    await output(['sessions', 'end', '--', String(claimsOf(used.access)['sid'])])
+    expect(await inspect(next.access)).toMatch(/REFUSE {2}session +ended at \d{4}-/)
+    const other = await http.login(someone)
+    await output(['accounts', 'disable', username])
+    expect(await inspect(other.access)).toMatch(/REFUSE {2}account +user-\w+ is disabled/)
+    await output(['accounts', 'enable', username])
+    expect(await inspect(other.access)).toMatch(/REFUSE {2}session +ended with all others/)
+  })
+
+  test.each([['not-a-token'], ['a.b.c'], [''], ['e30.e30']])('%j is no JWT', async (text) => {
+    const result = await run(['token', 'inspect'], `${text}\n`)
+    expect(result).toMatchObject({ code: 1, stdout: '' })
+    expect(result.stderr).toMatch(/^This is not a JWT: \w+\.\n$/)
+  })
+
+  test('a token cannot act on the terminal', async () => {
+    const evil = '\u001b[2J\u009b31m\u202e\u{e0041}'
+    const token = forge.access({ ...access, sid: evil, iss: evil }, { kid: evil })
+    const { stdout } = await run(['token', 'inspect', token])
+    expect(stdout.replaceAll('\n', '')).toMatch(/^\P{C}+$/u)
+    expect(stdout).toContain('\\u001b[2J\\u009b31m\\u202e\\udb40\\udc41')
+  })
+})
+
+describe('a password at a terminal', () => {
+  /** Types the answers at a terminal, each when its question stands there; gives what was seen. */
+  function typeAt(
+    words: readonly string[],
+    answers: readonly [question: string, answer: string][],
+  ) {
+    const line = [...launcher, ...words].map((word) => `'${word}'`).join(' ')
+    const child = spawn('script', ['-qec', line, '/dev/null'], {
+      cwd: server.dataDir,
+      env: {
+        PATH: process.env['PATH'],
+        COUNTERSIGN_DATA_DIR: server.dataDir,
+        COUNTERSIGN_ARGON2_MEMORY_KIB: '8192',
+        COUNTERSIGN_ARGON2_PASSES: '1',
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+      timeout: 15_000,
+      killSignal: 'SIGKILL',
+    })
+    let screen = ''
+    const waiting = [...answers]
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      screen += text
+      const [next] = waiting
+      if (next === undefined || !screen.includes(next[0])) return
+      waiting.shift()
+      child.stdin.write(next[1])
+    })
+    return new Promise<{ code: number | null; screen: string }>((resolve) => {
+      child.once('close', (code) => resolve({ code, screen }))
+    })
+  }
+
+  test('is asked for twice and never shown', async () => {
+    const secret = 'typed at a terminal'
+    const { code, screen } = await typeAt(
+      ['accounts', 'create', 'terry'],
+      [
+        ['Password: ', `${secret}\r`],
+        ['Once more: ', `${secret}\r`],
+      ],
+    )
+    expect(screen).toMatch(/Password: \r\n(.*)Once more: \r\n(.*)Account terry created/s)
+    expect(screen).not.toContain('typed')
+    expect(code).toBe(0)
+    await http.login({ username: 'terry', password: secret })
+  })
+
+  test('that is not the same twice changes nothing', async () => {
+    const { code, screen } = await typeAt(
+      ['accounts', 'create', 'tessa'],
+      [
+        ['Password: ', 'typed at a terminal\r'],
+        ['Once more: ', 'typed at another\r'],
+      ],
+    )
+    expect(screen).toContain('The two passwords differ. Nothing was changed.')
+    expect(code).toBe(1)
+    expect(query(server.dataDir, `SELECT 1 FROM accounts WHERE username = 'tessa'`)).toEqual([])
+  })
+
+  test('can be left with Ctrl-C', async () => {
+    const { code, screen } = await typeAt(
+      ['accounts', 'set-password', 'bob'],
+      [['Password: ', 'half a pass\u0003']],
+    )
+    expect(screen).toContain('Nothing was changed.')
+    expect(screen).not.toContain('half')
+    expect(code).toBe(1)
+    await http.login(BOB)
+  })
+})
+
+describe.concurrent('an older Node', () => {
+  const older = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((path) => !path.includes('node_modules'))
+    .map((path) => join(path, 'node'))
+    .find((path) => existsSync(path) && /^v2[0-3]\./.test(versionOf(path)))
+
+  test.skipIf(older === undefined).each([[['start']], [['accounts', 'list']], [['--help']]])(
+    'is told which one is needed, in one line: %j',
+    async (words) => {
+      const result = await runCommand(words, { dataDir: server.dataDir, node: older! })
+      expect(result).toMatchObject({ code: 1, stdout: '' })
+      expect(result.stderr).toMatch(
+        /^Countersign needs Node\.js 24 or newer; this is 2\d\.[^\n]+\n$/,
+      )
+    },
+  )
+
+  test.skipIf(older === undefined)('is told so by the library too', async () => {
+    const library = new URL('../src/index.ts', import.meta.url).href
+    const words = ['--import', 'data:text/javascript,', '-e', `import('${library}')`]
+    const result = await runProgram(older!, words, { dataDir: server.dataDir })
+    expect(result.code).not.toBe(0)
+  })
+})
+
+function versionOf(path: string): string {
+  return spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout
+}

@@ -1,0 +1,152 @@
+import { calculateJwkThumbprint, type JWK } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { openTestAuthority, type TestAuthority } from './support/authority.ts'
+import { ask, type Answer } from './support/contract.ts'
+import { headerOf } from './support/forge.ts'
+
+let it: TestAuthority
+beforeAll(async () => {
+  it = await openTestAuthority()
+})
+afterAll(() => it[Symbol.asyncDispose]())
+
+function get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  return ask(it, path, { method: 'GET', type: null, headers })
+}
+
+describe('GET /.well-known/jwks.json', () => {
+  test('publishes the public key, named by its RFC 7638 thumbprint', async () => {
+    const answer = await get('/.well-known/jwks.json')
+    expect(answer.status).toBe(200)
+    const { keys }: { keys: JWK[] } = JSON.parse(answer.text)
+    expect(keys).toEqual([
+      {
+        kty: 'EC',
+        crv: 'P-256',
+        x: expect.stringMatching(/^[\w-]{43}$/),
+        y: expect.stringMatching(/^[\w-]{43}$/),
+        kid: expect.any(String),
+        alg: 'ES256',
+        use: 'sig',
+      },
+    ])
+    expect(keys[0]?.kid).toBe(await calculateJwkThumbprint(keys[0]!))
+    expect(headerOf((await it.login()).access)['kid']).toBe(keys[0]?.kid)
+  })
+
+  test('may be kept for 5 minutes, and read by scripts of any origin', async () => {
+    const { headers } = await get('/.well-known/jwks.json', { origin: 'https://app.test' })
+    expect(Object.fromEntries(headers)).toEqual({
+      'content-type': 'application/jwk-set+json',
+      'cache-control': 'public, max-age=300',
+      'access-control-allow-origin': '*',
+      'x-content-type-options': 'nosniff',
+    })
+  })
+
+  test('stays the same across a restart', async () => {
+    const before = (await get('/.well-known/jwks.json')).text
+    await it.restart()
+    expect((await get('/.well-known/jwks.json')).text).toBe(before)
+  })
+})
+
+test.each(['/healthz', '/readyz'])('GET %s answers ok, and is never cached', async (path) => {
+  const answer = await get(path)
+  expect(answer).toMatchObject({ status: 200, text: '{"status":"ok"}' })
+  expect(answer.headers.get('cache-control')).toBe('no-store')
+  expect(answer.headers.get('content-type')).toBe('application/json')
+})
+
+describe('GET /', () => {
+  test('is a page without scripts, under a policy that allows none', async () => {
+    const { status, headers, text } = await get('/')
+    expect(status).toBe(200)
+    expect(headers.get('content-type')).toBe('text/html; charset=utf-8')
+    expect(headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/,
+    )
+    expect(headers.get('x-content-type-options')).toBe('nosniff')
+    expect(headers.get('referrer-policy')).toBe('no-referrer')
+    expect(text).toMatch(/^<!doctype html>\n<html lang="en">/)
+    expect(text).not.toMatch(/<script|<link|<img|<form|style="|\son\w+=/i)
+    expect(text).toContain('curl http://localhost:8000/api/token/')
+  })
+
+  test('holds no token, key, username or path of this machine', async () => {
+    const { text } = await get('/')
+    expect(text).not.toContain(it.dataDir)
+    expect(text).not.toContain('alice')
+    expect(text).not.toContain('eyJ')
+  })
+
+  test('escapes what comes from the settings', async () => {
+    await using odd = await openTestAuthority({ audience: `<script>alert("1")</script>'&` })
+    const { text } = await ask(odd, '/', { method: 'GET', type: null })
+    expect(text).not.toContain('<script')
+    expect(text).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;')
+  })
+
+  test('is the same whatever Host or forwarded host the request names', async () => {
+    const plain = (await get('/')).text
+    const evil = await get('/', { host: 'evil.test', 'x-forwarded-host': 'evil.test' })
+    expect(evil.text).toBe(plain)
+  })
+})
+
+const gets = ['/', '/auth/me', '/.well-known/jwks.json', '/healthz', '/readyz']
+
+test.each(gets)('HEAD %s answers as GET without the body', async (path) => {
+  const full = await get(path)
+  const head = await ask(it, path, { method: 'HEAD', type: null })
+  expect(head).toMatchObject({ status: full.status, text: '' })
+  expect(Object.fromEntries(head.headers)).toEqual(Object.fromEntries(full.headers))
+})
+
+describe.each(gets)('%s', (path) => {
+  test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
+    'does not take %s',
+    async (method) => {
+      const answer = await ask(it, path, { method, type: null })
+      expect(answer.status).toBe(405)
+      expect(answer.headers.get('allow')).toBe('GET, HEAD')
+      expect(answer.headers.get('www-authenticate')).toBeNull()
+      expect(JSON.parse(answer.text)).toEqual({
+        type: 'about:blank',
+        title: 'Method Not Allowed',
+        status: 405,
+        detail: 'This path does not take that method.',
+        code: 'method_not_allowed',
+      })
+    },
+  )
+})
+
+test.each([
+  '/nothing',
+  '/api',
+  '/api/',
+  '/api/token/x',
+  '/api/token//',
+  '//api/token/',
+  '/API/TOKEN/',
+  '/api/token;x=y',
+  '/api/token/;x=y',
+  '/auth/me/x.css',
+  '/auth/me/',
+  '/.env',
+  '/.git/config',
+  '/.well-known/',
+  '/data/countersign.db',
+])('%s is served by nobody', async (path) => {
+  for (const method of ['GET', 'POST']) {
+    const answer = await ask(it, path, { method, type: null })
+    expect(answer.status).toBe(404)
+    expect(answer.text).toBe(
+      '{"type":"about:blank","title":"Not Found","status":404,"detail":"Nothing is served at this path.","code":"not_found"}',
+    )
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.headers.get('content-type')).toBe('application/problem+json')
+  }
+})

@@ -1,0 +1,454 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { SetupError } from '../src/base/faults.ts'
+import { parseSettings, readEnvironment, type Settings } from '../src/settings.ts'
+import { runCommand } from './support/command-line.ts'
+
+const STRONG = 'TXkgc2VjcmV0IGZvciB0ZXN0cyBvbmx5LCAzMiBieXRlcw'
+const OTHER = 'QW5vdGhlciBzZWNyZXQsIGFsc28gb25seSBmb3IgdGVzdHM'
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'countersign-settings-'))
+})
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+function file(name: string, content: string): string {
+  const path = join(directory, name)
+  writeFileSync(path, content)
+  return path
+}
+
+type Environment = Readonly<Record<string, string>>
+
+function parse(environment: Environment, production = false): Settings {
+  return parseSettings(readEnvironment(environment), { production })
+}
+
+/** The mistakes that parsing names, one a line; fails where there is none. */
+function mistakesOf(environment: Environment, production = false): string[] {
+  try {
+    parse(environment, production)
+  } catch (error) {
+    expect(error).toBeInstanceOf(SetupError)
+    const [first, ...lines] = (error as SetupError).message.split('\n')
+    expect(first).toBe('Some settings are not right:')
+    return lines.map((line) => line.trim())
+  }
+  throw new Error('all settings are right')
+}
+
+test('an empty environment gives a server for development', () => {
+  expect(parse({})).toEqual({
+    port: 8000,
+    host: '127.0.0.1',
+    dataDir: join(process.cwd(), 'data'),
+    publicUrl: 'http://localhost:8000',
+    audience: 'http://localhost:8000',
+    secrets: undefined,
+    admin: { username: 'admin', password: undefined },
+    accessLifetimeSec: 300,
+    refreshLifetimeSec: 14 * 86_400,
+    sessionLifetimeSec: 30 * 86_400,
+    rotationGraceMs: 10_000,
+    rotateRefresh: true,
+    healing: 'accept',
+    argon2: { memoryKib: 19_456, passes: 2, lanes: 1 },
+    logLevel: 'info',
+    production: false,
+  })
+})
+
+test('an empty text is as if the setting were not there', () => {
+  expect(parse({ PORT: '', COUNTERSIGN_SECRET: '', COUNTERSIGN_HEALING: '' })).toEqual(parse({}))
+})
+
+describe.each<[name: string, good: [text: string, gives: Partial<Settings>][]]>([
+  [
+    'PORT',
+    [
+      ['1', { port: 1 }],
+      ['65535', { port: 65_535 }],
+      ['08080', { port: 8080 }],
+    ],
+  ],
+  [
+    'HOST',
+    [
+      ['0.0.0.0', { host: '0.0.0.0' }],
+      ['::1', { host: '::1' }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_DATA_DIR',
+    [
+      ['/srv/data', { dataDir: '/srv/data' }],
+      ['x/../y', { dataDir: join(process.cwd(), 'y') }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_PUBLIC_URL',
+    [
+      [
+        'https://auth.example',
+        { publicUrl: 'https://auth.example', audience: 'https://auth.example' },
+      ],
+      ['https://auth.example/', { publicUrl: 'https://auth.example' }],
+      ['http://localhost:9000', { publicUrl: 'http://localhost:9000' }],
+      // One spelling, since whoever compares issuers compares bytes.
+      ['HTTPS://Auth.Example', { publicUrl: 'https://auth.example' }],
+      [' https://auth.example ', { publicUrl: 'https://auth.example' }],
+      ['https://auth.example:443', { publicUrl: 'https://auth.example' }],
+      ['https://auth.example?', { publicUrl: 'https://auth.example' }],
+      ['https:auth.example', { publicUrl: 'https://auth.example' }],
+    ],
+  ],
+  ['COUNTERSIGN_AUDIENCE', [['api', { audience: 'api' }]]],
+  [
+    'COUNTERSIGN_SECRET',
+    [
+      [STRONG, { secrets: [STRONG] }],
+      [`${STRONG}, ${OTHER}`, { secrets: [STRONG, OTHER] }],
+      [`${STRONG}\n${OTHER}\n`, { secrets: [STRONG, OTHER] }],
+    ],
+  ],
+  ['COUNTERSIGN_ADMIN_USERNAME', [['root', { admin: { username: 'root', password: undefined } }]]],
+  [
+    'COUNTERSIGN_ADMIN_PASSWORD',
+    [['a long password', { admin: { username: 'admin', password: 'a long password' } }]],
+  ],
+  [
+    'COUNTERSIGN_ACCESS_LIFETIME',
+    [
+      ['1s', { accessLifetimeSec: 1 }],
+      ['24h', { accessLifetimeSec: 86_400 }],
+      ['10m', { accessLifetimeSec: 600 }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_REFRESH_LIFETIME',
+    [
+      ['5m', { refreshLifetimeSec: 300 }],
+      ['30d', { refreshLifetimeSec: 30 * 86_400 }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_SESSION_LIFETIME',
+    [
+      ['14d', { sessionLifetimeSec: 14 * 86_400 }],
+      ['3650d', { sessionLifetimeSec: 3_650 * 86_400 }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_ROTATION_GRACE',
+    [
+      ['0s', { rotationGraceMs: 0 }],
+      ['60s', { rotationGraceMs: 60_000 }],
+      ['1m', { rotationGraceMs: 60_000 }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_ROTATE_REFRESH',
+    [
+      ['false', { rotateRefresh: false }],
+      ['true', { rotateRefresh: true }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_HEALING',
+    [
+      ['refuse', { healing: 'refuse' }],
+      ['accept', { healing: 'accept' }],
+    ],
+  ],
+  [
+    'COUNTERSIGN_ARGON2_MEMORY_KIB',
+    [['8192', { argon2: { memoryKib: 8_192, passes: 2, lanes: 1 } }]],
+  ],
+  [
+    'COUNTERSIGN_ARGON2_PASSES',
+    [['100', { argon2: { memoryKib: 19_456, passes: 100, lanes: 1 } }]],
+  ],
+  ['COUNTERSIGN_ARGON2_LANES', [['16', { argon2: { memoryKib: 19_456, passes: 2, lanes: 16 } }]]],
+  [
+    'COUNTERSIGN_LOG_LEVEL',
+    [
+      ['silent', { logLevel: 'silent' }],
+      ['debug', { logLevel: 'debug' }],
+    ],
+  ],
+])('%s', (name, good) => {
+  test.each(good)('takes %j', (text, gives) => {
+    expect(parse({ [name]: text })).toMatchObject(gives)
+  })
+})
+
+test.each<[name: string, mistake: string, bad: string[]]>([
+  [
+    'PORT',
+    'must be a whole number from 1 to 65535',
+    ['0', '65536', '-1', '80.5', 'http', '1e3', ' 80', '0x50'],
+  ],
+  [
+    'COUNTERSIGN_PUBLIC_URL',
+    'must be an http or https URL without path, query, user or fragment',
+    [
+      'auth.example',
+      '/',
+      'ftp://auth.example',
+      'https://auth.example/auth',
+      'https://auth.example/?a',
+      'https://user@auth.example',
+      'https://auth.example/#a',
+      'https://',
+      'javascript:alert(1)',
+    ],
+  ],
+  [
+    'COUNTERSIGN_ACCESS_LIFETIME',
+    'must be a time such as 90s, 5m, 12h or 14d, from 1s to 24h',
+    ['0s', '25h', '86401s', '5', '5 m', '5M', '-5m', '1.5h', 'm', '99999999999d'],
+  ],
+  [
+    'COUNTERSIGN_REFRESH_LIFETIME',
+    'must be a time such as 90s, 5m, 12h or 14d, from 2s to 365d',
+    ['1s', '366d', '14days'],
+  ],
+  [
+    'COUNTERSIGN_SESSION_LIFETIME',
+    'must be a time such as 90s, 5m, 12h or 14d, from 2s to 3650d',
+    ['1s', '3651d', 'forever'],
+  ],
+  [
+    'COUNTERSIGN_ROTATION_GRACE',
+    'must be a time such as 90s, 5m, 12h or 14d, from 0s to 60s',
+    ['61s', '2m', '10', '0'],
+  ],
+  ['COUNTERSIGN_ROTATE_REFRESH', 'must be true or false', ['yes', '1', 'TRUE', '0']],
+  ['COUNTERSIGN_HEALING', 'must be one of accept, refuse', ['on', 'Accept']],
+  [
+    'COUNTERSIGN_ARGON2_MEMORY_KIB',
+    'must be a whole number from 8192 to 4194304',
+    ['8191', '4194305', '19MiB'],
+  ],
+  ['COUNTERSIGN_ARGON2_PASSES', 'must be a whole number from 1 to 100', ['0', '101']],
+  ['COUNTERSIGN_ARGON2_LANES', 'must be a whole number from 1 to 16', ['0', '17']],
+  ['COUNTERSIGN_LOG_LEVEL', 'must be one of debug, info, warn, error, silent', ['loud', 'INFO']],
+  [
+    'COUNTERSIGN_SECRET',
+    'each secret needs at least 32 random characters, for example from: openssl rand -base64 32',
+    ['short', 'a'.repeat(64), 'abc'.repeat(20), `${STRONG},short`, ',', STRONG.slice(0, 31)],
+  ],
+  ['COUNTERSIGN_ADMIN_PASWORD', 'is not a setting', ['hunter2 hunter2', '']],
+  ['COUNTERSIGN_', 'is not a setting', ['x']],
+])('%s %s', (name, mistake, bad) => {
+  for (const value of bad) expect(mistakesOf({ [name]: value })).toEqual([`${name}: ${mistake}`])
+})
+
+test('every mistake is named at once, and no value', () => {
+  const environment = {
+    PORT: 'value-of-port',
+    COUNTERSIGN_PUBLIC_URL: 'value-of-url',
+    COUNTERSIGN_SECRET: 'value-of-secret',
+    COUNTERSIGN_ADMIN_PASSWORD: 'value-of-password',
+    COUNTERSIGN_ADMIN_PASSWORD_FILE: '/value-of-file',
+    COUNTERSIGN_ACCESS_LIFETIME: '2h',
+    COUNTERSIGN_REFRESH_LIFETIME: '1h',
+    COUNTERSIGN_HEALING: 'value-of-healing',
+    COUNTERSIGN_TYPO: 'value-of-typo',
+    UNRELATED: 'value-of-another-program',
+  }
+  const mistakes = mistakesOf(environment)
+  expect(mistakes.map((each) => each.split(':')[0]).toSorted()).toEqual([
+    'COUNTERSIGN_ACCESS_LIFETIME',
+    'COUNTERSIGN_ADMIN_PASSWORD',
+    'COUNTERSIGN_HEALING',
+    'COUNTERSIGN_PUBLIC_URL',
+    'COUNTERSIGN_SECRET',
+    'COUNTERSIGN_TYPO',
+    'PORT',
+  ])
+  expect(mistakes.join('\n')).not.toContain('value-of')
+})
+
+test.each([
+  [
+    'the access token',
+    { COUNTERSIGN_ACCESS_LIFETIME: '2h', COUNTERSIGN_REFRESH_LIFETIME: '1h' },
+    'COUNTERSIGN_ACCESS_LIFETIME: must not be longer than COUNTERSIGN_REFRESH_LIFETIME',
+  ],
+  [
+    'the refresh token',
+    { COUNTERSIGN_REFRESH_LIFETIME: '31d' },
+    'COUNTERSIGN_REFRESH_LIFETIME: must not be longer than COUNTERSIGN_SESSION_LIFETIME',
+  ],
+])('%s does not outlive what it belongs to', (_, environment, mistake) => {
+  expect(mistakesOf(environment)).toEqual([mistake])
+})
+
+describe('secrets in files', () => {
+  test('hold one secret a line', () => {
+    const path = file('secret', `${STRONG}\n${OTHER}\n`)
+    expect(parse({ COUNTERSIGN_SECRET_FILE: path }).secrets).toEqual([STRONG, OTHER])
+  })
+
+  test('are as strong as others', () => {
+    const path = file('weak', 'password\n')
+    expect(mistakesOf({ COUNTERSIGN_SECRET_FILE: path })[0]).toMatch(
+      /^COUNTERSIGN_SECRET_FILE: each secret needs/,
+    )
+    expect(mistakesOf({ COUNTERSIGN_SECRET_FILE: file('empty', '\n') })).toHaveLength(1)
+  })
+
+  test('are not read beside a secret', () => {
+    const path = file('both', STRONG)
+    expect(mistakesOf({ COUNTERSIGN_SECRET: STRONG, COUNTERSIGN_SECRET_FILE: path })).toEqual([
+      'COUNTERSIGN_SECRET: give it or COUNTERSIGN_SECRET_FILE, not both',
+    ])
+  })
+
+  test.each(['COUNTERSIGN_SECRET_FILE', 'COUNTERSIGN_ADMIN_PASSWORD_FILE'])(
+    '%s with the secret itself in place of a path does not repeat it',
+    (name) => {
+      expect(mistakesOf({ [name]: STRONG })).toEqual([
+        `${name}: the file cannot be read: no such file or directory`,
+      ])
+      expect(mistakesOf({ [name]: `${STRONG}\0` })).toEqual([
+        `${name}: the file cannot be read: it is not the path of a file`,
+      ])
+      expect(mistakesOf({ [name]: directory })).toEqual([
+        `${name}: the file cannot be read: illegal operation on a directory`,
+      ])
+    },
+  )
+
+  test('the last line break of a password file is not part of the password', () => {
+    for (const end of ['', '\n', '\r\n']) {
+      const path = file('password', `a long password${end}`)
+      expect(parse({ COUNTERSIGN_ADMIN_PASSWORD_FILE: path }).admin.password).toBe(
+        'a long password',
+      )
+    }
+    const two = file('password', 'a long password\n\n')
+    expect(parse({ COUNTERSIGN_ADMIN_PASSWORD_FILE: two }).admin.password).toBe('a long password\n')
+  })
+})
+
+describe('with NODE_ENV=production', () => {
+  const fine = { COUNTERSIGN_SECRET: STRONG, COUNTERSIGN_PUBLIC_URL: 'https://auth.example' }
+
+  test('a secret and an https URL are enough', () => {
+    expect(parse(fine, true)).toMatchObject({ production: true, secrets: [STRONG] })
+    expect(parse({ ...fine, COUNTERSIGN_PUBLIC_URL: 'HTTPS://auth.example' }, true)).toBeDefined()
+    const path = file('production', STRONG)
+    const { COUNTERSIGN_PUBLIC_URL } = fine
+    expect(parse({ COUNTERSIGN_PUBLIC_URL, COUNTERSIGN_SECRET_FILE: path }, true)).toBeDefined()
+  })
+
+  test('without them nothing starts', () => {
+    expect(mistakesOf({}, true)).toEqual([
+      'COUNTERSIGN_SECRET: must be set with NODE_ENV=production (or COUNTERSIGN_SECRET_FILE), for example from: openssl rand -base64 32',
+      'COUNTERSIGN_PUBLIC_URL: must begin with https:// with NODE_ENV=production',
+    ])
+    expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'http://auth.example' }, true)).toEqual([
+      'COUNTERSIGN_PUBLIC_URL: must begin with https:// with NODE_ENV=production',
+    ])
+  })
+
+  test('one mistake is named once', () => {
+    expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'auth.example' }, true)).toHaveLength(1)
+    expect(mistakesOf({ ...fine, COUNTERSIGN_SECRET: 'weak' }, true)).toHaveLength(1)
+    const { COUNTERSIGN_PUBLIC_URL } = fine
+    const missing = { COUNTERSIGN_PUBLIC_URL, COUNTERSIGN_SECRET_FILE: '/nowhere' }
+    expect(mistakesOf(missing, true)).toHaveLength(1)
+  })
+})
+
+describe('given by a program', () => {
+  const parseInput = (input: object): Settings => parseSettings(input, { production: false })
+
+  test('numbers and booleans are taken as they are', () => {
+    expect(parseInput({ port: 9000, rotateRefresh: false })).toMatchObject({
+      port: 9000,
+      rotateRefresh: false,
+    })
+  })
+
+  test.each([
+    [{ port: 8000.5 }, 'PORT: must be a whole number from 1 to 65535'],
+    [{ port: Number.NaN }, 'PORT: must be a whole number from 1 to 65535'],
+    [{ port: true }, 'PORT: must be a whole number from 1 to 65535'],
+    [{ host: '' }, 'HOST: must not be empty'],
+    [{ dataDir: 5 }, 'COUNTERSIGN_DATA_DIR: must be text'],
+    [{ secret: [STRONG] }, 'COUNTERSIGN_SECRET: must be text'],
+    [
+      { accessLifetime: 300 },
+      'COUNTERSIGN_ACCESS_LIFETIME: must be a time such as 90s, 5m, 12h or 14d, from 1s to 24h',
+    ],
+    [{ prot: 8000 }, 'prot: is not a setting'],
+    [{ toString: 'x' }, 'toString: is not a setting'],
+    [{ PORT: 8000 }, 'PORT: is not a setting'],
+  ])('%j is a mistake', (input, mistake) => {
+    expect(() => parseInput(input)).toThrow(`Some settings are not right:\n  ${mistake}`)
+  })
+})
+
+describe('a config file', () => {
+  const version = (cwd: string, env: Environment = {}): ReturnType<typeof runCommand> =>
+    runCommand(['accounts', 'list'], { dataDir: join(cwd, 'data'), cwd, env })
+
+  function project(config: string, name = 'countersign.config.ts'): string {
+    const cwd = mkdtempSync(join(directory, 'project-'))
+    writeFileSync(join(cwd, name), config)
+    return cwd
+  }
+
+  test.each(['countersign.config.ts', 'countersign.config.mjs', 'countersign.config.js'])(
+    '%s in the current directory is read, and the environment wins',
+    async (name) => {
+      const cwd = project(`export default { dataDir: './of-the-file', port: 9000 }`, name)
+      const fromFile = await version(cwd, { COUNTERSIGN_DATA_DIR: '' })
+      expect(fromFile).toMatchObject({ code: 1, stdout: '' })
+      expect(fromFile.stderr).toContain(`There is no database at ${cwd}/of-the-file/`)
+      const fromEnvironment = await version(cwd)
+      expect(fromEnvironment.stderr).toContain(`There is no database at ${cwd}/data/`)
+    },
+  )
+
+  test('may use types', async () => {
+    const cwd = project(`const port: number = 0\nexport default { port } satisfies object`)
+    expect(await version(cwd)).toMatchObject({
+      code: 1,
+      stderr: 'Some settings are not right:\n  PORT: must be a whole number from 1 to 65535\n',
+    })
+  })
+
+  test.each([
+    [
+      'an unknown setting',
+      `export default { ports: 1 }`,
+      /^Some settings .*\n {2}ports: is not a setting\n$/,
+    ],
+    [
+      'no default export',
+      `export const port = 1`,
+      /countersign\.config\.ts must export its settings: .*\n$/,
+    ],
+    [
+      'an export that is no object',
+      `export default 'x'`,
+      /countersign\.config\.ts must export its settings/,
+    ],
+    ['a syntax error', `export default {`, /countersign\.config\.ts cannot be loaded: .*\n$/],
+    ['an error of its own', `throw new Error('on purpose')`, /cannot be loaded: on purpose\n$/],
+  ])('with %s is one clear line', async (_, config, message) => {
+    const result = await version(project(config))
+    expect(result).toMatchObject({ code: 1, stdout: '' })
+    expect(result.stderr).toMatch(message)
+    expect(result.stderr).not.toContain('    at ')
+  })
+})

@@ -1,0 +1,235 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import { createAccountManager, type AccountManager } from '../src/accounts/manage.ts'
+import { randomId } from '../src/base/random.ts'
+import { endByRefreshToken } from '../src/sessions/end.ts'
+import { inspectToken } from '../src/sessions/inspect.ts'
+import type { Granted, Refusal, SessionParts } from '../src/sessions/parts.ts'
+import { createRefresher, type Refresher } from '../src/sessions/refresh.ts'
+import { signIn } from '../src/sessions/sign-in.ts'
+import type { Pair } from './support/authority.ts'
+import { queryOne } from './support/database.ts'
+import { HttpClient } from './support/http-client.ts'
+import { scheduledHasher, scheduledStore, schedulerArbitrary } from './support/scheduled.ts'
+import { ADMIN, startServerProcess } from './support/server-process.ts'
+import { openTestSessions, type TestSessions } from './support/sessions.ts'
+import { HERE } from './support/session-rows.ts'
+import { claimsOf } from './support/forge.ts'
+
+const ROUNDS = 200
+const AT_ONCE = 50
+
+test('fifty refreshes with one token at once give one successor, 200 times', async () => {
+  await using server = await startServerProcess()
+  const client = new HttpClient(server.url, AT_ONCE)
+  let { refresh: token } = await client.login(ADMIN)
+  const generation = (): unknown =>
+    queryOne(server.dataDir, 'SELECT generation, ended_at FROM sessions')
+
+  for (let round = 0; round < ROUNDS; round += 1) {
+    expect(generation()).toEqual({ generation: round, ended_at: null })
+    const answers = await Promise.all(
+      Array.from({ length: AT_ONCE }, () => client.post('/api/token/refresh/', { refresh: token })),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    const pairs = answers.map(({ text }) => JSON.parse(text) as Pair)
+    expect(new Set(pairs.map(({ refresh }) => refresh)).size).toBe(1)
+    expect(new Set(pairs.map(({ access }) => access)).size).toBe(AT_ONCE)
+    token = pairs[0]!.refresh
+  }
+  expect(generation()).toEqual({ generation: ROUNDS, ended_at: null })
+  client.close()
+})
+
+// Every interleaving: the scheduler decides when each step of the store begins and when its answer
+// arrives.
+
+const PASSWORD = 'the old long password'
+const NEW_PASSWORD = 'the new long password'
+
+interface Race {
+  /** Under the scheduler. */
+  readonly parts: SessionParts
+  readonly accounts: AccountManager
+  readonly refresh: Refresher
+  readonly username: string
+  /** The refresh tokens of one session, the current one last. */
+  readonly tokens: readonly string[]
+  readonly granted: Granted[]
+  /** Whether the answer to what takes back is out. */
+  isTakenBack: boolean
+}
+
+async function setUpRace(
+  it: TestSessions,
+  scheduler: fc.Scheduler,
+  rotations: number,
+): Promise<Race> {
+  const username = randomId(it.parts.random)
+  const created = await it.accounts.create({ username, password: PASSWORD }, 'test')
+  if (!created.ok) throw new Error(created.text)
+
+  const plainRefresh = createRefresher(it.parts)
+  const tokens = [
+    grantedBy(await signIn(it.parts, { username, password: PASSWORD }, HERE)).refresh!,
+  ]
+  for (let n = 0; n < rotations; n += 1) {
+    tokens.push(grantedBy(await plainRefresh(tokens.at(-1)!, HERE)).refresh!)
+  }
+
+  const store = scheduledStore(it.store, scheduler)
+  const hasher = scheduledHasher(it.parts.hasher, scheduler)
+  const { clock, random } = it.parts
+  const parts = { ...it.parts, store, hasher }
+  return {
+    parts,
+    accounts: createAccountManager({ store, hasher, clock, random }),
+    refresh: createRefresher(parts),
+    username,
+    tokens,
+    granted: [],
+    isTakenBack: false,
+  }
+}
+
+function grantedBy(result: Granted | Refusal): Granted {
+  if (!result.ok) throw new Error(result.code)
+  return result
+}
+
+/** A client that refreshes three times, one after the other, as long as it is let. */
+async function refreshOnAndOn(race: Race, token: string): Promise<void> {
+  let current = token
+  for (let n = 0; n < 3; n += 1) {
+    const wasTakenBack = race.isTakenBack
+    const result = await race.refresh(current, HERE)
+    if (!result.ok) return
+    expect(wasTakenBack).toBe(false)
+    race.granted.push(result)
+    current = result.refresh!
+  }
+}
+
+async function logInAndOn(race: Race, password: string): Promise<void> {
+  const wasTakenBack = race.isTakenBack
+  const result = await signIn(race.parts, { username: race.username, password }, HERE)
+  if (!result.ok) return
+  expect(wasTakenBack).toBe(false)
+  race.granted.push(result)
+  await refreshOnAndOn(race, result.refresh!)
+}
+
+async function takeBack(race: Race, work: Promise<unknown>): Promise<void> {
+  await work
+  race.isTakenBack = true
+}
+
+/** Nothing that was granted in the race, before or while it was taken back, is worth anything now. */
+async function expectAllDead(it: TestSessions, race: Race, headBefore: number): Promise<void> {
+  const entries = await it.store.revocations.list(headBefore, 10)
+  const refresh = createRefresher(it.parts)
+  for (const pair of race.granted) {
+    const { sid, sub, rvp } = claimsOf(pair.access)
+    // The guards' rule: the newest entry about the session or its account is newer than the token.
+    const hard = entries.filter(({ subject }) => subject === sid || subject === sub)
+    expect(Math.max(...hard.map(({ position }) => position))).toBeGreaterThan(Number(rvp))
+    expect((await inspectToken(it.parts, pair.access)).ok).toBe(false)
+  }
+  for (const token of [...race.tokens, ...race.granted.map((pair) => pair.refresh!)]) {
+    expect((await refresh(token, HERE)).ok).toBe(false)
+  }
+}
+
+const whichTokens = fc.array(fc.nat({ max: 2 }), { minLength: 1, maxLength: 3 })
+
+describe('at every interleaving', () => {
+  test('after blacklist has answered, no refresh of that session succeeds', async () => {
+    await using it = await openTestSessions()
+    let granted = 0
+    await fc.assert(
+      fc.asyncProperty(
+        schedulerArbitrary(),
+        whichTokens,
+        fc.nat({ max: 2 }),
+        async (scheduler, presented, blacklisted) => {
+          const race = await setUpRace(it, scheduler, 2)
+          const { position } = await it.store.revocations.head()
+          const ending = endByRefreshToken(race.parts, race.tokens[blacklisted]!, HERE)
+          await scheduler.waitFor(
+            Promise.all([
+              ...presented.map((n) => refreshOnAndOn(race, race.tokens[n]!)),
+              takeBack(race, ending),
+            ]),
+          )
+          await expectAllDead(it, race, position)
+          granted += race.granted.length
+        },
+      ),
+      { numRuns: 300 },
+    )
+    expect(granted).toBeGreaterThan(50)
+  })
+
+  test.each([
+    ['an account is disabled', (race: Race) => race.accounts.disable(race.username, 'test')],
+    [
+      'a password is set',
+      (race: Race) => race.accounts.setPassword(race.username, NEW_PASSWORD, 'test'),
+    ],
+  ])('after %s, no refresh and no login in flight leaves anything alive', async (_, apply) => {
+    await using it = await openTestSessions()
+    let granted = 0
+    let refused = 0
+    await fc.assert(
+      fc.asyncProperty(
+        schedulerArbitrary(),
+        whichTokens,
+        fc.integer({ min: 1, max: 2 }),
+        async (scheduler, presented, logins) => {
+          const race = await setUpRace(it, scheduler, 2)
+          const { position } = await it.store.revocations.head()
+          await scheduler.waitFor(
+            Promise.all([
+              ...presented.map((n) => refreshOnAndOn(race, race.tokens[n]!)),
+              ...Array.from({ length: logins }, () => logInAndOn(race, PASSWORD)),
+              takeBack(race, apply(race)),
+            ]),
+          )
+          await expectAllDead(it, race, position)
+          if (race.granted.length > 0) granted += 1
+          else refused += 1
+        },
+      ),
+      { numRuns: 200 },
+    )
+    expect(granted).toBeGreaterThan(20)
+    expect(refused).toBeGreaterThan(5)
+  })
+
+  test('a login with the new password outlives the change that it raced', async () => {
+    await using it = await openTestSessions()
+    await fc.assert(
+      fc.asyncProperty(schedulerArbitrary(), async (scheduler) => {
+        const race = await setUpRace(it, scheduler, 0)
+        const results: (Granted | Refusal)[] = []
+        const logIn = async (): Promise<void> => {
+          const credentials = { username: race.username, password: NEW_PASSWORD }
+          results.push(await signIn(race.parts, credentials, HERE))
+        }
+        await scheduler.waitFor(
+          Promise.all([
+            race.accounts.setPassword(race.username, NEW_PASSWORD, 'test'),
+            logIn(),
+            logIn(),
+          ]),
+        )
+        const refresh = createRefresher(it.parts)
+        for (const result of results) {
+          if (result.ok) expect(await refresh(result.refresh!, HERE)).toMatchObject({ ok: true })
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+})

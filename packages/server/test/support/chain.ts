@@ -1,0 +1,36 @@
+import { expect } from 'vitest'
+
+import { chainValue } from '../../src/store/revocation-chain.ts'
+import { query, queryOne } from './database.ts'
+
+/** Where a log begins: its chain value before the first entry, which only an empty log still holds. */
+export function readChainStart(dataDir: string): Buffer {
+  const head = queryOne(dataDir, 'SELECT position, chain FROM revocation_head')
+  expect(head['position']).toBe(0)
+  return Buffer.from(head['chain'] as Uint8Array)
+}
+
+/**
+ * Computes the revocation log again from its start to its head: every position once, every chain value
+ * right, and the head is the last entry. Gives the number of entries.
+ */
+export function expectWholeLog(dataDir: string, start: Uint8Array): number {
+  const rows = query(dataDir, 'SELECT * FROM revocations ORDER BY position')
+  let chain = Buffer.from(start)
+  for (const [index, row] of rows.entries()) {
+    const { position, kind, subject, at } = row
+    expect(position).toBe(index + 1)
+    chain = chainValue(chain, {
+      position: index + 1,
+      kind: kind as 'session' | 'account',
+      subject: String(subject),
+      strength: row['hard'] === 1 ? 'hard' : 'soft',
+      at: Number(at),
+    })
+    expect(Buffer.from(row['chain'] as Uint8Array)).toEqual(chain)
+  }
+  const head = queryOne(dataDir, 'SELECT position, chain FROM revocation_head')
+  expect(head['position']).toBe(rows.length)
+  expect(Buffer.from(head['chain'] as Uint8Array)).toEqual(chain)
+  return rows.length
+}

@@ -1,0 +1,61 @@
+import { Agent, request } from 'node:http'
+
+import type { Pair } from './authority.ts'
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly text: string
+}
+
+/** A client of a server process, with connections of its own that are kept alive. */
+export class HttpClient {
+  readonly #url: string
+  readonly #agent: Agent
+
+  constructor(url: string, connectionsMax = 64) {
+    this.#url = url
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax })
+  }
+
+  /** Rejects when there is no answer: the server is gone, or went while it worked. */
+  post(path: string, body: unknown): Promise<HttpAnswer> {
+    return this.#send('POST', path, JSON.stringify(body))
+  }
+
+  get(path: string): Promise<HttpAnswer> {
+    return this.#send('GET', path, undefined)
+  }
+
+  #send(method: string, path: string, body: string | undefined): Promise<HttpAnswer> {
+    return new Promise((resolve, reject) => {
+      const sent = request(`${this.#url}${path}`, {
+        method,
+        agent: this.#agent,
+        headers: { 'content-type': 'application/json', 'user-agent': 'test-client' },
+      })
+      sent.once('error', reject)
+      sent.once('response', (answer) => {
+        let text = ''
+        answer.setEncoding('utf8')
+        answer.on('data', (chunk: string) => (text += chunk))
+        answer.once('error', reject)
+        answer.once('end', () =>
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text }),
+        )
+      })
+      sent.end(body)
+    })
+  }
+
+  /** Logs in; throws unless that gives a pair. */
+  async login(credentials: { username: string; password: string }): Promise<Pair> {
+    const answer = await this.post('/api/token/', credentials)
+    if (answer.status !== 200) throw new Error(`login answered ${answer.status}: ${answer.text}`)
+    return JSON.parse(answer.text) as Pair
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}

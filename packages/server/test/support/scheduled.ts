@@ -1,0 +1,62 @@
+import { setImmediate } from 'node:timers/promises'
+
+import fc from 'fast-check'
+
+import type { PasswordHasher } from '../../src/accounts/passwords.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/**
+ * A scheduler for code that also waits for the event loop: after each step it lets the loop turn
+ * once, or what waits there would always come last.
+ */
+export function schedulerArbitrary(): fc.Arbitrary<fc.Scheduler> {
+  return fc.scheduler({
+    act: async (step) => {
+      await step()
+      await setImmediate()
+    },
+  })
+}
+
+/** The store, where the scheduler says when each call begins and when its answer arrives. */
+export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
+  return {
+    accounts: scheduled(store.accounts, scheduler),
+    sessions: scheduled(store.sessions, scheduler),
+    revocations: scheduled(store.revocations, scheduler),
+    audit: scheduled(store.audit, scheduler),
+    keys: scheduled(store.keys, scheduler),
+    check: () => store.check(),
+    close: () => store.close(),
+  }
+}
+
+/** The hasher in the same way: a login is in flight while it works. */
+export function scheduledHasher(hasher: PasswordHasher, scheduler: fc.Scheduler): PasswordHasher {
+  return {
+    hash: async (password) => {
+      await scheduler.schedule(Promise.resolve(), 'hash')
+      return (await hasher.hash(password)) ?? ''
+    },
+    verify: async (passwordHash, password) => {
+      await scheduler.schedule(Promise.resolve(), 'verify')
+      return (await hasher.verify(passwordHash, password)) ?? false
+    },
+    isOutdated: (passwordHash) => hasher.isOutdated(passwordHash),
+  }
+}
+
+function scheduled<T extends object>(methods: T, scheduler: fc.Scheduler): T {
+  return new Proxy(methods, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name)
+      if (typeof method !== 'function') return method
+      return async (...values: unknown[]): Promise<unknown> => {
+        await scheduler.schedule(Promise.resolve(), `${String(name)} begins`)
+        const result: unknown = await Reflect.apply(method, target, values)
+        await scheduler.schedule(Promise.resolve(), `${String(name)} answers`)
+        return result
+      }
+    },
+  })
+}

@@ -1,0 +1,64 @@
+import type { SessionState } from '../../src/store/refresh.ts'
+import type { From } from './authority.ts'
+import { withDatabase } from './database.ts'
+
+export const NOW = Date.UTC(2026, 10, 23, 12)
+
+/** Where requests come from unless a test says otherwise. */
+export const HERE: From = { address: '203.0.113.7', userAgent: 'test-agent' }
+
+/** A session of generation 3 that lives for one more millisecond after `NOW`. */
+export function liveState(): SessionState {
+  return {
+    session: {
+      id: 'session',
+      accountId: 'acct_1',
+      clientId: 'first-party',
+      seed: new Uint8Array(16),
+      generation: 3,
+      createdAt: 0,
+      rotatedAt: 0,
+      expiresAt: NOW + 1,
+      endsAt: NOW + 1,
+      endedAt: undefined,
+      signedInPosition: 0,
+      refreshKid: 'kid',
+      ...HERE,
+    },
+    account: { id: 'acct_1', userId: 'acct_1', roles: [] },
+    username: 'one',
+    accountDisabled: false,
+    accountHardPosition: 0,
+    position: 0,
+  }
+}
+
+/** Writes an account and a session with these values, past every rule of the store. */
+export function insertState(dataDir: string, { session, ...state }: SessionState): void {
+  withDatabase(dataDir, (db) => {
+    db.exec('PRAGMA synchronous = OFF')
+    db.prepare(`INSERT INTO accounts VALUES (?, ?, ?, NULL, NULL, '["reader"]', ?, ?, 0)`).run(
+      session.accountId,
+      session.accountId,
+      session.accountId,
+      state.accountDisabled ? 1 : null,
+      state.accountHardPosition,
+    )
+    db.prepare(`INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).run(
+      session.id,
+      session.accountId,
+      session.clientId,
+      session.seed,
+      session.generation,
+      session.createdAt,
+      session.rotatedAt,
+      session.expiresAt,
+      session.endsAt,
+      session.endedAt ?? null,
+      session.signedInPosition,
+      session.refreshKid,
+      session.address,
+      session.userAgent,
+    )
+  })
+}

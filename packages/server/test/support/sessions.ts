@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { createAccessTokenVerifier } from '@countersign/guard'
+
+import { createAccountManager, type AccountManager } from '../../src/accounts/manage.ts'
+import type { PasswordHasher } from '../../src/accounts/passwords.ts'
+import { createSystemRandom } from '../../src/base/random.ts'
+import { openKeyRing } from '../../src/keys/ring.ts'
+import { createSealer } from '../../src/keys/sealing.ts'
+import type { SessionParts } from '../../src/sessions/parts.ts'
+import { createRefreshTokenVerifier } from '../../src/sessions/refresh-token.ts'
+import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import type { Store } from '../../src/store/store.ts'
+import { ISSUER, TestClock } from './authority.ts'
+import { SECRET } from './tokens.ts'
+
+/** A hasher that costs nothing, for tests about something else: the "hash" is the password itself. */
+export const plainHasher: PasswordHasher = {
+  hash: (password) => Promise.resolve(password),
+  verify: (passwordHash, password) => Promise.resolve(passwordHash === password),
+  isOutdated: () => false,
+}
+
+export interface TestSessions extends AsyncDisposable {
+  readonly parts: SessionParts
+  readonly accounts: AccountManager
+  readonly store: Store
+  readonly clock: TestClock
+  readonly dataDir: string
+}
+
+/** The session operations on a real SQLite file, without HTTP, so that single parts can be replaced. */
+export async function openTestSessions(
+  options: { readonly hasher?: PasswordHasher } = {},
+): Promise<TestSessions> {
+  const clock = new TestClock()
+  const random = createSystemRandom()
+  const hasher = options.hasher ?? plainHasher
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
+  const store = openSqliteStore(dataDir, { exclusive: true })
+  const sealer = createSealer([SECRET], random)
+  const ring = await openKeyRing({ store: store.keys, sealer, clock, random })
+  const parts: SessionParts = {
+    store,
+    ring,
+    hasher,
+    clock,
+    random,
+    access: { issuer: ISSUER, audience: ISSUER, lifetimeSec: 300 },
+    rotation: {
+      rotates: true,
+      idleMs: 14 * 86_400_000,
+      absoluteMs: 30 * 86_400_000,
+      graceMs: 10_000,
+      startedAt: clock.nowMs(),
+      healing: 'accept',
+    },
+    verifyRefresh: createRefreshTokenVerifier(ring, ISSUER, clock),
+    verifyAccess: createAccessTokenVerifier({
+      keys: ring.accessKeys,
+      issuer: ISSUER,
+      audience: ISSUER,
+      toleranceSec: 0,
+      clock: () => clock.nowMs(),
+    }),
+  }
+  return {
+    parts,
+    accounts: createAccountManager({ store, hasher, clock, random }),
+    store,
+    clock,
+    dataDir,
+    async [Symbol.asyncDispose]() {
+      await store.close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
