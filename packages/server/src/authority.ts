@@ -30,7 +30,7 @@ export interface AuthorityConfig extends SettingsInput {
 /** A running authority without a port of its own. */
 export interface Authority {
   /** The whole HTTP API. `context.address` is the client's address, where the caller knows it. */
-  fetch(request: Request, context?: RequestContext): Promise<Response>
+  readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
   /** Checks an access token of this authority, as a guard would. */
   verify(accessToken: string): AccessTokenResult
   readonly accounts: AccountManager
