@@ -45,7 +45,6 @@ settings.configure(
         "rest_framework_simplejwt.token_blacklist",
     ],
     REST_FRAMEWORK={
-        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
         "DEFAULT_AUTHENTICATION_CLASSES": [
             "rest_framework_simplejwt.authentication.JWTStatelessUserAuthentication"
         ],
@@ -95,12 +94,24 @@ class Handler(WSGIRequestHandler):
         pass
 
 
+django_application = get_wsgi_application()
+
+
+def application(environ, start_response):
+    response = django_application(environ, start_response)
+    if environ["REQUEST_METHOD"] != "HEAD":
+        return response
+    # wsgiref would send the body; the servers people deploy leave it out (RFC 9110 section 9.3.2).
+    response.close()
+    return []
+
+
 call_command("migrate", verbosity=0)
 if role == "issuer":
     get_user_model().objects.create_user(
         username=environment["DJANGO_USERNAME"], password=environment["DJANGO_PASSWORD"]
     )
-server = make_server("127.0.0.1", 0, get_wsgi_application(), Server, Handler)
+server = make_server("127.0.0.1", 0, application, Server, Handler)
 print("PORT", server.server_port, flush=True)
 try:
     server.serve_forever()

@@ -313,7 +313,6 @@ describe('sessions', () => {
 
   test('a user agent cannot act on the terminal', async () => {
     const someone = await newAccount()
-    const { username } = someone
     const { access } = await http.login(someone)
     const agent = '\u001b[31mred\u001b]0;title\u0007\u009b2J\u202egnp.exe\r\nforged'
     execute(
@@ -322,7 +321,7 @@ describe('sessions', () => {
       agent,
       String(claimsOf(access)['sid']),
     )
-    const words = ['sessions', 'list', '--account', username, '--limit', '1']
+    const words = ['sessions', 'list', '--account', someone.username, '--limit', '1']
     for (const text of [await output(words), await output([...words, '--json'])]) {
       expect(text.trimEnd().replaceAll('\n', '')).toMatch(/^\P{C}+$/u)
       expect(text).toContain('red')
@@ -334,10 +333,13 @@ describe('sessions', () => {
 
 test('keys list shows kinds and states, never a secret', async () => {
   const keys = await rows(['keys', 'list'])
-  expect(keys.map(({ use, algorithm, state }) => [use, algorithm, state]).toSorted()).toEqual([
-    ['access', 'ES256', 'active'],
-    ['refresh', 'HS256', 'active'],
-  ])
+  expect(keys).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ use: 'access', algorithm: 'ES256', state: 'active' }),
+      expect.objectContaining({ use: 'refresh', algorithm: 'HS256', state: 'active' }),
+    ]),
+  )
+  expect(keys).toHaveLength(2)
   expect(Object.keys(keys[0]!)).toEqual(['kid', 'use', 'algorithm', 'state', 'created'])
   expect(await output(['keys', 'list'])).toMatch(/^KID +USE +ALGORITHM +STATE +CREATED\n/)
 })
@@ -345,7 +347,6 @@ test('keys list shows kinds and states, never a secret', async () => {
 describe('audit list', () => {
   test('says who did what, newest first', async () => {
     const someone = await newAccount()
-    const { username } = someone
     await output(['accounts', 'roles', 'add', username, 'audited'])
     const [newest] = await rows(['audit', 'list', '--account', username, '--limit', '1'])
     expect(newest).toMatchObject({
@@ -442,7 +443,7 @@ describe.concurrent('token inspect', () => {
       'a token that expired',
       () => forge.access({ ...access, exp: nowSec() - 90 }),
       'expiry',
-      /expired 1 min 30 s ago/,
+      /expired 1 min 3\d s ago/,
     ],
     [
       'a token without an end',

@@ -263,15 +263,17 @@ test('every mistake is named at once, and no value', () => {
     UNRELATED: 'value-of-another-program',
   }
   const mistakes = mistakesOf(environment)
-  expect(mistakes.map((each) => each.split(':')[0]).toSorted()).toEqual([
-    'COUNTERSIGN_ACCESS_LIFETIME',
-    'COUNTERSIGN_ADMIN_PASSWORD',
-    'COUNTERSIGN_HEALING',
-    'COUNTERSIGN_PUBLIC_URL',
-    'COUNTERSIGN_SECRET',
-    'COUNTERSIGN_TYPO',
-    'PORT',
-  ])
+  expect(new Set(mistakes.map((each) => each.split(':')[0]))).toEqual(
+    new Set([
+      'COUNTERSIGN_ACCESS_LIFETIME',
+      'COUNTERSIGN_ADMIN_PASSWORD',
+      'COUNTERSIGN_HEALING',
+      'COUNTERSIGN_PUBLIC_URL',
+      'COUNTERSIGN_SECRET',
+      'COUNTERSIGN_TYPO',
+      'PORT',
+    ]),
+  )
   expect(mistakes.join('\n')).not.toContain('value-of')
 })
 

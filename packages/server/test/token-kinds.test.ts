@@ -80,7 +80,7 @@ beforeAll(async () => {
 afterAll(() => it[Symbol.asyncDispose]())
 
 test('each kind has a token', () => {
-  expect(Object.keys(tokens).sort()).toEqual(Object.keys(kinds).sort())
+  expect(Object.keys(tokens).toSorted()).toEqual(Object.keys(kinds).toSorted())
 })
 
 describe.each(Object.entries(kinds))('%s', (kind, [refresh, verify, blacklist, me]) => {

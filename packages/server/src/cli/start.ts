@@ -15,6 +15,8 @@ export const start: Command = {
   async run() {
     const authority = await createAuthority(await loadInput())
     try {
+      // Asked for before anybody can see that the server runs, and wants it to stop.
+      const stopped = untilStopped()
       const { port, host } = authority.settings
       const firstAccount = await createFirstAccount(authority)
       const server = await serve({
@@ -28,7 +30,7 @@ export const start: Command = {
       })
       printWelcome(authority, firstAccount)
       authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
-      await untilStopped()
+      await stopped
       authority.logger.info({ event: 'stopping' })
       await server.close()
     } finally {

@@ -16,7 +16,7 @@ export function readChainStart(dataDir: string): Buffer {
  */
 export function expectWholeLog(dataDir: string, start: Uint8Array): number {
   const rows = query(dataDir, 'SELECT * FROM revocations ORDER BY position')
-  let chain = Buffer.from(start)
+  let chain: Uint8Array = start
   for (const [index, row] of rows.entries()) {
     const { position, kind, subject, at } = row
     expect(position).toBe(index + 1)
@@ -31,6 +31,6 @@ export function expectWholeLog(dataDir: string, start: Uint8Array): number {
   }
   const head = queryOne(dataDir, 'SELECT position, chain FROM revocation_head')
   expect(head['position']).toBe(rows.length)
-  expect(Buffer.from(head['chain'] as Uint8Array)).toEqual(chain)
+  expect(Buffer.from(head['chain'] as Uint8Array)).toEqual(Buffer.from(chain))
   return rows.length
 }

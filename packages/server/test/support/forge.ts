@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, sign } from 'node:crypto'
 
 import { createSystemRandom } from '../../src/base/random.ts'
-import { createSealer } from '../../src/keys/sealing.ts'
+import { createSealer, type Sealer } from '../../src/keys/sealing.ts'
 import { readOrCreateSecret } from '../../src/keys/secret.ts'
 import type { StoredKey } from '../../src/store/rows.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
@@ -22,9 +22,9 @@ export async function openForge(dataDir: string): Promise<Forge> {
   const random = createSystemRandom()
   const sealer = createSealer([readOrCreateSecret(dataDir, random)], random)
 
-  const [accessKey, accessSecret] = openActive(keys, 'access', sealer.open)
+  const [accessKey, accessSecret] = openActive(keys, 'access', sealer)
   const privateKey = createPrivateKey({ key: accessSecret, format: 'der', type: 'pkcs8' })
-  const [refreshKey, refreshSecret] = openActive(keys, 'refresh', sealer.open)
+  const [refreshKey, refreshSecret] = openActive(keys, 'refresh', sealer)
   return {
     refresh: (claims, header) =>
       compact({ alg: 'HS256', typ: 'rt+jwt', kid: refreshKey.kid, ...header }, claims, (input) =>
@@ -73,11 +73,11 @@ function encode(value: object): string {
 function openActive(
   keys: readonly StoredKey[],
   use: StoredKey['use'],
-  open: (sealed: Uint8Array, context: string) => Buffer | undefined,
+  sealer: Sealer,
 ): [StoredKey, Buffer] {
   const key = keys.find((each) => each.use === use && each.state === 'active')
   if (key === undefined) throw new Error(`the store has no active ${use} key`)
-  const secret = open(key.sealed, `signing-key/${use}/${key.alg}/${key.kid}`)
+  const secret = sealer.open(key.sealed, `signing-key/${use}/${key.alg}/${key.kid}`)
   if (secret === undefined) throw new Error(`the ${use} key does not open`)
   return [key, secret]
 }

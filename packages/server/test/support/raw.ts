@@ -84,9 +84,7 @@ export function exchange(url: string, parts: readonly (string | Uint8Array)[]): 
       resolve({ text, statuses, closedByServer })
     })
     socket.once('connect', () => {
-      void writeAll(socket, parts).then(() => {
-        if (text === '') wait(FIRST_ANSWER_MS)
-      })
+      void writeAll(socket, parts).then(() => text === '' && wait(FIRST_ANSWER_MS))
     })
   })
 }

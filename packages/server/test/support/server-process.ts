@@ -46,7 +46,7 @@ export async function startServerProcess(
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'countersign-test-'))
   let output = ''
   const child = spawn(process.execPath, [LAUNCHER, 'start'], {
-    cwd: dataDir,
+    cwd: tmpdir(),
     env: {
       PATH: process.env['PATH'],
       PORT: String(port),

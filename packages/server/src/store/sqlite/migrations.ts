@@ -85,4 +85,12 @@ export const migrations: readonly string[] = [
     created_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What the readiness check writes: a row that says nothing, and is another one each time.
+  CREATE TABLE write_checks (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    checks INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO write_checks (id, checks) VALUES (1, 0);
+  `,
 ]

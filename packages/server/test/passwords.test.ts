@@ -1,0 +1,220 @@
+import { availableParallelism } from 'node:os'
+
+import { describe, expect, test } from 'vitest'
+
+import {
+  checkNewPassword,
+  createPasswordHasher,
+  type PasswordHasher,
+} from '../src/accounts/passwords.ts'
+import { limits } from '../src/base/limits.ts'
+import { createSystemRandom } from '../src/base/random.ts'
+import { signIn } from '../src/sessions/sign-in.ts'
+import { openTestAuthority, PASSWORD, USERNAME } from './support/authority.ts'
+import { execute, query, queryOne } from './support/database.ts'
+import { HERE } from './support/session-rows.ts'
+import { openTestSessions, plainHasher } from './support/sessions.ts'
+
+const PARAMETERS = { memoryKib: 8_192, passes: 1, lanes: 1 }
+
+function openHasher(options: { concurrency?: number; queueMax?: number } = {}): PasswordHasher {
+  return createPasswordHasher({
+    parameters: PARAMETERS,
+    concurrency: 1,
+    queueMax: 10,
+    random: createSystemRandom(),
+    ...options,
+  })
+}
+
+const hashOf = (it: { readonly dataDir: string }): string =>
+  String(queryOne(it.dataDir, 'SELECT password_hash FROM accounts')['password_hash'])
+
+test('a password is verified against its own hash alone', async () => {
+  const hasher = openHasher()
+  const hash = (await hasher.hash(PASSWORD))!
+  expect(hash).toMatch(/^\$argon2id\$v=19\$m=8192,t=1,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
+  expect(await hasher.verify(hash, PASSWORD)).toBe(true)
+  expect(await hasher.verify(hash, `${PASSWORD} `)).toBe(false)
+  expect(await hasher.hash(PASSWORD)).not.toBe(hash)
+})
+
+test.each([
+  ['eleven characters', 'elevenchars', 'A password has at least 12 characters.'],
+  ['twelve characters', 'twelve chars', undefined],
+  ['twelve characters outside the basic plane', '𝒫'.repeat(12), undefined],
+  ['eleven of those, in 22 units', '𝒫'.repeat(11), 'A password has at least 12 characters.'],
+  ['4,096 bytes', 'x'.repeat(4_096), undefined],
+  ['4,097 bytes', 'x'.repeat(4_097), 'A password has at most 4096 bytes.'],
+  ['4,098 bytes in 2,049 characters', 'é'.repeat(2_049), 'A password has at most 4096 bytes.'],
+  ['a space at the end', 'a long password ', 'A password must not begin or end with a space.'],
+  [
+    'a line break at the end',
+    'a long password\n',
+    'A password must not begin or end with a space.',
+  ],
+  ['a NUL', 'a long\0password', 'A password must not contain a NUL character.'],
+  ['half a character', 'a long \ud800 password', 'A password must be valid Unicode.'],
+])('a new password of %s', (_, password, problem) => {
+  expect(checkNewPassword(password)).toBe(problem)
+})
+
+describe('a hash with other parameters than those of today', () => {
+  test('is made anew at the next log-in, and no session ends by that', async () => {
+    await using it = await openTestAuthority()
+    const { refresh } = await it.login()
+    const before = hashOf(it)
+    await it.restart({ argon2Passes: 2 })
+
+    const wrong = { username: USERNAME, password: 'a wrong long password' }
+    expect((await it.post('/api/token/', wrong)).status).toBe(401)
+    expect(hashOf(it)).toBe(before)
+
+    await it.login()
+    const after = hashOf(it)
+    expect(after).toMatch(/^\$argon2id\$v=19\$m=8192,t=2,p=1\$/)
+    await it.login()
+    expect(hashOf(it)).toBe(after)
+    expect((await it.post('/api/token/refresh/', { refresh })).status).toBe(200)
+    expect(query(it.dataDir, 'SELECT * FROM revocations')).toEqual([])
+  })
+
+  test('is left alone when somebody has set another one meanwhile', async () => {
+    const hooks: { beforeUpgrade?: () => Promise<unknown> } = {}
+    await using it = await openTestSessions({
+      hasher: {
+        ...plainHasher,
+        isOutdated: () => true,
+        hash: async (password) => {
+          await hooks.beforeUpgrade?.()
+          return password
+        },
+      },
+    })
+    const created = await it.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+    const id = created.ok ? created.value.id : ''
+    const at = it.clock.nowMs()
+    hooks.beforeUpgrade = () =>
+      it.store.accounts.setPasswordHash(id, 'the new one', { at, actor: 'test' })
+    const result = await signIn(it.parts, { username: USERNAME, password: PASSWORD }, HERE)
+    expect(result).toMatchObject({ ok: false, code: 'credentials_invalid' })
+    expect(hashOf(it)).toBe('the new one')
+  })
+
+  test('lets its owner in although there is no room to make a new one', async () => {
+    await using it = await openTestSessions({
+      hasher: { ...plainHasher, isOutdated: () => true },
+    })
+    await it.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+    const full: PasswordHasher = { ...it.parts.hasher, hash: () => undefined }
+    const credentials = { username: USERNAME, password: PASSWORD }
+    expect((await signIn({ ...it.parts, hasher: full }, credentials, HERE)).ok).toBe(true)
+    expect(hashOf(it)).toBe(PASSWORD)
+  })
+})
+
+describe('the queue', () => {
+  test('takes what runs and what may wait, refuses the rest, and is open again after that', async () => {
+    const hasher = openHasher({ concurrency: 2, queueMax: 3 })
+    for (let round = 0; round < 2; round += 1) {
+      const jobs = Array.from({ length: 8 }, () => hasher.verify(undefined, 'x'))
+      expect(jobs.map((job) => job === undefined)).toEqual([
+        ...Array(5).fill(false),
+        ...Array(3).fill(true),
+      ])
+      expect(hasher.hash('x')).toBeUndefined()
+      for (const job of jobs.slice(0, 5)) expect(await job).toBe(false)
+    }
+  })
+
+  test('goes on after a hash that cannot be read', async () => {
+    const hasher = openHasher({ concurrency: 1, queueMax: 1 })
+    const broken = hasher.verify('not a hash', 'x')
+    const next = hasher.verify(undefined, 'x')
+    await expect(broken).rejects.toThrow()
+    expect(await next).toBe(false)
+    expect(await hasher.verify(undefined, 'x')).toBe(false)
+  })
+
+  test('that is full is 503 with Retry-After over HTTP, and the others get in', async () => {
+    // Hashes that are slow enough for all requests to come while the first ones run.
+    await using it = await openTestAuthority({ argon2MemoryKib: 32_768 })
+    const room = availableParallelism() + limits.passwordQueueMax
+    const body = { username: USERNAME, password: PASSWORD }
+    const responses = await Promise.all(
+      Array.from({ length: room + 60 }, () => it.post('/api/token/', body)),
+    )
+    const refused = responses.filter(({ status }) => status === 503)
+    expect(refused.length).toBeGreaterThan(20)
+    expect(refused.length).toBeLessThanOrEqual(60)
+    for (const response of refused) {
+      expect(response.headers.get('retry-after')).toBe('1')
+      expect(await response.json()).toEqual({
+        detail: 'Too many logins at once. Try again shortly.',
+      })
+    }
+    const granted = responses.filter(({ status }) => status === 200)
+    expect(granted.length + refused.length).toBe(responses.length)
+    expect(query(it.dataDir, 'SELECT id FROM sessions')).toHaveLength(granted.length)
+    await it.login()
+  })
+})
+
+describe('an account that does not exist', () => {
+  test('costs a verification like any other, and gets the same answer', async () => {
+    const verified: (string | undefined)[] = []
+    await using it = await openTestSessions({
+      hasher: {
+        ...plainHasher,
+        verify: (hash, password) => {
+          verified.push(hash)
+          return plainHasher.verify(hash, password)
+        },
+      },
+    })
+    for (const username of ['right', 'wrong', 'disabled', 'without']) {
+      await it.accounts.create({ username, password: PASSWORD }, 'test')
+    }
+    await it.accounts.disable('disabled', 'test')
+    execute(it.dataDir, `UPDATE accounts SET password_hash = NULL WHERE username = 'without'`)
+
+    const attempts = ['right', 'wrong', 'disabled', 'without', 'nobody', '', '\u0000']
+    const results = []
+    for (const username of attempts) {
+      const password = username === 'wrong' ? 'a wrong long password' : PASSWORD
+      results.push(await signIn(it.parts, { username, password }, HERE))
+    }
+    expect(verified).toEqual([PASSWORD, PASSWORD, PASSWORD, ...Array(4).fill(undefined)])
+    expect(results[0]!.ok).toBe(true)
+    for (const result of results.slice(1)) {
+      expect(result).toEqual({ ok: false, code: 'credentials_invalid' })
+    }
+    expect(
+      query(it.dataDir, `SELECT detail FROM audit WHERE outcome = 'refused'`).map(
+        (row) => row['detail'],
+      ),
+    ).toEqual([
+      'wrong_password',
+      'account_disabled',
+      'wrong_password',
+      ...Array(3).fill('unknown_account'),
+    ])
+  })
+
+  test('is hashed for with the parameters of today', async ({ annotate }) => {
+    const hasher = openHasher()
+    const hash = (await hasher.hash(PASSWORD))!
+    const medianMs = async (passwordHash: string | undefined): Promise<number> => {
+      const times: number[] = []
+      for (let n = 0; n < 31; n += 1) {
+        const before = performance.now()
+        expect(await hasher.verify(passwordHash, 'a wrong long password')).toBe(false)
+        times.push(performance.now() - before)
+      }
+      return times.toSorted((a, b) => a - b)[15]!
+    }
+    const [known, unknown] = [await medianMs(hash), await medianMs(undefined)]
+    // A figure to look at: a machine under load proves nothing about it.
+    await annotate(`known ${known.toFixed(2)} ms, unknown ${unknown.toFixed(2)} ms`)
+  })
+})

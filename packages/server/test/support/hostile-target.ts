@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+
+import { expect } from 'vitest'
+
+import type { Pair } from './authority.ts'
+import { JSON_TYPE } from './contract.ts'
+import { exchange, send, type Exchange, type RawAnswer, type RawRequest } from './raw.ts'
+import { countStored } from './rows.ts'
+import { ADMIN, startServerProcess } from './server-process.ts'
+
+/** Sent in every position where a careless server would log it. */
+export const CANARY = 'canary-3f9c51d7'
+
+const GROWTH_KIB_MAX = 128 * 1024
+
+/** A real server process that is sent what it should refuse, and one live session on it. */
+export interface HostileTarget {
+  readonly pair: Pair
+  /** One request, of JSON unless it says otherwise. */
+  ask(question: RawRequest): Promise<RawAnswer>
+  /** Bytes as they are, on a connection of their own. */
+  talk(...parts: (string | Uint8Array)[]): Promise<Exchange>
+  /**
+   * Ends the server, and asserts that no answer was a 5xx, that it still ran and held little more
+   * memory, that nothing was stored or changed, and that it printed no error and nothing secret.
+   */
+  expectUnharmed(): Promise<void>
+}
+
+export async function startHostileTarget(): Promise<HostileTarget> {
+  const server = await startServerProcess({ env: { COUNTERSIGN_LOG_LEVEL: 'debug' } })
+  const credentials = JSON.stringify({ username: ADMIN.username, password: ADMIN.password })
+  const headers = { 'content-type': JSON_TYPE }
+  const login = await send(server.url, { path: '/api/token/', headers, body: credentials })
+  const pair = JSON.parse(login.text) as Pair
+  const storedBefore = countStored(server.dataDir)
+  const residentKibBefore = residentKib(server.child.pid)
+  const serverErrors: string[] = []
+
+  return {
+    pair,
+    async ask(question) {
+      const answer = await send(server.url, {
+        ...question,
+        headers: { ...headers, ...question.headers },
+      })
+      if (answer.status >= 500) serverErrors.push(`${question.path} ${answer.status}`)
+      return answer
+    },
+    async talk(...parts) {
+      const answer = await exchange(server.url, parts)
+      if (answer.statuses.some((status) => status >= 500)) serverErrors.push(answer.text)
+      return answer
+    },
+    async expectUnharmed() {
+      await using ending = server
+      expect(serverErrors).toEqual([])
+      expect(ending.child.exitCode).toBeNull()
+      expect((await fetch(`${ending.url}/readyz`)).status).toBe(200)
+      expect(countStored(ending.dataDir)).toEqual(storedBefore)
+      expect(residentKib(ending.child.pid) - residentKibBefore).toBeLessThan(GROWTH_KIB_MAX)
+
+      const output = ending.output()
+      const signatures = [pair.access, pair.refresh].map((token) => token.split('.')[2]!)
+      for (const secret of [CANARY, ADMIN.password, pair.access, pair.refresh, ...signatures]) {
+        expect(output).not.toContain(secret)
+      }
+      expect(output).not.toContain('"level":50')
+    },
+  }
+}
+
+/** A POST of JSON as text, up to and with the empty line, then the body as it is. */
+export function post(headers: readonly string[], body = '', path = '/api/token/'): string {
+  const lines = [`POST ${path} HTTP/1.1`, 'Host: x', `Content-Type: ${JSON_TYPE}`, ...headers]
+  return `${lines.join('\r\n')}\r\n\r\n${body}`
+}
+
+/** The process's memory, as Linux counts it; 0 elsewhere, where growth is then not checked. */
+function residentKib(pid: number | undefined): number {
+  if (process.platform !== 'linux') return 0
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1])
+}
