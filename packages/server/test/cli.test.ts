@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -153,10 +153,31 @@ describe.concurrent('without a database', () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
     const created = await runCommand(['accounts', 'create', 'bob'], { dataDir, input: PASSWORD })
     expect(created).toMatchObject({ code: 0, stderr: '' })
-    expect(existsSync(join(dataDir, 'countersign.db'))).toBe(true)
+    expect(statSync(join(dataDir, 'countersign.db')).mode & 0o777).toBe(0o600)
+    rmSync(dataDir, { recursive: true })
+  })
+
+  test('token inspect makes neither keys nor a secret', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
+    await runCommand(['accounts', 'create', 'bob'], { dataDir, input: PASSWORD })
+    const { access } = await http.login(ADMIN)
+    const early = await runCommand(['token', 'inspect', access], { dataDir })
+    expect(early).toMatchObject({ code: 1 })
+    expect(early.stderr).toBe('There are no signing keys yet. Start the server first.\n')
+    expect(query(dataDir, 'SELECT * FROM keys')).toEqual([])
+
+    await (await startServerProcess({ dataDir })).stop()
+    rmSync(join(dataDir, 'secret'))
+    const later = await runCommand(['token', 'inspect', access], { dataDir })
+    expect(later).toMatchObject({ code: 1 })
+    expect(later.stderr).toMatch(/^The secret .* cannot be read: [^\n]+\n$/)
+    expect(existsSync(join(dataDir, 'secret'))).toBe(false)
     rmSync(dataDir, { recursive: true })
   })
 })
+
+/** 27 roles of 64 characters: 1,810 bytes of JSON. */
+const MANY_ROLES = Array.from({ length: 27 }, (_, n) => ['--role', `r${n}`.padEnd(64, 'x')]).flat()
 
 describe('accounts', () => {
   test('create takes the first line of standard input', async () => {
@@ -174,6 +195,7 @@ describe('accounts', () => {
     ['no password', ['dave'], '', 'A password has at least 12 characters.'],
     ['a name that is taken, in another case', ['BOB'], `${PASSWORD}\n`, 'already'],
     ['an invisible name', ['da\u200bve'], `${PASSWORD}\n`, 'A username must not contain'],
+    ['more roles than a token holds', ['dave', ...MANY_ROLES], `${PASSWORD}\n`, 'The roles of an'],
     ['a role with spaces', ['dave', '--role', 'a b'], `${PASSWORD}\n`, 'A role has at most'],
   ])('create refuses %s', async (_, words, input, message) => {
     const result = await run(['accounts', 'create', ...words], input)
@@ -290,9 +312,7 @@ describe('sessions', () => {
   })
 
   test('an id that begins with a dash is an id', async () => {
-    const someone = await newAccount()
-    const { username } = someone
-    const { access } = await http.login(someone)
+    const { access } = await http.login(BOB)
     const id = `-${String(claimsOf(access)['sid']).slice(1)}`
     execute(
       server.dataDir,
@@ -301,6 +321,8 @@ describe('sessions', () => {
       String(claimsOf(access)['sid']),
     )
     expect(await output(['sessions', 'end', id])).toBe('The session is ended.\n')
+    const marked = await output(['sessions', 'end', '--', id])
+    expect(marked).toBe('The session had ended already.\n')
   })
 
   test('an unknown id is exit code 1', async () => {
@@ -346,7 +368,7 @@ test('keys list shows kinds and states, never a secret', async () => {
 
 describe('audit list', () => {
   test('says who did what, newest first', async () => {
-    const someone = await newAccount()
+    const { username } = await newAccount()
     await output(['accounts', 'roles', 'add', username, 'audited'])
     const [newest] = await rows(['audit', 'list', '--account', username, '--limit', '1'])
     expect(newest).toMatchObject({

@@ -213,9 +213,11 @@ function pick(tokens: readonly Held[], which: number): Held {
 
 class Refresh extends Step {
   readonly #which: number
-  constructor(which: number) {
+  readonly #waitMs: number
+  constructor(which: number, waitMs: number) {
     super()
     this.#which = which
+    this.#waitMs = waitMs
   }
 
   override check(model: Readonly<Model>): boolean {
@@ -223,6 +225,8 @@ class Refresh extends Step {
   }
 
   async run(model: Model, real: Real): Promise<void> {
+    real.it.clock.advanceMs(this.#waitMs)
+    model.now += this.#waitMs
     copyAside(real)
     const held = pick(model.refreshTokens, this.#which)
     const expected = expectRefresh(model, held)
@@ -241,7 +245,7 @@ class Refresh extends Step {
   }
 
   toString(): string {
-    return `refresh with token ${this.#which} from the newest`
+    return `wait ${this.#waitMs} ms, refresh with token ${this.#which} from the newest`
   }
 }
 
@@ -324,13 +328,21 @@ class SetClock extends Step {
 }
 
 class Restart extends Step {
+  readonly #waitMs: number
+  constructor(waitMs: number) {
+    super()
+    this.#waitMs = waitMs
+  }
+
   async run(model: Model, { it }: Real): Promise<void> {
+    it.clock.advanceMs(this.#waitMs)
+    model.now += this.#waitMs
     await it.restart()
     model.startedAt = model.now
   }
 
   toString(): string {
-    return 'restart'
+    return `wait ${this.#waitMs} ms, restart`
   }
 }
 
@@ -388,24 +400,38 @@ class LoseLastWrite extends Step {
   }
 }
 
+// The edges of the grace and of the lives, and few of the jumps that close all doors at once.
+const waitMs = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 4, arbitrary: fc.constantFrom(1, 5_000, GRACE - 1, GRACE, 61_000) },
+  { weight: 2, arbitrary: fc.constantFrom(10 * DAY, IDLE - 1) },
+)
 const jumpMs = fc.oneof(
-  fc.constantFrom(1, 999, 5_000, GRACE - 1, GRACE, 61_000, 299_999, DAY, IDLE - 1, IDLE),
+  fc.constantFrom(1, 999, GRACE - 1, GRACE, 299_999, DAY, IDLE),
   fc.constantFrom(-1, -1_000, -5_000, -GRACE + 1, -GRACE, -61_000, -DAY),
 )
+const refreshWith = (whichMax: number): fc.Arbitrary<Refresh> =>
+  fc.tuple(fc.nat({ max: whichMax }), waitMs).map(([which, wait]) => new Refresh(which, wait))
 
 const commandsArbitrary = fc.commands(
   [
     fc.constant(new LogIn()),
-    fc.constant(0).map((which) => new Refresh(which)),
-    fc.constant(0).map((which) => new Refresh(which)),
-    fc.nat({ max: 3 }).map((which) => new Refresh(which)),
-    fc.nat({ max: 9 }).map((which) => new Refresh(which)),
+    fc.constant(new LogIn()),
+    refreshWith(0),
+    refreshWith(0),
+    refreshWith(0),
+    refreshWith(1),
+    refreshWith(1),
+    refreshWith(9),
     fc.nat({ max: 9 }).map((which) => new LogOut(which)),
     fc.nat({ max: 9 }).map((which) => new WhoAmI(which)),
     jumpMs.map((ms) => new SetClock(ms)),
-    fc.constant(new Restart()),
+    fc.constantFrom(0, GRACE, 61_000).map((wait) => new Restart(wait)),
+    fc.constantFrom(0, GRACE, 61_000).map((wait) => new Restart(wait)),
     fc.constant(new Disable()),
-    fc.constant(new Enable()),
+    // Disabled, an account has little to tell.
+    ...Array.from({ length: 5 }, () => fc.constant(new Enable())),
+    fc.constant(new LoseLastWrite()),
     fc.constant(new LoseLastWrite()),
   ],
   { maxCommands: 60, size: 'max' },

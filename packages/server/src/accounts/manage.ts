@@ -124,6 +124,10 @@ function checkRoles(roles: readonly string[]): string | undefined {
   if (new Set(roles).size > limits.rolesMax) {
     return `An account has at most ${limits.rolesMax} roles.`
   }
+  // Said to the operator now, and not by a log-in that fails later.
+  if (JSON.stringify([...new Set(roles)]).length > limits.rolesBytesMax) {
+    return `The roles of an account have at most ${limits.rolesBytesMax} characters together.`
+  }
   const isFine = (role: string): boolean =>
     role.length <= limits.roleCharsMax && /^[A-Za-z0-9][A-Za-z0-9_.:/-]*$/.test(role)
   return roles.every(isFine)

@@ -2,6 +2,7 @@ import { hash, verify } from '@node-rs/argon2'
 
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
+import { stripOuterSpace } from '../base/text.ts'
 
 /** The work of one argon2id hash (RFC 9106). */
 export interface Argon2Parameters {
@@ -89,7 +90,8 @@ class Gate {
 
 /** Why a new password is refused, in words for whoever chose it; undefined when it is fine. */
 export function checkNewPassword(password: string): string | undefined {
-  if (password !== password.trim()) return 'A password must not begin or end with a space.'
+  if (password !== stripOuterSpace(password))
+    return 'A password must not begin or end with a space.'
   if (!password.isWellFormed()) return 'A password must be valid Unicode.'
   if (password.includes('\0')) return 'A password must not contain a NUL character.'
   if (Buffer.byteLength(password) > limits.passwordBytesMax) {

@@ -1,4 +1,5 @@
 import { limits } from '../base/limits.ts'
+import { stripOuterSpace } from '../base/text.ts'
 
 /**
  * The key under which a username is found: one account a person, whatever the spelling. Compatibility
@@ -12,7 +13,8 @@ export function usernameKey(username: string): string {
 /** Why a username cannot be taken, in words for whoever chose it; undefined when it can. */
 export function checkUsername(username: string): string | undefined {
   if (username === '') return 'A username must not be empty.'
-  if (username !== username.trim()) return 'A username must not begin or end with a space.'
+  if (username !== stripOuterSpace(username))
+    return 'A username must not begin or end with a space.'
   if (!username.isWellFormed()) return 'A username must be valid Unicode.'
   // Control, format (zero-width, bidirectional), surrogate, private and unassigned characters, and
   // line separators: what a person cannot see can make two names look like one.

@@ -15,6 +15,8 @@ export const limits = {
   passwordCharsMin: 12,
   roleCharsMax: 64,
   rolesMax: 64,
+  /** All roles of an account as JSON: with more, its access tokens could not be minted. */
+  rolesBytesMax: 1_800,
   userAgentCharsMax: 256,
   /** Refreshes that share one transaction. Beyond this the next batch begins. */
   refreshBatchMax: 256,

@@ -94,7 +94,9 @@ function parse(command: Command, rest: readonly string[]): Parameters<Command['r
  */
 function protectIds(words: readonly string[]): string[] {
   const at = words.findIndex((word) => /^-[\w-]{21}$/.test(word))
-  return at === -1 ? [...words] : [...words.slice(0, at), '--', ...words.slice(at)]
+  return at === -1 || words.includes('--')
+    ? [...words]
+    : [...words.slice(0, at), '--', ...words.slice(at)]
 }
 
 function helpText(words: readonly string[]): string {

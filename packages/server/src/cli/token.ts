@@ -4,7 +4,7 @@ import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { openKeyRing } from '../keys/ring.ts'
 import { createSealer } from '../keys/sealing.ts'
-import { readOrCreateSecret } from '../keys/secret.ts'
+import { readSecret } from '../keys/secret.ts'
 import { withWorkbench, type Command } from './command.ts'
 import { explainToken, type Finding } from './explain-token.ts'
 import { formatJson, print } from './print.ts'
@@ -27,7 +27,12 @@ const inspect: Command = {
     print(`Claims  ${formatJson(decoded.claims, 2)}`)
     print('')
     await withWorkbench({ createsData: false }, async ({ settings, store, random }) => {
-      const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
+      // Keys that a look made would be sealed with what this shell has for a secret, and the server
+      // could not open them.
+      if ((await store.keys.list()).length === 0) {
+        throw new SetupError('There are no signing keys yet. Start the server first.')
+      }
+      const secrets = settings.secrets ?? [readSecret(settings.dataDir)]
       const ring = await openKeyRing({
         store: store.keys,
         sealer: createSealer(secrets, random),

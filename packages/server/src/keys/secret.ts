@@ -9,7 +9,7 @@ import type { Random } from '../base/random.ts'
  * start, readable by its owner alone.
  */
 export function readOrCreateSecret(dataDir: string, random: Random): string {
-  const path = join(dataDir, 'secret')
+  const path = secretPath(dataDir)
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     // `wx` fails where the file exists, so two first starts at once agree on one secret.
@@ -23,6 +23,12 @@ export function readOrCreateSecret(dataDir: string, random: Random): string {
       )
     }
   }
+  return readSecret(dataDir)
+}
+
+/** The same secret for commands that only look: where there is none, they must not make one. */
+export function readSecret(dataDir: string): string {
+  const path = secretPath(dataDir)
   try {
     if ((statSync(path).mode & 0o077) !== 0) {
       throw new SetupError(`Others can read ${path}. Run: chmod 600 ${path}`)
@@ -34,4 +40,8 @@ export function readOrCreateSecret(dataDir: string, random: Random): string {
       cause: error,
     })
   }
+}
+
+function secretPath(dataDir: string): string {
+  return join(dataDir, 'secret')
 }

@@ -1,3 +1,4 @@
+import { whyOver } from './inspect.ts'
 import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
 import { isGenuineJti } from './refresh-token.ts'
 
@@ -18,7 +19,8 @@ export async function endByRefreshToken(
   if (state === undefined) return refuse('session_unknown')
   // The seed of a row never changes, so this may be checked before the atomic step.
   if (!isGenuineJti(state.session, { generation: gen, jti })) return refuse('token_invalid')
-  if (state.accountHardPosition > state.session.signedInPosition) return refuse('session_ended')
+  const over = whyOver(state)
+  if (over !== undefined) return refuse(over)
 
   const change = await parts.store.sessions.end(
     sid,

@@ -75,7 +75,8 @@ export async function inspectSession(
   return code === undefined ? { ok: true, state } : refuse(code)
 }
 
-function whyOver(state: SessionState): RefusalCode | undefined {
+/** Why nothing of this session is taken any more; undefined while it lives. */
+export function whyOver(state: SessionState): RefusalCode | undefined {
   if (state.session.endedAt !== undefined) return 'session_ended'
   if (state.accountDisabled) return 'account_disabled'
   return state.accountHardPosition > state.session.signedInPosition ? 'session_ended' : undefined

@@ -1,3 +1,4 @@
+import { stripOuterSpace } from '../../base/text.ts'
 import { JsonNumber, isPythonInt, pythonText } from '../json-number.ts'
 
 /**
@@ -36,7 +37,7 @@ function readText(raw: unknown): FieldResult {
   if (raw === null) return failed('This field may not be null.')
   if (typeof raw !== 'string' && !(raw instanceof JsonNumber)) return failed('Not a valid string.')
   const text = typeof raw === 'string' ? raw : pythonText(raw)
-  const value = text.replace(OUTER_SPACE, '')
+  const value = stripOuterSpace(text)
   if (value === '') return failed('This field may not be blank.')
   const errors = findForbidden(value)
   return errors.length > 0 ? { ok: false, errors } : { ok: true, value }
@@ -53,11 +54,6 @@ function findForbidden(value: string): string[] {
   }
   return errors
 }
-
-// What Python's str.strip() takes for white space, which is not what String.trim() does.
-const SPACE =
-  '[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+'
-const OUTER_SPACE = new RegExp(`^${SPACE}|${SPACE}$`, 'g')
 
 function findLoneSurrogate(value: string): number | undefined {
   if (value.isWellFormed()) return undefined

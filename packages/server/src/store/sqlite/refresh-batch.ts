@@ -3,7 +3,7 @@ import type { Session } from '../rows.ts'
 import { appendAudit } from './audit.ts'
 import type { SqliteDatabase } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readState, toClaims, toSession } from './session-rows.ts'
+import { readState, toClaims } from './session-rows.ts'
 
 /**
  * Group commit: decides the attempts in order inside one transaction, and waits for the disk once
@@ -77,7 +77,22 @@ function rotateFast(
     rules.now,
   )
   if (row === undefined) return undefined
-  const session = toSession(row)
+  const session: Session = {
+    id: attempt.sessionId,
+    accountId: row['account_id'] as string,
+    clientId: row['client_id'] as string,
+    seed: row['seed'] as Uint8Array,
+    generation: attempt.generation + 1,
+    createdAt: row['created_at'] as number,
+    rotatedAt: rules.now,
+    expiresAt: row['expires_at'] as number,
+    endsAt: row['ends_at'] as number,
+    endedAt: undefined,
+    signedInPosition: row['signed_in_position'] as number,
+    refreshKid: rules.refreshKid,
+    address: attempt.address,
+    userAgent: attempt.userAgent,
+  }
   if (!rules.isGenuine(session, attempt)) throw new Forgery(attempt)
   return { kind: 'rotated', session, account: toClaims(session.accountId, row), position }
 }
@@ -89,8 +104,9 @@ const ROTATE_CURRENT = `
   WHERE id = ? AND generation = ? AND ended_at IS NULL AND expires_at > ?
     AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.disabled_at IS NULL
                 AND a.hard_position <= signed_in_position)
-  RETURNING *, (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
-               (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
+  RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
+            (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
+            (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
 
 function decideSlowly(
   db: SqliteDatabase,
