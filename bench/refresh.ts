@@ -28,20 +28,20 @@ interface Case {
 pinSelf(1)
 const quick = process.argv.includes('--quick')
 const node26 = quick ? undefined : fetchNode(NODE_26)
-const rows: Row[] = []
+const measured: Row[] = []
 for (const sessions of quick ? [10_000] : [10_000, 1_000_000]) {
   const dataDir = await seedSessions(sessions)
   try {
     for (const node of [process.execPath, ...(node26 === undefined ? [] : [node26])]) {
-      rows.push(...(await measureServer(dataDir, { node, sessions })))
+      measured.push(...(await measureServer(dataDir, { node, sessions })))
     }
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
   }
 }
-const main = rows.find((row) => row['sessions'] === 10_000 && row['connections'] === 64)
-const large = rows.find((row) => row['sessions'] === 1_000_000 && row['connections'] === 64)
-report('refresh', rows, {
+const main = measured.find((row) => row['sessions'] === 10_000 && row['connections'] === 64)
+const large = measured.find((row) => row['sessions'] === 1_000_000 && row['connections'] === 64)
+report('refresh', measured, {
   ...(large === undefined
     ? {}
     : { refresh_million_of_small: round(Number(large['per_sec']) / Number(main?.['per_sec'])) }),

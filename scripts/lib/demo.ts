@@ -23,7 +23,8 @@ export async function runDemo(programs: DemoPrograms): Promise<void> {
     const [authorityPort, apiPort] = [await freePort(), await freePort()]
     const authorityUrl = `http://localhost:${authorityPort}`
     const apiUrl = `http://localhost:${apiPort}`
-    await using _authority = await startProgram({
+    await using running = new AsyncDisposableStack()
+    const authority = await startProgram({
       ...programs.authority,
       env: {
         PORT: String(authorityPort),
@@ -35,11 +36,13 @@ export async function runDemo(programs: DemoPrograms): Promise<void> {
       },
       readyUrl: `${authorityUrl}/readyz`,
     })
-    await using _api = await startProgram({
+    running.use(authority)
+    const api = await startProgram({
       ...programs.api,
       env: { PORT: String(apiPort), ISSUER: authorityUrl },
       readyUrl: `${apiUrl}/`,
     })
+    running.use(api)
     process.stdout.write(`An authority runs at ${authorityUrl}, an API at ${apiUrl}.\n`)
     await walk({
       authorityUrl,

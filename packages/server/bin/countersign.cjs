@@ -13,7 +13,7 @@ if (major < 24) {
 // Compiled code is kept beside the code itself, where only who may change the one may change the other:
 // it halves the time to the first answer. Where the folder cannot be written, nothing is kept.
 const { enableCompileCache } = require('node:module')
-const { join } = require('node:path')
-enableCompileCache(join(__dirname, '..', '.compile-cache'))
+const path = require('node:path')
+enableCompileCache(path.join(__dirname, '..', '.compile-cache'))
 
 void import('#cli').then(({ main }) => main(process.argv.slice(2)))

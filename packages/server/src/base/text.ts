@@ -1,3 +1,5 @@
+// Python counts the four separators from U+001C on as space.
+// oxlint-disable-next-line no-control-regex
 const SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]/
 
 /**
