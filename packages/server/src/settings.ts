@@ -16,7 +16,7 @@ const table = {
   host: { env: 'HOST', schema: text().default('127.0.0.1') },
   dataDir: { env: 'COUNTERSIGN_DATA_DIR', schema: text().default('./data') },
   publicUrl: { env: 'COUNTERSIGN_PUBLIC_URL', schema: url().optional() },
-  audience: { env: 'COUNTERSIGN_AUDIENCE', schema: text().optional() },
+  audience: { env: 'COUNTERSIGN_AUDIENCE', schema: text(limits.issuerCharsMax).optional() },
   secret: { env: 'COUNTERSIGN_SECRET', schema: text().optional() },
   secretFile: { env: 'COUNTERSIGN_SECRET_FILE', schema: text().optional() },
   adminUsername: { env: 'COUNTERSIGN_ADMIN_USERNAME', schema: text().optional() },
@@ -246,8 +246,11 @@ function nameOf(key: Key): string {
   return table[key].env
 }
 
-function text(): z.ZodString {
-  return z.string('must be text').min(1, 'must not be empty')
+function text(charsMax: number = limits.settingCharsMax): z.ZodString {
+  return z
+    .string('must be text')
+    .min(1, 'must not be empty')
+    .max(charsMax, `must have at most ${charsMax} characters`)
 }
 
 function integer(min: number, max: number): z.ZodType<number, number | string> {
@@ -285,7 +288,7 @@ function url(): z.ZodType<string, string> {
   return z
     .string(message)
     .refine((value) => {
-      if (!URL.canParse(value)) return false
+      if (value.length > limits.issuerCharsMax || !URL.canParse(value)) return false
       const { protocol, pathname, search, hash, username, password } = new URL(value)
       const isHttp = protocol === 'http:' || protocol === 'https:'
       return isHttp && pathname === '/' && search + hash + username + password === ''

@@ -174,8 +174,8 @@ describe('says that the token is invalid', () => {
     invalid(() => forge.refresh({ ...claims, aud: claims['iss'] })),
   )
   test(
-    'iat in the future',
-    invalid(() => forge.refresh({ ...claims, iat: nowSec() + 1 })),
+    'iat in the future, beyond what a clock that was set back explains',
+    invalid(() => forge.refresh({ ...claims, iat: nowSec() + 61 })),
   )
   test(
     'nbf in the future',

@@ -32,6 +32,8 @@ import { ADMIN, freePort, startServerProcess } from './support/server-process.ts
 
 const SECRET = 'a secret of this test alone 0123456789'
 const NOBODY = 65_534
+// Asking for readiness writes to the disk, so an answer is kept for a second.
+const READINESS_KEPT_MS = 1_050
 
 let dataDir: string
 beforeEach(() => {
@@ -310,6 +312,7 @@ describe.skipIf(!canMount())('a full disk', () => {
     expect(await http.post('/api/token/blacklist/', { refresh: token })).toMatchObject({
       status: 503,
     })
+    await sleep(READINESS_KEPT_MS)
     expect(await http.get('/readyz')).toMatchObject({
       status: 503,
       headers: { 'retry-after': '1' },
@@ -318,6 +321,7 @@ describe.skipIf(!canMount())('a full disk', () => {
     expect((await http.post('/api/token/verify/', { token: access })).status).toBe(200)
 
     empty()
+    await sleep(READINESS_KEPT_MS)
     expect((await http.get('/readyz')).status).toBe(200)
     const answer = await http.post('/api/token/refresh/', { refresh: token })
     expect(answer).toMatchObject({ status: 200 })
@@ -361,6 +365,18 @@ describe('SIGTERM', () => {
       http.close()
     },
   )
+
+  test('connections that never sent a byte hold nothing up', async () => {
+    await using server = await startServerProcess({ dataDir })
+    const silent = connect(Number(new URL(server.url).port), '127.0.0.1')
+    silent.on('error', () => undefined)
+    await new Promise((resolve) => silent.once('connect', resolve))
+    await sleep(100)
+    const before = Date.now()
+    expect(await server.stop()).toBe(0)
+    expect(Date.now() - before).toBeLessThan(3_000)
+    silent.destroy()
+  })
 
   test('a second one ends it at once', async () => {
     await using server = await startServerProcess({ dataDir })

@@ -27,4 +27,7 @@ export const limits = {
   /** Requests in flight get this long to end after SIGTERM. */
   drainMs: 25_000,
   secretCharsMin: 32,
+  /** Any setting that is text. Issuer and audience travel in every token. */
+  settingCharsMax: 4_096,
+  issuerCharsMax: 255,
 } as const

@@ -8,7 +8,7 @@ import type { Caller, SessionParts } from '../sessions/parts.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import { answerMethodNotAllowed, answerRefusal } from './contract/answers.ts'
 import { createContractEndpoints } from './contract/endpoints.ts'
-import { answerHealth, answerReadiness } from './health.ts'
+import { answerHealth, createReadinessAnswer } from './health.ts'
 import { answerMe } from './me.ts'
 import { createPage } from './page.ts'
 import { problem } from './problem.ts'
@@ -48,7 +48,7 @@ export function createApp(
     '/auth/me': (request) => answerMe(sessions, request),
     '/.well-known/jwks.json': createJwksAnswer(sessions.ring),
     '/healthz': answerHealth,
-    '/readyz': () => answerReadiness(sessions.store),
+    '/readyz': createReadinessAnswer(sessions.store, sessions.clock),
     '/': createPage(sessions.access),
   }
   for (const [path, answer] of Object.entries(gets)) {

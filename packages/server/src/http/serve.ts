@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Server } from 'node:http'
 
 import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
@@ -35,10 +35,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       maxHeaderSize: limits.headerBytesMax,
     },
   }) as Server
+  const silent = trackSilent(server)
   await listen(server, options)
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => drain(server),
+    close: () => drain(server, silent),
   }
 }
 
@@ -67,7 +68,20 @@ function whyNotListening(error: NodeJS.ErrnoException, port: number, host: strin
   }
 }
 
-function drain(server: Server): Promise<void> {
+/**
+ * The connections that have not sent a byte. Browsers and load balancers open some in advance; Node does
+ * not count them as idle, and they would hold up the end.
+ */
+function trackSilent(server: Server): () => readonly Socket[] {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  return () => [...open].filter((socket) => socket.bytesRead === 0)
+}
+
+function drain(server: Server, silent: () => readonly Socket[]): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), limits.drainMs)
     // A kept-alive connection turns idle when its last answer is out.
@@ -77,5 +91,6 @@ function drain(server: Server): Promise<void> {
       clearInterval(sweep)
       resolve()
     })
+    for (const socket of silent()) socket.destroy()
   })
 }

@@ -16,7 +16,7 @@ export interface AccessTokenSettings {
 
 /** What one access token says: all read in one snapshot, the position first. */
 export interface MintInput {
-  readonly session: Pick<Session, 'id' | 'clientId' | 'createdAt'>
+  readonly session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'endsAt'>
   readonly account: AccountClaims
   /** The head of the revocation log, read before the account. */
   readonly position: number
@@ -44,7 +44,8 @@ export function mintAccessToken(
     iss: settings.issuer,
     sub: account.id,
     aud: settings.audience,
-    exp: iat + settings.lifetimeSec,
+    // Never beyond the session's absolute end.
+    exp: Math.min(iat + settings.lifetimeSec, toEpochSec(session.endsAt)),
     iat,
     jti: random.bytes(16).toString('hex'),
     client_id: session.clientId,

@@ -1,5 +1,6 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { RefreshAttempt, RotationDecision, SessionState } from '../store/refresh.ts'
+import { whyOver } from './standing.ts'
 
 /** What the rule needs beside the session. Times in milliseconds. */
 export interface RotationConditions {
@@ -26,12 +27,8 @@ export function decideRotation(
   conditions: RotationConditions,
 ): RotationDecision {
   const { session } = state
-  if (session.endedAt !== undefined) return { kind: 'refuse', code: 'session_ended' }
-  if (conditions.now >= session.expiresAt) return { kind: 'refuse', code: 'session_expired' }
-  if (state.accountDisabled) return { kind: 'refuse', code: 'account_disabled' }
-  if (state.accountHardPosition > session.signedInPosition) {
-    return { kind: 'refuse', code: 'session_ended' }
-  }
+  const over = whyOver(state, conditions.now)
+  if (over !== undefined) return { kind: 'refuse', code: over }
 
   const ahead = presented.generation - session.generation
   if (ahead === 0) return { kind: 'rotate' }

@@ -1,10 +1,10 @@
-import { whyOver } from './inspect.ts'
 import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
 import { isGenuineJti } from './refresh-token.ts'
+import { whyOver } from './standing.ts'
 
 /**
  * Ends the session of a refresh token, of whatever generation: who logs out holds the session, and
- * an old copy is no worse. Refuses with `session_ended` what is over already.
+ * an old copy is no worse. Refuses what is over already.
  */
 export async function endByRefreshToken(
   parts: SessionParts,
@@ -19,7 +19,7 @@ export async function endByRefreshToken(
   if (state === undefined) return refuse('session_unknown')
   // The seed of a row never changes, so this may be checked before the atomic step.
   if (!isGenuineJti(state.session, { generation: gen, jti })) return refuse('token_invalid')
-  const over = whyOver(state)
+  const over = whyOver(state, parts.clock.nowMs())
   if (over !== undefined) return refuse(over)
 
   const change = await parts.store.sessions.end(

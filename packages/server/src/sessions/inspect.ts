@@ -5,6 +5,7 @@ import type { SessionState } from '../store/refresh.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { refuse, type Refusal, type SessionParts } from './parts.ts'
 import { isGenuineJti } from './refresh-token.ts'
+import { whyOver } from './standing.ts'
 
 /**
  * Says whether a token, access or refresh, would be taken now. Changes nothing: a copied refresh
@@ -71,13 +72,6 @@ export async function inspectSession(
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const state = await parts.store.sessions.state(claims.sid)
   if (state === undefined || state.account.id !== claims.sub) return refuse('session_unknown')
-  const code = whyOver(state)
+  const code = whyOver(state, parts.clock.nowMs())
   return code === undefined ? { ok: true, state } : refuse(code)
-}
-
-/** Why nothing of this session is taken any more; undefined while it lives. */
-export function whyOver(state: SessionState): RefusalCode | undefined {
-  if (state.session.endedAt !== undefined) return 'session_ended'
-  if (state.accountDisabled) return 'account_disabled'
-  return state.accountHardPosition > state.session.signedInPosition ? 'session_ended' : undefined
 }

@@ -21,6 +21,7 @@ export interface RefreshClaims {
 }
 
 const JTI_HEX_CHARS = 32
+const CLOCK_STEP_SEC = 60
 
 /**
  * The refresh token of a session: a pure function of its row and generation, so that a repeated
@@ -86,16 +87,23 @@ export function createRefreshTokenVerifier(
   issuer: string,
   clock: Clock,
 ): RefreshTokenVerifier {
-  const verifier: Verifier<RefreshClaims> = createVerifier<RefreshClaims>({
-    keys: ring.refreshKeys,
-    typ: REFRESH_TYP,
-    issuer,
-    audience: null,
-    requiredClaims: ['sub', 'sid', 'gen', 'jti', 'iat', 'token_type'],
-    clock: () => clock.nowMs(),
-  })
+  const create = (toleranceSec: number): Verifier<RefreshClaims> =>
+    createVerifier<RefreshClaims>({
+      keys: ring.refreshKeys,
+      typ: REFRESH_TYP,
+      issuer,
+      audience: null,
+      requiredClaims: ['sub', 'sid', 'gen', 'jti', 'iat', 'token_type'],
+      toleranceSec,
+      clock: () => clock.nowMs(),
+    })
+  const exact = create(0)
+  // A clock that a time server set back some seconds must not log out whoever refreshed just before:
+  // we alone sign these tokens, so one from the future was issued before the step. Expiry stays exact.
+  const afterStep = create(CLOCK_STEP_SEC)
   return (token) => {
-    const result = verifier.verify(token)
+    let result = exact.verify(token)
+    if (!result.ok && result.code === 'token_issued_in_future') result = afterStep.verify(token)
     if (!result.ok) return { ok: false, code: toRefusal(result) }
     const { claims } = result
     if (claims.token_type !== 'refresh') return { ok: false, code: 'token_wrong_type' }

@@ -3,11 +3,10 @@ import { expect } from 'vitest'
 import { chainValue } from '../../src/store/revocation-chain.ts'
 import { query, queryOne } from './database.ts'
 
-/** Where a log begins: its chain value before the first entry, which only an empty log still holds. */
+/** Where a log begins: its chain value before the first entry. */
 export function readChainStart(dataDir: string): Buffer {
-  const head = queryOne(dataDir, 'SELECT position, chain FROM revocation_head')
-  expect(head['position']).toBe(0)
-  return Buffer.from(head['chain'] as Uint8Array)
+  const head = queryOne(dataDir, 'SELECT origin FROM revocation_head')
+  return Buffer.from(head['origin'] as Uint8Array)
 }
 
 /**

@@ -41,10 +41,12 @@ export const migrations: readonly string[] = [
   CREATE TABLE revocation_head (
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     position INTEGER NOT NULL,
-    chain    BLOB NOT NULL
+    chain    BLOB NOT NULL,
+    origin   BLOB
   ) STRICT;
-  -- A random beginning, so that two stores never share a chain.
+  -- A random beginning, so that two stores never share a chain; kept, so that it can be verified whole.
   INSERT INTO revocation_head (id, position, chain) VALUES (1, 0, randomblob(32));
+  UPDATE revocation_head SET origin = chain;
 
   CREATE TABLE revocations (
     position INTEGER PRIMARY KEY,
@@ -84,8 +86,7 @@ export const migrations: readonly string[] = [
     sealed     BLOB NOT NULL,
     created_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
-  `,
-  `
+
   -- What the readiness check writes: a row that says nothing, and is another one each time.
   CREATE TABLE write_checks (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
