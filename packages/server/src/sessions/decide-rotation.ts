@@ -27,8 +27,9 @@ export function decideRotation(
   conditions: RotationConditions,
 ): RotationDecision {
   const { session } = state
-  const over = whyOver(state, conditions.now)
+  const over = whyOver(state)
   if (over !== undefined) return { kind: 'refuse', code: over }
+  if (conditions.now >= session.expiresAt) return { kind: 'refuse', code: 'session_expired' }
 
   const ahead = presented.generation - session.generation
   if (ahead === 0) return { kind: 'rotate' }

@@ -19,9 +19,8 @@ export async function endByRefreshToken(
   if (state === undefined) return refuse('session_unknown')
   // The seed of a row never changes, so this may be checked before the atomic step.
   if (!isGenuineJti(state.session, { generation: gen, jti })) return refuse('token_invalid')
-  const over = whyOver(state, parts.clock.nowMs())
-  // The token itself has not expired: a row that says so lost its last write, and can still be ended.
-  if (over !== undefined && over !== 'session_expired') return refuse(over)
+  const over = whyOver(state)
+  if (over !== undefined) return refuse(over)
 
   const change = await parts.store.sessions.end(
     sid,

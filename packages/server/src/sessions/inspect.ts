@@ -72,6 +72,6 @@ export async function inspectSession(
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const state = await parts.store.sessions.state(claims.sid)
   if (state === undefined || state.account.id !== claims.sub) return refuse('session_unknown')
-  const code = whyOver(state, parts.clock.nowMs())
+  const code = whyOver(state)
   return code === undefined ? { ok: true, state } : refuse(code)
 }

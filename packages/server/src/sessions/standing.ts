@@ -1,16 +1,16 @@
-import type { EpochMs } from '../base/clock.ts'
 import type { SessionState } from '../store/refresh.ts'
 
 /**
- * Why nothing of this session is taken any more; undefined while it lives. Pure: the first line of the
- * rotation table, and the rule for every other use of a session.
+ * Why nothing of this session is taken any more, however young the token; undefined while it lives.
+ * Pure: the first line of the rotation table, and the rule for every other use of a session. Expiry is
+ * not asked here: each token has its own, and a row that lost its last write may lag behind them.
  */
-export function whyOver(
-  { session, accountDisabled, accountHardPosition }: SessionState,
-  now: EpochMs,
-): 'session_ended' | 'session_expired' | 'account_disabled' | undefined {
+export function whyOver({
+  session,
+  accountDisabled,
+  accountHardPosition,
+}: SessionState): 'session_ended' | 'account_disabled' | undefined {
   if (session.endedAt !== undefined) return 'session_ended'
-  if (now >= session.expiresAt) return 'session_expired'
   if (accountDisabled) return 'account_disabled'
   return accountHardPosition > session.signedInPosition ? 'session_ended' : undefined
 }
