@@ -93,9 +93,9 @@ function expectRefresh(model: Model, held: Held): Expected {
   if (worthless !== undefined) return { says: worthless }
   const session = model.stored.sessions.get(held.session)!
   if (session.isOver) return { says: OVER }
-  if (model.now >= session.diesAt) return { says: EXPIRED }
   if (model.stored.isDisabled) return { says: DISABLED }
   if (session.era < model.stored.era) return { says: OVER }
+  if (model.now >= session.diesAt) return { says: EXPIRED }
 
   const successor: ModelSession = {
     ...session,
