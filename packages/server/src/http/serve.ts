@@ -1,7 +1,7 @@
 import type { AddressInfo, Socket } from 'node:net'
-import type { Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
+import { getRequestListener, type HttpBindings } from '@hono/node-server'
 
 import { SetupError, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
@@ -21,26 +21,53 @@ export interface RunningServer {
 
 /** Listens. Throws a `SetupError` that names the port when that cannot be done. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  // Without TLS options the adaptor gives a plain HTTP/1.1 server.
-  const server = createAdaptorServer({
-    fetch: (request, bindings) =>
-      options.fetch(request, { address: addressOf(bindings as HttpBindings) }),
+  const answer = getRequestListener(
+    (request, bindings) => options.fetch(request, { address: addressOf(bindings as HttpBindings) }),
     // Stands in for the Host that HTTP/1.0 may leave out, as load balancers do when they ask /healthz.
-    hostname: 'localhost',
-    serverOptions: {
+    { hostname: 'localhost' },
+  )
+  const server = createServer(
+    {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: 2_000,
       keepAliveTimeout: 75_000, // longer than a proxy's in front, so that it never writes into a closed one
       maxHeaderSize: limits.headerBytesMax,
     },
-  }) as Server
+    (incoming, outgoing) => withBody(incoming, () => void answer(incoming, outgoing)),
+  )
   const silent = trackSilent(server)
   await listen(server, options)
   return {
     port: (server.address() as AddressInfo).port,
     close: () => drain(server, silent),
   }
+}
+
+/**
+ * Reads the body before the request is handed on, as `rawBody`, which the adaptor takes instead of
+ * making a web stream of it: that saves a third of the time of a small POST. What is longer than any
+ * body may be is cut there: the handler sees that it is too long, and nothing more is read into memory.
+ */
+function withBody(incoming: IncomingMessage, next: () => void): void {
+  const hasNone = incoming.method === 'GET' || incoming.method === 'HEAD'
+  // A body that declares itself too long is refused unread.
+  if (hasNone || Number(incoming.headers['content-length']) > limits.bodyBytesMax) return next()
+  const chunks: Buffer[] = []
+  let length = 0
+  const take = (chunk: Buffer): void => {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > limits.bodyBytesMax) end()
+  }
+  const end = (): void => {
+    incoming.off('data', take).off('end', end)
+    const [first = Buffer.alloc(0)] = chunks
+    Object.assign(incoming, { rawBody: chunks.length < 2 ? first : Buffer.concat(chunks, length) })
+    next()
+  }
+  // A client that goes away before the end gets no answer, and needs none.
+  incoming.on('data', take).once('end', end)
 }
 
 function addressOf({ incoming }: HttpBindings): string {
