@@ -51,8 +51,10 @@ export class JwksClient {
     this.#options = options
   }
 
-  /** The newest keys, or undefined before the first load. Never an empty set. */
+  /** The newest keys; undefined before the first load and when they are too old. Never an empty set. */
   get keys(): KeySet | undefined {
+    // Asked at each use: a machine that slept runs no timer that could have dropped them.
+    if (this.#keys !== undefined && this.#keysAgeMs() > this.#options.keysMaxAgeMs) this.#dropKeys()
     return this.#keys
   }
 
@@ -125,11 +127,12 @@ export class JwksClient {
   #noteFault(fault: JwksFault): void {
     this.#fault = fault
     this.#options.onFault(fault)
-    if (this.#keys !== undefined && this.#keysAgeMs() > this.#options.keysMaxAgeMs) {
-      this.#keys = undefined
-      this.#options.onFault(new JwksFault('jwks_too_old'))
-    }
-    if (this.#keys === undefined) this.#backOff()
+    if (this.keys === undefined) this.#backOff()
+  }
+
+  #dropKeys(): void {
+    this.#keys = undefined
+    this.#options.onFault(new JwksFault('jwks_too_old'))
   }
 
   // The larger of both ages: one clock may be set back, the other stands still in a sleeping machine.

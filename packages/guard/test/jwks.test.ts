@@ -150,7 +150,7 @@ describe('an issuer that is down', () => {
     await issuer.stop()
     elapsedMs = 60_001
     await guard.verify(issuer.token({}, {}, createTestKey()))
-    expect(faults).toEqual(['jwks_unreachable', 'jwks_too_old'])
+    expect(faults).toEqual(['jwks_too_old', 'jwks_unreachable'])
     expect(guard.verify(issuer.token())).toMatchObject({ code: 'keys_unavailable' })
 
     await issuer.start()

@@ -7,8 +7,9 @@ import pino, { type Logger } from 'pino'
 import { createAccountManager, type AccountManager } from './accounts/manage.ts'
 import { createPasswordHasher } from './accounts/passwords.ts'
 import { systemClock, type Clock } from './base/clock.ts'
+import { messageOf } from './base/faults.ts'
 import { limits } from './base/limits.ts'
-import { createSystemRandom, type Random } from './base/random.ts'
+import { createSystemRandom, randomId, type Random } from './base/random.ts'
 import { createApp, type RequestContext } from './http/app.ts'
 import { openKeyRing } from './keys/ring.ts'
 import { createSealer } from './keys/sealing.ts'
@@ -40,9 +41,10 @@ export interface Authority {
   close(): Promise<void>
 }
 
-const PURGE_INTERVAL_MS = 3_600_000
+const UPKEEP_INTERVAL_MS = 3_600_000
 const PURGE_ROWS = 1_000
 const PURGE_AFTER_MS = 86_400_000
+const HASH_SAMPLE = 200
 
 /**
  * Opens the authority on its data directory: database, keys, HTTP API. Throws a `SetupError`, whose
@@ -77,7 +79,12 @@ async function assemble(
     concurrency: availableParallelism(),
     queueMax: limits.passwordQueueMax,
     random,
+    decoySecret: sealer.derive('decoys/v1', 32),
   })
+  const imitateHashes = async (): Promise<void> => {
+    hasher.imitate(await sampleHashes(store, random))
+  }
+  await imitateHashes()
   const sessions: SessionParts = {
     store,
     ring,
@@ -104,8 +111,11 @@ async function assemble(
     }),
   }
   const fetch = createApp({ sessions, refresh: createRefresher(sessions), logger })
-  const purging = setInterval(() => void purge(store, clock, logger), PURGE_INTERVAL_MS)
-  purging.unref()
+  const upkeep = setInterval(() => {
+    void keepUp(logger, 'purge', () => purge(store, clock, logger))
+    void keepUp(logger, 'imitate_hashes', imitateHashes)
+  }, UPKEEP_INTERVAL_MS)
+  upkeep.unref()
   return {
     fetch,
     verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
@@ -113,22 +123,35 @@ async function assemble(
     settings,
     logger,
     close: async () => {
-      clearInterval(purging)
+      clearInterval(upkeep)
       await store.close()
     },
   }
 }
 
+/** Work of the background that failed is tried again with the next round. */
+async function keepUp(logger: Logger, work: string, run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
+  } catch (error) {
+    logger.error({ event: 'upkeep_failed', work, error: messageOf(error) })
+  }
+}
+
 /** Sessions are kept a day after their end, so that an old token is still called ended, not unknown. */
 async function purge(store: Store, clock: Clock, logger: Logger): Promise<void> {
-  try {
-    let removed: number
-    do {
-      removed = await store.sessions.purge(clock.nowMs() - PURGE_AFTER_MS, PURGE_ROWS)
-      if (removed > 0) logger.info({ event: 'sessions_purged', removed })
-      await setImmediate() // requests come first
-    } while (removed === PURGE_ROWS)
-  } catch (error) {
-    logger.error({ event: 'purge_failed', error: String(error) })
-  }
+  let removed: number
+  do {
+    removed = await store.sessions.purge(clock.nowMs() - PURGE_AFTER_MS, PURGE_ROWS)
+    if (removed > 0) logger.info({ event: 'sessions_purged', removed })
+    await setImmediate() // requests come first
+  } while (removed === PURGE_ROWS)
+}
+
+/** From a random place on, since account ids are random: as good as drawing each one. */
+async function sampleHashes({ accounts }: Store, random: Random): Promise<readonly string[]> {
+  const some = await accounts.sampleHashes(`acct_${randomId(random)}`, HASH_SAMPLE)
+  return some.length === HASH_SAMPLE
+    ? some
+    : [...some, ...(await accounts.sampleHashes('', HASH_SAMPLE - some.length))]
 }

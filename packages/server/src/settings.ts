@@ -104,6 +104,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
   const adminPassword = readAdminPassword(given, mistakes)
   checkLifetimes(given, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
+  else checkPublic(given, secrets, mistakes)
   mistakes.throwIfAny()
 
   // Complete: what has no value has a mistake.
@@ -224,6 +225,23 @@ function checkProduction(
   }
   if (given.publicUrl?.startsWith('https://') !== true) {
     mistakes.add('publicUrl', 'must begin with https:// with NODE_ENV=production')
+  }
+}
+
+/** A server that the world reaches is none of development, even if nobody set NODE_ENV. */
+function checkPublic(
+  given: Partial<Parsed>,
+  secrets: readonly string[] | undefined,
+  mistakes: Mistakes,
+): void {
+  const isPublic =
+    given.publicUrl?.startsWith('https://') === true &&
+    new URL(given.publicUrl).hostname !== 'localhost'
+  if (isPublic && secrets === undefined && given.secretFile === undefined) {
+    mistakes.add(
+      'secret',
+      `must be set for an https public URL (or ${nameOf('secretFile')}), for example from: openssl rand -base64 32`,
+    )
   }
 }
 

@@ -23,6 +23,7 @@ function openHasher(options: { concurrency?: number; queueMax?: number } = {}): 
     concurrency: 1,
     queueMax: 10,
     random: createSystemRandom(),
+    decoySecret: Buffer.alloc(32, 7),
     ...options,
   })
 }
@@ -34,8 +35,8 @@ test('a password is verified against its own hash alone', async () => {
   const hasher = openHasher()
   const hash = (await hasher.hash(PASSWORD))!
   expect(hash).toMatch(/^\$argon2id\$v=19\$m=8192,t=1,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
-  expect(await hasher.verify(hash, PASSWORD)).toBe(true)
-  expect(await hasher.verify(hash, `${PASSWORD} `)).toBe(false)
+  expect(await hasher.verify(hash, PASSWORD, USERNAME)).toBe(true)
+  expect(await hasher.verify(hash, `${PASSWORD} `, USERNAME)).toBe(false)
   expect(await hasher.hash(PASSWORD)).not.toBe(hash)
 })
 
@@ -117,7 +118,7 @@ describe('the queue', () => {
   test('takes what runs and what may wait, refuses the rest, and is open again after that', async () => {
     const hasher = openHasher({ concurrency: 2, queueMax: 3 })
     for (let round = 0; round < 2; round += 1) {
-      const jobs = Array.from({ length: 8 }, () => hasher.verify(undefined, 'x'))
+      const jobs = Array.from({ length: 8 }, () => hasher.verify(undefined, 'x', USERNAME))
       expect(jobs.map((job) => job === undefined)).toEqual([
         ...Array(5).fill(false),
         ...Array(3).fill(true),
@@ -129,11 +130,11 @@ describe('the queue', () => {
 
   test('goes on after a hash that cannot be read', async () => {
     const hasher = openHasher({ concurrency: 1, queueMax: 1 })
-    const broken = hasher.verify('not a hash', 'x')
-    const next = hasher.verify(undefined, 'x')
+    const broken = hasher.verify('not a hash', 'x', USERNAME)
+    const next = hasher.verify(undefined, 'x', USERNAME)
     await expect(broken).rejects.toThrow()
     expect(await next).toBe(false)
-    expect(await hasher.verify(undefined, 'x')).toBe(false)
+    expect(await hasher.verify(undefined, 'x', USERNAME)).toBe(false)
   })
 
   test('that is full is 503 with Retry-After over HTTP, and the others get in', async () => {
@@ -166,9 +167,9 @@ describe('an account that does not exist', () => {
     await using it = await openTestSessions({
       hasher: {
         ...plainHasher,
-        verify: (hash, password) => {
+        verify: (hash, password, key) => {
           verified.push(hash)
-          return plainHasher.verify(hash, password)
+          return plainHasher.verify(hash, password, key)
         },
       },
     })
@@ -208,7 +209,7 @@ describe('an account that does not exist', () => {
       const times: number[] = []
       for (let n = 0; n < 31; n += 1) {
         const before = performance.now()
-        expect(await hasher.verify(passwordHash, 'a wrong long password')).toBe(false)
+        expect(await hasher.verify(passwordHash, 'a wrong long password', USERNAME)).toBe(false)
         times.push(performance.now() - before)
       }
       return times.toSorted((a, b) => a - b)[15]!
@@ -216,5 +217,35 @@ describe('an account that does not exist', () => {
     const [known, unknown] = [await medianMs(hash), await medianMs(undefined)]
     // A figure to look at: a machine under load proves nothing about it.
     await annotate(`known ${known.toFixed(2)} ms, unknown ${unknown.toFixed(2)} ms`)
+  })
+})
+
+describe('an unknown username, where the hashes in use differ in their work', () => {
+  // What is hashed cannot be seen from outside but by its time; the parameters are those of a hash
+  // whose verification is refused as unreadable when they are out of bounds.
+  const UNREADABLE = '$argon2id$v=19$m=1,t=1,p=1$'
+
+  test('does the work of one of them, always of the same one', async () => {
+    const hasher = openHasher()
+    const readable = (await hasher.hash(PASSWORD))!
+    hasher.imitate([readable, `${UNREADABLE}c2FsdHNhbHRzYWx0$aGFzaA`])
+    const verdictOf = async (key: string): Promise<string> => {
+      try {
+        return String(await hasher.verify(undefined, 'x', key))
+      } catch {
+        return 'unreadable'
+      }
+    }
+    const keys = Array.from({ length: 24 }, (_, n) => `user${n}`)
+    const verdicts = []
+    for (const key of keys) verdicts.push(await verdictOf(key))
+    expect(new Set(verdicts)).toEqual(new Set(['false', 'unreadable']))
+    for (const [at, key] of keys.entries()) expect(await verdictOf(key)).toBe(verdicts[at])
+  })
+
+  test('does the work of today where nothing else is in use', async () => {
+    const hasher = openHasher()
+    hasher.imitate([])
+    expect(await hasher.verify(undefined, 'x', 'anybody')).toBe(false)
   })
 })

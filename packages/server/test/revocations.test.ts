@@ -261,9 +261,9 @@ describe('rvp', () => {
     await using it = await openTestSessions({
       hasher: {
         ...plainHasher,
-        verify: async (hash, password) => {
+        verify: async (hash, password, key) => {
           await hooks.meanwhile?.()
-          return (await plainHasher.verify(hash, password)) ?? false
+          return (await plainHasher.verify(hash, password, key)) ?? false
         },
       },
     })
@@ -298,8 +298,8 @@ describe('a log-in that is in flight', () => {
     await using it = await openTestSessions({
       hasher: {
         ...plainHasher,
-        verify: async (hash, password) => {
-          const isRight = await plainHasher.verify(hash, password)
+        verify: async (hash, password, key) => {
+          const isRight = await plainHasher.verify(hash, password, key)
           await hooks.meanwhile?.()
           return isRight ?? false
         },
@@ -322,9 +322,9 @@ describe('a log-in that is in flight', () => {
     await using it = await openTestSessions({
       hasher: {
         ...plainHasher,
-        verify: async (hash, password) => {
+        verify: async (hash, password, key) => {
           await hooks.meanwhile?.()
-          return (await plainHasher.verify(hash, password)) ?? false
+          return (await plainHasher.verify(hash, password, key)) ?? false
         },
       },
     })

@@ -183,8 +183,20 @@ describe.each<[name: string, good: [text: string, gives: Partial<Settings>][]]>(
   ],
 ])('%s', (name, good) => {
   test.each(good)('takes %j', (text, gives) => {
-    expect(parse({ [name]: text })).toMatchObject(gives)
+    // A public https URL wants a secret too.
+    const more =
+      name === 'COUNTERSIGN_PUBLIC_URL'
+        ? { COUNTERSIGN_SECRET: 'k'.repeat(20) + '0123456789abcdef' }
+        : {}
+    expect(parse({ ...more, [name]: text })).toMatchObject(gives)
   })
+})
+
+test('a public https URL refuses a generated secret also without NODE_ENV=production', () => {
+  expect(mistakesOf({ COUNTERSIGN_PUBLIC_URL: 'https://auth.example' })).toEqual([
+    expect.stringMatching(/^COUNTERSIGN_SECRET: must be set for an https public URL/),
+  ])
+  expect(parse({ COUNTERSIGN_PUBLIC_URL: 'https://localhost:8443' }).secrets).toBeUndefined()
 })
 
 test.each<[name: string, mistake: string, bad: string[]]>([

@@ -1,3 +1,5 @@
+import { createHmac, createSecretKey } from 'node:crypto'
+
 import { hash, verify } from '@node-rs/argon2'
 
 import { limits } from '../base/limits.ts'
@@ -18,9 +20,16 @@ export interface PasswordHasher {
   /**
    * Whether the password is the one of the hash. Without a hash (unknown account, or one that no
    * password can log in) the same work is done and the answer is no: otherwise it would come
-   * faster, and tell an attacker which accounts exist. Undefined when the queue is full.
+   * faster, and tell an attacker which accounts exist. Which work that is, where the hashes in use
+   * differ in theirs, `usernameKey` decides, always the same way. Undefined when the queue is full.
    */
-  verify(passwordHash: string | undefined, password: string): Promise<boolean> | undefined
+  verify(
+    passwordHash: string | undefined,
+    password: string,
+    usernameKey: string,
+  ): Promise<boolean> | undefined
+  /** Tells what the hashes in use look like; a random sample of them will do. */
+  imitate(passwordHashes: readonly string[]): void
   /** Whether the hash was made with other parameters than those of today. */
   isOutdated(passwordHash: string): boolean
 }
@@ -32,28 +41,44 @@ export interface PasswordHasherOptions {
   /** Passwords that may wait for a core. */
   readonly queueMax: number
   readonly random: Random
+  /** Decides what unknown usernames look like: the same after each start, and known to nobody. */
+  readonly decoySecret: Uint8Array
 }
 
 export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
   const { memoryKib, passes, lanes } = options.parameters
   const gate = new Gate(options.concurrency, options.queueMax)
   const prefix = `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$`
-  // Costs what a real one costs, and no password has it: its 256 bits are random, not a hash.
-  const nobodysHash = prefix + unpadded(options.random, 16) + '$' + unpadded(options.random, 32)
+  const decoyKey = createSecretKey(options.decoySecret)
+  let prefixes: readonly string[] = [prefix]
+
+  /** Costs what a real one costs, and no password has it: its 256 bits are random, not a hash. */
+  function nobodysHash(usernameKey: string): string {
+    const choice = createHmac('sha256', decoyKey).update(usernameKey).digest().readUInt32BE()
+    const chosen = prefixes[choice % prefixes.length] ?? prefix
+    return `${chosen}${unpadded(options.random, 16)}$${unpadded(options.random, 32)}`
+  }
 
   return {
     hash: (password) =>
       gate.run(() =>
         hash(password, { memoryCost: memoryKib, timeCost: passes, parallelism: lanes }),
       ),
-    verify: (passwordHash, password) =>
+    verify: (passwordHash, password, usernameKey) =>
       gate.run(async () => {
-        const isRight = await verify(passwordHash ?? nobodysHash, password)
+        const isRight = await verify(passwordHash ?? nobodysHash(usernameKey), password)
         return isRight && passwordHash !== undefined
       }),
+    imitate: (passwordHashes) => {
+      const seen = passwordHashes.flatMap((each) => PARAMETERS.exec(each)?.[0] ?? [])
+      prefixes = seen.length > 0 ? seen : [prefix]
+    },
     isOutdated: (passwordHash) => !passwordHash.startsWith(prefix),
   }
 }
+
+// The parameters of a PHC string, up to its salt.
+const PARAMETERS = /^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$/
 
 function unpadded(random: Random, length: number): string {
   return random.bytes(length).toString('base64').replaceAll('=', '')

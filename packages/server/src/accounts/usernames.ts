@@ -1,12 +1,17 @@
 import { limits } from '../base/limits.ts'
 import { stripOuterSpace } from '../base/text.ts'
 
+// No username holds a control character.
+const NOBODYS_KEY = '\0'
+
 /**
  * The key under which a username is found: one account a person, whatever the spelling. Compatibility
  * forms are unified (NFKC) and case is folded; a username that cannot exist has a key that no
  * account has.
  */
 export function usernameKey(username: string): string {
+  // Bringing combining marks into order takes quadratic time: 16 KiB of them would hold up the server.
+  if (username.length > limits.usernameCharsMax) return NOBODYS_KEY
   return username.normalize('NFKC').toLowerCase().normalize('NFKC')
 }
 

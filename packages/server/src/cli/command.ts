@@ -93,6 +93,7 @@ export async function withWorkbench(
       concurrency: availableParallelism(),
       queueMax: 1,
       random,
+      decoySecret: random.bytes(32), // commands verify no passwords
     })
     const accounts = createAccountManager({ store, hasher, clock: systemClock, random })
     await work({ settings, store, accounts, random, actor: `cli:${userName()}` })

@@ -16,6 +16,8 @@ export interface Finding {
   readonly passed: boolean
   readonly check: string
   readonly text: string
+  /** True where only the authority can tell, because it asked its database. */
+  readonly isKnownHereOnly?: boolean
 }
 
 export interface ExplainParts {
@@ -121,9 +123,13 @@ async function checkSession(
 ): Promise<Finding[]> {
   const sid = claims['sid']
   const state = typeof sid === 'string' ? await store.sessions.state(sid) : undefined
-  if (state === undefined) return [failed('session', `this server has no session ${show(sid)}`)]
+  if (state === undefined) {
+    const unknown = failed('session', `this server has no session ${show(sid)}`)
+    return [{ ...unknown, isKnownHereOnly: kind === 'access' }]
+  }
   const standing = [checkEnded(state), checkAccount(state)]
-  return kind === 'access' ? standing : [...standing, checkRotation(claims, state, now, settings)]
+  if (kind === 'access') return standing.map((each) => ({ ...each, isKnownHereOnly: true }))
+  return [...standing, checkRotation(claims, state, now, settings)]
 }
 
 function checkEnded({ session, accountHardPosition }: SessionState): Finding {

@@ -58,6 +58,14 @@ async function run(words: readonly string[]): Promise<void> {
     return
   }
   const command = commands.find(({ words: own }) => own.every((word, i) => words[i] === word))
+  if (
+    command === undefined &&
+    words.length === 1 &&
+    commands.some((each) => each.words[0] === first)
+  ) {
+    process.stdout.write(helpText(words))
+    return
+  }
   if (command === undefined) throw new UsageError(`There is no command "${nameFrom(words)}".`)
   await command.run(parse(command, words.slice(command.words.length)))
 }

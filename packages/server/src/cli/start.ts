@@ -28,7 +28,7 @@ export const start: Command = {
         printFirstAccount(firstAccount)
         throw error
       })
-      printWelcome(authority, firstAccount)
+      printWelcome(authority, (await authority.accounts.count()) > 0, firstAccount)
       authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
       await stopped
       authority.logger.info({ event: 'stopping' })
@@ -69,28 +69,39 @@ async function createFirstAccount({
   return { username, generatedPassword }
 }
 
-function printWelcome({ settings }: Authority, first: FirstAccount | undefined): void {
-  const url = settings.publicUrl
-  print(`Countersign ${version} is running at ${url} (data in ${settings.dataDir})`)
+function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: FirstAccount): void {
+  // What is typed into this machine's terminal reaches the server, also behind a public URL.
+  const { publicUrl, host, port, dataDir, production } = settings
+  const url = isLocal(publicUrl) ? publicUrl : `http://${host}:${port}`
+  print(`Countersign ${version} is running at ${url} (data in ${dataDir})`)
+  if (url !== publicUrl) print(`Its public URL is ${publicUrl}`)
   printFirstAccount(first)
-  if (settings.production) return
-  const password = first?.generatedPassword ?? '...'
+  if (!hasAccounts) {
+    print('')
+    print('There is no account yet. Make one: countersign accounts create NAME --role admin')
+  }
+  if (production) return
   const username = first?.username ?? settings.admin.username
+  const password = first?.generatedPassword ?? 'PASSWORD'
   print('')
   print('Try next, in another terminal:')
   print('')
   print(`  # log in: the answer holds a refresh token and an access token`)
-  print(`  curl -s ${url}/api/token/ --json '{"username":"${username}","password":"${password}"}'`)
+  print(`  curl -s ${url}/api/token/ -d username=${username} -d password=${password}`)
   print('')
   print(`  # who am I: put the access token in place of ACCESS`)
   print(`  curl -s ${url}/auth/me -H 'Authorization: Bearer ACCESS'`)
   print('')
   print(`  # the next pair: put the refresh token in place of REFRESH`)
-  print(`  curl -s ${url}/api/token/refresh/ --json '{"refresh":"REFRESH"}'`)
+  print(`  curl -s ${url}/api/token/refresh/ -d refresh=REFRESH`)
   print('')
   print(`  # log out: ends the session`)
-  print(`  curl -s ${url}/api/token/blacklist/ --json '{"refresh":"REFRESH"}'`)
+  print(`  curl -s ${url}/api/token/blacklist/ -d refresh=REFRESH`)
   print('')
+}
+
+function isLocal(url: string): boolean {
+  return ['localhost', '127.0.0.1', '[::1]'].includes(new URL(url).hostname)
 }
 
 function printFirstAccount(first: FirstAccount | undefined): void {

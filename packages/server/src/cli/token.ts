@@ -18,11 +18,14 @@ const inspect: Command = {
   operands: { min: 0, max: 1 },
   async run({ operands: [operand] }) {
     if (operand === undefined && process.stdin.isTTY) process.stderr.write('Token: ')
-    const token = (
-      operand === undefined || operand === '-' ? await readFirstLine() : operand
-    ).trim()
+    const given = operand === undefined || operand === '-' ? await readFirstLine() : operand
+    // As it is copied out of an Authorization header.
+    const token = given.trim().replace(/^bearer +/i, '')
+    if (token === '') throw new SetupError('No token was given.')
     const decoded = decodeUnverified(token)
-    if (!decoded.ok) throw new SetupError(`This is not a JWT: ${decoded.code}.`)
+    if (!decoded.ok) {
+      throw new SetupError(`This cannot be read as a signed JWT: ${decoded.code}.`)
+    }
     print(`Header  ${formatJson(decoded.header, 2)}`)
     print(`Claims  ${formatJson(decoded.claims, 2)}`)
     print('')
@@ -51,12 +54,16 @@ function printFindings(findings: readonly Finding[]): void {
     print(`${passed ? 'ok    ' : 'REFUSE'}  ${check.padEnd(10)}  ${text}`)
   }
   const refused = findings.filter((finding) => !finding.passed)
+  const checks = refused.map(({ check }) => check).join(', ')
   print('')
-  print(
-    refused.length === 0
-      ? 'This token would be accepted.'
-      : `This token would be refused: ${refused.map(({ check }) => check).join(', ')}.`,
-  )
+  if (refused.length === 0) {
+    print('This token would be accepted.')
+  } else if (refused.every((finding) => finding.isKnownHereOnly === true)) {
+    print(`This server refuses the token: ${checks}.`)
+    print('Services that verify it by themselves accept it until it expires.')
+  } else {
+    print(`This token would be refused: ${checks}.`)
+  }
 }
 
 export const tokenCommands: readonly Command[] = [inspect]

@@ -5,7 +5,7 @@ import { RETRY_AFTER_SEC } from './problem.ts'
 
 const READINESS_KEPT_MS = 1_000
 
-/** Alive: the process answers. Touches nothing else, so a slow disk restarts no server. */
+/** Alive: the process answers. Asks neither the store nor the keys. */
 export function answerHealth(): Response {
   return status(200, 'ok')
 }

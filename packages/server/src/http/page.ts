@@ -61,7 +61,7 @@ function renderPage({ issuer, audience, lifetimeSec }: AccessTokenSettings): str
 <p><b>Running.</b> This server logs people in and signs the tokens that your services verify by themselves.</p>
 
 <h2>Log in</h2>
-<pre>curl ${url}/api/token/ --json '{"username":"admin","password":"..."}'</pre>
+<pre>curl ${url}/api/token/ -d username=admin -d password=PASSWORD</pre>
 <p>The first account and its password were printed where the server was started.
 More accounts: <code>countersign accounts create NAME</code></p>
 

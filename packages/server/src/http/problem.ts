@@ -15,17 +15,32 @@ const titles: Record<number, string> = {
 }
 
 /** A refusal as an RFC 9457 problem document with its stable `code`. */
-export function problem(code: RefusalCode, headers: Record<string, string> = {}): Response {
+export function problem(code: RefusalCode, more: Record<string, string> = {}): Response {
+  const { status, headers, text } = problemText(code)
+  return new Response(text, { status, headers: { ...headers, ...more } })
+}
+
+/** The same for whoever answers without a `Response`. */
+export function problemText(code: RefusalCode): {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly text: string
+} {
   const { status, text } = refusals[code]
-  const body = { type: 'about:blank', title: titles[status], status, detail: text, code }
-  return new Response(JSON.stringify(body), {
+  return {
     status,
     headers: {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       ...(status === 503 ? { 'retry-after': String(RETRY_AFTER_SEC) } : {}),
-      ...headers,
     },
-  })
+    text: JSON.stringify({
+      type: 'about:blank',
+      title: titles[status],
+      status,
+      detail: text,
+      code,
+    }),
+  }
 }

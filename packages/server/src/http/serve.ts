@@ -6,6 +6,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 import { SetupError, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
 import type { RequestContext } from './app.ts'
+import { problemText } from './problem.ts'
 
 export interface ServeOptions {
   readonly fetch: (request: Request, context: RequestContext) => Promise<Response>
@@ -34,7 +35,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       keepAliveTimeout: 75_000, // longer than a proxy's in front, so that it never writes into a closed one
       maxHeaderSize: limits.headerBytesMax,
     },
-    (incoming, outgoing) => withBody(incoming, () => void answer(incoming, outgoing)),
+    (incoming, outgoing) => {
+      if (hasOneSpelling(incoming.url ?? '')) {
+        withBody(incoming, () => void answer(incoming, outgoing))
+      } else {
+        const { status, headers, text } = problemText('not_found')
+        outgoing.writeHead(status, headers).end(text)
+      }
+    },
   )
   const silent = trackSilent(server)
   await listen(server, options)
@@ -42,6 +50,16 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     port: (server.address() as AddressInfo).port,
     close: () => drain(server, silent),
   }
+}
+
+/**
+ * Whether the path of a request target is written plainly: no escapes, no empty or dotted segments. The
+ * adaptor would resolve those, and a limit in front of the server that compares paths as they are sent
+ * would be passed by another spelling of the same endpoint.
+ */
+function hasOneSpelling(target: string): boolean {
+  const path = (target.split('?', 1)[0] ?? '').replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
+  return !/%|\\|\/\/|\/\.{1,2}(?:\/|$)/.test(path)
 }
 
 /**

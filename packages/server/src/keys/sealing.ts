@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, timingSafeEqual } from 'node:crypto'
 
+import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 
 const VERSION = 1
@@ -14,6 +15,8 @@ export interface Sealer {
   seal(plain: Uint8Array, context: string): Buffer
   /** Undefined when no secret opens it: another secret sealed it, or it was changed. */
   open(sealed: Uint8Array, context: string): Buffer | undefined
+  /** A key of its own for another purpose, the same as long as the first secret stays. */
+  derive(purpose: string, bytes: number): Buffer
 }
 
 /**
@@ -22,6 +25,9 @@ export interface Sealer {
  * version, 8 bytes that tell which secret, IV, tag, ciphertext.
  */
 export function createSealer(secrets: readonly string[], random: Random): Sealer {
+  if (secrets.some((secret) => secret.length < limits.secretCharsMin)) {
+    throw new TypeError(`A secret needs at least ${limits.secretCharsMin} characters`)
+  }
   const keys = secrets.map(deriveKeys)
   const [first] = keys
   if (first === undefined) throw new TypeError('createSealer needs at least one secret')
@@ -42,6 +48,8 @@ export function createSealer(secrets: readonly string[], random: Random): Sealer
       const match = keys.find((each) => timingSafeEqual(each.id, id))
       return match === undefined ? undefined : decrypt(match.key, bytes, context)
     },
+
+    derive: (purpose, bytes) => deriveBytes(secrets[0] ?? '', purpose, bytes),
   }
 }
 
@@ -61,7 +69,12 @@ function decrypt(key: Buffer, bytes: Buffer, context: string): Buffer | undefine
 }
 
 function deriveKeys(secret: string): { id: Buffer; key: Buffer } {
-  const derive = (info: string, length: number): Buffer =>
-    Buffer.from(hkdfSync('sha256', secret, '', `countersign/sealing/v1/${info}`, length))
-  return { id: derive('id', SECRET_ID_BYTES), key: derive('key', 32) }
+  return {
+    id: deriveBytes(secret, 'sealing/v1/id', SECRET_ID_BYTES),
+    key: deriveBytes(secret, 'sealing/v1/key', 32),
+  }
+}
+
+function deriveBytes(secret: string, purpose: string, length: number): Buffer {
+  return Buffer.from(hkdfSync('sha256', secret, '', `countersign/${purpose}`, length))
 }

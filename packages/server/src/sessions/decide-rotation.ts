@@ -50,10 +50,16 @@ function isYoung(rotatedAt: EpochMs, { now, graceMs, startedAt }: RotationCondit
   return Math.abs(now - rotatedAt) < graceMs || Math.abs(now - startedAt) < graceMs
 }
 
-/** A phone changes its address and a browser updates itself; both at once within seconds is another device. */
+/**
+ * A phone changes its address and a browser updates itself; both at once within seconds is another
+ * device. What is not known on either side says nothing.
+ */
 function isSameDevice(
   session: { readonly address: string; readonly userAgent: string },
   presented: { readonly address: string; readonly userAgent: string },
 ): boolean {
-  return session.address === presented.address || session.userAgent === presented.userAgent
+  const sameAddress = session.address === presented.address
+  const sameAgent = session.userAgent === presented.userAgent
+  if (sameAddress && sameAgent) return true
+  return (sameAddress && session.address !== '') || (sameAgent && session.userAgent !== '')
 }

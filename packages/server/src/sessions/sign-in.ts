@@ -23,10 +23,9 @@ export async function signIn(
   caller: Caller,
 ): Promise<Granted | Refusal> {
   const { store, hasher } = parts
-  const { account, position } = await store.accounts.viewForSignIn(
-    usernameKey(credentials.username),
-  )
-  const verifying = hasher.verify(account?.passwordHash, credentials.password)
+  const key = usernameKey(credentials.username)
+  const { account, position } = await store.accounts.viewForSignIn(key)
+  const verifying = hasher.verify(account?.passwordHash, credentials.password, key)
   if (verifying === undefined) return refuse('password_queue_full')
   const isRight = await verifying
   const refusal = whyRefused(account, isRight)
@@ -36,18 +35,27 @@ export async function signIn(
 
   await upgradeHash(parts, account, credentials.password)
   const session = newSession(parts, account, position, caller)
+  // Minted before anything is written: what cannot be minted must leave no session behind.
+  const granted = grant(parts, account, session, position)
   const created = await store.sessions.create(session, {
     at: session.createdAt,
     actor: account.id,
     address: caller.address,
   })
-  if (created === 'refused') return refuseLogin(parts, caller, account, 'taken_back')
+  return created === 'created' ? granted : refuseLogin(parts, caller, account, 'taken_back')
+}
 
+function grant(
+  { ring, access, random }: SessionParts,
+  account: Account,
+  session: Session,
+  position: number,
+): Granted {
   const userId = account.userId ?? account.id
   return {
     ok: true,
-    refresh: makeRefreshToken(parts.ring, parts.access.issuer, session, userId),
-    access: mintAccessToken(parts.ring.accessSigner, parts.access, parts.random, {
+    refresh: makeRefreshToken(ring, access.issuer, session, userId),
+    access: mintAccessToken(ring.accessSigner, access, random, {
       session,
       account: { id: account.id, userId, roles: account.roles },
       position,

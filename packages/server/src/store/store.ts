@@ -31,6 +31,8 @@ export interface AccountStore {
   find(usernameKey: string): Promise<Account | undefined>
   list(): Promise<readonly Account[]>
   count(): Promise<number>
+  /** Up to `limit` password hashes of accounts that follow each other from `fromId` on. */
+  sampleHashes(fromId: string, limit: number): Promise<readonly string[]>
   /** Disables the account and takes back all its sessions and tokens, in one step. */
   disable(accountId: string, origin: Origin): Promise<Change>
   /** Lets the account log in again. What was taken back stays taken back. */

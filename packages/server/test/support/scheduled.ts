@@ -38,10 +38,11 @@ export function scheduledHasher(hasher: PasswordHasher, scheduler: fc.Scheduler)
       await scheduler.schedule(Promise.resolve(), 'hash')
       return (await hasher.hash(password)) ?? ''
     },
-    verify: async (passwordHash, password) => {
+    verify: async (passwordHash, password, key) => {
       await scheduler.schedule(Promise.resolve(), 'verify')
-      return (await hasher.verify(passwordHash, password)) ?? false
+      return (await hasher.verify(passwordHash, password, key)) ?? false
     },
+    imitate: (hashes) => hasher.imitate(hashes),
     isOutdated: (passwordHash) => hasher.isOutdated(passwordHash),
   }
 }

@@ -38,6 +38,18 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
 
     count: async () => step(() => Number(db.get('SELECT count(*) AS n FROM accounts')?.['n'])),
 
+    sampleHashes: async (fromId, limit) =>
+      step(() =>
+        db
+          .all(
+            `SELECT password_hash FROM accounts WHERE id >= ? AND password_hash IS NOT NULL
+             ORDER BY id LIMIT ?`,
+            fromId,
+            limit,
+          )
+          .map((row) => row['password_hash'] as string),
+      ),
+
     disable: async (accountId, origin) =>
       change(db, accountId, () => {
         const changed = db.run(

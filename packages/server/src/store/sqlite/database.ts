@@ -7,7 +7,6 @@ import { migrations } from './migrations.ts'
 /** A row as SQLite gives it. */
 export type Row = Record<string, unknown>
 
-const BUSY_TIMEOUT_MS = 2_000
 const CACHE_KIB = 65_536
 // A checkpoint writes each changed page once, however often it changed since the last: with rows
 // spread at random over a large table, 16 MiB between checkpoints saves most of those writes.
@@ -29,10 +28,10 @@ export class SqliteDatabase {
    * Opens or creates the file and brings its schema up to date.
    * Throws a `SetupError` that names the file where that cannot be done.
    */
-  static open(path: string): SqliteDatabase {
+  static open(path: string, options: { busyTimeoutMs: number }): SqliteDatabase {
     try {
       const db = openDatabase(path)
-      db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+      db.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`)
       db.exec('PRAGMA journal_mode = WAL')
       db.exec('PRAGMA synchronous = FULL')
       db.exec('PRAGMA foreign_keys = ON')

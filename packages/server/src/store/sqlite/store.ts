@@ -11,6 +11,11 @@ import { ServerLock } from './lock.ts'
 import { createRevocationStore } from './revocations.ts'
 import { createSessionStore } from './sessions.ts'
 
+// SQLite waits for another writer without letting anything else run. Commands hold the lock for some
+// milliseconds; a server that waited much longer would answer nobody, so it says 503 instead.
+const SERVER_BUSY_MS = 100
+const COMMAND_BUSY_MS = 5_000
+
 /**
  * Opens the embedded store in a directory, which is created with mode 700 where it is missing.
  * `exclusive` is the server; commands open it shared and write beside the server.
@@ -23,7 +28,9 @@ export function openSqliteStore(dataDir: string, options: { exclusive: boolean }
   let db: SqliteDatabase
   try {
     const path = join(dataDir, 'countersign.db')
-    db = SqliteDatabase.open(path)
+    db = SqliteDatabase.open(path, {
+      busyTimeoutMs: options.exclusive ? SERVER_BUSY_MS : COMMAND_BUSY_MS,
+    })
     chmodSync(path, 0o600)
   } catch (error) {
     lock?.release()
