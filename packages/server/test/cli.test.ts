@@ -538,9 +538,9 @@ describe.concurrent('token inspect', () => {
   })
 
   test('an ended session: services that do not ask us still accept the access token', async () => {
-    const pair = await http.login(await newAccount())
-    await http.post('/api/token/blacklist/', { refresh: pair.refresh })
-    const { stdout: shown } = await run(['token', 'inspect', `Bearer ${pair.access}`])
+    const ended = await http.login(await newAccount())
+    await http.post('/api/token/blacklist/', { refresh: ended.refresh })
+    const { stdout: shown } = await run(['token', 'inspect', `Bearer ${ended.access}`])
     expect(shown).toContain('This server refuses the token: session.')
     expect(shown).toContain('Services that verify it by themselves accept it until it expires.')
   })

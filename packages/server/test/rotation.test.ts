@@ -138,6 +138,22 @@ describe('the predecessor, used again', () => {
     expect(await refresh(it, second)).toMatchObject({ status })
   })
 
+  test.each([
+    ['nothing is known of either', '', '', '', 200],
+    ['the address is not known, the user agent is another', '', 'one', 'two', 401],
+    ['the address is not known, the user agent is the same', '', 'one', 'one', 200],
+  ])('where %s', async (_, address, before, after, status) => {
+    await using it = await openTestAuthority()
+    const { refresh: first } = await it.login({ address, userAgent: before })
+    const second = await it.post(
+      '/api/token/refresh/',
+      { refresh: first },
+      { address, userAgent: before },
+    )
+    expect(second.status).toBe(200)
+    expect(await refresh(it, first, { address, userAgent: after })).toMatchObject({ status })
+  })
+
   test('the grace compares with who rotated, not with who signed in', async () => {
     await using it = await openTestAuthority()
     const { refresh: first } = await it.login({ address: '192.0.2.1', userAgent: 'elsewhere' })

@@ -158,6 +158,15 @@ function takePort(): Promise<TakenPort> {
 }
 
 describe('a start that cannot succeed says why in one line', () => {
+  test.each([
+    ['empty', ''],
+    ['cut off', 'c2hvcnQ'],
+  ])('the secret file is %s', async (_, text) => {
+    mkdirSync(dataDir)
+    writeFileSync(join(dataDir, 'secret'), text, { mode: 0o600 })
+    expect(await failToStart({})).toMatch(/^The secret .* is empty or cut off\./)
+  })
+
   test('the port is taken', async () => {
     await using taken = await takePort()
     expect(await failToStart({ env: { PORT: String(taken.port) } })).toBe(
