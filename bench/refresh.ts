@@ -5,7 +5,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { HttpConnection } from './lib/http-connection.ts'
 import { report, round, type Row } from './lib/report.ts'
 import { currentTokens, seedSessions } from './lib/seed.ts'
-import { fetchNode, pinSelf, startServer, type BenchServer } from './lib/server.ts'
+import {
+  fetchNode,
+  measureSignatureUs,
+  pinSelf,
+  startServer,
+  type BenchServer,
+} from './lib/server.ts'
 import { median, quantile, spread } from './lib/statistics.ts'
 
 /**
@@ -52,11 +58,13 @@ async function measureServer(
   dataDir: string,
   { node, sessions }: Pick<Case, 'node' | 'sessions'>,
 ): Promise<Row[]> {
+  const signatureUs = measureSignatureUs(node, 0)
   await using server = await startServer({ node, dataDir, core: 0 })
   const tokens = await currentTokens(dataDir, `http://localhost:${server.port}`, CHAINED)
   const result: Row[] = []
   for (const connections of [8, 64]) {
-    result.push(await measure(server, dataDir, tokens, { node, sessions, connections }))
+    const row = await measure(server, dataDir, tokens, { node, sessions, connections })
+    result.push({ ...row, bare_es256_us: round(signatureUs) })
   }
   return result
 }
