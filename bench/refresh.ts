@@ -2,16 +2,11 @@ import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
+import { fetchNode } from '../scripts/lib/nodes.ts'
 import { HttpConnection } from './lib/http-connection.ts'
 import { report, round, type Row } from './lib/report.ts'
 import { currentTokens, seedSessions } from './lib/seed.ts'
-import {
-  fetchNode,
-  measureSignatureUs,
-  pinSelf,
-  startServer,
-  type BenchServer,
-} from './lib/server.ts'
+import { measureSignatureUs, pinSelf, startServer, type BenchServer } from './lib/server.ts'
 import { median, quantile, spread } from './lib/statistics.ts'
 
 /**

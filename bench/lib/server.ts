@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 import { freePort, startProgram, type Started } from '../../scripts/lib/processes.ts'
@@ -74,26 +74,4 @@ export function pinSelf(core: number): void {
   execFileSync('taskset', ['-a', '-c', '-p', String(core), String(process.pid)], {
     stdio: 'ignore',
   })
-}
-
-/** A Node of another version out of the registry, kept in build/ between runs. */
-export function fetchNode(version: string): string {
-  const folder = join(root, 'build/nodes', version)
-  const node = join(folder, `node_modules/node-linux-${process.arch}/bin/node`)
-  if (!existsSync(node)) {
-    execFileSync(
-      'npm',
-      [
-        'install',
-        '--no-audit',
-        '--no-fund',
-        '--loglevel=error',
-        '--prefix',
-        folder,
-        `node-linux-${process.arch}@${version}`,
-      ],
-      { stdio: 'inherit' },
-    )
-  }
-  return node
 }

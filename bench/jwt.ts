@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import { join, resolve } from 'node:path'
+
+import { report, round, type Row } from './lib/report.ts'
+import { fetchNode } from '../scripts/lib/nodes.ts'
+
+/**
+ * Signing and verifying a ten-claim access token against fast-jwt, jose, jsonwebtoken and the bare
+ * call of node:crypto on the same bytes, in turns in one run, on three Nodes, one process each.
+ */
+
+const NODES = ['20.20.2', '24.21.0', '26.10.0']
+
+interface Cell {
+  readonly alg: string
+  readonly what: string
+  readonly ours: number
+  readonly [library: string]: number | string
+}
+
+const root = resolve(import.meta.dirname, '..')
+execFileSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+const worker = join(root, 'build/bench/jwt-worker.mjs')
+mkdirSync(join(root, 'build/bench'), { recursive: true })
+const source = readFileSync(join(root, 'bench/lib/jwt-worker.ts'), 'utf8')
+writeFileSync(worker, stripTypeScriptTypes(source))
+
+const rows: Row[] = []
+let own: readonly Cell[] = []
+for (const version of process.argv.includes('--quick') ? [process.versions.node] : NODES) {
+  const isOwn = version === process.versions.node
+  const node = isOwn ? process.execPath : fetchNode(version)
+  const cells = JSON.parse(
+    execFileSync(node, [worker, join(root, 'build/tsc/jwt/src/index.js')], {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 2 ** 20,
+    }),
+  ) as Cell[]
+  if (isOwn) own = cells
+  rows.push(...cells.map((cell) => toRow(version, cell)))
+}
+report('jwt', rows, figuresOf(own))
+
+function toRow(node: string, cell: Cell): Row {
+  const { alg, what, ...rates } = cell
+  return {
+    node,
+    alg,
+    what,
+    ...Object.fromEntries(
+      Object.entries(rates).map(([name, rate]) => [name, Math.round(Number(rate))]),
+    ),
+    of_raw: ratio(cell, 'raw'),
+    of_fast_jwt: ratio(cell, 'fast_jwt'),
+  }
+}
+
+function ratio(cell: Cell, library: string): number | string {
+  const other = cell[library]
+  return other === undefined ? '' : round(cell.ours / Number(other))
+}
+
+function figuresOf(cells: readonly Cell[]): Record<string, number> {
+  const of = (alg: string, what: string, library: string): number => {
+    const cell = cells.find((each) => each.alg === alg && each.what === what)
+    return cell === undefined ? Number.NaN : Number(ratio(cell, library))
+  }
+  const cached = cells.find((each) => each.what === 'cached verify')
+  return {
+    jwt_hs256_verify_vs_fastjwt: of('HS256', 'verify', 'fast_jwt'),
+    jwt_hs256_sign_vs_fastjwt: of('HS256', 'sign', 'fast_jwt'),
+    jwt_rs256_verify_of_raw: of('RS256', 'verify', 'raw'),
+    jwt_ps256_verify_of_raw: of('PS256', 'verify', 'raw'),
+    jwt_es256_verify_of_raw: of('ES256', 'verify', 'raw'),
+    jwt_ed25519_verify_of_raw: of('Ed25519', 'verify', 'raw'),
+    jwt_es256_sign_of_raw: of('ES256', 'sign', 'raw'),
+    jwt_cached_vs_fastjwt: of('HS256', 'cached verify', 'fast_jwt'),
+    jwt_cached_per_second: Math.round(cached?.ours ?? Number.NaN),
+    jwt_lowest_vs_fastjwt: Math.min(
+      ...cells.map((cell) => ratio(cell, 'fast_jwt')).filter((each) => typeof each === 'number'),
+    ),
+  }
+}
