@@ -1,3 +1,6 @@
+/** ML-DSA, the lattice signatures of FIPS 204, by their names in RFC 9964. */
+export type MlDsaAlgorithm = 'ML-DSA-44' | 'ML-DSA-65' | 'ML-DSA-87'
+
 /** The signature algorithms this package knows (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not one. */
 export type Algorithm =
   | 'HS256'
@@ -13,6 +16,7 @@ export type Algorithm =
   | 'ES384'
   | 'ES512'
   | 'Ed25519'
+  | MlDsaAlgorithm
 
 /** Hash functions by the name that node:crypto and RSASSA-PSS parameters share. */
 export type HashName = 'sha256' | 'sha384' | 'sha512'
@@ -46,8 +50,17 @@ export interface EddsaSpec {
   readonly family: 'eddsa'
 }
 
+/** ML-DSA: each name is one set of parameters, and so one size of keys and signatures. */
+export interface MlDsaSpec {
+  readonly family: 'ml-dsa'
+  readonly alg: MlDsaAlgorithm
+  readonly keyType: 'ml-dsa-44' | 'ml-dsa-65' | 'ml-dsa-87'
+  readonly publicBytes: number
+  readonly signatureBytes: number
+}
+
 /** What an algorithm demands of its key. */
-export type AlgorithmSpec = HmacSpec | RsaSpec | EcdsaSpec | EddsaSpec
+export type AlgorithmSpec = HmacSpec | RsaSpec | EcdsaSpec | EddsaSpec | MlDsaSpec
 
 const sha256 = { hash: 'sha256', hashBytes: 32 } as const
 const sha384 = { hash: 'sha384', hashBytes: 48 } as const
@@ -67,6 +80,10 @@ const specs: ReadonlyMap<unknown, AlgorithmSpec> = new Map<Algorithm, AlgorithmS
   ['ES384', ecdsa('sha384', 'P-384', 'secp384r1', 48)],
   ['ES512', ecdsa('sha512', 'P-521', 'secp521r1', 66)],
   ['Ed25519', { family: 'eddsa' }],
+  // FIPS 204 table 2.
+  ['ML-DSA-44', mlDsa('ML-DSA-44', 'ml-dsa-44', 1312, 2420)],
+  ['ML-DSA-65', mlDsa('ML-DSA-65', 'ml-dsa-65', 1952, 3309)],
+  ['ML-DSA-87', mlDsa('ML-DSA-87', 'ml-dsa-87', 2592, 4627)],
 ])
 
 /** True for the exact name of a known algorithm: case matters (RFC 7515 §4.1.1). */
@@ -88,4 +105,13 @@ function ecdsa(
   coordinateBytes: number,
 ): EcdsaSpec {
   return { family: 'ecdsa', hash, curve, opensslCurve, coordinateBytes }
+}
+
+function mlDsa(
+  alg: MlDsaAlgorithm,
+  keyType: MlDsaSpec['keyType'],
+  publicBytes: number,
+  signatureBytes: number,
+): MlDsaSpec {
+  return { family: 'ml-dsa', alg, keyType, publicBytes, signatureBytes }
 }

@@ -1,4 +1,4 @@
-export type { Algorithm } from './algorithms.ts'
+export type { Algorithm, MlDsaAlgorithm } from './algorithms.ts'
 export { decodeBase64url, encodeBase64url } from './base64url.ts'
 export { parseJsonStrict, type JsonLimits, type JsonResult } from './json/strict.ts'
 export { createKeySet, keySetFromJwks, type KeySet } from './jwk/key-set.ts'
@@ -12,10 +12,13 @@ export { decodeUnverified, type DecodeResult } from './jwt/decode-unverified.ts'
 export { createSigner, type Signer } from './jwt/sign.ts'
 export {
   createVerifier,
+  type AcceptedToken,
   type Verifier,
   type VerifierOptions,
   type VerifyResult,
 } from './jwt/verify.ts'
+export type { AskedClaims, JwtHeader } from './jwt/types.ts'
+export { TokenRefusedError, verifyOrThrow } from './jwt/verify-or-throw.ts'
 export { generateSigningKey } from './key/generate.ts'
 export {
   importSigningKey,

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
-import { specOf, type Algorithm, type AlgorithmSpec } from '../algorithms.ts'
+import { specOf, type Algorithm, type AlgorithmSpec, type MlDsaSpec } from '../algorithms.ts'
 import { decodeBase64url } from '../base64url.ts'
 import { isObject } from '../json/object.ts'
 import { isKid } from '../limits.ts'
@@ -31,7 +31,7 @@ export function parseJwk(jwk: unknown, alg: Algorithm, operation: 'sign' | 'veri
   }
 }
 
-/** True when a JWK holds a private or secret member (RFC 7518 §6.2.2, §6.3.2, §6.4). */
+/** True when a JWK holds a private or secret member (RFC 7518 §6, RFC 9964). */
 export function hasPrivateMember(jwk: Members): boolean {
   return privateMembers.some((name) => jwk[name] !== undefined)
 }
@@ -69,7 +69,7 @@ function keyObjectFrom(jwk: Members, spec: AlgorithmSpec, operation: 'sign' | 'v
   if (jwk['oth'] !== undefined) {
     throw new TypeError('RSA keys of more than two primes are not supported.')
   }
-  const fixed = { kty: shape.kty, ...curveOf(jwk, spec) }
+  const fixed = { kty: shape.kty, ...curveOf(jwk, spec), ...parametersOf(jwk, spec) }
 
   if (operation === 'sign') return privateKeyFrom(jwk, fixed, shape)
   if (hasPrivateMember(jwk)) {
@@ -107,10 +107,10 @@ function orInvalid(create: () => KeyObject): KeyObject {
 }
 
 interface Shape {
-  readonly kty: 'oct' | 'RSA' | 'EC' | 'OKP'
+  readonly kty: 'oct' | 'RSA' | 'EC' | 'OKP' | 'AKP'
   readonly names: { readonly public: readonly string[]; readonly private: readonly string[] }
-  /** Exact size of each member in bytes, where the standard fixes it. */
-  readonly memberBytes?: number
+  /** Exact size of members in bytes, where the standard fixes it. */
+  readonly memberBytes?: Readonly<Record<string, number>>
 }
 
 const octShape: Shape = { kty: 'oct', names: { public: [], private: ['k'] } }
@@ -118,14 +118,26 @@ const rsaShape: Shape = {
   kty: 'RSA',
   names: { public: ['n', 'e'], private: ['d', 'p', 'q', 'dp', 'dq', 'qi'] },
 }
-const okpShape: Shape = { kty: 'OKP', names: { public: ['x'], private: ['d'] }, memberBytes: 32 }
+const okpShape: Shape = {
+  kty: 'OKP',
+  names: { public: ['x'], private: ['d'] },
+  memberBytes: { x: 32, d: 32 },
+}
 
 function shapeOf(spec: AlgorithmSpec): Shape {
   if (spec.family === 'hmac') return octShape
   if (spec.family === 'eddsa') return okpShape
+  if (spec.family === 'ml-dsa') return akpShape(spec)
   if (spec.family !== 'ecdsa') return rsaShape
   const names = { public: ['x', 'y'], private: ['d'] }
-  return { kty: 'EC', names, memberBytes: spec.coordinateBytes }
+  const { coordinateBytes: size } = spec
+  return { kty: 'EC', names, memberBytes: { x: size, y: size, d: size } }
+}
+
+// The private member is the seed, from which FIPS 204 §6.1 makes the rest.
+function akpShape(spec: MlDsaSpec): Shape {
+  const names = { public: ['pub'], private: ['priv'] }
+  return { kty: 'AKP', names, memberBytes: { pub: spec.publicBytes, priv: 32 } }
 }
 
 function curveOf(jwk: Members, spec: AlgorithmSpec): { crv?: string } {
@@ -135,14 +147,22 @@ function curveOf(jwk: Members, spec: AlgorithmSpec): { crv?: string } {
   return { crv }
 }
 
+// Elsewhere `alg` is optional; the bytes of an AKP key mean nothing without it (RFC 9964).
+function parametersOf(jwk: Members, spec: AlgorithmSpec): { alg?: string } {
+  if (spec.family !== 'ml-dsa') return {}
+  if (jwk['alg'] !== spec.alg) throw new TypeError('A JWK with kty AKP needs its member alg.')
+  return { alg: spec.alg }
+}
+
 function bytesOf(jwk: Members, name: string, { kty, memberBytes }: Shape): Uint8Array {
   const value = jwk[name]
   const bytes = typeof value === 'string' ? decodeBase64url(value) : undefined
   if (bytes === undefined || bytes.length === 0) {
     throw new TypeError(`The JWK member ${name} is missing or not base64url.`)
   }
-  if (memberBytes !== undefined && bytes.length !== memberBytes) {
-    throw new TypeError(`The JWK member ${name} must have ${memberBytes} bytes.`)
+  const exactBytes = memberBytes?.[name]
+  if (exactBytes !== undefined && bytes.length !== exactBytes) {
+    throw new TypeError(`The JWK member ${name} must have ${exactBytes} bytes.`)
   }
   // Numbers have no leading zeros (RFC 7518 §6.3.1.1): they would be the same key under another
   // thumbprint.

@@ -2,8 +2,10 @@ import { hash } from 'node:crypto'
 import { decodeBase64url } from '../base64url.ts'
 import { isObject } from '../json/object.ts'
 
-// The required members of each kind, in the order of their names (RFC 7638 §3.2, RFC 8037 §2).
+// The required members of each kind, in the order of their names (RFC 7638 §3.2, RFC 8037 §2, RFC
+// 9964: one AKP key under two algorithms is two keys).
 const required: ReadonlyMap<unknown, readonly string[]> = new Map([
+  ['AKP', ['alg', 'kty', 'pub']],
   ['EC', ['crv', 'kty', 'x', 'y']],
   ['OKP', ['crv', 'kty', 'x']],
   ['RSA', ['e', 'kty', 'n']],
@@ -12,13 +14,13 @@ const required: ReadonlyMap<unknown, readonly string[]> = new Map([
 /**
  * The SHA-256 thumbprint of a public or private JWK, as base64url (RFC 7638 §3). Only the required
  * public members count, so both halves of a pair have the same one. Throws a `TypeError` for
- * anything but a whole EC, OKP or RSA key; for `oct` too, where the thumbprint would be a hash of
- * the secret.
+ * anything but a whole EC, OKP, RSA or AKP key; for `oct` too, where the thumbprint would be a hash
+ * of the secret.
  */
 export function jwkThumbprint(jwk: unknown): string {
   const members = isObject(jwk) ? required.get(jwk['kty']) : undefined
   if (!isObject(jwk) || members === undefined) {
-    throw new TypeError('Only EC, OKP and RSA keys have a thumbprint.')
+    throw new TypeError('Only EC, OKP, RSA and AKP keys have a thumbprint.')
   }
   const canonical = Object.fromEntries(members.map((name) => [name, memberOf(jwk, name)]))
   return hash('sha256', JSON.stringify(canonical), 'base64url')
@@ -26,7 +28,7 @@ export function jwkThumbprint(jwk: unknown): string {
 
 function memberOf(jwk: Record<string, unknown>, name: string): string {
   const value = Object.hasOwn(jwk, name) ? jwk[name] : undefined
-  const isEncoded = name !== 'kty' && name !== 'crv'
+  const isEncoded = name !== 'kty' && name !== 'crv' && name !== 'alg'
   // Another spelling of the same number would be another thumbprint of the same key.
   if (
     typeof value !== 'string' ||

@@ -70,6 +70,27 @@ function checkTimes(claims: Claims, policy: ClaimsPolicy, now: number): Refused 
   return now >= iat * 1000 + maxAgeMs + toleranceMs ? refuse('token_too_old') : undefined
 }
 
+/** When a token is valid, in milliseconds since 1970: from the first on, and before the second. */
+export interface ValidityMs {
+  readonly fromMs: number
+  readonly untilMs: number
+}
+
+/**
+ * The time within which claims that `checkClaims` has accepted stay accepted. The terms are written
+ * as they are there, so that the two agree to the last bit.
+ */
+export function validityOf(claims: object, policy: ClaimsPolicy): ValidityMs {
+  const { exp, nbf, iat }: { exp?: unknown; nbf?: unknown; iat?: unknown } = claims
+  const { toleranceMs, maxAgeMs } = policy
+  const nbfMs = isNumericDate(nbf) ? nbf * 1000 - toleranceMs : -Infinity
+  const iatMs = isNumericDate(iat) ? iat * 1000 - toleranceMs : -Infinity
+  const expMs = isNumericDate(exp) ? exp * 1000 + toleranceMs : -Infinity
+  const hasAge = maxAgeMs !== undefined && isNumericDate(iat)
+  const ageMs = hasAge ? iat * 1000 + maxAgeMs + toleranceMs : Infinity
+  return { fromMs: Math.max(nbfMs, iatMs), untilMs: Math.min(expMs, ageMs) }
+}
+
 function checkIssuer({ iss }: Claims, issuer: string): Refused | undefined {
   if (iss === undefined) return refuseClaim('claim_missing', 'iss')
   if (typeof iss !== 'string') return refuseClaim('claim_invalid', 'iss')

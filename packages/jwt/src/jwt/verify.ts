@@ -1,13 +1,16 @@
 import { createKeySet, type KeySet } from '../jwk/key-set.ts'
 import { findDots } from '../jws/compact.ts'
-import { encodeHeader, parseHeader, type JwsHeader } from '../jws/header.ts'
+import { encodeHeader, parseHeader } from '../jws/header.ts'
 import { assertKeys, selectKey } from '../jws/select-key.ts'
 import { assertTyp, normalizeTyp } from '../jws/typ.ts'
 import { parseEncodedObject } from '../json/encoded-object.ts'
 import { verifyingMaterialOf, type VerifyingKey, type VerifyToken } from '../key/key.ts'
 import { TOLERANCE_SEC_MAX } from '../limits.ts'
 import { refuse, type Refused } from '../refusals.ts'
+import { cacheVerify } from './cached-verify.ts'
 import { checkClaims, type ClaimsPolicy, type JwtClaims } from './claims.ts'
+import { CACHE_ENTRIES_MAX } from './token-cache.ts'
+import type { AskedClaims, JwtHeader, NoOthers } from './types.ts'
 
 /** What a verifier accepts. Nothing here has a permissive default. */
 export interface VerifierOptions {
@@ -27,17 +30,30 @@ export interface VerifierOptions {
   readonly toleranceSec?: number
   /** The time, in milliseconds since 1970; `Date.now` when not given. */
   readonly clock?: () => number
+  /**
+   * How many verified tokens are remembered, so that the next sight of one costs a look-up: 4 to
+   * 1,048,576, rounded down to four times a power of two; 0 (default) for none. Times are checked
+   * at every sight. About 1 kB an entry for access tokens, at most 8 KiB with its claims on top.
+   */
+  readonly cacheEntriesMax?: number
 }
 
-/** The claims of an accepted token (a fresh object each time), or a refusal. */
-export type VerifyResult<Claims> =
-  | {
-      readonly ok: true
-      readonly claims: Claims
-      readonly header: JwsHeader
-      readonly key: VerifyingKey
-    }
-  | Refused
+/** An accepted token. A fresh object each time; with a cache the same one, deeply frozen. */
+export interface AcceptedToken<Claims> {
+  readonly ok: true
+  readonly claims: Claims
+  readonly header: JwtHeader
+  readonly key: VerifyingKey
+  /**
+   * The caller's own number, `undefined` at first. With a cache it stays with the token for as long
+   * as that is remembered: whoever checks tokens against a log writes here up to where, and checks
+   * again when the log is elsewhere. One verifier, one meaning of the mark.
+   */
+  mark?: number | undefined
+}
+
+/** The claims of an accepted token, or a refusal. */
+export type VerifyResult<Claims> = AcceptedToken<Claims> | Refused
 
 /** Verifies tokens of one kind. `Claims` is what the issuer promises; only `JwtClaims` is checked. */
 export interface Verifier<Claims = JwtClaims> {
@@ -48,15 +64,23 @@ export interface Verifier<Claims = JwtClaims> {
  * Makes a verifier. Throws a `TypeError` for options that would let everything or nothing pass; its
  * `verify` never throws because of a token. Checked in this order, so that a forged token learns
  * nothing about its claims: size and shape, header, key, signature, payload, claims.
+ *
+ * The type of the claims follows from the options: what they demand is not optional. Or name a type
+ * that the issuer promises, `createVerifier<MyClaims>({ ... })`.
  */
-export function createVerifier<Claims = JwtClaims>(options: VerifierOptions): Verifier<Claims> {
+export function createVerifier<const Options extends VerifierOptions>(
+  options: Options & NoOthers<Options, VerifierOptions>,
+): Verifier<AskedClaims<Options>>
+export function createVerifier<Claims>(options: VerifierOptions): Verifier<Claims>
+export function createVerifier(options: VerifierOptions): Verifier {
   const keys = readKeys(options.keys)
   const typ = assertTyp(options.typ)
   const known = assertKeys(keys).slice(0, KNOWN_HEADERS_MAX).map(knownHeaderOf, options.typ)
   const policy = readPolicy(options)
   const clock = options.clock ?? Date.now
+  const cacheEntriesMax = readCacheSize(options)
 
-  function verify(token: string): VerifyResult<Claims> {
+  function verify(token: string): VerifyResult<JwtClaims> {
     const dots = findDots(token)
     if (!dots.ok) return dots
     const { headerEnd, payloadEnd } = dots
@@ -71,14 +95,16 @@ export function createVerifier<Claims = JwtClaims>(options: VerifierOptions): Ve
     if (refused !== undefined) return refused
     // checkClaims has proved JwtClaims; anything narrower is what the caller knows of the issuer.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return { ok: true, claims: claims as Claims, header: accepted.header, key: accepted.key }
+    return { ok: true, claims: claims as JwtClaims, header: accepted.header, key: accepted.key }
   }
-  return Object.freeze({ verify })
+  if (cacheEntriesMax === 0) return Object.freeze({ verify })
+  const readNow = () => readClock(clock)
+  return Object.freeze({ verify: cacheVerify(verify, policy, readNow, cacheEntriesMax) })
 }
 
 interface AcceptedHeader {
   readonly ok: true
-  readonly header: JwsHeader
+  readonly header: JwtHeader
   readonly key: VerifyingKey
   readonly verify: VerifyToken
 }
@@ -121,7 +147,9 @@ function readHeader(
   const selected = selectKey(keys, header)
   if (!selected.ok) return selected
   const { key } = selected
-  return { ok: true, header, key, verify: verifyingMaterialOf(key).verify }
+  // selectKey has proved alg, and the comparison above that typ is there.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { ok: true, header: header as JwtHeader, key, verify: verifyingMaterialOf(key).verify }
 }
 
 // A set of somebody else's making is copied: its keys, once compared, stay those that were checked.
@@ -135,6 +163,14 @@ function readClock(clock: () => number): number {
   const now = clock()
   if (!Number.isFinite(now)) throw new TypeError('The clock must give milliseconds since 1970.')
   return now
+}
+
+function readCacheSize({ cacheEntriesMax = 0 }: VerifierOptions): number {
+  const isSize = Number.isInteger(cacheEntriesMax) && cacheEntriesMax <= CACHE_ENTRIES_MAX
+  if (!isSize || (cacheEntriesMax !== 0 && cacheEntriesMax < 4)) {
+    throw new TypeError(`The option cacheEntriesMax must be 0 or 4 to ${CACHE_ENTRIES_MAX}.`)
+  }
+  return cacheEntriesMax
 }
 
 function readPolicy(options: VerifierOptions): ClaimsPolicy {

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
 import { specOf, type Algorithm, type AlgorithmSpec, type HmacSpec } from '../algorithms.ts'
 import { importSigningKey } from './import.ts'
 import type { SigningKey } from './key.ts'
+import { assertMlDsaRuntime } from './ml-dsa.ts'
 
 /** Size of generated RSA keys, in bits: good beyond 2030 (NIST SP 800-57 part 1, table 2). */
 const RSA_BITS = 3072
@@ -9,7 +10,8 @@ const RSA_BITS = 3072
 /**
  * Generates a signing key with the random source of node:crypto: RSA with 3072 bits, an HMAC secret
  * as long as the hash. It cannot be exported; generate with node:crypto and import what must be
- * stored. RSA takes about a tenth of a second.
+ * stored. RSA takes about a tenth of a second. Throws a `TypeError` for
+ * ML-DSA where the runtime has none.
  */
 export function generateSigningKey(
   alg: Algorithm,
@@ -27,5 +29,9 @@ function generatePrivateKey(spec: Exclude<AlgorithmSpec, HmacSpec>): KeyObject {
     return generateKeyPairSync('ec', { namedCurve: spec.opensslCurve }).privateKey
   }
   if (spec.family === 'eddsa') return generateKeyPairSync('ed25519').privateKey
+  if (spec.family === 'ml-dsa') {
+    assertMlDsaRuntime()
+    return generateKeyPairSync(spec.keyType).privateKey
+  }
   return generateKeyPairSync('rsa', { modulusLength: RSA_BITS }).privateKey
 }

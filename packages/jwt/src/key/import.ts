@@ -20,6 +20,8 @@ import {
   type SignText,
   type VerifyingKey,
 } from './key.ts'
+import { parsePkcs8, parseSpki } from './key-der.ts'
+import { assertMlDsaKey, assertMlDsaRuntime } from './ml-dsa.ts'
 import { parsePem } from './pem.ts'
 import {
   assertOddModulus,
@@ -29,6 +31,7 @@ import {
   wrapAsPss,
 } from './rsa.ts'
 import { assertSecret } from './secret.ts'
+import { readCertificate, type CertificateMembers } from './x509.ts'
 
 /** Where a key comes from. The caller says which form it is; nothing is guessed from its content. */
 export type KeyInput =
@@ -38,6 +41,13 @@ export type KeyInput =
   | { readonly jwk: unknown }
   /** One PEM block: SPKI `PUBLIC KEY` or unencrypted PKCS#8 `PRIVATE KEY`. */
   | { readonly pem: string }
+  /** The same without the PEM around it: SPKI to verify, PKCS#8 to sign. */
+  | { readonly der: Uint8Array }
+  /**
+   * One X.509 certificate, as PEM text or DER, to verify with its key. Nothing in it is checked but
+   * the key: dates, chain, names, key usage and revocation are the caller's matter, before this.
+   */
+  | { readonly certificate: string | Uint8Array }
   /** The bytes of an HMAC secret, at least as many as the hash has. Copied. */
   | { readonly secret: Uint8Array }
 
@@ -53,7 +63,8 @@ export interface ImportOptions {
  * private key whose public half belongs to another one is found here and not by every service.
  *
  * Throws a `TypeError`, which never holds key material, for a public key, a key of another kind or
- * curve, RSA below 2048 bits, a secret shorter than the hash, a JWK for another `alg` or `use`.
+ * curve, RSA below 2048 bits, a secret shorter than the hash, a JWK for another `alg` or `use`, and
+ * for ML-DSA on a runtime that has none.
  */
 export function importSigningKey(input: KeyInput, options: ImportOptions): SigningKey {
   const spec = specOf(options.alg)
@@ -78,7 +89,10 @@ export function importVerifyingKey(input: KeyInput, options: ImportOptions): Ver
   return sealPublicKey(source, spec, { ...options, kid })
 }
 
-type Source = ParsedJwk
+interface Source extends ParsedJwk {
+  readonly certificate?: CertificateMembers
+}
+
 type AsymmetricSpec = Exclude<AlgorithmSpec, HmacSpec>
 
 interface Naming {
@@ -88,14 +102,27 @@ interface Naming {
 
 function readInput(input: KeyInput, alg: Algorithm, operation: 'sign' | 'verify'): Source {
   if (typeof input !== 'object' || input === null || Object.keys(input).length !== 1) {
-    throw new TypeError('A key comes from exactly one of keyObject, jwk, pem and secret.')
+    throw new TypeError('A key comes from exactly one member, such as jwk, pem or secret.')
   }
+  if (specOf(alg).family === 'ml-dsa') assertMlDsaRuntime()
   if ('jwk' in input) return parseJwk(input.jwk, alg, operation)
-  return { keyObject: readKeyObject(input, alg), kid: undefined, acceptsEdDsa: false }
+  if ('certificate' in input) {
+    const { keyObject, members } = readCertificate(input.certificate)
+    return { keyObject, kid: undefined, acceptsEdDsa: false, certificate: members }
+  }
+  return { keyObject: readKeyObject(input, alg, operation), kid: undefined, acceptsEdDsa: false }
 }
 
-function readKeyObject(input: Exclude<KeyInput, { jwk: unknown }>, alg: Algorithm): KeyObject {
+function readKeyObject(
+  input: Exclude<KeyInput, { jwk: unknown } | { certificate: unknown }>,
+  alg: Algorithm,
+  operation: 'sign' | 'verify',
+): KeyObject {
   if ('pem' in input) return parsePem(input.pem)
+  if ('der' in input) {
+    if (!(input.der instanceof Uint8Array)) throw new TypeError('The member der must be bytes.')
+    return operation === 'sign' ? parsePkcs8(input.der) : parseSpki(input.der)
+  }
   if ('secret' in input) {
     if (!(input.secret instanceof Uint8Array)) throw new TypeError('A secret must be bytes.')
     if (specOf(alg).family !== 'hmac') {
@@ -164,7 +191,13 @@ function sealPublicKey(
   const name = kid ?? jwkThumbprint(members)
   return sealVerifyingKey(alg, name, {
     verify,
-    publicJwk: Object.freeze({ ...members, kid: name, alg, use: 'sig' }),
+    publicJwk: Object.freeze({
+      alg,
+      ...members,
+      kid: name,
+      use: 'sig',
+      ...source.certificate,
+    }),
     acceptsEdDsa: source.acceptsEdDsa,
   })
 }
@@ -187,6 +220,11 @@ function prepareKey(keyObject: KeyObject, spec: AsymmetricSpec): PreparedKey {
     assertEddsaKey(keyObject)
     return { keyObject, plain: keyObject, hash: null, format: eddsaFormat }
   }
+  if (spec.family === 'ml-dsa') {
+    assertMlDsaKey(keyObject, spec)
+    const format = plainFormat(spec.signatureBytes)
+    return { keyObject, plain: keyObject, hash: null, format }
+  }
   assertRsaKey(keyObject)
   const plain = unwrapRsaKey(keyObject, spec)
   const bound = spec.family === 'rsa-pss' ? wrapAsPss(plain, spec) : plain
@@ -194,10 +232,11 @@ function prepareKey(keyObject: KeyObject, spec: AsymmetricSpec): PreparedKey {
 }
 
 function publicMembersOf(publicKey: KeyObject, spec: AsymmetricSpec): PublicKeyMembers {
-  // Node writes exactly the members of RFC 7518 §6 for the three kinds that prepareKey lets through.
-  const { x = '', y = '', n = '', e = '' } = publicKey.export({ format: 'jwk' })
+  // Node writes exactly the members of RFC 7518 §6 and RFC 9964 for what prepareKey lets through.
+  const { x = '', y = '', n = '', e = '', pub = '' } = publicKey.export({ format: 'jwk' })
   if (spec.family === 'ecdsa') return { kty: 'EC', crv: spec.curve, x, y }
   if (spec.family === 'eddsa') return { kty: 'OKP', crv: 'Ed25519', x }
+  if (spec.family === 'ml-dsa') return { kty: 'AKP', alg: spec.alg, pub: String(pub) }
   assertOddModulus(n)
   return { kty: 'RSA', n, e }
 }

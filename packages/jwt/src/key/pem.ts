@@ -1,6 +1,8 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { parsePkcs8, parseSpki } from './key-der.ts'
 
-const PEM = /^\s*-----BEGIN (PUBLIC|PRIVATE) KEY-----\s+([A-Za-z0-9+/=\s]+)-----END \1 KEY-----\s*$/
+/** What stands behind BEGIN and END (RFC 7468 §5, §10, §13). */
+export type PemLabel = 'PUBLIC KEY' | 'PRIVATE KEY' | 'CERTIFICATE'
 
 /**
  * Reads one PEM block (RFC 7468): `PUBLIC KEY` (SPKI) or unencrypted `PRIVATE KEY` (PKCS#8). Throws
@@ -9,20 +11,28 @@ const PEM = /^\s*-----BEGIN (PUBLIC|PRIVATE) KEY-----\s+([A-Za-z0-9+/=\s]+)-----
  * became HMAC secrets elsewhere (CVE-2023-48223 and its successors).
  */
 export function parsePem(pem: string): KeyObject {
-  const match = typeof pem === 'string' && pem.length <= PEM_CHARACTERS_MAX ? PEM.exec(pem) : null
-  const [, label, body] = match ?? []
-  if (body === undefined) {
-    throw new TypeError('The PEM must be one block, PUBLIC KEY (SPKI) or PRIVATE KEY (PKCS#8).')
-  }
-  const key = Buffer.from(body, 'base64')
-  try {
-    return label === 'PRIVATE'
-      ? createPrivateKey({ key, format: 'der', type: 'pkcs8' })
-      : createPublicKey({ key, format: 'der', type: 'spki' })
-  } catch {
-    throw new TypeError('The PEM does not hold a valid key.')
-  }
+  const block = matchBlock(pem)
+  if (block?.label === 'PRIVATE KEY') return parsePkcs8(block.der)
+  if (block?.label === 'PUBLIC KEY') return parseSpki(block.der)
+  throw new TypeError('The PEM must be one block, PUBLIC KEY (SPKI) or PRIVATE KEY (PKCS#8).')
 }
+
+/** The DER in one PEM block of this label; a `TypeError` for everything else. */
+export function parsePemBlock(pem: string, label: PemLabel): Buffer {
+  const block = matchBlock(pem)
+  if (block?.label !== label) throw new TypeError(`The PEM must be one block, ${label}.`)
+  return block.der
+}
+
+const PEM =
+  /^\s*-----BEGIN ((?:PUBLIC|PRIVATE) KEY|CERTIFICATE)-----\s+([A-Za-z\d+/=\s]+)-----END \1-----\s*$/
 
 // An RSA private key of 8192 bits takes about 6,400 characters.
 const PEM_CHARACTERS_MAX = 16_384
+
+function matchBlock(pem: string): { label: string; der: Buffer } | undefined {
+  const match = typeof pem === 'string' && pem.length <= PEM_CHARACTERS_MAX ? PEM.exec(pem) : null
+  const [, label, body] = match ?? []
+  if (label === undefined || body === undefined) return undefined
+  return { label, der: Buffer.from(body, 'base64') }
+}

@@ -13,7 +13,7 @@ import { createSessionStore } from './sessions.ts'
 
 // SQLite waits for another writer without letting anything else run. Commands hold the lock for some
 // milliseconds; a server that waited much longer would answer nobody, so it says 503 instead.
-const SERVER_BUSY_MS = 100
+const SERVER_BUSY_MS = 500
 const COMMAND_BUSY_MS = 5_000
 
 /**

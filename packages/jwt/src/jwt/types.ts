@@ -1,0 +1,46 @@
+import type { Algorithm } from '../algorithms.ts'
+import type { JwsHeader } from '../jws/header.ts'
+import type { JwtClaims } from './claims.ts'
+
+/** The header of a token that a verifier has accepted. */
+export interface JwtHeader extends JwsHeader {
+  /** The key's own algorithm, or its name before RFC 9864. */
+  readonly alg: Algorithm | 'EdDSA'
+  /** As the token spells it; the same media type as the verifier's. */
+  readonly typ: string
+}
+
+/** The part of a verifier's options that says which claims must be there. */
+interface Asking {
+  readonly requiredClaims?: readonly string[]
+  readonly audience: string | readonly string[] | null
+  readonly maxAgeSec?: number
+}
+
+/**
+ * The claims that a verifier with these options gives: what it demands is there and not null. Of
+ * options whose type says less than their value, such as `string[]` for names, it promises less.
+ */
+export type AskedClaims<Options extends Asking> = JwtClaims & {
+  readonly [Name in RequiredNames<Options> | ImpliedNames<Options>]: NonNullable<JwtClaims[Name]>
+}
+
+/**
+ * Makes every member an error that `Known` has not. TypeScript looks for misspelled members only
+ * where the type is written out, and a misspelled `maxAgeSec` would be a check that never happens.
+ */
+export type NoOthers<Options, Known> = {
+  readonly [Name in Exclude<keyof Options, keyof Known>]: never
+}
+
+type RequiredNames<Options> = Options extends {
+  readonly requiredClaims: readonly (infer Name extends string)[]
+}
+  ? string extends Name
+    ? never
+    : Name
+  : never
+
+type ImpliedNames<Options> =
+  | (Options extends { readonly audience: string | readonly string[] } ? 'aud' : never)
+  | (Options extends { readonly maxAgeSec: number } ? 'iat' : never)

@@ -1,0 +1,281 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { createSigner, createVerifier, verifyingKeyOf, type VerifierOptions } from '../src/index.ts'
+import { createTokenCache } from '../src/jwt/token-cache.ts'
+import { algorithms, NOW_MS, NOW_SEC, signingKeyFor, validClaims, verifierFor } from './tokens.ts'
+
+const key = signingKeyFor('HS256')
+const signer = createSigner(key, { typ: 'at+jwt' })
+
+/** The same text in a new string, as each request brings one. */
+function fresh(text: string): string {
+  return Buffer.from(text).toString('utf8')
+}
+
+/** A caching verifier whose clock can be set. */
+function cachingVerifier(more: Partial<VerifierOptions> = {}) {
+  const time = { nowMs: NOW_MS }
+  const verifier = verifierFor(key, { cacheEntriesMax: 64, clock: () => time.nowMs, ...more })
+  return { time, verifier }
+}
+
+function accepted(verifier: { verify(token: string): unknown }, token: string) {
+  const result = verifier.verify(fresh(token))
+  // The callers pass only tokens that are right.
+  return result as { ok: true; claims: Record<string, unknown>; mark?: number | undefined }
+}
+
+test('a token seen again gives the very answer of the first time', () => {
+  const { verifier } = cachingVerifier()
+  const token = signer.sign(validClaims({ roles: ['editor'] }))
+  const first = verifier.verify(fresh(token))
+  expect(first).toMatchObject({ ok: true, claims: validClaims({ roles: ['editor'] }) })
+  expect(verifier.verify(fresh(token))).toBe(first)
+})
+
+test('nobody can change what the next caller is given', () => {
+  const { verifier } = cachingVerifier()
+  const token = signer.sign(validClaims({ roles: ['reader'], deep: { list: [{ admin: false }] } }))
+  const { claims, ...rest } = accepted(verifier, token)
+  const result = accepted(verifier, token)
+  const { roles, deep } = claims as { roles: string[]; deep: { list: { admin: boolean }[] } }
+  const attempts = [
+    () => roles.push('admin'),
+    () => Object.assign(claims, { sub: 'root' }),
+    () => Object.assign(deep.list[0] ?? {}, { admin: true }),
+    () => delete claims['exp'],
+    () => Object.setPrototypeOf(claims, { admin: true }),
+    () => Object.assign(result, { claims: { sub: 'root' } }),
+    () => Object.assign(result, { admin: true }),
+    () => Object.defineProperty(result, 'claims', { value: {} }),
+    () => Reflect.deleteProperty(result, 'ok') || fail(),
+  ]
+  for (const attempt of attempts) expect(attempt).toThrow()
+  expect(accepted(verifier, token)).toEqual({ ...rest, claims })
+  expect(accepted(verifier, token).claims).toEqual(
+    validClaims({ roles: ['reader'], deep: { list: [{ admin: false }] } }),
+  )
+})
+
+function fail(): never {
+  throw new TypeError('It stayed.')
+}
+
+describe('the mark', () => {
+  const token = signer.sign(validClaims())
+
+  test('stays with the token, and with no other', () => {
+    const { verifier } = cachingVerifier()
+    const first = accepted(verifier, token)
+    expect(first.mark).toBeUndefined()
+    first.mark = 7
+    expect(accepted(verifier, token).mark).toBe(7)
+    expect(accepted(verifier, signer.sign(validClaims({ sub: 'other' }))).mark).toBeUndefined()
+    expect(accepted(cachingVerifier().verifier, token).mark).toBeUndefined()
+  })
+
+  test('can be written, to no effect, where there is no cache', () => {
+    const verifier = verifierFor(key)
+    accepted(verifier, token).mark = 7
+    expect(accepted(verifier, token).mark).toBeUndefined()
+  })
+
+  test('is gone when the token was evicted, so that it is checked again', () => {
+    const { verifier } = cachingVerifier({ cacheEntriesMax: 4 })
+    accepted(verifier, token).mark = 7
+    for (let at = 0; at < 4; at++) accepted(verifier, signer.sign(validClaims({ at })))
+    expect(accepted(verifier, token).mark).toBeUndefined()
+  })
+})
+
+describe('times are checked at every sight', () => {
+  test.each([
+    ['exp', { exp: NOW_SEC + 10 }, {}, 10_000, 'token_expired'],
+    ['exp with a tolerance', { exp: NOW_SEC + 10 }, { toleranceSec: 5 }, 15_000, 'token_expired'],
+    ['exp with a fraction', { exp: NOW_SEC + 0.5 }, {}, 500, 'token_expired'],
+    ['maxAgeSec', {}, { maxAgeSec: 60 }, 60_000, 'token_too_old'],
+    ['maxAgeSec, tolerance', {}, { maxAgeSec: 60, toleranceSec: 5 }, 65_000, 'token_too_old'],
+  ])('%s', (_name, claims, options, endMs, code) => {
+    const { time, verifier } = cachingVerifier(options)
+    const token = signer.sign(validClaims(claims))
+    const first = verifier.verify(token)
+    time.nowMs = NOW_MS + endMs - 1
+    expect(verifier.verify(fresh(token))).toBe(first)
+    time.nowMs = NOW_MS + endMs
+    expect(verifier.verify(fresh(token))).toEqual({ ok: false, code })
+    time.nowMs = NOW_MS
+    expect(verifier.verify(fresh(token))).toBe(first)
+  })
+
+  test.each([
+    ['nbf', { nbf: NOW_SEC - 10, iat: undefined }, 0, -10_000, 'token_not_yet_valid'],
+    ['nbf, tolerance', { nbf: NOW_SEC - 1, iat: undefined }, 5, -6000, 'token_not_yet_valid'],
+    ['iat', { iat: NOW_SEC - 1 }, 0, -1000, 'token_issued_in_future'],
+    ['iat, tolerance', { iat: NOW_SEC }, 5, -5000, 'token_issued_in_future'],
+  ])('%s, when the clock steps back', (_name, claims, toleranceSec, startMs, code) => {
+    const { time, verifier } = cachingVerifier({ toleranceSec })
+    const token = signer.sign(validClaims(claims))
+    const first = verifier.verify(token)
+    time.nowMs = NOW_MS + startMs
+    expect(verifier.verify(fresh(token))).toBe(first)
+    time.nowMs = NOW_MS + startMs - 1
+    expect(verifier.verify(fresh(token))).toEqual({ ok: false, code })
+  })
+
+  test('a clock that gives NaN is an error for a cached token too', () => {
+    const { time, verifier } = cachingVerifier()
+    const token = signer.sign(validClaims())
+    verifier.verify(token)
+    time.nowMs = Number.NaN
+    expect(() => verifier.verify(fresh(token))).toThrow(TypeError)
+  })
+})
+
+test('a refusal is not remembered: a token too young passes when its time has come', () => {
+  const { time, verifier } = cachingVerifier()
+  const token = signer.sign(validClaims({ nbf: NOW_SEC + 1 }))
+  expect(verifier.verify(fresh(token))).toEqual({ ok: false, code: 'token_not_yet_valid' })
+  time.nowMs += 1000
+  expect(verifier.verify(fresh(token)).ok).toBe(true)
+})
+
+test('two verifiers share nothing: not another audience, not another key of the same name', () => {
+  const token = signer.sign(validClaims())
+  const { verifier } = cachingVerifier()
+  expect(verifier.verify(token).ok).toBe(true)
+  const others = {
+    audience_mismatch: cachingVerifier({ audience: 'B' }).verifier,
+    issuer_mismatch: cachingVerifier({ issuer: 'J' }).verifier,
+    typ_mismatch: cachingVerifier({ typ: 'rt+jwt' }).verifier,
+    key_unknown: cachingVerifier({ keys: verifyingKeyOf(signingKeyFor('ES256')) }).verifier,
+  }
+  for (const [code, other] of Object.entries(others)) {
+    expect(other.verify(fresh(token))).toMatchObject({ ok: false, code })
+  }
+  expect(cachingVerifier().verifier.verify(fresh(token))).not.toBe(verifier.verify(fresh(token)))
+})
+
+describe.each(algorithms)('%s', (alg) => {
+  const signingKey = signingKeyFor(alg)
+  const token = createSigner(signingKey, { typ: 'at+jwt' }).sign(validClaims())
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+  test('a flood of other spellings neither passes nor pushes anything out', () => {
+    const verifier = verifierFor(signingKey, { cacheEntriesMax: 4 })
+    const first = verifier.verify(fresh(token))
+    expect(first.ok).toBe(true)
+    const spellings = [...alphabet].map((last) => token.slice(0, -1) + last)
+    for (const tail of ['=', '==', '\n', ' ', '\0', '.', 'A']) spellings.push(token + tail)
+    for (let at = 0; at < token.length; at += 5) {
+      const alias = String.fromCharCode(token.charCodeAt(at) + 256)
+      spellings.push(token.slice(0, at) + alias + token.slice(at + 1))
+    }
+    for (const spelling of spellings) {
+      if (spelling !== token) expect(verifier.verify(spelling).ok).toBe(false)
+    }
+    expect(verifier.verify(fresh(token))).toBe(first)
+  })
+})
+
+test('a payload or header under a signature that is cached for another one is refused', () => {
+  const { verifier } = cachingVerifier()
+  const [header, , signature] = signer.sign(validClaims()).split('.')
+  const [, payload] = signer.sign(validClaims({ sub: 'admin' })).split('.')
+  verifier.verify(signer.sign(validClaims()))
+  expect(verifier.verify(`${header}.${payload}.${signature}`)).toEqual({
+    ok: false,
+    code: 'signature_invalid',
+  })
+})
+
+test('cached and uncached verifiers answer alike, whatever comes in whatever order', () => {
+  const tokens = [-100, 0, 5, 60].flatMap((offset) => [
+    signer.sign(validClaims({ exp: NOW_SEC + offset })),
+    signer.sign(validClaims({ nbf: NOW_SEC + offset, iat: undefined })),
+    signer.sign(validClaims({ iat: NOW_SEC + offset, aud: offset > 0 ? 'B' : 'A' })),
+  ])
+  const step = fc.record({
+    index: fc.nat(tokens.length - 1),
+    stepMs: fc.integer({ min: -70_000, max: 70_000 }),
+    change: fc.option(fc.record({ at: fc.nat(400), code: fc.nat(0x17f) }), { freq: 2 }),
+  })
+  const options = fc.record({
+    toleranceSec: fc.constantFrom(0, 5, 60),
+    cacheEntriesMax: fc.constantFrom(4, 5, 16),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), options, (steps, chosen) => {
+      const { time, verifier } = cachingVerifier(chosen)
+      const plain = cachingVerifier({ ...chosen, cacheEntriesMax: 0 })
+      for (const { index, stepMs, change } of steps) {
+        time.nowMs = NOW_MS + stepMs
+        plain.time.nowMs = NOW_MS + stepMs
+        const token = alter(tokens[index] ?? '', change)
+        const { mark: _mark, ...answer } = { mark: undefined, ...verifier.verify(fresh(token)) }
+        expect(answer).toEqual(plain.verifier.verify(token))
+      }
+    }),
+    { numRuns: 200 },
+  )
+})
+
+function alter(token: string, change: { at: number; code: number } | null): string {
+  if (change === null) return token
+  return token.slice(0, change.at) + String.fromCharCode(change.code) + token.slice(change.at + 1)
+}
+
+test('what is no token is refused and never thrown at', () => {
+  const { verifier } = cachingVerifier()
+  for (const token of [undefined, null, 1, {}, [], '', 'a', '.', 'a.b.c', 'x'.repeat(100_000)]) {
+    expect(verifier.verify(token as string).ok).toBe(false)
+  }
+})
+
+test.each([-4, 1, 3, 4.5, Number.NaN, Infinity, '64', null, 1_048_577])(
+  'cacheEntriesMax %j is a TypeError',
+  (cacheEntriesMax) => {
+    const valid = { keys: verifyingKeyOf(key), typ: 'at+jwt', issuer: 'I', audience: 'A' }
+    expect(() => createVerifier({ ...valid, cacheEntriesMax } as never)).toThrow(TypeError)
+  },
+)
+
+describe('the table', () => {
+  const forever = { fromMs: -Infinity, untilMs: Infinity }
+
+  test.each([
+    [4, 4],
+    [7, 4],
+    [8, 8],
+    [100, 64],
+  ])('for at most %i entries holds %i and not one more', (entriesMax, size) => {
+    const cache = createTokenCache<number>(entriesMax)
+    const tokens = Array.from({ length: 1000 }, (_, at) => signer.sign({ at }))
+    for (const [at, token] of tokens.entries()) {
+      cache.add(token, at, forever, NOW_MS)
+      expect(cache.entryAt(cache.find(fresh(token)))).toBe(at)
+    }
+    expect(tokens.filter((token) => cache.find(token) !== -1)).toHaveLength(size)
+  })
+
+  test('gives up an expired token before a living one, and then the one that came first', () => {
+    const cache = createTokenCache<string>(4)
+    const ended = { fromMs: -Infinity, untilMs: NOW_MS }
+    for (const name of ['a', 'b', 'c', 'd']) {
+      cache.add(name, name, name === 'c' ? ended : forever, NOW_MS - 1)
+    }
+    cache.add('e', 'e', forever, NOW_MS)
+    const held = () => ['a', 'b', 'c', 'd', 'e', 'f'].filter((name) => cache.find(name) !== -1)
+    expect(held()).toEqual(['a', 'b', 'd', 'e'])
+    cache.add('f', 'f', forever, NOW_MS)
+    expect(held()).toEqual(['b', 'd', 'e', 'f'])
+  })
+
+  test('compares the whole token where everything it is found by is equal', () => {
+    const cache = createTokenCache<string>(4)
+    cache.add('header.payload.AAAAAAAAAA', 'entry', forever, NOW_MS)
+    expect(cache.find('header.payloaD.AAAAAAAAAA')).toBe(-1)
+    expect(cache.find('header.payload.BAAAAAAAAA')).toBe(-1)
+    expect(cache.find('header.payload.AAAAAAAAAB')).toBe(-1)
+    expect(cache.find('payload.AAAAAAAAAA')).toBe(-1)
+  })
+})

@@ -1,0 +1,102 @@
+import { expect, expectTypeOf, test } from 'vitest'
+import {
+  createVerifier,
+  verifyOrThrow,
+  verifyingKeyOf,
+  type Algorithm,
+  type AskedClaims,
+  type JwtClaims,
+  type PublicJwk,
+  type Verifier,
+  type VerifierOptions,
+} from '../src/index.ts'
+import { signingKeyFor } from './tokens.ts'
+
+// The compiler is the judge of this file; running it only proves that the calls are allowed.
+
+const keys = verifyingKeyOf(signingKeyFor('HS256'))
+const common = { keys, typ: 'at+jwt', issuer: 'I' } as const
+
+type ClaimsOf<Made> = Made extends Verifier<infer Claims> ? Claims : never
+
+test('claims that were demanded are not optional, and no others', () => {
+  const names = ['sub', 'jti', 'sid'] as const
+  const verifier = createVerifier({ ...common, audience: 'A', requiredClaims: names })
+  type Claims = ClaimsOf<typeof verifier>
+  expectTypeOf<Claims['sub']>().toEqualTypeOf<string>()
+  expectTypeOf<Claims['jti']>().toEqualTypeOf<string>()
+  expectTypeOf<Claims['sid']>().toEqualTypeOf<NonNullable<unknown>>()
+  expectTypeOf<Claims['aud']>().toExtend<string | readonly string[]>()
+  expectTypeOf<Claims['iat']>().toEqualTypeOf<number | undefined>()
+  expectTypeOf<Claims['other']>().toEqualTypeOf<unknown>()
+})
+
+test('names written in the call need no `as const`', () => {
+  const verifier = createVerifier({
+    ...common,
+    audience: null,
+    requiredClaims: ['sub'],
+    maxAgeSec: 60,
+  })
+  type Claims = ClaimsOf<typeof verifier>
+  expectTypeOf<Claims['sub']>().toEqualTypeOf<string>()
+  expectTypeOf<Claims['iat']>().toEqualTypeOf<number>()
+  expectTypeOf<Claims['jti']>().toEqualTypeOf<string | undefined>()
+  expectTypeOf<Claims['aud']>().toEqualTypeOf<string | readonly string[] | undefined>()
+})
+
+test('options of a wide type promise nothing more than JwtClaims', () => {
+  const options: VerifierOptions = { ...common, audience: 'A', requiredClaims: ['sub'] }
+  expectTypeOf<ClaimsOf<ReturnType<typeof make>>['sub']>().toEqualTypeOf<string | undefined>()
+  expectTypeOf<AskedClaims<VerifierOptions>['iat']>().toEqualTypeOf<number | undefined>()
+  const make = () => createVerifier(options)
+  expect(make()).toBeDefined()
+})
+
+test('a type that the issuer promises can be named instead', () => {
+  interface Promised {
+    readonly sub: string
+    readonly roles: readonly string[]
+  }
+  const verifier = createVerifier<Promised>({ ...common, audience: 'A' })
+  expectTypeOf<ClaimsOf<typeof verifier>>().toEqualTypeOf<Promised>()
+})
+
+test('header, key and mark of an accepted token', () => {
+  const verifier = createVerifier({ ...common, audience: 'A' })
+  type Accepted = ReturnType<typeof verifyOrThrow<JwtClaims>>
+  expectTypeOf<Accepted['header']['alg']>().toEqualTypeOf<Algorithm | 'EdDSA'>()
+  expectTypeOf<Accepted['header']['typ']>().toEqualTypeOf<string>()
+  expectTypeOf<Accepted['header']['kid']>().toEqualTypeOf<string | undefined>()
+  expectTypeOf<Accepted['mark']>().toEqualTypeOf<number | undefined>()
+  expectTypeOf(verifier).toExtend<Verifier>()
+})
+
+test('what would be a mistake does not compile', () => {
+  const use = () => {
+    // @ts-expect-error a misspelled option would be a check that never happens
+    createVerifier({ ...common, audience: 'A', maxAgeSecs: 60 })
+    // @ts-expect-error the audience must be decided, null included
+    createVerifier({ ...common })
+    // @ts-expect-error no regular expressions
+    createVerifier({ ...common, audience: /A/ })
+    const result = createVerifier({ ...common, audience: 'A' }).verify('')
+    // @ts-expect-error a refusal has no claims
+    expect(result.claims).toBeUndefined()
+    if (!result.ok) return
+    // @ts-expect-error claims are not for writing
+    result.claims.sub = 'root'
+    // @ts-expect-error neither is the result, but for its mark
+    result.claims = {}
+    result.mark = 1
+  }
+  expectTypeOf(use).returns.toEqualTypeOf<void>()
+})
+
+test('a published JWK is told apart by its kind', () => {
+  type Akp = Extract<PublicJwk, { kty: 'AKP' }>
+  expectTypeOf<Akp['pub']>().toEqualTypeOf<string>()
+  expectTypeOf<Extract<PublicJwk, { kty: 'EC' }>['crv']>().toEqualTypeOf<
+    'P-256' | 'P-384' | 'P-521'
+  >()
+})
