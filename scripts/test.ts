@@ -10,6 +10,7 @@ const stages: readonly (readonly [name: string, command: readonly string[]])[] =
   ['check', ['node', 'scripts/check.ts']],
   ['fast suites', ['vitest', 'run', '--project', 'fast']],
   ['slow suites', ['vitest', 'run', '--project', 'slow']],
+  ['jwt on Node 20 to 26', ['node', 'scripts/test-matrix.ts']],
   ['demo', ['node', 'scripts/demo.ts']],
   ['demo as installed', ['node', 'scripts/demo-installed.ts']],
 ]

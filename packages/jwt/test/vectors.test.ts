@@ -1,97 +1,216 @@
-import { expect, test } from 'vitest'
+import {
+  constants,
+  createHmac,
+  createPublicKey,
+  verify,
+  X509Certificate,
+  type JsonWebKey,
+} from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
 import {
   importSigningKey,
   importVerifyingKey,
   jwkThumbprint,
+  keySetFromJwks,
+  publicJwkOf,
   signJws,
+  verifyingKeyOf,
   verifyJws,
+  type Algorithm,
 } from '../src/index.ts'
+import { signingMaterialOf } from '../src/key/key.ts'
 
-const PAYLOAD =
-  'eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ'
-
-const rsaJwk = {
-  kty: 'RSA',
-  n: 'ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ',
-  e: 'AQAB',
+/** One JWS of an RFC. What is refused says why; `signingInput` is missing where nothing is signed. */
+interface JwsVector {
+  readonly source: string
+  readonly alg: Algorithm
+  readonly key: string
+  readonly token: string
+  readonly signingInput?: string
+  readonly signature?: string
+  readonly answer: string
+  readonly why?: string
 }
 
-const ed25519Jwk = {
-  kty: 'OKP',
-  crv: 'Ed25519',
-  d: 'nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A',
-  x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+/** One JWS of an RFC in JSON serialization. */
+interface JsonVector {
+  readonly source: string
+  readonly json: object
+  readonly answer: string
+  readonly why: string
 }
 
-test('RFC 7515 A.1: HS256', () => {
-  const jwk = {
-    kty: 'oct',
-    k: 'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
+interface Jwk extends JsonWebKey {
+  readonly kid?: string
+}
+
+interface JwkVectors {
+  readonly imports: readonly {
+    readonly source: string
+    readonly jwk: Jwk
+    readonly half: 'signing' | 'verifying'
+    readonly alg: Algorithm
+    readonly kid?: string
+    readonly refused?: string
+  }[]
+  readonly sets: readonly { source: string; jwks: unknown; kids: string[]; why: string }[]
+  readonly thumbprints: readonly { source: string; jwk: Jwk; thumbprint: string }[]
+  readonly certificate: { readonly jwk: Jwk & { readonly x5c: readonly string[] } }
+}
+
+const keys = read('signing-keys') as Record<string, Jwk>
+const jwsVectors = read('jws') as readonly JwsVector[]
+const jwkVectors = read('jwk') as JwkVectors
+const jsonVectors = read('jws-json') as readonly JsonVector[]
+const signedVectors = jwsVectors.filter(({ signature }) => signature !== undefined)
+
+// The casts above are proved by the tests below, which use every member of every entry.
+function read(name: string): unknown {
+  return JSON.parse(readFileSync(new URL(`./vectors/${name}.json`, import.meta.url), 'utf8'))
+}
+
+/** The key of a vector, without a `kid` that is not allowed here. */
+function jwkOf(name: string): Jwk {
+  const { kid, ...jwk } = keys[name] ?? {}
+  return kid === undefined || /[.@]/.test(kid) ? jwk : { ...jwk, kid }
+}
+
+function publicPartOf({ d: _d, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...jwk }: Jwk): Jwk {
+  return jwk
+}
+
+function verifyingKeyFor({ key, alg }: JwsVector) {
+  return importVerifyingKey({ jwk: publicPartOf(jwkOf(key)) }, { alg })
+}
+
+test.each(jwsVectors)('$source, $alg: $answer', (vector) => {
+  const result = verifyJws(vector.token, verifyingKeyFor(vector))
+  expect(result.ok ? 'accepted' : result.code).toBe(vector.answer)
+  if (!result.ok) return
+  const payload = vector.token.split('.')[1] ?? ''
+  expect(Buffer.from(result.payload).toString('base64url')).toBe(payload)
+})
+
+test('what is refused says why', () => {
+  for (const { answer, why } of jwsVectors) {
+    expect(why === undefined).toBe(answer === 'accepted')
   }
-  const token = `eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.${PAYLOAD}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk`
-  const key = importVerifyingKey({ jwk }, { alg: 'HS256' })
+})
+
+// A refused vector with a wrong character would be refused as well; this proves every one of them.
+test.each(signedVectors)('$source, $alg: the signature is right for node:crypto', (vector) => {
+  const { alg, key, signingInput = '', signature = '' } = vector
+  const hash = alg === 'Ed25519' ? null : `sha${alg.slice(2)}`
+  const input = Buffer.from(signingInput)
+  if (alg.startsWith('HS')) {
+    const secret = Buffer.from(keys[key]?.k ?? '', 'base64url')
+    expect(
+      createHmac(hash ?? '', secret)
+        .update(input)
+        .digest('base64url'),
+    ).toBe(signature)
+    return
+  }
+  const options = {
+    key: createPublicKey({ key: publicPartOf(keys[key] ?? {}), format: 'jwk' }),
+    dsaEncoding: 'ieee-p1363',
+    padding: alg.startsWith('PS') ? constants.RSA_PKCS1_PSS_PADDING : constants.RSA_PKCS1_PADDING,
+  } as const
+  expect(verify(hash, input, options, Buffer.from(signature, 'base64url'))).toBe(true)
+})
+
+test.each(signedVectors.filter(({ alg, key }) => /^(HS|RS|Ed)/.test(alg) && hasPrivatePart(key)))(
+  '$source, $alg: our signature over the same text is the very same',
+  (vector) => {
+    const key = importSigningKey({ jwk: jwkOf(vector.key) }, { alg: vector.alg })
+    expect(signingMaterialOf(key).sign(vector.signingInput ?? '')).toBe(vector.signature)
+  },
+)
+
+function hasPrivatePart(name: string): boolean {
+  return keys[name]?.k !== undefined || keys[name]?.d !== undefined
+}
+
+test.each(jsonVectors)('$source, JSON serialization: $answer', ({ json, answer }) => {
+  const key = importVerifyingKey({ jwk: keys['RFC 7520 3.5'] }, { alg: 'HS256' })
+  for (const text of [JSON.stringify(json), JSON.stringify(json, null, 2)]) {
+    expect(verifyJws(text, key)).toEqual({ ok: false, code: answer })
+  }
+  expect(verifyJws(json as never, key)).toEqual({ ok: false, code: answer })
+})
+
+describe('RFC 8037 A.4 and A.5', () => {
+  const vector = jwsVectors.find(({ source }) => source === 'RFC 8037 A.5')
+  const jwk = { ...keys['RFC 8037 A.1'], alg: 'EdDSA' }
+
+  test('EdDSA, the old name, is accepted where the JWK says so', () => {
+    const key = importVerifyingKey({ jwk: publicPartOf(jwk) }, { alg: 'Ed25519' })
+    expect(verifyJws(vector?.token ?? '', key)).toMatchObject({
+      ok: true,
+      header: { alg: 'EdDSA' },
+    })
+  })
+
+  test('tokens are written under the new name (RFC 9864 §2.2)', () => {
+    const jws = signJws(Buffer.from('x'), importSigningKey({ jwk }, { alg: 'Ed25519', kid: 'k' }))
+    const header = Buffer.from(jws.split('.')[0] ?? '', 'base64url').toString()
+    expect(header).toBe('{"alg":"Ed25519","kid":"k"}')
+  })
+})
+
+test('RFC 7515 A.1: the typ is compared without case', () => {
+  const key = importVerifyingKey({ jwk: keys['RFC 7515 A.1'] }, { alg: 'HS256' })
+  const token = jwsVectors[0]?.token ?? ''
   expect(verifyJws(token, key, { typ: 'jwt' })).toMatchObject({ ok: true, header: { typ: 'JWT' } })
 })
 
-test('RFC 7515 A.2: RS256', () => {
-  const signature =
-    'cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw'
-  const key = importVerifyingKey({ jwk: rsaJwk }, { alg: 'RS256' })
-  expect(verifyJws(`eyJhbGciOiJSUzI1NiJ9.${PAYLOAD}.${signature}`, key).ok).toBe(true)
-})
-
-test('RFC 7515 A.3: ES256', () => {
-  const jwk = {
-    kty: 'EC',
-    crv: 'P-256',
-    x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
-    y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+test.each(jwkVectors.imports)('$source as a $half key for $alg: $refused', (vector) => {
+  const { jwk, half, alg, kid, refused } = vector
+  const importKey = () =>
+    half === 'signing' ? importSigningKey({ jwk }, { alg }) : importVerifyingKey({ jwk }, { alg })
+  if (refused === undefined) {
+    expect(importKey().kid).toBe(kid)
+  } else {
+    expect(importKey).toThrow(TypeError)
+    expect(importKey).toThrow(refused)
   }
-  const signature =
-    'DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q'
-  const key = importVerifyingKey({ jwk }, { alg: 'ES256' })
-  expect(verifyJws(`eyJhbGciOiJFUzI1NiJ9.${PAYLOAD}.${signature}`, key).ok).toBe(true)
 })
 
-test('RFC 8037 A.4 and A.5: Ed25519, under its old name only where the JWK says so', () => {
-  const token =
-    'eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg'
-  const { d: _, ...jwk } = ed25519Jwk
-  const strict = importVerifyingKey({ jwk }, { alg: 'Ed25519' })
-  const lenient = importVerifyingKey({ jwk: { ...jwk, alg: 'EdDSA' } }, { alg: 'Ed25519' })
-  expect(verifyJws(token, strict)).toEqual({ ok: false, code: 'algorithm_mismatch' })
-  expect(verifyJws(token, lenient).ok).toBe(true)
+test('RFC 7517 A.2: the private keys are those of A.1', () => {
+  const rsa = jwkVectors.imports.filter(({ source }) => /A\.[12], RSA$/.test(source))
+  const halves = rsa.map(({ jwk, half, alg }) =>
+    half === 'signing'
+      ? verifyingKeyOf(importSigningKey({ jwk }, { alg }))
+      : importVerifyingKey({ jwk }, { alg }),
+  )
+  expect(halves).toHaveLength(2)
+  const [published, own] = halves.map((key) => publicJwkOf(key))
+  expect(published).toEqual(own)
 })
 
-test('Ed25519 is written under its new name (RFC 9864 §2.2)', () => {
-  const jwk = { ...ed25519Jwk, alg: 'EdDSA' }
-  const jws = signJws(Buffer.from('x'), importSigningKey({ jwk }, { alg: 'Ed25519', kid: 'k' }))
-  const header = Buffer.from(jws.split('.')[0] ?? '', 'base64url').toString()
-  expect(header).toBe('{"alg":"Ed25519","kid":"k"}')
+test.each(jwkVectors.sets)('$source as a set has the keys $kids', ({ jwks, kids }) => {
+  expect(keySetFromJwks(jwks)?.keys.map(({ kid }) => kid)).toEqual(kids)
 })
 
-test('RFC 7638 3.1: thumbprint of an RSA key, whatever else it says', () => {
-  const jwk = {
-    kty: 'RSA',
-    n: '0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw',
-    e: 'AQAB',
-    alg: 'RS256',
-    kid: '2011-04-29',
-  }
-  expect(jwkThumbprint(jwk)).toBe('NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs')
+test('RFC 7517 B: the certificate in x5c is not read, the members beside it are', () => {
+  const { jwk } = jwkVectors.certificate
+  const certificate = new X509Certificate(Buffer.from(jwk.x5c[0] ?? '', 'base64'))
+  expect(certificate.verify(certificate.publicKey)).toBe(true)
+  const key = importVerifyingKey({ jwk: { ...jwk, x5c: ['AAAA'] } }, { alg: 'RS256' })
+  expect(publicJwkOf(key)).toMatchObject({ ...certificate.publicKey.export({ format: 'jwk' }) })
+  expect(publicJwkOf(key)).not.toHaveProperty('x5c')
 })
 
-test('RFC 8037 A.3: thumbprint of an Ed25519 key, from either half', () => {
-  const thumbprint = 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k'
-  expect(jwkThumbprint(ed25519Jwk)).toBe(thumbprint)
-  expect(importSigningKey({ jwk: ed25519Jwk }, { alg: 'Ed25519' }).kid).toBe(thumbprint)
+test.each(jwkVectors.thumbprints)('$source: the thumbprint $thumbprint', ({ jwk, thumbprint }) => {
+  expect(jwkThumbprint(jwk)).toBe(thumbprint)
 })
 
 test.each([
   ['a secret', { kty: 'oct', k: 'AAAA' }],
   ['a missing member', { kty: 'RSA', n: 'AQAB' }],
   ['another spelling', { kty: 'RSA', n: 'AQAB', e: 'AQAB=' }],
-  ['an inherited member', Object.create(rsaJwk)],
+  ['an inherited member', Object.create(keys['RFC 7515 A.2'] ?? {})],
   ['no object', 'RSA'],
   ['null', null],
 ])('there is no thumbprint of %s', (_name, jwk) => {

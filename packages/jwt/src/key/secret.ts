@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, X509Certificate } from 'node:crypto'
 import type { HmacSpec } from '../algorithms.ts'
 
 /**
@@ -21,22 +21,35 @@ export function assertSecret(secret: Uint8Array, spec: HmacSpec): void {
 function isKeyText(secret: Uint8Array): boolean {
   const text = Buffer.from(secret).toString('latin1').replaceAll('\0', '')
   return (
-    text.includes('-----BEGIN ') ||
+    /-----? ?BEGIN /.test(text) ||
     /"kty"\s*:/.test(text) ||
-    /\b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-nistp\d+) AAAA/.test(text)
+    /(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-nistp\d+|@openssh\.com)\s+AAAA/.test(text) ||
+    isEncodedDer(text)
   )
+}
+
+// The body of a PEM file without its lines, as environment variables often hold it.
+function isEncodedDer(text: string): boolean {
+  const body = text.replaceAll(/\s/g, '')
+  return /^MI[\w+/-]+=*$/.test(body) && isPublicKeyDer(Buffer.from(body, 'base64'))
 }
 
 function isPublicKeyDer(secret: Uint8Array): boolean {
   // A DER sequence; random secrets begin with it once in 256 times and then fail to parse.
   if (secret[0] !== 0x30) return false
   const key = Buffer.from(secret)
-  return (['spki', 'pkcs1'] as const).some((type) => {
-    try {
-      createPublicKey({ key, format: 'der', type })
-      return true
-    } catch {
-      return false
-    }
-  })
+  return (
+    parses(() => createPublicKey({ key, format: 'der', type: 'spki' })) ||
+    parses(() => createPublicKey({ key, format: 'der', type: 'pkcs1' })) ||
+    parses(() => new X509Certificate(key))
+  )
+}
+
+function parses(parse: () => unknown): boolean {
+  try {
+    parse()
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,0 +1,353 @@
+import * as fc from 'fast-check'
+import * as jose from 'jose'
+import { describe, expect, test } from 'vitest'
+import {
+  createKeySet,
+  createSigner,
+  keySetFromJwks,
+  publicJwkOf,
+  signJws,
+  verifyingKeyOf,
+  verifyJws,
+  type Algorithm,
+} from '../src/index.ts'
+import {
+  algorithms,
+  encodePart,
+  keyObjectFor,
+  NOW_MS,
+  NOW_SEC,
+  secret,
+  signEncoded,
+  signingKeyFor,
+  validClaims,
+  verifierFor,
+} from './tokens.ts'
+
+// jose is another reading of the same RFCs. What it refuses is never accepted here; what is refused
+// only here must be on the closed list below. interop-jose.test.ts has the tokens in good order.
+
+type Opinion = 'accepted' | 'refused'
+
+const joseOptions = {
+  issuer: 'I',
+  audience: 'A',
+  typ: 'at+jwt',
+  requiredClaims: ['exp'],
+  currentDate: new Date(NOW_MS),
+}
+
+async function joseKeyFor(alg: Algorithm): Promise<jose.CryptoKey | Uint8Array> {
+  if (keyObjectFor(alg) === undefined) return secret
+  return await jose.importJWK({ ...publicJwkOf(signingKeyFor(alg)) }, alg)
+}
+
+async function opinionOfJose(
+  token: string,
+  key: jose.CryptoKey | Uint8Array,
+  alg: Algorithm,
+): Promise<Opinion> {
+  try {
+    await jose.jwtVerify(token, key, { ...joseOptions, algorithms: [alg] })
+    return 'accepted'
+  } catch {
+    return 'refused'
+  }
+}
+
+function decodeText(part: string | undefined): string {
+  return Buffer.from(part ?? '', 'base64url').toString()
+}
+
+function parseOrNothing(text: string): Record<string, unknown> {
+  try {
+    // Only looked into, and only by these rules.
+    return (JSON.parse(text) ?? {}) as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
+
+/** A reason to refuse what jose accepts, and how a token that deserves it is told. */
+interface Strictness {
+  readonly reason: string
+  readonly applies: (token: string, header: string, claims: string) => boolean
+}
+
+function isCanonical(part: string): boolean {
+  return Buffer.from(part, 'base64url').toString('base64url') === part
+}
+
+function hasDuplicate(json: string): boolean {
+  const names = [...json.matchAll(/"((?:[^"\\]|\\.)*)"\s*:/g)].map(([, name]) =>
+    String(JSON.parse(`"${name}"`)),
+  )
+  return new Set(names).size < names.length
+}
+
+function nestingOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  return 1 + Math.max(0, ...Object.values(value).map(nestingOf))
+}
+
+const strictnesses: readonly Strictness[] = [
+  {
+    reason: 'base64url has one spelling for the same bytes (RFC 4648 §3.5)',
+    applies: (token) => !token.split('.').every(isCanonical),
+  },
+  {
+    reason: 'a token has at most 8,192 bytes, its header 1,024',
+    applies: (token, header) => token.length > 8192 || header.length > 1024,
+  },
+  {
+    reason: 'member names are unique (RFC 7519 §4)',
+    applies: (_token, header, claims) => hasDuplicate(header) || hasDuplicate(claims),
+  },
+  {
+    reason: 'no member is named __proto__',
+    applies: (_token, header, claims) => /"__proto__"\s*:/.test(header + claims),
+  },
+  {
+    reason: 'JSON begins with no byte order mark (RFC 8259 §8.1)',
+    applies: (_token, header, claims) => header.startsWith('\uFEFF') || claims.startsWith('\uFEFF'),
+  },
+  {
+    reason: 'JSON nests at most 10 levels deep',
+    applies: (_token, header, claims) =>
+      [header, claims].some((json) => nestingOf(parseOrNothing(json)) > 10),
+  },
+  {
+    reason: 'numbers are finite: 1e400 is none',
+    applies: (_token, header, claims) => /\d[eE]\+?\d{3}/.test(header + claims),
+  },
+  {
+    reason: 'times are 0 to the end of the year 9999',
+    applies: (_token, _header, claims) =>
+      ['exp', 'nbf', 'iat'].some((name) => {
+        const value = parseOrNothing(claims)[name]
+        return (
+          value !== undefined && !(typeof value === 'number' && value >= 0 && value < 253402300800)
+        )
+      }),
+  },
+  {
+    reason: 'a token is not issued in the future',
+    applies: (_token, _header, claims) => Number(parseOrNothing(claims)['iat']) > NOW_SEC,
+  },
+  {
+    reason: 'sub and jti are text, all entries of aud are (RFC 7519 §4.1)',
+    applies: (_token, _header, claims) => {
+      const { sub = '', jti = '', aud } = parseOrNothing(claims)
+      const entries: readonly unknown[] = Array.isArray(aud) ? aud : []
+      return [sub, jti, ...entries].some((value) => typeof value !== 'string')
+    },
+  },
+  {
+    reason: 'b64 in the header changes what is signed, with or without crit (RFC 7797 §3)',
+    applies: (_token, header) => Object.hasOwn(parseOrNothing(header), 'b64'),
+  },
+  {
+    reason: 'a kid is 1 to 64 of A-Z a-z 0-9 _ and -',
+    applies: (_token, header) => {
+      const { kid = 'k' } = parseOrNothing(header)
+      return typeof kid !== 'string' || !/^[\w-]{1,64}$/.test(kid)
+    },
+  },
+  {
+    reason: 'a kid, where there is one, is that of the key',
+    applies: (_token, header) => Object.hasOwn(parseOrNothing(header), 'kid'),
+  },
+  {
+    reason: 'typ and cty are text, and typ is a media type (RFC 7515 §4.1.9)',
+    applies: (_token, header) => {
+      const { typ, cty = '' } = parseOrNothing(header)
+      return typeof typ !== 'string' || typeof cty !== 'string' || !/^[\w!#$&^.+/-]+$/.test(typ)
+    },
+  },
+]
+
+/** Whatever jose says, we say the same or are stricter for a reason on the list. */
+function expectAgreement(token: string, jose_: Opinion, ours: Opinion): string | undefined {
+  if (jose_ === ours) return undefined
+  expect(`${jose_} by jose, ${ours} here: ${token.slice(0, 2000)}`).toMatch(/^accepted by jose/)
+  const [header, claims] = token.split('.').map(decodeText)
+  const rule = strictnesses.find(({ applies }) => applies(token, header ?? '', claims ?? ''))
+  expect(rule?.reason, `refused here only: ${token.slice(0, 2000)}`).toBeDefined()
+  return rule?.reason
+}
+
+// Small changes anywhere in the text, as a list of places and what to do there.
+const edits = fc.array(
+  fc.record({
+    at: fc.nat(2000),
+    remove: fc.nat(3),
+    insert: fc.oneof(
+      fc.constantFrom('', '=', '\n', ' ', '.', '+', '/', 'A', 'g', '_', '\u0141', '\uFEFF'),
+      fc.string({ maxLength: 3 }),
+    ),
+  }),
+  { minLength: 1, maxLength: 3 },
+)
+
+describe.each(algorithms)('%s', (alg) => {
+  const key = signingKeyFor(alg)
+  const verifier = verifierFor(key)
+  const token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims({ name: 'Zoë 🦊' }))
+
+  test('on altered tokens we never accept what jose refuses', async () => {
+    const joseKey = await joseKeyFor(alg)
+    await fc.assert(
+      fc.asyncProperty(edits, async (list) => {
+        let text = token
+        for (const { at, remove, insert } of list) {
+          const place = at % (text.length + 1)
+          text = text.slice(0, place) + insert + text.slice(place + remove)
+        }
+        const ours = verifier.verify(text).ok ? 'accepted' : 'refused'
+        expectAgreement(text, await opinionOfJose(text, joseKey, alg), ours)
+      }),
+      { numRuns: alg === 'HS256' ? 1000 : 200 },
+    )
+  })
+
+  test('each spelling of the last character: ours is one of those that jose accepts', async () => {
+    const joseKey = await joseKeyFor(alg)
+    for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
+      const text = token.slice(0, -1) + last
+      const ours = verifier.verify(text).ok ? 'accepted' : 'refused'
+      expect(ours).toBe(text === token ? 'accepted' : 'refused')
+      expectAgreement(text, await opinionOfJose(text, joseKey, alg), ours)
+    }
+  })
+
+  test('bytes that are no JWT go both ways as a compact JWS', async () => {
+    const joseKey = await joseKeyFor(alg)
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 300 }), async (bytes) => {
+        const jws = signJws(bytes, key, { typ: 'bytes' })
+        const { payload } = await jose.compactVerify(jws, joseKey, { algorithms: [alg] })
+        expect([...payload]).toEqual([...bytes])
+        const ours = verifyJws(jws, verifyingKeyOf(key), { typ: 'bytes' })
+        expect(ours.ok && [...ours.payload]).toEqual([...bytes])
+      }),
+      { numRuns: 20 },
+    )
+  })
+})
+
+test('a JWKS of all our public keys serves jose as it serves us', async () => {
+  const asymmetric = algorithms.filter(
+    (alg) => !alg.startsWith('HS') && !/^PS|^RS(384|512)/.test(alg),
+  )
+  const keys = asymmetric.map((alg) => publicJwkOf(signingKeyFor(alg)))
+  const joseSet = jose.createLocalJWKSet({ keys: keys.map((jwk) => ({ ...jwk })) })
+  const ours = keySetFromJwks({ keys })
+  for (const alg of asymmetric) {
+    const key = signingKeyFor(alg)
+    const token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims())
+    const { payload } = await jose.jwtVerify(token, joseSet, joseOptions)
+    expect(payload).toEqual(validClaims())
+    expect(verifierFor(key, { keys: ours ?? createKeySet([]) }).verify(token).ok).toBe(true)
+  }
+})
+
+// Any header and any payload, rightly signed: here only the reading of the two can differ.
+const values = fc.oneof(
+  fc.jsonValue({ maxDepth: 2 }),
+  fc.constantFrom('I', 'A', ['A'], ['A', 1], 'at+jwt', 'AT+JWT', 'application/at+jwt', 'HS256', [
+    'b64',
+  ]),
+  fc.constantFrom(NOW_SEC, NOW_SEC + 1, NOW_SEC - 1, NOW_SEC + 0.5, 1e13, -1, 0, 1e17, '1', null),
+)
+
+function members(required: object, names: readonly string[]) {
+  const changes = fc.array(fc.tuple(fc.constantFrom(...names), values), { maxLength: 2 })
+  const decorations = fc.constantFrom('', '', '', ' ', '\n', '\uFEFF', 'x')
+  return fc.tuple(changes, fc.boolean(), decorations).map(([list, inFront, decoration]) => {
+    const written = list.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
+    // As one more member a change may be a duplicate; otherwise it takes the place of the other.
+    const replaced = new Set(inFront ? [] : list.map(([name]) => name))
+    const kept = Object.entries(required)
+      .filter(([name]) => !replaced.has(name))
+      .map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
+    return `${decoration}{${[...written, ...kept].join(',')}}`
+  })
+}
+
+test('on rightly signed tokens of any content, each difference has its reason', async () => {
+  const verifier = verifierFor(signingKeyFor('HS256'))
+  const joseKey = await joseKeyFor('HS256')
+  const headers = members({ alg: 'HS256', typ: 'at+jwt' }, [
+    'alg',
+    'typ',
+    'kid',
+    'cty',
+    'crit',
+    'b64',
+    'jku',
+    'jwk',
+    'x',
+    '__proto__',
+  ])
+  const payloads = members(validClaims(), [
+    'iss',
+    'aud',
+    'sub',
+    'exp',
+    'nbf',
+    'iat',
+    'jti',
+    'x',
+    '__proto__',
+    'constructor',
+  ])
+  const seen = new Map<string, number>()
+  await fc.assert(
+    fc.asyncProperty(headers, payloads, async (header, payload) => {
+      const token = signEncoded(encodePart(header), encodePart(payload))
+      const ours = verifier.verify(token).ok ? 'accepted' : 'refused'
+      const reason = expectAgreement(token, await opinionOfJose(token, joseKey, 'HS256'), ours)
+      if (reason !== undefined) seen.set(reason, (seen.get(reason) ?? 0) + 1)
+    }),
+    { numRuns: 4000 },
+  )
+  expect(seen.size).toBeGreaterThan(3)
+})
+
+// The list is closed, and no entry on it is idle: each has a token that jose accepts.
+const examples: Readonly<Record<string, readonly [header: string, claims: string]>> = {
+  'one spelling': ['', ''],
+  '8,192 bytes': ['', `,"pad":"${'x'.repeat(9000)}"`],
+  unique: ['', ',"sub":"attacker"'],
+  ['__proto__']: ['', ',"__proto__":{}'],
+  'byte order mark': ['', ''],
+  '10 levels': ['', `,"x":${'['.repeat(11)}${']'.repeat(11)}`],
+  '1e400': ['', ',"x":1e400'],
+  'year 9999': ['', ',"exp":1e13'],
+  'in the future': ['', `,"iat":${NOW_SEC + 1000}`],
+  'sub and jti': ['', ',"jti":1'],
+  b64: [',"b64":false', ''],
+  '1 to 64': [',"kid":"../key"', ''],
+  'that of the key': [',"kid":"other"', ''],
+  'typ and cty': [',"cty":1', ''],
+}
+
+test.each(Object.entries(examples))('refused here only: %s', async (name, [header, claims]) => {
+  const start = name === 'byte order mark' ? '\uFEFF{' : '{'
+  const rest = Object.entries(validClaims())
+    .filter(([member]) => name === 'unique' || !claims.includes(`"${member}"`))
+    .map(([member, value]) => `"${member}":${JSON.stringify(value)}`)
+  const signed = signEncoded(
+    encodePart(`{"alg":"HS256","typ":"at+jwt"${header}}`),
+    encodePart(`${start}${rest.join(',')}${claims}}`),
+  )
+  const token = name === 'one spelling' ? `${signed}=` : signed
+  expect(await opinionOfJose(token, secret, 'HS256')).toBe('accepted')
+  expect(verifierFor(signingKeyFor('HS256')).verify(token).ok).toBe(false)
+  const reason = expectAgreement(token, 'accepted', 'refused')
+  expect(reason).toContain(name)
+})
+
+test('the closed list and its examples are of one length', () => {
+  expect(Object.keys(examples)).toHaveLength(strictnesses.length)
+})

@@ -1,0 +1,147 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+
+import { fetchNode } from './lib/nodes.ts'
+
+/**
+ * `npm run test:matrix`: the suites of packages/jwt, slow ones too, against what tsc makes of the
+ * package, on a release of each Node that it supports.
+ *
+ * Sources and suites are compiled with the options of the published build. Vitest itself runs on the
+ * Node under test and leaves the compiled package to that Node's own loader, so what is tested is
+ * the JavaScript that users get, on their V8 and OpenSSL.
+ *
+ * Not covered: the packed manifest (`npm run pack` checks it), other operating systems, types
+ * (`npm run check`), and on each Node the one suite that is not for it: those of ML-DSA where there
+ * is none, and the one of its absence elsewhere. The fuzzer alters a tenth of its million tokens.
+ *
+ * Vitest 5 does not promise to run on Node 20. Should it stop, that row fails; each suite checks the
+ * version that it runs on, and a row in which a suite is missing is a failure.
+ */
+
+const VERSIONS = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
+const ML_DSA_SINCE = 24
+const FUZZ_TOKENS = 100_000
+
+// `external`: without it Vitest would rewrite the package's modules before they run.
+const VITEST_CONFIG = `export default {
+  test: {
+    include: ['test/**/*.test.js'],
+    setupFiles: ['setup.js'],
+    testTimeout: 300_000,
+    maxWorkers: 2,
+    server: { deps: { external: [/matrix\\/src\\//] } },
+  },
+}
+`
+
+const SETUP = `const expected = 'v' + process.env.MATRIX_NODE
+if (process.version !== expected) throw new Error('runs on ' + process.version)
+`
+
+interface Row {
+  readonly passed: number
+  readonly suites: number
+  /** What went wrong, one text each. */
+  readonly faults: readonly string[]
+}
+
+/** The part of the report of Vitest's JSON reporter that is read here. */
+interface Report {
+  readonly numPassedTests: number
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: string
+    readonly message: string
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+      readonly failureMessages: readonly string[]
+    }[]
+  }[]
+}
+
+const root = resolve(import.meta.dirname, '..')
+const stage = join(root, 'build/matrix')
+
+buildStage()
+const lines: string[] = []
+for (const version of VERSIONS) {
+  process.stdout.write(`testing on Node ${version}\n`)
+  const { passed, suites, faults } = testOn(version)
+  for (const fault of faults) process.stdout.write(`${fault}\n`)
+  if (faults.length > 0) process.exitCode = 1
+  const verdict = faults.length === 0 ? 'ok    ' : 'FAILED'
+  lines.push(`${verdict}  Node ${version}: ${passed} cases passed in ${suites} suites`)
+}
+process.stdout.write(`${lines.join('\n')}\n`)
+
+/** Fills build/matrix with the compiled package and suites, their data, and how to run them. */
+function buildStage(): void {
+  rmSync(stage, { recursive: true, force: true })
+  mkdirSync(stage, { recursive: true })
+  const settings = {
+    extends: '../../tsconfig.build.json',
+    compilerOptions: {
+      noCheck: true,
+      declaration: false,
+      rootDir: '../../packages/jwt',
+      outDir: '.',
+    },
+    include: ['../../packages/jwt/src', '../../packages/jwt/test'],
+  }
+  writeFileSync(join(stage, 'tsconfig.json'), JSON.stringify(settings))
+  execFileSync('tsc', ['-p', stage], { cwd: root, stdio: 'inherit' })
+  for (const data of ['test/vectors', 'README.md']) {
+    cpSync(join(root, 'packages/jwt', data), join(stage, data), { recursive: true })
+  }
+  writeFileSync(join(stage, 'vitest.config.js'), VITEST_CONFIG)
+  writeFileSync(join(stage, 'setup.js'), SETUP)
+}
+
+/** Runs on one Node all suites that are for it. */
+function testOn(version: string): Row {
+  const hasMlDsa = Number.parseInt(version, 10) >= ML_DSA_SINCE
+  const excluded = hasMlDsa ? 'test/ml-dsa-missing.test.js' : 'test/ml-dsa.test.js'
+  const path = join(stage, `report-${version}.json`)
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const options = [`--root=${stage}`, `--exclude=${excluded}`, '--reporter=json']
+  const { stderr } = spawnSync(
+    fetchNode(version),
+    [vitest, 'run', ...options, `--outputFile.json=${path}`],
+    {
+      cwd: stage,
+      encoding: 'utf8',
+      env: { ...process.env, MATRIX_NODE: version, JWT_FUZZ_TOKENS: String(FUZZ_TOKENS) },
+    },
+  )
+  const report = readReport(path)
+  if (report === undefined) return { passed: 0, suites: 0, faults: [`no report\n${stderr}`] }
+
+  const expected = globSync('test/**/*.test.js', { cwd: stage }).filter((file) => file !== excluded)
+  const ran = report.testResults.filter(({ assertionResults }) => assertionResults.length > 0)
+  const faults = report.testResults.flatMap(faultsOf)
+  if (ran.length !== expected.length) faults.push(`${ran.length} of ${expected.length} suites ran`)
+  return { passed: report.numPassedTests, suites: ran.length, faults }
+}
+
+function faultsOf(suite: Report['testResults'][number]): string[] {
+  const failed = suite.assertionResults.filter(({ status }) => status === 'failed')
+  const faults = failed.map(({ fullName, failureMessages }) =>
+    [suite.name, fullName, ...failureMessages].join('\n  '),
+  )
+  // A suite that could not be loaded has no failed cases, only this.
+  if (suite.status !== 'passed' && faults.length === 0)
+    faults.push(`${suite.name}\n  ${suite.message}`)
+  return faults
+}
+
+function readReport(path: string): Report | undefined {
+  try {
+    // Vitest wrote it, in the format that its documentation gives.
+    return JSON.parse(readFileSync(path, 'utf8')) as Report
+  } catch {
+    return undefined
+  }
+}
