@@ -1,25 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+import { freePort } from '../../../../scripts/lib/processes.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/countersign.cjs', import.meta.url))
 
 export const ADMIN = { username: 'admin', password: 'a long test password' } as const
 
-/** A port that nobody listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
-}
+export { freePort }
 
 export interface ServerProcess extends AsyncDisposable {
   readonly url: string
