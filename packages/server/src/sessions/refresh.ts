@@ -1,9 +1,9 @@
 import type { RefreshOutcome, RefreshRules } from '../store/refresh.ts'
-import { mintAccessToken } from './access-token.ts'
 import { decideRotation } from './decide-rotation.ts'
+import { grant } from './grant.ts'
 import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
 import { RefreshQueue } from './refresh-queue.ts'
-import { isGenuineJti, makeRefreshToken } from './refresh-token.ts'
+import { isGenuineJti } from './refresh-token.ts'
 
 /** Exchanges a refresh token: verify it, one atomic step in the store, mint. */
 export type Refresher = (token: string, caller: Caller) => Promise<Granted | Refusal>
@@ -55,25 +55,10 @@ async function answer(
     case 'healed':
     case 'repeated':
     case 'kept':
-      return grant(parts, outcome)
-  }
-}
-
-function grant(
-  parts: SessionParts,
-  { session, account, position }: Exclude<RefreshOutcome, { kind: 'refused' | 'ending' }>,
-): Granted {
-  const { ring, access, random, clock, rotation } = parts
-  return {
-    ok: true,
-    refresh: rotation.rotates
-      ? makeRefreshToken(ring, access.issuer, session, account.userId)
-      : undefined,
-    access: mintAccessToken(ring.accessSigner, access, random, {
-      session,
-      account,
-      position,
-      now: clock.nowMs(),
-    }),
+      return grant(
+        parts,
+        { ...outcome, now: parts.clock.nowMs() },
+        { withRefresh: parts.rotation.rotates },
+      )
   }
 }

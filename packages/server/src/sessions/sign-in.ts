@@ -1,9 +1,8 @@
 import { usernameKey } from '../accounts/usernames.ts'
 import { randomId } from '../base/random.ts'
 import type { Account, Session } from '../store/rows.ts'
-import { mintAccessToken } from './access-token.ts'
+import { grant } from './grant.ts'
 import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
-import { makeRefreshToken } from './refresh-token.ts'
 
 export interface Credentials {
   readonly username: string
@@ -36,32 +35,18 @@ export async function signIn(
   await upgradeHash(parts, account, credentials.password)
   const session = newSession(parts, account, position, caller)
   // Minted before anything is written: what cannot be minted must leave no session behind.
-  const granted = grant(parts, account, session, position)
+  const { id, roles, userId = id } = account
+  const granted = grant(
+    parts,
+    { session, account: { id, userId, roles }, position, now: session.createdAt },
+    { withRefresh: true },
+  )
   const created = await store.sessions.create(session, {
     at: session.createdAt,
     actor: account.id,
     address: caller.address,
   })
   return created === 'created' ? granted : refuseLogin(parts, caller, account, 'taken_back')
-}
-
-function grant(
-  { ring, access, random }: SessionParts,
-  account: Account,
-  session: Session,
-  position: number,
-): Granted {
-  const userId = account.userId ?? account.id
-  return {
-    ok: true,
-    refresh: makeRefreshToken(ring, access.issuer, session, userId),
-    access: mintAccessToken(ring.accessSigner, access, random, {
-      session,
-      account: { id: account.id, userId, roles: account.roles },
-      position,
-      now: session.createdAt,
-    }),
-  }
 }
 
 type LoginRefusal = 'unknown_account' | 'wrong_password' | 'account_disabled' | 'taken_back'

@@ -1,0 +1,19 @@
+import type { Session } from '../store/rows.ts'
+import { mintAccessToken, type MintInput } from './access-token.ts'
+import type { Granted, SessionParts } from './parts.ts'
+import { makeRefreshToken } from './refresh-token.ts'
+
+/** What a session is given at its sign-in and at every refresh. */
+export function grant(
+  { ring, access, random }: SessionParts,
+  input: MintInput & { readonly session: Session },
+  options: { readonly withRefresh: boolean },
+): Granted {
+  return {
+    ok: true,
+    refresh: options.withRefresh
+      ? makeRefreshToken(ring, access.issuer, input.session, input.account.userId)
+      : undefined,
+    access: mintAccessToken(ring.accessSigner, access, random, input),
+  }
+}
