@@ -13,11 +13,18 @@ import { fetchNode } from '../scripts/lib/nodes.ts'
 
 const NODES = ['20.20.2', '24.21.0', '26.10.0']
 
+/** What one library did: operations a second, half the distance of the quartiles, ours over its. */
+interface Rate {
+  readonly rate: number
+  readonly spread: number
+  readonly ratio: number
+}
+
 interface Cell {
   readonly alg: string
   readonly what: string
-  readonly ours: number
-  readonly [library: string]: number | string
+  readonly ours: Rate
+  readonly [library: string]: Rate | string
 }
 
 const root = resolve(import.meta.dirname, '..')
@@ -45,22 +52,34 @@ for (const version of process.argv.includes('--quick') ? [process.versions.node]
 report('jwt', rows, figuresOf(own))
 
 function toRow(node: string, cell: Cell): Row {
-  const { alg, what, ...rates } = cell
+  const { alg, what, ...libraries } = cell
+  const rates = Object.entries(libraries).map(([name, each]) => [
+    name,
+    Math.round(asRate(each).rate),
+  ])
   return {
     node,
     alg,
     what,
-    ...Object.fromEntries(
-      Object.entries(rates).map(([name, rate]) => [name, Math.round(Number(rate))]),
-    ),
+    ...Object.fromEntries(rates),
+    spread: round(cell.ours.spread),
     of_raw: ratio(cell, 'raw'),
     of_fast_jwt: ratio(cell, 'fast_jwt'),
+    ...(cell['fast_jwt_identity'] === undefined
+      ? undefined
+      : { of_fast_jwt_identity: ratio(cell, 'fast_jwt_identity') }),
   }
 }
 
+function asRate(each: Rate | string): Rate {
+  if (typeof each === 'string') throw new TypeError('a rate was expected')
+  return each
+}
+
+/** The median over the rounds of ours divided by theirs. */
 function ratio(cell: Cell, library: string): number | string {
   const other = cell[library]
-  return other === undefined ? '' : round(cell.ours / Number(other))
+  return other === undefined ? '' : round(asRate(other).ratio)
 }
 
 function figuresOf(cells: readonly Cell[]): Record<string, number> {
@@ -78,9 +97,11 @@ function figuresOf(cells: readonly Cell[]): Record<string, number> {
     jwt_ed25519_verify_of_raw: of('Ed25519', 'verify', 'raw'),
     jwt_es256_sign_of_raw: of('ES256', 'sign', 'raw'),
     jwt_cached_vs_fastjwt: of('HS256', 'cached verify', 'fast_jwt'),
-    jwt_cached_per_second: Math.round(cached?.ours ?? Number.NaN),
+    jwt_cached_per_second: Math.round(cached?.ours.rate ?? Number.NaN),
     jwt_lowest_vs_fastjwt: Math.min(
-      ...cells.map((cell) => ratio(cell, 'fast_jwt')).filter((each) => typeof each === 'number'),
+      ...cells
+        .flatMap((cell) => [ratio(cell, 'fast_jwt'), ratio(cell, 'fast_jwt_identity')])
+        .filter((each) => typeof each === 'number'),
     ),
   }
 }

@@ -21,8 +21,9 @@ import jsonwebtoken from 'jsonwebtoken'
 
 type Jwt = typeof import('@countersign/jwt')
 
-const ROUNDS = 5
-const ROUND_MS = 120
+const ROUNDS = 25
+const ROUND_MS = 40
+const SLICE = 256
 const TOKENS = 1_000
 const ISSUER = 'https://auth.example.com'
 const ALGORITHMS = ['HS256', 'RS256', 'PS256', 'ES256', 'Ed25519'] as const
@@ -30,143 +31,137 @@ type Alg = (typeof ALGORITHMS)[number]
 
 const jwt = (await import(pathToFileURL(process.argv[2] ?? '').href)) as Jwt
 
-/** What runs `times` operations. */
-type Job = (times: number) => void | Promise<void>
+/** One operation on one of the inputs that are made, outside of the measured time, for each slice. */
+type Operation<Input> = (input: Input) => unknown
+
+/** What is compared: each takes a slice of inputs, one after the other or some at a time. */
+type Jobs<Input> = Record<string, (slice: readonly Input[]) => void | Promise<void>>
 
 async function measureAlgorithm(alg: Alg): Promise<unknown[]> {
   const keys = makeKeys(alg)
   const signer = jwt.createSigner(keys.ours, { typ: 'at+jwt' })
-  const tokens = Array.from({ length: TOKENS }, () => Buffer.from(signer.sign(makeClaims())))
-  let at = 0
-  // A new string for each call, as a server gets one: a string that was used before is hashed already.
-  const fresh = (): string => {
-    at = (at + 1) % TOKENS
-    return tokens[at]!.toString('latin1')
-  }
   return [
-    { alg, what: 'verify', ...(await race(verifyJobs(alg, keys, fresh))) },
-    { alg, what: 'sign', ...(await race(signJobs(alg, keys, signer))) },
+    { alg, what: 'verify', ...(await race(verifyJobs(alg, keys), freshTokens(signer))) },
+    { alg, what: 'sign', ...(await race(signJobs(alg, keys), nextClaims)) },
   ]
 }
 
-function verifyJobs(alg: Alg, keys: Keys, fresh: () => string): Record<string, Job> {
+function verifyJobs(alg: Alg, keys: Keys): Jobs<string> {
   const ours = jwt.createVerifier({
     keys: jwt.verifyingKeyOf(keys.ours),
     typ: 'at+jwt',
     issuer: ISSUER,
     audience: 'api',
   })
-  const fast = fastJwt.createVerifier({
+  const joseOptions = { issuer: ISSUER, audience: 'api', typ: 'at+jwt' }
+  const joseVerify = (token: string) => jose.jwtVerify(token, keys.public, joseOptions)
+  const rest = {
+    raw: each(rawVerifier(alg, keys)),
+    jose_1: one(joseVerify),
+    jose_16: inFlight(joseVerify),
+  }
+  const jobs = { ours: each((token: string) => expectOk(ours.verify(token).ok)), ...rest }
+  if (alg === 'Ed25519') return { ...jobs, fast_jwt: fastJwtEdDsa(keys) }
+  const options = { algorithms: [alg], issuer: ISSUER, audience: 'api' }
+  return {
+    ...jobs,
+    fast_jwt: each(fastVerifier(alg, keys)),
+    jsonwebtoken: each((token: string) => jsonwebtoken.verify(token, keys.public, options)),
+  }
+}
+
+function fastVerifier(alg: Alg, keys: Keys, more: object = {}): (token: string) => unknown {
+  return fastJwt.createVerifier({
     key: keys.fastPublic as never,
     algorithms: [alg === 'Ed25519' ? 'EdDSA' : alg],
     allowedIss: ISSUER,
     allowedAud: 'api',
+    ...more,
   })
-  const joseOptions = { issuer: ISSUER, audience: 'api', typ: 'at+jwt' }
-  const jobs: Record<string, Job> = {
-    ours: loop(() => expectOk(ours.verify(fresh()).ok)),
-    raw: loop(rawVerifier(alg, keys, fresh)),
-    jose_1: async (times) => {
-      for (let i = 0; i < times; i += 1) await jose.jwtVerify(fresh(), keys.public, joseOptions)
-    },
-    jose_16: async (times) => {
-      for (let i = 0; i < times; i += 16) {
-        await Promise.all(
-          Array.from({ length: 16 }, () => jose.jwtVerify(fresh(), keys.public, joseOptions)),
-        )
-      }
-    },
-  }
-  // fast-jwt knows Ed25519 by its older name only, and refuses the header that RFC 9864 asks for.
-  if (alg !== 'Ed25519') jobs['fast_jwt'] = loop(() => void fast(fresh()))
-  if (alg !== 'Ed25519') {
-    jobs['jsonwebtoken'] = loop(
-      () =>
-        void jsonwebtoken.verify(fresh(), keys.public, {
-          algorithms: [alg],
-          issuer: ISSUER,
-          audience: 'api',
-        }),
-    )
-  }
-  return jobs
 }
 
-function signJobs(
-  alg: Alg,
-  keys: Keys,
-  signer: ReturnType<Jwt['createSigner']>,
-): Record<string, Job> {
-  const fast = fastJwt.createSigner({
+function fastSigner(alg: Alg, keys: Keys): (claims: object) => string {
+  return fastJwt.createSigner({
     key: keys.fastPrivate as never,
     algorithm: alg === 'Ed25519' ? 'EdDSA' : alg,
-    header: { alg, typ: 'at+jwt' },
-  })
-  const input = Buffer.from(signer.sign(makeClaims()).split('.').slice(0, 2).join('.'))
-  const jobs: Record<string, Job> = {
-    ours: loop(() => void signer.sign(nextClaims())),
-    raw: loop(rawSigner(alg, keys, input)),
-    fast_jwt: loop(() => void fast(nextClaims())),
-    jose_1: async (times) => {
-      for (let i = 0; i < times; i += 1) await joseSign(alg, keys)
-    },
-    jose_16: async (times) => {
-      for (let i = 0; i < times; i += 16) {
-        await Promise.all(Array.from({ length: 16 }, () => joseSign(alg, keys)))
-      }
-    },
-  }
-  if (alg !== 'Ed25519') {
-    jobs['jsonwebtoken'] = loop(
-      () => void jsonwebtoken.sign(nextClaims(), keys.private, { algorithm: alg }),
-    )
-  }
-  return jobs
+    header: { alg: alg === 'Ed25519' ? 'EdDSA' : alg, typ: 'at+jwt' },
+  }) as (claims: object) => string
 }
 
-function joseSign(alg: Alg, keys: Keys): Promise<string> {
-  return new jose.SignJWT(nextClaims())
-    .setProtectedHeader({ alg, typ: 'at+jwt' })
-    .sign(keys.private)
+/** fast-jwt knows Ed25519 by its older name only, so it gets tokens of its own, as many in turn. */
+function fastJwtEdDsa(keys: Keys): (slice: readonly string[]) => void {
+  const next = freshTokens({ sign: fastSigner('Ed25519', keys) })
+  const verify = fastVerifier('Ed25519', keys)
+  let tokens = next(SLICE)
+  return (slice) => {
+    for (const token of tokens) verify(token)
+    if (slice.length !== tokens.length) throw new Error('slices differ')
+    afterwards = () => (tokens = next(SLICE))
+  }
+}
+
+/** What a job wants done once its time is taken. */
+let afterwards: (() => void) | undefined
+
+function signJobs(alg: Alg, keys: Keys): Jobs<object> {
+  const signer = jwt.createSigner(keys.ours, { typ: 'at+jwt' })
+  const joseSign = (claims: object) =>
+    new jose.SignJWT({ ...claims }).setProtectedHeader({ alg, typ: 'at+jwt' }).sign(keys.private)
+  const jobs = {
+    ours: each((claims: object) => signer.sign(claims)),
+    raw: each(rawSigner(alg, keys)),
+    fast_jwt: each(fastSigner(alg, keys)),
+    jose_1: one(joseSign),
+    jose_16: inFlight(joseSign),
+  }
+  if (alg === 'Ed25519') return jobs
+  return {
+    ...jobs,
+    jsonwebtoken: each((claims) => jsonwebtoken.sign(claims, keys.private, { algorithm: alg })),
+  }
 }
 
 async function measureCache(): Promise<unknown> {
   const keys = makeKeys('HS256')
   const signer = jwt.createSigner(keys.ours, { typ: 'at+jwt' })
-  const tokens = Array.from({ length: TOKENS }, () => Buffer.from(signer.sign(makeClaims())))
-  let at = 0
-  const fresh = (): string => {
-    at = (at + 1) % TOKENS
-    return tokens[at]!.toString('latin1')
-  }
-  const fast = (more: object): Job => {
-    const verify = fastJwt.createVerifier({
-      key: keys.fastPublic as never,
-      algorithms: ['HS256'],
-      allowedIss: ISSUER,
-      allowedAud: 'api',
-      cache: TOKENS * 2,
-      ...more,
-    })
-    return loop(() => void verify(fresh()))
-  }
-  const options = {
+  const ours = jwt.createVerifier({
     keys: jwt.verifyingKeyOf(keys.ours),
     typ: 'at+jwt',
     issuer: ISSUER,
     audience: 'api',
     cacheEntriesMax: TOKENS * 8,
+  })
+  const cache = TOKENS * 8
+  const identity = { cache, cacheKeyBuilder: (token: string) => token }
+  const jobs = {
+    ours: each((token: string) => expectOk(ours.verify(token).ok)),
+    fast_jwt: each(fastVerifier('HS256', keys, { cache })),
+    fast_jwt_identity: each(fastVerifier('HS256', keys, identity)),
   }
-  const ours = jwt.createVerifier(options)
-  return {
-    alg: 'HS256',
-    what: 'cached verify',
-    ...(await race({
-      ours: loop(() => expectOk(ours.verify(fresh()).ok)),
-      fast_jwt: fast({}),
-      fast_jwt_identity: fast({ cacheKeyBuilder: (token: string) => token }),
-    })),
+  return { alg: 'HS256', what: 'cached verify', ...(await race(jobs, freshTokens(signer))) }
+}
+
+/** Tokens in turn, each time as a new string, as a server gets one: V8 has not hashed it yet. */
+function freshTokens(signer: { sign(claims: object): string }): (count: number) => string[] {
+  const tokens = Array.from({ length: TOKENS }, () => Buffer.from(signer.sign(makeClaims())))
+  let at = 0
+  return (count) => {
+    return Array.from({ length: count }, () => {
+      at = (at + 1) % TOKENS
+      return tokens[at]!.toString('latin1')
+    })
   }
+}
+
+const pool = Array.from({ length: TOKENS }, makeClaims)
+let poolAt = 0
+
+/** Claims that were made before: making them is not what is measured. */
+function nextClaims(count: number): object[] {
+  return Array.from({ length: count }, () => {
+    poolAt = (poolAt + 1) % TOKENS
+    return pool[poolAt]!
+  })
 }
 
 interface Keys {
@@ -215,38 +210,49 @@ function makeClaims(): Record<string, unknown> {
   }
 }
 
-const pool = Array.from({ length: TOKENS }, makeClaims)
-let poolAt = 0
-
-/** Claims that were made before: making them is not what is measured. */
-function nextClaims(): Record<string, unknown> {
-  poolAt = (poolAt + 1) % TOKENS
-  return pool[poolAt]!
-}
-
-/** The bare call on the same bytes, with the form of signature that OpenSSL has. */
-function rawSigner(alg: Alg, keys: Keys, input: Buffer): () => void {
+/** The bare call on as many different inputs, with the form of signature that OpenSSL has. */
+function rawSigner(alg: Alg, keys: Keys): () => unknown {
+  const inputs = rawInputs()
+  let at = 0
+  const next = (): Buffer => inputs[(at = (at + 1) % TOKENS)]!
   if (Buffer.isBuffer(keys.private)) {
     const secret = createSecretKey(keys.private)
-    return () => void createHmac('sha256', secret).update(input).digest()
+    return () => createHmac('sha256', secret).update(next()).digest()
   }
   const key = alg === 'PS256' ? makePssKey() : keys.private
-  return () => void rawSign(alg === 'Ed25519' ? null : 'sha256', input, key)
+  return () => rawSign(alg === 'Ed25519' ? null : 'sha256', next(), key)
 }
 
-function rawVerifier(alg: Alg, keys: Keys, fresh: () => string): () => void {
-  const token = fresh()
-  const input = Buffer.from(token.slice(0, token.lastIndexOf('.')))
+function rawVerifier(alg: Alg, keys: Keys): () => void {
+  const inputs = rawInputs()
+  let at = 0
+  const next = (): number => (at = (at + 1) % TOKENS)
   if (Buffer.isBuffer(keys.public)) {
     const secret = createSecretKey(keys.public)
-    const mac = createHmac('sha256', secret).update(input).digest()
-    return () => expectOk(timingSafeEqual(createHmac('sha256', secret).update(input).digest(), mac))
+    const mac = (input: Buffer) => createHmac('sha256', secret).update(input).digest()
+    const macs = inputs.map(mac)
+    return () => {
+      const index = next()
+      expectOk(timingSafeEqual(mac(inputs[index]!), macs[index]!))
+    }
   }
   const privateKey = alg === 'PS256' ? makePssKey() : (keys.private as KeyObject)
   const publicKey = createPublicKey(privateKey)
   const hash = alg === 'Ed25519' ? null : 'sha256'
-  const signature = rawSign(hash, input, privateKey)
-  return () => expectOk(rawVerify(hash, input, publicKey, signature))
+  const signatures = inputs.map((input) => rawSign(hash, input, privateKey))
+  return () => {
+    const index = next()
+    expectOk(rawVerify(hash, inputs[index]!, publicKey, signatures[index]!))
+  }
+}
+
+/** What is signed in tokens of these claims, as bytes. */
+function rawInputs(): Buffer[] {
+  const signer = jwt.createSigner(jwt.generateSigningKey('HS256'), { typ: 'at+jwt' })
+  return Array.from({ length: TOKENS }, () => {
+    const token = signer.sign(makeClaims())
+    return Buffer.from(token.slice(0, token.lastIndexOf('.')))
+  })
 }
 
 /** A key that brings its padding with it: options beside a key cost 13 us and more on Node 24. */
@@ -259,9 +265,23 @@ function makePssKey(): KeyObject {
   }).privateKey
 }
 
-function loop(operation: () => void): Job {
-  return (times) => {
-    for (let i = 0; i < times; i += 1) operation()
+function each<Input>(operation: Operation<Input>): (slice: readonly Input[]) => void {
+  return (slice) => {
+    for (const input of slice) operation(input)
+  }
+}
+
+function one<Input>(operation: (input: Input) => Promise<unknown>) {
+  return async (slice: readonly Input[]): Promise<void> => {
+    for (const input of slice) await operation(input)
+  }
+}
+
+function inFlight<Input>(operation: (input: Input) => Promise<unknown>) {
+  return async (slice: readonly Input[]): Promise<void> => {
+    for (let at = 0; at < slice.length; at += 16) {
+      await Promise.all(slice.slice(at, at + 16).map(operation))
+    }
   }
 }
 
@@ -269,40 +289,59 @@ function expectOk(ok: boolean): void {
   if (!ok) throw new Error('a genuine token was refused')
 }
 
-/** Operations a second of each job, in turns, so that a slow moment of the machine hits all alike. */
-async function race(jobs: Record<string, Job>): Promise<Record<string, number>> {
+/**
+ * Operations a second of each job: a round of each in turn, so that a slow moment of the machine
+ * hits all alike. Gives the median rate of each, its spread, and the median over the rounds of
+ * `ours` divided by each other.
+ */
+async function race<Input>(
+  jobs: Jobs<Input>,
+  makeInputs: (count: number) => Input[],
+): Promise<Record<string, unknown>> {
   const rates: Record<string, number[]> = {}
-  const chunks: Record<string, number> = {}
-  for (const [name, job] of Object.entries(jobs)) {
-    rates[name] = []
-    chunks[name] = await calibrate(job)
-  }
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = -2; round < ROUNDS; round += 1) {
     for (const [name, job] of Object.entries(jobs)) {
-      const times = chunks[name] ?? 16
-      const before = performance.now()
-      await job(times)
-      rates[name]?.push((times / (performance.now() - before)) * 1000)
+      const rate = await measureRound(job, makeInputs)
+      // The first rounds only warm up.
+      if (round >= 0) (rates[name] ??= []).push(rate)
     }
   }
+  const ours = rates['ours'] ?? []
+  const ratios = (all: readonly number[]) => all.map((rate, round) => (ours[round] ?? 0) / rate)
   return Object.fromEntries(
     Object.entries(rates).map(([name, all]) => [
       name,
-      all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0,
+      { rate: quantile(all, 0.5), spread: spreadOf(all), ratio: quantile(ratios(all), 0.5) },
     ]),
   )
 }
 
-/** How many operations fill a round; warms the job up on the way. */
-async function calibrate(job: Job): Promise<number> {
-  let times = 16
-  for (;;) {
+async function measureRound<Input>(
+  job: Jobs<Input>[string],
+  makeInputs: (count: number) => Input[],
+): Promise<number> {
+  let ms = 0
+  let operations = 0
+  while (ms < ROUND_MS) {
+    const slice = makeInputs(SLICE)
     const before = performance.now()
-    await job(times)
-    const ms = performance.now() - before
-    if (ms > ROUND_MS / 2) return Math.max(16, Math.round((times * ROUND_MS) / ms / 16) * 16)
-    times *= 2
+    const pending = job(slice)
+    if (pending !== undefined) await pending
+    ms += performance.now() - before
+    operations += slice.length
+    afterwards?.()
+    afterwards = undefined
   }
+  return (operations / ms) * 1000
+}
+
+function quantile(values: readonly number[], q: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * q)] ?? Number.NaN
+}
+
+/** Half of the distance between the quartiles, as a share of the median. */
+function spreadOf(values: readonly number[]): number {
+  return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / quantile(values, 0.5)
 }
 
 const rows: unknown[] = []

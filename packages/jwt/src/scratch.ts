@@ -1,13 +1,14 @@
 import { TOKEN_BYTES_MAX } from './limits.ts'
 
+/**
+ * Room for one character more than a token has. Without it, a text with a two-byte character would
+ * be cut off at the end of the buffer, at exactly as many bytes as the text has characters.
+ */
+export const SPARE_BYTES = 4
+
 // One buffer for every signing input. Making a Buffer for each token costs more than hashing it;
 // everything here is synchronous, so nobody can write while somebody else still reads.
-const PREFIX_BYTES = 128
-
-// Room for one character more than a token has. Without it, a text with a two-byte character would
-// be cut off at the end of the buffer, at exactly as many bytes as the text has characters.
-const SPARE_BYTES = 4
-const buffer = Buffer.alloc(PREFIX_BYTES + TOKEN_BYTES_MAX + SPARE_BYTES)
+const buffer = Buffer.alloc(TOKEN_BYTES_MAX + SPARE_BYTES)
 
 /**
  * The first `length` bytes of an ASCII text, or `undefined` when the text holds anything but ASCII.
@@ -18,27 +19,39 @@ const buffer = Buffer.alloc(PREFIX_BYTES + TOKEN_BYTES_MAX + SPARE_BYTES)
  */
 export function asciiBytes(text: string, length: number): Uint8Array | undefined {
   if (text.length > TOKEN_BYTES_MAX) return longAsciiBytes(text, length)
-  if (buffer.write(text, PREFIX_BYTES) !== text.length) return undefined
-  return buffer.subarray(PREFIX_BYTES, PREFIX_BYTES + length)
-}
-
-/**
- * As `asciiBytes`, with `prefix` (at most 128 bytes) directly before the text. Gives `undefined` for
- * texts over the token limit too.
- */
-export function prefixedAsciiBytes(
-  prefix: Uint8Array,
-  text: string,
-  length: number,
-): Uint8Array | undefined {
-  if (text.length > TOKEN_BYTES_MAX) return undefined
-  if (buffer.write(text, PREFIX_BYTES) !== text.length) return undefined
-  const start = PREFIX_BYTES - prefix.length
-  buffer.set(prefix, start)
-  return buffer.subarray(start, PREFIX_BYTES + length)
+  if (buffer.write(text) !== text.length) return undefined
+  return buffer.subarray(0, length)
 }
 
 function longAsciiBytes(text: string, length: number): Uint8Array | undefined {
   const bytes = Buffer.from(text)
   return bytes.length === text.length ? bytes.subarray(0, length) : undefined
 }
+
+/**
+ * The bytes of an encoded header, a dot and an encoded payload. Valid until the next call of this
+ * module. Throws a `TypeError` for texts that are not ASCII.
+ */
+export function signingInput(header: string, payload: string): Uint8Array {
+  const length = header.length + 1 + payload.length
+  const target = length > TOKEN_BYTES_MAX ? Buffer.alloc(length + SPARE_BYTES) : buffer
+  writeSigningInput(target, 0, header, payload)
+  return target.subarray(0, length)
+}
+
+/** Writes the same into a buffer that has `SPARE_BYTES` more than they take. */
+export function writeSigningInput(
+  target: Buffer,
+  at: number,
+  header: string,
+  payload: string,
+): void {
+  const dotAt = at + header.length
+  const isAscii =
+    target.write(header, at) === header.length &&
+    target.write(payload, dotAt + 1) === payload.length
+  if (!isAscii) throw new TypeError('Only ASCII text can be signed.')
+  target[dotAt] = DOT
+}
+
+const DOT = 0x2e

@@ -2,6 +2,7 @@ import {
   createPublicKey,
   createSecretKey,
   generateKeyPairSync,
+  randomBytes,
   X509Certificate,
   type KeyObject,
 } from 'node:crypto'
@@ -242,6 +243,10 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
   const rsa = createPublicKey(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)
   const spki = rsa.export({ format: 'der', type: 'spki' })
   const ssh = openSshOf(rsa)
+  const ec = createPublicKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
+  // An uncompressed point is the last 65 bytes of the SPKI.
+  const point = ec.export({ format: 'der', type: 'spki' }).subarray(-65)
+  const jwkText = JSON.stringify(ec.export({ format: 'jwk' }))
 
   test.each<[string, Buffer]>([
     ['a certificate in DER', certificateDer],
@@ -251,8 +256,36 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
     ['the body in base64url', Buffer.from(spki.toString('base64url'))],
     ['OpenSSH with a tab', Buffer.from(ssh.replace(' ', '\t'))],
     ['OpenSSH of a token', Buffer.from(ssh.replace('ssh-rsa', 'sk-ssh-ed25519@openssh.com'))],
+    ['an SPKI in hexadecimal', Buffer.from(spki.toString('hex'))],
+    [
+      'the same in capitals and lines',
+      Buffer.from(spki.toString('hex').toUpperCase().replaceAll(/.{64}/g, '$&\n')),
+    ],
+    ['a point', point],
+    ['a point in hexadecimal', Buffer.from(point.toString('hex'))],
+    ['a point in base64', Buffer.from(point.toString('base64'))],
+    ['a PEM in lower case', Buffer.from(pemOf(rsa).toLowerCase())],
+    ['a JWK with an escape', Buffer.from(jwkText.replace('"kty"', String.raw`"\u006bty"`))],
+    [
+      'a JWKS with escapes',
+      Buffer.from(String.raw`{"\u006beys":[${jwkText.replace('kty', String.raw`\u006bty`)}]}`),
+    ],
     ['RFC 4716', Buffer.from(`---- BEGIN SSH2 PUBLIC KEY ----\n${ssh.split(' ')[1]}\n`)],
   ])('%s', (_, secret) => {
     expect(() => importVerifyingKey({ secret }, { alg: 'HS256' })).toThrow(TypeError)
+  })
+
+  test('secrets that merely begin like one are secrets', () => {
+    const secrets = [
+      Buffer.concat([Buffer.of(0x04), randomBytes(64)]),
+      Buffer.concat([Buffer.of(0x30), randomBytes(64)]),
+      Buffer.from(randomBytes(48).toString('hex')),
+      Buffer.from(randomBytes(48).toString('base64')),
+      Buffer.from(`{${randomBytes(24).toString('hex')}}`),
+      Buffer.from('{"secret":"0123456789abcdef0123456789abcdef"}'),
+    ]
+    for (const secret of secrets) {
+      expect(importVerifyingKey({ secret }, { alg: 'HS256' }).alg).toBe('HS256')
+    }
   })
 })

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { isCanonicalSpelling } from '../src/base64url.ts'
 import { decodeBase64url, encodeBase64url } from '../src/index.ts'
 
 test('encodes without padding, in the URL alphabet', () => {
@@ -55,4 +56,23 @@ test.each([
 
 test('refuses what is not text', () => {
   expect(decodeBase64url(undefined as never)).toBeUndefined()
+})
+
+test('the count of decoded bytes tells as much as encoding them again does', () => {
+  const piece = fc.oneof(
+    { weight: 20, arbitrary: fc.constantFrom(...alphabet) },
+    fc.constantFrom('=', '+', '/', ' ', '\n', '\0', '.', '~', '\u007F'),
+  )
+  let canonical = 0
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 24 }), (pieces) => {
+      const text = pieces.join('')
+      const expected = decodeBase64url(text) !== undefined
+      const byteCount = Buffer.alloc(64).write(text, 'base64url')
+      if (expected) canonical++
+      expect(isCanonicalSpelling(text, byteCount)).toBe(expected)
+    }),
+    { numRuns: 20_000 },
+  )
+  expect(canonical).toBeGreaterThan(1000)
 })

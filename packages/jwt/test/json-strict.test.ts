@@ -63,6 +63,8 @@ test.each([
 test('limits can be set', () => {
   expect(parseJsonStrict('[[]]', { depthMax: 1 })).toEqual({ ok: false, code: 'json_too_deep' })
   expect(parseJsonStrict('[[]]', { depthMax: 2 }).ok).toBe(true)
+  expect(parseJsonStrict('[[]]', { depthMax: 0 })).toEqual({ ok: false, code: 'json_too_deep' })
+  expect(parseJsonStrict('['.repeat(11) + ']'.repeat(11), { depthMax: 11 }).ok).toBe(true)
   expect(parseJsonStrict('[[]]', { sizeMax: 3 })).toEqual({ ok: false, code: 'json_malformed' })
   expect(parseJsonStrict('[[]]', { sizeMax: 4 }).ok).toBe(true)
 })
@@ -110,6 +112,39 @@ test('finds a second member of any name, at any place of any document', () => {
       expect(parseJsonStrict(text).ok).toBe(false)
       expect(parseJsonStrict(`[[${text}]]`).ok).toBe(false)
     }),
+  )
+})
+
+// Texts that are as short as their value needs are accepted without counting members, so numbers
+// that are shorter than their digits must never make room for a second member.
+test('finds a second member however long or short the numbers beside it are', () => {
+  const digits = fc.integer({ min: 0, max: 9_999_999 }).map(String)
+  const number = fc.oneof(
+    digits,
+    fc
+      .tuple(digits, fc.integer({ min: -20, max: 20 }))
+      .map(([base, exponent]) => `${base}e${exponent}`),
+    fc.tuple(digits, digits).map(([whole, rest]) => `${whole}.${rest}`),
+    fc.constantFrom('-0', '1e3', '1E15', '9007199254740991', '9007199254740993', '1e21', '0e9'),
+  )
+  const value = fc.oneof(
+    number,
+    fc.constantFrom('""', '"abc"', 'true', 'false', 'null', '[]', '{}', '[1e9,1e9]'),
+  )
+  fc.assert(
+    fc.property(
+      fc.array(value, { minLength: 1, maxLength: 8 }),
+      value,
+      fc.nat(),
+      (values, second, at) => {
+        const members = values.map((each, index) => `"m${index}":${each}`)
+        const once = `{${members.join()}}`
+        expect(parseJsonStrict(once)).toEqual({ ok: true, value: JSON.parse(once) })
+        const twice = `{${[...members, `"m${at % values.length}":${second}`].join()}}`
+        expect(parseJsonStrict(twice)).toEqual({ ok: false, code: 'json_duplicate_member' })
+      },
+    ),
+    { numRuns: 5000 },
   )
 })
 

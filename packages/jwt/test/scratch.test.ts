@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest'
-import { asciiBytes, prefixedAsciiBytes } from '../src/scratch.ts'
-
-const prefix = Uint8Array.of(1, 2)
+import { asciiBytes } from '../src/scratch.ts'
 
 test('gives the bytes of ASCII text, up to the length asked for', () => {
   expect(Buffer.from(asciiBytes('abc', 2) ?? []).toString()).toBe('ab')
-  expect([...(prefixedAsciiBytes(prefix, 'abc', 2) ?? [])]).toEqual([1, 2, 0x61, 0x62])
 })
 
 // The last bytes of the buffer are where a text could be cut to its own number of characters.
@@ -16,7 +13,6 @@ test.each([1, 10, 8190, 8191, 8192, 8193, 20_000])(
       for (const at of [0, Math.floor(length / 2), length - 1]) {
         const text = 'a'.repeat(at) + strange + 'a'.repeat(length - at - 1)
         expect(asciiBytes(text, length)).toBeUndefined()
-        expect(prefixedAsciiBytes(prefix, text, length)).toBeUndefined()
       }
     }
   },
@@ -24,5 +20,4 @@ test.each([1, 10, 8190, 8191, 8192, 8193, 20_000])(
 
 test('long ASCII text is read too', () => {
   expect(asciiBytes('a'.repeat(20_000), 19_999)).toHaveLength(19_999)
-  expect(prefixedAsciiBytes(prefix, 'a'.repeat(20_000), 1)).toBeUndefined()
 })

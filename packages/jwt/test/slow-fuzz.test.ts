@@ -294,8 +294,8 @@ test('HS256: whatever is signed, only strict JSON passes', () => {
   for (let at = 0; at < TOKENS / 100; at++) {
     const token = random.pick(tokens)
     const [respell, index] = [random.pick(respellings), random.integer(2)]
-    const input = mapJson(token, index, respell).split('.').slice(0, 2).join('.')
-    const result = verifiers[at % 3]?.verify(`${input}.${sign(input)}`)
+    const [header = '', payload = ''] = mapJson(token, index, respell).split('.')
+    const result = verifiers[at % 3]?.verify(`${header}.${payload}.${sign(header, payload)}`)
     if (harmless.has(respell)) {
       const claims: unknown = JSON.parse(
         Buffer.from(token.split('.')[1] ?? '', 'base64url').toString(),

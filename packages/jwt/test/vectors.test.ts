@@ -124,7 +124,9 @@ test.each(signedVectors.filter(({ alg, key }) => /^(HS|RS|Ed)/.test(alg) && hasP
   '$source, $alg: our signature over the same text is the very same',
   (vector) => {
     const key = importSigningKey({ jwk: jwkOf(vector.key) }, { alg: vector.alg })
-    expect(signingMaterialOf(key).sign(vector.signingInput ?? '')).toBe(vector.signature)
+    // The payload of RFC 7797 has dots of its own.
+    const [header = '', ...rest] = (vector.signingInput ?? '').split('.')
+    expect(signingMaterialOf(key).sign(header, rest.join('.'))).toBe(vector.signature)
   },
 )
 

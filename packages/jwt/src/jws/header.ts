@@ -1,5 +1,6 @@
-import { encodeBase64url } from '../base64url.ts'
+import { encodeTextBase64url, isAscii } from '../base64url.ts'
 import { parseEncodedObject } from '../json/encoded-object.ts'
+import { withoutInherited } from '../json/object.ts'
 import { isKid } from '../limits.ts'
 import { refuse, type Refused } from '../refusals.ts'
 
@@ -18,7 +19,7 @@ export function encodeHeader(
   kid: string | undefined,
 ): string {
   // JSON.stringify leaves out what is undefined.
-  return encodeBase64url(Buffer.from(JSON.stringify({ alg, typ, kid })))
+  return encodeTextBase64url(JSON.stringify({ alg, typ, kid }))
 }
 
 /**
@@ -28,7 +29,7 @@ export function encodeHeader(
  * changes what is signed (RFC 7797 §3).
  */
 export function parseHeader(encoded: string): { ok: true; header: JwsHeader } | Refused {
-  const members = parseEncodedObject(encoded)
+  const members = isAscii(encoded) ? parseEncodedObject(encoded) : undefined
   if (members === undefined) return refuse('header_invalid')
   if (Object.hasOwn(members, 'crit') || Object.hasOwn(members, 'b64')) {
     return refuse('critical_unknown')
@@ -37,15 +38,13 @@ export function parseHeader(encoded: string): { ok: true; header: JwsHeader } | 
   if (typeof alg !== 'string') return refuse('header_invalid')
   if (!isOptionalString(typ) || !isOptionalString(cty)) return refuse('header_invalid')
   if (kid !== undefined && !isKid(kid)) return refuse('header_invalid')
-  return {
-    ok: true,
-    header: Object.freeze({
-      alg,
-      ...(typ === undefined ? undefined : { typ }),
-      ...(kid === undefined ? undefined : { kid }),
-      ...(cty === undefined ? undefined : { cty }),
-    }),
+  const header: JwsHeader = {
+    alg,
+    ...(typ === undefined ? undefined : { typ }),
+    ...(kid === undefined ? undefined : { kid }),
+    ...(cty === undefined ? undefined : { cty }),
   }
+  return { ok: true, header: Object.freeze(withoutInherited(header)) }
 }
 
 function isOptionalString(value: unknown): value is string | undefined {

@@ -19,6 +19,7 @@ export function signJws(
 ): string {
   const { sign } = signingMaterialOf(key)
   if (options.typ !== undefined) assertTyp(options.typ)
-  const input = `${encodeHeader(key.alg, options.typ, key.kid)}.${encodeBase64url(payload)}`
-  return `${input}.${sign(input)}`
+  const header = encodeHeader(key.alg, options.typ, key.kid)
+  const encoded = encodeBase64url(payload)
+  return `${header}.${encoded}.${sign(header, encoded)}`
 }

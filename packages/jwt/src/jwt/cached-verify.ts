@@ -6,7 +6,7 @@ import type { Refused } from '../refusals.ts'
 /** What a verifier answers for a token that it accepts, as far as the cache reads it. */
 interface Accepted {
   readonly ok: true
-  readonly claims: object
+  readonly claims: Readonly<Record<string, unknown>>
 }
 
 /**

@@ -49,7 +49,9 @@ export function checkClaims(
 }
 
 function checkTimes(claims: Claims, policy: ClaimsPolicy, now: number): Refused | undefined {
-  const { exp, nbf, iat } = claims
+  const exp = claims['exp']
+  const nbf = claims['nbf']
+  const iat = claims['iat']
   const { toleranceMs, maxAgeMs } = policy
 
   if (exp === undefined) return refuseClaim('claim_missing', 'exp')
@@ -80,8 +82,10 @@ export interface ValidityMs {
  * The time within which claims that `checkClaims` has accepted stay accepted. The terms are written
  * as they are there, so that the two agree to the last bit.
  */
-export function validityOf(claims: object, policy: ClaimsPolicy): ValidityMs {
-  const { exp, nbf, iat }: { exp?: unknown; nbf?: unknown; iat?: unknown } = claims
+export function validityOf(claims: Claims, policy: ClaimsPolicy): ValidityMs {
+  const exp = claims['exp']
+  const nbf = claims['nbf']
+  const iat = claims['iat']
   const { toleranceMs, maxAgeMs } = policy
   const nbfMs = isNumericDate(nbf) ? nbf * 1000 - toleranceMs : -Infinity
   const iatMs = isNumericDate(iat) ? iat * 1000 - toleranceMs : -Infinity
@@ -91,16 +95,15 @@ export function validityOf(claims: object, policy: ClaimsPolicy): ValidityMs {
   return { fromMs: Math.max(nbfMs, iatMs), untilMs: Math.min(expMs, ageMs) }
 }
 
-function checkIssuer({ iss }: Claims, issuer: string): Refused | undefined {
+function checkIssuer(claims: Claims, issuer: string): Refused | undefined {
+  const iss = claims['iss']
   if (iss === undefined) return refuseClaim('claim_missing', 'iss')
   if (typeof iss !== 'string') return refuseClaim('claim_invalid', 'iss')
   return iss === issuer ? undefined : refuse('issuer_mismatch')
 }
 
-function checkAudience(
-  { aud }: Claims,
-  audiences: ReadonlySet<string> | null,
-): Refused | undefined {
+function checkAudience(claims: Claims, audiences: ReadonlySet<string> | null): Refused | undefined {
+  const aud = claims['aud']
   if (audiences === null) return aud === undefined ? undefined : refuse('audience_mismatch')
   if (aud === undefined) return refuseClaim('claim_missing', 'aud')
   if (typeof aud === 'string') return audiences.has(aud) ? undefined : refuse('audience_mismatch')

@@ -1,4 +1,4 @@
-import { decodeBase64url } from '../base64url.ts'
+import { decodeBase64url, isAscii } from '../base64url.ts'
 import { parseEncodedObject } from '../json/encoded-object.ts'
 import { findDots } from '../jws/compact.ts'
 import { refuse, type Refused } from '../refusals.ts'
@@ -20,6 +20,7 @@ export type DecodeResult =
 export function decodeUnverified(token: string): DecodeResult {
   const dots = findDots(token)
   if (!dots.ok) return dots
+  if (!isAscii(token)) return refuse('token_malformed')
   const header = parseEncodedObject(token.slice(0, dots.headerEnd))
   if (header === undefined) return refuse('header_invalid')
   const claims = parseEncodedObject(token.slice(dots.headerEnd + 1, dots.payloadEnd))

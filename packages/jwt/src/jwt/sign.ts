@@ -1,4 +1,4 @@
-import { encodeBase64url } from '../base64url.ts'
+import { encodeTextBase64url } from '../base64url.ts'
 import { encodeHeader } from '../jws/header.ts'
 import { assertTyp } from '../jws/typ.ts'
 import { signingMaterialOf, type SigningKey } from '../key/key.ts'
@@ -19,12 +19,12 @@ export interface Signer {
 export function createSigner(key: SigningKey, options: { readonly typ: string }): Signer {
   const { sign } = signingMaterialOf(key)
   assertTyp(options.typ)
-  const header = `${encodeHeader(key.alg, options.typ, key.kid)}.`
+  const header = encodeHeader(key.alg, options.typ, key.kid)
 
   return Object.freeze({
     sign(claims: object) {
-      const input = header + encodeBase64url(Buffer.from(stringifyClaims(claims)))
-      const token = `${input}.${sign(input)}`
+      const payload = encodeTextBase64url(stringifyClaims(claims))
+      const token = `${header}.${payload}.${sign(header, payload)}`
       if (token.length > TOKEN_BYTES_MAX) {
         throw new TypeError(`The token would be longer than ${TOKEN_BYTES_MAX} bytes.`)
       }

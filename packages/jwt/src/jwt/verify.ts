@@ -9,7 +9,7 @@ import { TOLERANCE_SEC_MAX } from '../limits.ts'
 import { refuse, type Refused } from '../refusals.ts'
 import { cacheVerify } from './cached-verify.ts'
 import { checkClaims, type ClaimsPolicy, type JwtClaims } from './claims.ts'
-import { CACHE_ENTRIES_MAX } from './token-cache.ts'
+import { CACHE_ENTRIES_MAX, WAYS } from './token-cache.ts'
 import type { AskedClaims, JwtHeader, NoOthers } from './types.ts'
 
 /** What a verifier accepts. Nothing here has a permissive default. */
@@ -31,8 +31,8 @@ export interface VerifierOptions {
   /** The time, in milliseconds since 1970; `Date.now` when not given. */
   readonly clock?: () => number
   /**
-   * How many verified tokens are remembered, so that the next sight of one costs a look-up: 4 to
-   * 1,048,576, rounded down to four times a power of two; 0 (default) for none. Times are checked
+   * How many verified tokens are remembered, so that the next sight of one costs a look-up: 8 to
+   * 1,048,576, rounded down to eight times a power of two; 0 (default) for none. Times are checked
    * at every sight. About 1 kB an entry for access tokens, at most 8 KiB with its claims on top.
    */
   readonly cacheEntriesMax?: number
@@ -85,10 +85,12 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (!dots.ok) return dots
     const { headerEnd, payloadEnd } = dots
 
-    const accepted = findKnown(known, token) ?? readHeader(token.slice(0, headerEnd), typ, keys)
+    const encoded = token.slice(0, headerEnd)
+    const accepted = findKnown(known, encoded) ?? readHeader(encoded, typ, keys)
     if (!accepted.ok) return accepted
     if (!accepted.verify(token, payloadEnd)) return refuse('signature_invalid')
 
+    // Only ASCII has a right signature.
     const claims = parseEncodedObject(token.slice(headerEnd + 1, payloadEnd))
     if (claims === undefined) return refuse('payload_invalid')
     const refused = checkClaims(claims, policy, readClock(clock))
@@ -110,28 +112,28 @@ interface AcceptedHeader {
 }
 
 interface KnownHeader extends AcceptedHeader {
-  /** The encoded header with its dot, as our own signer writes it. */
-  readonly text: string
+  /** The encoded header, as our own signer writes it. */
+  readonly encoded: string
 }
 
 // Beyond a few keys, parsing the header is faster than comparing it with each of them.
 const KNOWN_HEADERS_MAX = 4
 
-// The same key always writes the same header. Finding it at the front of a token proves alg, kid,
+// The same key always writes the same header. Finding it in a token proves alg, kid,
 // typ and the absence of crit without parsing; any other spelling takes the strict path.
 function knownHeaderOf(this: string, key: VerifyingKey): KnownHeader {
   const { alg, kid } = key
   return {
     ok: true,
-    text: `${encodeHeader(alg, this, kid)}.`,
+    encoded: encodeHeader(alg, this, kid),
     header: Object.freeze({ alg, typ: this, ...(kid === undefined ? undefined : { kid }) }),
     key,
     verify: verifyingMaterialOf(key).verify,
   }
 }
 
-function findKnown(known: readonly KnownHeader[], token: string): AcceptedHeader | undefined {
-  for (const candidate of known) if (token.startsWith(candidate.text)) return candidate
+function findKnown(known: readonly KnownHeader[], encoded: string): AcceptedHeader | undefined {
+  for (const candidate of known) if (candidate.encoded === encoded) return candidate
   return undefined
 }
 
@@ -167,8 +169,8 @@ function readClock(clock: () => number): number {
 
 function readCacheSize({ cacheEntriesMax = 0 }: VerifierOptions): number {
   const isSize = Number.isInteger(cacheEntriesMax) && cacheEntriesMax <= CACHE_ENTRIES_MAX
-  if (!isSize || (cacheEntriesMax !== 0 && cacheEntriesMax < 4)) {
-    throw new TypeError(`The option cacheEntriesMax must be 0 or 4 to ${CACHE_ENTRIES_MAX}.`)
+  if (!isSize || (cacheEntriesMax !== 0 && cacheEntriesMax < WAYS)) {
+    throw new TypeError(`The option cacheEntriesMax must be 0 or ${WAYS} to ${CACHE_ENTRIES_MAX}.`)
   }
   return cacheEntriesMax
 }

@@ -12,11 +12,12 @@ import {
 } from './asymmetric.ts'
 import { assertEcdsaKey, ecdsaFormat } from './ecdsa.ts'
 import { assertEddsaKey, eddsaFormat } from './eddsa.ts'
-import { createHmacText, createHmacVerify } from './hmac.ts'
+import { createHmacText } from './hmac.ts'
 import {
   sealSigningKey,
   sealVerifyingKey,
   type SigningKey,
+  verifyingKeyOf,
   type SignText,
   type VerifyingKey,
 } from './key.ts'
@@ -82,7 +83,7 @@ export function importVerifyingKey(input: KeyInput, options: ImportOptions): Ver
   const spec = specOf(options.alg)
   const source = readInput(input, options.alg, 'verify')
   const kid = readKid(options, source)
-  if (spec.family === 'hmac') return sealHmacVerifier(source, spec, { ...options, kid }).key
+  if (spec.family === 'hmac') return verifyingKeyOf(sealHmac(source, spec, { ...options, kid }))
   if (source.keyObject.type !== 'public') {
     throw new TypeError('To verify with this algorithm takes a public key.')
   }
@@ -142,27 +143,15 @@ function readKid(options: ImportOptions, source: Source): string | undefined {
   return options.kid
 }
 
-function sealHmac(source: Source, spec: HmacSpec, naming: Naming): SigningKey {
-  const { key, mac } = sealHmacVerifier(source, spec, naming)
-  return sealSigningKey({ sign: mac, verifyingKey: key })
-}
-
-function sealHmacVerifier(
-  source: Source,
-  spec: HmacSpec,
-  { alg, kid }: Naming,
-): { key: VerifyingKey; mac: SignText } {
+function sealHmac(source: Source, spec: HmacSpec, { alg, kid }: Naming): SigningKey {
   if (source.keyObject.type !== 'secret') {
     throw new TypeError('HMAC takes a secret; this is a public or private key.')
   }
   const secret = source.keyObject.export()
   assertSecret(secret, spec)
-  const mac = createHmacText(secret, spec)
-  const verify = createHmacVerify(mac, spec)
-  return {
-    mac,
-    key: sealVerifyingKey(alg, kid, { verify, publicJwk: undefined, acceptsEdDsa: false }),
-  }
+  const { sign, verify } = createHmacText(secret, spec)
+  const material = { verify, publicJwk: undefined, acceptsEdDsa: false }
+  return sealSigningKey({ sign, verifyingKey: sealVerifyingKey(alg, kid, material) })
 }
 
 function sealPrivateKey(source: Source, spec: AsymmetricSpec, naming: Naming): SigningKey {
@@ -185,7 +174,7 @@ function sealPublicKey(
   const { keyObject, plain, hash, format } = prepareKey(source.keyObject, spec)
   const members = publicMembersOf(plain, spec)
   const verify = createAsymmetricVerify(keyObject, hash, format)
-  if (sign !== undefined && !verify(`test.${sign('test')}`, 4)) {
+  if (sign !== undefined && !verify(`a.b.${sign('a', 'b')}`, 3)) {
     throw new TypeError('The private and public parts of this key do not belong together.')
   }
   const name = kid ?? jwkThumbprint(members)

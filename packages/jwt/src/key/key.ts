@@ -20,12 +20,16 @@ export interface VerifyingKey {
   readonly [kind]?: 'verifying'
 }
 
-/** Signs an ASCII text and gives the encoded signature. */
-export type SignText = (input: string) => string
+/**
+ * Signs an encoded header and payload, which are ASCII, and gives the encoded signature over both with
+ * the dot between them. Two texts, since to join them would make a third, only to be read once.
+ */
+export type SignText = (header: string, payload: string) => string
 
 /**
  * Checks the signature of a compact token: its text from behind the dot at `payloadEnd`, over its
- * text before that dot. Refuses every spelling of the signature but the canonical one.
+ * text before that dot. Refuses every spelling of the signature but the canonical one, and any token
+ * that is not ASCII throughout: what reads the payload afterwards relies on that.
  */
 export type VerifyToken = (token: string, payloadEnd: number) => boolean
 

@@ -1,9 +1,10 @@
 import { createPublicKey, X509Certificate } from 'node:crypto'
 import type { HmacSpec } from '../algorithms.ts'
+import { isObject } from '../json/object.ts'
 
 /**
  * Throws a `TypeError` unless these bytes can be an HMAC secret: at least as long as the hash (RFC
- * 7518 §3.2), and not the text or DER of a public key. Who takes a public key for a secret lets
+ * 7518 §3.2), and not the text or bytes of a public key. Who takes a public key for a secret lets
  * everybody sign, because everybody can read it; the caller has declared it a secret, but a wrong
  * line in a configuration file does that too.
  */
@@ -11,7 +12,7 @@ export function assertSecret(secret: Uint8Array, spec: HmacSpec): void {
   if (secret.length < spec.hashBytes) {
     throw new TypeError(`The secret needs at least ${spec.hashBytes} bytes.`)
   }
-  if (isKeyText(secret) || isPublicKeyDer(secret)) {
+  if (isKeyText(secret) || isKeyBytes(Buffer.from(secret))) {
     throw new TypeError('These bytes are a key for another algorithm, not an HMAC secret.')
   }
 }
@@ -21,29 +22,66 @@ export function assertSecret(secret: Uint8Array, spec: HmacSpec): void {
 function isKeyText(secret: Uint8Array): boolean {
   const text = Buffer.from(secret).toString('latin1').replaceAll('\0', '')
   return (
-    /-----? ?BEGIN /.test(text) ||
+    /-----? ?BEGIN /i.test(text) ||
     /"kty"\s*:/.test(text) ||
+    isJwkText(text) ||
     /(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-nistp\d+|@openssh\.com)\s+AAAA/.test(text) ||
-    isEncodedDer(text)
+    isEncodedKey(text)
   )
 }
 
-// The body of a PEM file without its lines, as environment variables often hold it.
-function isEncodedDer(text: string): boolean {
-  const body = text.replaceAll(/\s/g, '')
-  return /^MI[\w+/-]+=*$/.test(body) && isPublicKeyDer(Buffer.from(body, 'base64'))
+// However its members are spelled.
+function isJwkText(text: string): boolean {
+  const start = text.indexOf('{')
+  if (start === -1) return false
+  try {
+    const value: unknown = JSON.parse(text.slice(start))
+    return isObject(value) && ('kty' in value || 'keys' in value)
+  } catch {
+    return false
+  }
 }
 
-function isPublicKeyDer(secret: Uint8Array): boolean {
+// The bytes of a key as environment variables often hold them: the body of a PEM file without its
+// lines, or hexadecimal.
+function isEncodedKey(text: string): boolean {
+  const body = text.replaceAll(/\s/g, '')
+  return (
+    (/^[\w+/-]+=*$/.test(body) && isKeyBytes(Buffer.from(body, 'base64'))) ||
+    (/^(?:[\da-f]{2})+$/i.test(body) && isKeyBytes(Buffer.from(body, 'hex')))
+  )
+}
+
+function isKeyBytes(bytes: Buffer): boolean {
+  return isPublicKeyDer(bytes) || isEcPoint(bytes)
+}
+
+function isPublicKeyDer(key: Buffer): boolean {
   // A DER sequence; random secrets begin with it once in 256 times and then fail to parse.
-  if (secret[0] !== 0x30) return false
-  const key = Buffer.from(secret)
+  if (key[0] !== 0x30) return false
   return (
     parses(() => createPublicKey({ key, format: 'der', type: 'spki' })) ||
     parses(() => createPublicKey({ key, format: 'der', type: 'pkcs1' })) ||
     parses(() => new X509Certificate(key))
   )
 }
+
+// An uncompressed point (SEC 1 §2.3.3), for which random bytes pass with a chance of 2^-256. Of a
+// compressed one, or of an Ed25519 key, half of all random secrets would pass for one.
+function isEcPoint(point: Buffer): boolean {
+  const crv = curvesByPointBytes.get(point.length)
+  if (crv === undefined || point[0] !== 0x04) return false
+  const half = (point.length - 1) / 2 + 1
+  const x = point.subarray(1, half).toString('base64url')
+  const y = point.subarray(half).toString('base64url')
+  return parses(() => createPublicKey({ key: { kty: 'EC', crv, x, y }, format: 'jwk' }))
+}
+
+const curvesByPointBytes: ReadonlyMap<number, string> = new Map([
+  [65, 'P-256'],
+  [97, 'P-384'],
+  [133, 'P-521'],
+])
 
 function parses(parse: () => unknown): boolean {
   try {

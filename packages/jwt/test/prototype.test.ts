@@ -1,0 +1,39 @@
+import { afterEach, expect, test } from 'vitest'
+import { hsHeader, signingKeyFor, signParts, validClaims, verifierFor } from './tokens.ts'
+
+// A host in which a library has let somebody write to Object.prototype is lost in many ways; that
+// tokens without an end pass, or without an audience, shall not be one of them.
+
+const verifier = verifierFor(signingKeyFor('HS256'))
+const polluted = Object.prototype as Record<string, unknown>
+const whole = validClaims({ jti: 'j' })
+
+afterEach(() => {
+  for (const name of Object.keys(Object.prototype)) delete polluted[name]
+})
+
+test.each([
+  ['exp', 'claim_missing'],
+  ['iss', 'claim_missing'],
+  ['aud', 'claim_missing'],
+])('a token without %s does not inherit one', (name, code) => {
+  const token = signParts(hsHeader, { ...whole, [name]: undefined })
+  polluted[name] = whole[name]
+  const result = verifier.verify(token)
+  expect(result).toMatchObject({ ok: false, code })
+})
+
+test('a header without typ does not inherit one', () => {
+  const token = signParts({ alg: 'HS256' }, whole)
+  polluted['typ'] = 'at+jwt'
+  expect(verifier.verify(token)).toMatchObject({ ok: false, code: 'typ_mismatch' })
+})
+
+test('what else was put there is in no claims, and whole tokens still pass', () => {
+  const token = signParts(hsHeader, whole)
+  polluted['roles'] = ['admin']
+  const result = verifier.verify(token)
+  const claims = result.ok ? { ...result.claims, roles: result.claims['roles'] } : undefined
+  delete polluted['roles']
+  expect(claims).toEqual({ ...whole, roles: undefined })
+})
