@@ -6,6 +6,7 @@ import pino, { type Logger } from 'pino'
 
 import { createAccountManager, type AccountManager } from './accounts/manage.ts'
 import { createPasswordHasher } from './accounts/passwords.ts'
+import { createThrottle } from './accounts/throttle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { messageOf } from './base/faults.ts'
 import { limits } from './base/limits.ts'
@@ -14,6 +15,8 @@ import { createApp, type RequestContext } from './http/app.ts'
 import { openKeyRing } from './keys/ring.ts'
 import { createSealer } from './keys/sealing.ts'
 import { readOrCreateSecret } from './keys/secret.ts'
+import type { ClaimsHook } from './sessions/access-token.ts'
+import { createCsrf } from './sessions/csrf.ts'
 import type { SessionParts } from './sessions/parts.ts'
 import { createRefreshTokenVerifier } from './sessions/refresh-token.ts'
 import { createRefresher } from './sessions/refresh.ts'
@@ -26,6 +29,8 @@ export interface AuthorityConfig extends SettingsInput {
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger
+  /** Adds the application's own claims to each access token. */
+  readonly claims?: ClaimsHook
 }
 
 /** A running authority without a port of its own. */
@@ -51,22 +56,27 @@ const HASH_SAMPLE = 200
  * message is for the operator, where a setting is wrong or the directory cannot be used.
  */
 export async function createAuthority(config: AuthorityConfig = {}): Promise<Authority> {
-  const { clock = systemClock, random = createSystemRandom(), logger, ...input } = config
+  const { clock = systemClock, random = createSystemRandom(), logger, claims, ...input } = config
   const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
   const store = openSqliteStore(settings.dataDir, { exclusive: true })
   try {
-    return await assemble(settings, store, clock, random, logger)
+    return await assemble(settings, store, { clock, random, claims }, logger)
   } catch (error) {
     await store.close()
     throw error
   }
 }
 
+interface Assembled {
+  readonly clock: Clock
+  readonly random: Random
+  readonly claims: ClaimsHook | undefined
+}
+
 async function assemble(
   settings: Settings,
   store: Store,
-  clock: Clock,
-  random: Random,
+  { clock, random, claims }: Assembled,
   logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
 ): Promise<Authority> {
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
@@ -89,9 +99,11 @@ async function assemble(
     store,
     ring,
     hasher,
+    throttle: createThrottle(settings.throttle, sealer.deriveEach('throttle/v1', 32), random),
+    csrf: createCsrf(sealer.deriveEach('csrf/v1', 32), random),
     clock,
     random,
-    access: { issuer, audience, lifetimeSec: settings.accessLifetimeSec },
+    access: { issuer, audience, lifetimeSec: settings.accessLifetimeSec, claims },
     rotation: {
       rotates: settings.rotateRefresh,
       idleMs: settings.refreshLifetimeSec * 1000,
@@ -110,7 +122,14 @@ async function assemble(
       clock: () => clock.nowMs(),
     }),
   }
-  const fetch = createApp({ sessions, refresh: createRefresher(sessions), logger })
+  const accounts = createAccountManager({ store, hasher, clock, random })
+  const fetch = createApp({
+    sessions,
+    accounts,
+    refresh: createRefresher(sessions),
+    http: settings.http,
+    logger,
+  })
   const upkeep = setInterval(() => {
     void keepUp(logger, 'purge', () => purge(store, clock, logger))
     void keepUp(logger, 'imitate_hashes', imitateHashes)
@@ -119,7 +138,7 @@ async function assemble(
   return {
     fetch,
     verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
-    accounts: createAccountManager({ store, hasher, clock, random }),
+    accounts,
     settings,
     logger,
     close: async () => {
@@ -138,12 +157,16 @@ async function keepUp(logger: Logger, work: string, run: () => Promise<void>): P
   }
 }
 
-/** Sessions are kept a day after their end, so that an old token is still called ended, not unknown. */
+/**
+ * Sessions are kept a day after their end, so that an old token is still called ended, not unknown;
+ * counted tries, until they count no more.
+ */
 async function purge(store: Store, clock: Clock, logger: Logger): Promise<void> {
   let removed: number
   do {
     removed = await store.sessions.purge(clock.nowMs() - PURGE_AFTER_MS, PURGE_ROWS)
-    if (removed > 0) logger.info({ event: 'sessions_purged', removed })
+    removed = Math.max(removed, await store.throttles.purge(clock.nowMs(), PURGE_ROWS))
+    if (removed > 0) logger.info({ event: 'purged', removed })
     await setImmediate() // requests come first
   } while (removed === PURGE_ROWS)
 }

@@ -2,10 +2,24 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { getSystemErrorMessage } from 'node:util'
 
-import { z } from 'zod'
+import type { z } from 'zod'
 
+import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
+import type { HttpSettings } from './http/app.ts'
+import {
+  domain,
+  flag,
+  integer,
+  lifetime,
+  networks,
+  oneOf,
+  origins,
+  text,
+  throttle,
+  url,
+} from './settings-schemas.ts'
 
 /**
  * Every setting: its name in `countersign.config.ts` and in `createAuthority`, its name in the
@@ -34,6 +48,11 @@ const table = {
   },
   argon2Passes: { env: 'COUNTERSIGN_ARGON2_PASSES', schema: integer(1, 100).default(2) },
   argon2Lanes: { env: 'COUNTERSIGN_ARGON2_LANES', schema: integer(1, 16).default(1) },
+  origins: { env: 'COUNTERSIGN_ORIGINS', schema: origins() },
+  cookieDomain: { env: 'COUNTERSIGN_COOKIE_DOMAIN', schema: domain().optional() },
+  trustedProxies: { env: 'COUNTERSIGN_TRUSTED_PROXIES', schema: networks() },
+  throttle: { env: 'COUNTERSIGN_THROTTLE', schema: throttle() },
+  signUp: { env: 'COUNTERSIGN_SIGN_UP', schema: flag().default(false) },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',
     schema: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
@@ -65,6 +84,9 @@ export interface Settings {
   readonly rotateRefresh: boolean
   readonly healing: 'accept' | 'refuse'
   readonly argon2: { readonly memoryKib: number; readonly passes: number; readonly lanes: number }
+  /** Undefined: tries are not counted. */
+  readonly throttle: ThrottleRates | undefined
+  readonly http: HttpSettings
   readonly logLevel: string
   readonly production: boolean
 }
@@ -103,6 +125,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
   const secrets = readSecrets(given, mistakes)
   const adminPassword = readAdminPassword(given, mistakes)
   checkLifetimes(given, mistakes)
+  checkCookieDomain(given, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
   mistakes.throwIfAny()
@@ -128,6 +151,14 @@ export function parseSettings(input: SettingsInput, options: { production: boole
       memoryKib: parsed.argon2MemoryKib,
       passes: parsed.argon2Passes,
       lanes: parsed.argon2Lanes,
+    },
+    throttle: parsed.throttle,
+    http: {
+      publicUrl,
+      cookieDomain: parsed.cookieDomain,
+      origins: parsed.origins,
+      trustedProxies: parsed.trustedProxies,
+      signUp: parsed.signUp,
     },
     logLevel: parsed.logLevel,
     production: options.production,
@@ -212,6 +243,15 @@ function checkLifetimes(given: Partial<Parsed>, mistakes: Mistakes): void {
   }
 }
 
+/** Browsers refuse a domain that the server is not in. */
+function checkCookieDomain(given: Partial<Parsed>, mistakes: Mistakes): void {
+  if (given.cookieDomain === undefined) return
+  const host = new URL(given.publicUrl ?? 'http://localhost').hostname
+  if (host !== given.cookieDomain && !host.endsWith(`.${given.cookieDomain}`)) {
+    mistakes.add('cookieDomain', `must be the host of ${nameOf('publicUrl')}, or a domain above it`)
+  }
+}
+
 function checkProduction(
   given: Partial<Parsed>,
   secrets: readonly string[] | undefined,
@@ -262,75 +302,4 @@ export function readEnvironment(environment: NodeJS.ProcessEnv): SettingsInput {
 
 function nameOf(key: Key): string {
   return table[key].env
-}
-
-function text(charsMax: number = limits.settingCharsMax): z.ZodString {
-  return z
-    .string('must be text')
-    .min(1, 'must not be empty')
-    .max(charsMax, `must have at most ${charsMax} characters`)
-}
-
-function integer(min: number, max: number): z.ZodType<number, number | string> {
-  const message = `must be a whole number from ${min} to ${max}`
-  return z
-    .union(
-      [
-        z.number(),
-        z
-          .string()
-          .regex(/^\d{1,15}$/)
-          .transform(Number),
-      ],
-      message,
-    )
-    .pipe(z.number().int(message).min(min, message).max(max, message))
-}
-
-function flag(): z.ZodType<boolean, boolean | 'true' | 'false'> {
-  return z.union(
-    [z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')],
-    'must be true or false',
-  )
-}
-
-function oneOf<const Choice extends string>(
-  ...choices: Choice[]
-): z.ZodEnum<Record<Choice, Choice>> {
-  return z.enum(choices, `must be one of ${choices.join(', ')}`)
-}
-
-/** Gives its origin: everything that compares issuers compares bytes, so there is one spelling. */
-function url(): z.ZodType<string, string> {
-  const message = 'must be an http or https URL without path, query, user or fragment'
-  return z
-    .string(message)
-    .refine((value) => {
-      if (value.length > limits.issuerCharsMax || !URL.canParse(value)) return false
-      const { protocol, pathname, search, hash, username, password } = new URL(value)
-      const isHttp = protocol === 'http:' || protocol === 'https:'
-      return isHttp && pathname === '/' && search + hash + username + password === ''
-    }, message)
-    .transform((value) => new URL(value).origin)
-}
-
-/** Seconds out of a text such as `5m`. */
-function lifetime(
-  min: string,
-  max: string,
-  standard: string,
-): z.ZodType<number, string | undefined> {
-  const message = `must be a time such as 90s, 5m, 12h or 14d, from ${min} to ${max}`
-  return z
-    .string(message)
-    .default(standard)
-    .transform((value) => toSeconds(value))
-    .refine((seconds) => seconds >= toSeconds(min) && seconds <= toSeconds(max), message)
-}
-
-const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
-
-function toSeconds(value: string): number {
-  const match = /^(\d{1,9})([smhd])$/.exec(value)
-  return match === null ? Number.NaN : Number(match[1]) * SECONDS_OF[match[2]!]!
 }

@@ -557,7 +557,7 @@ test('the SQL fast path and the function agree on every row, and order within a 
             seed: Uint8Array.from(random.bytes(16)),
             endsAt: Math.max(row.expiresAt, NOW + endsIn),
           },
-          account: { id: accountId, userId: accountId, roles: ['reader'] },
+          account: { id: accountId, userId: accountId, roles: ['reader'], tenantId: undefined },
           accountDisabled: account.disabled,
           accountHardPosition: account.hardPosition,
         }

@@ -23,6 +23,8 @@ function file(name: string, content: string): string {
   return path
 }
 
+const GOOD_SECRET = 'a-secret-of-many-different-characters-0123456789'
+
 type Environment = Readonly<Record<string, string>>
 
 function parse(environment: Environment, production = false): Settings {
@@ -58,6 +60,19 @@ test('an empty environment gives a server for development', () => {
     rotateRefresh: true,
     healing: 'accept',
     argon2: { memoryKib: 19_456, passes: 2, lanes: 1 },
+    throttle: {
+      account: { triesMax: 50, periodMs: 3_600_000 },
+      source: { triesMax: 10, periodMs: 900_000 },
+      address: { triesMax: 100, periodMs: 600_000 },
+      device: { triesMax: 10, periodMs: 900_000 },
+    },
+    http: {
+      publicUrl: 'http://localhost:8000',
+      cookieDomain: undefined,
+      origins: [],
+      trustedProxies: undefined,
+      signUp: false,
+    },
     logLevel: 'info',
     production: false,
   })
@@ -464,5 +479,89 @@ describe('a config file', () => {
     expect(result).toMatchObject({ code: 1, stdout: '' })
     expect(result.stderr).toMatch(message)
     expect(result.stderr).not.toContain('    at ')
+  })
+})
+
+describe('browsers and proxies', () => {
+  test('origins are a list, each as a browser writes it', () => {
+    const origins = 'https://app.example.com, http://localhost:3000'
+    expect(parse({ COUNTERSIGN_ORIGINS: origins }).http.origins).toEqual([
+      'https://app.example.com',
+      'http://localhost:3000',
+    ])
+  })
+
+  test.each([
+    '*',
+    'app.example.com',
+    'https://app.example.com/',
+    'https://App.example.com',
+    'null',
+  ])('the origin %s is none', (COUNTERSIGN_ORIGINS) => {
+    expect(mistakesOf({ COUNTERSIGN_ORIGINS })).toEqual([
+      expect.stringContaining('COUNTERSIGN_ORIGINS: must be origins such as'),
+    ])
+  })
+
+  test('proxies are addresses and networks', () => {
+    const { trustedProxies } = parse({ COUNTERSIGN_TRUSTED_PROXIES: '10.0.0.0/8, ::1' }).http
+    expect(trustedProxies?.check('10.1.2.3')).toBe(true)
+    expect(trustedProxies?.check('::1', 'ipv6')).toBe(true)
+    expect(trustedProxies?.check('11.0.0.1')).toBe(false)
+  })
+
+  test.each(['10.0.0.0/33', 'proxy', '10.0.0/8', '::/129', '10.0.0.0/8/8', '10.0.0.0/-1'])(
+    'the network %s is none',
+    (COUNTERSIGN_TRUSTED_PROXIES) => {
+      expect(mistakesOf({ COUNTERSIGN_TRUSTED_PROXIES })).toHaveLength(1)
+    },
+  )
+
+  test.each(['example.com', 'auth.example.com'])('cookies may be shared by %s', (domain) => {
+    const environment = {
+      COUNTERSIGN_PUBLIC_URL: 'https://auth.example.com',
+      COUNTERSIGN_SECRET: GOOD_SECRET,
+    }
+    const { http } = parse({ ...environment, COUNTERSIGN_COOKIE_DOMAIN: domain })
+    expect(http.cookieDomain).toBe(domain)
+  })
+
+  test.each(['.example.com', 'other.example', 'ample.com', 'com', 'Example.com'])(
+    'they may not be shared by %s',
+    (domain) => {
+      const environment = {
+        COUNTERSIGN_PUBLIC_URL: 'https://auth.example.com',
+        COUNTERSIGN_SECRET: GOOD_SECRET,
+        COUNTERSIGN_COOKIE_DOMAIN: domain,
+      }
+      expect(mistakesOf(environment)).toEqual([
+        expect.stringContaining('COUNTERSIGN_COOKIE_DOMAIN: must be'),
+      ])
+    },
+  )
+})
+
+describe('COUNTERSIGN_THROTTLE', () => {
+  test('off counts nothing; a rate that is named replaces its standard', () => {
+    expect(parse({ COUNTERSIGN_THROTTLE: 'off' }).throttle).toBeUndefined()
+    expect(parse({ COUNTERSIGN_THROTTLE: 'account=5/1m, device=3/10s' }).throttle).toEqual({
+      ...parse({}).throttle,
+      account: { triesMax: 5, periodMs: 60_000 },
+      device: { triesMax: 3, periodMs: 10_000 },
+    })
+  })
+
+  test.each([
+    'on',
+    'account=5',
+    'account=0/1m',
+    'account=5/1y',
+    'user=5/1m',
+    'account=5/2d',
+    'account=-1/1m',
+  ])('%s is no rate', (COUNTERSIGN_THROTTLE) => {
+    expect(mistakesOf({ COUNTERSIGN_THROTTLE })).toEqual([
+      expect.stringContaining('COUNTERSIGN_THROTTLE: must be off, or rates such as'),
+    ])
   })
 })

@@ -73,6 +73,7 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
         userId: undefined,
         passwordHash: hash.value,
         roles: [...new Set(roles)].toSorted(),
+        defaultTenantId: undefined,
         disabledAt: undefined,
         hardPosition: 0,
         createdAt: clock.nowMs(),

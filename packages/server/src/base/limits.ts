@@ -27,6 +27,10 @@ export const limits = {
   /** Requests in flight get this long to end after SIGTERM. */
   drainMs: 25_000,
   secretCharsMin: 32,
+  /** The longest life of a cookie: browsers grant no more (RFC 6265bis §5.5). */
+  cookieSecMax: 400 * 86_400,
+  /** Sessions that are listed to their account at once. */
+  sessionsListedMax: 100,
   /** Any setting that is text. Issuer and audience travel in every token. */
   settingCharsMax: 4_096,
   issuerCharsMax: 255,

@@ -12,6 +12,10 @@ export const refusals = {
   form_duplicate_field: { status: 400, text: 'The form body names a field twice.' },
   body_not_object: { status: 400, text: 'The body must be an object.' },
   fields_invalid: { status: 400, text: 'Some fields are missing or not valid.' },
+  cookie_repeated: { status: 400, text: 'A cookie was sent twice.' },
+  password_rejected: { status: 400, text: 'The new password cannot be taken.' },
+  username_rejected: { status: 400, text: 'The username cannot be taken.' },
+  username_taken: { status: 409, text: 'There is an account with this username already.' },
   not_found: { status: 404, text: 'Nothing is served at this path.' },
   method_not_allowed: { status: 405, text: 'This path does not take that method.' },
   body_too_large: { status: 413, text: 'The body is larger than 16 KiB.' },
@@ -20,6 +24,13 @@ export const refusals = {
 
   // Who is asking
   credentials_invalid: { status: 401, text: 'No active account has these credentials.' },
+  csrf_failed: {
+    status: 403,
+    text: 'The request came from another site, or without its CSRF token.',
+  },
+  tenant_forbidden: { status: 403, text: 'The account is not a member of this tenant.' },
+  throttled: { status: 429, text: 'Too many tries. Wait before the next one.' },
+  cookie_missing: { status: 401, text: 'There is no session in the cookies.' },
   account_disabled: { status: 401, text: 'The account of this token is disabled.' },
   token_invalid: { status: 401, text: 'The token is not valid.' },
   token_expired: { status: 401, text: 'The token has expired.' },

@@ -1,17 +1,33 @@
+import type { BlockList } from 'node:net'
+
 import { Hono } from 'hono'
 import type { Logger } from 'pino'
 
+import type { AccountManager } from '../accounts/manage.ts'
+import { clientAddress } from '../base/address.ts'
 import { StoreFault, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import type { Refresher } from '../sessions/refresh.ts'
+import type { SessionState } from '../store/refresh.ts'
+import { authenticate } from './authenticate.ts'
+import { createCookies } from './browser/cookies.ts'
+import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './browser/endpoints.ts'
 import { answerMethodNotAllowed, answerRefusal } from './contract/answers.ts'
 import { createContractEndpoints } from './contract/endpoints.ts'
+import { createCors } from './cors.ts'
 import { answerHealth, createReadinessAnswer } from './health.ts'
 import { answerMe } from './me.ts'
+import {
+  answerChangePassword,
+  answerEndSession,
+  answerEndSessions,
+  answerSessions,
+} from './own-account.ts'
 import { createPage } from './page.ts'
 import { problem } from './problem.ts'
+import { answerSignUp } from './sign-up.ts'
 import { createJwksAnswer } from './well-known.ts'
 
 /** What the server in front knows of a request that the request itself does not say. */
@@ -22,16 +38,36 @@ export interface RequestContext {
 
 export interface AppParts {
   readonly sessions: SessionParts
+  readonly accounts: AccountManager
   readonly refresh: Refresher
+  readonly http: HttpSettings
   readonly logger: Logger
 }
+
+/** What the settings say of browsers and proxies. */
+export interface HttpSettings {
+  readonly publicUrl: string
+  readonly cookieDomain: string | undefined
+  /** Origins, besides the server's own, whose pages may call it. */
+  readonly origins: readonly string[]
+  /** The proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies: BlockList | undefined
+  readonly signUp: boolean
+}
+
+type Handler = (request: Request, caller: Caller, id: string) => Response | Promise<Response>
 
 /** The whole HTTP API as one function of a request. */
 export function createApp(
   app: AppParts,
 ): (request: Request, context?: RequestContext) => Promise<Response> {
-  const { sessions } = app
+  const { sessions, http } = app
   const hono = new Hono<{ Bindings: RequestContext }>()
+  const cors = createCors(new Set(http.origins))
+  const callerOf = (request: Request, context: RequestContext | undefined): Caller => ({
+    address: addressOf(request, context, http.trustedProxies),
+    userAgent: (request.headers.get('user-agent') ?? '').slice(0, limits.userAgentCharsMax),
+  })
 
   for (const [path, endpoint] of createContractEndpoints(sessions, app.refresh)) {
     for (const spelling of [path, `${path}/`]) {
@@ -44,28 +80,88 @@ export function createApp(
     }
   }
 
-  const gets: Record<string, (request: Request) => Response | Promise<Response>> = {
-    '/auth/me': (request) => answerMe(sessions, request),
-    '/.well-known/jwks.json': createJwksAnswer(sessions.ring),
-    '/healthz': answerHealth,
-    '/readyz': createReadinessAnswer(sessions.store, sessions.clock),
-    '/': createPage(sessions.access),
-  }
-  for (const [path, answer] of Object.entries(gets)) {
-    hono.get(path, (c) => answer(c.req.raw))
-    hono.all(path, () => problem('method_not_allowed', { allow: 'GET, HEAD' }))
+  for (const [path, methods] of Object.entries({ ...pagesOf(app), ...browserRoutes(app) })) {
+    for (const [method, handler] of Object.entries(methods)) {
+      hono.on(method, path, (c) =>
+        handler(c.req.raw, callerOf(c.req.raw, c.env), c.req.param('id') ?? ''),
+      )
+    }
+    const allowed = Object.keys(methods).flatMap((each) =>
+      each === 'GET' ? ['GET', 'HEAD'] : each,
+    )
+    hono.all(path, () => problem('method_not_allowed', { allow: allowed.join(', ') }))
   }
 
   hono.notFound(() => problem('not_found'))
   hono.onError((error, c) => answerError(app.logger, error, c.req.path))
-  return async (request, context) => hono.fetch(request, context ?? {})
+  return async (request, context) =>
+    cors.preflight(request) ?? cors.apply(request, await hono.fetch(request, context ?? {}))
 }
 
-function callerOf(request: Request, context: RequestContext | undefined): Caller {
+type Routes = Readonly<Record<string, Readonly<Record<string, Handler>>>>
+
+function pagesOf({ sessions }: AppParts): Routes {
   return {
-    address: context?.address ?? '',
-    userAgent: (request.headers.get('user-agent') ?? '').slice(0, limits.userAgentCharsMax),
+    '/.well-known/jwks.json': { GET: createJwksAnswer(sessions.ring) },
+    '/healthz': { GET: answerHealth },
+    '/readyz': { GET: createReadinessAnswer(sessions.store, sessions.clock) },
+    '/': { GET: createPage(sessions.access) },
   }
+}
+
+/** What browsers use, with cookies; and, with an access token in the header, whoever holds one. */
+function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes {
+  const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
+  const origins: ReadonlySet<string> = new Set([...http.origins, new URL(http.publicUrl).origin])
+  const browser = { sessions, refresh, cookies, origins }
+  const rule = { name: cookies.name('access'), origins }
+  const loggedIn =
+    (
+      act: (state: SessionState, request: Request, caller: Caller, id: string) => Promise<Response>,
+    ): Handler =>
+    async (request, caller, id) => {
+      const who = await authenticate(sessions, rule, request)
+      return who.ok ? act(who.state, request, caller, id) : who.response
+    }
+  return {
+    '/auth/csrf': { GET: (request) => answerCsrf(browser, request) },
+    '/auth/login': { POST: (request, caller) => answerLogin(browser, request, caller) },
+    '/auth/refresh': { POST: (request, caller) => answerRefresh(browser, request, caller) },
+    '/auth/logout': { POST: (request, caller) => answerLogout(browser, request, caller) },
+    '/auth/me': { GET: loggedIn((state) => answerMe(sessions, state)) },
+    '/auth/sessions': { GET: loggedIn((state) => answerSessions(sessions, state)) },
+    '/auth/sessions/end-others': {
+      POST: loggedIn((state, _, caller) => answerEndSessions(sessions, state, 'others', caller)),
+    },
+    '/auth/sessions/end-all': {
+      POST: loggedIn((state, _, caller) => answerEndSessions(sessions, state, 'all', caller)),
+    },
+    '/auth/sessions/:id': {
+      DELETE: loggedIn((state, _, caller, id) => answerEndSession(sessions, state, id, caller)),
+    },
+    '/auth/password': {
+      POST: loggedIn((state, request, caller) =>
+        answerChangePassword(sessions, state, request, caller),
+      ),
+    },
+    ...(http.signUp
+      ? {
+          '/auth/signup': {
+            POST: (request: Request, caller: Caller) =>
+              answerSignUp(sessions, accounts, request, caller),
+          },
+        }
+      : {}),
+  }
+}
+
+function addressOf(
+  request: Request,
+  context: RequestContext | undefined,
+  proxies: BlockList | undefined,
+): string {
+  const forwarded = request.headers.get('x-forwarded-for') ?? undefined
+  return clientAddress(context?.address ?? '', forwarded, proxies)
 }
 
 /** A store that failed is 503 and worth a retry; anything else thrown is our mistake. */

@@ -1,4 +1,5 @@
 import { refusals, type RefusalCode } from '../base/refusals.ts'
+import type { Refusal } from '../sessions/parts.ts'
 
 /** Seconds after which whoever got a 503 may try again. */
 export const RETRY_AFTER_SEC = 1
@@ -6,22 +7,37 @@ export const RETRY_AFTER_SEC = 1
 const titles: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',
+  403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  429: 'Too Many Requests',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 }
 
-/** A refusal as an RFC 9457 problem document with its stable `code`. */
-export function problem(code: RefusalCode, more: Record<string, string> = {}): Response {
-  const { status, headers, text } = problemText(code)
+/** A refusal as an RFC 9457 problem document with its stable `code`, and members of its own. */
+export function problem(
+  code: RefusalCode,
+  more: Record<string, string> = {},
+  members: Record<string, unknown> = {},
+): Response {
+  const { status, headers, text } = problemText(code, members)
   return new Response(text, { status, headers: { ...headers, ...more } })
 }
 
+/** A refusal of a session operation, with the time to wait where there is one. */
+export function problemFor({ code, retryAfterSec }: Refusal): Response {
+  return problem(code, retryAfterSec === undefined ? {} : { 'retry-after': String(retryAfterSec) })
+}
+
 /** The same for whoever answers without a `Response`. */
-export function problemText(code: RefusalCode): {
+export function problemText(
+  code: RefusalCode,
+  members: Record<string, unknown> = {},
+): {
   readonly status: number
   readonly headers: Record<string, string>
   readonly text: string
@@ -41,6 +57,7 @@ export function problemText(code: RefusalCode): {
       status,
       detail: text,
       code,
+      ...members,
     }),
   }
 }

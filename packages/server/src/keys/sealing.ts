@@ -17,6 +17,8 @@ export interface Sealer {
   open(sealed: Uint8Array, context: string): Buffer | undefined
   /** A key of its own for another purpose, the same as long as the first secret stays. */
   derive(purpose: string, bytes: number): Buffer
+  /** The same under every secret, in their order: what one made, another still knows. */
+  deriveEach(purpose: string, bytes: number): readonly Buffer[]
 }
 
 /**
@@ -50,6 +52,7 @@ export function createSealer(secrets: readonly string[], random: Random): Sealer
     },
 
     derive: (purpose, bytes) => deriveBytes(secrets[0] ?? '', purpose, bytes),
+    deriveEach: (purpose, bytes) => secrets.map((secret) => deriveBytes(secret, purpose, bytes)),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { AccessTokenClaims } from '@countersign/guard'
+import { csrfHash, type AccessTokenClaims } from '@countersign/guard'
 import type { Signer } from '@countersign/jwt'
 
 import { toEpochSec, type EpochMs } from '../base/clock.ts'
@@ -12,15 +12,28 @@ export interface AccessTokenSettings {
   readonly audience: string
   /** Seconds from `iat` to `exp`. */
   readonly lifetimeSec: number
+  /** The application's own claims. */
+  readonly claims?: ClaimsHook | undefined
 }
+
+/**
+ * Gives claims that the application adds to an access token: called at each log-in and refresh,
+ * synchronously. It may not name a claim that the token has already.
+ */
+export type ClaimsHook = (
+  account: AccountClaims,
+  session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'tenantId'>,
+) => Readonly<Record<string, unknown>>
 
 /** What one access token says: all read in one snapshot, the position first. */
 export interface MintInput {
-  readonly session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'endsAt'>
+  readonly session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'endsAt' | 'tenantId'>
   readonly account: AccountClaims
   /** The head of the revocation log, read before the account. */
   readonly position: number
   readonly now: EpochMs
+  /** The session's CSRF token, for an access token that travels in a cookie. */
+  readonly csrfToken?: string | undefined
 }
 
 /** An access token that would not fit where tokens travel. Its message names the largest claims. */
@@ -37,7 +50,7 @@ export function mintAccessToken(
   signer: Signer,
   settings: AccessTokenSettings,
   random: Random,
-  { session, account, position, now }: MintInput,
+  { session, account, position, now, csrfToken }: MintInput,
 ): string {
   const iat = toEpochSec(now)
   const claims: AccessTokenClaims = {
@@ -55,11 +68,38 @@ export function mintAccessToken(
     auth_time: toEpochSec(session.createdAt),
     token_type: 'access',
     user_id: account.userId,
+    ...(account.tenantId === undefined ? {} : { tid: account.tenantId }),
+    ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
   }
+  const own = settings.claims?.(account, session) ?? {}
+  for (const name of Object.keys(own)) {
+    if (Object.hasOwn(claims, name) || RESERVED.has(name)) throw new ReservedClaimError(name)
+  }
+  Object.assign(claims, own)
   const token = signer.sign(claims)
   if (token.length > limits.accessTokenBytesMax) throw tooLarge(token, claims)
   return token
 }
+
+/** The application's own claims name one of ours. */
+export class ReservedClaimError extends Error {
+  override readonly name = 'ReservedClaimError'
+  constructor(claim: string) {
+    super(`The claims of the application may not set "${claim}": Countersign does.`)
+  }
+}
+
+// Those that the token at hand happens not to have: anybody could be made an administrator by them.
+const RESERVED: ReadonlySet<string> = new Set([
+  'tid',
+  'csh',
+  'scope',
+  'nbf',
+  'acr',
+  'amr',
+  'cnf',
+  'act',
+])
 
 function tooLarge(token: string, claims: AccessTokenClaims): TokenTooLargeError {
   const largest = Object.entries(claims)

@@ -5,15 +5,20 @@ import { makeRefreshToken } from './refresh-token.ts'
 
 /** What a session is given at its sign-in and at every refresh. */
 export function grant(
-  { ring, access, random }: SessionParts,
+  { ring, access, random, csrf }: SessionParts,
   input: MintInput & { readonly session: Session },
-  options: { readonly withRefresh: boolean },
+  options: { readonly withRefresh: boolean; readonly forCookies?: boolean | undefined },
 ): Granted {
   return {
     ok: true,
+    session: input.session,
+    account: input.account,
     refresh: options.withRefresh
       ? makeRefreshToken(ring, access.issuer, input.session, input.account.userId)
       : undefined,
-    access: mintAccessToken(ring.accessSigner, access, random, input),
+    access: mintAccessToken(ring.accessSigner, access, random, {
+      ...input,
+      csrfToken: options.forCookies === true ? csrf.forSession(input.session.id) : undefined,
+    }),
   }
 }

@@ -1,12 +1,15 @@
 import type { AccessTokenVerifier } from '@countersign/guard'
 
 import type { PasswordHasher } from '../accounts/passwords.ts'
+import type { Throttle } from '../accounts/throttle.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { KeyRing } from '../keys/ring.ts'
+import type { AccountClaims, Session } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { AccessTokenSettings } from './access-token.ts'
+import type { Csrf } from './csrf.ts'
 import type { RefreshTokenVerifier } from './refresh-token.ts'
 
 /** What the session operations work with. One object for the life of an authority. */
@@ -14,6 +17,8 @@ export interface SessionParts {
   readonly store: Store
   readonly ring: KeyRing
   readonly hasher: PasswordHasher
+  readonly throttle: Throttle
+  readonly csrf: Csrf
   readonly clock: Clock
   readonly random: Random
   readonly access: AccessTokenSettings
@@ -38,11 +43,15 @@ export interface RotationSettings {
 export interface Caller {
   readonly address: string
   readonly userAgent: string
+  /** What a browser keeps of an earlier log-in; anything at all. */
+  readonly device?: string | undefined
 }
 
 export interface Refusal {
   readonly ok: false
   readonly code: RefusalCode
+  /** Seconds, with `throttled`. */
+  readonly retryAfterSec?: number
 }
 
 export function refuse(code: RefusalCode): Refusal {
@@ -54,4 +63,6 @@ export interface Granted {
   readonly ok: true
   readonly access: string
   readonly refresh: string | undefined
+  readonly session: Session
+  readonly account: AccountClaims
 }

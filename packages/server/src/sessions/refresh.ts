@@ -6,17 +6,32 @@ import { RefreshQueue } from './refresh-queue.ts'
 import { isGenuineJti } from './refresh-token.ts'
 
 /** Exchanges a refresh token: verify it, one atomic step in the store, mint. */
-export type Refresher = (token: string, caller: Caller) => Promise<Granted | Refusal>
+export type Refresher = (
+  token: string,
+  caller: Caller,
+  wanted?: RefreshWanted,
+) => Promise<Granted | Refusal>
+
+/** What a refresh asks for beside the next pair. */
+export interface RefreshWanted {
+  /** The tenant to be in from now on; null for none, undefined to stay. */
+  readonly tenant?: { readonly id: string } | null | undefined
+  /** The access token goes into a cookie, and names the session's CSRF token. */
+  readonly forCookies?: boolean
+}
 
 export function createRefresher(parts: SessionParts): Refresher {
   const queue = new RefreshQueue(parts.store.sessions, () => rulesNow(parts))
-  return async (token, caller) => {
+  return async (token, caller, wanted = {}) => {
     const verified = parts.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
     const { sid, gen, jti } = verified.claims
-    const pending = queue.submit({ sessionId: sid, generation: gen, jti, ...caller })
+    const { address, userAgent } = caller
+    const { tenant } = wanted
+    const attempt = { sessionId: sid, generation: gen, jti, address, userAgent, tenant }
+    const pending = queue.submit(attempt)
     if (pending === undefined) return refuse('refresh_queue_full')
-    return answer(parts, sid, caller, await pending)
+    return answer(parts, sid, caller, wanted, await pending)
   }
 }
 
@@ -38,6 +53,7 @@ async function answer(
   parts: SessionParts,
   sessionId: string,
   caller: Caller,
+  wanted: RefreshWanted,
   outcome: RefreshOutcome,
 ): Promise<Granted | Refusal> {
   switch (outcome.kind) {
@@ -58,7 +74,7 @@ async function answer(
       return grant(
         parts,
         { ...outcome, now: parts.clock.nowMs() },
-        { withRefresh: parts.rotation.rotates },
+        { withRefresh: parts.rotation.rotates, forCookies: wanted.forCookies },
       )
   }
 }

@@ -1,52 +1,97 @@
 import { usernameKey } from '../accounts/usernames.ts'
 import { randomId } from '../base/random.ts'
-import type { Account, Session } from '../store/rows.ts'
+import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
+import type { Bucket } from '../store/throttle.ts'
 import { grant } from './grant.ts'
 import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
 
 export interface Credentials {
   readonly username: string
   readonly password: string
+  /** The name of the tenant to log in to; the account's default one when not given. */
+  readonly tenant?: string | undefined
 }
 
 /**
- * Logs in with a password: one read, the hash, one write.
+ * Logs in with a password: one read, the try counted, the hash, one write.
  *
  * The log position is read with the account, before the password is checked, and the write compares
  * it: an account that is disabled or changes its password while the hash is computed gets no
  * session out of the old one.
+ *
+ * A try is counted before its password is checked, so that a thousand at once are no more than one
+ * after the other, and taken out again when it was right.
  */
 export async function signIn(
   parts: SessionParts,
   credentials: Credentials,
   caller: Caller,
-): Promise<Granted | Refusal> {
+  options: { readonly forCookies?: boolean } = {},
+): Promise<SignedIn | Refusal> {
   const { store, hasher } = parts
   const key = usernameKey(credentials.username)
-  const { account, position } = await store.accounts.viewForSignIn(key)
+  const view = await store.accounts.viewForSignIn(key, {
+    tenantName: credentials.tenant,
+    address: caller.address,
+  })
+  const { account, position, membership } = view
+  const tries = parts.throttle.bucketsOf({ usernameKey: key, ...caller, ...view })
+  const throttled = await countTry(parts, tries)
+  if (throttled !== undefined) return throttled
+
   const verifying = hasher.verify(account?.passwordHash, credentials.password, key)
   if (verifying === undefined) return refuse('password_queue_full')
   const isRight = await verifying
+
   const refusal = whyRefused(account, isRight)
   if (account === undefined || refusal !== undefined) {
     return refuseLogin(parts, caller, account, refusal)
   }
+  // Said only to who has the password.
+  if (credentials.tenant !== undefined && membership === undefined) {
+    return refuse('tenant_forbidden')
+  }
 
   await upgradeHash(parts, account, credentials.password)
-  const session = newSession(parts, account, position, caller)
+  const session = newSession(parts, account, position, caller, membership?.tenantId)
   // Minted before anything is written: what cannot be minted must leave no session behind.
-  const { id, roles, userId = id } = account
+  const claims = claimsIn(account, membership)
   const granted = grant(
     parts,
-    { session, account: { id, userId, roles }, position, now: session.createdAt },
-    { withRefresh: true },
+    { session, account: claims, position, now: session.createdAt },
+    { withRefresh: true, forCookies: options.forCookies },
   )
-  const created = await store.sessions.create(session, {
-    at: session.createdAt,
-    actor: account.id,
-    address: caller.address,
-  })
-  return created === 'created' ? granted : refuseLogin(parts, caller, account, 'taken_back')
+  const created = await store.sessions.create(
+    session,
+    { at: session.createdAt, actor: account.id, address: caller.address },
+    tries,
+  )
+  if (created === 'refused') return refuseLogin(parts, caller, account, 'taken_back')
+  return { ...granted, device: parts.throttle.rememberDevice(key) }
+}
+
+/** A pair, and what a browser keeps so that others' guesses do not slow it down. */
+export interface SignedIn extends Granted {
+  readonly device: string
+}
+
+/** Counts a try before it is made; gives the refusal where there were too many. */
+export async function countTry(
+  { store, clock }: SessionParts,
+  buckets: readonly Bucket[],
+): Promise<Refusal | undefined> {
+  if (buckets.length === 0) return undefined
+  const taken = await store.throttles.take(buckets, clock.nowMs())
+  if (taken.ok) return undefined
+  const retryAfterSec = Math.max(1, Math.ceil(taken.retryAfterMs / 1000))
+  return { ok: false, code: 'throttled', retryAfterSec }
+}
+
+function claimsIn(account: Account, membership: Membership | undefined): AccountClaims {
+  const { id, userId = id, roles } = account
+  if (membership === undefined) return { id, userId, roles, tenantId: undefined }
+  const all = [...new Set([...roles, ...membership.roles])].toSorted()
+  return { id, userId, roles: all, tenantId: membership.tenantId }
 }
 
 type LoginRefusal = 'unknown_account' | 'wrong_password' | 'account_disabled' | 'taken_back'
@@ -93,6 +138,7 @@ function newSession(
   account: Account,
   position: number,
   caller: Caller,
+  tenantId: string | undefined,
 ): Session {
   const now = clock.nowMs()
   const endsAt = now + rotation.absoluteMs
@@ -100,6 +146,7 @@ function newSession(
     id: randomId(random),
     accountId: account.id,
     clientId: 'first-party',
+    tenantId,
     seed: random.bytes(16),
     generation: 0,
     createdAt: now,

@@ -9,8 +9,12 @@ export function whyOver({
   session,
   accountDisabled,
   accountHardPosition,
+  tenantDisabled,
+  tenantHardPosition,
 }: SessionState): 'session_ended' | 'account_disabled' | undefined {
   if (session.endedAt !== undefined) return 'session_ended'
   if (accountDisabled) return 'account_disabled'
-  return accountHardPosition > session.signedInPosition ? 'session_ended' : undefined
+  if (tenantDisabled) return 'session_ended'
+  const takenBackAt = Math.max(accountHardPosition, tenantHardPosition)
+  return takenBackAt > session.signedInPosition ? 'session_ended' : undefined
 }

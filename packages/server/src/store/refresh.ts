@@ -9,6 +9,8 @@ export interface RefreshAttempt {
   readonly jti: string
   readonly address: string
   readonly userAgent: string
+  /** The tenant that the request names; null for none, undefined to stay where the session is. */
+  readonly tenant?: { readonly id: string } | null | undefined
 }
 
 /** A session with what its account says of it, from one snapshot. */
@@ -19,6 +21,9 @@ export interface SessionState {
   readonly accountDisabled: boolean
   /** The account's newest hard position: above `session.signedInPosition`, the session is over. */
   readonly accountHardPosition: number
+  /** Of the tenant that the session is in. */
+  readonly tenantDisabled: boolean
+  readonly tenantHardPosition: number
   /** The head of the revocation log, read before the rest. */
   readonly position: number
 }
@@ -60,6 +65,7 @@ export type RefreshOutcome =
       readonly code:
         | 'session_unknown'
         | 'token_invalid'
+        | 'tenant_forbidden'
         | (RotationDecision & { kind: 'refuse' })['code']
     }
   | { readonly kind: 'ending'; readonly code: 'refresh_reused' | 'refresh_ahead' }

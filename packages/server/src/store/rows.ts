@@ -9,7 +9,10 @@ export interface Account {
   readonly userId: string | undefined
   /** PHC string, or undefined where no password can log in. */
   readonly passwordHash: string | undefined
+  /** Its global roles; those in a tenant stand in its membership. */
   readonly roles: readonly string[]
+  /** The tenant of a log-in that names none. */
+  readonly defaultTenantId: string | undefined
   readonly disabledAt: EpochMs | undefined
   /** The newest log position at which everything of this account was taken back; 0 when never. */
   readonly hardPosition: number
@@ -21,6 +24,8 @@ export interface Session {
   readonly id: string
   readonly accountId: string
   readonly clientId: string
+  /** The tenant that the session is in now. */
+  readonly tenantId: string | undefined
   /** 16 random bytes that never leave the store's row: without them no refresh token can be made. */
   readonly seed: Uint8Array
   /** How often the refresh token was rotated; the current token carries this number as `gen`. */
@@ -45,7 +50,35 @@ export interface Session {
 export interface AccountClaims {
   readonly id: string
   readonly userId: string
+  /** The global roles and those in the session's tenant. */
   readonly roles: readonly string[]
+  /** The session's tenant, while the account is a member of it. */
+  readonly tenantId: string | undefined
+}
+
+/** A customer, team or workspace inside the application. */
+export interface Tenant {
+  /** `ten_` and 22 characters. */
+  readonly id: string
+  /** Unique: 1 to 64 of `a-z 0-9 -`. */
+  readonly name: string
+  readonly disabledAt: EpochMs | undefined
+  /** The newest log position at which everything of this tenant was taken back; 0 when never. */
+  readonly hardPosition: number
+  readonly createdAt: EpochMs
+}
+
+/** What an account is in one tenant. */
+export interface Membership {
+  readonly tenantId: string
+  readonly tenantName: string
+  readonly roles: readonly string[]
+}
+
+/** What a role may do. */
+export interface RoleDefinition {
+  readonly name: string
+  readonly permissions: readonly string[]
 }
 
 export type RevocationKind =
@@ -91,6 +124,13 @@ export type AuditEvent =
   | 'password_changed'
   | 'role_added'
   | 'role_removed'
+  | 'role_defined'
+  | 'tenant_created'
+  | 'tenant_disabled'
+  | 'tenant_enabled'
+  | 'member_added'
+  | 'member_removed'
+  | 'sessions_ended'
   | 'login'
   | 'logout'
   | 'session_ended'

@@ -1,6 +1,16 @@
 import type { EpochMs } from '../base/clock.ts'
-import type { Account, AuditEntry, Revocation, Session, StoredKey } from './rows.ts'
+import type {
+  Account,
+  AuditEntry,
+  Membership,
+  Revocation,
+  RoleDefinition,
+  Session,
+  StoredKey,
+  Tenant,
+} from './rows.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
+import type { Bucket, TakeResult } from './throttle.ts'
 
 /** Who asks for a change, when and from where: what the audit says about it. */
 export interface Origin {
@@ -10,10 +20,21 @@ export interface Origin {
   readonly address?: string | undefined
 }
 
+/** What a log-in says beside who it is. */
+export interface SignInFrom {
+  /** The tenant that it names. */
+  readonly tenantName: string | undefined
+  readonly address: string
+}
+
 /** What a sign-in needs to know, from one snapshot: the log position was read before the account. */
 export interface SignInView {
   readonly position: number
   readonly account: Account | undefined
+  /** In the tenant that the log-in names, else in the account's default one; of a live tenant only. */
+  readonly membership: Membership | undefined
+  /** Whether one of the account's newest sessions came from the same address. */
+  readonly isKnownAddress: boolean
 }
 
 /** What a listing of sessions shows: the row and whose it is. Never the seed. */
@@ -27,7 +48,7 @@ export type Change = 'changed' | 'unchanged' | 'unknown'
 
 export interface AccountStore {
   create(account: Account, usernameKey: string, origin: Origin): Promise<'created' | 'taken'>
-  viewForSignIn(usernameKey: string): Promise<SignInView>
+  viewForSignIn(usernameKey: string, from: SignInFrom): Promise<SignInView>
   find(usernameKey: string): Promise<Account | undefined>
   list(): Promise<readonly Account[]>
   count(): Promise<number>
@@ -39,6 +60,19 @@ export interface AccountStore {
   enable(accountId: string, origin: Origin): Promise<Change>
   /** Sets the password's hash and takes back all sessions and tokens of the account, in one step. */
   setPasswordHash(accountId: string, hash: string, origin: Origin): Promise<Change>
+  /**
+   * Sets the hash of a new password where `from` is still the one of the old, and takes back all
+   * sessions but the one that changes it, which moves to the new position: one step.
+   */
+  changePassword(
+    accountId: string,
+    hashes: { readonly from: string; readonly to: string },
+    keepSessionId: string,
+    origin: Origin,
+    giveBack?: readonly Bucket[],
+  ): Promise<Change>
+  /** Ends all sessions, or all but one, and takes back all tokens. */
+  endSessions(accountId: string, keepSessionId: string | undefined, origin: Origin): Promise<Change>
   /** Replaces a hash of the same password, if nobody changed it meanwhile. */
   upgradePasswordHash(accountId: string, from: string, to: string): Promise<void>
   addRole(accountId: string, role: string, origin: Origin): Promise<Change>
@@ -47,10 +81,15 @@ export interface AccountStore {
 
 export interface SessionStore {
   /**
-   * Writes the session and its audit line, unless the account was disabled or lost its sessions
-   * after `session.signedInPosition` was read: then nothing is written.
+   * Writes the session and its audit line, unless the account or its tenant was disabled, lost its
+   * sessions after `session.signedInPosition` was read, or is no member any more: then nothing is
+   * written. Tries that were counted in `giveBack` are taken out again in the same step.
    */
-  create(session: Session, origin: Origin): Promise<'created' | 'refused'>
+  create(
+    session: Session,
+    origin: Origin,
+    giveBack?: readonly Bucket[],
+  ): Promise<'created' | 'refused'>
   /** Decides each attempt in order and commits them together: one durable write for all. */
   refreshBatch(
     attempts: readonly RefreshAttempt[],
@@ -65,6 +104,8 @@ export interface SessionStore {
     accountId?: string | undefined
     now: EpochMs
     limit: number
+    /** Only those that live. */
+    live?: boolean
   }): Promise<readonly SessionSummary[]>
   /** Removes up to `limit` sessions whose absolute end lies before `before`. Gives how many. */
   purge(before: EpochMs, limit: number): Promise<number>
@@ -73,6 +114,40 @@ export interface SessionStore {
 /** Why a session ends: the audit's event and detail. */
 export interface SessionEnding {
   readonly event: 'logout' | 'session_ended' | 'refresh_reused' | 'refresh_ahead'
+}
+
+export interface TenantStore {
+  create(tenant: Tenant, origin: Origin): Promise<'created' | 'taken'>
+  find(name: string): Promise<Tenant | undefined>
+  list(): Promise<readonly Tenant[]>
+  /** Disables the tenant and takes back all sessions that are in it, in one step. */
+  disable(tenantId: string, origin: Origin): Promise<Change>
+  enable(tenantId: string, origin: Origin): Promise<Change>
+  /** Makes the account a member with exactly these roles. The first membership becomes its default. */
+  setMember(
+    accountId: string,
+    tenantId: string,
+    roles: readonly string[],
+    origin: Origin,
+  ): Promise<Change>
+  removeMember(accountId: string, tenantId: string, origin: Origin): Promise<Change>
+  /** Sets the tenant of log-ins that name none; `unknown` where the account is no member of it. */
+  setDefault(accountId: string, tenantId: string, origin: Origin): Promise<Change>
+  /** In live tenants, by name. */
+  membershipsOf(accountId: string): Promise<readonly Membership[]>
+}
+
+export interface RoleStore {
+  list(): Promise<readonly RoleDefinition[]>
+  /** Says what a role may do: exactly these permissions from now on. */
+  define(role: RoleDefinition, origin: Origin): Promise<Change>
+}
+
+export interface ThrottleStore {
+  /** Counts one try in every bucket, or in none where one of them is full. Loses no count. */
+  take(buckets: readonly Bucket[], now: EpochMs): Promise<TakeResult>
+  /** Removes up to `limit` buckets that were empty before `before`. Gives how many. */
+  purge(before: EpochMs, limit: number): Promise<number>
 }
 
 export interface RevocationStore {
@@ -103,6 +178,9 @@ export interface KeyStore {
 export interface Store {
   readonly accounts: AccountStore
   readonly sessions: SessionStore
+  readonly tenants: TenantStore
+  readonly roles: RoleStore
+  readonly throttles: ThrottleStore
   readonly revocations: RevocationStore
   readonly audit: AuditStore
   readonly keys: KeyStore

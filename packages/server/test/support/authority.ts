@@ -58,6 +58,8 @@ export async function openTestAuthority(config: AuthorityConfig = {}): Promise<T
       // The smallest that is allowed: hashing is not what most tests are about.
       argon2MemoryKib: 8_192,
       argon2Passes: 1,
+      // Most tests log in more often than a person does.
+      throttle: 'off',
       clock,
       logger: pino({ level: 'silent' }),
       ...config,

@@ -23,6 +23,9 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
   return {
     accounts: scheduled(store.accounts, scheduler),
     sessions: scheduled(store.sessions, scheduler),
+    tenants: scheduled(store.tenants, scheduler),
+    roles: scheduled(store.roles, scheduler),
+    throttles: scheduled(store.throttles, scheduler),
     revocations: scheduled(store.revocations, scheduler),
     audit: scheduled(store.audit, scheduler),
     keys: scheduled(store.keys, scheduler),

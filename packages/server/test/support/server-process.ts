@@ -45,6 +45,7 @@ export async function startServerProcess(
       COUNTERSIGN_ADMIN_PASSWORD: ADMIN.password,
       COUNTERSIGN_ARGON2_MEMORY_KIB: '8192',
       COUNTERSIGN_ARGON2_PASSES: '1',
+      COUNTERSIGN_THROTTLE: 'off',
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -14,6 +14,7 @@ export function liveState(): SessionState {
       id: 'session',
       accountId: 'acct_1',
       clientId: 'first-party',
+      tenantId: undefined,
       seed: new Uint8Array(16),
       generation: 3,
       createdAt: 0,
@@ -25,10 +26,12 @@ export function liveState(): SessionState {
       refreshKid: 'kid',
       ...HERE,
     },
-    account: { id: 'acct_1', userId: 'acct_1', roles: [] },
+    account: { id: 'acct_1', userId: 'acct_1', roles: [], tenantId: undefined },
     username: 'one',
     accountDisabled: false,
     accountHardPosition: 0,
+    tenantDisabled: false,
+    tenantHardPosition: 0,
     position: 0,
   }
 }
@@ -37,14 +40,16 @@ export function liveState(): SessionState {
 export function insertState(dataDir: string, { session, ...state }: SessionState): void {
   withDatabase(dataDir, (db) => {
     db.exec('PRAGMA synchronous = OFF')
-    db.prepare(`INSERT INTO accounts VALUES (?, ?, ?, NULL, NULL, '["reader"]', ?, ?, 0)`).run(
+    db.prepare(
+      `INSERT INTO accounts VALUES (?, ?, ?, NULL, NULL, '["reader"]', ?, ?, 0, NULL)`,
+    ).run(
       session.accountId,
       session.accountId,
       session.accountId,
       state.accountDisabled ? 1 : null,
       state.accountHardPosition,
     )
-    db.prepare(`INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`).run(
+    db.prepare(`INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`).run(
       session.id,
       session.accountId,
       session.clientId,

@@ -6,9 +6,11 @@ import { createAccessTokenVerifier } from '@countersign/guard'
 
 import { createAccountManager, type AccountManager } from '../../src/accounts/manage.ts'
 import type { PasswordHasher } from '../../src/accounts/passwords.ts'
+import { createThrottle } from '../../src/accounts/throttle.ts'
 import { createSystemRandom } from '../../src/base/random.ts'
 import { openKeyRing } from '../../src/keys/ring.ts'
 import { createSealer } from '../../src/keys/sealing.ts'
+import { createCsrf } from '../../src/sessions/csrf.ts'
 import type { SessionParts } from '../../src/sessions/parts.ts'
 import { createRefreshTokenVerifier } from '../../src/sessions/refresh-token.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
@@ -47,6 +49,8 @@ export async function openTestSessions(
     store,
     ring,
     hasher,
+    throttle: createThrottle(undefined, [random.bytes(32)], random),
+    csrf: createCsrf([random.bytes(32)], random),
     clock,
     random,
     access: { issuer: ISSUER, audience: ISSUER, lifetimeSec: 300 },

@@ -38,6 +38,16 @@ const tokenDetails: Partial<Record<RefusalCode, string>> = {
 
 const challenge = { 'www-authenticate': 'Bearer realm="api"' }
 
+/** A refusal with the time to wait where there is one, as Django REST Framework throttles. */
+export function answerThrottled(retryAfterSec: number): Response {
+  const unit = retryAfterSec === 1 ? 'second' : 'seconds'
+  return answerJson(
+    429,
+    { detail: `Request was throttled. Expected available in ${retryAfterSec} ${unit}.` },
+    { 'retry-after': String(retryAfterSec) },
+  )
+}
+
 /** Any refusal in SimpleJWT's words and shape. */
 export function answerRefusal(code: RefusalCode): Response {
   const detail = tokenDetails[code]

@@ -9,6 +9,7 @@ import {
   answerJson,
   answerNotObject,
   answerRefusal,
+  answerThrottled,
   answerVerifyRefusal,
 } from './answers.ts'
 import { readTextFields } from './fields.ts'
@@ -26,7 +27,11 @@ export function createContractEndpoints(
       '/api/token',
       endpoint(['username', 'password'], async (credentials, caller) => {
         const granted = await signIn(parts, credentials, caller)
-        if (!granted.ok) return answerRefusal(granted.code)
+        if (!granted.ok) {
+          return granted.retryAfterSec === undefined
+            ? answerRefusal(granted.code)
+            : answerThrottled(granted.retryAfterSec)
+        }
         return answerJson(200, { refresh: granted.refresh, access: granted.access })
       }),
     ],

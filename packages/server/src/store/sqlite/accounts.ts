@@ -1,8 +1,10 @@
-import type { Account, AuditEvent } from '../rows.ts'
+import type { Account, AuditEvent, Membership } from '../rows.ts'
 import type { AccountStore, Change, Origin } from '../store.ts'
 import { appendAudit } from './audit.ts'
+import { toMembership, toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
+import { giveBack } from './throttles.ts'
 
 export function createAccountStore(db: SqliteDatabase): AccountStore {
   return {
@@ -25,10 +27,13 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         return 'created'
       }),
 
-    viewForSignIn: async (usernameKey) =>
+    viewForSignIn: async (usernameKey, { tenantName, address }) =>
       db.read(() => {
         const position = readPosition(db)
-        return { position, account: findByKey(db, usernameKey) }
+        const account = findByKey(db, usernameKey)
+        const membership = account && findMembership(db, account, tenantName)
+        const isKnownAddress = account !== undefined && isKnown(db, account.id, address)
+        return { position, account, membership, isKnownAddress }
       }),
 
     find: async (usernameKey) => step(() => findByKey(db, usernameKey)),
@@ -82,6 +87,32 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         return true
       }),
 
+    changePassword: async (accountId, { from, to }, keepSessionId, origin, tries = []) =>
+      db.write(() => {
+        const changed = db.run(
+          `UPDATE accounts SET password_hash = ?
+           WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND EXISTS
+             (SELECT 1 FROM sessions s WHERE s.id = ? AND s.account_id = accounts.id
+              AND s.ended_at IS NULL AND s.signed_in_position >= accounts.hard_position)`,
+          to,
+          accountId,
+          from,
+          keepSessionId,
+        )
+        if (changed === 0) return 'unchanged'
+        giveBack(db, tries)
+        audit(db, accountId, 'password_changed', origin)
+        takeBackAllBut(db, accountId, keepSessionId, origin)
+        return 'changed'
+      }),
+
+    endSessions: async (accountId, keepSessionId, origin) =>
+      change(db, accountId, () => {
+        audit(db, accountId, 'sessions_ended', origin)
+        takeBackAllBut(db, accountId, keepSessionId, origin)
+        return true
+      }),
+
     upgradePasswordHash: async (accountId, from, to) => {
       step(() =>
         db.run(
@@ -118,6 +149,29 @@ function takeBackAll(db: SqliteDatabase, accountId: string, origin: Origin): voi
   db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
 }
 
+/**
+ * The same, but one session lives on: it moves to the new position, as if it had begun after it. One
+ * that was over already stays over.
+ */
+function takeBackAllBut(
+  db: SqliteDatabase,
+  accountId: string,
+  keepSessionId: string | undefined,
+  origin: Origin,
+): void {
+  const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
+  if (keepSessionId !== undefined) {
+    db.run(
+      `UPDATE sessions SET signed_in_position = ? WHERE id = ? AND account_id = ? AND ended_at IS NULL
+         AND signed_in_position >= (SELECT hard_position FROM accounts a WHERE a.id = account_id)`,
+      position,
+      keepSessionId,
+      accountId,
+    )
+  }
+  db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
+}
+
 function changeRoles(
   db: SqliteDatabase,
   accountId: string,
@@ -128,7 +182,7 @@ function changeRoles(
 ): Change {
   return change(db, accountId, () => {
     const row = db.get('SELECT roles FROM accounts WHERE id = ?', accountId)
-    const before = toRoles(row?.['roles'])
+    const before = toTexts(row?.['roles'])
     const after = apply(before)
     if (after.length === before.length) return false
     db.run('UPDATE accounts SET roles = ? WHERE id = ?', JSON.stringify(after), accountId)
@@ -141,6 +195,36 @@ function changeRoles(
 function findByKey(db: SqliteDatabase, usernameKey: string): Account | undefined {
   const row = db.get('SELECT * FROM accounts WHERE username_key = ?', usernameKey)
   return row === undefined ? undefined : toAccount(row)
+}
+
+function findMembership(
+  db: SqliteDatabase,
+  account: Account,
+  tenantName: string | undefined,
+): Membership | undefined {
+  const row = db.get(
+    `SELECT m.tenant_id, m.roles, t.name FROM memberships m JOIN tenants t ON t.id = m.tenant_id
+     WHERE m.account_id = ? AND t.disabled_at IS NULL
+       AND (t.name = ? OR (? IS NULL AND t.id = ?))`,
+    account.id,
+    tenantName ?? null,
+    tenantName ?? null,
+    account.defaultTenantId ?? null,
+  )
+  return row === undefined ? undefined : toMembership(row)
+}
+
+const KNOWN_SESSIONS = 50
+
+function isKnown(db: SqliteDatabase, accountId: string, address: string): boolean {
+  if (address === '') return false
+  const row = db.get(
+    `SELECT 1 FROM (SELECT address FROM sessions WHERE account_id = ?
+                    ORDER BY created_at DESC LIMIT ${KNOWN_SESSIONS}) WHERE address = ?`,
+    accountId,
+    address,
+  )
+  return row !== undefined
 }
 
 function audit(
@@ -168,14 +252,10 @@ function toAccount(row: Row): Account {
     username: row['username'] as string,
     userId: (row['user_id'] as string | null) ?? undefined,
     passwordHash: (row['password_hash'] as string | null) ?? undefined,
-    roles: toRoles(row['roles']),
+    roles: toTexts(row['roles']),
+    defaultTenantId: (row['default_tenant'] as string | null) ?? undefined,
     disabledAt: (row['disabled_at'] as number | null) ?? undefined,
     hardPosition: row['hard_position'] as number,
     createdAt: row['created_at'] as number,
   }
-}
-
-/** The roles column: a JSON array of strings that only this file writes. */
-export function toRoles(text: unknown): readonly string[] {
-  return text === '[]' ? [] : (JSON.parse(text as string) as string[])
 }

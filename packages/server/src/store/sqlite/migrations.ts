@@ -94,4 +94,39 @@ export const migrations: readonly string[] = [
   ) STRICT;
   INSERT INTO write_checks (id, checks) VALUES (1, 0);
   `,
+  `
+  -- What a role may do. A role without a definition may do nothing by itself.
+  CREATE TABLE roles (
+    name        TEXT PRIMARY KEY,
+    permissions TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE tenants (
+    id            TEXT PRIMARY KEY,
+    name          TEXT NOT NULL UNIQUE,
+    disabled_at   INTEGER,
+    hard_position INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE memberships (
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    tenant_id  TEXT NOT NULL REFERENCES tenants (id),
+    roles      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (account_id, tenant_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX memberships_by_tenant ON memberships (tenant_id);
+
+  ALTER TABLE accounts ADD COLUMN default_tenant TEXT REFERENCES tenants (id);
+  -- The tenant that the session is in; a refresh may name another.
+  ALTER TABLE sessions ADD COLUMN tenant_id TEXT REFERENCES tenants (id);
+
+  -- Tries that were counted: when the bucket will be empty again, in milliseconds since 1970.
+  CREATE TABLE throttles (
+    key      TEXT PRIMARY KEY,
+    empty_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX throttles_by_end ON throttles (empty_at);
+  `,
 ]

@@ -3,7 +3,7 @@ import type { Session } from '../rows.ts'
 import { appendAudit } from './audit.ts'
 import type { SqliteDatabase } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readState, toClaims } from './session-rows.ts'
+import { readClaims, readState, toClaims } from './session-rows.ts'
 
 /**
  * Group commit: decides the attempts in order inside one transaction, and waits for the disk once
@@ -53,8 +53,9 @@ function decideOne(
   position: number,
 ): RefreshOutcome {
   return (
-    (rules.rotates ? rotateFast(db, attempt, rules, position) : undefined) ??
-    decideSlowly(db, attempt, rules, position)
+    (rules.rotates && attempt.tenant === undefined
+      ? rotateFast(db, attempt, rules, position)
+      : undefined) ?? decideSlowly(db, attempt, rules, position)
   )
 }
 
@@ -81,6 +82,7 @@ function rotateFast(
     id: attempt.sessionId,
     accountId: row['account_id'] as string,
     clientId: row['client_id'] as string,
+    tenantId: (row['tenant_id'] as string | null) ?? undefined,
     seed: row['seed'] as Uint8Array,
     generation: attempt.generation + 1,
     createdAt: row['created_at'] as number,
@@ -104,7 +106,15 @@ const ROTATE_CURRENT = `
   WHERE id = ? AND generation = ? AND ended_at IS NULL AND expires_at > ?
     AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.disabled_at IS NULL
                 AND a.hard_position <= signed_in_position)
+    AND (tenant_id IS NULL
+         OR EXISTS (SELECT 1 FROM tenants t WHERE t.id = tenant_id AND t.disabled_at IS NULL
+                    AND t.hard_position <= signed_in_position))
   RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
+            tenant_id,
+            CASE WHEN tenant_id IS NULL THEN NULL ELSE
+              (SELECT m.roles FROM memberships m
+               WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)
+            END AS tenant_roles,
             (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
             (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
 
@@ -118,25 +128,38 @@ function decideSlowly(
   if (state === undefined) return { kind: 'refused', code: 'session_unknown' }
   if (!rules.isGenuine(state.session, attempt)) return FORGED
 
-  const { session, account } = state
+  const { session } = state
   const decision = rules.decide(state, attempt)
+  if (decision.kind === 'refuse') return { kind: 'refused', code: decision.code }
+  if (decision.kind === 'end') return { kind: 'ending', code: decision.code }
+
+  const tenantId = attempt.tenant === undefined ? session.tenantId : attempt.tenant?.id
+  const account = readClaims(db, session, tenantId)
+  if (tenantId !== undefined && account.tenantId === undefined && attempt.tenant !== undefined) {
+    return { kind: 'refused', code: 'tenant_forbidden' }
+  }
+  const moved = { ...session, tenantId }
   switch (decision.kind) {
     case 'rotate':
       return rules.rotates
-        ? { kind: 'rotated', session: moveOn(db, session, attempt, rules), account, position }
-        : { kind: 'kept', session, account, position }
+        ? { kind: 'rotated', session: moveOn(db, moved, attempt, rules), account, position }
+        : { kind: 'kept', session: stay(db, moved, attempt), account, position }
     case 'repeat':
-      return { kind: 'repeated', session, account, position }
+      return { kind: 'repeated', session: stay(db, moved, attempt), account, position }
     case 'heal': {
-      const healed = moveOn(db, session, attempt, rules)
+      const healed = moveOn(db, moved, attempt, rules)
       auditHealing(db, session, attempt, rules)
       return { kind: 'healed', session: healed, account, position }
     }
-    case 'refuse':
-      return { kind: 'refused', code: decision.code }
-    case 'end':
-      return { kind: 'ending', code: decision.code }
   }
+}
+
+/** The refresh token stays as it is; only a tenant that the request names is written. */
+function stay(db: SqliteDatabase, session: Session, attempt: RefreshAttempt): Session {
+  if (attempt.tenant !== undefined) {
+    db.run('UPDATE sessions SET tenant_id = ? WHERE id = ?', session.tenantId ?? null, session.id)
+  }
+  return session
 }
 
 /** Continues from the presented generation. Nobody comes between: the transaction holds the write lock. */
@@ -157,13 +180,14 @@ function moveOn(
   }
   db.run(
     `UPDATE sessions SET generation = ?, rotated_at = ?, expires_at = ?, refresh_kid = ?,
-            address = ?, user_agent = ? WHERE id = ? AND generation = ?`,
+            address = ?, user_agent = ?, tenant_id = ? WHERE id = ? AND generation = ?`,
     next.generation,
     next.rotatedAt,
     next.expiresAt,
     next.refreshKid,
     next.address,
     next.userAgent,
+    next.tenantId ?? null,
     session.id,
     session.generation,
   )

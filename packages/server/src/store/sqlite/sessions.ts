@@ -5,12 +5,14 @@ import { step, type Row, type SqliteDatabase } from './database.ts'
 import { refreshBatch } from './refresh-batch.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { readState, toSession } from './session-rows.ts'
+import { giveBack } from './throttles.ts'
 
 export function createSessionStore(db: SqliteDatabase): SessionStore {
   return {
-    create: async (session, origin) =>
+    create: async (session, origin, tries = []) =>
       db.write(() => {
         if (insert(db, session) === 0) return 'refused'
+        giveBack(db, tries)
         appendAudit(db, {
           at: origin.at,
           actor: session.accountId,
@@ -52,18 +54,17 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
         return readState(db, sessionId, position)
       }),
 
-    list: async ({ accountId, now, limit }) =>
-      step(() =>
-        (accountId === undefined
-          ? db.all(`${SELECT_SUMMARY} ORDER BY s.created_at DESC LIMIT ?`, now, limit)
-          : db.all(
-              `${SELECT_SUMMARY} WHERE s.account_id = ? ORDER BY s.created_at DESC LIMIT ?`,
-              now,
-              accountId,
-              limit,
-            )
-        ).map(toSummary),
-      ),
+    list: async ({ accountId, now, limit, live = false }) =>
+      step(() => {
+        const whose = accountId === undefined ? '' : 'WHERE s.account_id = ?'
+        return db
+          .all(
+            `SELECT * FROM (${SELECT_SUMMARY} ${whose}) WHERE live >= ?
+             ORDER BY created_at DESC LIMIT ?`,
+            ...[now, ...(accountId === undefined ? [] : [accountId]), live ? 1 : 0, limit],
+          )
+          .map(toSummary)
+      }),
 
     purge: async (before, limit) =>
       step(() =>
@@ -79,17 +80,22 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
 const SELECT_SUMMARY = `
   SELECT s.*, a.username,
          s.ended_at IS NULL AND s.expires_at > ? AND a.disabled_at IS NULL
-           AND a.hard_position <= s.signed_in_position AS live
-  FROM sessions s JOIN accounts a ON a.id = s.account_id`
+           AND a.hard_position <= s.signed_in_position AND t.disabled_at IS NULL
+           AND coalesce(t.hard_position, 0) <= s.signed_in_position AS live
+  FROM sessions s JOIN accounts a ON a.id = s.account_id
+  LEFT JOIN tenants t ON t.id = s.tenant_id`
 
 /** The statement asks the account once more: it may have been disabled while the password was hashed. */
 function insert(db: SqliteDatabase, session: Session): number {
   return db.run(
     `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
                            expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
-                           address, user_agent)
-     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ? FROM accounts a
-     WHERE a.id = ? AND a.disabled_at IS NULL AND a.hard_position <= ?`,
+                           address, user_agent, tenant_id)
+     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ? FROM accounts a
+     WHERE a.id = ? AND a.disabled_at IS NULL AND a.hard_position <= ?
+       AND (? IS NULL OR EXISTS (
+         SELECT 1 FROM memberships m JOIN tenants t ON t.id = m.tenant_id
+         WHERE m.account_id = a.id AND t.id = ? AND t.disabled_at IS NULL AND t.hard_position <= ?))`,
     session.id,
     session.clientId,
     session.seed,
@@ -102,7 +108,11 @@ function insert(db: SqliteDatabase, session: Session): number {
     session.refreshKid,
     session.address,
     session.userAgent,
+    session.tenantId ?? null,
     session.accountId,
+    session.signedInPosition,
+    session.tenantId ?? null,
+    session.tenantId ?? null,
     session.signedInPosition,
   )
 }

@@ -9,7 +9,10 @@ import { SqliteDatabase } from './database.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
 import { createRevocationStore } from './revocations.ts'
+import { createRoleStore } from './roles.ts'
 import { createSessionStore } from './sessions.ts'
+import { createTenantStore } from './tenants.ts'
+import { createThrottleStore } from './throttles.ts'
 
 // SQLite waits for another writer without letting anything else run. Commands hold the lock for some
 // milliseconds; a server that waited much longer would answer nobody, so it says 503 instead.
@@ -39,6 +42,9 @@ export function openSqliteStore(dataDir: string, options: { exclusive: boolean }
   return {
     accounts: createAccountStore(db),
     sessions: createSessionStore(db),
+    tenants: createTenantStore(db),
+    roles: createRoleStore(db),
+    throttles: createThrottleStore(db),
     revocations: createRevocationStore(db),
     audit: createAuditStore(db),
     keys: createKeyStore(db),

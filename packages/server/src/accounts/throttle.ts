@@ -1,0 +1,107 @@
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+
+import { addressNetwork } from '../base/address.ts'
+import { randomId, type Random } from '../base/random.ts'
+import type { Bucket } from '../store/throttle.ts'
+
+/** So many tries at once, and as many again in each period. */
+export interface Rate {
+  readonly triesMax: number
+  readonly periodMs: number
+}
+
+/** What is counted. Undefined where it is off. */
+export interface ThrottleRates {
+  /** Tries at one account from all devices that are not known. */
+  readonly account: Rate
+  /** Tries at one account from one address. */
+  readonly source: Rate
+  /** Tries at whatever accounts from one address. */
+  readonly address: Rate
+  /** Tries at one account from a device that has logged in to it. */
+  readonly device: Rate
+}
+
+/** Who tries, at what. */
+export interface Try {
+  readonly usernameKey: string
+  readonly address: string
+  /** What the browser keeps from an earlier log-in; undefined or anything at all. */
+  readonly device?: string | undefined
+  /** Whether one of the account's newest sessions is from this address. */
+  readonly isKnownAddress: boolean
+}
+
+/** Slows down guessing. Nobody is locked out: who waits may try again. */
+export interface Throttle {
+  /** The buckets in which a try counts: none where throttling is off. */
+  bucketsOf(attempt: Try): readonly Bucket[]
+  /** What a browser keeps from now on: it proves that it has logged in to this account. */
+  rememberDevice(usernameKey: string): string
+}
+
+/**
+ * Makes the throttle. `keys` derive from the secrets: all prove a device, the first makes new proofs.
+ *
+ * A device that has logged in before counts in a bucket of its own only, and an address that has in the
+ * one of its own: otherwise whoever guesses at an account locks its owner out.
+ */
+export function createThrottle(
+  rates: ThrottleRates | undefined,
+  keys: readonly Uint8Array[],
+  random: Random,
+): Throttle {
+  const macKeys = keys.map((key) => createSecretKey(key))
+  const [first] = macKeys
+  if (first === undefined) throw new TypeError('A throttle needs a key.')
+
+  return {
+    bucketsOf(attempt) {
+      if (rates === undefined) return []
+      const { usernameKey, address, device } = attempt
+      // A name with a MAC, so that the table tells nobody whose accounts are tried.
+      const bucket = (kind: string, rate: Rate, ...of: string[]): Bucket => ({
+        key: `${kind}:${mac(first, kind, ...of)
+          .subarray(0, 16)
+          .toString('base64url')}`,
+        triesMax: rate.triesMax,
+        intervalMs: Math.ceil(rate.periodMs / rate.triesMax),
+      })
+      const deviceId = provenDevice(macKeys, device, usernameKey)
+      if (deviceId !== undefined) return [bucket('device', rates.device, usernameKey, deviceId)]
+      const network = addressNetwork(address)
+      const own = [
+        bucket('source', rates.source, usernameKey, network),
+        bucket('address', rates.address, network),
+      ]
+      return attempt.isKnownAddress ? own : [...own, bucket('account', rates.account, usernameKey)]
+    },
+
+    rememberDevice(usernameKey) {
+      const id = randomId(random)
+      return `${id}.${deviceMac(first, usernameKey, id)}`
+    },
+  }
+}
+
+function provenDevice(
+  keys: readonly KeyObject[],
+  device: string | undefined,
+  usernameKey: string,
+): string | undefined {
+  const [id = '', proof = ''] = device?.split('.', 3) ?? []
+  if (!/^[\w-]{22}$/.test(id) || !/^[\w-]{43}$/.test(proof)) return undefined
+  const isProven = keys.some((key) =>
+    timingSafeEqual(Buffer.from(deviceMac(key, usernameKey, id)), Buffer.from(proof)),
+  )
+  return isProven ? id : undefined
+}
+
+function deviceMac(key: KeyObject, usernameKey: string, id: string): string {
+  return mac(key, 'remembered', usernameKey, id).toString('base64url')
+}
+
+// JSON keeps apart what concatenation would join.
+function mac(key: KeyObject, ...parts: readonly string[]): Buffer {
+  return createHmac('sha256', key).update(JSON.stringify(parts)).digest()
+}

@@ -1,0 +1,70 @@
+import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
+
+/**
+ * The part of an address that one subscriber has: an IPv4 address, the first 64 bits of an IPv6 one.
+ * Whoever has a /64 has as many addresses as they like.
+ */
+export function addressNetwork(address: string): string {
+  if (!isIPv6(address)) return address
+  const plain = normalizeAddress(address)
+  if (!isIPv6(plain)) return plain
+  return groupsOf(plain).slice(0, 4).join(':')
+}
+
+/** One spelling for each address; an IPv4 address inside IPv6 as IPv4. Text that is none, as it is. */
+export function normalizeAddress(address: string): string {
+  if (!isIPv6(address)) return address
+  const [withoutZone = ''] = address.split('%', 1)
+  const plain = new SocketAddress({ address: withoutZone, family: 'ipv6' }).address
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)
+  return mapped?.[1] ?? plain
+}
+
+function groupsOf(address: string): string[] {
+  const [head = '', tail] = address.split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0')
+  return [...before, ...(tail === undefined ? [] : zeros), ...after]
+}
+
+/** Networks of proxies, as `10.0.0.0/8` or single addresses; undefined where a text is none. */
+export function parseNetworks(texts: readonly string[]): BlockList | undefined {
+  const networks = new BlockList()
+  for (const text of texts) {
+    const [address = '', prefix] = text.split('/', 2)
+    const version = isIP(address)
+    if (version === 0) return undefined
+    const bitsMax = version === 4 ? 32 : 128
+    const bits = prefix === undefined ? bitsMax : Number(/^\d{1,3}$/.test(prefix) ? prefix : -1)
+    if (!(bits >= 0 && bits <= bitsMax) || text.split('/').length > 2) return undefined
+    networks.addSubnet(address, bits, version === 4 ? 'ipv4' : 'ipv6')
+  }
+  return networks
+}
+
+/**
+ * The client's address: that of the connection, unless a proxy that is trusted sent the request. Then
+ * `X-Forwarded-For` is read from its end, where the nearest proxy wrote, up to the first address that is
+ * no trusted proxy: what stands before it was written by whoever likes.
+ */
+export function clientAddress(
+  connection: string,
+  forwardedFor: string | undefined,
+  proxies: BlockList | undefined,
+): string {
+  let address = normalizeAddress(connection)
+  if (proxies === undefined || forwardedFor === undefined) return address
+  const hops = forwardedFor.split(',').map((hop) => normalizeAddress(hop.trim()))
+  while (isTrusted(address, proxies)) {
+    const previous = hops.pop()
+    if (previous === undefined || isIP(previous) === 0) return address
+    address = previous
+  }
+  return address
+}
+
+function isTrusted(address: string, proxies: BlockList): boolean {
+  const version = isIP(address)
+  return version !== 0 && proxies.check(address, version === 4 ? 'ipv4' : 'ipv6')
+}

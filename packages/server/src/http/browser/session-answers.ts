@@ -1,0 +1,70 @@
+import type { Granted, SessionParts } from '../../sessions/parts.ts'
+import type { CookieKind, Cookies } from './cookies.ts'
+
+const DEVICE_SEC = 365 * 86_400
+
+/** An answer of JSON that nobody may keep. */
+export function answerJson(
+  status: number,
+  body: unknown,
+  cookies: readonly string[] = [],
+): Response {
+  const headers = new Headers({
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  })
+  for (const cookie of cookies) headers.append('set-cookie', cookie)
+  return new Response(body === undefined ? null : JSON.stringify(body), { status, headers })
+}
+
+/** The same answer with more Set-Cookie lines. */
+export function withCookies(response: Response, cookies: readonly string[]): Response {
+  for (const cookie of cookies) response.headers.append('set-cookie', cookie)
+  return response
+}
+
+/** The lines that put a pair into the browser. Where refreshing does not rotate, the old token stays. */
+export function sessionCookies(
+  parts: SessionParts,
+  cookies: Cookies,
+  granted: Granted & { readonly device?: string },
+): string[] {
+  const now = parts.clock.nowMs()
+  const secondsTo = (ms: number): number => Math.max(0, Math.ceil((ms - now) / 1000))
+  const { session, access, refresh, device } = granted
+  const lines = [cookies.set('access', access, parts.access.lifetimeSec)]
+  if (refresh !== undefined) {
+    lines.push(cookies.set('refresh', refresh, secondsTo(session.expiresAt)))
+  }
+  if (device !== undefined) lines.push(cookies.set('device', device, DEVICE_SEC))
+  return lines
+}
+
+/** The lines that make the browser forget its session. It still knows that it was here before. */
+export function forgetSession(cookies: Cookies): string[] {
+  const kinds: readonly CookieKind[] = ['access', 'refresh', 'csrf']
+  return kinds.map((kind) => cookies.clear(kind))
+}
+
+/** What a page learns of its session: never a token of it. */
+export function describeSession(
+  parts: SessionParts,
+  { session, account }: Granted,
+): Record<string, unknown> {
+  const accessEndsAt = Math.min(
+    parts.clock.nowMs() + parts.access.lifetimeSec * 1000,
+    session.endsAt,
+  )
+  return {
+    sub: account.id,
+    user_id: account.userId,
+    roles: account.roles,
+    ...(account.tenantId === undefined ? {} : { tid: account.tenantId }),
+    sid: session.id,
+    csrf_token: parts.csrf.forSession(session.id),
+    // Seconds since 1970: a page refreshes in the last half of this time.
+    access_expires_at: Math.floor(accessEndsAt / 1000),
+    refresh_expires_at: Math.floor(session.expiresAt / 1000),
+  }
+}

@@ -1,0 +1,51 @@
+/** What pages of other origins may do here, and only those that are configured. */
+export interface Cors {
+  /** The answer to a preflight request of a configured origin; undefined for any other request. */
+  preflight(request: Request): Response | undefined
+  /** Lets the page read the answer, where its origin is configured. */
+  apply(request: Request, response: Response): Response
+}
+
+const PREFLIGHT_SEC = '600'
+
+/**
+ * CORS (Fetch §3.2) with credentials, so each origin is named and `*` is never sent. An origin that is
+ * not configured gets no header at all: the browser keeps the answer from the page.
+ */
+export function createCors(origins: ReadonlySet<string>): Cors {
+  const originOf = (request: Request): string | undefined => {
+    const origin = request.headers.get('origin') ?? ''
+    return origins.has(origin) ? origin : undefined
+  }
+
+  return {
+    preflight(request) {
+      const method = request.headers.get('access-control-request-method')
+      const origin = originOf(request)
+      if (request.method !== 'OPTIONS' || method === null || origin === undefined) return undefined
+      return new Response(null, {
+        status: 204,
+        headers: {
+          'access-control-allow-origin': origin,
+          'access-control-allow-credentials': 'true',
+          'access-control-allow-methods': 'GET, POST, DELETE',
+          'access-control-allow-headers': 'Authorization, Content-Type, X-CSRF-Token, X-CSRFToken',
+          'access-control-max-age': PREFLIGHT_SEC,
+          vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
+        },
+      })
+    },
+
+    apply(request, response) {
+      if (origins.size === 0) return response
+      // Also where the header is missing: a cache must not give this answer to a page.
+      response.headers.append('vary', 'Origin')
+      const origin = originOf(request)
+      if (origin === undefined) return response
+      response.headers.set('access-control-allow-origin', origin)
+      response.headers.set('access-control-allow-credentials', 'true')
+      response.headers.set('access-control-expose-headers', 'Retry-After, WWW-Authenticate')
+      return response
+    },
+  }
+}

@@ -1,0 +1,120 @@
+import { checkNewPassword } from '../accounts/passwords.ts'
+import { usernameKey } from '../accounts/usernames.ts'
+import { limits } from '../base/limits.ts'
+import type { Caller, SessionParts } from '../sessions/parts.ts'
+import { countTry } from '../sessions/sign-in.ts'
+import type { SessionState } from '../store/refresh.ts'
+import type { Origin, SessionSummary } from '../store/store.ts'
+import { answerJson } from './browser/session-answers.ts'
+import { describeDevice } from './device.ts'
+import { readFields } from './fields.ts'
+import { problem, problemFor } from './problem.ts'
+
+/** What an account does with its own sessions and password. Each is for who is logged in. */
+
+/** `GET /auth/sessions`: the live ones, the newest first. */
+export async function answerSessions(
+  { store, clock }: SessionParts,
+  { account, session }: SessionState,
+): Promise<Response> {
+  const sessions = await store.sessions.list({
+    accountId: account.id,
+    now: clock.nowMs(),
+    limit: limits.sessionsListedMax,
+    live: true,
+  })
+  return answerJson(200, {
+    sessions: sessions.map((each) => describeSummary(each, session.id)),
+  })
+}
+
+function describeSummary(session: SessionSummary, currentId: string): Record<string, unknown> {
+  return {
+    id: session.id,
+    device: describeDevice(session.userAgent),
+    address: session.address,
+    created_at: Math.floor(session.createdAt / 1000),
+    last_used_at: Math.floor(session.rotatedAt / 1000),
+    current: session.id === currentId,
+  }
+}
+
+/** `DELETE /auth/sessions/ID`: ends one of the account's own sessions; of another's, nothing is said. */
+export async function answerEndSession(
+  parts: SessionParts,
+  { account }: SessionState,
+  sessionId: string,
+  caller: Caller,
+): Promise<Response> {
+  const { store } = parts
+  const other = await store.sessions.state(sessionId)
+  if (other === undefined || other.account.id !== account.id) return problem('not_found')
+  await store.sessions.end(
+    sessionId,
+    { event: 'session_ended' },
+    originOf(parts, account.id, caller),
+  )
+  return answerJson(204, undefined)
+}
+
+/** `POST /auth/sessions/end-others` and `end-all`. */
+export async function answerEndSessions(
+  parts: SessionParts,
+  { account, session }: SessionState,
+  which: 'others' | 'all',
+  caller: Caller,
+): Promise<Response> {
+  await parts.store.accounts.endSessions(
+    account.id,
+    which === 'others' ? session.id : undefined,
+    originOf(parts, account.id, caller),
+  )
+  return answerJson(204, undefined)
+}
+
+/**
+ * `POST /auth/password`: asks for the old password and ends all other sessions. Tries count as those of
+ * a log-in from a known place: whoever found an open browser does not get to guess here.
+ */
+export async function answerChangePassword(
+  parts: SessionParts,
+  state: SessionState,
+  request: Request,
+  caller: Caller,
+): Promise<Response> {
+  const fields = await readFields(request, { required: ['old_password', 'new_password'] })
+  if (!fields.ok) return fields.response
+  const { old_password: oldPassword, new_password: newPassword } = fields.values
+  const problemText = checkNewPassword(newPassword)
+  if (problemText !== undefined) return problem('password_rejected', {}, { detail: problemText })
+
+  const { store, hasher, throttle } = parts
+  const key = usernameKey(state.username)
+  const { account } = await store.accounts.viewForSignIn(key, {
+    tenantName: undefined,
+    address: caller.address,
+  })
+  const tries = throttle.bucketsOf({ usernameKey: key, ...caller, isKnownAddress: true })
+  const throttled = await countTry(parts, tries)
+  if (throttled !== undefined) return problemFor(throttled)
+  const verifying = hasher.verify(account?.passwordHash, oldPassword, key)
+  if (verifying === undefined) return problem('password_queue_full')
+  if (!(await verifying) || account?.passwordHash === undefined) {
+    return problem('credentials_invalid', {}, { detail: 'The old password is not right.' })
+  }
+  const hash = await hasher.hash(newPassword)
+  if (hash === undefined) return problem('password_queue_full')
+  const change = await store.accounts.changePassword(
+    account.id,
+    { from: account.passwordHash, to: hash },
+    state.session.id,
+    originOf(parts, account.id, caller),
+    tries,
+  )
+  // Somebody changed it, or ended this session, while the hash was computed.
+  return change === 'changed' ? answerJson(204, undefined) : problem('session_ended')
+}
+
+function originOf({ clock }: SessionParts, accountId: string, { address }: Caller): Origin {
+  return { at: clock.nowMs(), actor: accountId, address }
+}

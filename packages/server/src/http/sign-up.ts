@@ -1,0 +1,31 @@
+import type { AccountManager } from '../accounts/manage.ts'
+import type { Caller, SessionParts } from '../sessions/parts.ts'
+import { countTry } from '../sessions/sign-in.ts'
+import { answerJson } from './browser/session-answers.ts'
+import { readFields } from './fields.ts'
+import { problem, problemFor } from './problem.ts'
+
+/**
+ * `POST /auth/signup`: makes an account without roles, where the settings allow it. Logs nobody in, so
+ * that no other site can put a visitor into an account of its own. Each counts as a try from its
+ * address. That a name is taken has to be said: without mail there is no other way to tell.
+ */
+export async function answerSignUp(
+  parts: SessionParts,
+  accounts: AccountManager,
+  request: Request,
+  caller: Caller,
+): Promise<Response> {
+  const fields = await readFields(request, { required: ['username', 'password'] })
+  if (!fields.ok) return fields.response
+  const tries = parts.throttle.bucketsOf({
+    usernameKey: '',
+    address: caller.address,
+    isKnownAddress: true,
+  })
+  const throttled = await countTry(parts, tries)
+  if (throttled !== undefined) return problemFor(throttled)
+  const created = await accounts.create(fields.values, 'anonymous')
+  if (!created.ok) return problem('username_rejected', {}, { detail: created.text })
+  return answerJson(201, { sub: created.value.id, username: created.value.username })
+}

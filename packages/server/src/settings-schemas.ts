@@ -1,0 +1,153 @@
+import type { BlockList } from 'node:net'
+
+import { z } from 'zod'
+
+import type { Rate, ThrottleRates } from './accounts/throttle.ts'
+import { parseNetworks } from './base/address.ts'
+import { limits } from './base/limits.ts'
+
+/** The kinds of settings: what each may be, and what its owner reads when it is not. */
+
+// A known device, and one address for one account, may try ten times at once: people mistype.
+const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m'
+
+const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
+
+export function text(charsMax: number = limits.settingCharsMax): z.ZodString {
+  return z
+    .string('must be text')
+    .min(1, 'must not be empty')
+    .max(charsMax, `must have at most ${charsMax} characters`)
+}
+
+export function integer(min: number, max: number): z.ZodType<number, number | string> {
+  const message = `must be a whole number from ${min} to ${max}`
+  return z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^\d{1,15}$/)
+          .transform(Number),
+      ],
+      message,
+    )
+    .pipe(z.number().int(message).min(min, message).max(max, message))
+}
+
+export function flag(): z.ZodType<boolean, boolean | 'true' | 'false'> {
+  return z.union(
+    [z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')],
+    'must be true or false',
+  )
+}
+
+export function oneOf<const Choice extends string>(
+  ...choices: Choice[]
+): z.ZodEnum<Record<Choice, Choice>> {
+  return z.enum(choices, `must be one of ${choices.join(', ')}`)
+}
+
+/** Gives its origin: everything that compares issuers compares bytes, so there is one spelling. */
+export function url(): z.ZodType<string, string> {
+  const message = 'must be an http or https URL without path, query, user or fragment'
+  return z
+    .string(message)
+    .refine((value) => {
+      if (value.length > limits.issuerCharsMax || !URL.canParse(value)) return false
+      const { protocol, pathname, search, hash, username, password } = new URL(value)
+      const isHttp = protocol === 'http:' || protocol === 'https:'
+      return isHttp && pathname === '/' && search + hash + username + password === ''
+    }, message)
+    .transform((value) => new URL(value).origin)
+}
+
+/** A list in one text, as the environment has it, or a list. */
+function list(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
+  return z
+    .union([z.string(), z.array(z.string()).readonly()], 'must be a list, separated by commas')
+    .default([])
+    .transform((value) =>
+      (typeof value === 'string' ? value.split(',') : value)
+        .map((each) => each.trim())
+        .filter((each) => each !== ''),
+    )
+}
+
+/** Origins exactly as browsers write them. */
+export function origins(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
+  return list().refine(
+    (values) => values.every((each) => /^https?:/.test(each) && originOf(each) === each),
+    'must be origins such as https://app.example.com, separated by commas, without a path; never *',
+  )
+}
+
+function originOf(value: string): string | undefined {
+  return URL.canParse(value) ? new URL(value).origin : undefined
+}
+
+export function domain(): z.ZodType<string, string> {
+  return z
+    .string('must be text')
+    .regex(
+      /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/,
+      'must be a domain such as example.com, in lower case, without a dot in front',
+    )
+}
+
+export function networks(): z.ZodType<
+  BlockList | undefined,
+  string | readonly string[] | undefined
+> {
+  const message = 'must be addresses or networks such as 10.0.0.0/8, separated by commas'
+  return list()
+    .refine((values) => parseNetworks(values) !== undefined, message)
+    .transform((values) => (values.length === 0 ? undefined : parseNetworks(values)))
+}
+
+/** `off`, or rates such as `account=50/1h`; those that are not named keep their standard. */
+export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefined> {
+  const message =
+    'must be off, or rates such as account=50/1h,source=10/15m,address=100/10m,device=10/15m'
+  return z
+    .string(message)
+    .default(THROTTLE_STANDARD)
+    .refine((value) => value === 'off' || parseRates(value) !== undefined, message)
+    .transform((value) => (value === 'off' ? undefined : parseRates(value)))
+}
+
+function parseRates(value: string): ThrottleRates | undefined {
+  const rates: Partial<Record<keyof ThrottleRates, Rate>> = {}
+  for (const part of `${THROTTLE_STANDARD},${value}`.split(',')) {
+    const match = /^(account|source|address|device)=(\d{1,6})\/(\w+)$/.exec(part.trim())
+    const [, name, tries, period = ''] = match ?? []
+    const [triesMax, periodSec] = [Number(tries), toSeconds(period)]
+    if (name === undefined || !(triesMax >= 1 && periodSec >= 1 && periodSec <= 86_400)) {
+      return undefined
+    }
+    // The expression lets only these names through.
+    rates[name as keyof ThrottleRates] = { triesMax, periodMs: periodSec * 1000 }
+  }
+  // The standard, which was read first, names them all.
+  return rates as ThrottleRates
+}
+
+/** Seconds out of a text such as `5m`. */
+export function lifetime(
+  min: string,
+  max: string,
+  standard: string,
+): z.ZodType<number, string | undefined> {
+  const message = `must be a time such as 90s, 5m, 12h or 14d, from ${min} to ${max}`
+  return z
+    .string(message)
+    .default(standard)
+    .transform((value) => toSeconds(value))
+    .refine((seconds) => seconds >= toSeconds(min) && seconds <= toSeconds(max), message)
+}
+
+function toSeconds(value: string): number {
+  const match = /^(\d{1,9})([smhd])$/.exec(value)
+  return match === null ? Number.NaN : Number(match[1]) * SECONDS_OF[match[2]!]!
+}

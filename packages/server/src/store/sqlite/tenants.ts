@@ -1,0 +1,164 @@
+import type { AuditEvent, Tenant } from '../rows.ts'
+import type { Change, Origin, TenantStore } from '../store.ts'
+import { appendAudit } from './audit.ts'
+import { toMembership } from './columns.ts'
+import { step, type Row, type SqliteDatabase } from './database.ts'
+import { appendRevocation } from './revocations.ts'
+
+export function createTenantStore(db: SqliteDatabase): TenantStore {
+  return {
+    create: async (tenant, origin) =>
+      db.write(() => {
+        const created = db.run(
+          `INSERT INTO tenants (id, name, disabled_at, hard_position, created_at)
+           VALUES (?, ?, NULL, 0, ?) ON CONFLICT (name) DO NOTHING`,
+          tenant.id,
+          tenant.name,
+          tenant.createdAt,
+        )
+        if (created === 0) return 'taken'
+        audit(db, 'tenant_created', origin, tenant.id)
+        return 'created'
+      }),
+
+    find: async (name) =>
+      step(() => {
+        const row = db.get('SELECT * FROM tenants WHERE name = ?', name)
+        return row === undefined ? undefined : toTenant(row)
+      }),
+
+    list: async () => step(() => db.all('SELECT * FROM tenants ORDER BY name').map(toTenant)),
+
+    disable: async (tenantId, origin) =>
+      db.write(() => {
+        const changed = db.run(
+          'UPDATE tenants SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL',
+          origin.at,
+          tenantId,
+        )
+        if (changed === 0) return 'unchanged'
+        audit(db, 'tenant_disabled', origin, tenantId)
+        // One entry and one row, however many sessions are in the tenant.
+        const position = appendRevocation(db, 'tenant', tenantId, 'hard', origin.at)
+        db.run('UPDATE tenants SET hard_position = ? WHERE id = ?', position, tenantId)
+        return 'changed'
+      }),
+
+    enable: async (tenantId, origin) =>
+      db.write(() => {
+        const changed = db.run(
+          'UPDATE tenants SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL',
+          tenantId,
+        )
+        if (changed === 0) return 'unchanged'
+        audit(db, 'tenant_enabled', origin, tenantId)
+        return 'changed'
+      }),
+
+    setMember: async (accountId, tenantId, roles, origin) =>
+      db.write(() => {
+        const text = JSON.stringify(roles)
+        const before = db.get(
+          'SELECT roles FROM memberships WHERE account_id = ? AND tenant_id = ?',
+          accountId,
+          tenantId,
+        )
+        if (before?.['roles'] === text) return 'unchanged'
+        db.run(
+          `INSERT INTO memberships (account_id, tenant_id, roles, created_at) VALUES (?, ?, ?, ?)
+           ON CONFLICT (account_id, tenant_id) DO UPDATE SET roles = excluded.roles`,
+          accountId,
+          tenantId,
+          text,
+          origin.at,
+        )
+        db.run(
+          'UPDATE accounts SET default_tenant = ? WHERE id = ? AND default_tenant IS NULL',
+          tenantId,
+          accountId,
+        )
+        audit(db, 'member_added', origin, tenantId, accountId)
+        if (before !== undefined) appendRevocation(db, 'account', accountId, 'soft', origin.at)
+        return 'changed'
+      }),
+
+    removeMember: async (accountId, tenantId, origin) =>
+      removeMember(db, accountId, tenantId, origin),
+
+    setDefault: async (accountId, tenantId, _origin) =>
+      db.write(() => {
+        const changed = db.run(
+          `UPDATE accounts SET default_tenant = ? WHERE id = ? AND EXISTS
+             (SELECT 1 FROM memberships WHERE account_id = accounts.id AND tenant_id = ?)`,
+          tenantId,
+          accountId,
+          tenantId,
+        )
+        return changed === 0 ? 'unknown' : 'changed'
+      }),
+
+    membershipsOf: async (accountId) =>
+      step(() =>
+        db
+          .all(
+            `SELECT m.tenant_id, m.roles, t.name FROM memberships m JOIN tenants t ON t.id = m.tenant_id
+             WHERE m.account_id = ? AND t.disabled_at IS NULL ORDER BY t.name`,
+            accountId,
+          )
+          .map(toMembership),
+      ),
+  }
+}
+
+function removeMember(
+  db: SqliteDatabase,
+  accountId: string,
+  tenantId: string,
+  origin: Origin,
+): Change {
+  return db.write(() => {
+    const removed = db.run(
+      'DELETE FROM memberships WHERE account_id = ? AND tenant_id = ?',
+      accountId,
+      tenantId,
+    )
+    if (removed === 0) return 'unchanged'
+    db.run(
+      'UPDATE accounts SET default_tenant = NULL WHERE id = ? AND default_tenant = ?',
+      accountId,
+      tenantId,
+    )
+    audit(db, 'member_removed', origin, tenantId, accountId)
+    appendRevocation(db, 'account', accountId, 'soft', origin.at)
+    return 'changed'
+  })
+}
+
+function audit(
+  db: SqliteDatabase,
+  event: AuditEvent,
+  origin: Origin,
+  tenantId: string,
+  accountId?: string,
+): void {
+  appendAudit(db, {
+    at: origin.at,
+    actor: origin.actor,
+    address: origin.address,
+    event,
+    outcome: 'ok',
+    accountId,
+    sessionId: undefined,
+    detail: tenantId,
+  })
+}
+
+function toTenant(row: Row): Tenant {
+  return {
+    id: row['id'] as string,
+    name: row['name'] as string,
+    disabledAt: (row['disabled_at'] as number | null) ?? undefined,
+    hardPosition: row['hard_position'] as number,
+    createdAt: row['created_at'] as number,
+  }
+}

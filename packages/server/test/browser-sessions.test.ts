@@ -1,0 +1,304 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import {
+  ISSUER,
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type TestAuthority,
+} from './support/authority.ts'
+import { membersOf, TestBrowser } from './support/browser.ts'
+import { ask } from './support/contract.ts'
+import { claimsOf, compact, signHs256 } from './support/forge.ts'
+
+let it: TestAuthority
+let browser: TestBrowser
+beforeEach(async () => {
+  it = await openTestAuthority()
+  browser = new TestBrowser(it)
+})
+afterEach(() => it[Symbol.asyncDispose]())
+
+describe('log in', () => {
+  test('puts the pair into HttpOnly cookies, and no token into the body', async () => {
+    const answer = await browser.login()
+    expect(answer.status).toBe(200)
+    expect([...browser.cookies.keys()].toSorted()).toEqual(['cs_access', 'cs_device', 'cs_refresh'])
+    for (const line of browser.lines)
+      expect(line).toMatch(/; Path=\/; HttpOnly; SameSite=|; HttpOnly/)
+    expect(browser.lines.find((line) => line.startsWith('cs_refresh='))).toContain(
+      'SameSite=Strict',
+    )
+    expect(browser.lines.find((line) => line.startsWith('cs_access='))).toContain('SameSite=Lax')
+    expect(answer.text).not.toContain('eyJ')
+    expect(membersOf(answer)).toMatchObject({
+      sub: expect.stringMatching(/^acct_/),
+      roles: [],
+      csrf_token: expect.stringMatching(/^[\w-]{43}$/),
+      access_expires_at: Math.floor(it.clock.nowMs() / 1000) + 300,
+    })
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+  })
+
+  test('and then the cookie says who is there', async () => {
+    await browser.login()
+    const me = await browser.get('/auth/me')
+    expect(me.status).toBe(200)
+    expect(membersOf(me)).toMatchObject({ username: USERNAME, permissions: [], tenants: [] })
+  })
+
+  test('over https the names have the prefix, and Secure', async () => {
+    const secret = 'a-secret-of-many-different-characters-0123456789'
+    await using secure = await openTestAuthority({ publicUrl: 'https://auth.example.com', secret })
+    const other = new TestBrowser(secure)
+    const origin = { origin: 'https://auth.example.com' }
+    await other.get('/auth/csrf')
+    const answer = await other.visit('/auth/login', {
+      body: { username: USERNAME, password: PASSWORD },
+      headers: origin,
+    })
+    expect(answer.status).toBe(200)
+    expect([...other.cookies.keys()].toSorted()).toEqual([
+      '__Host-cs_access',
+      '__Host-cs_device',
+      '__Host-cs_refresh',
+    ])
+    for (const line of other.lines) {
+      expect(line).toMatch(/; Secure/)
+      expect(line).not.toMatch(/; Domain/i)
+    }
+  })
+
+  test('with a domain the names say __Secure- and the lines name the domain', async () => {
+    const secret = 'a-secret-of-many-different-characters-0123456789'
+    await using shared = await openTestAuthority({
+      publicUrl: 'https://auth.example.com',
+      cookieDomain: 'example.com',
+      secret,
+    })
+    const other = new TestBrowser(shared)
+    await other.get('/auth/csrf')
+    expect(other.lines).toEqual([
+      expect.stringMatching(/^__Secure-cs_csrf=.*Domain=example\.com.*Secure/),
+    ])
+  })
+
+  test.each([
+    ['a wrong password', { username: USERNAME, password: 'wrong horse battery' }],
+    ['an unknown account', { username: 'nobody', password: PASSWORD }],
+  ])('%s is refused, and leaves no session cookie', async (_name, credentials) => {
+    const answer = await browser.login(credentials)
+    expect(answer.status).toBe(401)
+    expect(membersOf(answer)).toMatchObject({ code: 'credentials_invalid' })
+    expect([...browser.cookies.keys()]).toEqual(['cs_csrf'])
+  })
+
+  test.each([
+    [
+      'a stale one',
+      async () => {
+        await browser.login()
+        it.clock.advanceMs(40 * 86_400_000)
+      },
+    ],
+    [
+      'garbage',
+      async () => {
+        browser.cookies.set('cs_refresh', 'garbage').set('cs_access', '"x')
+      },
+    ],
+    [
+      'a forged one',
+      async () => {
+        browser.cookies.set(
+          'cs_refresh',
+          compact({ alg: 'HS256', typ: 'rt+jwt' }, { sid: 's' }, (input) => signHs256(input, 'x')),
+        )
+      },
+    ],
+  ])('%s in the cookies blocks no log-in', async (_name, prepare) => {
+    await prepare()
+    expect((await browser.login()).status).toBe(200)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
+
+  test('ends the session that the browser had before', async () => {
+    await browser.login()
+    const old = new TestBrowser(it)
+    for (const [name, value] of browser.cookies) old.cookies.set(name, value)
+    await browser.login()
+    expect((await old.get('/auth/me')).status).toBe(401)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
+
+  test('the token of before the log-in is worth nothing after it', async () => {
+    await browser.get('/auth/csrf')
+    const before = browser.csrfToken
+    await browser.login()
+    const answer = await browser.visit('/auth/refresh', { headers: { 'x-csrf-token': before } })
+    expect(answer.status).toBe(403)
+  })
+})
+
+describe('refresh', () => {
+  test('replaces both cookies and keeps the session', async () => {
+    const first = membersOf(await browser.login())
+    const before = new Map(browser.cookies)
+    it.clock.advanceMs(60_000)
+    const second = await browser.visit('/auth/refresh')
+    expect(second.status).toBe(200)
+    expect(membersOf(second)['sid']).toBe(first['sid'])
+    expect(second.text).not.toContain('eyJ')
+    for (const name of ['cs_access', 'cs_refresh']) {
+      expect(browser.cookies.get(name)).not.toBe(before.get(name))
+    }
+  })
+
+  test('two tabs that refresh together get the same refresh token', async () => {
+    await browser.login()
+    const tab = new TestBrowser(it)
+    for (const [name, value] of browser.cookies) tab.cookies.set(name, value)
+    tab.csrfToken = browser.csrfToken
+    await browser.visit('/auth/refresh')
+    expect((await tab.visit('/auth/refresh')).status).toBe(200)
+    expect(tab.cookies.get('cs_refresh')).toBe(browser.cookies.get('cs_refresh'))
+  })
+
+  test('without a cookie there is nothing to refresh, and a body is no place for a token', async () => {
+    const { refresh } = await it.login()
+    const answer = await browser.visit('/auth/refresh', { body: { refresh } })
+    expect(answer.status).toBe(401)
+    expect(membersOf(answer)).toMatchObject({ code: 'cookie_missing' })
+  })
+
+  test('a used-up token ends the session and is cleared', async () => {
+    await browser.login()
+    const old = browser.cookies.get('cs_refresh') ?? ''
+    it.clock.advanceMs(60_000)
+    await browser.visit('/auth/refresh')
+    it.clock.advanceMs(60_000)
+    browser.cookies.set('cs_refresh', old)
+    const answer = await browser.visit('/auth/refresh')
+    expect(membersOf(answer)).toMatchObject({ code: 'refresh_reused' })
+    expect([...browser.cookies.keys()]).toEqual(['cs_device'])
+  })
+
+  test('a cookie that somebody altered is refused and cleared', async () => {
+    await browser.login()
+    browser.cookies.set('cs_refresh', `${browser.cookies.get('cs_refresh')?.slice(0, -4)}AAAA`)
+    const answer = await browser.visit('/auth/refresh')
+    expect(answer.status).toBe(401)
+    expect(browser.cookies.has('cs_refresh')).toBe(false)
+  })
+
+  test('the access token in the place of the refresh token is none', async () => {
+    await browser.login()
+    browser.cookies.set('cs_refresh', browser.cookies.get('cs_access') ?? '')
+    expect((await browser.visit('/auth/refresh')).status).toBe(401)
+  })
+})
+
+describe('log out', () => {
+  test('ends the session and empties the browser', async () => {
+    await browser.login()
+    const access = browser.cookies.get('cs_access') ?? ''
+    const answer = await browser.visit('/auth/logout')
+    expect(answer.status).toBe(204)
+    expect([...browser.cookies.keys()]).toEqual(['cs_device'])
+    browser.cookies.set('cs_access', access)
+    expect((await browser.get('/auth/me')).status).toBe(401)
+  })
+
+  test('twice, or with nobody logged in, is no mistake', async () => {
+    await browser.login()
+    const cookies = new Map(browser.cookies)
+    await browser.visit('/auth/logout')
+    for (const [name, value] of cookies) browser.cookies.set(name, value)
+    expect((await browser.visit('/auth/logout')).status).toBe(204)
+    expect((await new TestBrowser(it).visit('/auth/logout')).status).toBe(204)
+  })
+})
+
+describe('which token counts', () => {
+  test('a header wins over the cookie, also when it is bad', async () => {
+    await browser.login()
+    const { access } = await it.login()
+    const both = await browser.get('/auth/me', { headers: { authorization: `Bearer ${access}` } })
+    expect(membersOf(both)['sid']).toBe(claimsOf(access)['sid'])
+    const bad = await browser.get('/auth/me', { headers: { authorization: 'Bearer bad' } })
+    expect(bad.status).toBe(401)
+  })
+
+  test('a token that was made for a header is none in a cookie', async () => {
+    const { access } = await it.login()
+    browser.cookies.set('cs_access', access)
+    expect((await browser.get('/auth/me')).status).toBe(401)
+  })
+
+  test('the contract endpoints read no cookie', async () => {
+    await browser.login()
+    const answer = await browser.visit('/api/token/refresh/', { body: {} })
+    expect(answer.text).toBe('{"refresh":["This field is required."]}')
+  })
+
+  test.each(['cs_access', 'cs_refresh', 'cs_csrf'])('%s sent twice is refused', async (name) => {
+    await browser.login()
+    const value = browser.cookies.get(name) ?? 'x'
+    const cookie = `${browser.cookieHeader()}; ${name}=${value}; ${name}=${value}`
+    const path = name === 'cs_access' ? '/auth/me' : '/auth/csrf'
+    const answer = await browser.get(path, { headers: { cookie } })
+    expect(answer.status).toBe(400)
+  })
+})
+
+describe('CORS', () => {
+  const APP = 'https://app.example.com'
+
+  test('a configured origin may read answers with credentials, no other one may', async () => {
+    await using open = await openTestAuthority({ origins: APP })
+    for (const [origin, allowed] of [
+      [APP, APP],
+      ['https://evil.example', null],
+      ['null', null],
+      ['https://app.example.com.evil.example', null],
+      ['http://app.example.com', null],
+      ['https://app.example.com:8443', null],
+    ] as const) {
+      const answer = await ask(open, '/auth/csrf', {
+        method: 'GET',
+        type: null,
+        headers: { origin },
+      })
+      expect(answer.headers.get('access-control-allow-origin')).toBe(allowed)
+      expect(answer.headers.get('vary')).toContain('Origin')
+      const preflight = await ask(open, '/auth/login', {
+        method: 'OPTIONS',
+        type: null,
+        headers: { origin, 'access-control-request-method': 'POST' },
+      })
+      expect(preflight.headers.get('access-control-allow-origin')).toBe(allowed)
+      if (allowed !== null) {
+        expect(preflight.status).toBe(204)
+        expect(preflight.headers.get('access-control-allow-credentials')).toBe('true')
+        expect(preflight.headers.get('access-control-allow-headers')).toContain('X-CSRF-Token')
+      }
+    }
+  })
+
+  test('a page of a configured origin logs in', async () => {
+    await using open = await openTestAuthority({ origins: APP })
+    const other = new TestBrowser(open)
+    const headers = { origin: APP, 'sec-fetch-site': 'cross-site' }
+    await other.get('/auth/csrf', { headers })
+    const body = { username: USERNAME, password: PASSWORD }
+    expect((await other.visit('/auth/login', { body, headers })).status).toBe(200)
+    expect(
+      (
+        await other.visit('/auth/login', {
+          body,
+          headers: { ...headers, origin: ISSUER.replace('8000', '9000') },
+        })
+      ).status,
+    ).toBe(403)
+  })
+})

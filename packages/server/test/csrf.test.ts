@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+
+import {
+  ISSUER,
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type TestAuthority,
+} from './support/authority.ts'
+import { membersOf, TestBrowser } from './support/browser.ts'
+
+let it: TestAuthority
+let browser: TestBrowser
+beforeAll(async () => {
+  it = await openTestAuthority({
+    origins: 'https://app.example.com',
+    throttle: 'off',
+    signUp: true,
+  })
+})
+afterAll(() => it[Symbol.asyncDispose]())
+beforeEach(async () => {
+  browser = new TestBrowser(it)
+  await browser.login()
+})
+
+/** Each endpoint that changes something for whoever has the cookies. */
+const endpoints: [method: string, path: string, body: object | undefined][] = [
+  ['POST', '/auth/login', { username: USERNAME, password: PASSWORD }],
+  ['POST', '/auth/refresh', undefined],
+  ['POST', '/auth/logout', undefined],
+  ['POST', '/auth/password', { old_password: PASSWORD, new_password: `${PASSWORD} two` }],
+  ['POST', '/auth/sessions/end-others', undefined],
+  ['POST', '/auth/sessions/end-all', undefined],
+  ['DELETE', '/auth/sessions/anything', undefined],
+]
+
+const foreign: readonly (readonly [name: string, headers: Record<string, string | undefined>])[] = [
+  ['a page of another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }],
+  ['a neighbouring subdomain', { 'sec-fetch-site': 'same-site', origin: 'http://evil.localhost' }],
+  ['another port', { 'sec-fetch-site': 'same-site', origin: 'http://localhost:9999' }],
+  ['a sandboxed frame', { 'sec-fetch-site': 'cross-site', origin: 'null' }],
+  [
+    'an older browser on another site',
+    { 'sec-fetch-site': undefined, origin: 'https://evil.example' },
+  ],
+  ['a look-alike', { 'sec-fetch-site': undefined, origin: 'https://app.example.com.evil.example' }],
+  [
+    'the configured host over http',
+    { 'sec-fetch-site': undefined, origin: 'http://app.example.com' },
+  ],
+  ['nobody who says where it is from', { 'sec-fetch-site': undefined, origin: undefined }],
+  [
+    'another site behind a forged host',
+    {
+      'sec-fetch-site': 'cross-site',
+      origin: 'https://evil.example',
+      host: 'evil.example',
+      'x-forwarded-host': 'evil.example',
+    },
+  ],
+]
+
+describe.each(endpoints)('%s %s', (method, path, body) => {
+  test.each(foreign)('from %s is refused, whatever token it brings', async (_name, headers) => {
+    const sent = browser.lines.length
+    const answer = await browser.visit(path, { method, body, headers })
+    expect({ status: answer.status, code: membersOf(answer)['code'] }).toEqual({
+      status: 403,
+      code: 'csrf_failed',
+    })
+    expect(browser.lines).toHaveLength(sent)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
+
+  test.each<[string, () => string | undefined | Promise<string | undefined>]>([
+    ['no token', () => undefined],
+    ['an empty token', () => ''],
+    [
+      'a tampered token',
+      () =>
+        `${browser.csrfToken?.slice(0, -1)}${browser.csrfToken?.endsWith('A') === true ? 'B' : 'A'}`,
+    ],
+    [
+      'the token of another session',
+      async () => {
+        const other = new TestBrowser(it)
+        await other.login()
+        return other.csrfToken
+      },
+    ],
+    [
+      'the token of a browser without a session',
+      async () => {
+        const other = new TestBrowser(it)
+        await other.get('/auth/csrf')
+        return other.csrfToken
+      },
+    ],
+  ])('with %s is refused', async (_name, tokenOf) => {
+    const token = await tokenOf()
+    const answer = await browser.visit(path, { method, body, headers: { 'x-csrf-token': token } })
+    expect(answer.status).toBe(403)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
+
+  test('with two tokens is refused', async () => {
+    const headers = { 'x-csrf-token': browser.csrfToken, 'x-csrftoken': browser.csrfToken }
+    expect((await browser.visit(path, { method, body, headers })).status).toBe(403)
+  })
+})
+
+test("Django's name of the header is taken as well", async () => {
+  const headers = { 'x-csrf-token': undefined, 'x-csrftoken': browser.csrfToken }
+  expect((await browser.visit('/auth/refresh', { headers })).status).toBe(200)
+})
+
+test.each([
+  ['a typed address', { 'sec-fetch-site': 'none', origin: undefined }],
+  ['an older browser on our own page', { 'sec-fetch-site': undefined, origin: ISSUER }],
+  ['a word that nobody knows yet', { 'sec-fetch-site': 'somewhere', origin: ISSUER }],
+])('%s passes with its token', async (_name, headers) => {
+  expect((await browser.visit('/auth/refresh', { headers })).status).toBe(200)
+})
+
+test('a planted cookie of before the log-in gives no token that fits another', async () => {
+  const attacker = new TestBrowser(it)
+  await attacker.get('/auth/csrf')
+  const victim = new TestBrowser(it)
+  await victim.get('/auth/csrf')
+  const body = { username: USERNAME, password: PASSWORD }
+  const headers = { 'x-csrf-token': attacker.csrfToken }
+  expect((await victim.visit('/auth/login', { body, headers })).status).toBe(403)
+})
+
+test('whoever brings an access token in the header needs no CSRF token', async () => {
+  const { access } = await it.login()
+  const bare = new TestBrowser(it)
+  const headers = {
+    authorization: `Bearer ${access}`,
+    'sec-fetch-site': 'cross-site',
+    origin: 'https://elsewhere.example',
+  }
+  expect((await bare.visit('/auth/sessions/end-others', { headers })).status).toBe(204)
+})

@@ -1,0 +1,217 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+import { membersOf, TestBrowser } from './support/browser.ts'
+import { readAnswer, type Answer } from './support/contract.ts'
+
+const NEW_PASSWORD = 'another horse battery'
+
+let it: TestAuthority
+let browser: TestBrowser
+beforeEach(async () => {
+  it = await openTestAuthority()
+  browser = new TestBrowser(it)
+  await browser.login()
+})
+afterEach(() => it[Symbol.asyncDispose]())
+
+async function refresh(token: string): Promise<number> {
+  return (await it.post('/api/token/refresh/', { refresh: token })).status
+}
+
+async function tryPassword(password: string): Promise<number> {
+  return (await it.post('/api/token/', { username: USERNAME, password })).status
+}
+
+async function other(): Promise<TestBrowser> {
+  const phone = new TestBrowser(it, '198.51.100.4')
+  await phone.login()
+  return phone
+}
+
+describe('its sessions', () => {
+  test('are listed with device, address and times, and this one is marked', async () => {
+    it.clock.advanceMs(60_000)
+    await it.login({ userAgent: 'curl/8.5.0', address: '198.51.100.9' })
+    const { sessions } = membersOf(await browser.get('/auth/sessions')) as { sessions: object[] }
+    const createdAt = Math.floor(it.clock.nowMs() / 1000)
+    expect(sessions).toEqual([
+      {
+        id: expect.stringMatching(/^[\w-]{22}$/),
+        device: 'curl',
+        address: '198.51.100.9',
+        created_at: createdAt,
+        last_used_at: createdAt,
+        current: false,
+      },
+      {
+        id: expect.stringMatching(/^[\w-]{22}$/),
+        device: 'Firefox on Linux',
+        address: '203.0.113.7',
+        created_at: createdAt - 60,
+        last_used_at: createdAt - 60,
+        current: true,
+      },
+    ])
+  })
+
+  test('end one by one', async () => {
+    const pair = await it.login()
+    const { sessions } = membersOf(await browser.get('/auth/sessions')) as {
+      sessions: { id: string; current: boolean }[]
+    }
+    const id = sessions.find(({ current }) => !current)?.id
+    expect((await browser.visit(`/auth/sessions/${id}`, { method: 'DELETE' })).status).toBe(204)
+    expect(await refresh(pair.refresh)).toBe(401)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+    expect((await browser.visit(`/auth/sessions/${id}`, { method: 'DELETE' })).status).toBe(204)
+  })
+
+  test("another account's are as if there were none", async () => {
+    await it.authority.accounts.create({ username: 'bob', password: PASSWORD }, 'test')
+    const bob = new TestBrowser(it)
+    const { sid } = membersOf(await bob.login({ username: 'bob', password: PASSWORD }))
+    const stolen = await browser.visit(`/auth/sessions/${String(sid)}`, { method: 'DELETE' })
+    const unknown = await browser.visit('/auth/sessions/unknown', { method: 'DELETE' })
+    expect(stolen).toMatchObject({ status: 404, text: unknown.text })
+    expect((await bob.get('/auth/me')).status).toBe(200)
+  })
+
+  test('all others end at once, and this one lives on', async () => {
+    const pair = await it.login()
+    const phone = await other()
+    expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
+    expect(await refresh(pair.refresh)).toBe(401)
+    expect((await phone.get('/auth/me')).status).toBe(401)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
+
+  test('all end, this one too', async () => {
+    const phone = await other()
+    expect((await browser.visit('/auth/sessions/end-all')).status).toBe(204)
+    expect((await phone.get('/auth/me')).status).toBe(401)
+    expect((await browser.get('/auth/me')).status).toBe(401)
+    expect((await browser.login()).status).toBe(200)
+  })
+
+  test('of a session that was over already, nothing comes back to life', async () => {
+    const cookies = new Map(browser.cookies)
+    const phone = await other()
+    await phone.visit('/auth/sessions/end-others')
+    for (const [name, value] of cookies) browser.cookies.set(name, value)
+    expect((await browser.visit('/auth/sessions/end-others')).status).toBe(401)
+    expect((await browser.visit('/auth/refresh')).status).toBe(401)
+  })
+})
+
+describe('its password', () => {
+  const change = (members: object, from = browser): Promise<Answer> =>
+    from.visit('/auth/password', { body: members })
+
+  test('is changed with the old one; other sessions end, this one lives on', async () => {
+    const phone = await other()
+    const answer = await change({ old_password: PASSWORD, new_password: NEW_PASSWORD })
+    expect(answer.status).toBe(204)
+    expect((await phone.get('/auth/me')).status).toBe(401)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect(await tryPassword(PASSWORD)).toBe(401)
+    expect(await tryPassword(NEW_PASSWORD)).toBe(200)
+  })
+
+  test.each([
+    ['without the old one', { new_password: NEW_PASSWORD }, 400, 'fields_invalid'],
+    [
+      'with a wrong one',
+      { old_password: 'wrong', new_password: NEW_PASSWORD },
+      401,
+      'credentials_invalid',
+    ],
+    [
+      'to one that is too short',
+      { old_password: PASSWORD, new_password: 'short' },
+      400,
+      'password_rejected',
+    ],
+    ['to no text', { old_password: PASSWORD, new_password: 12 }, 400, 'fields_invalid'],
+    [
+      'to half a character',
+      { old_password: PASSWORD, new_password: `${NEW_PASSWORD}\uD800` },
+      400,
+      'fields_invalid',
+    ],
+    [
+      'to more than fits',
+      { old_password: PASSWORD, new_password: 'long '.repeat(900) + 'x' },
+      400,
+      'password_rejected',
+    ],
+  ])('is not changed %s', async (_name, members, status, code) => {
+    const answer = await change(members)
+    expect(answer.status).toBe(status)
+    expect(membersOf(answer)).toMatchObject({ code })
+    expect(await tryPassword(PASSWORD)).toBe(200)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
+
+  test('cannot be guessed by who found an open browser', async () => {
+    await it.restart({ throttle: 'source=3/90s,device=3/90s' })
+    const guess = { old_password: 'wrong', new_password: NEW_PASSWORD }
+    for (let at = 0; at < 3; at++) expect((await change(guess)).status).toBe(401)
+    const answer = await change({ old_password: PASSWORD, new_password: NEW_PASSWORD })
+    expect(answer.status).toBe(429)
+    expect(answer.headers.get('retry-after')).toBe('30')
+  })
+
+  test('nobody without a session changes one', async () => {
+    const answer = await change(
+      { old_password: PASSWORD, new_password: NEW_PASSWORD },
+      new TestBrowser(it),
+    )
+    expect(answer.status).toBe(401)
+  })
+})
+
+describe('sign-up', () => {
+  const signUp = async (body: object): Promise<Answer> =>
+    readAnswer(await it.post('/auth/signup', body))
+
+  test('is not there unless the settings say so', async () => {
+    expect((await signUp({ username: 'carol', password: PASSWORD })).status).toBe(404)
+  })
+
+  test('makes an account without roles, which then logs in', async () => {
+    await it.restart({ signUp: true })
+    const answer = await signUp({ username: 'carol', password: PASSWORD, roles: ['admin'] })
+    expect(answer.status).toBe(201)
+    expect(answer.headers.getSetCookie()).toEqual([])
+    const carol = new TestBrowser(it)
+    expect(
+      membersOf(await carol.login({ username: 'carol', password: PASSWORD }))['roles'],
+    ).toEqual([])
+  })
+
+  test.each([
+    ['a name that is taken', { username: 'ALICE', password: PASSWORD }, 'username_rejected'],
+    ['a name with a line end', { username: 'carol\nx', password: PASSWORD }, 'username_rejected'],
+    ['a short password', { username: 'carol', password: 'short' }, 'username_rejected'],
+    ['no password', { username: 'carol' }, 'fields_invalid'],
+  ])('refuses %s', async (_name, body, code) => {
+    await it.restart({ signUp: true })
+    const answer = await signUp(body)
+    expect(answer.status).toBeGreaterThanOrEqual(400)
+    expect(answer.status).toBeLessThan(500)
+    expect(membersOf(answer)).toMatchObject({ code })
+  })
+
+  test('is throttled by address', async () => {
+    await it.restart({ signUp: true, throttle: 'source=2/60s' })
+    const answers = await Promise.all(
+      ['u1', 'u2', 'u3'].map((username) => signUp({ username, password: PASSWORD })),
+    )
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([201, 201, 429])
+  })
+})

@@ -1,0 +1,90 @@
+import { ISSUER, PASSWORD, USERNAME, type TestAuthority } from './authority.ts'
+import { readAnswer, type Answer } from './contract.ts'
+
+export interface Visit {
+  readonly method?: string
+  readonly body?: unknown
+  /** Replaces what a browser would send; undefined leaves a header out. */
+  readonly headers?: Readonly<Record<string, string | undefined>>
+  /** Without the CSRF token that the page knows. */
+  readonly withoutToken?: boolean
+}
+
+/** What a browser does with cookies, for one page of the server's own origin. */
+export class TestBrowser {
+  readonly cookies = new Map<string, string>()
+  /** Every Set-Cookie line that came. */
+  readonly lines: string[] = []
+  /** What the page was told last. */
+  csrfToken: string | undefined
+  readonly #it: TestAuthority
+  readonly #address: string
+
+  constructor(it: TestAuthority, address = '203.0.113.7') {
+    this.#it = it
+    this.#address = address
+  }
+
+  async visit(
+    path: string,
+    { method = 'POST', body, headers = {}, withoutToken }: Visit = {},
+  ): Promise<Answer> {
+    const sent: Record<string, string | undefined> = {
+      'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
+      'sec-fetch-site': 'same-origin',
+      ...(method === 'GET' ? {} : { origin: ISSUER }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(this.cookies.size === 0 ? {} : { cookie: this.cookieHeader() }),
+      ...(withoutToken === true || method === 'GET' ? {} : { 'x-csrf-token': this.csrfToken }),
+      ...headers,
+    }
+    const given = Object.entries(sent).filter(
+      (each): each is [string, string] => each[1] !== undefined,
+    )
+    const request = new Request(`${ISSUER}${path}`, {
+      method,
+      headers: given,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const response = await this.#it.authority.fetch(request, { address: this.#address })
+    this.#keep(response.headers.getSetCookie())
+    const answer = await readAnswer(response)
+    const token = tokenOf(answer)
+    if (token !== undefined) this.csrfToken = token
+    return answer
+  }
+
+  get(path: string, visit: Visit = {}): Promise<Answer> {
+    return this.visit(path, { ...visit, method: 'GET' })
+  }
+
+  /** Fetches a CSRF token and logs in. */
+  async login(credentials: object = { username: USERNAME, password: PASSWORD }): Promise<Answer> {
+    await this.get('/auth/csrf')
+    return this.visit('/auth/login', { body: credentials })
+  }
+
+  cookieHeader(): string {
+    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  }
+
+  #keep(lines: readonly string[]): void {
+    for (const line of lines) {
+      this.lines.push(line)
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (/; Max-Age=0(?:;|$)/i.test(line)) this.cookies.delete(name)
+      else this.cookies.set(name, value)
+    }
+  }
+}
+
+function tokenOf({ text }: Answer): string | undefined {
+  if (!text.startsWith('{')) return undefined
+  const { csrf_token: token } = JSON.parse(text) as { csrf_token?: string }
+  return token
+}
+
+/** The members of an answer's JSON. */
+export function membersOf({ text }: Answer): Record<string, unknown> {
+  return JSON.parse(text) as Record<string, unknown>
+}

@@ -1,0 +1,226 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+
+import { openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+import { membersOf, TestBrowser } from './support/browser.ts'
+import { expectAnswer, readAnswer, type Answer } from './support/contract.ts'
+import { withDatabase } from './support/database.ts'
+
+const RATES = 'source=3/90s,account=6/60m,address=8/80s,device=3/90s'
+
+let it: TestAuthority
+beforeEach(async () => {
+  it = await openTestAuthority({ throttle: RATES })
+  const created = await it.authority.accounts.create(
+    { username: 'bob', password: PASSWORD },
+    'test',
+  )
+  expect(created.ok).toBe(true)
+})
+afterEach(() => it[Symbol.asyncDispose]())
+
+async function guess(
+  username = USERNAME,
+  address = '198.51.100.1',
+  password = 'wrong',
+): Promise<Answer> {
+  return readAnswer(await it.post('/api/token/', { username, password }, { address }))
+}
+
+async function statusesOf(tries: readonly Promise<Answer>[]): Promise<number[]> {
+  return (await Promise.all(tries)).map(({ status }) => status)
+}
+
+test('tries from one address at one account are slowed down, also the right one', async () => {
+  for (let at = 0; at < 3; at++) expect((await guess()).status).toBe(401)
+  const throttled = await guess(USERNAME, '198.51.100.1', PASSWORD)
+  expectAnswer(
+    throttled,
+    429,
+    '{"detail":"Request was throttled. Expected available in 30 seconds."}',
+  )
+  expect(throttled.headers.get('retry-after')).toBe('30')
+  it.clock.advanceMs(29_999)
+  expect((await guess()).status).toBe(429)
+  it.clock.advanceMs(1)
+  expect((await guess(USERNAME, '198.51.100.1', PASSWORD)).status).toBe(200)
+})
+
+test('a try that is refused does not make the wait longer', async () => {
+  for (let at = 0; at < 30; at++) await guess()
+  expect((await guess()).headers.get('retry-after')).toBe('30')
+})
+
+test('a password that is right counts for nothing', async () => {
+  for (let at = 0; at < 20; at++) {
+    expect((await guess(USERNAME, '198.51.100.1', PASSWORD)).status).toBe(200)
+  }
+})
+
+test('an unknown account is throttled like any other', async () => {
+  const known = await statusesOf([guess(), guess(), guess(), guess()])
+  const unknown = await statusesOf(Array.from({ length: 4 }, () => guess('nobody', '198.51.100.2')))
+  expect(unknown.toSorted()).toEqual(known.toSorted())
+})
+
+test('one spelling of a name is as good as another', async () => {
+  const spellings = ['alice', 'ALICE', 'Ａlice', 'aLiCe']
+  const statuses = await statusesOf(spellings.map((name) => guess(name)))
+  expect(statuses.toSorted()).toEqual([401, 401, 401, 429])
+})
+
+test('from many addresses an account is slowed down as a whole, others are not', async () => {
+  for (let at = 0; at < 6; at++)
+    expect((await guess(USERNAME, `198.51.100.${at}`)).status).toBe(401)
+  expect((await guess(USERNAME, '198.51.100.77')).status).toBe(429)
+  expect((await guess('bob', '198.51.100.77', PASSWORD)).status).toBe(200)
+})
+
+test('one address that tries many accounts is slowed down, whatever it succeeds in', async () => {
+  for (let at = 0; at < 8; at++) {
+    expect((await guess(`user${at}`)).status).toBe(401)
+    if (at === 4) expect((await guess('bob', '198.51.100.1', PASSWORD)).status).toBe(200)
+  }
+  expect((await guess('another')).status).toBe(429)
+})
+
+test('the addresses of one IPv6 network are one', async () => {
+  const tries = [
+    '2001:db8:1:2::1',
+    '2001:db8:1:2:ffff::9',
+    '2001:0DB8:0001:0002::3',
+    '2001:db8:1:2::4',
+  ]
+  const statuses = await statusesOf(tries.map((address) => guess(USERNAME, address)))
+  expect(statuses.toSorted()).toEqual([401, 401, 401, 429])
+  expect((await guess(USERNAME, '2001:db8:1:3::1')).status).toBe(401)
+})
+
+describe('whom guesses do not lock out', () => {
+  async function besiege(): Promise<void> {
+    for (let at = 0; at < 20; at++) await guess(USERNAME, `198.51.100.${at}`)
+    expect((await guess(USERNAME, '198.51.100.99', PASSWORD)).status).toBe(429)
+  }
+
+  test('a browser that has logged in before, wherever it is now', async () => {
+    const browser = new TestBrowser(it, '203.0.113.50')
+    expect((await browser.login()).status).toBe(200)
+    await besiege()
+    const elsewhere = new TestBrowser(it, '198.51.100.3')
+    elsewhere.cookies.set('cs_device', browser.cookies.get('cs_device') ?? '')
+    expect((await elsewhere.login()).status).toBe(200)
+  })
+
+  test('an address that has', async () => {
+    await it.login({ address: '203.0.113.60' })
+    await besiege()
+    expect((await guess(USERNAME, '203.0.113.60', PASSWORD)).status).toBe(200)
+  })
+
+  test('but whoever has the browser does not get to guess either', async () => {
+    const browser = new TestBrowser(it)
+    await browser.login()
+    const statuses: number[] = []
+    for (let at = 0; at < 4; at++) {
+      statuses.push((await browser.login({ username: USERNAME, password: 'wrong' })).status)
+    }
+    expect(statuses).toEqual([401, 401, 401, 429])
+  })
+
+  test.each([
+    [
+      'of another account',
+      async (browser: TestBrowser) => {
+        await browser.login({ username: 'bob', password: PASSWORD })
+      },
+    ],
+    [
+      'that was made up',
+      async (browser: TestBrowser) => {
+        browser.cookies.set('cs_device', `${'A'.repeat(22)}.${'A'.repeat(43)}`)
+      },
+    ],
+    [
+      'that is none',
+      async (browser: TestBrowser) => {
+        browser.cookies.set('cs_device', '..')
+      },
+    ],
+  ])('nor is a device known by a cookie %s', async (_name, prepare) => {
+    const browser = new TestBrowser(it, '198.51.100.200')
+    await prepare(browser)
+    await besiege()
+    expect((await browser.login()).status).toBe(429)
+  })
+})
+
+test('200 tries at once are counted to the last one', async () => {
+  await using strict = await openTestAuthority({ throttle: 'source=25/1h' })
+  const tries = Array.from({ length: 200 }, async () => {
+    const answer = await strict.post('/api/token/', { username: USERNAME, password: 'wrong' })
+    return answer.status
+  })
+  const statuses = await Promise.all(tries)
+  expect(statuses.filter((status) => status === 429)).toHaveLength(175)
+  expect(statuses.filter((status) => status === 401 || status === 503)).toHaveLength(25)
+})
+
+test('a clock that was set back locks nobody out', async () => {
+  for (let at = 0; at < 4; at++) await guess()
+  it.clock.advanceMs(-86_400_000)
+  expect((await guess()).status).toBe(401)
+  expect((await guess()).status).toBe(401)
+})
+
+test('the table names no account and no address', async () => {
+  await guess()
+  const keys = withDatabase(it.dataDir, (db) => db.prepare('SELECT key FROM throttles').all())
+  expect(keys).toHaveLength(3)
+  expect(JSON.stringify(keys)).not.toMatch(/alice|198\.51/)
+})
+
+test('off, nothing is counted', async () => {
+  await it.restart({ throttle: 'off' })
+  const statuses = await statusesOf(Array.from({ length: 40 }, () => guess()))
+  expect(new Set(statuses)).toEqual(new Set([401]))
+})
+
+describe('behind a proxy', () => {
+  async function guessThrough(connection: string, forwarded: string): Promise<number> {
+    const response = await it.authority.fetch(
+      new Request('http://localhost:8000/api/token/', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-forwarded-for': forwarded },
+        body: JSON.stringify({ username: USERNAME, password: 'wrong' }),
+      }),
+      { address: connection },
+    )
+    return response.status
+  }
+
+  test('nobody else than a trusted proxy says where a request is from', async () => {
+    const statuses: number[] = []
+    for (let at = 0; at < 4; at++)
+      statuses.push(await guessThrough('198.51.100.9', `203.0.113.${at}`))
+    expect(statuses).toEqual([401, 401, 401, 429])
+  })
+
+  test('a trusted one does, and what a client writes in front counts for nothing', async () => {
+    await it.restart({ throttle: RATES, trustedProxies: '10.0.0.0/8' })
+    const statuses: number[] = []
+    for (let at = 0; at < 4; at++) {
+      statuses.push(await guessThrough('10.0.0.1', `203.0.113.${at}, 198.51.100.9, 10.0.0.2`))
+    }
+    expect(statuses).toEqual([401, 401, 401, 429])
+    expect(await guessThrough('10.0.0.1', '198.51.100.10')).toBe(401)
+  })
+})
+
+test('a browser is told in a problem document', async () => {
+  const browser = new TestBrowser(it)
+  const wrong = { username: 'bob', password: 'wrong' }
+  for (let at = 0; at < 3; at++) await browser.login(wrong)
+  const answer = await browser.login(wrong)
+  expect(answer.status).toBe(429)
+  expect(answer.headers.get('retry-after')).toBe('30')
+  expect(membersOf(answer)).toMatchObject({ code: 'throttled', title: 'Too Many Requests' })
+})
