@@ -39,6 +39,8 @@ export interface AccessTokenClaims {
   readonly token_type?: string
   /** The account's id in Django where there is one, else `sub`. */
   readonly user_id?: string
+  /** Hash of the session's CSRF token (`csrfHash`): only in tokens that are minted for a cookie. */
+  readonly csh?: string
   /** The application's own claims. */
   readonly [claim: string]: unknown
 }
@@ -87,6 +89,7 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
   ['acr', optional(isString)],
   ['token_type', optional(isString)],
   ['user_id', optional(isString)],
+  ['csh', optional(isText)],
 ]
 
 /**
