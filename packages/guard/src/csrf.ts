@@ -39,6 +39,16 @@ export function checkOrigin(request: RequestSource, origins: ReadonlySet<string>
   return origin !== undefined && origin !== 'null' && origins.has(origin) ? 'ok' : 'refused'
 }
 
+/**
+ * True for an origin exactly as a browser writes it in `Origin`, http or https: in lower case, without
+ * default port, last slash or wildcard. `null` is none. For whoever reads such origins from settings.
+ */
+export function isOrigin(value: unknown): value is string {
+  // A host may hold `*` for the URL parser, and would look like a wildcard here.
+  if (typeof value !== 'string' || !/^https?:[^*]+$/.test(value)) return false
+  return URL.canParse(value) && new URL(value).origin === value
+}
+
 const HASH_BYTES = 16
 
 /**
