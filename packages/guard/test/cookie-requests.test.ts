@@ -6,7 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import * as onExpress from '../src/express.ts'
 import * as onFastify from '../src/fastify.ts'
 import * as onHono from '../src/hono.ts'
-import { createGuard, csrfHash, type Guard, type GuardOptions, refusals } from '../src/index.ts'
+import {
+  createGuard,
+  csrfHash,
+  type Guard,
+  type GuardOptions,
+  refusals,
+  viewOfNode,
+} from '../src/index.ts'
 import { createTestKey, NOW_MS, NOW_SEC, portOf, TestIssuer } from './support/issuer.ts'
 import { sendRaw, type Service, services } from './support/services.ts'
 
@@ -506,4 +513,32 @@ test('a view of any other making: several Cookie values, more than are read', as
     reason: 'cookie_too_large',
   })
   guard.close()
+})
+
+test('a view of any other making: each value of a header that was sent twice', async () => {
+  const guard = newGuard()
+  const post = (headers: Readonly<Record<string, readonly string[]>>) =>
+    guard.authenticate({
+      method: 'POST',
+      values: (name) =>
+        ({ cookie: [`${NAME}=${cookieToken()}`], 'x-csrf-token': [CSRF_TOKEN], ...headers })[
+          name
+        ] ?? [],
+    })
+  expect(await post({ 'sec-fetch-site': ['same-origin'] })).toMatchObject({ ok: true })
+  for (const headers of [
+    { 'sec-fetch-site': ['same-origin', 'cross-site'] },
+    { 'sec-fetch-site': ['cross-site', 'same-origin'] },
+    { origin: [LISTED, FOREIGN] },
+    { origin: [FOREIGN, LISTED] },
+  ]) {
+    expect(await post(headers)).toMatchObject({ reason: 'origin_refused' })
+  }
+  guard.close()
+})
+
+test('no header is read out of a prototype', () => {
+  const headers = Object.create({ 'sec-fetch-site': 'same-origin' }, {})
+  const view = viewOfNode({ method: 'POST', headers, rawHeaders: [] })
+  expect(view.values('sec-fetch-site')).toEqual([])
 })
