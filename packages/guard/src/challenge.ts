@@ -8,7 +8,12 @@ export interface Challenge {
   readonly body: string
 }
 
-const TITLES = { 400: 'Bad Request', 401: 'Unauthorized', 503: 'Service Unavailable' } as const
+const TITLES = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  503: 'Service Unavailable',
+} as const
 
 /**
  * Turns a refusal into an answer. Depends only on the outward code (and, at 503, on the wait), so

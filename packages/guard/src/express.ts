@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccessTokenClaims } from './access-token.ts'
 import { challengeFor } from './challenge.ts'
 import type { Guard, VerifyResult } from './guard.ts'
-import { authorizationOf } from './node-headers.ts'
 import type { Refused } from './refusals.ts'
+import { viewOfNode } from './request-view.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -28,7 +28,7 @@ export type Middleware = (
 
 /**
  * Lets a request pass only with a good access token, whose claims are then `request.auth`. Answers
- * the rest itself: 400, 401 or 503 with a problem document. An error of `onRefused` goes to `next`.
+ * the rest itself: 400, 401, 403 or 503 with a problem document. An error of `onRefused` goes to `next`.
  */
 export function requireAuth(guard: Guard): Middleware {
   return middlewareFor(guard, (refused, response) => {
@@ -57,7 +57,7 @@ function middlewareFor(guard: Guard, onRefused: OnRefused): Middleware {
       next()
     }
     // Without a promise where none is needed. A synchronous throw is Express's to catch.
-    const outcome = guard.authenticate(authorizationOf(request))
+    const outcome = guard.authenticate(viewOfNode(request))
     if ('ok' in outcome) conclude(outcome)
     else outcome.then(conclude, next)
   }

@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { AccessTokenClaims } from './access-token.ts'
 import { challengeFor } from './challenge.ts'
 import type { Guard, VerifyResult } from './guard.ts'
-import { authorizationOf } from './node-headers.ts'
 import type { Refused } from './refusals.ts'
+import { viewOfNode } from './request-view.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -23,7 +23,7 @@ export type Hook = (
 
 /**
  * Lets a request pass only with a good access token, whose claims are then `request.auth`. Answers
- * the rest itself: 400, 401 or 503 with a problem document. An error of `onRefused` goes to `done`.
+ * the rest itself: 400, 401, 403 or 503 with a problem document. An error of `onRefused` goes to `done`.
  */
 export function requireAuth(guard: Guard): Hook {
   return hookFor(guard, (refused, reply) => {
@@ -53,7 +53,7 @@ function hookFor(guard: Guard, onRefused: OnRefused): Hook {
     }
     let outcome: VerifyResult | Promise<VerifyResult>
     try {
-      outcome = guard.authenticate(authorizationOf(request.raw))
+      outcome = guard.authenticate(viewOfNode(request.raw))
     } catch (error) {
       // Not every 5.x release catches what a hook with a callback throws; it would end the process.
       return done(error instanceof Error ? error : new Error('onRefused threw.', { cause: error }))

@@ -1,6 +1,24 @@
 import type { JwksFault } from './jwks-fetch.ts'
 import type { Refused } from './refusals.ts'
 import { TOLERANCE_SEC_DEFAULT } from './access-token.ts'
+import { accessCookieName } from './cookies.ts'
+import { isOrigin } from './csrf.ts'
+import type { CookieRule } from './request-token.ts'
+
+/** How cookies are read. */
+export interface CookieOptions {
+  /**
+   * The cookie's name. Default: `accessCookieName(issuer)`. Of an https issuer it must begin with
+   * `__Host-` or `__Secure-`: any other could have been set over plain http.
+   */
+  readonly name?: string
+  /**
+   * Other origins whose pages may call this service with cookies, each exactly as a browser writes
+   * `Origin`: `https://app.example.com`. The service's own belongs here only for browsers without
+   * `Sec-Fetch-Site`, which are those before 2023. Default: none.
+   */
+  readonly origins?: readonly string[]
+}
 
 /** What `createGuard` takes. Anything that is not as described throws a TypeError that names it. */
 export interface GuardOptions {
@@ -13,6 +31,11 @@ export interface GuardOptions {
   readonly audience?: string | readonly string[]
   /** Where the keys are, under the same rules as `issuer`. Default: its `/.well-known/jwks.json`. */
   readonly jwksUrl?: string
+  /**
+   * Whether access tokens are also taken from the authority's cookie, with protection against forged
+   * requests. Default false: no cookie is read. `true` is the same as `{}`.
+   */
+  readonly cookies?: boolean | CookieOptions
   /** How far clocks may differ, in seconds, 0 to 60. Default 5. */
   readonly toleranceSec?: number
   /** Time between two background refreshes of the keys, 1 000 to 86 400 000 ms. Default 5 min. */
@@ -21,6 +44,11 @@ export interface GuardOptions {
   readonly fetchTimeoutMs?: number
   /** Keys that could not be refreshed for this long are dropped, 60 000 ms or more. Default 24 h. */
   readonly keysMaxAgeMs?: number
+  /**
+   * How many verified tokens are remembered, so that the next request with one costs a look-up: 8 to
+   * 1,048,576, or 0 for none. Default 8192, about 8 MB when full. Claims out of it are frozen.
+   */
+  readonly cacheEntriesMax?: number
   /**
    * Called for each refusal, except where no token was sent: for logs and metrics. What it throws
    * reaches the framework's error handling.
@@ -39,7 +67,10 @@ export interface GuardOptions {
 }
 
 /** The options, checked and complete. */
-export type GuardSettings = Required<GuardOptions>
+export interface GuardSettings extends Omit<Required<GuardOptions>, 'cookies'> {
+  /** Undefined when no cookie is read. */
+  readonly cookies: CookieRule | undefined
+}
 
 /** Checks the options and fills in the defaults. Throws a TypeError that names the first bad one. */
 export function readGuardOptions(options: GuardOptions): GuardSettings {
@@ -49,6 +80,7 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     issuer: options.issuer,
     audience: readAudience(options.audience ?? options.issuer),
     jwksUrl: readUrl('jwksUrl', options.jwksUrl ?? defaultJwksUrl(options.issuer)).href,
+    cookies: readCookies(options.cookies ?? false, options.issuer),
     toleranceSec: readNumber('toleranceSec', options.toleranceSec ?? TOLERANCE_SEC_DEFAULT, 0, 60),
     refreshIntervalMs: readNumber(
       'refreshIntervalMs',
@@ -63,6 +95,7 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
       60_000,
       Number.MAX_SAFE_INTEGER,
     ),
+    cacheEntriesMax: readCacheSize(options.cacheEntriesMax ?? CACHE_ENTRIES_DEFAULT),
     onRefused: readFunction('onRefused', options.onRefused ?? ignore),
     onKeysError: readFunction('onKeysError', options.onKeysError ?? ignore),
     fetch: readFunction('fetch', options.fetch ?? globalThis.fetch),
@@ -107,9 +140,50 @@ function readAudience(value: unknown): string | readonly string[] {
   return typeof value === 'string' ? value : Object.freeze(names)
 }
 
+function readCookies(value: unknown, issuer: string): CookieRule | undefined {
+  if (value === false) return undefined
+  if (value !== true && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+    fail('cookies', 'must be true, false or an object with name and origins')
+  }
+  const { name, origins }: { name?: unknown; origins?: unknown } = value === true ? {} : value
+  return {
+    name: readCookieName(name ?? accessCookieName(issuer), issuer),
+    origins: readOrigins(origins ?? []),
+  }
+}
+
+// A token of RFC 9110 §5.6.2, which is what a cookie's name must be (RFC 6265bis §4.1.1).
+const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+function readCookieName(name: unknown, issuer: string): string {
+  if (typeof name !== 'string' || !COOKIE_NAME.test(name)) {
+    return fail('cookies.name', 'is not the name of a cookie')
+  }
+  if (issuer.startsWith('https:') && !/^__(?:Host|Secure)-/.test(name)) {
+    fail('cookies.name', 'must begin with __Host- or __Secure- for an https issuer')
+  }
+  return name
+}
+
+function readOrigins(origins: unknown): ReadonlySet<string> {
+  if (!Array.isArray(origins) || !origins.every(isOrigin)) {
+    fail('cookies.origins', 'must be an array of origins such as https://app.example.com')
+  }
+  return new Set(origins)
+}
+
 function readNumber(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && value >= min && value <= max) return value
   return fail(name, `must be a number from ${min} to ${max}`)
+}
+
+const CACHE_ENTRIES_DEFAULT = 8192
+
+// The same bounds as those of the verifier, which is made only once there are keys.
+function readCacheSize(value: unknown): number {
+  if (value === 0) return value
+  const entriesMax = readNumber('cacheEntriesMax', value, 8, 1_048_576)
+  return Number.isInteger(entriesMax) ? entriesMax : fail('cacheEntriesMax', 'must be whole')
 }
 
 function readFunction<T>(name: string, value: T): T {

@@ -3,13 +3,14 @@ import {
   type AccessTokenVerifier,
   createAccessTokenVerifier,
 } from './access-token.ts'
-import { readBearer } from './bearer.ts'
 import { type GuardOptions, type GuardSettings, readGuardOptions } from './guard-options.ts'
 import { JwksClient } from './jwks-client.ts'
 import type { JwksFault } from './jwks-fetch.ts'
 import type { Refused } from './refusals.ts'
+import { checkCookieClaims, readRequestToken } from './request-token.ts'
+import type { RequestView } from './request-view.ts'
 
-/** What a guard answers about a token. */
+/** What a guard answers about a token. The claims are frozen unless `cacheEntriesMax` is 0. */
 export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClaims } | Refused
 
 /** Verifies the access tokens of one issuer for one service. Made once at start, used by all requests. */
@@ -23,10 +24,11 @@ export interface Guard {
    */
   verify(token: string): VerifyResult | Promise<VerifyResult>
   /**
-   * Checks a request, given the values of all its Authorization headers, each one an element. The
-   * adapters call it; so does whoever has a framework without one.
+   * Checks a request: finds its token in the Authorization header, or in the cookie where the option
+   * `cookies` is on, verifies it and, for a cookie, that no other site sent the request. The adapters
+   * call it; so does whoever has a framework without one.
    */
-  authenticate(authorization: readonly string[]): VerifyResult | Promise<VerifyResult>
+  authenticate(request: RequestView): VerifyResult | Promise<VerifyResult>
   /**
    * Resolves when keys are loaded and starts loading them if need be. Rejects with a `JwksFault` when
    * that attempt fails or the last one is too recent; requests keep trying in any case.
@@ -81,9 +83,14 @@ class JwksGuard implements Guard {
     })
   }
 
-  authenticate(authorization: readonly string[]): VerifyResult | Promise<VerifyResult> {
-    const bearer = readBearer(authorization)
-    return bearer.ok ? this.verify(bearer.token) : this.#refuse(bearer)
+  authenticate(request: RequestView): VerifyResult | Promise<VerifyResult> {
+    const reading = readRequestToken(request, this.#settings.cookies)
+    if (!reading.ok) return this.#refuse(reading)
+    const result = this.verify(reading.token)
+    if (!reading.isCookie) return result
+    return 'ok' in result
+      ? this.#checkCookie(request, result)
+      : result.then((late) => this.#checkCookie(request, late))
   }
 
   async ready(): Promise<void> {
@@ -110,13 +117,21 @@ class JwksGuard implements Guard {
     return { ok: false, code, reason, ...(claim === undefined ? {} : { claim }) }
   }
 
-  /** One verifier for each key set, made when the set is first used. */
+  /**
+   * One verifier for each key set, made when the set is first used. Its cache of tokens goes with it:
+   * a key that has left the set takes along what it has signed.
+   */
   #currentVerifier(): AccessTokenVerifier | undefined {
     const { keys } = this.#client
     if (keys === this.#verifierKeys) return this.#verifier
     this.#verifierKeys = keys
     this.#verifier = keys && createAccessTokenVerifier({ ...this.#settings, keys })
     return this.#verifier
+  }
+
+  #checkCookie(request: RequestView, result: VerifyResult): VerifyResult {
+    const refused = result.ok ? checkCookieClaims(request, result.claims) : undefined
+    return refused === undefined ? result : this.#refuse(refused)
   }
 
   /** The fetch that may turn a refusal into a yes, if there is one and it is allowed now. */

@@ -1,7 +1,8 @@
-import type { Context, MiddlewareHandler } from 'hono'
+import type { MiddlewareHandler } from 'hono'
 import type { AccessTokenClaims } from './access-token.ts'
 import { challengeFor } from './challenge.ts'
 import type { Guard } from './guard.ts'
+import { viewOfRequest } from './request-view.ts'
 
 /** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
 export interface AuthEnv {
@@ -15,11 +16,11 @@ export interface OptionalAuthEnv {
 
 /**
  * Lets a request pass only with a good access token, whose claims are then `c.var.auth`. Answers the
- * rest itself: 400, 401 or 503 with a problem document. An error of `onRefused` goes to `app.onError`.
+ * rest itself: 400, 401, 403 or 503 with a problem document. An error of `onRefused` goes to `app.onError`.
  */
 export function requireAuth(guard: Guard): MiddlewareHandler<AuthEnv> {
   return async (c, next) => {
-    const result = await guard.authenticate(authorizationOf(c))
+    const result = await guard.authenticate(viewOfRequest(c.req.raw))
     if (!result.ok) {
       const { status, headers, body } = challengeFor(result, guard.issuer)
       // Not a Response of our own: `c.body` keeps what others put on the answer, such as CORS headers.
@@ -36,14 +37,8 @@ export function requireAuth(guard: Guard): MiddlewareHandler<AuthEnv> {
  */
 export function optionalAuth(guard: Guard): MiddlewareHandler<OptionalAuthEnv> {
   return async (c, next) => {
-    const result = await guard.authenticate(authorizationOf(c))
+    const result = await guard.authenticate(viewOfRequest(c.req.raw))
     c.set('auth', result.ok ? result.claims : undefined)
     return next()
   }
-}
-
-// Headers joins several values with ", " (Fetch §2.2.2). That is no b64token, so two are refused.
-function authorizationOf(c: Context): readonly string[] {
-  const value = c.req.header('authorization')
-  return value === undefined ? [] : [value]
 }

@@ -1,6 +1,6 @@
 /**
  * Everything a guard says to the outside, in one table: the stable code, the HTTP status, the text a
- * person reads and the `error` of RFC 6750 §3.1 (none when no token was sent, and none at 503).
+ * person reads and the `error` of RFC 6750 §3.1 (none when no token was sent, and none where it is not about the token).
  *
  * The table is short on purpose: a precise cause would tell whoever forges a token how far it came.
  * The cause is the `reason` of a refusal, for logs only. Codes are API: never renamed, only retired.
@@ -13,7 +13,7 @@ export const refusals = {
   },
   request_malformed: {
     status: 400,
-    text: 'The Authorization header must be "Bearer" and one token, sent once.',
+    text: 'The access token must be sent once: behind "Bearer" in Authorization, or in its cookie.',
     error: 'invalid_request',
   },
   token_invalid: {
@@ -25,6 +25,11 @@ export const refusals = {
     status: 401,
     text: 'The access token has expired.',
     error: 'invalid_token',
+  },
+  csrf_failed: {
+    status: 403,
+    text: 'This request came from another site, or lacks the CSRF token of its session.',
+    error: undefined,
   },
   keys_unavailable: {
     status: 503,

@@ -1,7 +1,7 @@
 import { type KeySet, keySetFromJwks } from '@countersign/jwt'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createAccessTokenVerifier } from '../src/index.ts'
+import { createAccessTokenVerifier, createGuard } from '../src/index.ts'
 import { createTestKey, NOW_MS, NOW_SEC, signRaw, TestIssuer } from './support/issuer.ts'
 
 const issuer = new TestIssuer()
@@ -76,6 +76,7 @@ describe('claims', () => {
     ['acr', [1, null]],
     ['token_type', [1, null]],
     ['user_id', [1, null]],
+    ['csh', ['', 1, null, ['x']]],
   ])('%s must have its type', (claim, values) => {
     for (const value of values) {
       const result = verify(issuer.token({ [claim]: value }))
@@ -170,5 +171,104 @@ describe('a tolerance of 5 s', () => {
     const forged = issuer.token({ exp: NOW_SEC - 1 }, { kid: issuer.key.kid }, createTestKey())
     expect(verify(forged)).toMatchObject({ ok: false })
     expect(verify(forged)).not.toMatchObject({ code: 'token_expired' })
+  })
+})
+
+describe('the cache of verified tokens', () => {
+  function createVerifier(cacheEntriesMax: number, clock = () => NOW_MS) {
+    return createAccessTokenVerifier({
+      keys,
+      issuer: issuer.url,
+      audience,
+      clock,
+      cacheEntriesMax,
+    })
+  }
+
+  test('gives the claims of a token again, frozen through and through', () => {
+    const verifier = createVerifier(8)
+    const token = issuer.token({ plan: { name: 'gold' } })
+    const first = verifier.verify(token)
+    const second = verifier.verify(token)
+    if (!first.ok || !second.ok) throw new Error('refused')
+    expect(second).toEqual({ ok: true, claims: { ...issuer.claims(), plan: { name: 'gold' } } })
+    expect(second.claims).toBe(first.claims)
+    for (const part of [first.claims, first.claims.roles, first.claims['plan']]) {
+      expect(Object.isFrozen(part)).toBe(true)
+    }
+  })
+
+  test('is off unless it is asked for: each answer is of its own', () => {
+    const verifier = createVerifier(0)
+    const token = issuer.token()
+    const [first, second] = [verifier.verify(token), verifier.verify(token)]
+    if (!first.ok || !second.ok) throw new Error('refused')
+    expect(second.claims).not.toBe(first.claims)
+    expect(Object.isFrozen(first.claims)).toBe(false)
+  })
+
+  test('is on in a guard', async () => {
+    const local = await new TestIssuer().start()
+    const token = local.token()
+    for (const [cacheEntriesMax, isSame] of [
+      [undefined, true],
+      [0, false],
+    ] as const) {
+      const guard = createGuard({
+        issuer: local.url,
+        clock: () => NOW_MS,
+        ...(cacheEntriesMax === undefined ? {} : { cacheEntriesMax }),
+      })
+      const [first, second] = [await guard.verify(token), await guard.verify(token)]
+      if (!first.ok || !second.ok) throw new Error('refused')
+      expect(second.claims === first.claims).toBe(isSame)
+      guard.close()
+    }
+    await local.stop()
+  })
+
+  test('lets no claim of a wrong type pass at the second sight', () => {
+    const verifier = createVerifier(8)
+    for (const [claim, value] of Object.entries({ rvp: '7', roles: 'admin', csh: 7, tid: '' })) {
+      const token = issuer.token({ [claim]: value })
+      for (let sight = 0; sight < 3; sight++) {
+        expect(verifier.verify(token)).toEqual({ ok: false, code: 'claim_invalid', claim })
+      }
+    }
+  })
+
+  test('keeps no token beyond its time', () => {
+    let nowMs = NOW_MS
+    const verifier = createVerifier(8, () => nowMs)
+    const token = issuer.token({ exp: NOW_SEC + 300 })
+    for (const [atSec, code] of [
+      [0, undefined],
+      [304.999, undefined],
+      [305, 'token_expired'],
+      [10, undefined],
+      [-5.001, 'token_issued_in_future'],
+    ] as const) {
+      nowMs = NOW_MS + atSec * 1000
+      const expected = code === undefined ? { ok: true } : { ok: false, code }
+      expect(verifier.verify(token), `${atSec} s`).toMatchObject(expected)
+    }
+  })
+
+  test('answers as without it, whatever the claims and however often', () => {
+    let nowMs = NOW_MS
+    const [cached, bare] = [8, 0].map((size) => createVerifier(size, () => nowMs))
+    const name = fc.constantFrom('sub', 'sid', 'rvp', 'roles', 'tid', 'amr', 'csh', 'exp', 'nbf')
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(NOW_SEC + 9, NOW_SEC, 'x', ['x']))
+    const sights = fc.array(fc.integer({ min: -20, max: 20 }), { minLength: 2, maxLength: 4 })
+    fc.assert(
+      fc.property(fc.dictionary(name, value, { maxKeys: 2 }), sights, (changes, secs) => {
+        const token = issuer.token(changes)
+        for (const sec of secs) {
+          nowMs = NOW_MS + sec * 1000
+          expect(cached?.verify(token)).toEqual(bare?.verify(token))
+        }
+      }),
+      { numRuns: 200 },
+    )
   })
 })

@@ -1,5 +1,6 @@
+import { createKeySet } from '@countersign/jwt'
 import { describe, expect, test } from 'vitest'
-import { createGuard } from '../src/index.ts'
+import { accessCookieName, createAccessTokenVerifier, createGuard } from '../src/index.ts'
 
 const issuer = 'https://auth.example'
 
@@ -43,6 +44,81 @@ describe('options', () => {
     expect(() => createWrong({ issuer: url })).toThrow(/issuer/)
   })
 
+  test.each([0, 8, 9, 1_048_576])(
+    '%d may be the size of the cache, of the verifier too',
+    (size) => {
+      const keys = createKeySet([])
+      expect(createGuard({ issuer, cacheEntriesMax: size }).issuer).toBe(issuer)
+      expect(() =>
+        createAccessTokenVerifier({ keys, issuer, audience: 'a', cacheEntriesMax: size }),
+      ).not.toThrow()
+    },
+  )
+
+  test.each<unknown[]>([
+    ['*'],
+    ['null'],
+    [''],
+    ['app.example'],
+    ['//app.example'],
+    ['https://app.example/'],
+    ['https://app.example/x'],
+    ['https://app.example:443'],
+    ['https://APP.example'],
+    ['https://*.example'],
+    ['https://b\u00fccher.example'],
+    ['https://user@app.example'],
+    ['https://app.example '],
+    ['ftp://app.example'],
+    ['file:///x'],
+    ['data:,x'],
+    ['blob:https://app.example'],
+    ['blob:https://app.example/x'],
+    [undefined],
+    [new URL('https://app.example')],
+    ['https://app.example', 'x'],
+  ])('%j in cookies.origins is named as wrong', (...origins) => {
+    const wrong = () => createWrong({ issuer, cookies: { origins } })
+    expect(wrong).toThrow(TypeError)
+    expect(wrong).toThrow(/^createGuard: cookies\.origins /)
+  })
+
+  test.each(['https://app.example', new Set(['https://app.example']), {}, true])(
+    'cookies.origins is an array, not %j',
+    (origins) => {
+      const wrong = () => createWrong({ issuer, cookies: { origins } })
+      expect(wrong).toThrow(/^createGuard: cookies\.origins /)
+    },
+  )
+
+  test.each(['https://app.example', 'https://app.example:8443', 'http://localhost:5173'])(
+    '%s is an origin',
+    (origin) => {
+      expect(() => createGuard({ issuer, cookies: { origins: [origin] } })).not.toThrow()
+    },
+  )
+
+  test.each([
+    '',
+    'a b',
+    'a;b',
+    'a=b',
+    '__Host-\u00e4',
+    7,
+    'cs_access',
+    '__host-cs_access',
+    'Host-x',
+  ])('%j is no name for a cookie of an https issuer', (name) => {
+    expect(() => createWrong({ issuer, cookies: { name } })).toThrow(/^createGuard: cookies\.name /)
+  })
+
+  test('a cookie may have another name', () => {
+    const name = accessCookieName(issuer, { domain: true })
+    expect(() => createGuard({ issuer, cookies: { name } })).not.toThrow()
+    const local = 'http://localhost:8000'
+    expect(() => createGuard({ issuer: local, cookies: { name: 'mine' } })).not.toThrow()
+  })
+
   test.each<[name: string, values: readonly unknown[]]>([
     ['jwksUrl', ['http://auth.example/jwks', 'jwks.json', 7]],
     ['audience', ['', [], ['a', ''], [1], 5]],
@@ -50,6 +126,8 @@ describe('options', () => {
     ['refreshIntervalMs', [0, 999, 86_400_001, '5000']],
     ['fetchTimeoutMs', [0, 60_001, Number.NaN]],
     ['keysMaxAgeMs', [0, 59_999, Infinity]],
+    ['cacheEntriesMax', [-1, 1, 7, 8.5, 1_048_577, '8', Number.NaN, Infinity]],
+    ['cookies', ['yes', 1, [], () => true]],
     ['onRefused', ['log', {}]],
     ['onKeysError', [true]],
     ['fetch', ['fetch']],

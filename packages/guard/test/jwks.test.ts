@@ -253,10 +253,11 @@ describe('unknown keys', () => {
     expect(issuer.requests).toBe(2)
   })
 
-  test('a key that left the set is refused after the next fetch', async () => {
-    start()
+  test.each([0, 8192])('a key that left the set is refused after the next fetch', async (size) => {
+    start({ cacheEntriesMax: size })
     await guard.ready()
     const old = issuer.token()
+    expect(guard.verify(old)).toMatchObject({ ok: true })
     issuer.keys = [createTestKey()]
     expect(await guard.verify(issuer.token())).toMatchObject({ ok: true })
     expect(guard.verify(old)).toMatchObject({ code: 'token_invalid', reason: 'key_unknown' })

@@ -11,7 +11,10 @@ import * as onHono from '../../src/hono.ts'
 import type { Guard } from '../../src/index.ts'
 import { portOf } from './issuer.ts'
 
-/** A running service with GET /me (token required), GET /hello (optional) and GET /item/:id. */
+/**
+ * A running service with GET /me and GET /item/:id (token required), and for all methods /note
+ * (required) and /hello (optional).
+ */
 export interface Service {
   readonly origin: string
   close(): Promise<void>
@@ -33,7 +36,10 @@ function startExpress(guard: Guard): Promise<Service> {
     const id: string = request.params.id
     response.json({ id, sub: request.auth?.sub })
   })
-  app.get('/hello', onExpress.optionalAuth(guard), (request, response) => {
+  app.all('/note', onExpress.requireAuth(guard), (request, response) => {
+    response.json({ sub: request.auth?.sub })
+  })
+  app.all('/hello', onExpress.optionalAuth(guard), (request, response) => {
     response.json({ sub: request.auth?.sub ?? null })
   })
   app.use(answerError)
@@ -55,7 +61,10 @@ async function startFastify(guard: Guard): Promise<Service> {
     { preHandler: onFastify.requireAuth(guard) },
     (request, reply) => reply.send({ id: request.params.id, sub: request.auth?.sub }),
   )
-  app.get('/hello', { preHandler: [onFastify.optionalAuth(guard)] }, (request, reply) =>
+  app.all('/note', { onRequest: onFastify.requireAuth(guard) }, (request, reply) =>
+    reply.send({ sub: request.auth?.sub }),
+  )
+  app.all('/hello', { preHandler: [onFastify.optionalAuth(guard)] }, (request, reply) =>
     reply.send({ sub: request.auth?.sub ?? null }),
   )
   const origin = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -64,13 +73,14 @@ async function startFastify(guard: Guard): Promise<Service> {
 
 function startHono(guard: Guard): Promise<Service> {
   const app = new Hono()
-  app.use(cors({ origin: 'https://app.example' }))
+  app.use('/me', cors({ origin: 'https://app.example' }))
   app.onError((_error, c) => c.text('error', 500))
   app.get('/me', onHono.requireAuth(guard), (c) => c.json(c.var.auth))
   app.get('/item/:id', onHono.requireAuth(guard), (c) =>
     c.json({ id: c.req.param('id'), sub: c.get('auth').sub }),
   )
-  app.get('/hello', onHono.optionalAuth(guard), (c) => c.json({ sub: c.var.auth?.sub ?? null }))
+  app.all('/note', onHono.requireAuth(guard), (c) => c.json({ sub: c.var.auth.sub }))
+  app.all('/hello', onHono.optionalAuth(guard), (c) => c.json({ sub: c.var.auth?.sub ?? null }))
   return new Promise((resolve) => {
     const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, (info) => {
       resolve({
@@ -96,9 +106,21 @@ export async function listen(server: Server): Promise<Service> {
 }
 
 /** Sends header lines as they are, which fetch would not, and gives the whole answer as text. */
-export function sendRaw(origin: string, path: string, lines: readonly string[]): Promise<string> {
+export function sendRaw(
+  origin: string,
+  path: string,
+  lines: readonly string[],
+  method = 'GET',
+): Promise<string> {
   const { hostname, port } = new URL(origin)
-  const request = [`GET ${path} HTTP/1.1`, 'Host: test', 'Connection: close', ...lines, '', '']
+  const request = [
+    `${method} ${path} HTTP/1.1`,
+    'Host: test',
+    'Connection: close',
+    ...lines,
+    '',
+    '',
+  ]
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => socket.write(request.join('\r\n')))
     let answer = ''

@@ -1,0 +1,65 @@
+/** What a guard looks at in a request, whatever the framework. */
+export interface RequestView {
+  /** As the standard writes it: `GET`, in upper case. */
+  readonly method: string
+  /**
+   * The values of all header lines of this name, which is in lower case; empty when there is none.
+   * Lines that something before us has joined are one value.
+   */
+  values(name: string): readonly string[]
+}
+
+/** The part of a Node request (HTTP/1 and HTTP/2) that a view shows. */
+export interface NodeRequest {
+  readonly method?: string | undefined
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly rawHeaders: readonly string[]
+}
+
+/** The view of a Node request: that of Express, or `request.raw` of Fastify. */
+export function viewOfNode(request: NodeRequest): RequestView {
+  return {
+    method: request.method ?? '',
+    values: (name) => nodeValues(request, name),
+  }
+}
+
+/** The view of a web-standard `Request`. */
+export function viewOfRequest({
+  method,
+  headers,
+}: Pick<Request, 'method' | 'headers'>): RequestView {
+  return {
+    method,
+    // Headers joins several values with ", " (Fetch §2.2.2), those of Cookie with "; " on Node. A
+    // comma is in no token, origin or word that we compare with, so two are refused here too.
+    values(name) {
+      const value = headers.get(name)
+      return value === null ? [] : [value]
+    },
+  }
+}
+
+/**
+ * Node keeps the first of several Authorization headers in `headers` and drops the rest without a
+ * word, so lines are counted in `rawHeaders`. The value comes from `headers`, where middleware before
+ * us may have set or removed it: everybody in the process must see the same one.
+ */
+function nodeValues({ headers, rawHeaders }: NodeRequest, name: string): readonly string[] {
+  // Never out of Object.prototype: whoever could write there would say where a request came from.
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined
+  if (value === undefined) return []
+  if (typeof value !== 'string') return value
+  // Several Cookie lines are ordinary in HTTP/2, and Node has joined them with "; ".
+  return name !== 'cookie' && isRepeated(rawHeaders, name) ? [value, value] : [value]
+}
+
+// `rawHeaders` alternates names and values. `headersDistinct` would build an object of all headers.
+function isRepeated(rawHeaders: readonly string[], name: string): boolean {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const candidate = rawHeaders[i]
+    if (candidate?.length === name.length && candidate.toLowerCase() === name) count += 1
+  }
+  return count > 1
+}
