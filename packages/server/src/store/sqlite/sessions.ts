@@ -61,7 +61,10 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
           .all(
             `SELECT * FROM (${SELECT_SUMMARY} ${whose}) WHERE live >= ?
              ORDER BY created_at DESC LIMIT ?`,
-            ...[now, ...(accountId === undefined ? [] : [accountId]), live ? 1 : 0, limit],
+            now,
+            ...(accountId === undefined ? [] : [accountId]),
+            live ? 1 : 0,
+            limit,
           )
           .map(toSummary)
       }),
