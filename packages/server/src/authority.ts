@@ -6,6 +6,12 @@ import pino, { type Logger } from 'pino'
 
 import { createAccountManager, type AccountManager } from './accounts/manage.ts'
 import { createPasswordHasher } from './accounts/passwords.ts'
+import {
+  createRoleManager,
+  createTenantManager,
+  type RoleManager,
+  type TenantManager,
+} from './accounts/tenants.ts'
 import { createThrottle } from './accounts/throttle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { messageOf } from './base/faults.ts'
@@ -40,6 +46,8 @@ export interface Authority {
   /** Checks an access token of this authority, as a guard would. */
   verify(accessToken: string): AccessTokenResult
   readonly accounts: AccountManager
+  readonly tenants: TenantManager
+  readonly roles: RoleManager
   readonly settings: Settings
   readonly logger: Logger
   /** Closes the database. Call it when no request is in flight any more. */
@@ -139,6 +147,8 @@ async function assemble(
     fetch,
     verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
     accounts,
+    tenants: createTenantManager({ store, clock, random }),
+    roles: createRoleManager({ store, clock }),
     settings,
     logger,
     close: async () => {

@@ -121,7 +121,7 @@ function summarize(account: Account): AccountSummary {
 }
 
 /** Roles travel in every token: short, printable, and not many. */
-function checkRoles(roles: readonly string[]): string | undefined {
+export function checkRoles(roles: readonly string[]): string | undefined {
   if (new Set(roles).size > limits.rolesMax) {
     return `An account has at most ${limits.rolesMax} roles.`
   }
@@ -136,10 +136,10 @@ function checkRoles(roles: readonly string[]): string | undefined {
     : `A role has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "-", and begins with a letter or digit.`
 }
 
-function yes<T>(value: T): Managed<T> {
+export function yes<T>(value: T): Managed<T> {
   return { ok: true, value }
 }
 
-function no(text: string): { readonly ok: false; readonly text: string } {
+export function no(text: string): { readonly ok: false; readonly text: string } {
   return { ok: false, text }
 }

@@ -15,6 +15,8 @@ export const limits = {
   passwordCharsMin: 12,
   roleCharsMax: 64,
   rolesMax: 64,
+  /** Permissions of one role. They stay here: no token carries them. */
+  permissionsMax: 200,
   /** All roles of an account as JSON: with more, its access tokens could not be minted. */
   rolesBytesMax: 1_800,
   userAgentCharsMax: 256,

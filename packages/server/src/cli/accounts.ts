@@ -116,7 +116,7 @@ export const accountCommands: readonly Command[] = [
   }),
 ]
 
-function unwrap<T>(managed: Managed<T>): T {
+export function unwrap<T>(managed: Managed<T>): T {
   if (!managed.ok) throw new SetupError(managed.text)
   return managed.value
 }

@@ -6,6 +6,12 @@ import type { ParseArgsConfig } from 'node:util'
 
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
 import { createPasswordHasher } from '../accounts/passwords.ts'
+import {
+  createRoleManager,
+  createTenantManager,
+  type RoleManager,
+  type TenantManager,
+} from '../accounts/tenants.ts'
 import { systemClock } from '../base/clock.ts'
 import { SetupError, messageOf } from '../base/faults.ts'
 import { createSystemRandom, type Random } from '../base/random.ts'
@@ -68,6 +74,8 @@ export interface Workbench {
   readonly settings: Settings
   readonly store: Store
   readonly accounts: AccountManager
+  readonly tenants: TenantManager
+  readonly roles: RoleManager
   readonly random: Random
   /** Who acts, for the audit. */
   readonly actor: string
@@ -96,7 +104,15 @@ export async function withWorkbench(
       decoySecret: random.bytes(32), // commands verify no passwords
     })
     const accounts = createAccountManager({ store, hasher, clock: systemClock, random })
-    await work({ settings, store, accounts, random, actor: `cli:${userName()}` })
+    await work({
+      settings,
+      store,
+      accounts,
+      tenants: createTenantManager({ store, clock: systemClock, random }),
+      roles: createRoleManager({ store, clock: systemClock }),
+      random,
+      actor: `cli:${userName()}`,
+    })
   } finally {
     await store.close()
   }

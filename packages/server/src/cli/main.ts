@@ -8,11 +8,13 @@ import { UsageError, type Command } from './command.ts'
 import { keyCommands } from './keys.ts'
 import { sessionCommands } from './sessions.ts'
 import { start } from './start.ts'
+import { tenantCommands } from './tenants.ts'
 import { tokenCommands } from './token.ts'
 
 const commands: readonly Command[] = [
   start,
   ...accountCommands,
+  ...tenantCommands,
   ...sessionCommands,
   ...keyCommands,
   ...auditCommands,

@@ -1,0 +1,144 @@
+import type { Clock } from '../base/clock.ts'
+import { limits } from '../base/limits.ts'
+import { randomId, type Random } from '../base/random.ts'
+import type { Account, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
+import type { Change, Origin, Store } from '../store/store.ts'
+import { checkRoles, no, yes, type Managed } from './manage.ts'
+import { usernameKey } from './usernames.ts'
+
+/** Tenants and who is in them, as operators and embedding applications manage them. */
+export interface TenantManager {
+  create(name: string, by: string): Promise<Managed<Tenant>>
+  list(): Promise<readonly Tenant[]>
+  /** Ends all sessions that are in the tenant, and lets nobody into it until it is enabled. */
+  disable(name: string, by: string): Promise<Managed<Change>>
+  enable(name: string, by: string): Promise<Managed<Change>>
+  /**
+   * Makes an account a member with exactly these roles, which it has besides its global ones while it
+   * is in the tenant. The first membership becomes the tenant of log-ins that name none.
+   */
+  setMember(
+    input: { username: string; tenant: string; roles: readonly string[] },
+    by: string,
+  ): Promise<Managed<Change>>
+  removeMember(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
+  /** The tenant of log-ins that name none. */
+  setDefault(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
+  membershipsOf(username: string): Promise<Managed<readonly Membership[]>>
+}
+
+/** What roles may do. Tokens carry roles; whoever needs permissions looks them up here. */
+export interface RoleManager {
+  list(): Promise<readonly RoleDefinition[]>
+  /** Says what a role may do: exactly these permissions from now on. */
+  define(role: RoleDefinition, by: string): Promise<Managed<Change>>
+}
+
+export interface TenantManagerParts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export function createTenantManager({ store, clock, random }: TenantManagerParts): TenantManager {
+  const origin = (by: string): Origin => ({ at: clock.nowMs(), actor: by })
+
+  async function withTenant(
+    name: string,
+    act: (tenant: Tenant) => Promise<Managed<Change>>,
+  ): Promise<Managed<Change>> {
+    const tenant = await store.tenants.find(name)
+    return tenant === undefined ? no(`There is no tenant "${name}".`) : act(tenant)
+  }
+
+  async function withMember(
+    { username, tenant }: { username: string; tenant: string },
+    act: (account: Account, tenant: Tenant) => Promise<Managed<Change>>,
+  ): Promise<Managed<Change>> {
+    const account = await store.accounts.find(usernameKey(username))
+    if (account === undefined) return no(`There is no account "${username}".`)
+    return withTenant(tenant, (found) => act(account, found))
+  }
+
+  return {
+    async create(name, by) {
+      if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) {
+        return no('The name of a tenant has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.')
+      }
+      const tenant: Tenant = {
+        id: `ten_${randomId(random)}`,
+        name,
+        disabledAt: undefined,
+        hardPosition: 0,
+        createdAt: clock.nowMs(),
+      }
+      const created = await store.tenants.create(tenant, origin(by))
+      return created === 'taken' ? no(`There is a tenant "${name}" already.`) : yes(tenant)
+    },
+
+    list: () => store.tenants.list(),
+
+    disable: (name, by) =>
+      withTenant(name, async ({ id }) => yes(await store.tenants.disable(id, origin(by)))),
+
+    enable: (name, by) =>
+      withTenant(name, async ({ id }) => yes(await store.tenants.enable(id, origin(by)))),
+
+    setMember: ({ roles, ...input }, by) =>
+      withMember(input, async (account, tenant) => {
+        // In the tenant both lists travel in one token.
+        const problem = checkRoles([...account.roles, ...roles])
+        if (problem !== undefined) return no(problem)
+        const sorted = [...new Set(roles)].toSorted()
+        return yes(await store.tenants.setMember(account.id, tenant.id, sorted, origin(by)))
+      }),
+
+    removeMember: (input, by) =>
+      withMember(input, async (account, tenant) =>
+        yes(await store.tenants.removeMember(account.id, tenant.id, origin(by))),
+      ),
+
+    setDefault: (input, by) =>
+      withMember(input, async (account, tenant) => {
+        const change = await store.tenants.setDefault(account.id, tenant.id, origin(by))
+        return change === 'unknown'
+          ? no(`The account "${input.username}" is not a member of "${input.tenant}".`)
+          : yes(change)
+      }),
+
+    async membershipsOf(username) {
+      const account = await store.accounts.find(usernameKey(username))
+      return account === undefined
+        ? no(`There is no account "${username}".`)
+        : yes(await store.tenants.membershipsOf(account.id))
+    },
+  }
+}
+
+export function createRoleManager({
+  store,
+  clock,
+}: Omit<TenantManagerParts, 'random'>): RoleManager {
+  return {
+    list: () => store.roles.list(),
+
+    async define({ name, permissions }, by) {
+      const problem = checkRoles([name]) ?? checkPermissions(permissions)
+      if (problem !== undefined) return no(problem)
+      const sorted = [...new Set(permissions)].toSorted()
+      const origin = { at: clock.nowMs(), actor: by }
+      return yes(await store.roles.define({ name, permissions: sorted }, origin))
+    },
+  }
+}
+
+function checkPermissions(permissions: readonly string[]): string | undefined {
+  if (permissions.length > limits.permissionsMax) {
+    return `A role has at most ${limits.permissionsMax} permissions.`
+  }
+  const isFine = (each: string): boolean =>
+    each.length <= limits.roleCharsMax && /^[A-Za-z0-9*][A-Za-z0-9_.:/*-]*$/.test(each)
+  return permissions.every(isFine)
+    ? undefined
+    : `A permission has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "*", "-".`
+}
