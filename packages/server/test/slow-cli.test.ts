@@ -95,6 +95,37 @@ describe.concurrent('help', () => {
   })
 })
 
+test('tenants, their members and roles are administered', async () => {
+  const { username, password } = await newAccount()
+  expect(await output(['tenants', 'create', 'acme'])).toMatch(
+    /^Tenant acme created \(ten_[\w-]{22}\)\.\n$/,
+  )
+  const member = ['tenants', 'members', 'set', 'acme', username, '--role', 'editor']
+  expect(await output(member)).toBe(`Account ${username} in acme: is a member with these roles.\n`)
+  expect(await output(member)).toBe(`Account ${username} in acme: was so already.\n`)
+  const { access } = await http.login({ username, password })
+  const [tenant] = await rows(['tenants', 'list'])
+  expect(claimsOf(access)).toMatchObject({ roles: ['editor'], tid: tenant?.['id'] })
+
+  expect(await output(['roles', 'define', 'editor', 'notes.write', 'notes.read'])).toBe(
+    'Role editor: defined.\n',
+  )
+  expect(await rows(['roles', 'list'])).toEqual([
+    { name: 'editor', permissions: 'notes.read notes.write' },
+  ])
+
+  expect(await output(['tenants', 'disable', 'acme'])).toContain('disabled, its sessions are ended')
+  expect(await output(['tenants', 'enable', 'acme'])).toContain('enabled')
+  expect(await output(['tenants', 'members', 'remove', 'acme', username])).toContain(
+    'is no member any more',
+  )
+  expect(await run(['tenants', 'members', 'default', 'acme', username])).toMatchObject({
+    code: 1,
+    stderr: `The account "${username}" is not a member of "acme".\n`,
+  })
+  expect(await run(['tenants', 'create', 'Acme!'])).toMatchObject({ code: 1 })
+})
+
 describe.concurrent('words that mean nothing', () => {
   test.each([
     [['fly'], 'There is no command "fly".'],
