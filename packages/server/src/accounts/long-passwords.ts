@@ -1,0 +1,291 @@
+/**
+ * Common passwords of 12 characters and more that neither the list of `@zxcvbn-ts/language-common` has
+ * nor the rules about decorations find: with these, 3,000 of the most common ones of that length are
+ * refused (OWASP ASVS 6.2.4). Letters and digits only, small, in alphabetical order; obscene ones are
+ * left out.
+ *
+ * From `10-million-password-list-top-1000000.txt` of SecLists, Copyright (c) 2018 Daniel Miessler, MIT
+ * licence.
+ */
+export const LONG_PASSWORDS = `
+  002543200254 00rdtsau4leyzunckj121dwm 010203040506070809 0102030405da 0147896325you 025802588520
+  031060220793 0528325452mr 053aruspra350 057yeja1zpc3ljx8ci 06028006tata 06081982hd 069118721456
+  090807060504030201 099453784sem 0k1o2v3a4l5e6v7 0p9o8i7u6y5t 10203040506070 102030405060708090
+  110022993388 11223344556677 112233445566778899 11223344556677889900 1122334455er 1122334455qq
+  112358132134 1123581321neko 11cib22ru33geg 11qq22ww33ee 121314151617 1213141516171819 123045607890
+  1234567891011 123456789101112 123456789rfnz 123654789fgt 12369874123c 123a456b789c 123dolchie098
+  123geniys321 123reconect312 123vfubcnhfkm 123war456rus 124578986532 125712571257d 12qwaszx34erdfcv
+  13243546576879 1324354657687980 1366613gromf 1374653317652 14021992004urban 141312190296q
+  142536475869 1471214712qwe 147852gogozen 14881488wpcc 1533355ddddd 159357050505 159357258456
+  159357456258 159753258456 159753852456 159951357753 174372362579 192639413058 193711101994a
+  19684sheperd 19912702lolik 199649316zed 1a2b3c4d5e6f 1a2s3d4f5g6h7j8k 1ass2patties 1q1a1z2w2s2x
+  1q2a3z4w5s6x 1q2q3q4q5q6q 1q2w3e4r5t6y7u 1qazse4rfvcxz 1qw23er45ty6 1qwe2asd3zxc 1rus27540102
+  1xpx66blrumblst6bbus3 1z2x3c4v5b6n 1z2x3c4v5b6n7m 200420052006a 2010benvanburen 220790140907
+  228gfgbhjcbv 228papirosim 23021997namher 230790dgbple 234589frendz 258456789qazzaq5 266534597157
+  270mixeron0561 272270271983 277rte87hryloitru 27ab55ce67az 28elkedelaet 28lytqcgecnz 28ros11bri67
+  29893536werty 2x4karyzbyee 300cgfhnfywtd 30secondstomars 31321dj51982 315102001112 3192heptagon
+  329usalva007 341822554792 380434522575 3rjqdxcnmrc568 4062056totoot 415263748596 448017251810
+  450512450824 460570885341 47892knjq333 535148326159 53xp8c7agyxls 543279937954lol 5532361cnjqrf
+  557788loveaoi 565656werasd 5t6y7u8i9o0p 6136030moska 634832klpo50 637nq781wp3h 6bc8a3652000
+  751243538629 753951456852 753951852456 7590019552ghja 764608adelka 76maawl7qsrai 771512cherniy
+  78945612344752 789963123741 80333121556a 80505251243qwe 80506203416w 80633459472qw
+  80688800742ilona 80966095182z 80986677668k 8363434480sx 852456753951 85fg754kl62br853lpq7
+  89056288231w 89096319050m 89116446869tema 89121344466a 89270869449q 89277216066n 89278246747a
+  89279881081af 89279981879z 89503102616nss 89508074830ice 89514845466a 89je4q8j92r0y 8dagycf9ldtf
+  8mlzimzslmjf 9279807412ddss 9279807412ss 940091192300 951753852456 9932525011995 a112233445566
+  a1a2a3a4a5a6 a1b2c3d4e5f6 a1s2d3f4g5h6j7k8 a1s2d3f4g5h6j7k8l9 a3531534b413 a3531534b415
+  a5963259632a a7575999975a a9n87u2jved9y aaaaavladaaaaa aawildwoolf1 ababagalamaga abretesesamo
+  accessibilit accountblock activationre adidasandnike adidasonparas123 administrati administration
+  administrato adminlol1982 adminscripts aezakmiwanrltw afqhhekbn121 afterforever ageofempires
+  agiljuliandra agresor201124 ahernjdsqcfl ahfyrbyintqy ajw4za9teycv albanycolonie aleks1236556321
+  aleksandrova aleksandrovich aleksandrovna alertemailms alertpaydoubl alexandrovna alhamdulillah
+  alinkamalinka alks3ksj0xx allahisgreat allyouneedislove alteclansing ameedlove123 americanidol
+  anderley2011 andrew1o2p3e4n andy73taylor anetov32541 angelofdeath anhchiyeuminhem anhyeuemnhieulam
+  anjingsemua1 annihilation antoshenechka antqueen2010 apocalyptica architecture arquitectura
+  ashewitt2003 ashleysparks ashleywilliams2010 assasinecreed assemblylist associazione atsonlinejobs
+  atyourbusiness auburntigers avadakedavra avengedsevenfold awdqseawdssa azsxdcfvgbhn azsxdcfvgbhnjm
+  b74cx6qs7328 b7b7vhig5ij5 bagautdinova balloonssnoollab barneyrubble bassingwel99 bassingwell1
+  bauramegapass bcnjhbzhjccbb be92nj74am56in bellatlantic bendischrisbln bertandernie best123admin
+  beverlyhills bigdaddyal20 bilbobaggins biochemistry birkjenjengele blackandwhite blackestnight
+  blackpanther blacksabbath blessthefall blonda229404 bnimdasflgbnq bobthebuilder boogienights
+  boomersooner boosuckawanger bootylicious bostonredsox bountyhunter britneyspears browniesunda
+  budakpandai80 buffysummers butlerandsly butterscotch bynthathtywbz byvulwjjrqg byyf1991vensuper
+  c3hfpyteuflftim calcavecchia callrunoncea callscesetup campbellsport cantremember cbhtytdtymrbq
+  cbkmvfhbkkbjy cbvcbvjnrhjqcz cbvtycbyjrbz cbyuekzhyjcnm cerfytktpmdfrr cfirfrfrfirf
+  cfvfzcxfcnkbdfz cfvfzrhfcbdfz cfvjythajhtdf cgfcbujcgjlb cgfhnfrvjcrdf cgfhnfrxtvgbjy
+  cghfdtlkbdjcnm cgjldsgjldthnjv changedduetofraud changelangms chapmanpk1995 charliebrown
+  checkinglevel cheekymonkey chicagobulls chiebradrieri chiyeuminhem christoffer1 cinemabizarre
+  cityofangels cjdthityyjctrhtnyj cjkm14881488 classdescrip cliegaliases cnfhsqgfhjkm cnhjbntkmcndj
+  cnhtkmybrjdf cnjghjwtynjd cnjvfnjkjubz coinstallers commonwealth communicatio communication
+  compatibility confidential configwizard constellation constitution consumercomm cookiemonster
+  coolbugi2000 coolerblik56 coolermaster corperfmonex cradleoffilth cristianoronald cristianoronaldo
+  crosscountry ctdthjldbycr cthutqsergey ctrcvfibyf132 custommarsha czcmrbvfczcmrb czps5nyndwcksc
+  daggermaster dallascowboy damienlord12 darkmagician dashakakasha dataperfcoun davegrantbrown
+  davidarenson dbzearthlink dbzmicrosoft dbzursitesux dctgjkexbncz ddtlbntgfhjk deadmanwalking
+  defaultwsdlh defil3dsmdme degenerationx delanoteslik deletecurren demben424444 dementor1994
+  den1020834880 den121255555 detroitlions deusdoimpossivel deviceinfose dfdddf45fdgh dfgys34ds432sd
+  dfktekby505152 dfktynbyjdbx dflbvybrjkftdbx digitalcoding digitaldesire digitalplayground
+  dima324315198540 directoryser dirtybastard diskst312002 disksvolumes diunilaobu8 djbarabashka
+  djccnfyjdktybt djcgjvbyfybt djdfhekbncgc djpdhfotybt1992 dkfcntkbyrjktw dkflbckfdxbr dkflbvbhcrbq
+  dkflcjrjkjdcrbq dkflzgthdsq1 dktcehjlbkfcm dna123zebra1 dnepropetrovsk dodecahedron dog154see586
+  doityourself dolbydigital dolcegabbana domainlock2004 dominik563431995 dontremember
+  dontworrybehappy doppelganger doppleganger dq4ja488cwr6 dr29ro571zd7 dragonballgt dragonmaster
+  dragonslayer dreamtheater drerhgeegehr drift89094072877 driversignin ds6tetsfdsrfdfgd
+  dsgtylhbdfntkm82 dskscsgslscns dtkbrjktgysq duinstallupd dumspirospero dust360271212009
+  dvtcntyfdctulf dylan610rem58 dynamicupdat dzxtckfdjdbx dzxtckfdjdyf e8ip48iseh81 eagle1110stimpy
+  eapfeilstick easypaygroup ebuyycyawyxv ebxupogwno7k edlx9ti3blifme efwe5tgwa5twhgd efwewefwewer
+  egew5twt3tgh65y egorbest1993 ehbyjnthfgbz ejxjzgbgunaz9z6j6exbniqga ekaterinburg ekmnhfabjktn
+  electrohouse elenagilbert elenasmirnova elianetenero09 elior20052482 elitedollars eljdjkmcndbt
+  elvispresley emadamad123456 eminem50cent emoviolence11 emyeuanhnhieulam encyclopedia engine1995ass
+  englishman36 enlightened1 enochian1969 enterprisese entershikari entrepreneur eodcrackhead
+  epevfrbyfhenj ereyes4269ryan1199 erocdrahhardcore escortrsturbo esqueciasenha estabilizador
+  euamominhafamilia euamominhamae euamominhavida eubkmhf8gzik eugeniy4121999 eulacomplete
+  euq8pvhrnpssdymizqx euteamodemais euteamomuito eventlogmess everybodylies ew4certhcmhy
+  exgirlfriend expanasion12 experimental exportnation extensa5630g eyaze3mpkzns eybdthcfkmysq
+  f1x753951753951 facetoface77 fairanger71rus faizarecords familiasilva fank10011996 fargifiction
+  farida1arem710 fd7c6ms9uxhw fdfnfhrf6666 fdnjpfgxfcnb fdnjvfnbpfwbz fdsg5485lhn5 feathertextu
+  fernandotorres ffd0fdd6cbf01 fgghjrcbvfwbz fghjrcbvfwbz fgjrfkbgnbrf fictionfargi finishthread
+  firemanhaztm firsttimeset fkajfhsgt19pot fktrcfylhjdb flagfootball flamethrower flatronf700b
+  flatronf700p flatronf720b flatronl1718s flvbybcnhfnj flvbybcnhfwbz fooma091194fds foreveralone
+  fountainhead fr1812hjccbz frankandsherry frankenstein franklinnilknarf franknfurter frederikshavn
+  freepalestine freetrafficworld freightliner frephiotohaij65 friedchicken friendinvite
+  friendsforever frodobaggins fussballverruckte fw34klm79rte fwwrjqcjnjyf fypjhbr007dfcz007rfr
+  fyyf20050427 fyyffktrcttdyf g00dpaw0rd gabrielmota12 gaga123gaga gaiakixzpufi gankutsuou1989
+  garciamartin1995 gbhfvblfkjkrf gbplfnsqgfhjkm gbplfnsqgfhjkm1 gbpltwgfhjkm gc4k6nuhrdk2
+  gcvgrvuut5v6er generalsetti genuineintel gergdsfgedhjdrg gevgehev1982 gfdkeitxrf5432 gfgbhjcbv228
+  gfhfkktkjuhfv gfhfkktktgbgtl gfhfktkbgbgtl gfhfktkbuhfvv gfhfktkktgbgtl gfhfktktgbgtl
+  gfhfktktgsgtl gfhjkmghjcnjq gfifrjcnbiby gfifvtldtltdghjcnjkfgjxrf gfintnqqq333 ggathering92
+  ghbdfnbpfwbz ghbdfnbpfwbz1 ghbdtnbrdctv ghbdtnfylhtq ghbdtnhjvfirb ghbdtnvtldtl ghbhjljdtltybt
+  ghfdjgbcfybt ghjabkfrnbrf ghjabkfrnjhbq ghjbpdjlcndj ghjcdtnktybt ghjcgtrnvbhf ghjcnhfycndj
+  ghjcnj15z04jdty88 ghjcnjckfdrf ghjcnjgbjyth ghjcnjghbrjk ghjcnjqaz123 ghjcnjrdfityj ghjcnjrhbdjq
+  ghjcrehjyjbl ghjivfyljdrf ghjktnfhcrfz ghjotghjcnjuj ghjrkznbt666 ghjtrnbhjdfybt ghjuhfvekmrf
+  ghjuhtccfnjh ghjvbcrebntn ghjybryjdtybt ghostbusters ghtcnegktybt ghtgjlfdfntkm ghtlghbybvfntkm
+  ghtphtybtcerfv giannicontessa gjcktlybquthjq gjgeufqhjvfyfzif gjhyjckjybr1 gjikbdctyfabu
+  gjkbghjgbkty gjkbyf123ghjybyf gjkmpjdfntkm gjkmpjdfntkm1 gjkysqghbdjl gjlgjkrjdybr gjrfghblehjr
+  gjrtvjygbrfxe gmmskin35334 gnbwfcxfcnmz gnthjlfrnbkm godverdomme01 godzillaslpo goldinfo1975
+  goldman12345x goodmoodfood googlecheckou gordolee85mac2olli gorelova2009 gpihofkrhfphg
+  gplfmqdxnzik gqlsstfhqgwwvqxjx granadaptfcor grandchildren grandtheftauto grassisgreen
+  greatbritain greenmonster gregoryhouse grfgsfhgdhgfd grizzybusted gtasanandreas gthcgtrnbdf76
+  gthdjghbxbyf gthdjrkfccybr gthdjvfqcrfz gthgtylbrekzh gthlbvjyjrkm gthtdjgkjotybt gthtgjldsgjldthn
+  gthtljpbhjdrf gthtpfuheprf gtnhjgfdkjdcr guidinglight guimodedebug guitarmegafake guitarplayer
+  gunsandroses gygypyfyyyposhy h4uqthuyfvmu h6u7p3i4o8q3 hakunamatata hakunamatata1 handkerchief
+  handofdeath1 hangingplant hannahmontan hannahmontana hanterstrely happygilmore happygolucky
+  happynewyear happytreefriends harleydavidson harleydevidson harmankardon hastalavista hatch9379992
+  hatelbhatt17 haveaniceday haymes12345678 hbptyiyfewth hbrbnbrbnfdb hcrcl8ilqafw hddcs91372574
+  heartbreaker heatoclevaedr36 heccrbqcnbkm heckfydrjynfrnt hekbnrfrdctulf hellobrother hellogoodbye
+  helloitsme hengsha223 herrderringe hesoyamaezakmi hesoyamkjkszpj hfirstptfcor hfpubkmlzq80
+  hfpyjcbkf839 hgdxtgttgfdtdtes hh775755757g higtveteran11 hiltonptfcor hitsboosterpro hjccbzxtvgbjy
+  hjnjhhjnjh123 hjpjdsqckjybr hl3fp5sjer8wmcyk hmr0257576021 hockeyplayer hoffenheim2008
+  hogtieddazed hojeetercafe holacomoesta hollahossa75 homersimpson homesweethome hppsmiro2002
+  hrenvzlomaes hrtheyethsttrh hs49zu7wzpk2r5ac hsrjdlvbnhbq hswfhmcvthnb htcnhernehbpfwbz
+  htrdbtvgjvtxnt htutcnhfnehf huangjin1987 huddersfield hxckugxvtmdsm i210c844q523 iamalocksmith25
+  iammillioner iamsuccessful iamthewalrus iamthewinner iaxe105lanceman ichliebedich idedevicep0t
+  idedevicep1t idedevicep2t identificati idontloveyou ieexecremote ifynfkmghbvv44 ihatehackers
+  ihatemyself ihopaskavesi ikfcfifgjijcct ikhouvanjeomer12345 ilikechicken ilikedressingup
+  iliketurtles ilikexbox0104 illelonorpomy ilov3th3lord iloveemoboys12 ilovefootball ilovefriends
+  iloveladygaga ilovemummy446 ilovemyfriends ilovemymother ilovemyschool ilovenatasha ilovethisgame
+  iloveyoubabe iloveyoubaby iloveyoupker ilyuminnaciya imortal913913 includecatal incredibleguest
+  incrediblereview independence independenci independente independient indianajones infinityward
+  infinitywing informatique ingaforptfcor initialiazat initializati initializing initiative30
+  installation installenume installinter installlegac installpersi installutill installwmfsd
+  installwmp64 installwmpla intelceleron intellectual intelpentium internaciona internacional
+  internationa internationale intervention invinoveritas iofdmaaycdbvrlbi ipwnroben123 irinaivanova
+  irjkmyfzajhvf isakov7roma7 isdn128turbo island18pass issue43alaina itiswhatitis itsupport325
+  ivrus19922701 iwillk03657320258 iwillpk5ever j7a5c4k4s5o7n jabbawockeez jack33lwr9l
+  jackasslolfr21345 jackinthebox jacksonville jahrastafari jakethesnake jakonda678st jamestkirk7769h
+  janetjackson jariknatasha javaxishvili jeanfrancois jedemdasseine jeffersonlibrar jeffgordon24
+  jegerikkedk123 jennajameson jenniferrefinnej jensenackles jesseluotonen jessicawhite jessieoscar
+  jesuseocaminho jesuseuteamo jesuskristus jesuslovesme jetbalance2w jets714417ny jklasdlj2312
+  jktrcfylhjdbx jl15ioomn84z jlquattj22276 jlyjdhtvtyyj jlyjrkfccybr jlyjrkfccybrb jnvjhjpjr123
+  jo12ko051988 joabe50cent joffustoffin johannesburg johnnybegood jonasbrother jonasbrothers
+  josebaron123 joshhartnett juanmanuel66 justinkislyanka juytneibntkm jvksc27ylkjt jxtymghjcnjq
+  jxtymrhfcbdsq k1ku1ch1m0j1 k2xs85pgnffc kaiserslautern kalinkamalinka kalmar801415854 karatel54852
+  kaylynnmarie kbkavgfcabwda kbpfhtvfhxer kbytqrfhekbn kbytqrfufdyj kbytqrfujdyj keyfrhfcjnrf
+  kfdhtynmtdf112233 kfgjxrfljxrf kh6s4a2ppim2 khuljasimsim kienan22071998 killermonkey killingspree
+  killyourself kindergarden kingdomhearts kingsofmetal kislotnyi2692 kjhtdstfuyhil klbik87987974
+  kleptodathief kmstsg229179 kogytmagnym007 kolechka090619 konstantinos konstantinov konstantinovna
+  krasav4ik1995 krasilnikova kristinochka kruviviju101 ktnjjctym228 kturjbghjcnj ktyf13021998
+  ktynfj01011986 kucinggarong kumarsouravarzoo kurosakiichigo kvkklas199613 kyk1rbk1hbw0uqkckwbh
+  kzcmrbvfczcmrb kzg5pcxbpxax kzryzptdf573 l33tsupah4x0r lacedmeone86 lasnaloveafrosja
+  laurelindorenan lavidaesbell lavieestbelle lbaathtywbfk lbvfcegthcnfh lbvfvzcybrjd lebronjames23
+  legalise2009 legendkiller leja59257301 lendlord1993 leopoldxyilo lessthanjake letadlo741852963
+  lexx1029384756 lfhbyfjcnhjd liaandsonya11 libertadores lightinthebox likanelicane lisadumon842
+  lizardstresser ljh345ljh3577 lkbyysqgfhjkm lo3fvyyqsl5b locdogdontstop lockingservi loco68impossib
+  loferuttylort logpidvalues lolfriendslaugh lollerskates lollollol123 lolo19972804 lolsmileyface
+  lordgyeah561 loseyourself louisdoghattydog louisvdbongaert louisvuitton loveandpeace lovebeloreck
+  lovemetender lovemyfriends lovepickles23 lovessuper412 lrh195005041971 lrodneyrrodney
+  lsjkfghkj45kjh ltdcndtyybwf ltlvjhjp1060 ltpbyajhvfwbz ltqcndbntkmyj luisfernando luvbekkikkevbul
+  lyublyutebya lzkihcswipo m1a2r3i4n5a6 madeinheaven mademoiselle madscientist maertracque1
+  magicolivorno magictune777 makc000000000 mama12345678 mama123456789 mama1234567890 mamailoveyou
+  mamay19891707 manchesterunited mandermka112 marcoantonio mariaantonia mariaeduarda mariemadeleine
+  marik322424644 marilynmanson marinanastua1313 markpnpdevic marlonbrando marmelado4ka
+  martenson908884 maryseforever masa336433645962 maslennikova master1master2 masterbation
+  masterblaste masterblaster matiasjerez123 maxver199317 maxwellhouse mazefaka2009 mchedlishvili
+  medalofhonor mediterraneo mehanizacija meilesjegaxxl mekhinnymoppy memyselfandi meparishvili
+  mercedesbenz mercedesw202 merkavaivanhar1 mersacenforce messygirlgirlmessy methamphetamine
+  metropolita1 metropolitan metropoliten michaeldelaila michaeljackso michaeljacksonj michaeljorda
+  michaeljordan michelangelo microsoftraw mightydragon13 miguelangelo23 mihailliahim mihaisurleanu
+  mihaisurleanu2561 mihamihamiharap mikeybihonpost12 milko12345677 millyisloppy mimamamemima
+  mindiashvili minhafamilia minhafelicidade minimalinsta minimaltrust miroshnichenko misericordia
+  mishaoooyeah misterzaklady misvazhen1997 mitochondria mittelscurry mittsitt2009 miyvarxarani
+  modernwarfare modernwarfare2 modernwarfare3 moedzkhhyfonq mogilev368088193 mol8leks24kr
+  moneyfornothing monsterhunter mortalcombat moshatinkor1 moshatinkor2 motorcontrol motorolac350
+  mountainbike mozilafirefox mozillafirefox msdasqlreadm msjetoledb40 multifunctio multiprocess
+  mushroomhead musicismylif muslim0626461997 my9508669252 myassishappy mychangeserv
+  mychemicalromance mycompnetwork mycroftholmes mylenefarmer myliveisjail myponycancelled
+  n8doggmorgan narimanisayev narutouzumaki nat198777734 naughtyamerica navuhodonosor navuhodonosor1
+  navykentron1994 nazwanowka1234 nbafyb30111997 nbkbvbkbnhzvlbz nbvfijdckfdf nbwnbw258789
+  necronomikon negfzvfkjktnrf neizvestnost nekronomikon nemmondommeg netclientfil networksetup
+  never32been16 neversaymypassword neversayneve neversaynever nevershoutnever neversmile95
+  newandimproved newfoundland newlifebegins newt7899onrs nfvbkjxrf1975 nhbfyuekzwbz nhbybnhjnjkejk
+  nhfdfytyfhrjnbr nhfycajhvfnjh nhfycajhvfwbz nhfycrhbgwbz nhfypbcnjh22 nhfyrdbkbpfnjh nickhocovers
+  niemtelletmein niezapominajka nightstalker nikita9609595982 nikitosik2011 nikolozinika
+  nineinchnails nissanskyline nissanskylinegtr nitroglicirin njhygtftb567 njkmrjlkzvtyz
+  njkthfynyjcnm njxrfrbgtybz nn8n8bn8bn8b nnjceyvsu2y4 nodataincolumn nosceteipsum nosforeverever
+  nosnikta8991 noviembre201 novograd2011 ntnhflmcvthnb nuncateolvidar nurregulle95 nv0905198516
+  nymphetamine oc80969496479 odessamama2010 odessamama69 odessarostov odinochestvo odnoklasniki
+  odnoklassnik odnoklassniki oksanamalushka olegstan1980 olek122333400 ololotrololo omegamircolaura
+  onelovekv9293 onlyone4myxworld oo3xpzokk6 oochristian2 opernkleider opezassociateslb optimusprime
+  optionaldirs opusdeijunior oracleclient orangecoffee orangemonkey orientepetroler ornitorrinco
+  otvertka1337 ourladypeace ovchinnikova overwhelming ovsyannikova ozzyosbourne p140499417feef870
+  pabloescobar pagevarsget pamelarafter papagepetteo papinadochka paradiserios parainfluenza
+  paralelepiped paralelepipedo parallelepiped parasha11uvarova passwordcorner passworddrowssap
+  passwordptfcor patriciamiguel pawsplease11 paycom013002 pciide0chann pcrmcfnsoqw peaceandlove
+  ped100ananacnaveka pedro77772mru pedrolucasmunhoz pennsylvania perasperaadastra perezagruzka
+  perfectexploiter perfectworld perseverance peterborough petrozavodsk pfvtxfntkmyj philipdannypaul
+  phoenixrain1 photographer photoshopcs4 phs16l31pogosta physicaldevi phztca63f9zu phzv5rtfpkwc
+  pikkunappi9c pincopallino pineapplecou piri1233445585 pjkjnfzjctym plasticfloor playboybunny
+  pleaseletmein plhfdcndeqnt pogo22omegaome poiuytrewq8008 polipropilen polischuk4693 poochunk1993
+  poonamganesh poopiebrains popovich250293sanek porschecayenne poshlivsenahuy powerlifting
+  powerra9gers powerrangers preciousprotection precompilein precompiling prevedmedved
+  prigoda25392637 primavera2006casa privatejayla privetkakdela productid20f professionaltools
+  programmable prostigospodi prostokvashino prostoyparol providername psetupinfcac psetupinitre
+  psychosocial ptktyjljkmcr purerf545454 purpanptfcor purplemonkey puteshestvie pyfvtybnjcnm
+  q1a1z1w2s2x2 q1a2z3w1s2x3 q1a2z3w4s5x6 q1q2q3q4q5q6 q1w1e1r1t1y1 q1w2e3a1s2d3 q1w2e3r4t5y6u
+  q2w3e4r5t6y7 q7txfofgx0qb q80661658441 q80669707167 q89500282294 qa8916820123 qawsedrftgyhujik
+  qawsedrftgyhujikol qaz123wsx456edc qaz1wsx2edc3 qazxcvbnmko1 qazxswedcvfrtgb qbrqu7fkhgqv
+  qlvvcvdeero qo1029384756 qplk9637next qq11ww22ee33rr44 qq8gws75mgo8 qqaazzwwssxx qqwweerrttyy
+  qrafzvwesdxc41 qrd2gvmdfltq qrfst5tjolud qriltzm1xq3d quadrifoglio quant4302000 queroveragora
+  questpistols queteimporta quiveringotter qw12er34ty56 qwaszx987412369 qwaszxxzsawq qwe123q1w2e3
+  qwe1qwe2qwe3 qwegta13091990 qwertyonline qwpoaslkzxmn r1u2s3l4a5n6 r3r3vi3wacc3ss r4e3w2q12000
+  raailgrinder radenebwnz12 radhakrishna radiotehnika ragstoriches raidersofthelostark raijmakers313
+  rainbowskittles rakkausrunot rambrushadow randomdude12000 raoyu1359760 raqueladolfo rbctktdybrjkfq
+  rbytvfnjuhfa rdewulzvchjz rdfkbabrfwbz rdfpbvjlf007 rdsdisplay16 readdataport redve3z4and2
+  refridgerator refrigerator regeneration registerdevi registration regularexpre rekmnehjkjubz
+  relationship relaxwebbewxaler remotedeskto reqghjccsogfcc rerfhfxfkjcm resurrection resurrection84
+  retsamoen123 revoluinfo123 revolutiontt rfewtww5tgregtr rfgyuji8il0oksdfzx rfhfdfyrfhbyf
+  rfhnjxrf33456 rfkbyfrhfcyfz rfkbyrfvfkbyrf rfktylfhbr123 rfkzrfvfkzrf rfnfchjafptvkb rfnzktyflecb
+  rgihlxoyoclmgiqsu rhbgnjuhfabz rhbvbyfkbcnbrf rhenjqgfhjkm rhfcjnektxrf rhfcjnfcgfctnvbh
+  rhfcyfzifgjxrf rhfcyjgthjdf rhjrjlbkutyf rhjzp59vnq00 rhododendron rhtcnbycrjuj rikitikitavi
+  riodejaneiro rjcvjgjkbnty rjkktrwbjyth rjntkmybrjdf rjvveybrfwbz rjyabuehfwbz rjycbcntywbz
+  rjycnfynbyjdf rjycnfynbyjdyf rjyutybfkmyjcnm rkjybhjdfybt rktyjdsqkbcn rmracinggnicarmr
+  robertpattinson rockdisplace rockohamster rocksmysocks rogyansamehali rollercoaster rollingstone
+  rollingstones rollingthunder romantorenkov romapavlenko20 romasxodizaxlebo romkathepapavk147896325
+  rompecorazone ronskiebws123 rr231982w111 rsc512663995 ru4btrpnkokgeq ruellovedada1 rumpelstiltzkin
+  runesofmagic s1e2r3e4g5a6 s2ed8rpasdvl s80992813028 s9744644z4464 sadfsfaasd123 sagmicrosoft
+  salocaluimsg salvadordali samayamilaya samerica2005 samimaxi1212 samohodkin521 samsungc3050
+  samsungkoze176351 samsungnokia samsungs5230 samsungs8000 sandervandoorn sanidtrshyrd sansebastian
+  santabarbara santiagokapo27 sanynokia5130 sasha1993150205 sasukeuchiha savok13081308 saxaridze098
+  scesetuproot schallapatapan schastlivaya schnickschnack scorpionking scsenia911911 sdjk985dfkjg
+  sdsfdgnd3jl5lv se354et6haeth secretpassword selfsigncert senbonzakura seniseviyoru seniseviyorum
+  seo21saafd23 sera19930220 sergeypronin serializatio serialkiller sermak338024 serverapplia
+  servicedatab serviceproce setactivepwr setcurrentpr setinstalldr setproductid setupchangel
+  setupdicallc setupdigetcl setupdigetde setupdiinsta setupopeninf setupstartse setupvirtual
+  severodvinsk severussnape sh4d0w3dhtml shabandaryant shadowmaster shahi0911ami sharo3taylor
+  sharpandshiny121 sharpshooter shemhamforash showmethemoney shvagrev1990 signature1fa sil918273645
+  silmarillion silverbullet silverdesk84 silversurfer silvertree976 silvidvebuio simbaasimbaaa
+  sinhrofazatron sjls2zbtmtle sjswsbqvbxipi skafiskafnja skakalka199218 skateboardin skateboarding
+  ske9k9tch3r5w9s skipmissingf skorobogatova slava5sandr5 sleepyhollow sliueaproulou81 sliveddevils
+  slonyaka082367 smashthestate smokingkills smolinnikita snaelro35620 snowboarding sobrenatural
+  sojesussalva sokolovskaya soldatenko20 solodoukhin1 somepassword somesword123 sonypictures
+  sophiekitten sorbonne2011 sosca6661254 soundblaster sovershenstvo spartakmoscow spartaque312
+  spatarikanec speakersystem spectrumonline spectrumsonline speechengine spidermonkey spinningwheel
+  splashdownfire splatterhouse splintercell sportscenter spsetuploadp sregnarrangers ssallonnikki
+  stairwaytoheaven staneonerulez stanyukovicha stargateasgard2009 startservice startspooler
+  steporthood2nd stitchpuller stlkpsk3uoci stormbringer straightedge stratovarius strawberries
+  streetfighter streetracing stripclublist structptfcor stukjehout12 subaruforester subaruimpreza
+  successfully suckmyarma69 suh1584dswk9 sumertime117 supercharged supercutekawaii superfamily123
+  superpassword supertoronja4 svetlanochka swforever777 sylviarafael syncmaster710n syncmaster710v
+  syncmaster740n syncmaster913n syncmaster920n syncmaster940n systemofadow
+  t6dlniahehjsktr60vp8rb50e2 takingoverme taokhongbiet taskforce141 tbrunsonserihs tdutybqjytuby
+  technologies televocomigo tequieromuch teshkapoltavka testosterone tetragrammaton tfjunwptzsjp
+  thaiseuteamo thechosenone thedarkangel thedarkknight thedarkness18 thejawjaster thessaloniki
+  theundertaker theworldismine thiesingdaniela thisinstance thisismypassword threedaysgrace
+  thunderbirds thundercloud timberwolves timekillerss timesofindia tlbycndtyyfz tlbycndtyysq
+  tmihhp35gjwk tnasljohxfysa tnssanuam786 toalet6rensare tobeornottobe tojiik85521133 toomuchsugar
+  toxa3353520216 toyotacelica toyotatacoma tracon130591 trafficexchange trafficforme trafficracer
+  trailblazers trainspotter transserfing traveker2011 travelinstyle triagrutrika tricking123456
+  triderredirt trinitrotoluol true7521478957 trytologin86 tu4stu4kins279 turboblink182 turbocharged
+  turkmenistan twillikiki1122 txmasterpppp tyljrhbyjkju tzmzikyd8bmc uaeuaem6597676 uaiobg9312gg1
+  uchihamadara uchihasasuke udkzarniamov ufa35forever uhfylvfcnth22 uhlvuhlvlove uhtxfcvjkjrjv
+  ujujkmvjujkm ulrace173rfhgjd undefijysir understandin uninstallper uninstallsql uniprocessor
+  unitedstates universalnyj universidade universitario untouchables uqbk68jf75pc uthvfybzrfekbnw
+  uzumakinaruto v3ss4neeker1 v3xdmta9hcsm v80953054464 va306566153156 vacaegalinha valentinchoque
+  valentinovna valerakish963210 valeriyalove valerkolomakin vb9djgjdwxdq vbhdjdctvvbht vbhjdjpphtybt
+  vbhjiybxtyrj vbrhjdjkyjdrf vbtfztz3ehdw vbybcnthcndj vbycbytzhfnfv vcb2009byday vecjhjghjdjl
+  vehfnjdfqaz123496 velociraptor venividivici venvr8vr883f ver4594gss45 verkot492934 vertyporokh123
+  verveloabball vfcnthbvfhufhbnf vfhbzbdfyjdf vfhcjdyf1994 vfifbvtldtlm vfrcfyfkjdbx vfrfhrbybkmz
+  vfubcnhfnehf vfuybnjujhcr vfvfghjcnbvtyz vfwyeuv6aueh vh5sxz3tewey vidasaudavel vikachka7777
+  vinnythepooh virginiatech vivalasvegas vjhjpbcjkywt vjltkbhjdfybt vjqcegthgfhjkm vjqntktajy53
+  vjqvfktymrbqvbh vjqyjdsqgfhjkm vkontaktebuggy vkontaktedrug vlad0685414688 vladimirovich
+  vladreghbzyjd vleofdhghxxp vmb2079002347 vovadima2819 vq6m5spb3ukero vsebudethorosho
+  vsebudetxorosho vtnfvatnfvby vtnfvjhajpf1 vtnhjgjkbnty vtyltkttdrfrfhf w0a1ni0604de w248403198828w
+  w7dy287ktshn wad559523wad wahyqu5u7ena waitandbleed walesonskilz warcraftrenat warhamet2014
+  warriorwithin wasrejected wd9dwgka9mkr weaknesspays welcome2suzan welcometohell welcomtohall
+  whitekoma212 whitestripes whysoserious wildwildwest windowsvista winniethepooh winresponse1
+  wnanstns2108 wolferman777 wolverhampton wonderfullife worldoftanks worldofwarcraft wpwp5625382q
+  wrestlemania ws4zvm85vsuq wso9rycamguchqpdwwvbad wsxz3823922163845 wtb220wtf220 wuyoukuaile756
+  www89062803177 www9356527575195 x4cc355b10wsy0urm1nd xdkursym89tm xeljdfhobr27 xf6cmqlrpeuhjuvv
+  xinmima09362 xkzwnuxkdn9a8kcykuitbkg1g xldir6us9wk8 xrlqiyeopco xthtlybxtyrj xthyfzgfynthf
+  xx123cardoso xx85enk7a8m2 xxj31zmtzzkva xxpa33bqadna xxx124578123 xxxmisterxxx xxxpasswords
+  xyivzlomaesh y0s84jkxrztq y5hjkdg82490840 y6t5r4e3w2q1 yalublusebya yapilolik155 yatebyalublu
+  yatsenk01308 ybrjkfqrjdlbvf ybrjveytdthm ybrnjrhjvtyfc yfcheyfirjke yfcntyfckfcntyf yfhenjepevfrb
+  yfltymrfxgjr0707 yflz13041976 yfujhirtcbltkrjhjkm yjdfzcnhfybwf yjdjtgjrjktybt yjdjvjcrjdcr
+  yjplhtvjxrf0102 yjvth3632171 youaremylove youcantseeme youngandrestless yqkki8yutvdg ytgjdnjhbvfz
+  ytgjdnjhbvsq ytkes9959evh ytnevtyzgfhjkz ytpfdbcbvjcnm ytrhjyjvbrjy ytty5656ty56 yui89213641706
+  yura11061996 z0mfgwtfuxlol z1979lbyfhbr z1x2c3v4b5n6m z1z2z3z4z5z6 z22226270525 zadolbali1984
+  zaibuneng198710 zavialov1990 zcegthfynjif zcfvfzcxfcnkbdfz zcfvfzrhfcbdfz zcfvsqkexibq
+  zcfvsqrhenjq zczrefrection zeus7169ladidadi zevfvslehjxrf zghjcnjcegth zghjcnjgfifujleyjd
+  ziablw4u00bq zkenmitxtvns zlodeivot88w3er znfrfzrfrfztcnm zrhenjqxedfr ztn3tourney1 zx454888ebay
+  zxcdsaqwerfv zyjwrprscnwv
+`
