@@ -119,7 +119,7 @@ async function assemble(
   return {
     fetch,
     verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
-    accounts: createAccountManager({ store, hasher, clock, random }),
+    accounts: createAccountManager({ store, hasher, clock, random, publicUrl: issuer }),
     settings,
     logger,
     close: async () => {

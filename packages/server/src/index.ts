@@ -1,7 +1,13 @@
 import './node-version.ts'
 
 export { createAuthority, type Authority, type AuthorityConfig } from './authority.ts'
-export type { AccountManager, AccountSummary, Managed } from './accounts/manage.ts'
+export type {
+  AccountManager,
+  AccountSummary,
+  Managed,
+  ManagedCode,
+  NotManaged,
+} from './accounts/manage.ts'
 export type { Clock, EpochMs } from './base/clock.ts'
 export { SetupError, StoreFault } from './base/faults.ts'
 export type { Random } from './base/random.ts'
