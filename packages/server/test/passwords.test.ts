@@ -2,11 +2,7 @@ import { availableParallelism } from 'node:os'
 
 import { describe, expect, test } from 'vitest'
 
-import {
-  checkNewPassword,
-  createPasswordHasher,
-  type PasswordHasher,
-} from '../src/accounts/passwords.ts'
+import { createPasswordHasher, type PasswordHasher } from '../src/accounts/passwords.ts'
 import { limits } from '../src/base/limits.ts'
 import { createSystemRandom } from '../src/base/random.ts'
 import { signIn } from '../src/sessions/sign-in.ts'
@@ -38,26 +34,6 @@ test('a password is verified against its own hash alone', async () => {
   expect(await hasher.verify(hash, PASSWORD, USERNAME)).toBe(true)
   expect(await hasher.verify(hash, `${PASSWORD} `, USERNAME)).toBe(false)
   expect(await hasher.hash(PASSWORD)).not.toBe(hash)
-})
-
-test.each([
-  ['eleven characters', 'elevenchars', 'A password has at least 12 characters.'],
-  ['twelve characters', 'twelve chars', undefined],
-  ['twelve characters outside the basic plane', '𝒫'.repeat(12), undefined],
-  ['eleven of those, in 22 units', '𝒫'.repeat(11), 'A password has at least 12 characters.'],
-  ['4,096 bytes', 'x'.repeat(4_096), undefined],
-  ['4,097 bytes', 'x'.repeat(4_097), 'A password has at most 4096 bytes.'],
-  ['4,098 bytes in 2,049 characters', 'é'.repeat(2_049), 'A password has at most 4096 bytes.'],
-  ['a space at the end', 'a long password ', 'A password must not begin or end with a space.'],
-  [
-    'a line break at the end',
-    'a long password\n',
-    'A password must not begin or end with a space.',
-  ],
-  ['a NUL', 'a long\0password', 'A password must not contain a NUL character.'],
-  ['half a character', 'a long \ud800 password', 'A password must be valid Unicode.'],
-])('a new password of %s', (_, password, problem) => {
-  expect(checkNewPassword(password)).toBe(problem)
 })
 
 describe('a hash with other parameters than those of today', () => {

@@ -2,9 +2,7 @@ import { createHmac, createSecretKey } from 'node:crypto'
 
 import { hash, verify } from '@node-rs/argon2'
 
-import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
-import { stripOuterSpace } from '../base/text.ts'
 
 /** The work of one argon2id hash (RFC 9106). */
 export interface Argon2Parameters {
@@ -111,19 +109,4 @@ class Gate {
       else next()
     }
   }
-}
-
-/** Why a new password is refused, in words for whoever chose it; undefined when it is fine. */
-export function checkNewPassword(password: string): string | undefined {
-  if (password !== stripOuterSpace(password))
-    return 'A password must not begin or end with a space.'
-  if (!password.isWellFormed()) return 'A password must be valid Unicode.'
-  if (password.includes('\0')) return 'A password must not contain a NUL character.'
-  if (Buffer.byteLength(password) > limits.passwordBytesMax) {
-    return `A password has at most ${limits.passwordBytesMax} bytes.`
-  }
-  if ([...password].length < limits.passwordCharsMin) {
-    return `A password has at least ${limits.passwordCharsMin} characters.`
-  }
-  return undefined
 }
