@@ -132,7 +132,7 @@ async function assemble(
       clock: () => clock.nowMs(),
     }),
   }
-  const accounts = createAccountManager({ store, hasher, clock, random })
+  const accounts = createAccountManager({ store, hasher, clock, random, publicUrl: issuer })
   const fetch = createApp({
     sessions,
     accounts,

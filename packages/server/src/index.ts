@@ -2,7 +2,13 @@ import './node-version.ts'
 
 export { createAuthority, type Authority, type AuthorityConfig } from './authority.ts'
 export type { ClientManager, ShownSecret } from './accounts/clients.ts'
-export type { AccountManager, AccountSummary, Managed } from './accounts/manage.ts'
+export type {
+  AccountManager,
+  AccountSummary,
+  Managed,
+  ManagedCode,
+  NotManaged,
+} from './accounts/manage.ts'
 export type { RoleManager, TenantManager } from './accounts/tenants.ts'
 export type { Clock, EpochMs } from './base/clock.ts'
 export type { ClaimsHook } from './sessions/access-token.ts'

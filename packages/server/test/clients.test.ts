@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { grantToClient } from '../src/sessions/client-credentials.ts'
 import { createClientManager } from '../src/accounts/clients.ts'
+import type { ManagedCode } from '../src/accounts/manage.ts'
 import { openTestAuthority, type TestAuthority } from './support/authority.ts'
 import { expectWholeLog, readChainStart } from './support/chain.ts'
 import { askToken, askWithSecret, basic, newClient, tokenOf } from './support/clients.ts'
@@ -92,6 +93,7 @@ describe('secrets', () => {
     expect(added.filter(({ ok }) => ok)).toHaveLength(1)
     expect(added.find(({ ok }) => !ok)).toEqual({
       ok: false,
+      code: 'client_secrets_full',
       text: 'The service account "billing" has two secrets. Remove one first.',
     })
     expect(query(it.dataDir, 'SELECT id FROM client_secrets')).toHaveLength(2)
@@ -102,6 +104,7 @@ describe('secrets', () => {
     await newClient(it)
     expect(await it.authority.clients.removeSecret('billing', other.secretId, 'test')).toEqual({
       ok: false,
+      code: 'client_secret_unknown',
       text: 'The service account "billing" has no such secret.',
     })
     tokenOf(await askWithSecret(it, other))
@@ -164,21 +167,24 @@ test('what happens to it is in the audit, and what takes back in the log', async
 })
 
 describe('operators hear', () => {
-  test.each([
-    ['a name in capitals', { name: 'Billing' }],
-    ['an empty name', { name: '' }],
-    ['a name with a space', { name: 'my service' }],
-    ['a long name', { name: 'a'.repeat(65) }],
-    ['a name that is taken', { name: 'taken' }],
-    ['a role with a space', { name: 'x', roles: ['a b'] }],
-    ['a tenant that is not there', { name: 'x', tenant: 'nowhere' }],
+  test.each<[string, { name: string; roles?: string[]; tenant?: string }, ManagedCode]>([
+    ['a name in capitals', { name: 'Billing' }, 'client_name_invalid'],
+    ['an empty name', { name: '' }, 'client_name_invalid'],
+    ['a name with a space', { name: 'my service' }, 'client_name_invalid'],
+    ['a name with a line end', { name: 'billing\n' }, 'client_name_invalid'],
+    ['a long name', { name: 'a'.repeat(65) }, 'client_name_invalid'],
+    ['a name that is taken', { name: 'taken' }, 'client_taken'],
+    ['a role with a space', { name: 'x', roles: ['a b'] }, 'roles_invalid'],
+    ['a tenant that is not there', { name: 'x', tenant: 'nowhere' }, 'tenant_unknown'],
     [
       'more roles than a token holds',
       { name: 'x', roles: Array.from({ length: 40 }, (_, at) => `${'r'.repeat(60)}${at}`) },
+      'roles_invalid',
     ],
-  ])('that %s will not do', async (_, input) => {
+  ])('that %s will not do', async (_, input, code) => {
     await newClient(it, 'taken')
-    expect(await it.authority.clients.create(input, 'test')).toMatchObject({ ok: false })
+    const answer = await it.authority.clients.create(input, 'test')
+    expect(answer).toMatchObject({ ok: false, code })
     expect(query(it.dataDir, 'SELECT id FROM client_secrets')).toHaveLength(1)
   })
 
@@ -191,7 +197,11 @@ describe('operators hear', () => {
       clients.addSecret('nobody', 'test'),
       clients.removeSecret('nobody', 'sec_x', 'test'),
     ]) {
-      expect(await answer).toEqual({ ok: false, text: 'There is no service account "nobody".' })
+      expect(await answer).toEqual({
+        ok: false,
+        code: 'client_unknown',
+        text: 'There is no service account "nobody".',
+      })
     }
   })
 })

@@ -44,7 +44,13 @@ afterAll(async () => {
 /** An account that only one test uses. */
 async function newAccount(): Promise<{ username: string; password: string }> {
   const store = openSqliteStore(server.dataDir, { exclusive: false })
-  const accounts = createAccountManager({ store, hasher, clock: systemClock, random })
+  const accounts = createAccountManager({
+    store,
+    hasher,
+    clock: systemClock,
+    random,
+    publicUrl: server.url,
+  })
   const username = `user-${random.bytes(6).toString('hex')}`
   const created = await accounts.create({ username, password: PASSWORD }, 'test')
   await store.close()

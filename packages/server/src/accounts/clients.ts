@@ -45,19 +45,23 @@ export function createClientManager({ store, clock, random }: ClientManagerParts
     act: (client: Client) => Promise<Managed<T>>,
   ): Promise<Managed<T>> {
     const client = await clients.find(name)
-    return client === undefined ? no(`There is no service account "${name}".`) : act(client)
+    return client === undefined
+      ? no('client_unknown', `There is no service account "${name}".`)
+      : act(client)
   }
 
   async function findTenant(name: string | undefined): Promise<Managed<Tenant | undefined>> {
     if (name === undefined) return yes(undefined)
     const tenant = await tenants.find(name)
-    return tenant === undefined ? no(`There is no tenant "${name}".`) : yes(tenant)
+    return tenant === undefined
+      ? no('tenant_unknown', `There is no tenant "${name}".`)
+      : yes(tenant)
   }
 
   return {
     async create({ name, roles = [], tenant: tenantName }, by) {
       const problem = checkClientName(name) ?? checkRoles(roles)
-      if (problem !== undefined) return no(problem)
+      if (problem !== undefined) return no(problem.code, problem.text)
       const tenant = await findTenant(tenantName)
       if (!tenant.ok) return tenant
       const now = clock.nowMs()
@@ -72,7 +76,8 @@ export function createClientManager({ store, clock, random }: ClientManagerParts
       }
       const secret = makeClientSecret(random, now)
       const created = await clients.create(client, secret.row, origin(by))
-      if (created === 'taken') return no(`There is a service account "${name}" already.`)
+      if (created === 'taken')
+        return no('client_taken', `There is a service account "${name}" already.`)
       const { hardPosition: _, ...shown } = client
       const { hash: __, ...listed } = secret.row
       return yes({
@@ -91,7 +96,7 @@ export function createClientManager({ store, clock, random }: ClientManagerParts
 
     async setRoles(name, roles, by) {
       const problem = checkRoles(roles)
-      if (problem !== undefined) return no(problem)
+      if (problem !== undefined) return no(problem.code, problem.text)
       const sorted = [...new Set(roles)].toSorted()
       return withClient(name, async ({ id }) => yes(await clients.setRoles(id, sorted, origin(by))))
     },
@@ -102,21 +107,27 @@ export function createClientManager({ store, clock, random }: ClientManagerParts
         const added = await clients.addSecret(id, row, origin(by))
         return added === 'added'
           ? yes({ id: row.id, secret: text })
-          : no(`The service account "${name}" has two secrets. Remove one first.`)
+          : no(
+              'client_secrets_full',
+              `The service account "${name}" has two secrets. Remove one first.`,
+            )
       }),
 
     removeSecret: (name, secretId, by) =>
       withClient(name, async ({ id }) => {
         const removed = await clients.removeSecret(id, secretId, origin(by))
         return removed === 'unknown'
-          ? no(`The service account "${name}" has no such secret.`)
+          ? no('client_secret_unknown', `The service account "${name}" has no such secret.`)
           : yes(removed)
       }),
   }
 }
 
-function checkClientName(name: string): string | undefined {
-  return /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)
-    ? undefined
-    : 'The name of a service account has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.'
+function checkClientName(
+  name: string,
+): { readonly code: 'client_name_invalid'; readonly text: string } | undefined {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) return undefined
+  const text =
+    'The name of a service account has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.'
+  return { code: 'client_name_invalid', text }
 }

@@ -105,7 +105,13 @@ export async function withWorkbench(
       random,
       decoySecret: random.bytes(32), // commands verify no passwords
     })
-    const accounts = createAccountManager({ store, hasher, clock: systemClock, random })
+    const accounts = createAccountManager({
+      store,
+      hasher,
+      clock: systemClock,
+      random,
+      publicUrl: settings.publicUrl,
+    })
     await work({
       settings,
       store,

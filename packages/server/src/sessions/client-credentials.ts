@@ -37,8 +37,9 @@ export async function grantToClient(
   const tries = parts.throttle.bucketsOf({
     usernameKey: `client:${clientId}`,
     address: caller.address,
-    // Counts by address alone. A client's id is in each of its tokens, so that others could keep it
-    // out by failing in its name from many addresses; and nobody guesses 256 random bits from any.
+    // Counts by address alone, and not at all where addresses are not known. A client's id is in each
+    // of its tokens: counted as a whole, others could keep it out by failing in its name. And nobody
+    // guesses 256 random bits, however often they try.
     isKnownAddress: true,
   })
   const throttled = await countTry(parts, tries)
