@@ -155,9 +155,13 @@ function explainClient(code: ReturnType<typeof whyClientOver>, { client }: Clien
   }
 }
 
-function checkEnded({ session, accountHardPosition }: SessionState): Finding {
+function checkEnded(state: SessionState): Finding {
+  const { session, accountHardPosition, tenantDisabled, tenantHardPosition } = state
   if (session.endedAt !== undefined) {
     return failed('session', `ended at ${new Date(session.endedAt).toISOString()}`)
+  }
+  if (tenantDisabled || tenantHardPosition > session.signedInPosition) {
+    return failed('session', 'ended with all others in its tenant')
   }
   return accountHardPosition > session.signedInPosition
     ? failed('session', 'ended with all others of its account')

@@ -22,7 +22,8 @@ export async function answerSignUp(
   const tries = parts.throttle.bucketsOf({
     usernameKey: '',
     address: caller.address,
-    isKnownAddress: true,
+    // Where addresses are not known, all sign-ups count together.
+    isKnownAddress: caller.address !== '',
   })
   const throttled = await countTry(parts, tries)
   if (throttled !== undefined) return problemFor(throttled)

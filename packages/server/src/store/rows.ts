@@ -156,6 +156,7 @@ export type AuditEvent =
   | 'tenant_enabled'
   | 'member_added'
   | 'member_removed'
+  | 'default_tenant_set'
   | 'sessions_ended'
   | 'login'
   | 'logout'
