@@ -74,7 +74,8 @@ export async function answerEndSessions(
 
 /**
  * `POST /auth/password`: asks for the old password and ends all other sessions. Tries count as those of
- * a log-in from a known place: whoever found an open browser does not get to guess here.
+ * a log-in from a known place, and for the session: whoever found an open browser, or took its token to
+ * many addresses, does not get to guess here.
  */
 export async function answerChangePassword(
   parts: SessionParts,
@@ -95,7 +96,12 @@ export async function answerChangePassword(
     tenantName: undefined,
     address: caller.address,
   })
-  const tries = throttle.bucketsOf({ usernameKey: key, ...caller, isKnownAddress: true })
+  const tries = throttle.bucketsOf({
+    usernameKey: key,
+    ...caller,
+    isKnownAddress: true,
+    sessionId: state.session.id,
+  })
   const throttled = await countTry(parts, tries)
   if (throttled !== undefined) return problemFor(throttled)
   const verifying = hasher.verify(account?.passwordHash, oldPassword, key)
