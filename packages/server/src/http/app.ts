@@ -148,7 +148,7 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes 
       ? {
           '/auth/signup': {
             POST: (request: Request, caller: Caller) =>
-              answerSignUp(sessions, accounts, request, caller),
+              answerSignUp(sessions, accounts, origins, request, caller),
           },
         }
       : {}),
