@@ -61,6 +61,18 @@ export function startHostile(): Promise<Site> {
   )
 }
 
+/** A site whose server sets the cookies that the query of its address holds as `line`. */
+export function startPlanter(): Promise<Site> {
+  return listen((request, response) => {
+    const { searchParams } = new URL(request.url ?? '/', 'http://planter')
+    response.writeHead(200, {
+      'content-type': 'text/html',
+      'set-cookie': searchParams.getAll('line'),
+    })
+    response.end('<!doctype html><title>Planter</title>')
+  })
+}
+
 /** An API behind the guard, which reads cookies. */
 export interface Api extends Site {
   /** What was posted. */
@@ -69,15 +81,15 @@ export interface Api extends Site {
   readonly unguarded: { readonly cookie: string; readonly origin: string | undefined }[]
 }
 
-/** `GET /api/me` and `POST /api/notes`, both guarded; CORS with credentials for one origin. */
-export async function startApi(options: GuardOptions, corsOrigin: string): Promise<Api> {
+/** `GET /api/me` and `POST /api/notes`, both guarded; CORS with credentials for one origin, if any. */
+export async function startApi(options: GuardOptions, corsOrigin?: string): Promise<Api> {
   const guard = createGuard({ ...options, toleranceSec: 0 })
   const notes: string[] = []
   const unguarded: Api['unguarded'] = []
   const app = express()
   app.use((request, response, next) => {
     response.vary('Origin')
-    if (request.headers.origin !== corsOrigin) return next()
+    if (corsOrigin === undefined || request.headers.origin !== corsOrigin) return next()
     response.set('access-control-allow-origin', corsOrigin)
     response.set('access-control-allow-credentials', 'true')
     response.set('access-control-allow-headers', 'Content-Type, X-CSRF-Token')

@@ -1,4 +1,4 @@
-import { query } from '../../packages/server/test/support/database.ts'
+import { withDatabase } from '../../packages/server/test/support/database.ts'
 import { freePort, startServerProcess } from '../../packages/server/test/support/server-process.ts'
 import { startProxy, type Proxy } from './proxy.ts'
 import { startApi, startApp, type Api } from './sites.ts'
@@ -48,8 +48,9 @@ export async function startWorld(env: Readonly<Record<string, string>> = {}): Pr
 
 /** Every row of every table: two of these differ when anything was changed. */
 export function dumpDatabase(dataDir: string): string {
-  const tables = query(dataDir, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-  return JSON.stringify(
-    tables.map(({ name }) => [name, query(dataDir, `SELECT * FROM "${String(name)}"`)]),
-  )
+  return withDatabase(dataDir, (db) => {
+    const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()
+    const dump = tables.map(({ name }) => [name, db.prepare(`SELECT * FROM "${name}"`).all()])
+    return JSON.stringify(dump)
+  })
 }

@@ -52,7 +52,7 @@ async function attackByFrame(attack) {
 }
 
 // A form of a sandboxed frame: it calls itself `Origin: null`.
-async function attackBySandbox({ url, fields }) {
+function attackBySandbox({ url, fields }) {
   const frame = document.createElement('iframe')
   frame.sandbox = 'allow-scripts allow-forms'
   const inputs = Object.entries(fields).map(
@@ -60,9 +60,7 @@ async function attackBySandbox({ url, fields }) {
   )
   frame.srcdoc = `<form method="post" action="${url}">${inputs.join('')}</form><script>document.forms[0].submit()</script>`
   document.body.append(frame)
-  await eventOf(frame, ['load'])
-  await eventOf(frame, ['load'])
-  return readFrame(frame)
+  return 'sent'
 }
 
 function readFrame(frame) {
