@@ -22,7 +22,7 @@ export const requirements = {
     suites: ['tests/django'],
   },
   chromium: {
-    name: 'Chromium, and openssl for its certificate',
+    name: 'Chromium with openssl',
     debianPackages: ['chromium', 'openssl'],
     detect: ['/bin/sh', '-c', '/usr/bin/chromium --version && openssl version'],
     suites: ['tests/browser'],

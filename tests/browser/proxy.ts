@@ -23,9 +23,9 @@ export interface Certificate {
 export interface ProxyOptions {
   readonly port: number
   /** Where a request goes, by its path. */
-  target(path: string): string
+  readonly target: (path: string) => string
   /** Changes what is sent on, as the nginx of docs/browsers.md does. */
-  cookies?(path: string, header: string): string
+  readonly cookies?: (path: string, header: string) => string
   readonly tls?: Certificate
 }
 

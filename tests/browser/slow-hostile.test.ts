@@ -10,7 +10,7 @@ import { startHostile, type Site } from './sites.ts'
 import { dumpDatabase, startWorld, type World } from './world.ts'
 
 const MALLORY = { username: 'mallory', password: 'the password of mallory' } as const
-const SOON = { interval: 5, timeout: 5000 } as const
+const SOON = { interval: 5, timeout: 20_000 } as const
 const LOOKS_AT_ORIGIN_FIRST = new Set([
   '/auth/login',
   '/auth/refresh',

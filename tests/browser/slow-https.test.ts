@@ -188,7 +188,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
 
     async function plant(page: Page, port: number, lines: readonly string[]): Promise<void> {
       const query = new URLSearchParams(lines.map((line): [string, string] => ['line', line]))
-      await page.goto(`https://evil.${domain}:${port}/?${query}`)
+      await page.goto(`https://evil.${domain}:${port}/?${query.toString()}`)
     }
   })
 })

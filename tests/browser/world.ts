@@ -50,7 +50,10 @@ export async function startWorld(env: Readonly<Record<string, string>> = {}): Pr
 export function dumpDatabase(dataDir: string): string {
   return withDatabase(dataDir, (db) => {
     const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()
-    const dump = tables.map(({ name }) => [name, db.prepare(`SELECT * FROM "${name}"`).all()])
+    const dump = tables.map(({ name }) => [
+      name,
+      db.prepare(`SELECT * FROM "${String(name)}"`).all(),
+    ])
     return JSON.stringify(dump)
   })
 }
