@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { queryOne } from '../../packages/server/test/support/database.ts'
 import { ADMIN } from '../../packages/server/test/support/server-process.ts'
@@ -19,20 +19,25 @@ import { startWorld, type World } from './world.ts'
 
 describeWith('chromium', 'a page of an allowed origin, in Chromium', () => {
   let browser: Browser
+  beforeAll(async () => {
+    browser = await launchChromium()
+  }, 30_000)
+  afterAll(() => browser?.close())
+
+  describe('on the same site', () => sameSite(() => browser))
+  describe('on another site', () => otherSite(() => browser))
+})
+
+function sameSite(browser: () => Browser): void {
   let world: World
   let visitor: Visitor
   let page: Page
   beforeAll(async () => {
-    ;[browser, world] = await Promise.all([
-      launchChromium(),
-      startWorld({ COUNTERSIGN_ACCESS_LIFETIME: '3s' }),
-    ])
-  }, 60_000)
-  afterAll(async () => {
-    await Promise.all([browser?.close(), world?.[Symbol.asyncDispose]()])
-  })
+    world = await startWorld({ COUNTERSIGN_ACCESS_LIFETIME: '3s' })
+  }, 30_000)
+  afterAll(() => world?.[Symbol.asyncDispose]())
   beforeEach(async () => {
-    visitor = await Visitor.open(browser)
+    visitor = await Visitor.open(browser())
     page = await visitor.openApp(world.app)
   })
   afterEach(async () => {
@@ -143,7 +148,7 @@ describeWith('chromium', 'a page of an allowed origin, in Chromium', () => {
     )
     expect(session['generation']).toBe(1)
 
-    await untilExpired()
+    await visitor.context.clearCookies({ name: 'cs_access' })
     expect((await call(tab, me())).status).toBe(200)
     expect((await call(page, me())).status).toBe(200)
   })
@@ -189,25 +194,20 @@ describeWith('chromium', 'a page of an allowed origin, in Chromium', () => {
     await login(page, ADMIN)
     expect((await call(page, `${world.authority}/auth/me`)).status).toBe(200)
   })
-})
+}
 
-describeWith('chromium', 'a page of an allowed origin on another site, in Chromium', () => {
+function otherSite(browser: () => Browser): void {
   test('gets no session: browsers keep these cookies within their site', async () => {
     let script = ''
     await using pages = await startPages((path) => (path === '/auth.js' ? script : '<title>App'))
     const app = `http://127.0.0.1:${pages.port}`
     await using world = await startWorld({ COUNTERSIGN_ORIGINS: app })
     script = await (await fetch(`${world.app}/auth.js`)).text()
-    const browser = await launchChromium()
-    try {
-      await using visitor = await Visitor.open(browser)
-      const page = await visitor.context.newPage()
-      await page.goto(app)
-      await page.evaluate("import('/auth.js').then((auth) => { globalThis.auth = auth })")
-      expect(await login(page, ADMIN)).toMatchObject({ code: 'csrf_failed' })
-      expect(await visitor.names()).toEqual([])
-    } finally {
-      await browser.close()
-    }
+    await using visitor = await Visitor.open(browser())
+    const page = await visitor.context.newPage()
+    await page.goto(app)
+    await page.evaluate("import('/auth.js').then((auth) => { globalThis.auth = auth })")
+    expect(await login(page, ADMIN)).toMatchObject({ code: 'csrf_failed' })
+    expect(await visitor.names()).toEqual([])
   })
-})
+}
