@@ -21,6 +21,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     '@countersign/jwt',
     '@hono/node-server',
     '@node-rs/argon2',
+    '@zxcvbn-ts/language-common',
     'bowser',
     'hono',
     'pino',

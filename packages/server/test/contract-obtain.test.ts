@@ -145,16 +145,21 @@ describe('trims as str.strip() does', () => {
 
 describe('reads a JSON number as str() writes it', () => {
   test.each([
-    ['12345678901234567890123', '12345678901234567890123'],
-    ['-123456789012345', '-123456789012345'],
-    ['1234567890123.0', '1234567890123.0'],
-    ['1.2345678901234e5', '123456.78901234'],
-    ['1234567890123456e4', '1.234567890123456e+19'],
-    ['0.0000012345678', '1.2345678e-06'],
-  ])('%s as username and password', async (source, text) => {
-    const created = await it.authority.accounts.create({ username: text, password: text }, 'test')
+    ['31415926535897932384626', '31415926535897932384626'],
+    ['-314159265358979', '-314159265358979'],
+    ['3141592653589.0', '3141592653589.0'],
+    ['3.1415926535897e5', '314159.26535897'],
+    ['3141592653589793e4', '3.141592653589793e+19'],
+    ['0.0000031415926535', '3.1415926535e-06'],
+  ])('%s as username and as password', async (source, text) => {
+    const { accounts } = it.authority
+    const created = await accounts.create({ username: text, password: PASSWORD }, 'test')
     expect(created).toMatchObject({ ok: true })
-    expectPair(await ask(it, PATH, { body: `{"username":${source},"password":${source}}` }))
+    expectPair(await ask(it, PATH, { body: `{"username":${source},"password":"${PASSWORD}"}` }))
+
+    await accounts.create({ username: 'numbered', password: PASSWORD }, 'test')
+    expect(await accounts.setPassword('numbered', text, 'test')).toMatchObject({ ok: true })
+    expectPair(await ask(it, PATH, { body: `{"username":"numbered","password":${source}}` }))
   })
 })
 

@@ -134,7 +134,7 @@ describe('its password', () => {
       'to one that is too short',
       { old_password: PASSWORD, new_password: 'short' },
       400,
-      'password_rejected',
+      'password_too_short',
     ],
     ['to no text', { old_password: PASSWORD, new_password: 12 }, 400, 'fields_invalid'],
     [
@@ -147,7 +147,25 @@ describe('its password', () => {
       'to more than fits',
       { old_password: PASSWORD, new_password: 'long '.repeat(900) + 'x' },
       400,
-      'password_rejected',
+      'password_too_long',
+    ],
+    [
+      'to a common one',
+      { old_password: PASSWORD, new_password: 'passwordpassword' },
+      400,
+      'password_common',
+    ],
+    [
+      'to the own name',
+      { old_password: PASSWORD, new_password: 'alice-countersign' },
+      400,
+      'password_contains_username',
+    ],
+    [
+      'to one that begins with a space',
+      { old_password: PASSWORD, new_password: ' another horse battery' },
+      400,
+      'password_malformed',
     ],
   ])('is not changed %s', async (_name, members, status, code) => {
     const answer = await change(members)
@@ -195,9 +213,11 @@ describe('sign-up', () => {
   })
 
   test.each([
-    ['a name that is taken', { username: 'ALICE', password: PASSWORD }, 'username_rejected'],
-    ['a name with a line end', { username: 'carol\nx', password: PASSWORD }, 'username_rejected'],
-    ['a short password', { username: 'carol', password: 'short' }, 'username_rejected'],
+    ['a name that is taken', { username: 'ALICE', password: PASSWORD }, 'username_taken'],
+    ['a name with a line end', { username: 'carol\nx', password: PASSWORD }, 'username_invalid'],
+    ['a look-alike', { username: '\u0430lice', password: PASSWORD }, 'username_confusable'],
+    ['a long name', { username: 'c'.repeat(151), password: PASSWORD }, 'username_too_long'],
+    ['a short password', { username: 'carol', password: 'short' }, 'password_too_short'],
     ['no password', { username: 'carol' }, 'fields_invalid'],
   ])('refuses %s', async (_name, body, code) => {
     await it.restart({ signUp: true })
@@ -205,6 +225,16 @@ describe('sign-up', () => {
     expect(answer.status).toBeGreaterThanOrEqual(400)
     expect(answer.status).toBeLessThan(500)
     expect(membersOf(answer)).toMatchObject({ code })
+  })
+
+  test('is throttled as a whole where addresses are not known', async () => {
+    await it.restart({ signUp: true, throttle: 'account=2/60s' })
+    const statuses: number[] = []
+    for (const username of ['u1', 'u2', 'u3']) {
+      const body = { username, password: PASSWORD }
+      statuses.push((await it.post('/auth/signup', body, { address: '' })).status)
+    }
+    expect(statuses).toEqual([201, 201, 429])
   })
 
   test('is throttled by address', async () => {

@@ -84,7 +84,13 @@ async function setUpRace(
   const parts = { ...it.parts, store, hasher }
   return {
     parts,
-    accounts: createAccountManager({ store, hasher, clock, random }),
+    accounts: createAccountManager({
+      store,
+      hasher,
+      clock,
+      random,
+      publicUrl: parts.access.issuer,
+    }),
     refresh: createRefresher(parts),
     username,
     tokens,

@@ -3,13 +3,38 @@ import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account } from '../store/rows.ts'
 import type { Change, Origin, Store } from '../store/store.ts'
-import { checkNewPassword, type PasswordHasher } from './passwords.ts'
-import { checkUsername, usernameKey } from './usernames.ts'
+import { checkNewPassword, type PasswordProblemCode } from './password-rules.ts'
+import type { PasswordHasher } from './passwords.ts'
+import { checkUsername, usernameKey, type UsernameProblemCode } from './usernames.ts'
 
-/** What an operator was told no for, in a sentence that says what to do. */
-export type Managed<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly text: string }
+/** The stable name of a reason why a change was not made. */
+export type ManagedCode =
+  | PasswordProblemCode
+  | UsernameProblemCode
+  | 'username_taken'
+  | 'account_unknown'
+  | 'tenant_unknown'
+  | 'tenant_taken'
+  | 'tenant_name_invalid'
+  | 'member_unknown'
+  | 'permissions_invalid'
+  | 'roles_invalid'
+  | 'password_queue_full'
+  | 'client_unknown'
+  | 'client_taken'
+  | 'client_name_invalid'
+  | 'client_secrets_full'
+  | 'client_secret_unknown'
+
+/** Why a change was not made: a stable code, and a sentence that says what to do. */
+export interface NotManaged {
+  readonly ok: false
+  readonly code: ManagedCode
+  readonly text: string
+}
+
+/** What came of a change that an operator asked for. */
+export type Managed<T> = { readonly ok: true; readonly value: T } | NotManaged
 
 /** An account as it is shown: never its hash. */
 export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
@@ -32,15 +57,18 @@ export interface AccountManager {
   removeRole(username: string, role: string, by: string): Promise<Managed<Change>>
 }
 
+/** What the manager works with. */
 export interface AccountManagerParts {
   readonly store: Store
   readonly hasher: PasswordHasher
   readonly clock: Clock
   readonly random: Random
+  /** Where the server is reached: its host is no password. */
+  readonly publicUrl: string
 }
 
 export function createAccountManager(parts: AccountManagerParts): AccountManager {
-  const { store, hasher, clock, random } = parts
+  const { store, hasher, clock, random, publicUrl } = parts
   const { accounts } = store
   const origin = (by: string): Origin => ({ at: clock.nowMs(), actor: by })
 
@@ -50,22 +78,24 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
     apply: (accountId: string, origin: Origin) => Promise<Change>,
   ): Promise<Managed<Change>> {
     const account = await accounts.find(usernameKey(username))
-    if (account === undefined) return no(`There is no account "${username}".`)
-    return { ok: true, value: await apply(account.id, origin(by)) }
+    return account === undefined ? unknown(username) : yes(await apply(account.id, origin(by)))
   }
 
-  async function hashNew(password: string): Promise<Managed<string>> {
-    const problem = checkNewPassword(password)
-    if (problem !== undefined) return no(problem)
+  /** The one way to the hash of a new password: none is stored that has not passed the rules. */
+  async function hashNew(password: string, username: string): Promise<Managed<string>> {
+    const problem = checkNewPassword(password, { username, publicUrl })
+    if (problem !== undefined) return { ok: false, ...problem }
     const hash = await hasher.hash(password)
-    return hash === undefined ? no('Too many logins at once. Try again shortly.') : yes(hash)
+    return hash === undefined
+      ? no('password_queue_full', 'Too many logins at once. Try again shortly.')
+      : yes(hash)
   }
 
   return {
     async create({ username, password, roles = [] }, by) {
       const problem = checkUsername(username) ?? checkRoles(roles)
-      if (problem !== undefined) return no(problem)
-      const hash = await hashNew(password)
+      if (problem !== undefined) return { ok: false, ...problem }
+      const hash = await hashNew(password, username)
       if (!hash.ok) return hash
       const account: Account = {
         id: `acct_${randomId(random)}`,
@@ -80,7 +110,7 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
       }
       const created = await accounts.create(account, usernameKey(username), origin(by))
       return created === 'taken'
-        ? no(`There is an account "${username}" already.`)
+        ? no('username_taken', `There is an account "${username}" already.`)
         : yes(summarize(account))
     },
 
@@ -98,15 +128,18 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
     enable: (username, by) => change(username, by, (id, from) => accounts.enable(id, from)),
 
     async setPassword(username, password, by) {
-      const hash = await hashNew(password)
+      const account = await accounts.find(usernameKey(username))
+      if (account === undefined) return unknown(username)
+      // The name as it is, not as the caller spells it, must not be the password.
+      const hash = await hashNew(password, account.username)
       if (!hash.ok) return hash
-      return change(username, by, (id, from) => accounts.setPasswordHash(id, hash.value, from))
+      return yes(await accounts.setPasswordHash(account.id, hash.value, origin(by)))
     },
 
     async addRole(username, role, by) {
       const account = await accounts.find(usernameKey(username))
       const problem = checkRoles([...(account?.roles ?? []), role])
-      if (problem !== undefined) return no(problem)
+      if (problem !== undefined) return { ok: false, ...problem }
       return change(username, by, (id, from) => accounts.addRole(id, role, from))
     },
 
@@ -121,25 +154,33 @@ function summarize(account: Account): AccountSummary {
 }
 
 /** Roles travel in every token: short, printable, and not many. */
-export function checkRoles(roles: readonly string[]): string | undefined {
+export function checkRoles(
+  roles: readonly string[],
+): { readonly code: 'roles_invalid'; readonly text: string } | undefined {
+  const code = 'roles_invalid'
   if (new Set(roles).size > limits.rolesMax) {
-    return `An account has at most ${limits.rolesMax} roles.`
+    return { code, text: `An account has at most ${limits.rolesMax} roles.` }
   }
   // Said to the operator now, and not by a log-in that fails later.
   if (JSON.stringify([...new Set(roles)]).length > limits.rolesBytesMax) {
-    return `The roles of an account have at most ${limits.rolesBytesMax} characters together.`
+    const text = `The roles of an account have at most ${limits.rolesBytesMax} characters together.`
+    return { code, text }
   }
   const isFine = (role: string): boolean =>
     role.length <= limits.roleCharsMax && /^[A-Za-z0-9][A-Za-z0-9_.:/-]*$/.test(role)
-  return roles.every(isFine)
-    ? undefined
-    : `A role has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "-", and begins with a letter or digit.`
+  if (roles.every(isFine)) return undefined
+  const text = `A role has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "-", and begins with a letter or digit.`
+  return { code, text }
 }
 
 export function yes<T>(value: T): Managed<T> {
   return { ok: true, value }
 }
 
-export function no(text: string): { readonly ok: false; readonly text: string } {
-  return { ok: false, text }
+export function no(code: ManagedCode, text: string): NotManaged {
+  return { ok: false, code, text }
+}
+
+export function unknown(username: string): NotManaged {
+  return no('account_unknown', `There is no account "${username}".`)
 }

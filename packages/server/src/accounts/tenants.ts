@@ -3,7 +3,7 @@ import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
 import type { Change, Origin, Store } from '../store/store.ts'
-import { checkRoles, no, yes, type Managed } from './manage.ts'
+import { checkRoles, no, unknown, yes, type Managed } from './manage.ts'
 import { usernameKey } from './usernames.ts'
 
 /** Tenants and who is in them, as operators and embedding applications manage them. */
@@ -48,7 +48,9 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
     act: (tenant: Tenant) => Promise<Managed<Change>>,
   ): Promise<Managed<Change>> {
     const tenant = await store.tenants.find(name)
-    return tenant === undefined ? no(`There is no tenant "${name}".`) : act(tenant)
+    return tenant === undefined
+      ? no('tenant_unknown', `There is no tenant "${name}".`)
+      : act(tenant)
   }
 
   async function withMember(
@@ -56,14 +58,17 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
     act: (account: Account, tenant: Tenant) => Promise<Managed<Change>>,
   ): Promise<Managed<Change>> {
     const account = await store.accounts.find(usernameKey(username))
-    if (account === undefined) return no(`There is no account "${username}".`)
+    if (account === undefined) return unknown(username)
     return withTenant(tenant, (found) => act(account, found))
   }
 
   return {
     async create(name, by) {
       if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) {
-        return no('The name of a tenant has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.')
+        return no(
+          'tenant_name_invalid',
+          'The name of a tenant has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.',
+        )
       }
       const tenant: Tenant = {
         id: `ten_${randomId(random)}`,
@@ -73,7 +78,9 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
         createdAt: clock.nowMs(),
       }
       const created = await store.tenants.create(tenant, origin(by))
-      return created === 'taken' ? no(`There is a tenant "${name}" already.`) : yes(tenant)
+      return created === 'taken'
+        ? no('tenant_taken', `There is a tenant "${name}" already.`)
+        : yes(tenant)
     },
 
     list: () => store.tenants.list(),
@@ -88,7 +95,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
       withMember(input, async (account, tenant) => {
         // In the tenant both lists travel in one token.
         const problem = checkRoles([...account.roles, ...roles])
-        if (problem !== undefined) return no(problem)
+        if (problem !== undefined) return { ok: false, ...problem }
         const sorted = [...new Set(roles)].toSorted()
         return yes(await store.tenants.setMember(account.id, tenant.id, sorted, origin(by)))
       }),
@@ -102,14 +109,17 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
       withMember(input, async (account, tenant) => {
         const change = await store.tenants.setDefault(account.id, tenant.id, origin(by))
         return change === 'unknown'
-          ? no(`The account "${input.username}" is not a member of "${input.tenant}".`)
+          ? no(
+              'member_unknown',
+              `The account "${input.username}" is not a member of "${input.tenant}".`,
+            )
           : yes(change)
       }),
 
     async membershipsOf(username) {
       const account = await store.accounts.find(usernameKey(username))
       return account === undefined
-        ? no(`There is no account "${username}".`)
+        ? unknown(username)
         : yes(await store.tenants.membershipsOf(account.id))
     },
   }
@@ -124,7 +134,7 @@ export function createRoleManager({
 
     async define({ name, permissions }, by) {
       const problem = checkRoles([name]) ?? checkPermissions(permissions)
-      if (problem !== undefined) return no(problem)
+      if (problem !== undefined) return { ok: false, ...problem }
       const sorted = [...new Set(permissions)].toSorted()
       const origin = { at: clock.nowMs(), actor: by }
       return yes(await store.roles.define({ name, permissions: sorted }, origin))
@@ -132,13 +142,16 @@ export function createRoleManager({
   }
 }
 
-function checkPermissions(permissions: readonly string[]): string | undefined {
+function checkPermissions(
+  permissions: readonly string[],
+): { readonly code: 'permissions_invalid'; readonly text: string } | undefined {
+  const code = 'permissions_invalid'
   if (permissions.length > limits.permissionsMax) {
-    return `A role has at most ${limits.permissionsMax} permissions.`
+    return { code, text: `A role has at most ${limits.permissionsMax} permissions.` }
   }
   const isFine = (each: string): boolean =>
     each.length <= limits.roleCharsMax && /^[A-Za-z0-9*][A-Za-z0-9_.:/*-]*$/.test(each)
-  return permissions.every(isFine)
-    ? undefined
-    : `A permission has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "*", "-".`
+  if (permissions.every(isFine)) return undefined
+  const text = `A permission has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "*", "-".`
+  return { code, text }
 }

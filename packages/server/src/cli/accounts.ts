@@ -100,7 +100,7 @@ export const accountCommands: readonly Command[] = [
     'set a password and end all its sessions',
     async ({ accounts, actor }, username) => {
       if ((await accounts.find(username)) === undefined) {
-        return { ok: false, text: `There is no account "${username}".` }
+        throw new SetupError(`There is no account "${username}".`)
       }
       return accounts.setPassword(username, await readNewPassword(), actor)
     },

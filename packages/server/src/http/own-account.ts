@@ -1,4 +1,4 @@
-import { checkNewPassword } from '../accounts/passwords.ts'
+import { checkNewPassword } from '../accounts/password-rules.ts'
 import { usernameKey } from '../accounts/usernames.ts'
 import { limits } from '../base/limits.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
@@ -85,10 +85,11 @@ export async function answerChangePassword(
   const fields = await readFields(request, { required: ['old_password', 'new_password'] })
   if (!fields.ok) return fields.response
   const { old_password: oldPassword, new_password: newPassword } = fields.values
-  const problemText = checkNewPassword(newPassword)
-  if (problemText !== undefined) return problem('password_rejected', {}, { detail: problemText })
-
   const { store, hasher, throttle } = parts
+  const context = { username: state.username, publicUrl: parts.access.issuer }
+  const rejected = checkNewPassword(newPassword, context)
+  if (rejected !== undefined) return problem(rejected.code, {}, { detail: rejected.text })
+
   const key = usernameKey(state.username)
   const { account } = await store.accounts.viewForSignIn(key, {
     tenantName: undefined,

@@ -1,4 +1,5 @@
-import type { AccountManager } from '../accounts/manage.ts'
+import type { AccountManager, ManagedCode } from '../accounts/manage.ts'
+import { refusals, type RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import { countTry } from '../sessions/sign-in.ts'
 import { isFromForeignPage } from './browser/page-origin.ts'
@@ -26,11 +27,17 @@ export async function answerSignUp(
   const tries = parts.throttle.bucketsOf({
     usernameKey: '',
     address: caller.address,
-    isKnownAddress: true,
+    // Where addresses are not known, all sign-ups count together.
+    isKnownAddress: caller.address !== '',
   })
   const throttled = await countTry(parts, tries)
   if (throttled !== undefined) return problemFor(throttled)
   const created = await accounts.create(fields.values, 'anonymous')
-  if (!created.ok) return problem('username_rejected', {}, { detail: created.text })
+  if (!created.ok) return problem(codeOf(created.code), {}, { detail: created.text })
   return answerJson(201, { sub: created.value.id, username: created.value.username })
+}
+
+/** The manager's code, where a client that signs up can have caused it. */
+function codeOf(code: ManagedCode): RefusalCode {
+  return Object.hasOwn(refusals, code) ? (code as RefusalCode) : 'internal_error'
 }

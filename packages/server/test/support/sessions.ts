@@ -73,7 +73,7 @@ export async function openTestSessions(
   }
   return {
     parts,
-    accounts: createAccountManager({ store, hasher, clock, random }),
+    accounts: createAccountManager({ store, hasher, clock, random, publicUrl: ISSUER }),
     store,
     clock,
     dataDir,

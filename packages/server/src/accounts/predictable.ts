@@ -1,0 +1,89 @@
+/**
+ * What follows from itself: repetitions, and runs along the alphabet, the digits or a keyboard. A
+ * guesser tries these before any word.
+ */
+
+// Keyboard rows one after the other and columns from left to right: QWERTY, QWERTZ, AZERTY, ЙЦУКЕН.
+const LINES = [
+  'qwertyuiopasdfghjklzxcvbnm',
+  'qwertzuiopasdfghjklyxcvbnm',
+  'azertyuiopqsdfghjklmwxcvbn',
+  'йцукенгшщзхъфывапролджэячсмитьбю',
+  '1234567890',
+  '!@#$%^&*()_+',
+  '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p',
+  'qazwsxedcrfvtgbyhnujmikolp',
+  'zaqxswcdevfrbgtnhymjukilop',
+] as const
+
+/** For each two neighbours of a line, the directions in which one follows the other, one bit each. */
+const FOLLOWS = new Map<string, number>()
+for (const [at, line] of LINES.entries()) {
+  const chars = [...line]
+  for (const [index, char] of chars.entries()) {
+    const next = chars[index + 1]
+    if (next === undefined) continue
+    addDirection(char + next, 1 << (2 * at))
+    addDirection(next + char, 2 << (2 * at))
+  }
+}
+
+function addDirection(pair: string, bit: number): void {
+  FOLLOWS.set(pair, (FOLLOWS.get(pair) ?? 0) | bit)
+}
+
+// Above the two bits of each line.
+const SAME = 1 << 28
+const UP = 1 << 29
+const DOWN = 1 << 30
+
+/** In which ways `next` follows from `char`, one bit each; 0 when it does not. */
+function directionsOf(char: string, next: string): number {
+  const step = (next.codePointAt(0) ?? 0) - (char.codePointAt(0) ?? 0)
+  const along = step === 0 ? SAME : step === 1 ? UP : step === -1 ? DOWN : 0
+  return along | (FOLLOWS.get(char + next) ?? 0)
+}
+
+const RUN_CHARS_MIN = 3
+
+/**
+ * How many characters somebody has to know of a text: each run of three or more (`aaaa`, `4321`,
+ * `qwertz`) counts as one. Linear in the length of the text.
+ */
+export function countFreeChars(text: string): number {
+  const chars = [...text]
+  let free = 0
+  for (let start = 0; start < chars.length;) {
+    const length = runLengthAt(chars, start)
+    free += 1
+    start += length >= RUN_CHARS_MIN ? length : 1
+  }
+  return free
+}
+
+/** The length of the longest run that begins there; every run goes on in one direction. */
+function runLengthAt(chars: readonly string[], start: number): number {
+  let directions = -1
+  let end = start + 1
+  for (; end < chars.length; end += 1) {
+    directions &= directionsOf(chars[end - 1] ?? '', chars[end] ?? '')
+    if (directions === 0) break
+  }
+  return end - start
+}
+
+/**
+ * What a text repeats at least twice, from its beginning to its end: `abcabcab` gives `abc`. The text
+ * itself when it does not. Linear, by the prefix function of Knuth, Morris and Pratt.
+ */
+export function repeatedPartOf(text: string): string {
+  const borders = [0]
+  let border = 0
+  for (let at = 1; at < text.length; at += 1) {
+    while (border > 0 && text[at] !== text[border]) border = borders[border - 1] ?? 0
+    if (text[at] === text[border]) border += 1
+    borders.push(border)
+  }
+  const period = text.length - border
+  return period <= text.length / 2 ? text.slice(0, period) : text
+}
