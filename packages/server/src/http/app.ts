@@ -153,7 +153,7 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes 
       ? {
           '/auth/signup': {
             POST: (request: Request, caller: Caller) =>
-              answerSignUp(sessions, accounts, request, caller, origins),
+              answerSignUp(sessions, accounts, origins, request, caller),
           },
         }
       : {}),

@@ -1,24 +1,25 @@
-import { checkOrigin } from '@countersign/guard'
-
 import type { AccountManager, ManagedCode } from '../accounts/manage.ts'
 import { refusals, type RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import { countTry } from '../sessions/sign-in.ts'
+import { isFromForeignPage } from './browser/page-origin.ts'
 import { answerJson } from './browser/session-answers.ts'
 import { readFields } from './fields.ts'
 import { problem, problemFor } from './problem.ts'
 
 /**
  * `POST /auth/signup`: makes an account without roles, where the settings allow it. Logs nobody in, so
- * that no other site can put a visitor into an account of its own. Each counts as a try from its
- * address, so a browser must say that no other site's page sent it; what says nothing is no browser. That a name is taken has to be said: without mail there is no other way to tell.
+ * that no other site can put a visitor into an account of its own. Takes nothing from pages of other
+ * sites: their visitors would make accounts from thousands of addresses, past the throttle. Each
+ * counts as a try from its address. That a name is taken has to be said: without mail there is no
+ * other way to tell.
  */
 export async function answerSignUp(
   parts: SessionParts,
   accounts: AccountManager,
+  origins: ReadonlySet<string>,
   request: Request,
   caller: Caller,
-  origins: ReadonlySet<string>,
 ): Promise<Response> {
   if (isFromForeignPage(request, origins)) return problem('csrf_failed')
   const fields = await readFields(request, { required: ['username', 'password'] })
@@ -34,13 +35,6 @@ export async function answerSignUp(
   const created = await accounts.create(fields.values, 'anonymous')
   if (!created.ok) return problem(codeOf(created.code), {}, { detail: created.text })
   return answerJson(201, { sub: created.value.id, username: created.value.username })
-}
-
-function isFromForeignPage({ method, headers }: Request, origins: ReadonlySet<string>): boolean {
-  const secFetchSite = headers.get('sec-fetch-site') ?? undefined
-  const origin = headers.get('origin') ?? undefined
-  if (secFetchSite === undefined && origin === undefined) return false
-  return checkOrigin({ method, secFetchSite, origin }, origins) !== 'ok'
 }
 
 /** The manager's code, where a client that signs up can have caused it. */
