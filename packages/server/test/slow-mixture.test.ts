@@ -91,8 +91,9 @@ type Act = (session: Session, oldPassword: string) => Promise<Seen>
 async function change(oldPassword: string, headers: RequestHeaders): Promise<Seen> {
   const newPassword = `a long new password ${(passwords += 1)} of many`
   const body = { old_password: oldPassword, new_password: newPassword }
-  const { status } = await client.post('/auth/password', body, headers)
-  return { kind: 'change', status, value: newPassword }
+  const { status, text } = await client.post('/auth/password', body, headers)
+  const code = text === '' ? undefined : (JSON.parse(text) as { code: string }).code
+  return { kind: 'change', status, value: newPassword, code }
 }
 
 /** The refresh token of an answer, wherever it stands. */
@@ -283,7 +284,7 @@ describe('the model', () => {
       'a change and one that came too late',
       [
         { kind: 'change', status: 204, value: 'new' },
-        { kind: 'change', status: 401, value: 'newer' },
+        { kind: 'change', status: 401, value: 'newer', code: 'credentials_invalid' },
       ],
       changed,
     ],
@@ -323,8 +324,16 @@ describe('the model', () => {
     ],
     [
       'a refused change where nothing changed',
-      [{ kind: 'change', status: 401, value: 'x' }],
+      [{ kind: 'change', status: 401, value: 'x', code: 'credentials_invalid' }],
       alive,
+    ],
+    [
+      'a change that calls a session ended which lives',
+      [
+        { kind: 'change', status: 204, value: 'new' },
+        { kind: 'change', status: 401, value: 'newer', code: 'session_ended' },
+      ],
+      changed,
     ],
     ['a change with a wrong password', [{ kind: 'wrongChange', status: 204 }], changed],
     [

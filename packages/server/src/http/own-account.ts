@@ -3,6 +3,7 @@ import { usernameKey } from '../accounts/usernames.ts'
 import { limits } from '../base/limits.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import { countTry } from '../sessions/sign-in.ts'
+import { whyOver } from '../sessions/standing.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { Origin, SessionSummary } from '../store/store.ts'
 import { answerJson } from './browser/session-answers.ts'
@@ -106,9 +107,7 @@ export async function answerChangePassword(
   if (throttled !== undefined) return problemFor(throttled)
   const verifying = hasher.verify(account?.passwordHash, oldPassword, key)
   if (verifying === undefined) return problem('password_queue_full')
-  if (!(await verifying) || account?.passwordHash === undefined) {
-    return problem('credentials_invalid', {}, { detail: 'The old password is not right.' })
-  }
+  if (!(await verifying) || account?.passwordHash === undefined) return wrongPassword()
   const hash = await hasher.hash(newPassword)
   if (hash === undefined) return problem('password_queue_full')
   const change = await store.accounts.changePassword(
@@ -118,8 +117,16 @@ export async function answerChangePassword(
     originOf(parts, account.id, caller),
     tries,
   )
-  // Somebody changed it, or ended this session, while the hash was computed.
-  return change === 'changed' ? answerJson(204, undefined) : problem('session_ended')
+  if (change === 'changed') return answerJson(204, undefined)
+  // While the hash was computed, somebody ended this session or changed the password before.
+  const now = await store.sessions.state(state.session.id)
+  return now === undefined || whyOver(now) !== undefined
+    ? problem('session_ended')
+    : wrongPassword()
+}
+
+function wrongPassword(): Response {
+  return problem('credentials_invalid', {}, { detail: 'The old password is not right.' })
 }
 
 function originOf({ clock }: SessionParts, accountId: string, { address }: Caller): Origin {

@@ -12,6 +12,8 @@ export interface Seen {
   readonly status: number
   /** The password that it sets; the refresh token that came. */
   readonly value?: string | undefined
+  /** Of a change that was refused. */
+  readonly code?: string | undefined
 }
 
 /** What was there before, of a session of generation 1. */
@@ -91,7 +93,7 @@ function isSame(a: State, b: State): boolean {
 }
 
 /** The state after this request, where it would be answered so now; undefined where it would not. */
-function apply(start: Start, state: State, { kind, status, value }: Seen): State | undefined {
+function apply(start: Start, state: State, { kind, status, value, code }: Seen): State | undefined {
   const { isAlive, generation, password } = state
   const isChanged = password !== start.oldPassword
   const ended = { ...state, isAlive: false }
@@ -104,9 +106,9 @@ function apply(start: Start, state: State, { kind, status, value }: Seen): State
           ? { ...state, password: value }
           : undefined
       }
-      return status === 401 && (!isAlive || isChanged) ? state : undefined
+      return status === 401 && code === whyNoChange(isAlive, isChanged) ? state : undefined
     case 'wrongChange':
-      return status === 401 ? state : undefined
+      return status === 401 && code === whyNoChange(isAlive, true) ? state : undefined
     case 'logout':
       // Who is out already is out.
       return status === 204 ? ended : undefined
@@ -128,6 +130,12 @@ function apply(start: Start, state: State, { kind, status, value }: Seen): State
       // Two generations back it was copied, and ends the session.
       return isAlive ? (generation === 2 ? ended : undefined) : state
   }
+}
+
+/** What is said to who gives a password that is not the one of now, or no more. */
+function whyNoChange(isAlive: boolean, isChanged: boolean): string | undefined {
+  if (!isAlive) return 'session_ended'
+  return isChanged ? 'credentials_invalid' : undefined
 }
 
 function differenceOf(start: Start, state: State, observed: Observed): string | undefined {
