@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import { openAttackedAuthority, type AttackedAuthority } from './support/attacked.ts'
@@ -289,6 +291,24 @@ describe('C17 another page', () => {
     expect(answer.status).toBe(403)
     expect(answer.headers.getSetCookie()).toEqual([])
   })
+})
+
+test('C09 a password change during which its tenant is disabled saves no session from that', async () => {
+  // Hashing takes long enough for an operator to come in its middle.
+  await using slow = await openAttackedAuthority({ argon2Passes: 40 })
+  const { tenants } = slow.authority
+  await tenants.create('acme', 'test')
+  await tenants.setMember({ username: USERNAME, tenant: 'acme', roles: [] }, 'test')
+  const owner = new TestBrowser(slow)
+  await owner.login()
+  const body = { old_password: PASSWORD, new_password: NEW_PASSWORD }
+  const changing = owner.visit('/auth/password', { body })
+  await sleep(5)
+  await tenants.disable('acme', 'test')
+  expect((await changing).status).toBe(401)
+  await tenants.enable('acme', 'test')
+  expect((await owner.get('/auth/me')).status).toBe(401)
+  expect((await owner.visit('/auth/refresh')).status).toBe(401)
 })
 
 test('C20 ten thousand sessions of one account are listed by the hundred, and end at once', async () => {
