@@ -309,8 +309,8 @@ describe('D10 a script in', () => {
         referer: `http://x/${IMAGE}`,
         'accept-language': IMAGE,
       }
-      const query = `state=${SCRIPT}&error_description=${IMAGE}&login_hint=${SCRIPT}&ui_locales=${IMAGE}`
-      const answer = await browser.get(`${path}?${query}`, { headers })
+      const parameters = `state=${SCRIPT}&error_description=${IMAGE}&login_hint=${SCRIPT}&ui_locales=${IMAGE}`
+      const answer = await browser.get(`${path}?${parameters}`, { headers })
       expect(answer.text).not.toMatch(/alert|onerror/)
     },
   )

@@ -376,6 +376,16 @@ describe('names at the sign-up', () => {
     expect(accounts).toEqual([{ username: 'carol@example.com' }])
   })
 
+  test('A11 forty spellings at once are one account', async () => {
+    const spellings = ['frank', 'Frank', 'FRANK', '\uff46rank', 'fr\u24d0nk']
+    const statuses = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => signUp(spellings[at % 5]!)),
+    )
+    expect(statuses.filter((status) => status === 201)).toHaveLength(1)
+    expect(statuses.filter((status) => status === 409)).toHaveLength(39)
+    it.mark()
+  })
+
   test.each([
     ['a second header', 'dave@example.com\r\nBcc: eve@evil.test'],
     ['a line feed', 'dave@example.com\nBcc: eve@evil.test'],

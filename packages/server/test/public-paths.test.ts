@@ -136,11 +136,17 @@ test.each([
   '/api/token/;x=y',
   '/auth/me/x.css',
   '/auth/me/',
+  '/AUTH/LOGIN',
+  '//auth/login',
   '/.env',
   '/.git/config',
   '/.well-known/',
   '/data/countersign.db',
-])('%s is served by nobody', async (path) => {
+  '/api/%74oken/',
+  '/api/token%2f',
+  '/%61uth/me',
+  '/auth/%6cogin',
+])('A20 %s is served by nobody', async (path) => {
   for (const method of ['GET', 'POST']) {
     const answer = await ask(it, path, { method, type: null })
     expect(answer.status).toBe(404)

@@ -51,9 +51,9 @@ export async function openAttackedAuthority(
     },
     clock: it.clock,
     dataDir: it.dataDir,
-    post: it.post,
-    login: it.login,
-    restart: it.restart,
+    post: (...request) => it.post(...request),
+    login: (...from) => it.login(...from),
+    restart: (...changes) => it.restart(...changes),
     [Symbol.asyncDispose]: () => it[Symbol.asyncDispose](),
     mark,
     expectUnharmed() {
