@@ -1,0 +1,67 @@
+import { connect, type Socket } from 'node:net'
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { post, startHostileTarget, type HostileTarget } from './support/hostile-target.ts'
+
+// Clients that begin a request and never end it, many at once. Node's limits of time cut them off; what
+// they hold until then must hinder nobody.
+
+const CLIENTS = 200
+/** The limit for a whole request, with the time until the next look at it. */
+const CUT_OFF_MS_MAX = 25_000
+
+let server: HostileTarget
+beforeAll(async () => {
+  server = await startHostileTarget()
+})
+afterAll(() => server.end())
+
+interface Held {
+  readonly text: string
+  readonly afterMs: number
+}
+
+/** Sends the beginning, then a byte now and then, until the server closes. */
+function hold(beginning: string, drip: string): Promise<Held> {
+  return new Promise((resolve) => {
+    const { hostname, port } = new URL(server.url)
+    const start = performance.now()
+    let text = ''
+    const socket: Socket = connect(Number(port), hostname, () => socket.write(beginning))
+    const dripping = setInterval(() => socket.write(drip), 1_000)
+    socket.setEncoding('latin1')
+    socket.on('data', (data: string) => (text += data))
+    socket.on('error', () => {})
+    socket.once('close', () => {
+      clearInterval(dripping)
+      resolve({ text, afterMs: performance.now() - start })
+    })
+  })
+}
+
+describe('two hundred clients that never come to an end', () => {
+  // Beside each other, since each waits for the same limits.
+  test.concurrent.each([
+    ['of their headers', 'POST /api/token/ HTTP/1.1\r\nHost: x\r\n', 'X-A: a\r\n'],
+    ['of one header', 'POST /api/token/ HTTP/1.1\r\nHost: x\r\nX-A: ', 'a'],
+    ['of the request line', 'POST /api/tok', 'e'],
+    ['of a body of known length', post(['Content-Length: 10000'], '{"username":"'), 'a'],
+    [
+      'of a body in chunks',
+      post(['Transfer-Encoding: chunked'], 'd\r\n{"username":"\r\n'),
+      '1\r\na\r\n',
+    ],
+  ])('%s are cut off, and others are served meanwhile', async (_, beginning, drip) => {
+    const held = Promise.all(Array.from({ length: CLIENTS }, () => hold(beginning, drip)))
+    for (let n = 0; n < 5; n += 1) {
+      const body = JSON.stringify({ token: server.pair.refresh })
+      expect((await server.ask({ path: '/api/token/verify/', body })).status).toBe(200)
+    }
+    for (const { text, afterMs } of await held) {
+      expect(text).toMatch(/^(?:HTTP\/1\.1 4(?:00|08|13|31) [^]*)?$/)
+      expect(afterMs).toBeLessThan(CUT_OFF_MS_MAX)
+    }
+    server.expectUnharmed()
+  })
+})
