@@ -17,33 +17,40 @@ function createWith(more: object): () => unknown {
 }
 
 describe('an option that is wrong is named', () => {
-  const messages: Readonly<Record<string, readonly [message: string, ...wrong: unknown[]]>> = {
-    typ: ['The option typ must be a media type.', '', 'a b', 7, undefined, 'x'.repeat(128)],
-    issuer: ['The option issuer must be a string that is not empty.', '', ['I'], null, undefined],
-    audience: [
+  test.each<[name: string, message: string, wrong: readonly unknown[]]>([
+    ['typ', 'The option typ must be a media type.', ['', 'a b', 7, undefined, 'x'.repeat(128)]],
+    [
+      'issuer',
+      'The option issuer must be a string that is not empty.',
+      ['', ['I'], null, undefined],
+    ],
+    [
+      'audience',
       'The option audience must be null, a string or an array of strings.',
-      ...['', [], [''], ['A', 7], {}, 7, undefined, new Set(['A'])],
+      ['', [], [''], ['A', 7], {}, 7, undefined, new Set(['A'])],
     ],
-    requiredClaims: [
+    [
+      'requiredClaims',
       'The option requiredClaims must be an array of names.',
-      ...['sid', [''], ['sid', 7], {}, null, new Set(['sid'])],
+      ['sid', [''], ['sid', 7], {}, null, new Set(['sid'])],
     ],
-    maxAgeSec: [
+    [
+      'maxAgeSec',
       'The option maxAgeSec must be a positive number.',
-      ...[0, -1, Infinity, Number.NaN, '60', null],
+      [0, -1, Infinity, Number.NaN, '60', null],
     ],
-    toleranceSec: [
+    [
+      'toleranceSec',
       'The option toleranceSec must be 0 to 60.',
-      ...[-1, -0.001, 60.001, Infinity, Number.NaN, '5', null],
+      [-1, -0.001, 60.001, Infinity, Number.NaN, '5', null],
     ],
-    clock: ['The option clock must be a function.', 0, null, new Date(0)],
-    cacheEntriesMax: [
+    ['clock', 'The option clock must be a function.', [0, null, new Date(0)]],
+    [
+      'cacheEntriesMax',
       'The option cacheEntriesMax must be 0 or 8 to 1048576.',
-      ...[-8, -1, 1, 7, 8.5, 1_048_577, Infinity, '8', null],
+      [-8, -1, 1, 7, 8.5, 1_048_577, Infinity, '8', null],
     ],
-  }
-
-  test.each(Object.entries(messages))('%s', (name, [message, ...wrong]) => {
+  ])('%s', (name, message, wrong) => {
     for (const value of wrong) {
       expect(createWith({ [name]: value })).toThrow(new TypeError(message))
     }
