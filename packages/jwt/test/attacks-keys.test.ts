@@ -255,6 +255,8 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
     ['the body in lines', Buffer.from(spki.toString('base64').replaceAll(/.{64}/g, '$&\n'))],
     ['the body in base64url', Buffer.from(spki.toString('base64url'))],
     ['OpenSSH with a tab', Buffer.from(ssh.replace(' ', '\t'))],
+    ['OpenSSH with two spaces', Buffer.from(ssh.replace(' ', '  '))],
+    ['OpenSSH of ECDSA', Buffer.from(ssh.replace('ssh-rsa', 'ecdsa-sha2-nistp256'))],
     ['OpenSSH of a token', Buffer.from(ssh.replace('ssh-rsa', 'sk-ssh-ed25519@openssh.com'))],
     ['an SPKI in hexadecimal', Buffer.from(spki.toString('hex'))],
     [
@@ -270,6 +272,15 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
       'a JWKS with escapes',
       Buffer.from(String.raw`{"\u006beys":[${jwkText.replace('kty', String.raw`\u006bty`)}]}`),
     ],
+    [
+      'a JWK with an escape behind a comment',
+      Buffer.from(`# key\n${jwkText.replace('"kty"', String.raw`"\u006bty"`)}`),
+    ],
+    [
+      'a JWK with an escape behind a space',
+      Buffer.from(` ${jwkText.replace('"kty"', String.raw`"\u006bty"`)}`),
+    ],
+    ['a part of a JWK', Buffer.from(jwkText.slice(1).replace('"kty":', '"kty" \t: '))],
     ['RFC 4716', Buffer.from(`---- BEGIN SSH2 PUBLIC KEY ----\n${ssh.split(' ')[1]}\n`)],
   ])('%s', (_, secret) => {
     expect(() => importVerifyingKey({ secret }, { alg: 'HS256' })).toThrow(TypeError)

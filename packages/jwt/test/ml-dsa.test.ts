@@ -82,6 +82,15 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
         TypeError,
       )
     }
+    const importIt = (more: object) => () =>
+      importVerifyingKey({ jwk: { ...publicJwk, ...more } }, { alg })
+    expect(importIt({ alg: undefined })).toThrow('A JWK with kty AKP needs its member alg.')
+    expect(importIt({ pub: pub.slice(4) })).toThrow(
+      `The JWK member pub must have ${publicBytes} bytes.`,
+    )
+    expect(() => importSigningKey({ jwk: { ...jwk, priv: 'AAAA' } }, { alg })).toThrow(
+      'The JWK member priv must have 32 bytes.',
+    )
     const foreign = generateKeyPairSync(keyType).publicKey.export({ format: 'jwk' })
     for (const more of [{ priv: undefined }, { priv: 'AAAA' }, { pub: foreign['pub'] }]) {
       expect(() => importSigningKey({ jwk: { ...jwk, ...more } }, { alg })).toThrow(TypeError)
@@ -89,10 +98,15 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
   })
 
   test('no other algorithm takes the key', () => {
-    for (const other of ['ES256', 'Ed25519', 'RS256', 'HS256', ...sizes.map(([name]) => name)]) {
-      if (other === alg) continue
+    const other = sizes.find(([name]) => name !== alg)?.[1] ?? 'ml-dsa-44'
+    const keyObject = generateKeyPairSync(other).publicKey
+    expect(() => importVerifyingKey({ keyObject }, { alg })).toThrow(
+      `This algorithm needs an ${alg} key.`,
+    )
+    for (const each of ['ES256', 'Ed25519', 'RS256', 'HS256', ...sizes.map(([name]) => name)]) {
+      if (each === alg) continue
       for (const form of [{ jwk: publicJwk }, { keyObject: createPublicKey(privateKey) }]) {
-        expect(() => importVerifyingKey(form, { alg: other as 'ES256' })).toThrow(TypeError)
+        expect(() => importVerifyingKey(form, { alg: each as 'ES256' })).toThrow(TypeError)
       }
     }
   })

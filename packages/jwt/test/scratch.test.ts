@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asciiBytes } from '../src/scratch.ts'
+import { asciiBytes, signingInput } from '../src/scratch.ts'
 
 test('gives the bytes of ASCII text, up to the length asked for', () => {
   expect(Buffer.from(asciiBytes('abc', 2) ?? []).toString()).toBe('ab')
@@ -14,6 +14,19 @@ test.each([1, 10, 8190, 8191, 8192, 8193, 20_000])(
         const text = 'a'.repeat(at) + strange + 'a'.repeat(length - at - 1)
         expect(asciiBytes(text, length)).toBeUndefined()
       }
+    }
+  },
+)
+
+test.each([1, 9000])(
+  'a signing input is ASCII in both of its parts, with %i characters',
+  (length) => {
+    const ascii = 'a'.repeat(length)
+    expect(Buffer.from(signingInput(ascii, 'b')).toString()).toBe(`${ascii}.b`)
+    for (const strange of ['\u0141', 'é', '\uFFFD']) {
+      const text = ascii.slice(1) + strange
+      expect(() => signingInput(text, 'b')).toThrow('Only ASCII text can be signed.')
+      expect(() => signingInput('b', text)).toThrow('Only ASCII text can be signed.')
     }
   },
 )
