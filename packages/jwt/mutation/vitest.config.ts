@@ -18,7 +18,7 @@ function rankOf(path: string): number {
   return first === -1 ? LAST.findIndex(isFile) + 1 : first - FIRST.length
 }
 
-// The fast suites, without those that compile or run other programs or replace modules, and without
+// The fast suites, without those that compile or run other programs, and without
 // those that ask another library for its opinion: what they notice, the others notice in a tenth of
 // the time. Not isolated from each other, which halves the time of each run.
 export default defineConfig({
@@ -28,7 +28,6 @@ export default defineConfig({
       '**/slow-*.test.ts',
       '**/types.test.ts',
       '**/readme.test.ts',
-      '**/ml-dsa-missing.test.ts',
       '**/second-opinion.test.ts',
       '**/interop-jose.test.ts',
     ],
