@@ -13,16 +13,13 @@ import { join, resolve } from 'node:path'
 
 const SCORE_MIN = 90
 
-/** Why some changes cannot or need not be noticed; each by the lines before and after it. */
+/**
+ * Why some changes cannot or need not be noticed. Each is named by its file and by the whole lines
+ * before and after it, so that it is found again wherever in the file they stand.
+ */
 interface Explanation {
   readonly reason: string
-  readonly changes: readonly Change[]
-}
-
-interface Change {
-  readonly file: string
-  readonly before: string
-  readonly after: string
+  readonly changes: readonly string[]
 }
 
 /** The part of Stryker's JSON report (mutation testing report schema 2) that is read here. */
@@ -43,7 +40,9 @@ interface Position {
   readonly column: number
 }
 
-interface Survivor extends Change {
+interface Survivor {
+  readonly change: string
+  readonly file: string
   readonly line: number
   readonly original: string
   readonly replacement: string
@@ -75,10 +74,8 @@ const total = countOf(
 )
 const unexplained = survivors.filter(({ reason }) => reason === undefined)
 
-for (const { file, line, before, after } of unexplained) {
-  process.stdout.write(
-    `no reason for ${file}:${line}\n${JSON.stringify({ file, before, after })}\n`,
-  )
+for (const { file, line, change } of unexplained) {
+  process.stdout.write(`no reason for ${file}:${line}\n${JSON.stringify(change)}\n`)
 }
 process.stdout.write(`${total.noticed} of ${total.all} noticed: ${total.score} %\n`)
 if (only.length === 0) {
@@ -116,24 +113,15 @@ function toSurvivor(file: string, source: string, { location, replacement }: Mut
   const tail = (lines.at(-1) ?? '').slice(end.column - 1)
   const before = lines.join('\n')
   const original = oneLine(before.slice(head.length, before.length - tail.length))
-  const change = { file, before: oneLine(before), after: oneLine(head + replacement + tail) }
-  const reason = explanations.find(({ changes }) => changes.some((each) => isSame(each, change)))
-  return {
-    ...change,
-    line: start.line,
-    original,
-    replacement: oneLine(replacement),
-    reason: reason?.reason,
-  }
+  const after = head + replacement + tail
+  const change = `${file}: ${oneLine(before)} → ${oneLine(after)}`
+  const reason = explanations.find(({ changes }) => changes.includes(change))?.reason
+  return { change, file, line: start.line, original, replacement: oneLine(replacement), reason }
 }
 
-function isSame(a: Change, b: Change): boolean {
-  return a.file === b.file && a.before === b.before && a.after === b.after
-}
-
-function findOutdated(): Change[] {
+function findOutdated(): string[] {
   const changes = explanations.flatMap((each) => each.changes)
-  return changes.filter((change) => !survivors.some((survivor) => isSame(survivor, change)))
+  return changes.filter((change) => !survivors.some((survivor) => survivor.change === change))
 }
 
 function oneLine(text: string): string {

@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import * as jose from 'jose'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import {
   createSigner,
   generateSigningKey,
@@ -10,6 +10,7 @@ import {
   keySetFromJwks,
   publicJwkOf,
   type MlDsaAlgorithm,
+  type SigningKey,
 } from '../src/index.ts'
 import { NOW_MS, signingKeyFor, validClaims, verifierFor } from './tokens.ts'
 
@@ -23,8 +24,13 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
   const { privateKey, publicKey } = generateKeyPairSync(keyType)
   const jwk = privateKey.export({ format: 'jwk' })
   const { priv: _priv, ...publicJwk } = jwk
-  const key = importSigningKey({ jwk }, { alg })
-  const token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims())
+  let key: SigningKey
+  let token: string
+
+  beforeAll(() => {
+    key = importSigningKey({ jwk }, { alg })
+    token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims())
+  })
 
   test('a token is signed and verified with keys from every form', () => {
     const forms = [
