@@ -21,6 +21,12 @@ export const requirements = {
     detect: ['/usr/bin/python3', '-c', 'import django, rest_framework_simplejwt, cryptography'],
     suites: ['tests/django'],
   },
+  chromium: {
+    name: 'Chromium with openssl',
+    debianPackages: ['chromium', 'openssl'],
+    detect: ['/bin/sh', '-c', '/usr/bin/chromium --version && openssl version'],
+    suites: ['tests/browser'],
+  },
 } as const satisfies Record<string, Requirement>
 
 /** Whether it is there now. Takes as long as starting it: about 0.3 s. */
@@ -30,7 +36,8 @@ export function isPresent({ detect: [command, ...args] }: Requirement): boolean 
 
 /**
  * Installs what is missing where that can be done (as root, with apt-get), and says for the rest which
- * package it takes. False when the tests should not go on: with `CI=true` nothing may be left out.
+ * package it takes. False when the tests should not go on: with `CI=true` or `CI=1` nothing may be left
+ * out.
  */
 export async function setUpTests(): Promise<boolean> {
   let missing: readonly Requirement[] = listMissing(Object.values(requirements))
@@ -44,7 +51,7 @@ export async function setUpTests(): Promise<boolean> {
     )
     console.log(`  Without it these suites are reported as NOT RUN: ${suites.join(', ')}`)
   }
-  return missing.length === 0 || process.env['CI'] !== 'true'
+  return missing.length === 0 || !['true', '1'].includes(process.env['CI'] ?? '')
 }
 
 function listMissing(candidates: readonly Requirement[]): Requirement[] {

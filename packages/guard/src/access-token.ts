@@ -9,7 +9,7 @@ import {
 export interface AccessTokenClaims {
   /** The issuer's URL. */
   readonly iss: string
-  /** The account. Stable, never given to another one. */
+  /** The account, or the service account. Stable, never given to another one. */
   readonly sub: string
   /** The services the token is for. */
   readonly aud: string | readonly string[]
@@ -18,10 +18,10 @@ export interface AccessTokenClaims {
   readonly iat: number
   /** Names this one token. */
   readonly jti: string
-  /** The OAuth client, or `first-party` for a direct log-in. */
+  /** The OAuth client, or `first-party` for a direct log-in. A service account's own id: its `sub`. */
   readonly client_id: string
-  /** The session: one log-in on one device. */
-  readonly sid: string
+  /** The session: one log-in on one device. Left out only where `sub` is `client_id`. */
+  readonly sid?: string
   /** Position of the revocation log when the token was issued: a safe integer of at least 0. */
   readonly rvp: number
   /** Global roles and those of the current tenant. */
@@ -79,14 +79,14 @@ export interface AccessTokenVerifier {
 /** Seconds by which the clocks of an authority and a service may differ by default. */
 export const TOLERANCE_SEC_DEFAULT = 5
 
-const REQUIRED = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'sid', 'rvp', 'roles']
+const REQUIRED = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'rvp', 'roles']
 
 /** Each claim that this package types, and whether a value has that type. */
 const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown) => boolean]> = [
   ['sub', isText],
   ['jti', isText],
   ['client_id', isText],
-  ['sid', isText],
+  ['sid', optional(isText)],
   // A position that cannot be compared would slip past every watermark: NaN > x is false.
   ['rvp', isPosition],
   ['roles', isTextList],
@@ -122,7 +122,7 @@ export function createAccessTokenVerifier(
   })
 
   // The cache holds what passed before the types were looked at. Claims out of it cannot change, so
-  // those that had the right types are known by their identity: 50 ns, where looking again takes 400.
+  // those that were found right are known by their identity: 50 ns, where looking again takes 400.
   const wellTyped = new WeakSet<AccessTokenClaims>()
 
   return {
@@ -133,11 +133,21 @@ export function createAccessTokenVerifier(
       if (!wellTyped.has(claims)) {
         const claim = firstIllTyped(claims)
         if (claim !== undefined) return { ok: false, code: 'claim_invalid', claim }
+        if (lacksSession(claims)) return { ok: false, code: 'claim_missing', claim: 'sid' }
         if (cacheEntriesMax > 0) wellTyped.add(claims)
       }
       return { ok: true, claims }
     },
   }
+}
+
+/**
+ * Whether a session should be named and is not. A service account has none (RFC 6749 §4.4): it acts for
+ * itself, so its `sub` is its `client_id` (RFC 9068 §2.2). A person's token without `sid` would outlive
+ * the end of its session, since no watermark of one would fit it.
+ */
+function lacksSession({ sub, client_id, sid }: AccessTokenClaims): boolean {
+  return sid === undefined && sub !== client_id
 }
 
 function firstIllTyped(claims: AccessTokenClaims): string | undefined {

@@ -115,6 +115,52 @@ describe('claims', () => {
   })
 })
 
+describe('the session', () => {
+  const service = { sub: 'svc-1', client_id: 'svc-1' }
+
+  test('is missing only in the token of a service account, which is its own client', () => {
+    const token = issuer.token({ ...service, sid: undefined })
+    const result = verify(token)
+    if (!result.ok) throw new Error(result.code)
+    expect(result.claims).toMatchObject(service)
+    expect(result.claims.sid).toBeUndefined()
+  })
+
+  test.each([
+    ['a person', {}],
+    ['a person at another client', { client_id: 'svc-1' }],
+    ['a client in another spelling', { sub: 'svc-1', client_id: 'SVC-1' }],
+    ['a client with a space', { sub: 'svc-1', client_id: 'svc-1 ' }],
+  ])('must stand in the token of %s, at each sight', (_, changes) => {
+    const verifier = createAccessTokenVerifier({
+      keys,
+      issuer: issuer.url,
+      audience,
+      clock: () => NOW_MS,
+      cacheEntriesMax: 8,
+    })
+    const token = issuer.token({ ...changes, sid: undefined })
+    for (let sight = 0; sight < 3; sight++) {
+      expect(verifier.verify(token)).toEqual({ ok: false, code: 'claim_missing', claim: 'sid' })
+    }
+  })
+
+  test.each([
+    { sub: undefined, client_id: undefined },
+    { sub: '', client_id: '' },
+  ])('is not left out by %j', (changes) => {
+    expect(verify(issuer.token({ ...changes, sid: undefined })).ok).toBe(false)
+  })
+
+  test.each(['', 7, null, ['ses-1']])('of a service account is none that is %j', (sid) => {
+    expect(verify(issuer.token({ ...service, sid }))).toMatchObject({
+      ok: false,
+      code: 'claim_invalid',
+      claim: 'sid',
+    })
+  })
+})
+
 describe('issuer and audience', () => {
   test.each(['/', 'X', '?', '#'])('iss with %j behind it is another issuer', (suffix) => {
     const result = verify(issuer.token({ iss: `${issuer.url}${suffix}` }))

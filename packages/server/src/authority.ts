@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createAccessTokenVerifier, type AccessTokenResult } from '@countersign/guard'
 import pino, { type Logger } from 'pino'
 
+import { createClientManager, type ClientManager } from './accounts/clients.ts'
 import { createAccountManager, type AccountManager } from './accounts/manage.ts'
 import { createPasswordHasher } from './accounts/passwords.ts'
 import {
@@ -48,6 +49,7 @@ export interface Authority {
   readonly accounts: AccountManager
   readonly tenants: TenantManager
   readonly roles: RoleManager
+  readonly clients: ClientManager
   readonly settings: Settings
   readonly logger: Logger
   /** Closes the database. Call it when no request is in flight any more. */
@@ -149,6 +151,7 @@ async function assemble(
     accounts,
     tenants: createTenantManager({ store, clock, random }),
     roles: createRoleManager({ store, clock }),
+    clients: createClientManager({ store, clock, random }),
     settings,
     logger,
     close: async () => {

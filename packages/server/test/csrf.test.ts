@@ -143,3 +143,27 @@ test('whoever brings an access token in the header needs no CSRF token', async (
   }
   expect((await bare.visit('/auth/sessions/end-others', { headers })).status).toBe(204)
 })
+
+describe('sign-up, which uses no cookie and asks for no token', () => {
+  const body = { username: 'carol', password: PASSWORD }
+  const bySomebody = foreign.filter(([, headers]) => Object.values(headers).some(Boolean))
+
+  test.each(bySomebody)('from %s is refused', async (_name, headers) => {
+    const answer = await new TestBrowser(it).visit('/auth/signup', { body, headers })
+    expect(answer.status).toBe(403)
+    expect(membersOf(answer)).toMatchObject({ code: 'csrf_failed' })
+  })
+
+  test.each([
+    ['our own page', 'own', { 'sec-fetch-site': 'same-origin', origin: ISSUER }],
+    [
+      'a configured origin',
+      'other',
+      { 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' },
+    ],
+    ['a program', 'program', { 'sec-fetch-site': undefined, origin: undefined }],
+  ])('from %s makes the account', async (_name, username, headers) => {
+    const given = { body: { ...body, username }, headers, withoutToken: true }
+    expect((await new TestBrowser(it).visit('/auth/signup', given)).status).toBe(201)
+  })
+})

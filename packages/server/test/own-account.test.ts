@@ -227,6 +227,16 @@ describe('sign-up', () => {
     expect(membersOf(answer)).toMatchObject({ code })
   })
 
+  test('is throttled as a whole where addresses are not known', async () => {
+    await it.restart({ signUp: true, throttle: 'account=2/60s' })
+    const statuses: number[] = []
+    for (const username of ['u1', 'u2', 'u3']) {
+      const body = { username, password: PASSWORD }
+      statuses.push((await it.post('/auth/signup', body, { address: '' })).status)
+    }
+    expect(statuses).toEqual([201, 201, 429])
+  })
+
   test('is throttled by address', async () => {
     await it.restart({ signUp: true, throttle: 'source=2/60s' })
     const answers = await Promise.all(

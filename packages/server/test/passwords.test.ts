@@ -36,6 +36,28 @@ test('a password is verified against its own hash alone', async () => {
   expect(await hasher.hash(PASSWORD)).not.toBe(hash)
 })
 
+test('one password, however a keyboard composes it, and in no other way', async () => {
+  const hasher = openHasher()
+  const composed = 'caf\u00e9 horse battery'
+  const hash = (await hasher.hash(composed))!
+  expect(await hasher.verify(hash, 'cafe\u0301 horse battery', USERNAME)).toBe(true)
+  expect(await hasher.verify(hash, 'cafe horse battery', USERNAME)).toBe(false)
+  expect(await hasher.verify(hash, composed.toUpperCase(), USERNAME)).toBe(false)
+  const decomposed = (await hasher.hash('cafe\u0301 horse battery'))!
+  expect(await hasher.verify(decomposed, composed, USERNAME)).toBe(true)
+  // Compatibility forms are other characters: who chose them types them.
+  const wide = (await hasher.hash('\uff41 wide horse battery'))!
+  expect(await hasher.verify(wide, 'a wide horse battery', USERNAME)).toBe(false)
+})
+
+test('a text longer than any password is no password, whatever the hash', async () => {
+  const hasher = openHasher()
+  const tooLong = 'x'.repeat(limits.passwordBytesMax + 1)
+  for (const hash of [(await hasher.hash(tooLong))!, (await hasher.hash(''))!]) {
+    expect(await hasher.verify(hash, tooLong, USERNAME)).toBe(false)
+  }
+})
+
 describe('a hash with other parameters than those of today', () => {
   test('is made anew at the next log-in, and no session ends by that', async () => {
     await using it = await openTestAuthority()

@@ -132,6 +132,66 @@ test('tenants, their members and roles are administered', async () => {
   expect(await run(['tenants', 'create', 'Acme!'])).toMatchObject({ code: 1 })
 })
 
+test('service accounts and their secrets are administered', async () => {
+  const created = await output(['clients', 'create', 'billing', '--role', 'reader'])
+  const [, id = '', secretId = '', secret = ''] =
+    /^Service account billing created\.\nClient id: (svc_[\w-]{22})\nSecret (sec_[\w-]{22}): ([\w-]{43})\nThe secret is shown this once: the server keeps only its hash\.\n$/.exec(
+      created,
+    ) ?? []
+  const tokenFor = async (own: string): Promise<Response> =>
+    fetch(`${server.url}/oauth2/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: id,
+        client_secret: own,
+      }),
+    })
+  const first = await tokenFor(secret)
+  expect(first.status).toBe(200)
+  const { access_token: token } = (await first.json()) as { access_token: string }
+  expect(claimsOf(token)).toMatchObject({ sub: id, roles: ['reader'] })
+  expect(await output(['token', 'inspect', token])).toContain(
+    'the service account billing is active',
+  )
+
+  const added = await output(['clients', 'secrets', 'add', 'billing'])
+  const [, second = ''] =
+    /^Secret sec_[\w-]{22}: ([\w-]{43})\nThe secret is shown/.exec(added) ?? []
+  expect(await run(['clients', 'secrets', 'add', 'billing'])).toMatchObject({ code: 1, stdout: '' })
+  const listed = await rows(['clients', 'secrets', 'list', 'billing'])
+  expect(listed.map(({ last_used: lastUsed }) => lastUsed)).toEqual([
+    expect.stringMatching(/Z$/),
+    'never',
+  ])
+  expect(await output(['clients', 'secrets', 'remove', 'billing', secretId])).toBe(
+    'Service account billing: secret removed.\n',
+  )
+  expect((await tokenFor(secret)).status).toBe(401)
+  expect((await tokenFor(second)).status).toBe(200)
+
+  expect(await output(['clients', 'roles', 'set', 'billing', 'writer'])).toBe(
+    'Service account billing: has these roles.\n',
+  )
+  expect(await output(['clients', 'disable', 'billing'])).toContain('disabled, it gets no more')
+  expect((await tokenFor(second)).status).toBe(401)
+  expect(await run(['token', 'inspect', token])).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('the service account billing is disabled'),
+  })
+  expect(await rows(['clients', 'list'])).toMatchObject([
+    { name: 'billing', id, state: 'disabled', roles: 'writer', secrets: 1 },
+  ])
+  expect(await output(['clients', 'enable', 'billing'])).toContain('enabled')
+  expect((await run(['token', 'inspect', token])).stdout).toContain('was taken back')
+  expect((await tokenFor(second)).status).toBe(200)
+  expect(await run(['clients', 'disable', 'nobody'])).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'There is no service account "nobody".\n',
+  })
+})
+
 describe.concurrent('words that mean nothing', () => {
   test.each([
     [['fly'], 'There is no command "fly".'],

@@ -178,6 +178,13 @@ test('the table names no account and no address', async () => {
   expect(JSON.stringify(keys)).not.toMatch(/alice|198\.51/)
 })
 
+test('where addresses are not known, tries count by account alone', async () => {
+  for (let at = 0; at < 20; at++) expect((await guess(`user${at}`, '')).status).toBe(401)
+  for (let at = 0; at < 6; at++) expect((await guess(USERNAME, '')).status).toBe(401)
+  expect((await guess(USERNAME, '')).status).toBe(429)
+  expect((await guess('bob', '', PASSWORD)).status).toBe(200)
+})
+
 test('off, nothing is counted', async () => {
   await it.restart({ throttle: 'off' })
   const statuses = await statusesOf(Array.from({ length: 40 }, () => guess()))

@@ -3,6 +3,7 @@ import { createPublicKey, generateKeyPairSync, sign, type JsonWebKey } from 'nod
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { openTestAuthority, PASSWORD, type Pair, type TestAuthority } from './support/authority.ts'
+import { askToken, askWithSecret, newClient, tokenOf } from './support/clients.ts'
 import { ask, askJson, said } from './support/contract.ts'
 import { claimsOf, compact, headerOf, openForge, signHs256, type Forge } from './support/forge.ts'
 
@@ -41,6 +42,13 @@ const kinds: Record<string, Outcomes> = {
     said.wrongType,
     'session_ended',
   ],
+  'a service account access token': [said.wrongType, OK, said.wrongType, 'person_required'],
+  'an access token of a disabled service account': [
+    said.wrongType,
+    said.noAccount,
+    said.wrongType,
+    'person_required',
+  ],
   // What is signed with the right key and is still another kind of token.
   'an access token of typ JWT': nothing,
   'an access token of typ rt+jwt': nothing,
@@ -62,6 +70,8 @@ const kinds: Record<string, Outcomes> = {
   'a token of another authority': nothing,
   garbage: nothing,
   'an access token without rvp': nothing,
+  'an access token without sid': nothing,
+  'an access token without sid at the client of a service account': nothing,
   'an access token with a text as rvp': nothing,
   'an access token for an unknown session': [
     said.wrongType,
@@ -92,7 +102,9 @@ describe.each(Object.entries(kinds))('%s', (kind, [refresh, verify, blacklist, m
     const headers = { authorization: `Bearer ${tokens[kind]}` }
     const answer = await ask(it, '/auth/me', { method: 'GET', type: null, headers })
     const { code = OK }: { code?: string } = JSON.parse(answer.text)
-    expect({ code, status: answer.status }).toEqual({ code: me, status: me === OK ? 200 : 401 })
+    const refusedWith = me === 'person_required' ? 403 : 401
+    const status = me === OK ? 200 : refusedWith
+    expect({ code, status: answer.status }).toEqual({ code: me, status })
   })
   test('at /api/token/', async () => {
     const body = { username: tokens[kind], password: tokens[kind] }
@@ -104,7 +116,18 @@ describe.each(Object.entries(kinds))('%s', (kind, [refresh, verify, blacklist, m
   test('at /api/token/blacklist/', async () => {
     expect(await contractSays('/api/token/blacklist/', { refresh: tokens[kind] })).toBe(blacklist)
   })
+  test('at /oauth2/token', async () => {
+    const token = tokens[kind] ?? ''
+    const id = String(claimsOfAny(token)['client_id'])
+    expect((await askToken(it, { client_id: id, client_secret: token })).status).toBe(401)
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await askToken(it, {}, { headers })).status).toBe(401)
+  })
 })
+
+function claimsOfAny(token: string): Record<string, unknown> {
+  return token === 'not.a.token' ? {} : claimsOf(token)
+}
 
 async function contractSays(path: string, body: unknown): Promise<string> {
   const { status, text } = await askJson(it, path, body)
@@ -122,6 +145,9 @@ async function makeTokens(own: TestAuthority, forge: Forge): Promise<Record<stri
   await own.authority.accounts.disable('carol', 'test')
   const changed = await loginAs(own, 'dave')
   await own.authority.accounts.setPassword('dave', `${PASSWORD} 2`, 'test')
+  const service = tokenOf(await askWithSecret(own, await newClient(own)))
+  const disabledService = tokenOf(await askWithSecret(own, await newClient(own, 'old')))
+  await own.authority.clients.disable('old', 'test')
   await using other = await openTestAuthority()
   other.clock.advanceMs(15 * 86_400_000)
   const foreign = await other.login()
@@ -138,6 +164,8 @@ async function makeTokens(own: TestAuthority, forge: Forge): Promise<Record<stri
     'a refresh token of an ended session': ended.refresh,
     'an access token of a disabled account': disabled.access,
     'an access token of an account whose password changed': changed.access,
+    'a service account access token': service,
+    'an access token of a disabled service account': disabledService,
     'an access token of typ JWT': forge.access(access, { typ: 'JWT' }),
     'an access token of typ rt+jwt': forge.access(access, { typ: 'rt+jwt' }),
     'an access token of typ logout+jwt': forge.access(access, { typ: 'logout+jwt' }),
@@ -160,6 +188,12 @@ async function makeTokens(own: TestAuthority, forge: Forge): Promise<Record<stri
     'an access token that brings its key along': bringKey(live.access),
     'a token of another authority': foreign.access,
     garbage: 'not.a.token',
+    'an access token without sid': forge.access({ ...access, sid: undefined }),
+    'an access token without sid at the client of a service account': forge.access({
+      ...access,
+      sid: undefined,
+      client_id: claimsOf(service)['sub'],
+    }),
     'an access token without rvp': forge.access({ ...access, rvp: undefined }),
     'an access token with a text as rvp': forge.access({ ...access, rvp: '0' }),
     'an access token for an unknown session': forge.access({ ...access, sid: 'A'.repeat(22) }),

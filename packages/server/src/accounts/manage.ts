@@ -20,6 +20,11 @@ export type ManagedCode =
   | 'permissions_invalid'
   | 'roles_invalid'
   | 'password_queue_full'
+  | 'client_unknown'
+  | 'client_taken'
+  | 'client_name_invalid'
+  | 'client_secrets_full'
+  | 'client_secret_unknown'
 
 /** Why a change was not made: a stable code, and a sentence that says what to do. */
 export interface NotManaged {

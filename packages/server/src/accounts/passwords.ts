@@ -2,6 +2,7 @@ import { createHmac, createSecretKey } from 'node:crypto'
 
 import { hash, verify } from '@node-rs/argon2'
 
+import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 
 /** The work of one argon2id hash (RFC 9106). */
@@ -60,12 +61,15 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   return {
     hash: (password) =>
       gate.run(() =>
-        hash(password, { memoryCost: memoryKib, timeCost: passes, parallelism: lanes }),
+        hash(toHashed(password), { memoryCost: memoryKib, timeCost: passes, parallelism: lanes }),
       ),
     verify: (passwordHash, password, usernameKey) =>
       gate.run(async () => {
-        const isRight = await verify(passwordHash ?? nobodysHash(usernameKey), password)
-        return isRight && passwordHash !== undefined
+        // Too long for any account. The same work all the same, on a text that costs nothing to read.
+        const isTooLong = Buffer.byteLength(password) > limits.passwordBytesMax
+        const given = isTooLong ? '' : toHashed(password)
+        const isRight = await verify(passwordHash ?? nobodysHash(usernameKey), given)
+        return isRight && passwordHash !== undefined && !isTooLong
       }),
     imitate: (passwordHashes) => {
       const seen = passwordHashes.flatMap((each) => PARAMETERS.exec(each)?.[0] ?? [])
@@ -73,6 +77,14 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
     },
     isOutdated: (passwordHash) => !passwordHash.startsWith(prefix),
   }
+}
+
+/**
+ * One text for what looks the same and is typed the same: some keyboards give `é` as one character,
+ * others as two (NFC, as NIST SP 800-63B-4 §3.1.1.2 has it). Nothing else is changed.
+ */
+function toHashed(password: string): string {
+  return password.normalize('NFC')
 }
 
 // The parameters of a PHC string, up to its salt.

@@ -70,10 +70,14 @@ export function createThrottle(
       const deviceId = provenDevice(macKeys, device, usernameKey)
       if (deviceId !== undefined) return [bucket('device', rates.device, usernameKey, deviceId)]
       const network = addressNetwork(address)
-      const own = [
-        bucket('source', rates.source, usernameKey, network),
-        bucket('address', rates.address, network),
-      ]
+      // Where the caller does not know the address, everybody would share one.
+      const own =
+        network === ''
+          ? []
+          : [
+              bucket('source', rates.source, usernameKey, network),
+              bucket('address', rates.address, network),
+            ]
       return attempt.isKnownAddress ? own : [...own, bucket('account', rates.account, usernameKey)]
     },
 

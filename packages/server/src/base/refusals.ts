@@ -22,6 +22,10 @@ export const refusals = {
   username_confusable: { status: 400, text: 'The username looks like another one.' },
   username_too_long: { status: 400, text: 'The username is too long.' },
   username_taken: { status: 409, text: 'There is an account with this username already.' },
+  grant_type_missing: { status: 400, text: 'The parameter grant_type is missing.' },
+  grant_type_unsupported: { status: 400, text: 'This grant type is not served here.' },
+  scope_invalid: { status: 400, text: 'There are no scopes to ask for.' },
+  client_auth_repeated: { status: 400, text: 'The client must authenticate once, in one way.' },
   not_found: { status: 404, text: 'Nothing is served at this path.' },
   method_not_allowed: { status: 405, text: 'This path does not take that method.' },
   body_too_large: { status: 413, text: 'The body is larger than 16 KiB.' },
@@ -30,6 +34,11 @@ export const refusals = {
 
   // Who is asking
   credentials_invalid: { status: 401, text: 'No active account has these credentials.' },
+  client_invalid: { status: 401, text: 'No active service account has these credentials.' },
+  person_required: {
+    status: 403,
+    text: 'This is for people who have logged in. The token is the one of a service account.',
+  },
   csrf_failed: {
     status: 403,
     text: 'The request came from another site, or without its CSRF token.',

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ParseArgsConfig } from 'node:util'
 
+import { createClientManager, type ClientManager } from '../accounts/clients.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
 import { createPasswordHasher } from '../accounts/passwords.ts'
 import {
@@ -76,6 +77,7 @@ export interface Workbench {
   readonly accounts: AccountManager
   readonly tenants: TenantManager
   readonly roles: RoleManager
+  readonly clients: ClientManager
   readonly random: Random
   /** Who acts, for the audit. */
   readonly actor: string
@@ -116,6 +118,7 @@ export async function withWorkbench(
       accounts,
       tenants: createTenantManager({ store, clock: systemClock, random }),
       roles: createRoleManager({ store, clock: systemClock }),
+      clients: createClientManager({ store, clock: systemClock, random }),
       random,
       actor: `cli:${userName()}`,
     })

@@ -6,9 +6,10 @@ import { refusals } from '../base/refusals.ts'
 import { ACCESS_TYP, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import { decideRotation } from '../sessions/decide-rotation.ts'
 import { createRefreshTokenVerifier, isGenuineJti } from '../sessions/refresh-token.ts'
+import { whyClientOver } from '../sessions/standing.ts'
 import type { Settings } from '../settings.ts'
 import type { SessionState } from '../store/refresh.ts'
-import type { Store } from '../store/store.ts'
+import type { ClientView, Store } from '../store/store.ts'
 import { formatJson } from './print.ts'
 
 /** One check of a token: whether it passes, and what was seen. */
@@ -122,6 +123,9 @@ async function checkSession(
   { store, settings }: ExplainParts,
 ): Promise<Finding[]> {
   const sid = claims['sid']
+  if (kind === 'access' && sid === undefined && claims['sub'] === claims['client_id']) {
+    return [await checkClient(claims, store)]
+  }
   const state = typeof sid === 'string' ? await store.sessions.state(sid) : undefined
   if (state === undefined) {
     const unknown = failed('session', `this server has no session ${show(sid)}`)
@@ -132,9 +136,32 @@ async function checkSession(
   return [...standing, checkRotation(claims, state, now, settings)]
 }
 
-function checkEnded({ session, accountHardPosition }: SessionState): Finding {
+/** What stands behind the token of a service account, in place of a session. */
+async function checkClient(claims: Claims, store: Store): Promise<Finding> {
+  const view = await store.clients.view(String(claims['sub']))
+  const code = whyClientOver(view, Number(claims['rvp']))
+  return { ...explainClient(code, view), isKnownHereOnly: true }
+}
+
+function explainClient(code: ReturnType<typeof whyClientOver>, { client }: ClientView): Finding {
+  if (client === undefined) return failed('client', 'this server has no such service account')
+  switch (code) {
+    case undefined:
+      return passed('client', `the service account ${client.name} is active`)
+    case 'account_disabled':
+      return failed('client', `the service account ${client.name} is disabled`)
+    default:
+      return failed('client', `was taken back, with all tokens of ${client.name} or its tenant`)
+  }
+}
+
+function checkEnded(state: SessionState): Finding {
+  const { session, accountHardPosition, tenantDisabled, tenantHardPosition } = state
   if (session.endedAt !== undefined) {
     return failed('session', `ended at ${new Date(session.endedAt).toISOString()}`)
+  }
+  if (tenantDisabled || tenantHardPosition > session.signedInPosition) {
+    return failed('session', 'ended with all others in its tenant')
   }
   return accountHardPosition > session.signedInPosition
     ? failed('session', 'ended with all others of its account')

@@ -4,6 +4,7 @@ import { SetupError, StoreFault, messageOf } from '../base/faults.ts'
 import { version } from '../base/version.ts'
 import { accountCommands } from './accounts.ts'
 import { auditCommands } from './audit.ts'
+import { clientCommands } from './clients.ts'
 import { UsageError, type Command } from './command.ts'
 import { keyCommands } from './keys.ts'
 import { sessionCommands } from './sessions.ts'
@@ -19,6 +20,7 @@ const commands: readonly Command[] = [
   ...keyCommands,
   ...auditCommands,
   ...tokenCommands,
+  ...clientCommands,
 ]
 
 /** Runs the command line and sets the exit code: 0 done, 1 failed, 2 not understood. */

@@ -25,6 +25,8 @@ import {
   answerEndSessions,
   answerSessions,
 } from './own-account.ts'
+import { answerToken } from './oauth2/token.ts'
+import { answerTokenRefusal } from './oauth2/answers.ts'
 import { createPage } from './page.ts'
 import { problem } from './problem.ts'
 import { answerSignUp } from './sign-up.ts'
@@ -54,6 +56,8 @@ export interface HttpSettings {
   readonly trustedProxies: BlockList | undefined
   readonly signUp: boolean
 }
+
+const TOKEN_PATH = '/oauth2/token'
 
 type Handler = (request: Request, caller: Caller, id: string) => Response | Promise<Response>
 
@@ -106,6 +110,7 @@ function pagesOf({ sessions }: AppParts): Routes {
     '/healthz': { GET: answerHealth },
     '/readyz': { GET: createReadinessAnswer(sessions.store, sessions.clock) },
     '/': { GET: createPage(sessions.access) },
+    [TOKEN_PATH]: { POST: (request, caller) => answerToken(sessions, request, caller) },
   }
 }
 
@@ -148,7 +153,7 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes 
       ? {
           '/auth/signup': {
             POST: (request: Request, caller: Caller) =>
-              answerSignUp(sessions, accounts, request, caller),
+              answerSignUp(sessions, accounts, origins, request, caller),
           },
         }
       : {}),
@@ -168,6 +173,7 @@ function addressOf(
 function answerError(logger: Logger, error: unknown, path: string): Response {
   const code: RefusalCode = error instanceof StoreFault ? 'store_unavailable' : 'internal_error'
   logger.error({ event: code, path, error: messageOf(error), stack: stackOf(error) })
+  if (path === TOKEN_PATH) return answerTokenRefusal(code)
   return path.startsWith('/api/token') ? answerRefusal(code) : problem(code)
 }
 

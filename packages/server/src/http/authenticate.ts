@@ -36,7 +36,10 @@ export async function authenticate(
   }
   const refused = reading.isCookie ? checkCookieClaims(view, token.claims) : undefined
   if (refused !== undefined) return no(challenge(parts, refused))
-  const standing = await inspectSession(parts, token.claims)
+  const { sid, sub } = token.claims
+  // What is served behind this belongs to a person and their session. A service account has neither.
+  if (sid === undefined) return no(problem('person_required'))
+  const standing = await inspectSession(parts, { sid, sub })
   if (!standing.ok) return no(sessionOver(parts, standing.code))
   return { ok: true, state: standing.state, isCookie: reading.isCookie }
 }

@@ -52,6 +52,14 @@ export async function readBody(request: Request): Promise<Body> {
   }
 }
 
+/** The same, of forms as a browser or OAuth client sends them, and of nothing else. */
+export async function readForm(request: Request): Promise<Body> {
+  const type = parseMediaType(request.headers.get('content-type') ?? '')
+  return type === 'application/x-www-form-urlencoded'
+    ? readBody(request)
+    : { ok: false, code: 'media_type_unsupported' }
+}
+
 /** Undefined when the body is too large: it is not read to its end then. */
 async function readBytes(request: Request): Promise<Buffer | undefined> {
   const declared = request.headers.get('content-length')

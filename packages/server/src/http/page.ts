@@ -38,6 +38,7 @@ const ENDPOINTS: readonly (readonly [string, string])[] = [
   ['POST /api/token/verify/', 'whether a token would be taken now'],
   ['POST /api/token/blacklist/', 'log out: ends the session of a refresh token'],
   ['GET /auth/me', 'who an access token belongs to'],
+  ['POST /oauth2/token', 'an access token for a service account (client_credentials)'],
   ['GET /.well-known/jwks.json', 'the public keys, for services that verify tokens alone'],
   ['GET /healthz, /readyz', 'alive; able to read and write the database'],
 ]

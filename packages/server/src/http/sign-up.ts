@@ -2,27 +2,33 @@ import type { AccountManager, ManagedCode } from '../accounts/manage.ts'
 import { refusals, type RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import { countTry } from '../sessions/sign-in.ts'
+import { isFromForeignPage } from './browser/page-origin.ts'
 import { answerJson } from './browser/session-answers.ts'
 import { readFields } from './fields.ts'
 import { problem, problemFor } from './problem.ts'
 
 /**
  * `POST /auth/signup`: makes an account without roles, where the settings allow it. Logs nobody in, so
- * that no other site can put a visitor into an account of its own. Each counts as a try from its
- * address. That a name is taken has to be said: without mail there is no other way to tell.
+ * that no other site can put a visitor into an account of its own. Takes nothing from pages of other
+ * sites: their visitors would make accounts from thousands of addresses, past the throttle. Each
+ * counts as a try from its address. That a name is taken has to be said: without mail there is no
+ * other way to tell.
  */
 export async function answerSignUp(
   parts: SessionParts,
   accounts: AccountManager,
+  origins: ReadonlySet<string>,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
+  if (isFromForeignPage(request, origins)) return problem('csrf_failed')
   const fields = await readFields(request, { required: ['username', 'password'] })
   if (!fields.ok) return fields.response
   const tries = parts.throttle.bucketsOf({
     usernameKey: '',
     address: caller.address,
-    isKnownAddress: true,
+    // Where addresses are not known, all sign-ups count together.
+    isKnownAddress: caller.address !== '',
   })
   const throttled = await countTry(parts, tries)
   if (throttled !== undefined) return problemFor(throttled)

@@ -4,7 +4,7 @@ import type { Signer } from '@countersign/jwt'
 import { toEpochSec, type EpochMs } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
-import type { AccountClaims, Session } from '../store/rows.ts'
+import type { AccountClaims, Client, Session } from '../store/rows.ts'
 
 /** What is the same for every access token of this authority. */
 export interface AccessTokenSettings {
@@ -52,23 +52,15 @@ export function mintAccessToken(
   random: Random,
   { session, account, position, now, csrfToken }: MintInput,
 ): string {
-  const iat = toEpochSec(now)
+  const common = commonClaims(settings, random, { holder: account, position, now })
   const claims: AccessTokenClaims = {
-    iss: settings.issuer,
-    sub: account.id,
-    aud: settings.audience,
+    ...common,
     // Never beyond the session's absolute end.
-    exp: Math.min(iat + settings.lifetimeSec, toEpochSec(session.endsAt)),
-    iat,
-    jti: random.bytes(16).toString('hex'),
+    exp: Math.min(common.exp, toEpochSec(session.endsAt)),
     client_id: session.clientId,
     sid: session.id,
-    rvp: position,
-    roles: account.roles,
     auth_time: toEpochSec(session.createdAt),
-    token_type: 'access',
     user_id: account.userId,
-    ...(account.tenantId === undefined ? {} : { tid: account.tenantId }),
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
   }
   const own = settings.claims?.(account, session) ?? {}
@@ -76,6 +68,69 @@ export function mintAccessToken(
     if (Object.hasOwn(claims, name) || RESERVED.has(name)) throw new ReservedClaimError(name)
   }
   Object.assign(claims, own)
+  return signWithin(signer, claims)
+}
+
+/** What one access token of a service account says: read in one snapshot, the position first. */
+export interface ClientMintInput {
+  readonly client: Pick<Client, 'id' | 'roles' | 'tenantId'>
+  /** The head of the revocation log, read before the client. */
+  readonly position: number
+  readonly now: EpochMs
+}
+
+/**
+ * Mints the access token of a service account, which acts for itself: `client_id` is `sub` (RFC 9068
+ * §2.2), and nothing speaks of a person or a session. No `user_id` either: a Django service would look
+ * for a user by it. The application's claims are about accounts and sessions, so there are none here.
+ */
+export function mintClientToken(
+  signer: Signer,
+  settings: AccessTokenSettings,
+  random: Random,
+  { client, position, now }: ClientMintInput,
+): string {
+  return signWithin(signer, {
+    ...commonClaims(settings, random, { holder: client, position, now }),
+    client_id: client.id,
+  })
+}
+
+/** The claims that every access token has, whoever holds it. */
+function commonClaims(
+  settings: AccessTokenSettings,
+  random: Random,
+  { holder, position, now }: Pick<MintInput, 'position' | 'now'> & { holder: Holder },
+): Pick<AccessTokenClaims, CommonClaim> {
+  const iat = toEpochSec(now)
+  return {
+    iss: settings.issuer,
+    sub: holder.id,
+    aud: settings.audience,
+    exp: iat + settings.lifetimeSec,
+    iat,
+    jti: random.bytes(16).toString('hex'),
+    rvp: position,
+    roles: holder.roles,
+    token_type: 'access',
+    ...(holder.tenantId === undefined ? {} : { tid: holder.tenantId }),
+  }
+}
+
+type CommonClaim =
+  | 'iss'
+  | 'sub'
+  | 'aud'
+  | 'exp'
+  | 'iat'
+  | 'jti'
+  | 'rvp'
+  | 'roles'
+  | 'token_type'
+  | 'tid'
+type Holder = Pick<AccountClaims, 'id' | 'roles' | 'tenantId'>
+
+function signWithin(signer: Signer, claims: AccessTokenClaims): string {
   const token = signer.sign(claims)
   if (token.length > limits.accessTokenBytesMax) throw tooLarge(token, claims)
   return token

@@ -1,11 +1,11 @@
-import type { AccessTokenClaims, AccessTokenResult } from '@countersign/guard'
+import type { AccessTokenResult } from '@countersign/guard'
 
 import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { refuse, type Refusal, type SessionParts } from './parts.ts'
 import { isGenuineJti } from './refresh-token.ts'
-import { whyOver } from './standing.ts'
+import { whyClientOver, whyOver } from './standing.ts'
 
 /**
  * Says whether a token, access or refresh, would be taken now. Changes nothing: a copied refresh
@@ -17,7 +17,9 @@ export async function inspectToken(
 ): Promise<{ readonly ok: true } | Refusal> {
   const access = parts.verifyAccess.verify(token)
   if (access.ok) {
-    const standing = await inspectSession(parts, access.claims)
+    const { sub, sid, rvp } = access.claims
+    if (sid === undefined) return inspectClient(parts, { sub, rvp })
+    const standing = await inspectSession(parts, { sub, sid })
     return standing.ok ? { ok: true } : standing
   }
   const accessCode = whyAccessRefused(access)
@@ -68,10 +70,19 @@ function whyAccessRefused(
 /** Session and account behind an access token's claims, if both still stand. */
 export async function inspectSession(
   parts: SessionParts,
-  claims: Pick<AccessTokenClaims, 'sid' | 'sub'>,
+  claims: { readonly sid: string; readonly sub: string },
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const state = await parts.store.sessions.state(claims.sid)
   if (state === undefined || state.account.id !== claims.sub) return refuse('session_unknown')
   const code = whyOver(state)
   return code === undefined ? { ok: true, state } : refuse(code)
+}
+
+/** Whether the service account behind an access token's claims still stands, as of that token. */
+async function inspectClient(
+  { store }: SessionParts,
+  { sub, rvp }: { readonly sub: string; readonly rvp: number },
+): Promise<{ readonly ok: true } | Refusal> {
+  const code = whyClientOver(await store.clients.view(sub), rvp)
+  return code === undefined ? { ok: true } : refuse(code)
 }

@@ -1,4 +1,5 @@
 import type { SessionState } from '../store/refresh.ts'
+import type { ClientView } from '../store/store.ts'
 
 /**
  * Why nothing of this session is taken any more, however young the token; undefined while it lives.
@@ -17,4 +18,18 @@ export function whyOver({
   if (tenantDisabled) return 'session_ended'
   const takenBackAt = Math.max(accountHardPosition, tenantHardPosition)
   return takenBackAt > session.signedInPosition ? 'session_ended' : undefined
+}
+
+/**
+ * Why a service account's token is not taken any more, however young; undefined while it is. Pure.
+ * `rvp` is the position that the token was minted at: there is no session to compare.
+ */
+export function whyClientOver(
+  { client, tenantDisabled, tenantHardPosition }: ClientView,
+  rvp: number,
+): 'token_invalid' | 'account_disabled' | 'session_ended' | undefined {
+  if (client === undefined) return 'token_invalid'
+  if (client.disabledAt !== undefined) return 'account_disabled'
+  if (tenantDisabled) return 'session_ended'
+  return Math.max(client.hardPosition, tenantHardPosition) > rvp ? 'session_ended' : undefined
 }

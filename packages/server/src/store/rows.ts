@@ -75,6 +75,31 @@ export interface Membership {
   readonly roles: readonly string[]
 }
 
+/** A service account: a machine that gets access tokens for itself (RFC 6749 §4.4). */
+export interface Client {
+  /** `svc_` and 22 characters: its `client_id` and the `sub` of its tokens, never used again. */
+  readonly id: string
+  /** Unique: 1 to 64 of `a-z 0-9 -`. */
+  readonly name: string
+  readonly roles: readonly string[]
+  /** The tenant that all its tokens are in. */
+  readonly tenantId: string | undefined
+  readonly disabledAt: EpochMs | undefined
+  /** The newest log position at which everything of this client was taken back; 0 when never. */
+  readonly hardPosition: number
+  readonly createdAt: EpochMs
+}
+
+/** A secret of a service account, as it lies in the store. */
+export interface ClientSecret {
+  /** `sec_` and 22 characters; names it, and is no secret itself. */
+  readonly id: string
+  /** SHA-256 of the secret: 32 bytes. */
+  readonly hash: Uint8Array
+  readonly createdAt: EpochMs
+  readonly lastUsedAt: EpochMs | undefined
+}
+
 /** What a role may do. */
 export interface RoleDefinition {
   readonly name: string
@@ -110,6 +135,7 @@ export interface AuditEntry {
   readonly actor: string
   readonly event: AuditEvent
   readonly outcome: 'ok' | 'refused'
+  /** The account or service account that it happened to. */
   readonly accountId: string | undefined
   readonly sessionId: string | undefined
   readonly address: string | undefined
@@ -130,6 +156,7 @@ export type AuditEvent =
   | 'tenant_enabled'
   | 'member_added'
   | 'member_removed'
+  | 'default_tenant_set'
   | 'sessions_ended'
   | 'login'
   | 'logout'
@@ -138,6 +165,13 @@ export type AuditEvent =
   | 'refresh_ahead'
   | 'refresh_healed'
   | 'key_created'
+  | 'client_created'
+  | 'client_disabled'
+  | 'client_enabled'
+  | 'client_roles_set'
+  | 'client_secret_added'
+  | 'client_secret_removed'
+  | 'client_login'
 
 export type KeyUse = 'access' | 'refresh'
 export type KeyState = 'pending' | 'active' | 'retiring' | 'revoked'

@@ -2,6 +2,8 @@ import type { EpochMs } from '../base/clock.ts'
 import type {
   Account,
   AuditEntry,
+  Client,
+  ClientSecret,
   Membership,
   Revocation,
   RoleDefinition,
@@ -150,6 +152,57 @@ export interface ThrottleStore {
   purge(before: EpochMs, limit: number): Promise<number>
 }
 
+/** A service account as it is listed: its secrets without their hashes, the oldest first. */
+export type ClientSummary = Omit<Client, 'hardPosition'> & {
+  readonly tenantName: string | undefined
+  readonly secrets: readonly Omit<ClientSecret, 'hash'>[]
+}
+
+/** What a token for a client needs to know, from one snapshot: the position was read first. */
+export interface ClientView {
+  readonly position: number
+  readonly client: Client | undefined
+  /** At most two, the oldest first; none without the client. */
+  readonly secrets: readonly ClientSecret[]
+  /** Of the tenant that the client is in. */
+  readonly tenantDisabled: boolean
+  readonly tenantHardPosition: number
+}
+
+/** Service accounts. */
+export interface ClientStore {
+  create(client: Client, secret: ClientSecret, origin: Origin): Promise<'created' | 'taken'>
+  view(clientId: string): Promise<ClientView>
+  /** By name. */
+  list(): Promise<readonly ClientSummary[]>
+  find(name: string): Promise<Client | undefined>
+  /** Disables the client and takes back all its tokens, in one step. */
+  disable(clientId: string, origin: Origin): Promise<Change>
+  /** Lets the client have tokens again. What was taken back stays taken back. */
+  enable(clientId: string, origin: Origin): Promise<Change>
+  /** Gives it exactly these roles. */
+  setRoles(clientId: string, roles: readonly string[], origin: Origin): Promise<Change>
+  /** Adds a secret, unless there are two. */
+  addSecret(
+    clientId: string,
+    secret: ClientSecret,
+    origin: Origin,
+  ): Promise<'added' | 'full' | 'unknown'>
+  /**
+   * Removes a secret. Whoever had it may have a token out of it: all of the client are out of date,
+   * and who holds the other secret gets the next one.
+   */
+  removeSecret(clientId: string, secretId: string, origin: Origin): Promise<Change>
+  /**
+   * Notes that a secret was used and takes the tries out again that were counted, in one step:
+   * `refused` where secret or client were taken back since they were read.
+   */
+  noteUse(
+    use: { readonly clientId: string; readonly secretId: string; readonly at: EpochMs },
+    giveBack: readonly Bucket[],
+  ): Promise<'noted' | 'refused'>
+}
+
 export interface RevocationStore {
   head(): Promise<{ readonly position: number; readonly chain: Uint8Array }>
   /** Entries with a position above `after`, in order. */
@@ -184,6 +237,7 @@ export interface Store {
   readonly revocations: RevocationStore
   readonly audit: AuditStore
   readonly keys: KeyStore
+  readonly clients: ClientStore
   /** Resolves when the store answers and can be written. */
   check(): Promise<void>
   close(): Promise<void>

@@ -29,6 +29,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
     revocations: scheduled(store.revocations, scheduler),
     audit: scheduled(store.audit, scheduler),
     keys: scheduled(store.keys, scheduler),
+    clients: scheduled(store.clients, scheduler),
     check: () => store.check(),
     close: () => store.close(),
   }

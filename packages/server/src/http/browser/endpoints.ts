@@ -1,5 +1,3 @@
-import { checkOrigin } from '@countersign/guard'
-
 import { endByRefreshToken } from '../../sessions/end.ts'
 import type { Caller, Refusal, SessionParts } from '../../sessions/parts.ts'
 import type { Refresher, RefreshWanted } from '../../sessions/refresh.ts'
@@ -7,6 +5,7 @@ import { signIn } from '../../sessions/sign-in.ts'
 import { readFields } from '../fields.ts'
 import { problem, problemFor } from '../problem.ts'
 import type { Cookies } from './cookies.ts'
+import { isFromOurOrigin } from './page-origin.ts'
 import {
   answerJson,
   describeSession,
@@ -68,7 +67,7 @@ export async function answerLogin(
   const { sessions, cookies } = parts
   const read = readBrowser(parts, request)
   if (!read.ok) return problem('cookie_repeated')
-  if (!isFromOurOrigin(parts, request) || !hasCsrfToken(parts, request, read)) {
+  if (!isFromOurOrigin(request, parts.origins) || !hasCsrfToken(parts, request, read)) {
     return problem('csrf_failed')
   }
   const fields = await readFields(request, {
@@ -106,7 +105,7 @@ export async function answerRefresh(
   const { sessions, cookies } = parts
   const read = readBrowser(parts, request)
   if (!read.ok) return problem('cookie_repeated')
-  if (!isFromOurOrigin(parts, request)) return problem('csrf_failed')
+  if (!isFromOurOrigin(request, parts.origins)) return problem('csrf_failed')
   if (read.refreshToken === undefined) return problem('cookie_missing')
   if (read.sessionId === undefined) {
     return withCookies(problem('token_invalid'), forgetSession(cookies))
@@ -142,7 +141,7 @@ export async function answerLogout(
   const read = readBrowser(parts, request)
   if (!read.ok) return problem('cookie_repeated')
   // Without a session too: the answer itself makes a browser forget its cookies.
-  if (!isFromOurOrigin(parts, request)) return problem('csrf_failed')
+  if (!isFromOurOrigin(request, parts.origins)) return problem('csrf_failed')
   if (read.sessionId !== undefined && !hasCsrfToken(parts, request, read)) {
     return problem('csrf_failed')
   }
@@ -166,13 +165,6 @@ function readBrowser(
     sessionId: verified?.ok === true ? verified.claims.sid : undefined,
     nonce: csrf.value,
   }
-}
-
-/** Whether a page that may use the cookies sent the request, by what the browser says of it. */
-function isFromOurOrigin({ origins }: BrowserParts, { headers, method }: Request): boolean {
-  const secFetchSite = headers.get('sec-fetch-site') ?? undefined
-  const origin = headers.get('origin') ?? undefined
-  return checkOrigin({ method, secFetchSite, origin }, origins) === 'ok'
 }
 
 /** Whether it shows the token of its session, or of its browser before there is one. */

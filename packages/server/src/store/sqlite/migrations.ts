@@ -129,4 +129,26 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX throttles_by_end ON throttles (empty_at);
   `,
+  `
+  -- Service accounts.
+  CREATE TABLE clients (
+    id            TEXT PRIMARY KEY,
+    name          TEXT NOT NULL UNIQUE,
+    roles         TEXT NOT NULL,
+    tenant_id     TEXT REFERENCES tenants (id),
+    disabled_at   INTEGER,
+    hard_position INTEGER NOT NULL,
+    created_at    INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- At most two of a client: the one that its instances have, and the one that they are given.
+  CREATE TABLE client_secrets (
+    client_id    TEXT NOT NULL REFERENCES clients (id),
+    id           TEXT NOT NULL,
+    hash         BLOB NOT NULL,
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER,
+    PRIMARY KEY (client_id, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ]

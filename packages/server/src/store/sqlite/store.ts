@@ -5,6 +5,7 @@ import { SetupError, messageOf } from '../../base/faults.ts'
 import type { Store } from '../store.ts'
 import { createAccountStore } from './accounts.ts'
 import { createAuditStore } from './audit.ts'
+import { createClientStore } from './clients.ts'
 import { SqliteDatabase } from './database.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
@@ -48,6 +49,7 @@ export function openSqliteStore(dataDir: string, options: { exclusive: boolean }
     revocations: createRevocationStore(db),
     audit: createAuditStore(db),
     keys: createKeyStore(db),
+    clients: createClientStore(db),
     check: async () => {
       // Another value each time: SQLite writes no page that would stay as it is, and a full disk would
       // go unnoticed.

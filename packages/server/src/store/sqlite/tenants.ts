@@ -85,7 +85,7 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
     removeMember: async (accountId, tenantId, origin) =>
       removeMember(db, accountId, tenantId, origin),
 
-    setDefault: async (accountId, tenantId, _origin) =>
+    setDefault: async (accountId, tenantId, origin) =>
       db.write(() => {
         const changed = db.run(
           `UPDATE accounts SET default_tenant = ? WHERE id = ? AND EXISTS
@@ -94,7 +94,9 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
           accountId,
           tenantId,
         )
-        return changed === 0 ? 'unknown' : 'changed'
+        if (changed === 0) return 'unknown'
+        audit(db, 'default_tenant_set', origin, tenantId, accountId)
+        return 'changed'
       }),
 
     membershipsOf: async (accountId) =>

@@ -1,0 +1,133 @@
+import type { Clock } from '../base/clock.ts'
+import { randomId, type Random } from '../base/random.ts'
+import type { Client, Tenant } from '../store/rows.ts'
+import type { Change, ClientSummary, Origin, Store } from '../store/store.ts'
+import { makeClientSecret } from './client-secrets.ts'
+import { checkRoles, no, yes, type Managed } from './manage.ts'
+
+/** A secret as it is shown, once: the store holds its hash alone. */
+export interface ShownSecret {
+  /** Names the secret when it is to be removed. */
+  readonly id: string
+  readonly secret: string
+}
+
+/** Service accounts, as operators and embedding applications manage them. `by` names who. */
+export interface ClientManager {
+  /** Makes one with its first secret. In a tenant, all its tokens say so. */
+  create(
+    input: { name: string; roles?: readonly string[]; tenant?: string | undefined },
+    by: string,
+  ): Promise<Managed<{ readonly client: ClientSummary; readonly secret: ShownSecret }>>
+  list(): Promise<readonly ClientSummary[]>
+  /** Gives it no more tokens and takes back those that are out. */
+  disable(name: string, by: string): Promise<Managed<Change>>
+  enable(name: string, by: string): Promise<Managed<Change>>
+  /** Gives it exactly these roles. */
+  setRoles(name: string, roles: readonly string[], by: string): Promise<Managed<Change>>
+  /** Adds a second secret. Both are taken until one of them is removed. */
+  addSecret(name: string, by: string): Promise<Managed<ShownSecret>>
+  removeSecret(name: string, secretId: string, by: string): Promise<Managed<Change>>
+}
+
+export interface ClientManagerParts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+}
+
+export function createClientManager({ store, clock, random }: ClientManagerParts): ClientManager {
+  const { clients, tenants } = store
+  const origin = (by: string): Origin => ({ at: clock.nowMs(), actor: by })
+
+  async function withClient<T>(
+    name: string,
+    act: (client: Client) => Promise<Managed<T>>,
+  ): Promise<Managed<T>> {
+    const client = await clients.find(name)
+    return client === undefined
+      ? no('client_unknown', `There is no service account "${name}".`)
+      : act(client)
+  }
+
+  async function findTenant(name: string | undefined): Promise<Managed<Tenant | undefined>> {
+    if (name === undefined) return yes(undefined)
+    const tenant = await tenants.find(name)
+    return tenant === undefined
+      ? no('tenant_unknown', `There is no tenant "${name}".`)
+      : yes(tenant)
+  }
+
+  return {
+    async create({ name, roles = [], tenant: tenantName }, by) {
+      const problem = checkClientName(name) ?? checkRoles(roles)
+      if (problem !== undefined) return no(problem.code, problem.text)
+      const tenant = await findTenant(tenantName)
+      if (!tenant.ok) return tenant
+      const now = clock.nowMs()
+      const client: Client = {
+        id: `svc_${randomId(random)}`,
+        name,
+        roles: [...new Set(roles)].toSorted(),
+        tenantId: tenant.value?.id,
+        disabledAt: undefined,
+        hardPosition: 0,
+        createdAt: now,
+      }
+      const secret = makeClientSecret(random, now)
+      const created = await clients.create(client, secret.row, origin(by))
+      if (created === 'taken')
+        return no('client_taken', `There is a service account "${name}" already.`)
+      const { hardPosition: _, ...shown } = client
+      const { hash: __, ...listed } = secret.row
+      return yes({
+        client: { ...shown, tenantName, secrets: [listed] },
+        secret: { id: listed.id, secret: secret.text },
+      })
+    },
+
+    list: () => clients.list(),
+
+    disable: (name, by) =>
+      withClient(name, async ({ id }) => yes(await clients.disable(id, origin(by)))),
+
+    enable: (name, by) =>
+      withClient(name, async ({ id }) => yes(await clients.enable(id, origin(by)))),
+
+    async setRoles(name, roles, by) {
+      const problem = checkRoles(roles)
+      if (problem !== undefined) return no(problem.code, problem.text)
+      const sorted = [...new Set(roles)].toSorted()
+      return withClient(name, async ({ id }) => yes(await clients.setRoles(id, sorted, origin(by))))
+    },
+
+    addSecret: (name, by) =>
+      withClient(name, async ({ id }) => {
+        const { row, text } = makeClientSecret(random, clock.nowMs())
+        const added = await clients.addSecret(id, row, origin(by))
+        return added === 'added'
+          ? yes({ id: row.id, secret: text })
+          : no(
+              'client_secrets_full',
+              `The service account "${name}" has two secrets. Remove one first.`,
+            )
+      }),
+
+    removeSecret: (name, secretId, by) =>
+      withClient(name, async ({ id }) => {
+        const removed = await clients.removeSecret(id, secretId, origin(by))
+        return removed === 'unknown'
+          ? no('client_secret_unknown', `The service account "${name}" has no such secret.`)
+          : yes(removed)
+      }),
+  }
+}
+
+function checkClientName(
+  name: string,
+): { readonly code: 'client_name_invalid'; readonly text: string } | undefined {
+  if (/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) return undefined
+  const text =
+    'The name of a service account has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.'
+  return { code: 'client_name_invalid', text }
+}

@@ -1,0 +1,41 @@
+import { refusals, type RefusalCode } from '../../base/refusals.ts'
+import { RETRY_AFTER_SEC } from '../problem.ts'
+
+/** What RFC 6749 §5.2 calls each refusal; whatever else is wrong with a request is `invalid_request`. */
+const ERRORS: Partial<Record<RefusalCode, string>> = {
+  client_invalid: 'invalid_client',
+  grant_type_unsupported: 'unsupported_grant_type',
+  scope_invalid: 'invalid_scope',
+  // §5.2 has no word for these; §4.1.2.1 does.
+  throttled: 'temporarily_unavailable',
+  store_unavailable: 'temporarily_unavailable',
+  internal_error: 'server_error',
+}
+
+/** An answer of the token endpoint, which nobody may keep (RFC 6749 §5.1). */
+export function answerTokenJson(
+  status: number,
+  body: object,
+  more: Record<string, string> = {},
+): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      pragma: 'no-cache',
+      'x-content-type-options': 'nosniff',
+      ...more,
+    },
+  })
+}
+
+/** A refusal in the words of RFC 6749 §5.2. */
+export function answerTokenRefusal(code: RefusalCode, more: Record<string, string> = {}): Response {
+  const { status, text } = refusals[code]
+  return answerTokenJson(
+    status,
+    { error: ERRORS[code] ?? 'invalid_request', error_description: text },
+    { ...(status === 503 ? { 'retry-after': String(RETRY_AFTER_SEC) } : {}), ...more },
+  )
+}

@@ -1,0 +1,98 @@
+import { findClientSecret } from '../accounts/client-secrets.ts'
+import type { ClientSecret } from '../store/rows.ts'
+import type { ClientView } from '../store/store.ts'
+import { mintClientToken } from './access-token.ts'
+import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
+import { countTry } from './sign-in.ts'
+
+/** How a service account says who it is. */
+export interface ClientCredentials {
+  readonly clientId: string
+  readonly secret: string
+}
+
+/** An access token, and nothing to refresh it with: the secret is at hand (RFC 6749 §4.4.3). */
+export interface ClientGranted {
+  readonly ok: true
+  readonly access: string
+  /** Seconds from now on. */
+  readonly expiresInSec: number
+}
+
+/**
+ * Gives a service account an access token for its secret: the try counted, one read, one write.
+ *
+ * There is no session, so nothing is compared at the write but that the secret still stands: the token
+ * carries the log position that was read before the client, and what was taken back since exceeds it.
+ *
+ * Refused tries are audited. Those that succeed are not, as refreshes are not: a machine has one every
+ * few minutes for years. When a secret was used last stands in its row.
+ */
+export async function grantToClient(
+  parts: SessionParts,
+  { clientId, secret }: ClientCredentials,
+  caller: Caller,
+): Promise<ClientGranted | Refusal> {
+  const { store, clock, random, ring, access } = parts
+  const tries = parts.throttle.bucketsOf({
+    usernameKey: `client:${clientId}`,
+    address: caller.address,
+    // Counts by address alone, and not at all where addresses are not known. A client's id is in each
+    // of its tokens: counted as a whole, others could keep it out by failing in its name. And nobody
+    // guesses 256 random bits, however often they try.
+    isKnownAddress: true,
+  })
+  const throttled = await countTry(parts, tries)
+  if (throttled !== undefined) return throttled
+
+  const view = await store.clients.view(clientId)
+  const { client, position } = view
+  const found = findClientSecret(view.secrets, secret)
+  const refusal = whyRefused(view, found)
+  if (client === undefined || found === undefined || refusal !== undefined) {
+    return refuseClient(parts, caller, view, refusal)
+  }
+  const now = clock.nowMs()
+  // Minted first: what cannot be minted is no use of the secret.
+  const token = mintClientToken(ring.accessSigner, access, random, { client, position, now })
+  const noted = await store.clients.noteUse({ clientId, secretId: found.id, at: now }, tries)
+  if (noted === 'refused') return refuseClient(parts, caller, view, 'taken_back')
+  return { ok: true, access: token, expiresInSec: access.lifetimeSec }
+}
+
+type ClientRefusal =
+  | 'unknown_client'
+  | 'wrong_secret'
+  | 'client_disabled'
+  | 'tenant_disabled'
+  | 'taken_back'
+
+function whyRefused(
+  { client, tenantDisabled }: ClientView,
+  found: ClientSecret | undefined,
+): ClientRefusal | undefined {
+  if (client === undefined) return 'unknown_client'
+  if (found === undefined) return 'wrong_secret'
+  if (client.disabledAt !== undefined) return 'client_disabled'
+  return tenantDisabled ? 'tenant_disabled' : undefined
+}
+
+/** The audit knows the reason; the answer never does. */
+async function refuseClient(
+  { store, clock }: SessionParts,
+  caller: Caller,
+  { client }: ClientView,
+  detail: ClientRefusal | undefined,
+): Promise<Refusal> {
+  await store.audit.append({
+    at: clock.nowMs(),
+    actor: 'anonymous',
+    event: 'client_login',
+    outcome: 'refused',
+    accountId: client?.id,
+    sessionId: undefined,
+    address: caller.address,
+    detail,
+  })
+  return refuse('client_invalid')
+}

@@ -1,0 +1,211 @@
+import type { AuditEvent, Client, ClientSecret } from '../rows.ts'
+import type { Change, ClientStore, ClientSummary, ClientView, Origin } from '../store.ts'
+import { appendAudit } from './audit.ts'
+import { toTexts } from './columns.ts'
+import { step, type Row, type SqliteDatabase } from './database.ts'
+import { appendRevocation, readPosition } from './revocations.ts'
+import { giveBack } from './throttles.ts'
+
+const SECRETS_MAX = 2
+
+export function createClientStore(db: SqliteDatabase): ClientStore {
+  return {
+    create: async (client, secret, origin) =>
+      db.write(() => {
+        const created = db.run(
+          `INSERT INTO clients (id, name, roles, tenant_id, disabled_at, hard_position, created_at)
+           VALUES (?, ?, ?, ?, NULL, 0, ?) ON CONFLICT (name) DO NOTHING`,
+          client.id,
+          client.name,
+          JSON.stringify(client.roles),
+          client.tenantId ?? null,
+          client.createdAt,
+        )
+        if (created === 0) return 'taken'
+        insertSecret(db, client.id, secret)
+        audit(db, client.id, 'client_created', origin, secret.id)
+        return 'created'
+      }),
+
+    view: async (clientId) => db.read(() => readView(db, clientId)),
+
+    list: async () => db.read(() => list(db)),
+
+    find: async (name) =>
+      step(() => {
+        const row = db.get('SELECT * FROM clients WHERE name = ?', name)
+        return row === undefined ? undefined : toClient(row)
+      }),
+
+    disable: async (clientId, origin) =>
+      change(db, clientId, () => {
+        const changed = db.run(
+          'UPDATE clients SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL',
+          origin.at,
+          clientId,
+        )
+        if (changed === 0) return false
+        audit(db, clientId, 'client_disabled', origin)
+        const position = appendRevocation(db, 'client', clientId, 'hard', origin.at)
+        db.run('UPDATE clients SET hard_position = ? WHERE id = ?', position, clientId)
+        return true
+      }),
+
+    enable: async (clientId, origin) =>
+      change(db, clientId, () => {
+        const changed = db.run(
+          'UPDATE clients SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL',
+          clientId,
+        )
+        if (changed === 0) return false
+        audit(db, clientId, 'client_enabled', origin)
+        return true
+      }),
+
+    setRoles: async (clientId, roles, origin) =>
+      change(db, clientId, () => {
+        const text = JSON.stringify(roles)
+        const changed = db.run(
+          'UPDATE clients SET roles = ? WHERE id = ? AND roles <> ?',
+          text,
+          clientId,
+          text,
+        )
+        if (changed === 0) return false
+        audit(db, clientId, 'client_roles_set', origin, roles.join(' '))
+        appendRevocation(db, 'client', clientId, 'soft', origin.at)
+        return true
+      }),
+
+    addSecret: async (clientId, secret, origin) =>
+      db.write(() => {
+        if (!exists(db, clientId)) return 'unknown'
+        if (readSecrets(db, clientId).length >= SECRETS_MAX) return 'full'
+        insertSecret(db, clientId, secret)
+        audit(db, clientId, 'client_secret_added', origin, secret.id)
+        return 'added'
+      }),
+
+    removeSecret: async (clientId, secretId, origin) =>
+      db.write(() => {
+        const removed = db.run(
+          'DELETE FROM client_secrets WHERE client_id = ? AND id = ?',
+          clientId,
+          secretId,
+        )
+        if (removed === 0) return 'unknown'
+        audit(db, clientId, 'client_secret_removed', origin, secretId)
+        appendRevocation(db, 'client', clientId, 'soft', origin.at)
+        return 'changed'
+      }),
+
+    noteUse: async ({ clientId, secretId, at }, tries) =>
+      db.write(() => {
+        const noted = db.run(
+          `UPDATE client_secrets SET last_used_at = ? WHERE client_id = ? AND id = ?
+             AND EXISTS (SELECT 1 FROM clients WHERE id = client_id AND disabled_at IS NULL)`,
+          at,
+          clientId,
+          secretId,
+        )
+        if (noted === 0) return 'refused'
+        giveBack(db, tries)
+        return 'noted'
+      }),
+  }
+}
+
+function change(db: SqliteDatabase, clientId: string, work: () => boolean): Change {
+  return db.write(() => {
+    if (!exists(db, clientId)) return 'unknown'
+    return work() ? 'changed' : 'unchanged'
+  })
+}
+
+function exists(db: SqliteDatabase, clientId: string): boolean {
+  return db.get('SELECT 1 FROM clients WHERE id = ?', clientId) !== undefined
+}
+
+function readView(db: SqliteDatabase, clientId: string): ClientView {
+  const position = readPosition(db)
+  const row = db.get(
+    `SELECT c.*, t.disabled_at AS tenant_disabled_at, t.hard_position AS tenant_hard_position
+     FROM clients c LEFT JOIN tenants t ON t.id = c.tenant_id WHERE c.id = ?`,
+    clientId,
+  )
+  return {
+    position,
+    client: row === undefined ? undefined : toClient(row),
+    secrets: readSecrets(db, clientId),
+    tenantDisabled: typeof row?.['tenant_disabled_at'] === 'number',
+    tenantHardPosition: Number(row?.['tenant_hard_position'] ?? 0),
+  }
+}
+
+function list(db: SqliteDatabase): readonly ClientSummary[] {
+  return db
+    .all(
+      `SELECT c.*, t.name AS tenant_name FROM clients c LEFT JOIN tenants t ON t.id = c.tenant_id
+       ORDER BY c.name`,
+    )
+    .map((row) => summarize(db, row))
+}
+
+function summarize(db: SqliteDatabase, row: Row): ClientSummary {
+  const { hardPosition: _, ...client } = toClient(row)
+  const secrets = readSecrets(db, client.id).map(({ hash: __, ...secret }) => secret)
+  const tenantName = (row['tenant_name'] as string | null) ?? undefined
+  return { ...client, tenantName, secrets }
+}
+
+function readSecrets(db: SqliteDatabase, clientId: string): ClientSecret[] {
+  return db
+    .all('SELECT * FROM client_secrets WHERE client_id = ? ORDER BY created_at, id', clientId)
+    .map((row) => ({
+      id: row['id'] as string,
+      hash: row['hash'] as Uint8Array,
+      createdAt: row['created_at'] as number,
+      lastUsedAt: (row['last_used_at'] as number | null) ?? undefined,
+    }))
+}
+
+function insertSecret(db: SqliteDatabase, clientId: string, secret: ClientSecret): void {
+  db.run(
+    'INSERT INTO client_secrets (client_id, id, hash, created_at) VALUES (?, ?, ?, ?)',
+    clientId,
+    secret.id,
+    secret.hash,
+    secret.createdAt,
+  )
+}
+
+function audit(
+  db: SqliteDatabase,
+  clientId: string,
+  event: AuditEvent,
+  origin: Origin,
+  detail?: string,
+): void {
+  appendAudit(db, {
+    at: origin.at,
+    actor: origin.actor,
+    address: origin.address,
+    event,
+    outcome: 'ok',
+    accountId: clientId,
+    sessionId: undefined,
+    detail,
+  })
+}
+
+function toClient(row: Row): Client {
+  return {
+    id: row['id'] as string,
+    name: row['name'] as string,
+    roles: toTexts(row['roles']),
+    tenantId: (row['tenant_id'] as string | null) ?? undefined,
+    disabledAt: (row['disabled_at'] as number | null) ?? undefined,
+    hardPosition: row['hard_position'] as number,
+    createdAt: row['created_at'] as number,
+  }
+}

@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+
+import { createThrottle } from '../src/accounts/throttle.ts'
+import { createTenantManager } from '../src/accounts/tenants.ts'
+import { createRefresher } from '../src/sessions/refresh.ts'
+import { signIn } from '../src/sessions/sign-in.ts'
+import type { Store } from '../src/store/store.ts'
+import { PASSWORD, USERNAME } from './support/authority.ts'
+import { openTestSessions } from './support/sessions.ts'
+import { HERE } from './support/session-rows.ts'
+
+/** The store, writing down each call. */
+function countedStore(store: Store, calls: string[]): Store {
+  const counted = <T extends object>(group: string, methods: T): T =>
+    new Proxy(methods, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name)
+        if (typeof method !== 'function') return method
+        return (...values: unknown[]): unknown => {
+          calls.push(`${group}.${String(name)}`)
+          return Reflect.apply(method, target, values)
+        }
+      },
+    })
+  return {
+    ...store,
+    accounts: counted('accounts', store.accounts),
+    sessions: counted('sessions', store.sessions),
+    tenants: counted('tenants', store.tenants),
+    roles: counted('roles', store.roles),
+    throttles: counted('throttles', store.throttles),
+    audit: counted('audit', store.audit),
+  }
+}
+
+test('a log-in with roles and a tenant asks the store three times, a refresh once', async () => {
+  await using it = await openTestSessions()
+  await it.accounts.create({ username: USERNAME, password: PASSWORD, roles: ['reader'] }, 'test')
+  const tenants = createTenantManager(it.parts)
+  await tenants.create('acme', 'test')
+  await tenants.setMember({ username: USERNAME, tenant: 'acme', roles: ['editor'] }, 'test')
+
+  const calls: string[] = []
+  const rate = { triesMax: 10, periodMs: 60_000 }
+  const rates = { account: rate, source: rate, address: rate, device: rate }
+  const parts = {
+    ...it.parts,
+    store: countedStore(it.store, calls),
+    throttle: createThrottle(rates, [it.parts.random.bytes(32)], it.parts.random),
+  }
+  const granted = await signIn(
+    parts,
+    { username: USERNAME, password: PASSWORD, tenant: 'acme' },
+    HERE,
+  )
+  expect(calls).toEqual(['accounts.viewForSignIn', 'throttles.take', 'sessions.create'])
+  if (!granted.ok) throw new Error(granted.code)
+  expect(granted.account.roles).toEqual(['editor', 'reader'])
+
+  calls.length = 0
+  const refreshed = await createRefresher(parts)(granted.refresh ?? '', HERE)
+  expect(calls).toEqual(['sessions.refreshBatch'])
+  expect(refreshed).toMatchObject({ ok: true, account: { roles: ['editor', 'reader'] } })
+})

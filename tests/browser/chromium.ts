@@ -1,0 +1,140 @@
+import {
+  chromium,
+  type Browser,
+  type BrowserContext,
+  type Cookie,
+  type Page,
+} from 'playwright-core'
+import { expect } from 'vitest'
+
+import type { Arrival } from './proxy.ts'
+
+/** Starts the Chromium of Debian with an empty profile, which goes when it is closed. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+/** What a page got to an API call. */
+export interface PageAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+/** One visitor's browser, with cookies of its own. */
+export class Visitor implements AsyncDisposable {
+  readonly context: BrowserContext
+
+  private constructor(context: BrowserContext) {
+    this.context = context
+  }
+
+  static async open(browser: Browser, options: { tls?: boolean } = {}): Promise<Visitor> {
+    const context = await browser.newContext({ ignoreHTTPSErrors: options.tls ?? false })
+    await context.addInitScript(WATCH)
+    return new Visitor(context)
+  }
+
+  /** A tab with the application of `startApp`. */
+  async openApp(url: string): Promise<Page> {
+    const page = await this.context.newPage()
+    await page.goto(url)
+    await page.waitForFunction('globalThis.auth !== undefined')
+    return page
+  }
+
+  /** The cookies in the jar, by name. Two of one name are both there. */
+  async jar(): Promise<readonly Cookie[]> {
+    const cookies = await this.context.cookies()
+    return cookies.toSorted((a, b) => `${a.name} ${a.path}`.localeCompare(`${b.name} ${b.path}`))
+  }
+
+  async names(): Promise<string[]> {
+    return (await this.jar()).map(({ name }) => name)
+  }
+
+  /** No page of this browser can read a cookie or finds anything stored, nor could at any time. */
+  async expectNothingReadable(): Promise<void> {
+    for (const page of this.context.pages()) {
+      expect(await page.evaluate(READABLE), page.url()).toEqual(NOTHING)
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.context.close()
+  }
+}
+
+/** No answer to a browser holds a JWT anywhere but in Set-Cookie. */
+export function expectNoTokenIn(arrivals: readonly Arrival[]): void {
+  const answers = arrivals.filter(({ secFetchSite }) => secFetchSite !== undefined)
+  expect(answers.length).toBeGreaterThan(0)
+  // The form of a JWT: random text of ours may well contain `eyJ`, but has no dots.
+  const wrong = answers.filter(({ readable }) => /eyJ[\w-]*\.[\w-]+\.[\w-]*/.test(readable))
+  expect(wrong).toEqual([])
+}
+
+/** Runs in every page and frame from its start on. */
+const WATCH = `
+  globalThis.cookiesSeen = []
+  setInterval(() => {
+    try { if (document.cookie !== '') cookiesSeen.push(document.cookie) } catch {} // a sandboxed frame
+  }, 10)
+`
+
+const READABLE = `(async () => ({
+  seen: cookiesSeen,
+  cookie: document.cookie,
+  cookieStore: (await globalThis.cookieStore?.getAll() ?? []).map(({ name }) => name),
+  localStorage: { ...localStorage },
+  sessionStorage: { ...sessionStorage },
+  databases: (await indexedDB.databases()).map(({ name }) => name),
+  caches: await globalThis.caches?.keys() ?? [],
+}))()`
+
+const NOTHING = {
+  seen: [],
+  cookie: '',
+  cookieStore: [],
+  localStorage: {},
+  sessionStorage: {},
+  databases: [],
+  caches: [],
+}
+
+/** Calls with the page's own code, which refreshes when it has to. */
+export function call(page: Page, url: string, options: object = {}): Promise<PageAnswer> {
+  return page.evaluate(
+    `auth.call(${JSON.stringify(url)}, ${JSON.stringify(options)}).then(${READ_ANSWER})`,
+  )
+}
+
+/** Calls with cookies and nothing else. */
+export function callBare(page: Page, url: string, options: object = {}): Promise<PageAnswer> {
+  const given = JSON.stringify({ credentials: 'include', ...options })
+  return page.evaluate(`fetch(${JSON.stringify(url)}, ${given}).then(${READ_ANSWER})`)
+}
+
+const READ_ANSWER = 'async (answer) => ({ status: answer.status, text: await answer.text() })'
+
+export function login(
+  page: Page,
+  { username, password }: { username: string; password: string },
+): Promise<Record<string, unknown>> {
+  return page.evaluate(`auth.login(${JSON.stringify(username)}, ${JSON.stringify(password)})`)
+}
+
+export function logout(page: Page): Promise<boolean> {
+  return page.evaluate('auth.logout()')
+}

@@ -1,0 +1,113 @@
+import { request as ask, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+
+/** A request as it arrived, and its answer. */
+export interface Arrival {
+  readonly method: string
+  readonly path: string
+  readonly origin: string | undefined
+  readonly secFetchSite: string | undefined
+  readonly cookies: ReadonlyMap<string, string>
+  readonly status: number
+  /** All of the answer that a page may get to see: its headers without Set-Cookie, and its body. */
+  readonly readable: string
+}
+
+export interface Certificate {
+  readonly key: string
+  readonly cert: string
+}
+
+export interface ProxyOptions {
+  readonly port: number
+  /** Where a request goes, by its path. */
+  readonly target: (path: string) => string
+  /** Changes what is sent on, as the nginx of docs/browsers.md does. */
+  readonly cookies?: (path: string, header: string) => string
+  readonly tls?: Certificate
+}
+
+/** Stands in front of the servers like an nginx, and keeps what arrived. */
+export interface Proxy extends AsyncDisposable {
+  readonly arrivals: Arrival[]
+  /** Holds back requests for a path until this many have come, then lets all go at once. */
+  gather(path: string, count: number): void
+}
+
+/** Listens on all of `localhost` that a browser tries. */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const arrivals: Arrival[] = []
+  const gates = new Map<string, { count: number; waiting: (() => void)[] }>()
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = request.url ?? '/'
+    const gate = gates.get(path)
+    if (gate !== undefined && request.method !== 'OPTIONS') await pass(gate)
+    const answer = await forward(request, options)
+    const { 'set-cookie': _, ...headers } = answer.headers
+    const body = await buffer(answer)
+    arrivals.push({
+      method: request.method ?? '',
+      path,
+      origin: request.headers.origin,
+      secFetchSite: request.headers['sec-fetch-site']?.toString(),
+      cookies: parseCookies(request.headers.cookie ?? ''),
+      status: answer.statusCode ?? 0,
+      readable: `${JSON.stringify(headers)}\n${body.toString()}`,
+    })
+    response.writeHead(answer.statusCode ?? 502, answer.rawHeaders).end(body)
+  }
+  const pass = (gate: { count: number; waiting: (() => void)[] }): Promise<void> =>
+    new Promise((resolve) => {
+      gate.waiting.push(resolve)
+      if (gate.waiting.length < gate.count) return
+      gates.clear()
+      for (const go of gate.waiting) go()
+    })
+
+  const listener = (request: IncomingMessage, response: ServerResponse): void =>
+    // A browser that is closed breaks off what it asked.
+    void handle(request, response).catch(() => response.destroy())
+  const server =
+    options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener)
+  await new Promise<void>((resolve) => server.listen(options.port, '127.0.0.1', resolve))
+  return {
+    arrivals,
+    gather: (path, count) => void gates.set(path, { count, waiting: [] }),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+function forward(
+  request: IncomingMessage,
+  { target, cookies }: ProxyOptions,
+): Promise<IncomingMessage> {
+  const path = request.url ?? '/'
+  const headers = { ...request.headers }
+  if (cookies !== undefined && headers.cookie !== undefined) {
+    headers.cookie = cookies(path, headers.cookie)
+  }
+  return new Promise((resolve, reject) => {
+    const url = `${target(path)}${path}`
+    const onward = ask(url, { method: request.method, headers }, resolve)
+    onward.once('error', reject)
+    request.pipe(onward)
+  })
+}
+
+function parseCookies(header: string): Map<string, string> {
+  const pairs = header.split('; ').filter((pair) => pair.includes('='))
+  return new Map(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  )
+}
+
+/** The port of a server that listens. */
+export function portOf(server: { address(): AddressInfo | string | null }): number {
+  return (server.address() as AddressInfo).port
+}

@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { accessCookieName } from '../../packages/guard/src/index.ts'
+import { freePort, startServerProcess } from '../../packages/server/test/support/server-process.ts'
+import { startProxy, type Certificate, type Proxy } from './proxy.ts'
+import { startApi, startApp, startPlanter, type Api } from './sites.ts'
+
+/** One host for page (`/app/`), API (`/api/`) and authority over https, as docs/browsers.md has it. */
+export interface SecureWorld extends AsyncDisposable {
+  readonly origin: string
+  readonly front: Proxy
+  readonly service: Api
+}
+
+export interface SecureWorldOptions {
+  readonly host: string
+  readonly tls: Certificate
+  readonly cookieDomain?: string
+}
+
+/** Starts all of it behind a proxy that speaks TLS and keeps the refresh token from the API. */
+export async function startSecureWorld(options: SecureWorldOptions): Promise<SecureWorld> {
+  const { host, tls, cookieDomain } = options
+  await using stack = new AsyncDisposableStack()
+  const port = await freePort()
+  const origin = `https://${host}:${port}`
+  const server = stack.use(
+    await startServerProcess({
+      env: {
+        COUNTERSIGN_PUBLIC_URL: origin,
+        COUNTERSIGN_SECRET: 'a-secret-of-many-different-characters-0123456789',
+        ...(cookieDomain === undefined ? {} : { COUNTERSIGN_COOKIE_DOMAIN: cookieDomain }),
+      },
+    }),
+  )
+  const name = accessCookieName(origin, { domain: cookieDomain !== undefined })
+  const page = stack.use(await startApp(() => ''))
+  const service = stack.use(
+    await startApi({
+      issuer: origin,
+      jwksUrl: `${server.url}/.well-known/jwks.json`,
+      cookies: { name },
+    }),
+  )
+  const front = stack.use(
+    await startProxy({
+      port,
+      tls,
+      target(path) {
+        if (path.startsWith('/app/')) return `http://127.0.0.1:${page.port}`
+        return path.startsWith('/api/') ? `http://127.0.0.1:${service.port}` : server.url
+      },
+      cookies(path, header) {
+        if (!path.startsWith('/api/')) return header
+        const pairs = header.split('; ')
+        return pairs.filter((pair) => !/^__\w+-cs_refresh=/.test(pair)).join('; ')
+      },
+    }),
+  )
+  const all = stack.move()
+  return { origin, front, service, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+/** The planter of sites.ts over https. */
+export async function startSecurePlanter(
+  tls: Certificate,
+): Promise<AsyncDisposable & { readonly port: number }> {
+  await using stack = new AsyncDisposableStack()
+  const planter = stack.use(await startPlanter())
+  const port = await freePort()
+  stack.use(await startProxy({ port, tls, target: () => `http://127.0.0.1:${planter.port}` }))
+  const all = stack.move()
+  return { port, [Symbol.asyncDispose]: () => all.disposeAsync() }
+}
+
+/** A certificate that signs itself, for a day. */
+export function makeCertificate(): Certificate {
+  const directory = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
+  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+  try {
+    const algorithm = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+    const files = ['-keyout', key, '-out', cert]
+    execFileSync('openssl', ['req', '-x509', '-days', '1', ...algorithm, ...subject, ...files], {
+      stdio: 'ignore',
+    })
+    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
+}

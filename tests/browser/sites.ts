@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { join } from 'node:path'
+
+import express from 'express'
+
+import { authOf, requireAuth } from '../../packages/guard/src/express.ts'
+import { createGuard, type GuardOptions } from '../../packages/guard/src/index.ts'
+import { portOf } from './proxy.ts'
+
+/** A server on a free port of localhost. */
+export interface Site extends AsyncDisposable {
+  readonly port: number
+}
+
+async function listen(listener: RequestListener): Promise<Site> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: portOf(server),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** A site of files: what a path gives, as HTML or, where it ends in `.js`, as a script. */
+export function startPages(contentOf: (path: string) => string): Promise<Site> {
+  return listen((request, response) => {
+    const path = request.url ?? '/'
+    const type = path.endsWith('.js') ? 'text/javascript' : 'text/html'
+    response.writeHead(200, { 'content-type': `${type}; charset=utf-8` }).end(contentOf(path))
+  })
+}
+
+/**
+ * The page of docs/browsers.md, word for word, with its functions in reach of the tests.
+ * `authority` is empty where the page has its origin.
+ */
+export function startApp(authority: () => string): Promise<Site> {
+  const root = join(import.meta.dirname, '../..')
+  const text = readFileSync(join(root, 'docs/browsers.md'), 'utf8')
+  const code = /```js\n(\/\/ auth\.js\n.*?)```/s.exec(text)?.[1] ?? ''
+  const line = "const AUTHORITY = ''"
+  if (!code.includes(line)) throw new Error(`docs/browsers.md has no auth.js with "${line}"`)
+  return startPages((path) =>
+    path.endsWith('auth.js')
+      ? code.replace(line, `const AUTHORITY = '${authority()}'`)
+      : '<!doctype html><title>App</title><script type="module">globalThis.auth = await import("./auth.js")</script>',
+  )
+}
+
+/** A page that attacks whatever it is told to. */
+export function startHostile(): Promise<Site> {
+  const script = readFileSync(join(import.meta.dirname, 'pages/hostile.js'), 'utf8')
+  return startPages((path) =>
+    path.endsWith('.js')
+      ? script
+      : '<!doctype html><title>Hostile</title><body><script src="/hostile.js"></script>',
+  )
+}
+
+/** A site whose server sets the cookies that the query of its address holds as `line`. */
+export function startPlanter(): Promise<Site> {
+  return listen((request, response) => {
+    const { searchParams } = new URL(request.url ?? '/', 'http://planter')
+    response.writeHead(200, {
+      'content-type': 'text/html',
+      'set-cookie': searchParams.getAll('line'),
+    })
+    response.end('<!doctype html><title>Planter</title>')
+  })
+}
+
+/** An API behind the guard, which reads cookies. */
+export interface Api extends Site {
+  /** What was posted. */
+  readonly notes: string[]
+  /** The cookies and origins of what came to `/unguarded`, which asks nobody. */
+  readonly unguarded: { readonly cookie: string; readonly origin: string | undefined }[]
+}
+
+/** `GET /api/me` and `POST /api/notes`, both guarded; CORS with credentials for one origin, if any. */
+export async function startApi(options: GuardOptions, corsOrigin?: string): Promise<Api> {
+  const guard = createGuard({ ...options, toleranceSec: 0 })
+  const notes: string[] = []
+  const unguarded: Api['unguarded'] = []
+  const app = express()
+  app.use((request, response, next) => {
+    response.vary('Origin')
+    if (corsOrigin === undefined || request.headers.origin !== corsOrigin) return next()
+    response.set('access-control-allow-origin', corsOrigin)
+    response.set('access-control-allow-credentials', 'true')
+    response.set('access-control-allow-headers', 'Content-Type, X-CSRF-Token')
+    if (request.method === 'OPTIONS') response.sendStatus(204)
+    else next()
+  })
+  app.all('/api/unguarded', (request, response) => {
+    unguarded.push({ cookie: request.headers.cookie ?? '', origin: request.headers.origin })
+    response.json({})
+  })
+  app.use(requireAuth(guard), express.text({ type: () => true }))
+  app.get('/api/me', (request, response) => {
+    response.json({ sub: authOf(request).sub })
+  })
+  app.post('/api/notes', (request, response) => {
+    notes.push(String(request.body))
+    response.status(201).json({ count: notes.length })
+  })
+  const site = await listen(app)
+  return {
+    port: site.port,
+    notes,
+    unguarded,
+    async [Symbol.asyncDispose]() {
+      await site[Symbol.asyncDispose]()
+      guard.close()
+    },
+  }
+}
