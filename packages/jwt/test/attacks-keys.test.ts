@@ -246,6 +246,10 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
   const ec = createPublicKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
   // An uncompressed point is the last 65 bytes of the SPKI.
   const point = ec.export({ format: 'der', type: 'spki' }).subarray(-65)
+  const pointOf = (alg: Algorithm, bytes: number) =>
+    createPublicKey(keyObjectFor(alg) as KeyObject)
+      .export({ format: 'der', type: 'spki' })
+      .subarray(-bytes)
   const jwkText = JSON.stringify(ec.export({ format: 'jwk' }))
 
   test.each<[string, Buffer]>([
@@ -264,6 +268,8 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
       Buffer.from(spki.toString('hex').toUpperCase().replaceAll(/.{64}/g, '$&\n')),
     ],
     ['a point', point],
+    ['a point of P-384', pointOf('ES384', 97)],
+    ['a point of P-521', pointOf('ES512', 133)],
     ['a point in hexadecimal', Buffer.from(point.toString('hex'))],
     ['a point in base64', Buffer.from(point.toString('base64'))],
     ['a PEM in lower case', Buffer.from(pemOf(rsa).toLowerCase())],

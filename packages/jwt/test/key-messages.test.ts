@@ -35,66 +35,67 @@ function importBoth(input: unknown, alg: Algorithm, message: string): void {
 }
 
 describe('where a key comes from', () => {
-  test.each([[undefined], [null], ['x'], [7], [{}], [[]], [{ secret, pem: spkiPem }], [() => '']])(
-    '%j is no input',
-    (input) => {
-      importBoth(input, 'HS256', 'A key comes from exactly one member, such as jwk, pem or secret.')
-    },
-  )
+  test.each([
+    ['undefined', undefined],
+    ['null', null],
+    ['a text', 'x'],
+    ['a number', 7],
+    ['an object without members', {}],
+    ['an array', []],
+    ['an object of two members', { secret, pem: spkiPem }],
+    ['a function', () => ''],
+  ])('%s is no input', (_name, input) => {
+    const message = 'A key comes from exactly one member, such as jwk, pem or secret.'
+    importBoth(input, 'HS256', message)
+  })
 
-  test.each<[input: object, alg: Algorithm, message: string]>([
-    [{ secret: 'text' }, 'HS256', 'A secret must be bytes.'],
-    [{ secret: [...secret] }, 'HS256', 'A secret must be bytes.'],
-    [{ secret }, 'ES256', 'This algorithm takes a key pair, not a secret.'],
-    [{ der: 'text' }, 'ES256', 'The member der must be bytes.'],
-    [{ der: [...spki] }, 'ES256', 'The member der must be bytes.'],
-    [{ other: 1 }, 'ES256', 'The member keyObject must be a KeyObject of node:crypto.'],
+  const pemMessage = 'The PEM must be one block, PUBLIC KEY (SPKI) or PRIVATE KEY (PKCS#8).'
+  const derMessage = 'The key is not valid DER of the kind expected here.'
+  const objectMessage = 'The member keyObject must be a KeyObject of node:crypto.'
+  const certificateMessage =
+    'The certificate must be one X.509 certificate, as PEM text or DER bytes.'
+
+  test.each<[name: string, input: object, alg: Algorithm, message: string]>([
+    ['a secret as text', { secret: 'text' }, 'HS256', 'A secret must be bytes.'],
+    ['a secret as an array', { secret: [...secret] }, 'HS256', 'A secret must be bytes.'],
+    ['a secret', { secret }, 'ES256', 'This algorithm takes a key pair, not a secret.'],
+    ['DER as text', { der: 'text' }, 'ES256', 'The member der must be bytes.'],
+    ['DER as an array', { der: [...spki] }, 'ES256', 'The member der must be bytes.'],
+    ['a member of another name', { other: 1 }, 'ES256', objectMessage],
     [
+      'what looks like a KeyObject',
       { keyObject: { ...es, type: 'public' } },
       'ES256',
-      'The member keyObject must be a KeyObject of node:crypto.',
+      objectMessage,
     ],
-    [{ jwk: null }, 'ES256', 'A JWK must be an object.'],
-    [{ jwk: [esJwk] }, 'ES256', 'A JWK must be an object.'],
+    ['no JWK', { jwk: null }, 'ES256', 'A JWK must be an object.'],
+    ['a list of JWKs', { jwk: [esJwk] }, 'ES256', 'A JWK must be an object.'],
+    ['no PEM', { pem: 'text' }, 'ES256', pemMessage],
+    ['a list of PEM', { pem: [spkiPem] }, 'ES256', pemMessage],
     [
-      { pem: 'text' },
-      'ES256',
-      'The PEM must be one block, PUBLIC KEY (SPKI) or PRIVATE KEY (PKCS#8).',
-    ],
-    [
-      { pem: [spkiPem] },
-      'ES256',
-      'The PEM must be one block, PUBLIC KEY (SPKI) or PRIVATE KEY (PKCS#8).',
-    ],
-    [
+      'PEM under another label',
       { pem: spkiPem.replaceAll('PUBLIC KEY', 'CERTIFICATE') },
       'ES256',
-      'The PEM must be one block, PUBLIC KEY (SPKI) or PRIVATE KEY (PKCS#8).',
+      pemMessage,
+    ],
+    ['PEM around something else', { pem: spkiPem.replace('MFk', 'AFk') }, 'ES256', derMessage],
+    ['no bytes', { der: Buffer.alloc(0) }, 'ES256', derMessage],
+    ['two keys', { der: Buffer.concat([spki, spki]) }, 'ES256', derMessage],
+    [
+      'a key as a certificate in PEM',
+      { certificate: spkiPem },
+      'ES256',
+      'The PEM must be one block, CERTIFICATE.',
     ],
     [
-      { pem: spkiPem.replace('MFk', 'AFk') },
+      'no certificate in PEM',
+      { certificate: 'text' },
       'ES256',
-      'The key is not valid DER of the kind expected here.',
+      'The PEM must be one block, CERTIFICATE.',
     ],
-    [{ der: Buffer.alloc(0) }, 'ES256', 'The key is not valid DER of the kind expected here.'],
-    [
-      { der: Buffer.concat([spki, spki]) },
-      'ES256',
-      'The key is not valid DER of the kind expected here.',
-    ],
-    [{ certificate: spkiPem }, 'ES256', 'The PEM must be one block, CERTIFICATE.'],
-    [{ certificate: 'text' }, 'ES256', 'The PEM must be one block, CERTIFICATE.'],
-    [
-      { certificate: spki },
-      'ES256',
-      'The certificate must be one X.509 certificate, as PEM text or DER bytes.',
-    ],
-    [
-      { certificate: 7 },
-      'ES256',
-      'The certificate must be one X.509 certificate, as PEM text or DER bytes.',
-    ],
-  ])('%j for %s', (input, alg, message) => {
+    ['a key as a certificate in DER', { certificate: spki }, 'ES256', certificateMessage],
+    ['a number as a certificate', { certificate: 7 }, 'ES256', certificateMessage],
+  ])('%s is refused', (_name, input, alg, message) => {
     importBoth(input, alg, message)
   })
 })

@@ -31,6 +31,10 @@ test.each([1, 9000])(
   },
 )
 
+test.each([8188, 8189, 8192, 8193])('ASCII text of %i characters is read', (length) => {
+  expect(asciiBytes('a'.repeat(length), length)).toHaveLength(length)
+})
+
 test('long ASCII text is read too', () => {
   expect(asciiBytes('a'.repeat(20_000), 19_999)).toHaveLength(19_999)
 })
