@@ -131,7 +131,7 @@ describe('log in', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('the token of before the log-in is worth nothing after it', async () => {
+  test('D04 the token of before the log-in is worth nothing after it', async () => {
     await browser.get('/auth/csrf')
     const before = browser.csrfToken
     await browser.login()
@@ -191,7 +191,7 @@ describe('refresh', () => {
     expect(browser.cookies.has('cs_refresh')).toBe(false)
   })
 
-  test('the access token in the place of the refresh token is none', async () => {
+  test('C15 the access token in the place of the refresh token is none', async () => {
     await browser.login()
     browser.cookies.set('cs_refresh', browser.cookies.get('cs_access') ?? '')
     expect((await browser.visit('/auth/refresh')).status).toBe(401)
@@ -241,20 +241,23 @@ describe('which token counts', () => {
     expect(answer.text).toBe('{"refresh":["This field is required."]}')
   })
 
-  test.each(['cs_access', 'cs_refresh', 'cs_csrf'])('%s sent twice is refused', async (name) => {
-    await browser.login()
-    const value = browser.cookies.get(name) ?? 'x'
-    const cookie = `${browser.cookieHeader()}; ${name}=${value}; ${name}=${value}`
-    const path = name === 'cs_access' ? '/auth/me' : '/auth/csrf'
-    const answer = await browser.get(path, { headers: { cookie } })
-    expect(answer.status).toBe(400)
-  })
+  test.each(['cs_access', 'cs_refresh', 'cs_csrf'])(
+    'C14 %s sent twice is refused',
+    async (name) => {
+      await browser.login()
+      const value = browser.cookies.get(name) ?? 'x'
+      const cookie = `${browser.cookieHeader()}; ${name}=${value}; ${name}=${value}`
+      const path = name === 'cs_access' ? '/auth/me' : '/auth/csrf'
+      const answer = await browser.get(path, { headers: { cookie } })
+      expect(answer.status).toBe(400)
+    },
+  )
 })
 
 describe('CORS', () => {
   const APP = 'https://app.example.com'
 
-  test('a configured origin may read answers with credentials, no other one may', async () => {
+  test('D07 a configured origin may read answers with credentials, no other one may', async () => {
     await using open = await openTestAuthority({ origins: APP })
     for (const [origin, allowed] of [
       [APP, APP],

@@ -155,7 +155,7 @@ describe.each(endpoints)('POST $path', ({ path, fields }) => {
     ['1e5', 'float'],
     ['true', 'bool'],
     ['false', 'bool'],
-  ])('calls the body %s by its Python type, %s', async (body, type) => {
+  ])('A02 calls the body %s by its Python type, %s', async (body, type) => {
     const text = `Invalid data. Expected a dictionary, but got ${type}.`
     expectAnswer(await ask(it, path, { body }), 400, JSON.stringify({ non_field_errors: [text] }))
   })

@@ -36,22 +36,31 @@ const endpoints: [method: string, path: string, body: object | undefined][] = [
 ]
 
 const foreign: readonly (readonly [name: string, headers: Record<string, string | undefined>])[] = [
-  ['a page of another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }],
-  ['a neighbouring subdomain', { 'sec-fetch-site': 'same-site', origin: 'http://evil.localhost' }],
-  ['another port', { 'sec-fetch-site': 'same-site', origin: 'http://localhost:9999' }],
-  ['a sandboxed frame', { 'sec-fetch-site': 'cross-site', origin: 'null' }],
   [
-    'an older browser on another site',
+    'D01 a page of another site',
+    { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
+  ],
+  [
+    'D01 a neighbouring subdomain',
+    { 'sec-fetch-site': 'same-site', origin: 'http://evil.localhost' },
+  ],
+  ['D01 another port', { 'sec-fetch-site': 'same-site', origin: 'http://localhost:9999' }],
+  ['D02 a sandboxed frame', { 'sec-fetch-site': 'cross-site', origin: 'null' }],
+  [
+    'D02 an older browser on another site',
     { 'sec-fetch-site': undefined, origin: 'https://evil.example' },
   ],
-  ['a look-alike', { 'sec-fetch-site': undefined, origin: 'https://app.example.com.evil.example' }],
   [
-    'the configured host over http',
+    'D02 a look-alike',
+    { 'sec-fetch-site': undefined, origin: 'https://app.example.com.evil.example' },
+  ],
+  [
+    'D02 the configured host over http',
     { 'sec-fetch-site': undefined, origin: 'http://app.example.com' },
   ],
-  ['nobody who says where it is from', { 'sec-fetch-site': undefined, origin: undefined }],
+  ['D02 nobody who says where it is from', { 'sec-fetch-site': undefined, origin: undefined }],
   [
-    'another site behind a forged host',
+    'D01 another site behind a forged host',
     {
       'sec-fetch-site': 'cross-site',
       origin: 'https://evil.example',
@@ -62,7 +71,7 @@ const foreign: readonly (readonly [name: string, headers: Record<string, string 
 ]
 
 describe.each(endpoints)('%s %s', (method, path, body) => {
-  test.each(foreign)('from %s is refused, whatever token it brings', async (_name, headers) => {
+  test.each(foreign)('%s is refused, whatever token it brings', async (_name, headers) => {
     const sent = browser.lines.length
     const answer = await browser.visit(path, { method, body, headers })
     expect({ status: answer.status, code: membersOf(answer)['code'] }).toEqual({
@@ -97,14 +106,14 @@ describe.each(endpoints)('%s %s', (method, path, body) => {
         return other.csrfToken
       },
     ],
-  ])('with %s is refused', async (_name, tokenOf) => {
+  ])('D04 with %s is refused', async (_name, tokenOf) => {
     const token = await tokenOf()
     const answer = await browser.visit(path, { method, body, headers: { 'x-csrf-token': token } })
     expect(answer.status).toBe(403)
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('with two tokens is refused', async () => {
+  test('D04 with two tokens is refused', async () => {
     const headers = { 'x-csrf-token': browser.csrfToken, 'x-csrftoken': browser.csrfToken }
     expect((await browser.visit(path, { method, body, headers })).status).toBe(403)
   })
@@ -123,7 +132,7 @@ test.each([
   expect((await browser.visit('/auth/refresh', { headers })).status).toBe(200)
 })
 
-test('a planted cookie of before the log-in gives no token that fits another', async () => {
+test('D05 a planted cookie of before the log-in gives no token that fits another', async () => {
   const attacker = new TestBrowser(it)
   await attacker.get('/auth/csrf')
   const victim = new TestBrowser(it)

@@ -67,7 +67,7 @@ describe('its sessions', () => {
     expect((await browser.visit(`/auth/sessions/${id}`, { method: 'DELETE' })).status).toBe(204)
   })
 
-  test("another account's are as if there were none", async () => {
+  test("C21 D13 another account's are as if there were none", async () => {
     await it.authority.accounts.create({ username: 'bob', password: PASSWORD }, 'test')
     const bob = new TestBrowser(it)
     const { sid } = membersOf(await bob.login({ username: 'bob', password: PASSWORD }))
@@ -167,7 +167,7 @@ describe('its password', () => {
       400,
       'password_malformed',
     ],
-  ])('is not changed %s', async (_name, members, status, code) => {
+  ])('P09 P12 is not changed %s', async (_name, members, status, code) => {
     const answer = await change(members)
     expect(answer.status).toBe(status)
     expect(membersOf(answer)).toMatchObject({ code })
@@ -175,7 +175,7 @@ describe('its password', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('cannot be guessed by who found an open browser', async () => {
+  test('P12 cannot be guessed by who found an open browser', async () => {
     await it.restart({ throttle: 'source=3/90s,device=3/90s' })
     const guess = { old_password: 'wrong', new_password: NEW_PASSWORD }
     for (let at = 0; at < 3; at++) expect((await change(guess)).status).toBe(401)
@@ -184,7 +184,7 @@ describe('its password', () => {
     expect(answer.headers.get('retry-after')).toBe('30')
   })
 
-  test('nobody without a session changes one', async () => {
+  test('P12 nobody without a session changes one', async () => {
     const answer = await change(
       { old_password: PASSWORD, new_password: NEW_PASSWORD },
       new TestBrowser(it),
@@ -201,7 +201,7 @@ describe('sign-up', () => {
     expect((await signUp({ username: 'carol', password: PASSWORD })).status).toBe(404)
   })
 
-  test('makes an account without roles, which then logs in', async () => {
+  test('D13 makes an account without roles, which then logs in', async () => {
     await it.restart({ signUp: true })
     const answer = await signUp({ username: 'carol', password: PASSWORD, roles: ['admin'] })
     expect(answer.status).toBe(201)

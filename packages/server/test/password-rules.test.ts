@@ -228,7 +228,7 @@ test('the list is there, and answers for its own entries alone', () => {
 })
 
 // PWD-05: the paths that set a password, of which the first admin account is `create`.
-test('every path refuses a common password, and stores nothing', async () => {
+test('P09 every path refuses a common password, and stores nothing', async () => {
   await using it = await openTestSessions()
   const { accounts, dataDir } = it
   const common = { username: 'bob', password: 'administrator' }

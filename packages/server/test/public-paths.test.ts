@@ -60,7 +60,7 @@ test.each(['/healthz', '/readyz'])('GET %s answers ok, and is never cached', asy
 })
 
 describe('GET /', () => {
-  test('is a page without scripts, under a policy that allows none', async () => {
+  test('D08 is a page without scripts, under a policy that allows none and no frame', async () => {
     const { status, headers, text } = await get('/')
     expect(status).toBe(200)
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8')
@@ -74,21 +74,22 @@ describe('GET /', () => {
     expect(text).toContain('curl http://localhost:8000/api/token/')
   })
 
-  test('holds no token, key, username or path of this machine', async () => {
+  test('holds no token, key, username, version or path of this machine', async () => {
     const { text } = await get('/')
     expect(text).not.toContain(it.dataDir)
     expect(text).not.toContain('alice')
     expect(text).not.toContain('eyJ')
+    expect(text).not.toMatch(/\d\.\d+\.\d/)
   })
 
-  test('escapes what comes from the settings', async () => {
+  test('D10 escapes what comes from the settings', async () => {
     await using odd = await openTestAuthority({ audience: `<script>alert("1")</script>'&` })
     const { text } = await ask(odd, '/', { method: 'GET', type: null })
     expect(text).not.toContain('<script')
     expect(text).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;')
   })
 
-  test('is the same whatever Host or forwarded host the request names', async () => {
+  test('A19 is the same whatever Host or forwarded host the request names', async () => {
     const plain = (await get('/')).text
     const evil = await get('/', { host: 'evil.test', 'x-forwarded-host': 'evil.test' })
     expect(evil.text).toBe(plain)
@@ -135,11 +136,17 @@ test.each([
   '/api/token/;x=y',
   '/auth/me/x.css',
   '/auth/me/',
+  '/AUTH/LOGIN',
+  '//auth/login',
   '/.env',
   '/.git/config',
   '/.well-known/',
   '/data/countersign.db',
-])('%s is served by nobody', async (path) => {
+  '/api/%74oken/',
+  '/api/token%2f',
+  '/%61uth/me',
+  '/auth/%6cogin',
+])('A20 %s is served by nobody', async (path) => {
   for (const method of ['GET', 'POST']) {
     const answer = await ask(it, path, { method, type: null })
     expect(answer.status).toBe(404)

@@ -183,7 +183,7 @@ describe('the predecessor, used again', () => {
     expect(auditedEvents(it)).toEqual(['refresh_reused'])
   })
 
-  test('thief and victim share a successor, and whoever comes second ends the session', async () => {
+  test('C05 thief and victim share a successor, and whoever comes second ends the session', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     const stolen = (await refresh(it, first)).refresh!
@@ -230,7 +230,7 @@ describe('lifetimes', () => {
   test.each([
     ['the last millisecond', 14 * DAY - 1, 200],
     ['the first millisecond after', 14 * DAY, 401],
-  ])('a token that is not used lives 14 days: %s', async (_, afterMs, status) => {
+  ])('C12 a token that is not used lives 14 days: %s', async (_, afterMs, status) => {
     await using it = await openTestAuthority()
     const { refresh: token } = await it.login()
     it.clock.advanceMs(afterMs)
@@ -238,7 +238,7 @@ describe('lifetimes', () => {
     expect(auditedEvents(it)).toEqual([])
   })
 
-  test('rotation never extends the 30 days of the session', async () => {
+  test('C11 rotation never extends the 30 days of the session', async () => {
     await using it = await openTestAuthority()
     let { refresh: token } = await it.login()
     const endsAt = it.clock.nowMs() + 30 * DAY
@@ -277,7 +277,7 @@ describe('lifetimes', () => {
   })
 })
 
-describe('a clock that was set back', () => {
+describe('C12 a clock that was set back', () => {
   test('by less than the grace, the predecessor is still young', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated

@@ -20,7 +20,7 @@ import { claimsOf } from './support/forge.ts'
 const ROUNDS = 200
 const AT_ONCE = 50
 
-test('fifty refreshes with one token at once give one successor, 200 times', async () => {
+test('C03 fifty refreshes with one token at once give one successor, 200 times', async () => {
   await using server = await startServerProcess()
   const client = new HttpClient(server.url, AT_ONCE)
   let { refresh: token } = await client.login(ADMIN)
@@ -150,7 +150,7 @@ async function expectAllDead(it: TestSessions, race: Race, headBefore: number): 
 const whichTokens = fc.array(fc.nat({ max: 2 }), { minLength: 1, maxLength: 3 })
 
 describe('at every interleaving', () => {
-  test('after blacklist has answered, no refresh of that session succeeds', async () => {
+  test('C09 after blacklist has answered, no refresh of that session succeeds', async () => {
     await using it = await openTestSessions()
     let granted = 0
     await fc.assert(
@@ -183,7 +183,7 @@ describe('at every interleaving', () => {
       'a password is set',
       (race: Race) => race.accounts.setPassword(race.username, NEW_PASSWORD, 'test'),
     ],
-  ])('after %s, no refresh and no login in flight leaves anything alive', async (_, apply) => {
+  ])('C09 after %s, no refresh and no login in flight leaves anything alive', async (_, apply) => {
     await using it = await openTestSessions()
     let granted = 0
     let refused = 0

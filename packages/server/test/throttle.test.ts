@@ -62,20 +62,20 @@ test('an unknown account is throttled like any other', async () => {
   expect(unknown.toSorted((a, b) => a - b)).toEqual(known.toSorted((a, b) => a - b))
 })
 
-test('one spelling of a name is as good as another', async () => {
+test('P06 one spelling of a name is as good as another', async () => {
   const spellings = ['alice', 'ALICE', 'Ａlice', 'aLiCe']
   const statuses = await statusesOf(spellings.map((name) => guess(name)))
   expect(statuses.toSorted((a, b) => a - b)).toEqual([401, 401, 401, 429])
 })
 
-test('from many addresses an account is slowed down as a whole, others are not', async () => {
+test('P04 from many addresses an account is slowed down as a whole, others are not', async () => {
   for (let at = 0; at < 6; at++)
     expect((await guess(USERNAME, `198.51.100.${at}`)).status).toBe(401)
   expect((await guess(USERNAME, '198.51.100.77')).status).toBe(429)
   expect((await guess('bob', '198.51.100.77', PASSWORD)).status).toBe(200)
 })
 
-test('one address that tries many accounts is slowed down, whatever it succeeds in', async () => {
+test('P03 one address that tries many accounts is slowed down, whatever it succeeds in', async () => {
   for (let at = 0; at < 8; at++) {
     expect((await guess(`user${at}`)).status).toBe(401)
     if (at === 4) expect((await guess('bob', '198.51.100.1', PASSWORD)).status).toBe(200)
@@ -83,7 +83,7 @@ test('one address that tries many accounts is slowed down, whatever it succeeds 
   expect((await guess('another')).status).toBe(429)
 })
 
-test('the addresses of one IPv6 network are one', async () => {
+test('P03 the addresses of one IPv6 network are one', async () => {
   const tries = [
     '2001:db8:1:2::1',
     '2001:db8:1:2:ffff::9',
@@ -95,7 +95,7 @@ test('the addresses of one IPv6 network are one', async () => {
   expect((await guess(USERNAME, '2001:db8:1:3::1')).status).toBe(401)
 })
 
-describe('whom guesses do not lock out', () => {
+describe('P04 whom guesses do not lock out', () => {
   async function besiege(): Promise<void> {
     for (let at = 0; at < 20; at++) await guess(USERNAME, `198.51.100.${at}`)
     expect((await guess(USERNAME, '198.51.100.99', PASSWORD)).status).toBe(429)
@@ -145,7 +145,7 @@ describe('whom guesses do not lock out', () => {
         browser.cookies.set('cs_device', '..')
       },
     ],
-  ])('nor is a device known by a cookie %s', async (_name, prepare) => {
+  ])('P21 nor is a device known by a cookie %s', async (_name, prepare) => {
     const browser = new TestBrowser(it, '198.51.100.200')
     await prepare(browser)
     await besiege()
@@ -153,7 +153,7 @@ describe('whom guesses do not lock out', () => {
   })
 })
 
-test('200 tries at once are counted to the last one', async () => {
+test('P06 200 tries at once are counted to the last one', async () => {
   await using strict = await openTestAuthority({ throttle: 'source=25/1h' })
   const tries = Array.from({ length: 200 }, async () => {
     const answer = await strict.post('/api/token/', { username: USERNAME, password: 'wrong' })
@@ -191,7 +191,7 @@ test('off, nothing is counted', async () => {
   expect(new Set(statuses)).toEqual(new Set([401]))
 })
 
-describe('behind a proxy', () => {
+describe('P06 behind a proxy', () => {
   async function guessThrough(connection: string, forwarded: string): Promise<number> {
     const response = await it.authority.fetch(
       new Request('http://localhost:8000/api/token/', {

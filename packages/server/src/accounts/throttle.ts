@@ -30,14 +30,21 @@ export interface Try {
   readonly device?: string | undefined
   /** Whether one of the account's newest sessions is from this address. */
   readonly isKnownAddress: boolean
+  /** The account's newest hard position, 0 where there is no account. */
+  readonly hardPosition?: number | undefined
+  /** The session of who tries, where only one with a session may. */
+  readonly sessionId?: string | undefined
 }
 
 /** Slows down guessing. Nobody is locked out: who waits may try again. */
 export interface Throttle {
   /** The buckets in which a try counts: none where throttling is off. */
   bucketsOf(attempt: Try): readonly Bucket[]
-  /** What a browser keeps from now on: it proves that it has logged in to this account. */
-  rememberDevice(usernameKey: string): string
+  /**
+   * What a browser keeps from now on: it proves that it has logged in to this account, since its sessions
+   * were last taken back at `hardPosition`.
+   */
+  rememberDevice(usernameKey: string, hardPosition: number): string
 }
 
 /**
@@ -45,6 +52,10 @@ export interface Throttle {
  *
  * A device that has logged in before counts in a bucket of its own only, and an address that has in the
  * one of its own: otherwise whoever guesses at an account locks its owner out.
+ *
+ * A device is forgotten when the account's sessions are taken back, as by a new password: whoever knew the
+ * old one could have collected devices by the thousand, each with a bucket of its own. A try with a session
+ * counts for that session as well, from wherever it comes.
  */
 export function createThrottle(
   rates: ThrottleRates | undefined,
@@ -58,7 +69,7 @@ export function createThrottle(
   return {
     bucketsOf(attempt) {
       if (rates === undefined) return []
-      const { usernameKey, address, device } = attempt
+      const { usernameKey, address, device, sessionId, hardPosition = 0 } = attempt
       // A name with a MAC, so that the table tells nobody whose accounts are tried.
       const bucket = (kind: string, rate: Rate, ...of: string[]): Bucket => ({
         key: `${kind}:${mac(first, kind, ...of)
@@ -67,7 +78,7 @@ export function createThrottle(
         triesMax: rate.triesMax,
         intervalMs: Math.ceil(rate.periodMs / rate.triesMax),
       })
-      const deviceId = provenDevice(macKeys, device, usernameKey)
+      const deviceId = provenDevice(macKeys, device, usernameKey, hardPosition)
       if (deviceId !== undefined) return [bucket('device', rates.device, usernameKey, deviceId)]
       const network = addressNetwork(address)
       // Where the caller does not know the address, everybody would share one.
@@ -78,12 +89,13 @@ export function createThrottle(
               bucket('source', rates.source, usernameKey, network),
               bucket('address', rates.address, network),
             ]
+      if (sessionId !== undefined) own.push(bucket('session', rates.device, usernameKey, sessionId))
       return attempt.isKnownAddress ? own : [...own, bucket('account', rates.account, usernameKey)]
     },
 
-    rememberDevice(usernameKey) {
+    rememberDevice(usernameKey, hardPosition) {
       const id = randomId(random)
-      return `${id}.${deviceMac(first, usernameKey, id)}`
+      return `${id}.${deviceMac(first, usernameKey, hardPosition, id)}`
     },
   }
 }
@@ -92,17 +104,18 @@ function provenDevice(
   keys: readonly KeyObject[],
   device: string | undefined,
   usernameKey: string,
+  hardPosition: number,
 ): string | undefined {
   const [id = '', proof = ''] = device?.split('.', 3) ?? []
   if (!/^[\w-]{22}$/.test(id) || !/^[\w-]{43}$/.test(proof)) return undefined
   const isProven = keys.some((key) =>
-    timingSafeEqual(Buffer.from(deviceMac(key, usernameKey, id)), Buffer.from(proof)),
+    timingSafeEqual(Buffer.from(deviceMac(key, usernameKey, hardPosition, id)), Buffer.from(proof)),
   )
   return isProven ? id : undefined
 }
 
-function deviceMac(key: KeyObject, usernameKey: string, id: string): string {
-  return mac(key, 'remembered', usernameKey, id).toString('base64url')
+function deviceMac(key: KeyObject, usernameKey: string, hardPosition: number, id: string): string {
+  return mac(key, 'remembered', usernameKey, String(hardPosition), id).toString('base64url')
 }
 
 // JSON keeps apart what concatenation would join.

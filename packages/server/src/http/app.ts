@@ -98,8 +98,24 @@ export function createApp(
 
   hono.notFound(() => problem('not_found'))
   hono.onError((error, c) => answerError(app.logger, error, c.req.path))
-  return async (request, context) =>
-    cors.preflight(request) ?? cors.apply(request, await hono.fetch(request, context ?? {}))
+  return async (request, context) => {
+    const preflight = cors.preflight(request)
+    if (preflight !== undefined) return preflight
+    const isPlain = !hasEscapedPath(request)
+    return cors.apply(
+      request,
+      isPlain ? await hono.fetch(request, context ?? {}) : problem('not_found'),
+    )
+  }
+}
+
+/**
+ * Whether the path has another spelling, which the router would decode: past whatever compares paths in
+ * the application around us. No path of ours needs an escape. `serve` refuses more, before it is a `Request`.
+ */
+function hasEscapedPath({ url }: Request): boolean {
+  const end = url.indexOf('?')
+  return (end === -1 ? url : url.slice(0, end)).includes('%')
 }
 
 type Routes = Readonly<Record<string, Readonly<Record<string, Handler>>>>

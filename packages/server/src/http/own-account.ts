@@ -3,6 +3,7 @@ import { usernameKey } from '../accounts/usernames.ts'
 import { limits } from '../base/limits.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import { countTry } from '../sessions/sign-in.ts'
+import { whyOver } from '../sessions/standing.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { Origin, SessionSummary } from '../store/store.ts'
 import { answerJson } from './browser/session-answers.ts'
@@ -74,7 +75,8 @@ export async function answerEndSessions(
 
 /**
  * `POST /auth/password`: asks for the old password and ends all other sessions. Tries count as those of
- * a log-in from a known place: whoever found an open browser does not get to guess here.
+ * a log-in from a known place, and for the session: whoever found an open browser, or took its token to
+ * many addresses, does not get to guess here.
  */
 export async function answerChangePassword(
   parts: SessionParts,
@@ -95,14 +97,17 @@ export async function answerChangePassword(
     tenantName: undefined,
     address: caller.address,
   })
-  const tries = throttle.bucketsOf({ usernameKey: key, ...caller, isKnownAddress: true })
+  const tries = throttle.bucketsOf({
+    usernameKey: key,
+    ...caller,
+    isKnownAddress: true,
+    sessionId: state.session.id,
+  })
   const throttled = await countTry(parts, tries)
   if (throttled !== undefined) return problemFor(throttled)
   const verifying = hasher.verify(account?.passwordHash, oldPassword, key)
   if (verifying === undefined) return problem('password_queue_full')
-  if (!(await verifying) || account?.passwordHash === undefined) {
-    return problem('credentials_invalid', {}, { detail: 'The old password is not right.' })
-  }
+  if (!(await verifying) || account?.passwordHash === undefined) return wrongPassword()
   const hash = await hasher.hash(newPassword)
   if (hash === undefined) return problem('password_queue_full')
   const change = await store.accounts.changePassword(
@@ -112,8 +117,16 @@ export async function answerChangePassword(
     originOf(parts, account.id, caller),
     tries,
   )
-  // Somebody changed it, or ended this session, while the hash was computed.
-  return change === 'changed' ? answerJson(204, undefined) : problem('session_ended')
+  if (change === 'changed') return answerJson(204, undefined)
+  // While the hash was computed, somebody ended this session or changed the password before.
+  const now = await store.sessions.state(state.session.id)
+  return now === undefined || whyOver(now) !== undefined
+    ? problem('session_ended')
+    : wrongPassword()
+}
+
+function wrongPassword(): Response {
+  return problem('credentials_invalid', {}, { detail: 'The old password is not right.' })
 }
 
 function originOf({ clock }: SessionParts, accountId: string, { address }: Caller): Origin {

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 
-import { version } from '../base/version.ts'
 import type { AccessTokenSettings } from '../sessions/access-token.ts'
 
 /** `GET /`: what runs here and what to do next. No script, nothing from elsewhere. */
@@ -23,7 +22,7 @@ const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --ink: #e8ebf1; --soft: #9aa5b8; --line: #2d3543; --back: #12161d; --card: #1a202a; --mark: #7fd1a6 } }
 body { margin: 0; background: var(--back); color: var(--ink); font: 16px/1.55 system-ui, sans-serif }
 main { max-width: 46rem; margin: 0 auto; padding: 3rem 1.25rem }
-h1 { margin: 0; font-size: 1.7rem } h1 small { color: var(--soft); font-weight: 400; font-size: 1rem }
+h1 { margin: 0; font-size: 1.7rem }
 h2 { margin: 2.2rem 0 .6rem; font-size: 1.05rem }
 p { margin: .4rem 0; color: var(--soft) } p b { color: var(--mark) }
 pre { margin: .6rem 0; padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto; font: 13.5px/1.5 ui-monospace, monospace }
@@ -58,7 +57,7 @@ function renderPage({ issuer, audience, lifetimeSec }: AccessTokenSettings): str
 </head>
 <body>
 <main>
-<h1>Countersign <small>${escapeHtml(version)}</small></h1>
+<h1>Countersign</h1>
 <p><b>Running.</b> This server logs people in and signs the tokens that your services verify by themselves.</p>
 
 <h2>Log in</h2>

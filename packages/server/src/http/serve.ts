@@ -53,13 +53,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 }
 
 /**
- * Whether the path of a request target is written plainly: no escapes, no empty or dotted segments. The
- * adaptor would resolve those, and a limit in front of the server that compares paths as they are sent
- * would be passed by another spelling of the same endpoint.
+ * Whether the path of a request target is written plainly: no escapes, no empty or dotted segments, and
+ * no fragment, which no request has (RFC 9112 §3.2). The adaptor would resolve or drop those, and a limit
+ * in front of the server that compares paths as they are sent would be passed by another spelling of the
+ * same endpoint.
  */
 function hasOneSpelling(target: string): boolean {
   const path = (target.split('?', 1)[0] ?? '').replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
-  return !/%|\\|\/\/|\/\.{1,2}(?:\/|$)/.test(path)
+  return !/%|#|\\|\/\/|\/\.{1,2}(?:\/|$)/.test(path)
 }
 
 /**

@@ -35,7 +35,8 @@ export async function signIn(
     address: caller.address,
   })
   const { account, position, membership } = view
-  const tries = parts.throttle.bucketsOf({ usernameKey: key, ...caller, ...view })
+  const { hardPosition } = account ?? {}
+  const tries = parts.throttle.bucketsOf({ usernameKey: key, ...caller, ...view, hardPosition })
   const throttled = await countTry(parts, tries)
   if (throttled !== undefined) return throttled
 
@@ -67,7 +68,7 @@ export async function signIn(
     tries,
   )
   if (created === 'refused') return refuseLogin(parts, caller, account, 'taken_back')
-  return { ...granted, device: parts.throttle.rememberDevice(key) }
+  return { ...granted, device: parts.throttle.rememberDevice(key, account.hardPosition) }
 }
 
 /** A pair, and what a browser keeps so that others' guesses do not slow it down. */

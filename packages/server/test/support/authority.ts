@@ -47,12 +47,18 @@ export interface Pair {
   readonly refresh: string
 }
 
-/** An authority on a real SQLite file in a directory of its own, with one account: alice. */
-export async function openTestAuthority(config: AuthorityConfig = {}): Promise<TestAuthority> {
+/**
+ * An authority on a real SQLite file in a directory of its own, with one account: alice. `watch` stands
+ * around every request.
+ */
+export async function openTestAuthority(
+  config: AuthorityConfig = {},
+  watch: (fetch: Authority['fetch']) => Authority['fetch'] = (fetch) => fetch,
+): Promise<TestAuthority> {
   const clock = new TestClock()
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
-  const open = (more: AuthorityConfig): Promise<Authority> =>
-    createAuthority({
+  const open = async (more: AuthorityConfig): Promise<Authority> => {
+    const opened = await createAuthority({
       publicUrl: ISSUER,
       dataDir,
       // The smallest that is allowed: hashing is not what most tests are about.
@@ -65,6 +71,8 @@ export async function openTestAuthority(config: AuthorityConfig = {}): Promise<T
       ...config,
       ...more,
     })
+    return { ...opened, fetch: watch(opened.fetch) }
+  }
   let authority = await open({})
   const created = await authority.accounts.create(
     { username: USERNAME, password: PASSWORD },

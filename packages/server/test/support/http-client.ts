@@ -8,6 +8,8 @@ export interface HttpAnswer {
   readonly text: string
 }
 
+export type RequestHeaders = Readonly<Record<string, string>>
+
 /** A client of a server process, with connections of its own that are kept alive. */
 export class HttpClient {
   readonly #url: string
@@ -19,20 +21,25 @@ export class HttpClient {
   }
 
   /** Rejects when there is no answer: the server is gone, or went while it worked. */
-  post(path: string, body: unknown): Promise<HttpAnswer> {
-    return this.#send('POST', path, JSON.stringify(body))
+  post(path: string, body: unknown, headers: RequestHeaders = {}): Promise<HttpAnswer> {
+    return this.send('POST', path, headers, JSON.stringify(body))
   }
 
-  get(path: string): Promise<HttpAnswer> {
-    return this.#send('GET', path, undefined)
+  get(path: string, headers: RequestHeaders = {}): Promise<HttpAnswer> {
+    return this.send('GET', path, headers)
   }
 
-  #send(method: string, path: string, body: string | undefined): Promise<HttpAnswer> {
+  send(
+    method: string,
+    path: string,
+    headers: RequestHeaders = {},
+    body?: string,
+  ): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const sent = request(`${this.#url}${path}`, {
         method,
         agent: this.#agent,
-        headers: { 'content-type': 'application/json', 'user-agent': 'test-client' },
+        headers: { 'content-type': 'application/json', 'user-agent': 'test-client', ...headers },
       })
       sent.once('error', reject)
       sent.once('response', (answer) => {

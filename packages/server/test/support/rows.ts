@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -9,6 +10,8 @@ export interface Stored {
   readonly generations: number
   readonly ended: number
   readonly revocations: number
+  /** A hash over every column of accounts, sessions and service accounts: passwords and roles too. */
+  readonly contents: string
 }
 
 export function countStored(dataDir: string): Stored {
@@ -22,8 +25,21 @@ export function countStored(dataDir: string): Stored {
       generations: count('SELECT sum(generation) FROM sessions'),
       ended: count('SELECT count(ended_at) FROM sessions'),
       revocations: count('SELECT count(*) FROM revocations'),
+      contents: hashOf(db),
     }
   } finally {
     db.close()
   }
+}
+
+const HASHED = ['accounts', 'sessions', 'clients', 'client_secrets', 'memberships', 'roles']
+
+function hashOf(db: DatabaseSync): string {
+  const hash = createHash('sha256')
+  for (const table of HASHED) {
+    for (const row of db.prepare(`SELECT * FROM ${table}`).iterate()) {
+      hash.update(JSON.stringify(Object.values(row).map(String)))
+    }
+  }
+  return hash.digest('hex')
 }

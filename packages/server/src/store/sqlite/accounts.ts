@@ -93,7 +93,8 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           `UPDATE accounts SET password_hash = ?
            WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND EXISTS
              (SELECT 1 FROM sessions s WHERE s.id = ? AND s.account_id = accounts.id
-              AND s.ended_at IS NULL AND s.signed_in_position >= accounts.hard_position)`,
+              AND s.ended_at IS NULL AND s.signed_in_position >= accounts.hard_position
+              AND ${TENANT_STANDS})`,
           to,
           accountId,
           from,
@@ -143,6 +144,14 @@ function change(db: SqliteDatabase, accountId: string, work: () => boolean): Cha
   })
 }
 
+/**
+ * Whether the tenant of session `s` has not been taken back since it began. A session that moves to a newer
+ * position would else outlive that: a change of password takes time, in which an operator may come.
+ */
+const TENANT_STANDS = `(s.tenant_id IS NULL OR EXISTS
+  (SELECT 1 FROM tenants t WHERE t.id = s.tenant_id AND t.disabled_at IS NULL
+   AND t.hard_position <= s.signed_in_position))`
+
 /** Ends every session and token of the account with one entry and one row, however many there are. */
 function takeBackAll(db: SqliteDatabase, accountId: string, origin: Origin): void {
   const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
@@ -162,7 +171,8 @@ function takeBackAllBut(
   const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
   if (keepSessionId !== undefined) {
     db.run(
-      `UPDATE sessions SET signed_in_position = ? WHERE id = ? AND account_id = ? AND ended_at IS NULL
+      `UPDATE sessions AS s SET signed_in_position = ?
+       WHERE id = ? AND account_id = ? AND ended_at IS NULL AND ${TENANT_STANDS}
          AND signed_in_position >= (SELECT hard_position FROM accounts a WHERE a.id = account_id)`,
       position,
       keepSessionId,

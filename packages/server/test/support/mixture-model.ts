@@ -1,0 +1,150 @@
+/** One answer, as far as it matters. */
+export interface Seen {
+  readonly kind:
+    | 'change'
+    | 'wrongChange'
+    | 'logout'
+    | 'blacklist'
+    | 'endOwn'
+    | 'refresh'
+    | 'refreshOld'
+    | 'look'
+  readonly status: number
+  /** The password that it sets; the refresh token that came. */
+  readonly value?: string | undefined
+  /** Of a change that was refused. */
+  readonly code?: string | undefined
+}
+
+/** What was there before, of a session of generation 1. */
+export interface Start {
+  readonly oldPassword: string
+  /** The successor of the token before the current one. */
+  readonly previousGives: string
+}
+
+/** What is there when all answers are out. */
+export interface Observed {
+  readonly isAlive: boolean
+  /** Whether another session of the account is over. */
+  readonly wasWitnessEnded: boolean
+  /** Of all passwords that were tried, those that log in. */
+  readonly opening: readonly string[]
+  /** The session's generation; undefined where it is over and nobody can tell. */
+  readonly generation: number | undefined
+}
+
+interface State {
+  readonly isAlive: boolean
+  readonly generation: 1 | 2
+  readonly password: string
+}
+
+/**
+ * Says whether some order of these requests, one after the other, gives these answers and this end:
+ * 'explained', or what cannot be.
+ *
+ * Answers that change nothing are placed as soon as they fit: a later place could not fit better, since
+ * they take no other one away. Only for those that change something, each order is tried; alike ones are
+ * one, so there are few.
+ */
+export function explain(start: Start, seen: readonly Seen[], observed: Observed): string {
+  const successors = new Set(
+    seen.flatMap(({ kind, status, value }) =>
+      kind === 'refresh' && status === 200 ? [value] : [],
+    ),
+  )
+  if (successors.size > 1) return `${successors.size} successors of one token`
+  const first: State = { isAlive: true, generation: 1, password: start.oldPassword }
+  const why: string[] = []
+  return search(start, first, seen, observed, why) ? 'explained' : [...new Set(why)].join('; ')
+}
+
+function search(
+  start: Start,
+  state: State,
+  seen: readonly Seen[],
+  observed: Observed,
+  why: string[],
+): boolean {
+  const left = seen.filter((each) => {
+    const next = apply(start, state, each)
+    return next === undefined || !isSame(next, state)
+  })
+  if (left.length === 0) {
+    const difference = differenceOf(start, state, observed)
+    if (difference !== undefined) why.push(difference)
+    return difference === undefined
+  }
+  const tried = new Set<string>()
+  for (const [at, each] of left.entries()) {
+    const next = apply(start, state, each)
+    const key = JSON.stringify([each, next])
+    if (next === undefined || tried.has(key)) continue
+    tried.add(key)
+    if (search(start, next, left.toSpliced(at, 1), observed, why)) return true
+  }
+  why.push(`${JSON.stringify(left[0])} fits nowhere after ${JSON.stringify(state)}`)
+  return false
+}
+
+function isSame(a: State, b: State): boolean {
+  return a.isAlive === b.isAlive && a.generation === b.generation && a.password === b.password
+}
+
+/** The state after this request, where it would be answered so now; undefined where it would not. */
+function apply(start: Start, state: State, { kind, status, value, code }: Seen): State | undefined {
+  const { isAlive, generation, password } = state
+  const isChanged = password !== start.oldPassword
+  const ended = { ...state, isAlive: false }
+  switch (kind) {
+    case 'look':
+      return status === (isAlive ? 200 : 401) ? state : undefined
+    case 'change':
+      if (status === 204) {
+        return isAlive && !isChanged && value !== undefined
+          ? { ...state, password: value }
+          : undefined
+      }
+      return status === 401 && code === whyNoChange(isAlive, isChanged) ? state : undefined
+    case 'wrongChange':
+      return status === 401 && code === whyNoChange(isAlive, true) ? state : undefined
+    case 'logout':
+      // Who is out already is out.
+      return status === 204 ? ended : undefined
+    case 'endOwn':
+      // Two that end it together have both ended it.
+      if (status === 204) return ended
+      return status === 401 && !isAlive ? state : undefined
+    case 'blacklist':
+      if (status === 200) return isAlive ? ended : undefined
+      return status === 401 && !isAlive ? state : undefined
+    case 'refresh':
+      if (status === 200) return isAlive ? { ...state, generation: 2 } : undefined
+      return status === 401 && !isAlive ? state : undefined
+    case 'refreshOld':
+      if (status === 200) {
+        return isAlive && generation === 1 && value === start.previousGives ? state : undefined
+      }
+      if (status !== 401) return undefined
+      // Two generations back it was copied, and ends the session.
+      return isAlive ? (generation === 2 ? ended : undefined) : state
+  }
+}
+
+/** What is said to who gives a password that is not the one of now, or no more. */
+function whyNoChange(isAlive: boolean, isChanged: boolean): string | undefined {
+  if (!isAlive) return 'session_ended'
+  return isChanged ? 'credentials_invalid' : undefined
+}
+
+function differenceOf(start: Start, state: State, observed: Observed): string | undefined {
+  const { isAlive, generation, password } = state
+  if (isAlive !== observed.isAlive) return isAlive ? 'it should live' : 'it should be over'
+  if (isAlive && generation !== observed.generation) return `generation ${observed.generation}`
+  if (observed.opening.length !== 1 || observed.opening[0] !== password) {
+    return `${observed.opening.length} passwords log in, or another one`
+  }
+  const isChanged = password !== start.oldPassword
+  return isChanged === observed.wasWitnessEnded ? undefined : 'another session lives or is over'
+}
