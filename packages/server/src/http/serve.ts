@@ -41,7 +41,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 }
 
 /**
- * The authority as a handler of Node's, for Express and its like: `app.all('/auth/*rest', handler)`. Not
+ * The authority as a handler of Node's, for Express and its like: `app.all('/auth{/*rest}', handler)`. Not
  * under `app.use(PATH, ...)`, which cuts the path off, and before anything that reads bodies: throws where
  * the body was read already.
  */
