@@ -627,6 +627,19 @@ describe('what is not ours', () => {
     }
   })
 
+  test('is shown by commands beside the application as what it is', async () => {
+    const { refresh: token } = await it.login()
+    const run = async (words: string[], input = ''): Promise<string> => {
+      const env = { COUNTERSIGN_PUBLIC_URL: ISSUER }
+      return (await runCommand(words, { dataDir: it.dataDir, env, input })).stdout
+    }
+    expect(await run(['sessions', 'list', '--json'])).toContain(`"username":"${USERNAME}"`)
+    expect(await run(['accounts', 'list'])).not.toContain(USERNAME)
+    expect(await run(['token', 'inspect'], token)).toContain(
+      `${USERNAME} is an account of the application, which was not asked`,
+    )
+  })
+
   test('must have its three methods', async () => {
     const accounts = { find: () => undefined, get: () => undefined } as unknown as AccountSource
     await expect(createAuthority({ dataDir: '/nowhere', accounts })).rejects.toThrow(
