@@ -246,6 +246,10 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
   const ec = createPublicKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
   // An uncompressed point is the last 65 bytes of the SPKI.
   const point = ec.export({ format: 'der', type: 'spki' }).subarray(-65)
+  const pointOf = (alg: Algorithm, bytes: number) =>
+    createPublicKey(keyObjectFor(alg) as KeyObject)
+      .export({ format: 'der', type: 'spki' })
+      .subarray(-bytes)
   const jwkText = JSON.stringify(ec.export({ format: 'jwk' }))
 
   test.each<[string, Buffer]>([
@@ -255,6 +259,8 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
     ['the body in lines', Buffer.from(spki.toString('base64').replaceAll(/.{64}/g, '$&\n'))],
     ['the body in base64url', Buffer.from(spki.toString('base64url'))],
     ['OpenSSH with a tab', Buffer.from(ssh.replace(' ', '\t'))],
+    ['OpenSSH with two spaces', Buffer.from(ssh.replace(' ', '  '))],
+    ['OpenSSH of ECDSA', Buffer.from(ssh.replace('ssh-rsa', 'ecdsa-sha2-nistp256'))],
     ['OpenSSH of a token', Buffer.from(ssh.replace('ssh-rsa', 'sk-ssh-ed25519@openssh.com'))],
     ['an SPKI in hexadecimal', Buffer.from(spki.toString('hex'))],
     [
@@ -262,6 +268,8 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
       Buffer.from(spki.toString('hex').toUpperCase().replaceAll(/.{64}/g, '$&\n')),
     ],
     ['a point', point],
+    ['a point of P-384', pointOf('ES384', 97)],
+    ['a point of P-521', pointOf('ES512', 133)],
     ['a point in hexadecimal', Buffer.from(point.toString('hex'))],
     ['a point in base64', Buffer.from(point.toString('base64'))],
     ['a PEM in lower case', Buffer.from(pemOf(rsa).toLowerCase())],
@@ -270,6 +278,15 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
       'a JWKS with escapes',
       Buffer.from(String.raw`{"\u006beys":[${jwkText.replace('kty', String.raw`\u006bty`)}]}`),
     ],
+    [
+      'a JWK with an escape behind a comment',
+      Buffer.from(`# key\n${jwkText.replace('"kty"', String.raw`"\u006bty"`)}`),
+    ],
+    [
+      'a JWK with an escape behind a space',
+      Buffer.from(` ${jwkText.replace('"kty"', String.raw`"\u006bty"`)}`),
+    ],
+    ['a part of a JWK', Buffer.from(jwkText.slice(1).replace('"kty":', '"kty" \t: '))],
     ['RFC 4716', Buffer.from(`---- BEGIN SSH2 PUBLIC KEY ----\n${ssh.split(' ')[1]}\n`)],
   ])('%s', (_, secret) => {
     expect(() => importVerifyingKey({ secret }, { alg: 'HS256' })).toThrow(TypeError)

@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, hash, type KeyObject } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, hash, sign, type KeyObject } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import {
   createSigner,
@@ -9,12 +9,19 @@ import {
   type Algorithm,
 } from '../src/index.ts'
 import { encodeElement, tags } from '../src/key/der.ts'
-import { algorithms, keyObjectFor, signingKeyFor, validClaims, verifierFor } from './tokens.ts'
+import {
+  algorithms,
+  encodePart,
+  keyObjectFor,
+  signingKeyFor,
+  validClaims,
+  verifierFor,
+} from './tokens.ts'
 
 const asymmetric = algorithms.filter((alg) => !alg.startsWith('HS'))
 
 /** A certificate of RFC 5280 §4.1 that ended in 2001, and whose signature is nobody's. */
-function certificateOf(spki: Uint8Array): Buffer {
+function certificateOf(spki: Uint8Array, signatureBytes = 3): Buffer {
   const ecdsaWithSha256 = Buffer.from('2a8648ce3d040302', 'hex')
   const algorithm = encodeElement(tags.sequence, encodeElement(tags.oid, ecdsaWithSha256))
   const utcTime = (text: string) => encodeElement(0x17, Buffer.from(text))
@@ -29,7 +36,7 @@ function certificateOf(spki: Uint8Array): Buffer {
     name,
     spki,
   )
-  const signature = encodeElement(tags.bitString, Buffer.from([0, 1, 2, 3]))
+  const signature = encodeElement(tags.bitString, Buffer.of(0), Buffer.alloc(signatureBytes, 1))
   return encodeElement(tags.sequence, body, algorithm, signature)
 }
 
@@ -126,6 +133,38 @@ test.each([
   ['a chain', [esCertificate] as never],
 ])('%s is no certificate', (_name, certificate) => {
   expect(() => importVerifyingKey({ certificate }, { alg: 'ES256' })).toThrow(TypeError)
+})
+
+test('a certificate of 16,384 bytes is read, and none that is longer', () => {
+  const bytes = certificateOf(esSpki, 10_000).length
+  const longest = certificateOf(esSpki, 10_000 + 16_384 - bytes)
+  const tooLong = certificateOf(esSpki, 10_000 + 16_385 - bytes)
+  expect([longest.length, tooLong.length]).toEqual([16_384, 16_385])
+  expect(importVerifyingKey({ certificate: longest }, { alg: 'ES256' }).alg).toBe('ES256')
+  expect(() => importVerifyingKey({ certificate: tooLong }, { alg: 'ES256' })).toThrow(
+    'The certificate must be one X.509 certificate, as PEM text or DER bytes.',
+  )
+})
+
+test('other views of a certificate than bytes are none', () => {
+  const { buffer, byteOffset, byteLength } = new Uint8Array(esCertificate)
+  const view = new DataView(buffer, byteOffset, byteLength)
+  expect(() => importVerifyingKey({ certificate: view as never }, { alg: 'ES256' })).toThrow(
+    'The certificate must be one X.509 certificate, as PEM text or DER bytes.',
+  )
+})
+
+test('a key from a certificate takes no token under the old name EdDSA', () => {
+  const { privateKey, publicKey } = pairOf('Ed25519')
+  const certificate = certificateOf(publicKey.export({ format: 'der', type: 'spki' }))
+  const keys = importVerifyingKey({ certificate }, { alg: 'Ed25519' })
+  const parts = [{ alg: 'EdDSA', typ: 'at+jwt' }, validClaims()].map((part) => encodePart(part))
+  const signature = sign(null, Buffer.from(parts.join('.')), privateKey)
+  const token = `${parts.join('.')}.${encodePart(signature)}`
+  expect(verifierFor(signingKeyFor('Ed25519'), { keys }).verify(token)).toEqual({
+    ok: false,
+    code: 'algorithm_mismatch',
+  })
 })
 
 test('a certificate with a key too small, or of a kind that is not supported, is refused', () => {

@@ -79,6 +79,12 @@ test.each([
   expect(outcome(validClaims(claims), { maxAgeSec: 60 })).toBe(expected)
 })
 
+test('the tolerance is added to maxAgeSec', () => {
+  const options = { maxAgeSec: 60, toleranceSec: 5 }
+  expect(outcome(validClaims({ iat: NOW_SEC - 64 }), options)).toBe('accepted')
+  expect(outcome(validClaims({ iat: NOW_SEC - 65 }), options)).toBe('token_too_old')
+})
+
 test.each([
   [undefined, 'claim_missing iss'],
   [null, 'claim_invalid iss'],
@@ -185,7 +191,9 @@ test.each([
 })
 
 test('a clock that gives NaN is an error, not a token that lives for ever', () => {
-  expect(() => outcome(validClaims(), { clock: () => Number.NaN })).toThrow(TypeError)
+  expect(() => outcome(validClaims(), { clock: () => Number.NaN })).toThrow(
+    'The clock must give milliseconds since 1970.',
+  )
 })
 
 test('without a clock the time is now', () => {

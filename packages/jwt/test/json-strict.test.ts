@@ -24,6 +24,8 @@ describe('refuses', () => {
     ['a duplicate that swallows members', '{"a":{"x":1,"y":2},"a":0}', 'json_duplicate_member'],
     ['a duplicate index', '{"0":1,"0":2}', 'json_duplicate_member'],
     ['a duplicate empty name', '{"":1,"":2}', 'json_duplicate_member'],
+    ['a duplicate beside objects that are empty', '[{"":1,"":2},{},{}]', 'json_duplicate_member'],
+    ['a duplicate beside false', '[{"":1,"":2},false,false]', 'json_duplicate_member'],
     ['__proto__', '{"__proto__":{}}', 'json_malformed'],
     ['__proto__ written with an escape', '{"\\u005f_proto__":1}', 'json_malformed'],
     ['__proto__ deep down', '[{"a":{"__proto__":1}}]', 'json_malformed'],
@@ -43,8 +45,8 @@ describe('refuses', () => {
     expect(codeOf(text)).toBe(code)
   })
 
-  test('what is not text', () => {
-    expect(parseJsonStrict(undefined as never)).toEqual({ ok: false, code: 'json_malformed' })
+  test.each([[undefined], [null], [1], [true], [['1']], [{}]])('what is not text: %j', (value) => {
+    expect(parseJsonStrict(value as never)).toEqual({ ok: false, code: 'json_malformed' })
   })
 })
 
@@ -54,6 +56,7 @@ test.each([
   ['names that differ in case or normal form', '{"a":1,"A":2,"\\u00e9":3,"e\\u0301":4}'],
   ['names of Object.prototype', '{"constructor":1,"toString":2,"hasOwnProperty":3}'],
   ['depth 10', '['.repeat(10) + ']'.repeat(10)],
+  ['twenty brackets and braces, but none in the other', ` [${'[],{},'.repeat(10)}0]`],
   ['deep brackets inside a string', `"${'['.repeat(1000)}"`],
   ['white space', ' \n\t{ "a" : 1 }\r\n'],
 ])('accepts %s', (_name, text) => {
@@ -64,6 +67,8 @@ test('limits can be set', () => {
   expect(parseJsonStrict('[[]]', { depthMax: 1 })).toEqual({ ok: false, code: 'json_too_deep' })
   expect(parseJsonStrict('[[]]', { depthMax: 2 }).ok).toBe(true)
   expect(parseJsonStrict('[[]]', { depthMax: 0 })).toEqual({ ok: false, code: 'json_too_deep' })
+  expect(parseJsonStrict('[]', { depthMax: 0 })).toEqual({ ok: false, code: 'json_too_deep' })
+  expect(parseJsonStrict('0', { depthMax: 0 })).toEqual({ ok: true, value: 0 })
   expect(parseJsonStrict('['.repeat(11) + ']'.repeat(11), { depthMax: 11 }).ok).toBe(true)
   expect(parseJsonStrict('[[]]', { sizeMax: 3 })).toEqual({ ok: false, code: 'json_malformed' })
   expect(parseJsonStrict('[[]]', { sizeMax: 4 }).ok).toBe(true)

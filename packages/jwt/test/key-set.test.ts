@@ -1,6 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, sign } from 'node:crypto'
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   createKeySet,
   createSigner,
@@ -9,12 +9,15 @@ import {
   keySetFromJwks,
   publicJwkOf,
   verifyingKeyOf,
+  verifyJws,
 } from '../src/index.ts'
 import {
   algorithms,
+  encodePart,
   keyObjectFor,
   secret,
   signingKeyFor,
+  signParts,
   validClaims,
   verifierFor,
 } from './tokens.ts'
@@ -38,6 +41,54 @@ test.each([[undefined], [null], [[]], ['{}'], [{}], [{ keys: {} }], [{ keys: nul
     expect(keySetFromJwks(jwks)).toBeUndefined()
   },
 )
+
+describe('a key under the old name EdDSA (RFC 9864 §2.2)', () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const { alg: _alg, ...jwk } = publicJwkOf(
+    importVerifyingKey({ keyObject: publicKey }, { alg: 'Ed25519', kid: 'ed' }),
+  )
+  const keys = keySetFromJwks({ keys: [{ ...jwk, alg: 'EdDSA' }] })
+  const signedAs = (alg: string) => {
+    const input = `${encodePart({ alg, typ: 'at+jwt', kid: 'ed' })}.${encodePart(validClaims())}`
+    return `${input}.${encodePart(sign(null, Buffer.from(input), privateKey))}`
+  }
+
+  test('is read, and takes tokens of either name and of no other', () => {
+    if (keys === undefined) throw new Error('no set')
+    expect(keys.keys.map((key) => key.alg)).toEqual(['Ed25519'])
+    const verifier = verifierFor(signingKeyFor('ES256'), { keys })
+    expect(verifier.verify(signedAs('EdDSA'))).toMatchObject({ ok: true, header: { alg: 'EdDSA' } })
+    expect(verifier.verify(signedAs('Ed25519'))).toMatchObject({ ok: true })
+    for (const alg of ['Ed448', 'ES256', 'none', 'eddsa']) {
+      expect(verifier.verify(signedAs(alg))).toEqual({ ok: false, code: 'algorithm_mismatch' })
+    }
+  })
+
+  test('without any name is skipped', () => {
+    expect(keySetFromJwks({ keys: [jwk] })?.keys).toEqual([])
+    expect(keySetFromJwks({ keys: [{ ...jwk, alg: 'eddsa' }] })?.keys).toEqual([])
+  })
+})
+
+test('a single key without a name takes tokens that name one', () => {
+  const keys = importVerifyingKey({ secret }, { alg: 'HS256' })
+  const verifier = verifierFor(signingKeyFor('HS256'), { keys })
+  for (const more of [{}, { kid: 'any' }]) {
+    const token = signParts({ alg: 'HS256', typ: 'at+jwt', ...more }, validClaims())
+    const result = verifier.verify(token)
+    expect(result.ok && Object.keys(result.header)).toEqual(['alg', 'typ', ...Object.keys(more)])
+  }
+})
+
+test("somebody else's set is not asked for the key of a token that names none", () => {
+  const key = verifyingKeyOf(signingKeyFor('HS256'))
+  const keys = { keys: [key], get: () => key }
+  expect(verifyJws(signParts({ alg: 'HS256', kid: 'x' }, {}), keys)).toMatchObject({ ok: true })
+  expect(verifyJws(signParts({ alg: 'HS256' }, {}), keys)).toEqual({
+    ok: false,
+    code: 'key_unknown',
+  })
+})
 
 test.each([
   ['no object', null],

@@ -268,10 +268,27 @@ describe('PEM is one block of SPKI or PKCS#8, and nothing else', () => {
     expect(() => importSigningKey({ pem }, { alg: 'RS256' })).toThrow(TypeError)
   })
 
+  test('16,384 characters are read, and none more', () => {
+    const longest = spki + ' '.repeat(16_384 - spki.length)
+    expect(importVerifyingKey({ pem: longest }, { alg: 'RS256' }).alg).toBe('RS256')
+    expect(() => importVerifyingKey({ pem: `${longest} ` }, { alg: 'RS256' })).toThrow(
+      'The PEM must be one block',
+    )
+  })
+
   test('CRLF and white space around it are read', () => {
     const pem = `\n ${spki.replaceAll('\n', '\r\n')}\n`
     expect(importVerifyingKey({ pem }, { alg: 'RS256' }).kid).toBe(signingKeyFor('RS256').kid)
   })
+})
+
+test('a coordinate that begins with a zero is read, since its width is fixed', () => {
+  let jwk: JsonWebKey = {}
+  do {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    jwk = publicKey.export({ format: 'jwk' })
+  } while (Buffer.from(String(jwk.x), 'base64url')[0] !== 0)
+  expect(publicJwkOf(importVerifyingKey({ jwk }, { alg: 'ES256' }))).toMatchObject(jwk)
 })
 
 test.each([

@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import * as jose from 'jose'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import {
   createSigner,
   generateSigningKey,
@@ -10,6 +10,7 @@ import {
   keySetFromJwks,
   publicJwkOf,
   type MlDsaAlgorithm,
+  type SigningKey,
 } from '../src/index.ts'
 import { NOW_MS, signingKeyFor, validClaims, verifierFor } from './tokens.ts'
 
@@ -23,8 +24,13 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
   const { privateKey, publicKey } = generateKeyPairSync(keyType)
   const jwk = privateKey.export({ format: 'jwk' })
   const { priv: _priv, ...publicJwk } = jwk
-  const key = importSigningKey({ jwk }, { alg })
-  const token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims())
+  let key: SigningKey
+  let token: string
+
+  beforeAll(() => {
+    key = importSigningKey({ jwk }, { alg })
+    token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims())
+  })
 
   test('a token is signed and verified with keys from every form', () => {
     const forms = [
@@ -82,6 +88,15 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
         TypeError,
       )
     }
+    const importIt = (more: object) => () =>
+      importVerifyingKey({ jwk: { ...publicJwk, ...more } }, { alg })
+    expect(importIt({ alg: undefined })).toThrow('A JWK with kty AKP needs its member alg.')
+    expect(importIt({ pub: pub.slice(4) })).toThrow(
+      `The JWK member pub must have ${publicBytes} bytes.`,
+    )
+    expect(() => importSigningKey({ jwk: { ...jwk, priv: 'AAAA' } }, { alg })).toThrow(
+      'The JWK member priv must have 32 bytes.',
+    )
     const foreign = generateKeyPairSync(keyType).publicKey.export({ format: 'jwk' })
     for (const more of [{ priv: undefined }, { priv: 'AAAA' }, { pub: foreign['pub'] }]) {
       expect(() => importSigningKey({ jwk: { ...jwk, ...more } }, { alg })).toThrow(TypeError)
@@ -89,10 +104,15 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
   })
 
   test('no other algorithm takes the key', () => {
-    for (const other of ['ES256', 'Ed25519', 'RS256', 'HS256', ...sizes.map(([name]) => name)]) {
-      if (other === alg) continue
+    const other = sizes.find(([name]) => name !== alg)?.[1] ?? 'ml-dsa-44'
+    const keyObject = generateKeyPairSync(other).publicKey
+    expect(() => importVerifyingKey({ keyObject }, { alg })).toThrow(
+      `This algorithm needs an ${alg} key.`,
+    )
+    for (const each of ['ES256', 'Ed25519', 'RS256', 'HS256', ...sizes.map(([name]) => name)]) {
+      if (each === alg) continue
       for (const form of [{ jwk: publicJwk }, { keyObject: createPublicKey(privateKey) }]) {
-        expect(() => importVerifyingKey(form, { alg: other as 'ES256' })).toThrow(TypeError)
+        expect(() => importVerifyingKey(form, { alg: each as 'ES256' })).toThrow(TypeError)
       }
     }
   })

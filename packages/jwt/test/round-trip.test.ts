@@ -10,7 +10,16 @@ import {
   verifyingKeyOf,
   verifyJws,
 } from '../src/index.ts'
-import { algorithms, NOW_MS, secret, signingKeyFor, validClaims, verifierFor } from './tokens.ts'
+import {
+  algorithms,
+  encodePart,
+  NOW_MS,
+  secret,
+  signEncoded,
+  signingKeyFor,
+  validClaims,
+  verifierFor,
+} from './tokens.ts'
 
 test('a signed token comes back with its claims, its header and its key', () => {
   const key = signingKeyFor('ES256')
@@ -83,6 +92,32 @@ test('a JWS over 8 KiB is refused unless the caller allows more', () => {
   expect(verifyJws(jws, verifyingKeyOf(key))).toEqual({ ok: false, code: 'token_too_large' })
 })
 
+test('a JWS with another signature is refused', () => {
+  const key = signingKeyFor('HS256')
+  const jws = signJws(Buffer.from('x'), key)
+  const other = signJws(Buffer.from('y'), key).split('.')[2]
+  const forged = `${jws.slice(0, jws.lastIndexOf('.'))}.${other}`
+  expect(verifyJws(forged, verifyingKeyOf(key))).toEqual({ ok: false, code: 'signature_invalid' })
+})
+
+test('a long JWS with a character that is not ASCII is refused', () => {
+  const key = signingKeyFor('HS256')
+  const jws = signJws(Buffer.alloc(9000), key)
+  for (const at of [jws.indexOf('.') + 1, 9000, jws.lastIndexOf('.') - 1]) {
+    const altered = `${jws.slice(0, at)}\u0141${jws.slice(at + 1)}`
+    const result = verifyJws(altered, verifyingKeyOf(key), { tokenBytesMax: 20_000 })
+    expect(result).toEqual({ ok: false, code: 'signature_invalid' })
+  }
+})
+
+test('a JWS whose payload was signed in another spelling is refused', () => {
+  const token = signEncoded(encodePart({ alg: 'HS256' }), 'e31')
+  expect(verifyJws(token, verifyingKeyOf(signingKeyFor('HS256')))).toEqual({
+    ok: false,
+    code: 'payload_invalid',
+  })
+})
+
 test('a JWS without typ verifies where none is asked for, and nowhere else', () => {
   const key = signingKeyFor('HS512')
   const jws = signJws(Buffer.from('x'), key)
@@ -100,6 +135,7 @@ test('claims are a fresh object at each call', () => {
   const [first, second] = [verifier.verify(token), verifier.verify(token)]
   if (!first.ok || !second.ok) throw new Error('refused')
   expect(first.claims).not.toBe(second.claims)
+  expect(Object.isFrozen(first.claims)).toBe(false)
   expect(first.claims['roles']).not.toBe(second.claims['roles'])
   expect(Object.isFrozen(first.header)).toBe(true)
 })
@@ -111,7 +147,9 @@ test('a signer refuses what no verifier would accept', () => {
   }
   expect(() => signer.sign([])).toThrow(TypeError)
   expect(() => signer.sign({ toJSON: () => 'text' })).toThrow(TypeError)
-  expect(() => signer.sign({ pad: 'x'.repeat(8000) })).toThrow('longer than 8192')
+  for (const count of [8000, 30_000]) {
+    expect(() => signer.sign({ pad: 'x'.repeat(count) })).toThrow('longer than 8192')
+  }
 })
 
 test('decodeUnverified reads a token strictly without vouching for it', () => {

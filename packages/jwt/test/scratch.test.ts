@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asciiBytes } from '../src/scratch.ts'
+import { asciiBytes, signingInput } from '../src/scratch.ts'
 
 test('gives the bytes of ASCII text, up to the length asked for', () => {
   expect(Buffer.from(asciiBytes('abc', 2) ?? []).toString()).toBe('ab')
@@ -17,6 +17,23 @@ test.each([1, 10, 8190, 8191, 8192, 8193, 20_000])(
     }
   },
 )
+
+test.each([1, 9000])(
+  'a signing input is ASCII in both of its parts, with %i characters',
+  (length) => {
+    const ascii = 'a'.repeat(length)
+    expect(Buffer.from(signingInput(ascii, 'b')).toString()).toBe(`${ascii}.b`)
+    for (const strange of ['\u0141', 'é', '\uFFFD']) {
+      const text = ascii.slice(1) + strange
+      expect(() => signingInput(text, 'b')).toThrow('Only ASCII text can be signed.')
+      expect(() => signingInput('b', text)).toThrow('Only ASCII text can be signed.')
+    }
+  },
+)
+
+test.each([8188, 8189, 8192, 8193])('ASCII text of %i characters is read', (length) => {
+  expect(asciiBytes('a'.repeat(length), length)).toHaveLength(length)
+})
 
 test('long ASCII text is read too', () => {
   expect(asciiBytes('a'.repeat(20_000), 19_999)).toHaveLength(19_999)

@@ -33,6 +33,13 @@ test('a token seen again gives the very answer of the first time', () => {
   expect(verifier.verify(fresh(token))).toBe(first)
 })
 
+test('claims that are null are remembered too', () => {
+  const { verifier } = cachingVerifier()
+  const token = signer.sign(validClaims({ locale: null, list: [null] }))
+  expect(accepted(verifier, token).claims).toEqual(validClaims({ locale: null, list: [null] }))
+  expect(verifier.verify(fresh(token))).toBe(verifier.verify(fresh(token)))
+})
+
 test('nobody can change what the next caller is given', () => {
   const { verifier } = cachingVerifier()
   const token = signer.sign(validClaims({ roles: ['reader'], deep: { list: [{ admin: false }] } }))
@@ -264,10 +271,12 @@ describe('the table', () => {
       cache.add(name, name, name === 'c' ? ended : forever, NOW_MS - 1)
     }
     cache.add('i', 'i', forever, NOW_MS)
-    const held = () => [...'abcdefghij'].filter((name) => cache.find(name) !== -1).join('')
+    const held = () => [...'abcdefghijk'].filter((name) => cache.find(name) !== -1).join('')
     expect(held()).toBe('abdefghi')
     cache.add('j', 'j', forever, NOW_MS)
     expect(held()).toBe('bdefghij')
+    cache.add('k', 'k', forever, NOW_MS)
+    expect(held()).toBe('defghijk')
   })
 
   test('compares the whole token where everything it is found by is equal', () => {

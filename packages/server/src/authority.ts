@@ -7,6 +7,7 @@ import pino, { type Logger } from 'pino'
 import { createClientManager, type ClientManager } from './accounts/clients.ts'
 import { createAccountManager, type AccountManager } from './accounts/manage.ts'
 import { createPasswordHasher } from './accounts/passwords.ts'
+import { checkSource, type AccountSource, type CheckedSource } from './accounts/source.ts'
 import {
   createRoleManager,
   createTenantManager,
@@ -14,6 +15,7 @@ import {
   type TenantManager,
 } from './accounts/tenants.ts'
 import { createThrottle } from './accounts/throttle.ts'
+import { createUserManager, type UserManager } from './accounts/users.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { messageOf } from './base/faults.ts'
 import { limits } from './base/limits.ts'
@@ -38,15 +40,22 @@ export interface AuthorityConfig extends SettingsInput {
   readonly logger?: Logger
   /** Adds the application's own claims to each access token. */
   readonly claims?: ClaimsHook
+  /** See {@link SourcedAuthorityConfig}. */
+  readonly accounts?: undefined
 }
 
-/** A running authority without a port of its own. */
-export interface Authority {
+/** The same for an application that keeps its own table of users. */
+export interface SourcedAuthorityConfig extends Omit<AuthorityConfig, 'accounts'> {
+  /** Asked for accounts and passwords in place of our own table. */
+  readonly accounts: AccountSource
+}
+
+/** What every authority has: an authority without a port of its own. */
+export interface AuthorityCore {
   /** The whole HTTP API. `context.address` is the client's address, where the caller knows it. */
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
   /** Checks an access token of this authority, as a guard would. */
   verify(accessToken: string): AccessTokenResult
-  readonly accounts: AccountManager
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
@@ -54,6 +63,16 @@ export interface Authority {
   readonly logger: Logger
   /** Closes the database. Call it when no request is in flight any more. */
   close(): Promise<void>
+}
+
+/** An authority that keeps the accounts. */
+export interface Authority extends AuthorityCore {
+  readonly accounts: AccountManager
+}
+
+/** An authority whose accounts the application keeps: it is told what has changed in them. */
+export interface SourcedAuthority extends AuthorityCore {
+  readonly users: UserManager
 }
 
 const UPKEEP_INTERVAL_MS = 3_600_000
@@ -64,13 +83,22 @@ const HASH_SAMPLE = 200
 /**
  * Opens the authority on its data directory: database, keys, HTTP API. Throws a `SetupError`, whose
  * message is for the operator, where a setting is wrong or the directory cannot be used.
+ *
+ * With `accounts`, the application's own table of users is asked in place of ours. What it gets then has
+ * `users` in place of `accounts`.
  */
-export async function createAuthority(config: AuthorityConfig = {}): Promise<Authority> {
-  const { clock = systemClock, random = createSystemRandom(), logger, claims, ...input } = config
+export async function createAuthority(config: SourcedAuthorityConfig): Promise<SourcedAuthority>
+export async function createAuthority(config?: AuthorityConfig): Promise<Authority>
+export async function createAuthority(
+  config: AuthorityConfig | SourcedAuthorityConfig = {},
+): Promise<Authority | SourcedAuthority> {
+  const { clock = systemClock, random = createSystemRandom(), ...others } = config
+  const { logger, claims, accounts, ...input } = others
+  const source = accounts === undefined ? undefined : checkSource(accounts)
   const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
   const store = openSqliteStore(settings.dataDir, { exclusive: true })
   try {
-    return await assemble(settings, store, { clock, random, claims }, logger)
+    return await assemble(settings, store, { clock, random, claims, source }, logger)
   } catch (error) {
     await store.close()
     throw error
@@ -81,14 +109,15 @@ interface Assembled {
   readonly clock: Clock
   readonly random: Random
   readonly claims: ClaimsHook | undefined
+  readonly source: CheckedSource | undefined
 }
 
 async function assemble(
   settings: Settings,
   store: Store,
-  { clock, random, claims }: Assembled,
+  { clock, random, claims, source }: Assembled,
   logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
-): Promise<Authority> {
+): Promise<Authority | SourcedAuthority> {
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
   const sealer = createSealer(secrets, random)
   const ring = await openKeyRing({ store: store.keys, sealer, clock, random })
@@ -107,6 +136,7 @@ async function assemble(
   await imitateHashes()
   const sessions: SessionParts = {
     store,
+    source,
     ring,
     hasher,
     throttle: createThrottle(settings.throttle, sealer.deriveEach('throttle/v1', 32), random),
@@ -132,7 +162,10 @@ async function assemble(
       clock: () => clock.nowMs(),
     }),
   }
-  const accounts = createAccountManager({ store, hasher, clock, random, publicUrl: issuer })
+  const accounts =
+    source === undefined
+      ? createAccountManager({ store, hasher, clock, random, publicUrl: issuer })
+      : undefined
   const fetch = createApp({
     sessions,
     accounts,
@@ -145,10 +178,9 @@ async function assemble(
     void keepUp(logger, 'imitate_hashes', imitateHashes)
   }, UPKEEP_INTERVAL_MS)
   upkeep.unref()
-  return {
+  const core: AuthorityCore = {
     fetch,
     verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
-    accounts,
     tenants: createTenantManager({ store, clock, random }),
     roles: createRoleManager({ store, clock }),
     clients: createClientManager({ store, clock, random }),
@@ -159,6 +191,9 @@ async function assemble(
       await store.close()
     },
   }
+  return accounts === undefined
+    ? { ...core, users: createUserManager({ store, clock }) }
+    : { ...core, accounts }
 }
 
 /** Work of the background that failed is tried again with the next round. */

@@ -6,6 +6,20 @@ export class StoreFault extends Error {
   override readonly name = 'StoreFault'
 }
 
+/**
+ * The application that keeps the accounts could not say what it was asked: it threw, took too long, or
+ * gave something that is no answer. 503 as well. `details` are for the log and hold nothing that anybody
+ * typed; `cause` is what was thrown, and is not logged, since its text may.
+ */
+export class SourceFault extends Error {
+  override readonly name = 'SourceFault'
+  readonly details: Readonly<Record<string, unknown>>
+  constructor(details: Readonly<Record<string, unknown>>, options?: ErrorOptions) {
+    super('The application that keeps the accounts gave no answer.', options)
+    this.details = details
+  }
+}
+
 /** A start-up mistake that its owner can mend: printed as its message alone, exit code 1. */
 export class SetupError extends Error {
   override readonly name = 'SetupError'

@@ -20,6 +20,11 @@ export const limits = {
   /** All roles of an account as JSON: with more, its access tokens could not be minted. */
   rolesBytesMax: 1_800,
   userAgentCharsMax: 256,
+  /** An application's own accounts: their ids and names, how long it may take to answer, and for how many. */
+  sourceIdCharsMax: 128,
+  sourceUsernameCharsMax: 320,
+  sourceAnswerMs: 5_000,
+  sourceCallsMax: 4_096,
   /** Refreshes that share one transaction. Beyond this the next batch begins. */
   refreshBatchMax: 256,
   /** Refreshes that wait for their transaction. Beyond this: 503. */

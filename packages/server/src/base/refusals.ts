@@ -66,6 +66,10 @@ export const refusals = {
   password_queue_full: { status: 503, text: 'Too many logins at once. Try again shortly.' },
   refresh_queue_full: { status: 503, text: 'Too many refreshes at once. Try again shortly.' },
   store_unavailable: { status: 503, text: 'The database cannot be reached. Try again shortly.' },
+  accounts_unavailable: {
+    status: 503,
+    text: 'The accounts cannot be reached. Try again shortly.',
+  },
   internal_error: { status: 500, text: 'The server made a mistake. It has been logged.' },
 } as const satisfies Record<string, { readonly status: number; readonly text: string }>
 

@@ -45,7 +45,13 @@ const CONFIG_FILES = ['countersign.config.ts', 'countersign.config.mjs', 'counte
 
 /** The settings of this directory and environment; the environment wins. */
 export async function loadInput(): Promise<SettingsInput> {
-  return { ...(await readConfigFile()), ...readEnvironment(process.env) }
+  const config = await readConfigFile()
+  if ('accounts' in config) {
+    throw new SetupError(
+      'The configuration file may not have accounts. An application that keeps its own users has to say what changes in them, so it runs the authority itself: createAuthority({ accounts }), see docs/own-users.md.',
+    )
+  }
+  return { ...config, ...readEnvironment(process.env) }
 }
 
 export async function loadSettings(): Promise<Settings> {

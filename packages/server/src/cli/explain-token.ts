@@ -1,6 +1,7 @@
 import { createAccessTokenVerifier } from '@countersign/guard'
 import { decodeUnverified, verifyJws } from '@countersign/jwt'
 
+import { isOwnAccountId } from '../accounts/source.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
 import { refusals } from '../base/refusals.ts'
 import { ACCESS_TYP, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
@@ -168,7 +169,10 @@ function checkEnded(state: SessionState): Finding {
     : passed('session', 'lives')
 }
 
-function checkAccount({ username, accountDisabled }: SessionState): Finding {
+function checkAccount({ session, username, accountDisabled }: SessionState): Finding {
+  if (!isOwnAccountId(session.accountId)) {
+    return passed('account', `${username} is an account of the application, which was not asked`)
+  }
   return accountDisabled
     ? failed('account', `${username} is disabled`)
     : passed('account', `${username} is active`)

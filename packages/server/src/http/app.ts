@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 
 import type { AccountManager } from '../accounts/manage.ts'
 import { clientAddress } from '../base/address.ts'
-import { StoreFault, messageOf } from '../base/faults.ts'
+import { SourceFault, StoreFault, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
@@ -40,7 +40,8 @@ export interface RequestContext {
 
 export interface AppParts {
   readonly sessions: SessionParts
-  readonly accounts: AccountManager
+  /** Undefined where the application keeps the accounts: nothing here changes them then. */
+  readonly accounts: AccountManager | undefined
   readonly refresh: Refresher
   readonly http: HttpSettings
   readonly logger: Logger
@@ -160,12 +161,16 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes 
     '/auth/sessions/:id': {
       DELETE: loggedIn((state, _, caller, id) => answerEndSession(sessions, state, id, caller)),
     },
-    '/auth/password': {
-      POST: loggedIn((state, request, caller) =>
-        answerChangePassword(sessions, state, request, caller),
-      ),
-    },
-    ...(http.signUp
+    ...(accounts === undefined
+      ? {}
+      : {
+          '/auth/password': {
+            POST: loggedIn((state, request, caller) =>
+              answerChangePassword(sessions, state, request, caller),
+            ),
+          },
+        }),
+    ...(http.signUp && accounts !== undefined
       ? {
           '/auth/signup': {
             POST: (request: Request, caller: Caller) =>
@@ -185,12 +190,23 @@ function addressOf(
   return clientAddress(context?.address ?? '', forwarded, proxies)
 }
 
-/** A store that failed is 503 and worth a retry; anything else thrown is our mistake. */
+/** A store or an application that failed is 503 and worth a retry; anything else thrown is our mistake. */
 function answerError(logger: Logger, error: unknown, path: string): Response {
-  const code: RefusalCode = error instanceof StoreFault ? 'store_unavailable' : 'internal_error'
-  logger.error({ event: code, path, error: messageOf(error), stack: stackOf(error) })
+  const code = codeOf(error)
+  logger.error({
+    event: code,
+    path,
+    ...(error instanceof SourceFault
+      ? error.details
+      : { error: messageOf(error), stack: stackOf(error) }),
+  })
   if (path === TOKEN_PATH) return answerTokenRefusal(code)
   return path.startsWith('/api/token') ? answerRefusal(code) : problem(code)
+}
+
+function codeOf(error: unknown): RefusalCode {
+  if (error instanceof StoreFault) return 'store_unavailable'
+  return error instanceof SourceFault ? 'accounts_unavailable' : 'internal_error'
 }
 
 function stackOf(error: unknown): string | undefined {

@@ -1,5 +1,5 @@
 import type { AddressInfo, Socket } from 'node:net'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 
 import { getRequestListener, type HttpBindings } from '@hono/node-server'
 
@@ -22,11 +22,6 @@ export interface RunningServer {
 
 /** Listens. Throws a `SetupError` that names the port when that cannot be done. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const answer = getRequestListener(
-    (request, bindings) => options.fetch(request, { address: addressOf(bindings as HttpBindings) }),
-    // Stands in for the Host that HTTP/1.0 may leave out, as load balancers do when they ask /healthz.
-    { hostname: 'localhost' },
-  )
   const server = createServer(
     {
       headersTimeout: limits.headersTimeoutMs,
@@ -35,20 +30,39 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       keepAliveTimeout: 75_000, // longer than a proxy's in front, so that it never writes into a closed one
       maxHeaderSize: limits.headerBytesMax,
     },
-    (incoming, outgoing) => {
-      if (hasOneSpelling(incoming.url ?? '')) {
-        withBody(incoming, () => void answer(incoming, outgoing))
-      } else {
-        const { status, headers, text } = problemText('not_found')
-        outgoing.writeHead(status, headers).end(text)
-      }
-    },
+    toNodeHandler(options.fetch),
   )
   const silent = trackSilent(server)
   await listen(server, options)
   return {
     port: (server.address() as AddressInfo).port,
     close: () => drain(server, silent),
+  }
+}
+
+/**
+ * The authority as a handler of Node's, for Express and its like: `app.all('/auth{/*rest}', handler)`. Not
+ * under `app.use(PATH, ...)`, which cuts the path off, and before anything that reads bodies: throws where
+ * the body was read already.
+ */
+export function toNodeHandler(
+  fetch: ServeOptions['fetch'],
+): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  const answer = getRequestListener(
+    (request, bindings) => fetch(request, { address: addressOf(bindings as HttpBindings) }),
+    // Stands in for the Host that HTTP/1.0 may leave out, as load balancers do when they ask /healthz.
+    { hostname: 'localhost' },
+  )
+  return (incoming, outgoing) => {
+    if (incoming.readableDidRead) {
+      throw new Error('The body was read already. Mount the authority before body parsers.')
+    }
+    if (hasOneSpelling(incoming.url ?? '')) {
+      withBody(incoming, () => void answer(incoming, outgoing))
+    } else {
+      const { status, headers, text } = problemText('not_found')
+      outgoing.writeHead(status, headers).end(text)
+    }
   }
 }
 

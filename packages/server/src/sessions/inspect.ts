@@ -2,6 +2,7 @@ import type { AccessTokenResult } from '@countersign/guard'
 
 import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
+import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { refuse, type Refusal, type SessionParts } from './parts.ts'
 import { isGenuineJti } from './refresh-token.ts'
@@ -28,9 +29,10 @@ export async function inspectToken(
   const refresh = parts.verifyRefresh(token)
   if (!refresh.ok) return refuse(refresh.code)
   const { sid, gen, jti } = refresh.claims
-  const state = await parts.store.sessions.state(sid)
-  if (state === undefined) return refuse('session_unknown')
-  if (!isGenuineJti(state.session, { generation: gen, jti })) return refuse('token_invalid')
+  const read = await parts.store.sessions.state(sid)
+  if (read === undefined) return refuse('session_unknown')
+  if (!isGenuineJti(read.session, { generation: gen, jti })) return refuse('token_invalid')
+  const state = await withCurrentAccount(parts, read)
   // Seen as its own device would send it: nothing here tells whose token is shown.
   const decision = decideRotation(
     state,
@@ -72,8 +74,9 @@ export async function inspectSession(
   parts: SessionParts,
   claims: { readonly sid: string; readonly sub: string },
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
-  const state = await parts.store.sessions.state(claims.sid)
-  if (state === undefined || state.account.id !== claims.sub) return refuse('session_unknown')
+  const read = await parts.store.sessions.state(claims.sid)
+  if (read === undefined || read.account.id !== claims.sub) return refuse('session_unknown')
+  const state = await withCurrentAccount(parts, read)
   const code = whyOver(state)
   return code === undefined ? { ok: true, state } : refuse(code)
 }

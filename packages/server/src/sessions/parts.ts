@@ -1,6 +1,7 @@
 import type { AccessTokenVerifier } from '@countersign/guard'
 
 import type { PasswordHasher } from '../accounts/passwords.ts'
+import type { CheckedSource } from '../accounts/source.ts'
 import type { Throttle } from '../accounts/throttle.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
@@ -15,6 +16,8 @@ import type { RefreshTokenVerifier } from './refresh-token.ts'
 /** What the session operations work with. One object for the life of an authority. */
 export interface SessionParts {
   readonly store: Store
+  /** The application's accounts, where it keeps them; else they are those of the store. */
+  readonly source?: CheckedSource | undefined
   readonly ring: KeyRing
   readonly hasher: PasswordHasher
   readonly throttle: Throttle

@@ -1,9 +1,17 @@
-import type { RefreshOutcome, RefreshRules } from '../store/refresh.ts'
+import { isOwnAccountId } from '../accounts/source.ts'
+import type {
+  RefreshAttempt,
+  RefreshOutcome,
+  RefreshRules,
+  SessionState,
+} from '../store/refresh.ts'
+import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { grant } from './grant.ts'
 import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
 import { RefreshQueue } from './refresh-queue.ts'
 import { isGenuineJti } from './refresh-token.ts'
+import { whyOver } from './standing.ts'
 
 /** Exchanges a refresh token: verify it, one atomic step in the store, mint. */
 export type Refresher = (
@@ -25,14 +33,46 @@ export function createRefresher(parts: SessionParts): Refresher {
   return async (token, caller, wanted = {}) => {
     const verified = parts.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
-    const { sid, gen, jti } = verified.claims
+    const { sub, sid, gen, jti } = verified.claims
     const { address, userAgent } = caller
     const { tenant } = wanted
+    // Of an application that does not keep the accounts any more: nobody knows what they are now.
+    if (parts.source === undefined && !isOwnAccountId(sub)) return refuse('account_disabled')
+    const asked = parts.source && (await askSource(parts, sid, { generation: gen, jti }))
+    if (asked?.ok === false) return asked
     const attempt = { sessionId: sid, generation: gen, jti, address, userAgent, tenant }
     const pending = queue.submit(attempt)
     if (pending === undefined) return refuse('refresh_queue_full')
-    return answer(parts, sid, caller, wanted, await pending)
+    return answer(parts, sid, caller, wanted, current(await pending, asked?.state))
   }
+}
+
+/**
+ * What the application says of the session's account, before the atomic step: the position is read, then
+ * the application is asked, then the store decides, which refuses what was taken back meanwhile.
+ */
+async function askSource(
+  parts: SessionParts,
+  sessionId: string,
+  presented: Pick<RefreshAttempt, 'generation' | 'jti'>,
+): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
+  const read = await parts.store.sessions.state(sessionId)
+  if (read === undefined) return refuse('session_unknown')
+  if (!isGenuineJti(read.session, presented)) return refuse('token_invalid')
+  const state = await withCurrentAccount(parts, read)
+  const over = whyOver(state)
+  return over === undefined ? { ok: true, state } : refuse(over)
+}
+
+/**
+ * The outcome with the account as the application said it is. The token then gets the position that was
+ * read before that, the smaller one: with the store's own, a change that came between would look older than
+ * the token that does not know of it.
+ */
+function current(outcome: RefreshOutcome, asked: SessionState | undefined): RefreshOutcome {
+  if (asked === undefined || !('account' in outcome)) return outcome
+  const { account, position } = asked
+  return { ...outcome, account, position: Math.min(position, outcome.position) }
 }
 
 function rulesNow({ clock, rotation, ring }: SessionParts): RefreshRules {

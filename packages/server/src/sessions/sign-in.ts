@@ -1,16 +1,9 @@
-import { usernameKey } from '../accounts/usernames.ts'
 import { randomId } from '../base/random.ts'
 import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
 import type { Bucket } from '../store/throttle.ts'
+import { findCandidate, type Credentials } from './candidate.ts'
 import { grant } from './grant.ts'
 import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
-
-export interface Credentials {
-  readonly username: string
-  readonly password: string
-  /** The name of the tenant to log in to; the account's default one when not given. */
-  readonly tenant?: string | undefined
-}
 
 /**
  * Logs in with a password: one read, the try counted, the hash, one write.
@@ -28,19 +21,20 @@ export async function signIn(
   caller: Caller,
   options: { readonly forCookies?: boolean } = {},
 ): Promise<SignedIn | Refusal> {
-  const { store, hasher } = parts
-  const key = usernameKey(credentials.username)
-  const view = await store.accounts.viewForSignIn(key, {
-    tenantName: credentials.tenant,
-    address: caller.address,
-  })
-  const { account, position, membership } = view
+  const { store } = parts
+  const candidate = await findCandidate(parts, credentials, caller)
+  const { account, position, membership, isKnownAddress, throttleKey: key } = candidate
   const { hardPosition } = account ?? {}
-  const tries = parts.throttle.bucketsOf({ usernameKey: key, ...caller, ...view, hardPosition })
+  const tries = parts.throttle.bucketsOf({
+    usernameKey: key,
+    ...caller,
+    isKnownAddress,
+    hardPosition,
+  })
   const throttled = await countTry(parts, tries)
   if (throttled !== undefined) return throttled
 
-  const verifying = hasher.verify(account?.passwordHash, credentials.password, key)
+  const verifying = candidate.verifyPassword()
   if (verifying === undefined) return refuse('password_queue_full')
   const isRight = await verifying
 
@@ -66,6 +60,7 @@ export async function signIn(
     session,
     { at: session.createdAt, actor: account.id, address: caller.address },
     tries,
+    candidate.shadow,
   )
   if (created === 'refused') return refuseLogin(parts, caller, account, 'taken_back')
   return { ...granted, device: parts.throttle.rememberDevice(key, account.hardPosition) }

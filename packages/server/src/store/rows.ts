@@ -157,6 +157,7 @@ export type AuditEvent =
   | 'member_added'
   | 'member_removed'
   | 'default_tenant_set'
+  | 'account_changed'
   | 'sessions_ended'
   | 'login'
   | 'logout'

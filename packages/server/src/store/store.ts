@@ -81,16 +81,31 @@ export interface AccountStore {
   removeRole(accountId: string, role: string, origin: Origin): Promise<Change>
 }
 
+/**
+ * Rows that stand for the accounts of an application's own table, so that its sessions belong to somebody.
+ * A shadow has the application's id, no password, and a key that no username has.
+ */
+export interface ShadowStore {
+  /** Whether one of the account's newest sessions came from this address. */
+  isKnownAddress(accountId: string, address: string): Promise<boolean>
+  /** Says that tokens of the account are out of date. */
+  noteChange(accountId: string, origin: Origin): Promise<void>
+  /** Takes back all sessions and tokens of the account, in one step; also where it has no row yet. */
+  endSessions(accountId: string, origin: Origin): Promise<void>
+}
+
 export interface SessionStore {
   /**
    * Writes the session and its audit line, unless the account or its tenant was disabled, lost its
    * sessions after `session.signedInPosition` was read, or is no member any more: then nothing is
    * written. Tries that were counted in `giveBack` are taken out again in the same step.
+   * `shadow` is the application's account that the session is of, as it is now: its row is kept with it.
    */
   create(
     session: Session,
     origin: Origin,
     giveBack?: readonly Bucket[],
+    shadow?: Account,
   ): Promise<'created' | 'refused'>
   /** Decides each attempt in order and commits them together: one durable write for all. */
   refreshBatch(
@@ -230,6 +245,7 @@ export interface KeyStore {
  */
 export interface Store {
   readonly accounts: AccountStore
+  readonly shadows: ShadowStore
   readonly sessions: SessionStore
   readonly tenants: TenantStore
   readonly roles: RoleStore

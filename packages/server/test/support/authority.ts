@@ -37,6 +37,11 @@ export interface TestAuthority extends AsyncDisposable {
   restart(config?: AuthorityConfig, whileClosed?: () => void): Promise<void>
 }
 
+/** Whatever answers requests: an authority that keeps the accounts, or one that asks an application. */
+export interface Answering {
+  readonly authority: Pick<Authority, 'fetch'>
+}
+
 export interface From {
   readonly address: string
   readonly userAgent: string

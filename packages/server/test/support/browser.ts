@@ -1,4 +1,4 @@
-import { ISSUER, PASSWORD, USERNAME, type TestAuthority } from './authority.ts'
+import { ISSUER, PASSWORD, USERNAME, type Answering } from './authority.ts'
 import { readAnswer, type Answer } from './contract.ts'
 
 export interface Visit {
@@ -17,10 +17,10 @@ export class TestBrowser {
   readonly lines: string[] = []
   /** What the page was told last. */
   csrfToken: string | undefined
-  readonly #it: TestAuthority
+  readonly #it: Answering
   readonly #address: string
 
-  constructor(it: TestAuthority, address = '203.0.113.7') {
+  constructor(it: Answering, address = '203.0.113.7') {
     this.#it = it
     this.#address = address
   }

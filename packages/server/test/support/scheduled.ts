@@ -22,6 +22,7 @@ export function schedulerArbitrary(): fc.Arbitrary<fc.Scheduler> {
 export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
   return {
     accounts: scheduled(store.accounts, scheduler),
+    shadows: scheduled(store.shadows, scheduler),
     sessions: scheduled(store.sessions, scheduler),
     tenants: scheduled(store.tenants, scheduler),
     roles: scheduled(store.roles, scheduler),

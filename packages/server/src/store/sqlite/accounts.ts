@@ -3,7 +3,9 @@ import type { AccountStore, Change, Origin } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import { toMembership, toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
+import { isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
+import { OWN_ACCOUNTS } from './shadows.ts'
 import { giveBack } from './throttles.ts'
 
 export function createAccountStore(db: SqliteDatabase): AccountStore {
@@ -32,16 +34,19 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         const position = readPosition(db)
         const account = findByKey(db, usernameKey)
         const membership = account && findMembership(db, account, tenantName)
-        const isKnownAddress = account !== undefined && isKnown(db, account.id, address)
-        return { position, account, membership, isKnownAddress }
+        const isKnown = account !== undefined && isKnownAddress(db, account.id, address)
+        return { position, account, membership, isKnownAddress: isKnown }
       }),
 
     find: async (usernameKey) => step(() => findByKey(db, usernameKey)),
 
     list: async () =>
-      step(() => db.all('SELECT * FROM accounts ORDER BY username_key').map(toAccount)),
+      step(() =>
+        db.all(`SELECT * FROM accounts WHERE ${OWN_ACCOUNTS} ORDER BY username_key`).map(toAccount),
+      ),
 
-    count: async () => step(() => Number(db.get('SELECT count(*) AS n FROM accounts')?.['n'])),
+    count: async () =>
+      step(() => Number(db.get(`SELECT count(*) AS n FROM accounts WHERE ${OWN_ACCOUNTS}`)?.['n'])),
 
     sampleHashes: async (fromId, limit) =>
       step(() =>
@@ -222,19 +227,6 @@ function findMembership(
     account.defaultTenantId ?? null,
   )
   return row === undefined ? undefined : toMembership(row)
-}
-
-const KNOWN_SESSIONS = 50
-
-function isKnown(db: SqliteDatabase, accountId: string, address: string): boolean {
-  if (address === '') return false
-  const row = db.get(
-    `SELECT 1 FROM (SELECT address FROM sessions WHERE account_id = ?
-                    ORDER BY created_at DESC LIMIT ${KNOWN_SESSIONS}) WHERE address = ?`,
-    accountId,
-    address,
-  )
-  return row !== undefined
 }
 
 function audit(

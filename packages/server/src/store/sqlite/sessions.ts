@@ -5,13 +5,17 @@ import { step, type Row, type SqliteDatabase } from './database.ts'
 import { refreshBatch } from './refresh-batch.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { readState, toSession } from './session-rows.ts'
+import { keepShadow, updateShadow } from './shadows.ts'
 import { giveBack } from './throttles.ts'
 
 export function createSessionStore(db: SqliteDatabase): SessionStore {
   return {
-    create: async (session, origin, tries = []) =>
+    create: async (session, origin, tries = [], shadow) =>
       db.write(() => {
+        // A row that is new here has lost nothing yet, so a session that is refused leaves none behind.
+        if (shadow !== undefined) keepShadow(db, shadow)
         if (insert(db, session) === 0) return 'refused'
+        if (shadow !== undefined) updateShadow(db, shadow)
         giveBack(db, tries)
         appendAudit(db, {
           at: origin.at,

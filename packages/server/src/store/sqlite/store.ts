@@ -12,6 +12,7 @@ import { ServerLock } from './lock.ts'
 import { createRevocationStore } from './revocations.ts'
 import { createRoleStore } from './roles.ts'
 import { createSessionStore } from './sessions.ts'
+import { createShadowStore } from './shadows.ts'
 import { createTenantStore } from './tenants.ts'
 import { createThrottleStore } from './throttles.ts'
 
@@ -42,6 +43,7 @@ export function openSqliteStore(dataDir: string, options: { exclusive: boolean }
   }
   return {
     accounts: createAccountStore(db),
+    shadows: createShadowStore(db),
     sessions: createSessionStore(db),
     tenants: createTenantStore(db),
     roles: createRoleStore(db),

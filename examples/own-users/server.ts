@@ -1,0 +1,93 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { createGuard } from '@countersign/guard'
+import { authOf, requireAuth } from '@countersign/guard/express'
+import { createAuthority, toNodeHandler } from 'countersign'
+import express, { type RequestHandler } from 'express'
+
+import { Users } from './users.ts'
+
+const { PORT = '3000', DATA_DIR = './data' } = process.env
+const url = `http://localhost:${PORT}`
+const PASSWORD = 'only for this example'
+
+mkdirSync(DATA_DIR, { recursive: true })
+const users = new Users(join(DATA_DIR, 'application.db'))
+if (users.list().length === 0) {
+  await users.add('alice@example.com', PASSWORD, ['reader'])
+  await users.add('root@example.com', PASSWORD, ['admin'])
+}
+
+// Sessions, tokens and their revocation are Countersign's; who there is and what they may do, ours.
+const authority = await createAuthority({ accounts: users, publicUrl: url, dataDir: DATA_DIR })
+const guard = createGuard({ issuer: url })
+
+const app = express()
+app.disable('x-powered-by')
+
+// Before anything that reads bodies.
+app.all(
+  ['/api/token{/*rest}', '/auth{/*rest}', '/.well-known/jwks.json'],
+  toNodeHandler(authority.fetch),
+)
+
+app.get('/notes', requireAuth(guard), (request, response) => {
+  const { sub, roles } = authOf(request)
+  response.json({ owner: sub, roles, notes: ['Buy milk.'] })
+})
+
+const requireAdmin: RequestHandler = (request, response, next) => {
+  if (request.auth?.roles.includes('admin') === true) next()
+  else response.status(403).json({ error: 'This is for the role "admin".' })
+}
+
+app.get('/admin/users', requireAuth(guard), requireAdmin, (_request, response) => {
+  response.json(users.list())
+})
+
+app.post(
+  '/admin/users/:id/disable',
+  requireAuth(guard),
+  requireAdmin,
+  // Express 5 hands on what it rejects with.
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers
+  async (request, response) => {
+    const id = String(request.params['id'])
+    if (!users.disable(id)) {
+      response.status(404).json({ error: 'There is no such user.' })
+      return
+    }
+    // After our own change is written. From now on no session of theirs gives a token.
+    await authority.users.endSessions(id, authOf(request).sub)
+    response.status(204).end()
+  },
+)
+
+const server = app.listen(Number(PORT), 'localhost', () => {
+  console.log(`An application with its own users at ${url}. Try in another terminal:
+
+  # log in; root@example.com is an admin, with the same password
+  curl -s ${url}/api/token/ -d username=alice@example.com -d 'password=${PASSWORD}'
+
+  # with the access token in place of ACCESS
+  curl -s ${url}/notes -H 'Authorization: Bearer ACCESS'
+
+  # with root's: who there is, and disable alice by her id
+  curl -s ${url}/admin/users -H 'Authorization: Bearer ACCESS'
+  curl -si -X POST ${url}/admin/users/ID/disable -H 'Authorization: Bearer ACCESS'
+
+  # alice's refresh token gives nothing any more
+  curl -s ${url}/api/token/refresh/ -d refresh=REFRESH
+`)
+})
+
+process.once('SIGTERM', stop)
+process.once('SIGINT', stop)
+
+function stop(): void {
+  server.close(() => {
+    users.close()
+    void authority.close()
+  })
+}

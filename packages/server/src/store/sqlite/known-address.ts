@@ -1,0 +1,15 @@
+import type { SqliteDatabase } from './database.ts'
+
+const KNOWN_SESSIONS = 50
+
+/** Whether one of the account's newest sessions came from this address. */
+export function isKnownAddress(db: SqliteDatabase, accountId: string, address: string): boolean {
+  if (address === '') return false
+  const row = db.get(
+    `SELECT 1 FROM (SELECT address FROM sessions WHERE account_id = ?
+                    ORDER BY created_at DESC LIMIT ${KNOWN_SESSIONS}) WHERE address = ?`,
+    accountId,
+    address,
+  )
+  return row !== undefined
+}
