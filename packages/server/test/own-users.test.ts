@@ -574,6 +574,22 @@ describe('throttling', () => {
     expect(await attempt(other, right, '198.51.100.4')).toBe(429)
     expect(await attempt(other, right)).toBe(200)
   })
+
+  test('P21 forgets a device when the application ends the sessions of its account', async () => {
+    await using other = await openTestApplication({ throttle: 'account=2/90s,device=2/90s' })
+    const besieged = async (device: string, address: string): Promise<number> => {
+      const browser = new TestBrowser(other, address)
+      browser.cookies.set('cs_device', device)
+      return (await browser.login()).status
+    }
+    const browser = new TestBrowser(other)
+    await browser.login()
+    const device = browser.cookies.get('cs_device')!
+    for (let n = 0; n < 3; n += 1) await attempt(other, WRONG, `198.51.100.${n}`)
+    expect(await besieged(device, '198.51.100.8')).toBe(200)
+    await other.authority.users.endSessions(ALICE, 'app')
+    expect(await besieged(device, '198.51.100.9')).toBe(429)
+  })
 })
 
 test('a browser logs in, refreshes, sees and ends its sessions, and logs out', async () => {

@@ -62,12 +62,13 @@ async function findAtSource(
   const typed = stripOuterSpace(username)
   const found = await source.find(typed)
   const key = throttleKey(typed, found)
-  const account = found && toAccount(found, clock.nowMs())
+  const known = found && (await store.shadows.viewForSignIn(found.id, address))
+  const account = found && toAccount(found, known?.hardPosition ?? 0, clock.nowMs())
   return {
     position,
     account,
     membership: undefined,
-    isKnownAddress: found !== undefined && (await store.shadows.isKnownAddress(found.id, address)),
+    isKnownAddress: known?.isKnownAddress === true,
     throttleKey: key,
     verifyPassword: () =>
       found === undefined || !mayBePassword(password)
@@ -93,7 +94,11 @@ function mayBePassword(password: string): boolean {
   return Buffer.byteLength(password) <= limits.passwordBytesMax && !password.includes('\0')
 }
 
-function toAccount({ id, username, isActive, roles }: FoundAccount, now: number): Account {
+function toAccount(
+  { id, username, isActive, roles }: FoundAccount,
+  hardPosition: number,
+  now: number,
+): Account {
   return {
     id,
     username,
@@ -102,7 +107,7 @@ function toAccount({ id, username, isActive, roles }: FoundAccount, now: number)
     roles,
     defaultTenantId: undefined,
     disabledAt: isActive ? undefined : now,
-    hardPosition: 0,
+    hardPosition,
     createdAt: now,
   }
 }

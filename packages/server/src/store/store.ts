@@ -86,8 +86,11 @@ export interface AccountStore {
  * A shadow has the application's id, no password, and a key that no username has.
  */
 export interface ShadowStore {
-  /** Whether one of the account's newest sessions came from this address. */
-  isKnownAddress(accountId: string, address: string): Promise<boolean>
+  /** What we know of the account ourselves: as far as it is not known, it has never been here. */
+  viewForSignIn(
+    accountId: string,
+    address: string,
+  ): Promise<{ readonly isKnownAddress: boolean; readonly hardPosition: number }>
   /** Says that tokens of the account are out of date. */
   noteChange(accountId: string, origin: Origin): Promise<void>
   /** Takes back all sessions and tokens of the account, in one step; also where it has no row yet. */

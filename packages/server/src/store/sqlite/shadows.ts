@@ -1,14 +1,20 @@
 import type { Account, AuditEvent } from '../rows.ts'
 import type { Origin, ShadowStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
-import { step, type SqliteDatabase } from './database.ts'
+import type { SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'
 import { isKnownAddress } from './known-address.ts'
 
 export function createShadowStore(db: SqliteDatabase): ShadowStore {
   return {
-    isKnownAddress: async (accountId, address) =>
-      step(() => isKnownAddress(db, accountId, address)),
+    viewForSignIn: async (accountId, address) =>
+      db.read(() => {
+        const row = db.get('SELECT hard_position FROM accounts WHERE id = ?', accountId)
+        return {
+          isKnownAddress: isKnownAddress(db, accountId, address),
+          hardPosition: Number(row?.['hard_position'] ?? 0),
+        }
+      }),
 
     noteChange: async (accountId, origin) =>
       db.write(() => {
