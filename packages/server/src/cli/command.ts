@@ -55,7 +55,9 @@ export async function loadInput(): Promise<SettingsInput> {
 }
 
 export async function loadSettings(): Promise<Settings> {
-  return parseSettings(await loadInput(), { production: process.env['NODE_ENV'] === 'production' })
+  // What adds claims is no setting, and only the server mints tokens.
+  const { claims: _, ...input }: SettingsInput & { claims?: unknown } = await loadInput()
+  return parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
 }
 
 async function readConfigFile(): Promise<SettingsInput> {

@@ -1,3 +1,4 @@
+import { refusals } from '../../base/refusals.ts'
 import { endByRefreshToken } from '../../sessions/end.ts'
 import type { Caller, Refusal, SessionParts } from '../../sessions/parts.ts'
 import type { Refresher, RefreshWanted } from '../../sessions/refresh.ts'
@@ -183,9 +184,7 @@ function hasCsrfToken(
 
 /** The refusals after which no refresh with this cookie will ever be taken again. */
 function isOver({ code }: Refusal): boolean {
-  return (
-    code !== 'refresh_queue_full' && code !== 'store_unavailable' && code !== 'tenant_forbidden'
-  )
+  return refusals[code].status === 401
 }
 
 type Wanted =
