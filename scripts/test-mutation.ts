@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path'
 /**
  * `npm run test:mutation`: changes packages/jwt in some 2,500 small ways and runs the fast suites
  * that cover each; a change that no test notices has survived. Apart from `npm test`, since it takes
- * some 25 minutes the first time; then only what changed since, by build/stryker-incremental.json.
+ * half an hour the first time. Then only what changed since, by build/stryker-incremental.json;
+ * without that file, all: what runs when modules are loaded is not tried again for a new test.
  * Writes packages/jwt/mutation-report.md.
  *
  * Fails below 90 % noticed, and for a survivor without its reason in survivors.json. With file names
