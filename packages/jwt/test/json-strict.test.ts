@@ -69,6 +69,10 @@ test('limits can be set', () => {
   expect(parseJsonStrict('[[]]', { depthMax: 0 })).toEqual({ ok: false, code: 'json_too_deep' })
   expect(parseJsonStrict('[]', { depthMax: 0 })).toEqual({ ok: false, code: 'json_too_deep' })
   expect(parseJsonStrict('0', { depthMax: 0 })).toEqual({ ok: true, value: 0 })
+  for (const text of ['[[0]]', '[{}]', '[[]]', '{"":[]}']) {
+    expect(parseJsonStrict(text, { depthMax: 1 })).toEqual({ ok: false, code: 'json_too_deep' })
+    expect(parseJsonStrict(text, { depthMax: 2 })).toEqual({ ok: true, value: JSON.parse(text) })
+  }
   expect(parseJsonStrict('['.repeat(11) + ']'.repeat(11), { depthMax: 11 }).ok).toBe(true)
   expect(parseJsonStrict('[[]]', { sizeMax: 3 })).toEqual({ ok: false, code: 'json_malformed' })
   expect(parseJsonStrict('[[]]', { sizeMax: 4 }).ok).toBe(true)
