@@ -1,6 +1,6 @@
 import type { Account, AuditEvent, Membership } from '../rows.ts'
 import type { AccountStore, Change, Origin } from '../store.ts'
-import { appendAudit } from './audit.ts'
+import { auditChange } from './audit.ts'
 import { toMembership, toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { isKnownAddress } from './known-address.ts'
@@ -25,7 +25,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           account.createdAt,
         )
         if (created === 0) return 'taken'
-        audit(db, account.id, 'account_created', origin)
+        auditChange(db, account.id, 'account_created', origin)
         return 'created'
       }),
 
@@ -69,7 +69,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         )
         if (changed === 0) return false
         takeBackAll(db, accountId, origin)
-        audit(db, accountId, 'account_disabled', origin)
+        auditChange(db, accountId, 'account_disabled', origin)
         return true
       }),
 
@@ -80,7 +80,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           accountId,
         )
         if (changed === 0) return false
-        audit(db, accountId, 'account_enabled', origin)
+        auditChange(db, accountId, 'account_enabled', origin)
         return true
       }),
 
@@ -88,7 +88,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
       change(db, accountId, () => {
         db.run('UPDATE accounts SET password_hash = ? WHERE id = ?', hash, accountId)
         takeBackAll(db, accountId, origin)
-        audit(db, accountId, 'password_changed', origin)
+        auditChange(db, accountId, 'password_changed', origin)
         return true
       }),
 
@@ -107,14 +107,14 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         )
         if (changed === 0) return 'unchanged'
         giveBack(db, tries)
-        audit(db, accountId, 'password_changed', origin)
+        auditChange(db, accountId, 'password_changed', origin)
         takeBackAllBut(db, accountId, keepSessionId, origin)
         return 'changed'
       }),
 
     endSessions: async (accountId, keepSessionId, origin) =>
       change(db, accountId, () => {
-        audit(db, accountId, 'sessions_ended', origin)
+        auditChange(db, accountId, 'sessions_ended', origin)
         takeBackAllBut(db, accountId, keepSessionId, origin)
         return true
       }),
@@ -201,7 +201,7 @@ function changeRoles(
     const after = apply(before)
     if (after.length === before.length) return false
     db.run('UPDATE accounts SET roles = ? WHERE id = ?', JSON.stringify(after), accountId)
-    audit(db, accountId, event, origin, role)
+    auditChange(db, accountId, event, origin, role)
     appendRevocation(db, 'account', accountId, 'soft', origin.at)
     return true
   })
@@ -227,25 +227,6 @@ function findMembership(
     account.defaultTenantId ?? null,
   )
   return row === undefined ? undefined : toMembership(row)
-}
-
-function audit(
-  db: SqliteDatabase,
-  accountId: string,
-  event: AuditEvent,
-  origin: Origin,
-  detail?: string,
-): void {
-  appendAudit(db, {
-    at: origin.at,
-    actor: origin.actor,
-    address: origin.address,
-    event,
-    outcome: 'ok',
-    accountId,
-    sessionId: undefined,
-    detail,
-  })
 }
 
 function toAccount(row: Row): Account {

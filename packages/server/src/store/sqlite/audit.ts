@@ -1,5 +1,5 @@
 import type { AuditEntry, AuditEvent } from '../rows.ts'
-import type { AuditStore } from '../store.ts'
+import type { AuditStore, Origin } from '../store.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 
 export function appendAudit(db: SqliteDatabase, entry: AuditEntry): void {
@@ -15,6 +15,26 @@ export function appendAudit(db: SqliteDatabase, entry: AuditEntry): void {
     entry.address ?? null,
     entry.detail ?? null,
   )
+}
+
+/** The line of a change that was made; `accountId` is the account or service account that it is about. */
+export function auditChange(
+  db: SqliteDatabase,
+  accountId: string | undefined,
+  event: AuditEvent,
+  origin: Origin,
+  detail?: string,
+): void {
+  appendAudit(db, {
+    at: origin.at,
+    actor: origin.actor,
+    address: origin.address,
+    event,
+    outcome: 'ok',
+    accountId,
+    sessionId: undefined,
+    detail,
+  })
 }
 
 export function createAuditStore(db: SqliteDatabase): AuditStore {

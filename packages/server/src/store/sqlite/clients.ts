@@ -1,6 +1,6 @@
-import type { AuditEvent, Client, ClientSecret } from '../rows.ts'
-import type { Change, ClientStore, ClientSummary, ClientView, Origin } from '../store.ts'
-import { appendAudit } from './audit.ts'
+import type { Client, ClientSecret } from '../rows.ts'
+import type { Change, ClientStore, ClientSummary, ClientView } from '../store.ts'
+import { auditChange } from './audit.ts'
 import { toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
@@ -23,7 +23,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
         )
         if (created === 0) return 'taken'
         insertSecret(db, client.id, secret)
-        audit(db, client.id, 'client_created', origin, secret.id)
+        auditChange(db, client.id, 'client_created', origin, secret.id)
         return 'created'
       }),
 
@@ -45,7 +45,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
           clientId,
         )
         if (changed === 0) return false
-        audit(db, clientId, 'client_disabled', origin)
+        auditChange(db, clientId, 'client_disabled', origin)
         const position = appendRevocation(db, 'client', clientId, 'hard', origin.at)
         db.run('UPDATE clients SET hard_position = ? WHERE id = ?', position, clientId)
         return true
@@ -58,7 +58,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
           clientId,
         )
         if (changed === 0) return false
-        audit(db, clientId, 'client_enabled', origin)
+        auditChange(db, clientId, 'client_enabled', origin)
         return true
       }),
 
@@ -72,7 +72,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
           text,
         )
         if (changed === 0) return false
-        audit(db, clientId, 'client_roles_set', origin, roles.join(' '))
+        auditChange(db, clientId, 'client_roles_set', origin, roles.join(' '))
         appendRevocation(db, 'client', clientId, 'soft', origin.at)
         return true
       }),
@@ -82,7 +82,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
         if (!exists(db, clientId)) return 'unknown'
         if (readSecrets(db, clientId).length >= SECRETS_MAX) return 'full'
         insertSecret(db, clientId, secret)
-        audit(db, clientId, 'client_secret_added', origin, secret.id)
+        auditChange(db, clientId, 'client_secret_added', origin, secret.id)
         return 'added'
       }),
 
@@ -94,7 +94,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
           secretId,
         )
         if (removed === 0) return 'unknown'
-        audit(db, clientId, 'client_secret_removed', origin, secretId)
+        auditChange(db, clientId, 'client_secret_removed', origin, secretId)
         appendRevocation(db, 'client', clientId, 'soft', origin.at)
         return 'changed'
       }),
@@ -177,25 +177,6 @@ function insertSecret(db: SqliteDatabase, clientId: string, secret: ClientSecret
     secret.hash,
     secret.createdAt,
   )
-}
-
-function audit(
-  db: SqliteDatabase,
-  clientId: string,
-  event: AuditEvent,
-  origin: Origin,
-  detail?: string,
-): void {
-  appendAudit(db, {
-    at: origin.at,
-    actor: origin.actor,
-    address: origin.address,
-    event,
-    outcome: 'ok',
-    accountId: clientId,
-    sessionId: undefined,
-    detail,
-  })
 }
 
 function toClient(row: Row): Client {

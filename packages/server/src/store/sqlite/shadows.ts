@@ -1,6 +1,6 @@
-import type { Account, AuditEvent } from '../rows.ts'
-import type { Origin, ShadowStore } from '../store.ts'
-import { appendAudit } from './audit.ts'
+import type { Account } from '../rows.ts'
+import type { ShadowStore } from '../store.ts'
+import { auditChange } from './audit.ts'
 import type { SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'
 import { isKnownAddress } from './known-address.ts'
@@ -18,7 +18,7 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
 
     noteChange: async (accountId, origin) =>
       db.write(() => {
-        audit(db, accountId, 'account_changed', origin)
+        auditChange(db, accountId, 'account_changed', origin)
         appendRevocation(db, 'account', accountId, 'soft', origin.at)
       }),
 
@@ -26,7 +26,7 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
       db.write(() => {
         // Also where nobody has logged in yet: a first log-in may be on its way, and finds the position.
         keepShadow(db, { id: accountId, username: accountId, roles: [], createdAt: origin.at })
-        audit(db, accountId, 'sessions_ended', origin)
+        auditChange(db, accountId, 'sessions_ended', origin)
         const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
         db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
       }),
@@ -68,16 +68,3 @@ const KEY_PREFIX = '\u0001'
 
 /** In a WHERE: the accounts of our own table alone. Whatever begins with a control character sorts before. */
 export const OWN_ACCOUNTS = 'username_key >= char(2)'
-
-function audit(db: SqliteDatabase, accountId: string, event: AuditEvent, origin: Origin): void {
-  appendAudit(db, {
-    at: origin.at,
-    actor: origin.actor,
-    address: origin.address,
-    event,
-    outcome: 'ok',
-    accountId,
-    sessionId: undefined,
-    detail: undefined,
-  })
-}

@@ -1,6 +1,6 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
 import type { Change, Origin, TenantStore } from '../store.ts'
-import { appendAudit } from './audit.ts'
+import { auditChange } from './audit.ts'
 import { toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'
@@ -143,16 +143,7 @@ function audit(
   tenantId: string,
   accountId?: string,
 ): void {
-  appendAudit(db, {
-    at: origin.at,
-    actor: origin.actor,
-    address: origin.address,
-    event,
-    outcome: 'ok',
-    accountId,
-    sessionId: undefined,
-    detail: tenantId,
-  })
+  auditChange(db, accountId, event, origin, tenantId)
 }
 
 function toTenant(row: Row): Tenant {
