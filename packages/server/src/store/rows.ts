@@ -1,3 +1,5 @@
+import type { RevocationEntry } from '@countersign/guard/revocations'
+
 import type { EpochMs } from '../base/clock.ts'
 
 /** A person or service that can log in. */
@@ -106,24 +108,8 @@ export interface RoleDefinition {
   readonly permissions: readonly string[]
 }
 
-export type RevocationKind =
-  | 'issuer'
-  | 'tenant'
-  | 'client'
-  | 'account'
-  | 'session'
-  | 'token'
-  | 'key'
-  | 'jump'
-
-/** One thing that was taken back. `subject` is the identifier of its kind. */
-export interface Revocation {
-  readonly position: number
-  readonly kind: RevocationKind
-  readonly subject: string
-  /** `hard`: the session is over. `soft`: the token is out of date, a refresh mends it. */
-  readonly strength: 'hard' | 'soft'
-  readonly at: EpochMs
+/** One thing that was taken back, as it lies in the store. */
+export interface Revocation extends RevocationEntry {
   /** SHA-256 over the chain value before and this entry: 32 bytes. */
   readonly chain: Uint8Array
 }

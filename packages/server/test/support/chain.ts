@@ -1,6 +1,6 @@
+import { chainValue } from '@countersign/guard/revocations'
 import { expect } from 'vitest'
 
-import { chainValue } from '../../src/store/revocation-chain.ts'
 import { query, queryOne } from './database.ts'
 
 /** Where a log begins: its chain value before the first entry. */

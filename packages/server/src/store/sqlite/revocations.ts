@@ -1,6 +1,7 @@
+import { chainValue, type RevocationKind } from '@countersign/guard/revocations'
+
 import type { EpochMs } from '../../base/clock.ts'
-import { chainValue } from '../revocation-chain.ts'
-import type { Revocation, RevocationKind } from '../rows.ts'
+import type { Revocation } from '../rows.ts'
 import type { RevocationStore } from '../store.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 

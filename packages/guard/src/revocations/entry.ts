@@ -1,0 +1,98 @@
+import { hash } from 'node:crypto'
+
+/** What was taken back, or, in the last three, what has changed that no token names. */
+export const REVOCATION_KINDS = [
+  'issuer',
+  'tenant',
+  'client',
+  'account',
+  'session',
+  'token',
+  'key',
+  'keyset',
+  'role',
+  'jump',
+] as const
+
+/**
+ * The kind of an entry. `key` was killed; `keyset` says that the published keys have changed, `role` that
+ * a role may do something else, `jump` that the log found itself behind and moved on.
+ */
+export type RevocationKind = (typeof REVOCATION_KINDS)[number]
+
+/** One entry of the revocation log, as it goes over the wire. */
+export interface RevocationEntry {
+  /** 1, 2, 3, ... without gaps, except before a `jump`. */
+  readonly position: number
+  readonly kind: RevocationKind
+  /** The identifier of its kind: the `iss`, `tid`, `client_id`, `sub`, `sid`, `jti`, `kid`, or a name. */
+  readonly subject: string
+  /** `hard`: the session is over. `soft`: the token is out of date, and a refresh mends it. */
+  readonly strength: 'hard' | 'soft'
+  /** Milliseconds since 1970 on the authority's clock: for people, never compared. */
+  readonly at: number
+}
+
+/** A position of the log and the chain value there: two logs that agree on both agree on all before. */
+export interface LogHead {
+  readonly position: number
+  /** 32 bytes. */
+  readonly chain: Uint8Array
+}
+
+/** How far a `jump` moves the log on: more than any store loses, and no more without an operator. */
+export const JUMP_POSITIONS = 1_000_000
+
+/**
+ * The chain value of an entry: SHA-256 over the value before it and the entry itself. Two logs that
+ * agree on a position and its chain value agree on everything up to there, so a store that lost its
+ * last writes is recognised even when the positions look alike. Each text is preceded by its
+ * length: without that, entries could be cut differently and hash the same.
+ */
+export function chainValue(previous: Uint8Array, entry: RevocationEntry): Buffer {
+  const kind = Buffer.byteLength(entry.kind)
+  const subject = Buffer.byteLength(entry.subject)
+  const bytes = Buffer.allocUnsafe(previous.length + NUMBERS_BYTES + kind + subject)
+  let at = previous.length
+  bytes.set(previous)
+  at = bytes.writeBigUInt64BE(BigInt(entry.position), at)
+  at = bytes.writeBigUInt64BE(BigInt(entry.at), at)
+  at = bytes.writeUInt8(entry.strength === 'hard' ? 1 : 0, at)
+  at = bytes.writeUInt32BE(kind, at)
+  at = bytes.writeUInt32BE(subject, at)
+  at += bytes.write(entry.kind, at)
+  bytes.write(entry.subject, at)
+  return hash('sha256', bytes, 'buffer')
+}
+
+const NUMBERS_BYTES = 25
+
+/** Whether an entry may follow a position: the next one, or a jump within its bound. */
+export function follows(entry: RevocationEntry, position: number): boolean {
+  const step = entry.position - position
+  return step === 1 || (entry.kind === 'jump' && step > 1 && step <= JUMP_POSITIONS)
+}
+
+const KINDS: ReadonlySet<unknown> = new Set(REVOCATION_KINDS)
+const SUBJECT_CHARS_MAX = 512
+
+/** Whether a value that came over the wire is an entry. A kind that is not known is none: fail closed. */
+export function isEntry(
+  value: Readonly<Record<keyof RevocationEntry, unknown>>,
+): value is RevocationEntry {
+  const { position, kind, subject, strength, at } = value
+  return (
+    isPosition(position) &&
+    position > 0 &&
+    KINDS.has(kind) &&
+    typeof subject === 'string' &&
+    subject.length <= SUBJECT_CHARS_MAX &&
+    (strength === 'hard' || strength === 'soft') &&
+    isPosition(at)
+  )
+}
+
+/** Whether a value can be a position: a safe integer of at least 0. */
+export function isPosition(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}

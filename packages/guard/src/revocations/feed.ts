@@ -1,0 +1,281 @@
+import { createKeySet, keySetFromJwks, type KeySet } from '@countersign/jwt'
+
+import { createBatchOpener, type BatchOpener, type WireBatch } from './batch.ts'
+import type { LogHead, RevocationEntry } from './entry.ts'
+import { Lease, type EchoOutcome, type LeaseClocks } from './lease.ts'
+import { RevocationLog } from './log.ts'
+import { parseAuthorityMessage, type AuthorityMessage, type GuardMessage } from './messages.ts'
+import { RetainedBatches } from './retained.ts'
+
+/** Why a connection to the authority is of no use any more: it is closed and opened again. */
+export type FeedFaultCode =
+  | 'feed_malformed'
+  | 'feed_keys_missing'
+  | 'feed_batch_refused'
+  | 'feed_batch_gap'
+  | 'feed_chain_differs'
+  | 'feed_went_backwards'
+
+/** What a feed needs. */
+export interface FeedOptions extends LeaseClocks {
+  readonly issuer: string
+  /** A nonce that nobody can guess: 16 to 64 characters of base64url. */
+  readonly nonce: () => string
+  /** Verify batches in place of the keys of the feed, where those are not published: a shared secret. */
+  readonly keys?: KeySet | undefined
+  /** Called with the keys as they are now, whenever they may have changed. */
+  readonly onKeys?: (keys: KeySet) => void
+}
+
+/** What came of a message: what to send back, or why to begin a new connection. */
+export type FeedStep =
+  | { readonly ok: true; readonly replies: readonly GuardMessage[] }
+  | { readonly ok: false; readonly code: FeedFaultCode }
+
+/**
+ * A guard's side of the revocation feed, without its connection: takes messages, keeps the log, the
+ * lease, the keys and the roles, and says what to send back. Knows no socket and no timer, so a whole
+ * network of them can be simulated.
+ *
+ * What it holds never goes backwards: a snapshot below it is not taken, and an echo below it renews no
+ * lease.
+ */
+export class RevocationFeed {
+  readonly lease: Lease
+  readonly #options: FeedOptions
+  readonly #killed = new Set<string>()
+  /** Every key that was seen since the log began: an authority with none of them is another one. */
+  readonly #kidsSeen = new Set<string>()
+  readonly #retained: RetainedBatches
+  #log: RevocationLog | undefined
+  /** A snapshot that is not complete yet. The log before it is in force until then. */
+  #incoming: { readonly log: RevocationLog; readonly until: number } | undefined
+  #keys: KeySet | undefined
+  #open: BatchOpener | undefined
+  #roles: Readonly<Record<string, readonly string[]>> = {}
+  #confirm: number | undefined
+  #evidenceAt = -Infinity
+
+  constructor(options: FeedOptions) {
+    this.#options = options
+    this.lease = new Lease(options, options.nonce)
+    this.#retained = new RetainedBatches(options.elapsed)
+  }
+
+  /** Undefined until the first snapshot is complete. */
+  get log(): RevocationLog | undefined {
+    return this.#log
+  }
+
+  /** What each role may do; nothing before the authority has said so. */
+  get roles(): Readonly<Record<string, readonly string[]>> {
+    return this.#roles
+  }
+
+  /** Whether a key was killed: nothing that it ever signed is taken. */
+  isKilled(kid: string): boolean {
+    return this.#killed.has(kid)
+  }
+
+  /** What to say first on a new connection. */
+  opened(): GuardMessage {
+    this.#incoming = undefined
+    this.#evidenceAt = -Infinity
+    this.lease.forgetAsked()
+    const log = this.#log
+    return log === undefined
+      ? { type: 'resume' }
+      : { type: 'resume', position: log.position, chain: encode(log.chain) }
+  }
+
+  /** Asks for an echo. To be called a few times a second while connected, and never else. */
+  ask(): GuardMessage {
+    this.#log?.tick(this.#options.elapsed())
+    return { type: 'nonce', nonce: this.lease.ask(), applied: this.#log?.position ?? 0 }
+  }
+
+  /** Takes a message of the authority. */
+  receive(text: string): FeedStep {
+    const message = parseAuthorityMessage(text)
+    return message === undefined ? fail('feed_malformed') : this.take(message)
+  }
+
+  /** The same for a message that was parsed already. */
+  take(message: AuthorityMessage): FeedStep {
+    switch (message.type) {
+      case 'keys':
+        return this.#takeKeys(message)
+      case 'roles':
+        this.#roles = message.roles
+        return NOTHING
+      case 'resumed':
+        this.#log?.retain(message.retain_ms)
+        return NOTHING
+      case 'snapshot':
+        return this.#takeSnapshot(message)
+      case 'batch':
+        return this.#takeBatch(message)
+      case 'echo':
+        return this.#takeEcho(message)
+      case 'unknown':
+        return { ok: true, replies: this.#evidence() }
+      case 'confirm':
+        return this.#takeConfirm(message.position)
+    }
+  }
+
+  #takeKeys({ jwks, killed }: Extract<AuthorityMessage, { type: 'keys' }>): FeedStep {
+    for (const kid of killed) this.#killed.add(kid)
+    const keys = this.#options.keys ?? keySetFromJwks(jwks)
+    if (keys === undefined || keys.keys.length === 0) return fail('feed_malformed')
+    if (this.#isOther(keys)) this.#forgetLog()
+    this.#setKeys(keys)
+    return NOTHING
+  }
+
+  // An authority that knows none of our keys has lost everything, or was set up anew. Every token from
+  // before is signed by a key that it does not publish, so nothing that was taken back comes to life.
+  #isOther({ keys }: KeySet): boolean {
+    return this.#kidsSeen.size > 0 && !keys.some(({ kid }) => this.#kidsSeen.has(kid ?? ''))
+  }
+
+  #forgetLog(): void {
+    this.#log = undefined
+    this.#incoming = undefined
+    this.#kidsSeen.clear()
+    this.#retained.clear()
+    this.lease.drop()
+  }
+
+  #setKeys(all: KeySet): void {
+    const keys = createKeySet(all.keys.filter(({ kid = '' }) => !this.#killed.has(kid)))
+    for (const { kid = '' } of all.keys) this.#kidsSeen.add(kid)
+    this.#keys = keys
+    this.#open = createBatchOpener(keys, this.#options.issuer)
+    this.#options.onKeys?.(keys)
+  }
+
+  #takeSnapshot(message: Extract<AuthorityMessage, { type: 'snapshot' }>): FeedStep {
+    const proof = this.#open?.(message.proof)
+    if (proof === undefined)
+      return fail(this.#open === undefined ? 'feed_keys_missing' : 'feed_batch_refused')
+    const { after, last, chain } = proof.claims
+    if (after !== message.floor || last !== message.floor || chain !== message.chain) {
+      return fail('feed_batch_refused')
+    }
+    if (this.#log !== undefined && message.position < this.#log.position) {
+      return fail('feed_went_backwards')
+    }
+    const start: LogHead = { position: message.floor, chain: decode(message.chain) }
+    this.#incoming = {
+      log: new RevocationLog(start, { retainMs: message.retain_ms }),
+      until: message.position,
+    }
+    this.#retained.clear()
+    this.#retained.add(message.proof)
+    return this.#finishSnapshot()
+  }
+
+  #takeBatch(batch: WireBatch): FeedStep {
+    const target = this.#incoming?.log ?? this.#log
+    if (this.#open === undefined) return fail('feed_keys_missing')
+    if (target === undefined) return fail('feed_batch_gap')
+    const opened = this.#open(batch)
+    if (opened === undefined) return fail('feed_batch_refused')
+    const { after, prev, last, chain } = opened.claims
+    if (last <= target.position) return NOTHING // Sent twice: what it says is applied already.
+    if (after !== target.position) return fail('feed_batch_gap')
+    if (prev !== encode(target.chain)) return fail('feed_chain_differs')
+    const fault = target.apply(opened.entries, decode(chain), this.#options.elapsed())
+    if (fault !== undefined) return fail('feed_chain_differs')
+    this.#retained.add({ head: batch.head, mac: batch.mac, entries: batch.entries })
+    this.#takeKills(opened.entries)
+    return this.#incoming === undefined ? this.#moved() : this.#finishSnapshot()
+  }
+
+  #takeKills(entries: readonly RevocationEntry[]): void {
+    const before = this.#killed.size
+    for (const { kind, subject } of entries) if (kind === 'key') this.#killed.add(subject)
+    if (this.#killed.size > before && this.#keys !== undefined) this.#setKeys(this.#keys)
+  }
+
+  #finishSnapshot(): FeedStep {
+    const incoming = this.#incoming
+    if (incoming === undefined || incoming.log.position < incoming.until) return NOTHING
+    const held = this.#log
+    const isFork =
+      held?.position === incoming.log.position && !isSame(held.chain, incoming.log.chain)
+    if (isFork) return fail('feed_went_backwards')
+    this.#incoming = undefined
+    this.#log = incoming.log
+    return this.#moved()
+  }
+
+  #moved(): FeedStep {
+    const log = this.#log
+    if (log === undefined) return NOTHING
+    const outcome = this.lease.applied(log.position, (position) => log.chainAt(position))
+    const replies = outcome === 'off_chain' ? this.#evidence() : []
+    if (this.#confirm !== undefined && log.position >= this.#confirm) {
+      this.#confirm = undefined
+      replies.push({ type: 'applied', position: log.position })
+    }
+    return { ok: true, replies }
+  }
+
+  #takeEcho({ nonce, position, chain }: Extract<AuthorityMessage, { type: 'echo' }>): FeedStep {
+    const head: LogHead = { position, chain: decode(chain) }
+    const held = this.#log ?? NOTHING_HELD
+    const outcome = this.lease.echo(nonce, head, held)
+    return this.#isEvidenceOfLoss(outcome, head) ? { ok: true, replies: this.#evidence() } : NOTHING
+  }
+
+  // A node that merely lags is on our chain; anything else that is behind us has lost entries.
+  #isEvidenceOfLoss(outcome: EchoOutcome, head: LogHead): boolean {
+    if (outcome === 'off_chain') return true
+    if (outcome !== 'behind') return false
+    const chain = this.#log?.chainAt(head.position)
+    return chain === undefined || !isSame(chain, head.chain)
+  }
+
+  // Each echo says the same again until the authority has found out.
+  #evidence(): GuardMessage[] {
+    const now = this.#options.elapsed()
+    if (now - this.#evidenceAt < EVIDENCE_EVERY_MS) return []
+    this.#evidenceAt = now
+    return [{ type: 'evidence', batches: this.#retained.list() }]
+  }
+
+  #takeConfirm(position: number): FeedStep {
+    const log = this.#log
+    if (log !== undefined && log.position >= position) {
+      return reply({ type: 'applied', position: log.position })
+    }
+    this.#confirm = Math.max(this.#confirm ?? 0, position)
+    return NOTHING
+  }
+}
+
+const EVIDENCE_EVERY_MS = 5_000
+const NOTHING: FeedStep = { ok: true, replies: [] }
+const NOTHING_HELD: LogHead = { position: -1, chain: new Uint8Array() }
+
+function reply(message: GuardMessage): FeedStep {
+  return { ok: true, replies: [message] }
+}
+
+function fail(code: FeedFaultCode): FeedStep {
+  return { ok: false, code }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+function encode(chain: Uint8Array): string {
+  return Buffer.from(chain).toString('base64url')
+}
+
+function decode(chain: string): Uint8Array {
+  return Buffer.from(chain, 'base64url')
+}

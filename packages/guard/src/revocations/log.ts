@@ -1,0 +1,201 @@
+import {
+  chainValue,
+  follows,
+  type LogHead,
+  type RevocationEntry,
+  type RevocationKind,
+} from './entry.ts'
+import { createSubjectHasher, KIND_CODES, WatermarkTable } from './watermarks.ts'
+
+/** What the rule asks of a log. */
+export interface RevocationView {
+  /** The newest position that this copy holds. */
+  readonly position: number
+  /** The newest position that was dropped from memory: a token from before it is out of date. */
+  readonly floor: number
+  /** The newest mark of a subject, `position * 2 + hard`, or 0. */
+  find(kind: RevocationKind, subject: string): number
+}
+
+/** Why entries could not be applied: they do not follow, or follow another history. */
+export type ApplyFault = 'gap' | 'chain_differs'
+
+/**
+ * One copy of the revocation log in memory: watermarks for as long as a token from before them can live,
+ * and the chain that proves which history it is. The authority and each guard hold one; both refuse
+ * tokens by it. Times are milliseconds on a clock that is never set.
+ */
+export class RevocationLog implements RevocationView {
+  #position: number
+  #chain: Uint8Array
+  #floor: number
+  #retainMs: number
+  readonly #hash = createSubjectHasher()
+  /** The oldest first; the last one takes new entries. */
+  #buckets: Bucket[] = []
+  /** How many entries of each kind are in the buckets: most kinds have none, and need no look-up. */
+  readonly #kinds = new Uint32Array(16)
+  readonly #recent = new RecentChain()
+
+  /** Begins after `start`, as if everything up to there had been dropped. */
+  constructor(start: LogHead, options: { readonly retainMs: number }) {
+    this.#position = start.position
+    this.#chain = start.chain
+    this.#floor = start.position
+    this.#retainMs = options.retainMs
+    this.#recent.note(start.position, start.chain)
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get chain(): Uint8Array {
+    return this.#chain
+  }
+
+  get floor(): number {
+    return this.#floor
+  }
+
+  /** Changes how long an entry is kept at least, in milliseconds. */
+  retain(retainMs: number): void {
+    this.#retainMs = retainMs
+  }
+
+  /** Subjects in memory, and the bytes of their tables. */
+  get size(): { readonly entries: number; readonly bytes: number } {
+    let entries = 0
+    let bytes = 0
+    for (const { table } of this.#buckets) {
+      entries += table.count
+      bytes += table.bytes
+    }
+    return { entries, bytes }
+  }
+
+  /** The chain value at one of the newest positions; undefined for one that is older or was jumped over. */
+  chainAt(position: number): Uint8Array | undefined {
+    return this.#recent.at(position)
+  }
+
+  /**
+   * Applies entries that follow this copy, all or none, and gives the reason where they do not fit.
+   * `chain` is the value that the last of them must have.
+   */
+  apply(
+    entries: readonly RevocationEntry[],
+    chain: Uint8Array,
+    nowMs: number,
+  ): ApplyFault | undefined {
+    const chains: Uint8Array[] = []
+    let [position, value] = [this.#position, this.#chain]
+    for (const entry of entries) {
+      if (!follows(entry, position)) return 'gap'
+      value = chainValue(value, entry)
+      chains.push(value)
+      position = entry.position
+    }
+    if (Buffer.compare(value, chain) !== 0) return 'chain_differs'
+    for (const [index, entry] of entries.entries()) {
+      this.#add(entry, nowMs)
+      this.#recent.note(entry.position, chains[index] ?? value)
+    }
+    this.#chain = value
+    return undefined
+  }
+
+  /** Drops what no living token can be older than. Cheap; to be called now and then. */
+  tick(nowMs: number): void {
+    const newest = this.#buckets.at(-1)
+    if (newest !== undefined && nowMs - newest.beganAtMs >= this.#retainMs / 2)
+      this.#close(newest, nowMs)
+    while (
+      this.#buckets[0] !== undefined &&
+      nowMs - this.#buckets[0].closedAtMs >= this.#retainMs
+    ) {
+      this.#drop(this.#buckets[0])
+    }
+  }
+
+  find(kind: RevocationKind, subject: string): number {
+    if (this.#kinds[KIND_CODES[kind]] === 0) return 0
+    const hash = this.#hash(kind, subject)
+    // The newest first: what a subject has there is its newest.
+    for (let at = this.#buckets.length - 1; at >= 0; at--) {
+      const mark = this.#buckets[at]?.table.find(hash) ?? 0
+      if (mark !== 0) return mark
+    }
+    return 0
+  }
+
+  #add({ position, kind, subject, strength }: RevocationEntry, nowMs: number): void {
+    const { table, counts } = this.#bucketFor(position, nowMs)
+    table.raise(this.#hash(kind, subject), position, strength === 'hard')
+    const code = KIND_CODES[kind]
+    counts[code] = (counts[code] ?? 0) + 1
+    this.#kinds[code] = (this.#kinds[code] ?? 0) + 1
+    this.#position = position
+  }
+
+  #bucketFor(position: number, nowMs: number): Bucket {
+    this.tick(nowMs)
+    const newest = this.#buckets.at(-1)
+    if (newest?.closedAtMs === Infinity) {
+      if (newest.table.holds(position)) return newest
+      this.#close(newest, nowMs)
+    }
+    const bucket: Bucket = {
+      table: new WatermarkTable(position - 1),
+      counts: new Uint32Array(16),
+      beganAtMs: nowMs,
+      closedAtMs: Infinity,
+      lastPosition: 0,
+    }
+    this.#buckets.push(bucket)
+    return bucket
+  }
+
+  #close(bucket: Bucket, nowMs: number): void {
+    if (bucket.closedAtMs !== Infinity) return
+    bucket.closedAtMs = nowMs
+    bucket.lastPosition = this.#position
+    bucket.table.seal()
+  }
+
+  #drop(bucket: Bucket): void {
+    this.#buckets.shift()
+    this.#floor = bucket.lastPosition
+    for (let code = 0; code < bucket.counts.length; code++) {
+      this.#kinds[code] = (this.#kinds[code] ?? 0) - (bucket.counts[code] ?? 0)
+    }
+  }
+}
+
+/** The entries of half of the time that entries are kept: dropped together, so nothing is ever deleted. */
+interface Bucket {
+  readonly table: WatermarkTable
+  readonly counts: Uint32Array
+  readonly beganAtMs: number
+  closedAtMs: number
+  lastPosition: number
+}
+
+const RECENT_MAX = 4096
+
+/** The chain values of the newest positions, to tell a copy that lags behind from one of another history. */
+class RecentChain {
+  readonly #positions = new Float64Array(RECENT_MAX).fill(-1)
+  readonly #chains: Uint8Array[] = []
+
+  note(position: number, chain: Uint8Array): void {
+    const slot = position % RECENT_MAX
+    this.#positions[slot] = position
+    this.#chains[slot] = chain
+  }
+
+  at(position: number): Uint8Array | undefined {
+    const slot = position % RECENT_MAX
+    return this.#positions[slot] === position ? this.#chains[slot] : undefined
+  }
+}

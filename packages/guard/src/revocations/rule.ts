@@ -1,0 +1,46 @@
+import type { AccessTokenClaims } from '../access-token.ts'
+import type { RevocationView } from './log.ts'
+import type { RevocationKind } from './entry.ts'
+
+/** What the log says of a token: it stands, its session is over, or it is out of date. */
+export type Standing = 'stands' | 'session_ended' | 'token_stale'
+
+/** The claims that name the subjects of a token. */
+export type TokenSubjects = Pick<
+  AccessTokenClaims,
+  'rvp' | 'iss' | 'tid' | 'client_id' | 'sub' | 'sid' | 'jti'
+>
+
+/**
+ * Decides whether the log has taken a token back: it has when the newest mark of any of its subjects lies
+ * above its `rvp`. Pure, and the only place where this is decided. No clocks are compared, so none
+ * can be wrong.
+ *
+ * A `hard` mark of any subject ends the session. Else a `soft` one, or an `rvp` below the floor, which is
+ * where this copy no longer knows, makes the token out of date: its client gets the next one silently.
+ */
+export function decideStanding(claims: TokenSubjects, log: RevocationView): Standing {
+  const { rvp } = claims
+  if (rvp >= log.position) return 'stands'
+  // What is odd is `hard`. A mark is above `rvp` when `position * 2 + hard` is above `rvp * 2 + 1`.
+  const limit = rvp * 2 + 1
+  let stale = rvp < log.floor
+  for (const [kind, claim] of SUBJECTS) {
+    const subject = claims[claim]
+    if (subject === undefined) continue
+    const mark = log.find(kind, subject)
+    if (mark <= limit) continue
+    if (mark % 2 === 1) return 'session_ended'
+    stale = true
+  }
+  return stale ? 'token_stale' : 'stands'
+}
+
+const SUBJECTS = [
+  ['session', 'sid'],
+  ['account', 'sub'],
+  ['tenant', 'tid'],
+  ['client', 'client_id'],
+  ['token', 'jti'],
+  ['issuer', 'iss'],
+] as const satisfies ReadonlyArray<readonly [RevocationKind, keyof TokenSubjects]>
