@@ -25,6 +25,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     'bowser',
     'hono',
     'pino',
+    'ws',
     'zod',
   ],
 }

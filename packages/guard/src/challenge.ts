@@ -18,16 +18,22 @@ const TITLES = {
 /**
  * Turns a refusal into an answer. Depends only on the outward code (and, at 503, on the wait), so
  * every cause of `token_invalid` gets the same bytes. `realm` is the guard's issuer, which was
- * checked at construction to hold no character that could end the quoted string.
+ * checked at construction to hold no character that could end the quoted string; so was the URL of
+ * the metadata.
  */
-export function challengeFor(refused: Refused, realm: string): Challenge {
+export function challengeFor(
+  refused: Refused,
+  realm: string,
+  /** URL of the resource's metadata (RFC 9728 §5.1). */
+  resourceMetadata?: string,
+): Challenge {
   const { status, text } = refusals[refused.code]
   const headers: Record<string, string> = {
     'cache-control': 'no-store',
     'content-type': 'application/problem+json',
   }
   if (status === 503) headers['retry-after'] = String(refused.retryAfterSec ?? 1)
-  else headers['www-authenticate'] = wwwAuthenticate(refused, realm)
+  else headers['www-authenticate'] = wwwAuthenticate(refused, realm, resourceMetadata)
 
   // RFC 9457 §4.2.1: with `about:blank` the title is the phrase of the status.
   const problem = {
@@ -42,9 +48,14 @@ export function challengeFor(refused: Refused, realm: string): Challenge {
 
 // RFC 6750 §3: no error attribute when the request carried no token. Quotes may not stand in an
 // error_description, so those of our texts are left out.
-function wwwAuthenticate(refused: Refused, realm: string): string {
+function wwwAuthenticate(refused: Refused, realm: string, metadata: string | undefined): string {
   const { error, text } = refusals[refused.code]
-  const challenge = `Bearer realm="${realm}"`
-  if (error === undefined) return challenge
-  return `${challenge}, error="${error}", error_description="${text.replaceAll('"', '')}"`
+  const parameters = {
+    realm,
+    ...(error === undefined ? {} : { error, error_description: text.replaceAll('"', '') }),
+    ...refused.stepUp,
+    ...(metadata === undefined ? {} : { resource_metadata: metadata }),
+  }
+  const written = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)
+  return `Bearer ${written.join(', ')}`
 }

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccessTokenClaims } from './access-token.ts'
-import { challengeFor } from './challenge.ts'
-import type { Guard, VerifyResult } from './guard.ts'
+import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
+import type { Requirements } from './requirements.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -27,14 +27,16 @@ export type Middleware = (
 ) => void
 
 /**
- * Lets a request pass only with a good access token, whose claims are then `request.auth`. Answers
- * the rest itself: 400, 401, 403 or 503 with a problem document. An error of `onRefused` goes to `next`.
+ * Lets a request pass only with a good access token that has what the route requires; its claims are then
+ * `request.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
+ * `onRefused` goes to `next`. Throws a TypeError for a requirement that is wrong.
  */
-export function requireAuth(guard: Guard): Middleware {
-  return middlewareFor(guard, (refused, response) => {
+export function requireAuth(guard: Guard, requirements: Requirements = {}): Middleware {
+  const route = guard.route(requirements)
+  return middlewareFor(route, (refused, response) => {
     // A time-out of the application may have answered while keys were being fetched.
     if (response.headersSent) return
-    const { status, headers, body } = challengeFor(refused, guard.issuer)
+    const { status, headers, body } = route.challenge(refused)
     response.writeHead(status, headers).end(body)
   })
 }
@@ -49,7 +51,7 @@ export function optionalAuth(guard: Guard): Middleware {
 
 type OnRefused = (refused: Refused, response: ServerResponse, next: () => void) => void
 
-function middlewareFor(guard: Guard, onRefused: OnRefused): Middleware {
+function middlewareFor(guard: RouteGuard, onRefused: OnRefused): Middleware {
   return (request, response, next) => {
     const conclude = (result: VerifyResult): void => {
       if (!result.ok) return onRefused(result, response, next)

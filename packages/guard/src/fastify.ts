@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { AccessTokenClaims } from './access-token.ts'
-import { challengeFor } from './challenge.ts'
-import type { Guard, VerifyResult } from './guard.ts'
+import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
+import type { Requirements } from './requirements.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -22,14 +22,16 @@ export type Hook = (
 ) => void
 
 /**
- * Lets a request pass only with a good access token, whose claims are then `request.auth`. Answers
- * the rest itself: 400, 401, 403 or 503 with a problem document. An error of `onRefused` goes to `done`.
+ * Lets a request pass only with a good access token that has what the route requires; its claims are then
+ * `request.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
+ * `onRefused` goes to `done`. Throws a TypeError for a requirement that is wrong.
  */
-export function requireAuth(guard: Guard): Hook {
-  return hookFor(guard, (refused, reply) => {
+export function requireAuth(guard: Guard, requirements: Requirements = {}): Hook {
+  const route = guard.route(requirements)
+  return hookFor(route, (refused, reply) => {
     // A time-out of the application may have answered while keys were being fetched.
     if (reply.sent) return
-    const { status, headers, body } = challengeFor(refused, guard.issuer)
+    const { status, headers, body } = route.challenge(refused)
     reply.code(status).headers(headers).send(body)
   })
 }
@@ -44,7 +46,7 @@ export function optionalAuth(guard: Guard): Hook {
 
 type OnRefused = (refused: Refused, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 
-function hookFor(guard: Guard, onRefused: OnRefused): Hook {
+function hookFor(guard: RouteGuard, onRefused: OnRefused): Hook {
   return (request, reply, done) => {
     const conclude = (result: VerifyResult): void => {
       if (!result.ok) return onRefused(result, reply, done)

@@ -1,4 +1,8 @@
+import type { KeySet } from '@countersign/jwt'
 import type { JwksFault } from './jwks-fetch.ts'
+import { isPolicy, type FreshnessPolicy } from './policy.ts'
+import type { FeedTransport } from './revocations/feed-client.ts'
+import type { FeedFault } from './revocations/feed-fault.ts'
 import type { Refused } from './refusals.ts'
 import { TOLERANCE_SEC_DEFAULT } from './access-token.ts'
 import { accessCookieName } from './cookies.ts'
@@ -36,6 +40,22 @@ export interface GuardOptions {
    * requests. Default false: no cookie is read. `true` is the same as `{}`.
    */
   readonly cookies?: boolean | CookieOptions
+  /**
+   * The revocation feed: with it, a logout, a disabled account or a changed role takes effect here in under
+   * a second. Default: none; what was taken back is then accepted until it expires.
+   */
+  readonly feed?: FeedSettings
+  /**
+   * What to do when the copy of the revocation log may be out of date; a route may say otherwise. Default
+   * `bounded`: accept for 30 s. Without `feed` nothing is known, and nothing of it applies.
+   */
+  readonly policy?: FreshnessPolicy
+  /** How long `ready` waits for the first lease of the feed, 100 to 600 000 ms. Default 10 s. */
+  readonly readyTimeoutMs?: number
+  /** The keys, in place of those that the issuer publishes: for a secret that both share. */
+  readonly keys?: KeySet
+  /** URL of this service's metadata (RFC 9728): named in WWW-Authenticate. */
+  readonly resourceMetadata?: string
   /** How far clocks may differ, in seconds, 0 to 60. Default 5. */
   readonly toleranceSec?: number
   /** Time between two background refreshes of the keys, 1 000 to 86 400 000 ms. Default 5 min. */
@@ -56,6 +76,10 @@ export interface GuardOptions {
   readonly onRefused?: (refused: Refused) => void
   /** Called for each failed fetch of the keys, for logs and metrics. What it throws is dropped. */
   readonly onKeysError?: (fault: JwksFault) => void
+  /** Called for each connection to the feed that failed. What it throws is dropped. */
+  readonly onFeedError?: (fault: FeedFault) => void
+  /** Called once with what an operator should know. Default: a warning of the process. */
+  readonly onNotice?: (text: string) => void
   /** Fetches the keys. Default: the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch
   /** Milliseconds since 1970. Default `Date.now`. For tests. */
@@ -66,10 +90,27 @@ export interface GuardOptions {
   readonly random?: () => number
 }
 
+/** How the revocation feed is reached. */
+export interface FeedSettings {
+  /** A service account that is bound to no tenant, and its secret. */
+  readonly clientId: string
+  readonly clientSecret: string
+  /** Where the authority is reached, under the same rules as `issuer`, which is the default. */
+  readonly url?: string
+  /** Default `auto`: a WebSocket where Node has one (22 or later) and it opens, else polling. */
+  readonly transport?: FeedTransport
+}
+
 /** The options, checked and complete. */
-export interface GuardSettings extends Omit<Required<GuardOptions>, 'cookies'> {
+export interface GuardSettings extends Omit<
+  Required<GuardOptions>,
+  'cookies' | 'feed' | 'keys' | 'resourceMetadata'
+> {
   /** Undefined when no cookie is read. */
   readonly cookies: CookieRule | undefined
+  readonly feed: Required<FeedSettings> | undefined
+  readonly keys: KeySet | undefined
+  readonly resourceMetadata: string | undefined
 }
 
 /** Checks the options and fills in the defaults. Throws a TypeError that names the first bad one. */
@@ -81,6 +122,16 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     audience: readAudience(options.audience ?? options.issuer),
     jwksUrl: readUrl('jwksUrl', options.jwksUrl ?? defaultJwksUrl(options.issuer)).href,
     cookies: readCookies(options.cookies ?? false, options.issuer),
+    feed: options.feed === undefined ? undefined : readFeed(options.feed, options.issuer),
+    policy: isPolicy(options.policy ?? 'bounded')
+      ? (options.policy ?? 'bounded')
+      : fail('policy', 'must be strict, bounded or open'),
+    readyTimeoutMs: readNumber('readyTimeoutMs', options.readyTimeoutMs ?? 10_000, 100, 600_000),
+    keys: options.keys === undefined ? undefined : readKeys(options.keys),
+    resourceMetadata:
+      options.resourceMetadata === undefined
+        ? undefined
+        : readUrl('resourceMetadata', options.resourceMetadata).href,
     toleranceSec: readNumber('toleranceSec', options.toleranceSec ?? TOLERANCE_SEC_DEFAULT, 0, 60),
     refreshIntervalMs: readNumber(
       'refreshIntervalMs',
@@ -98,6 +149,8 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     cacheEntriesMax: readCacheSize(options.cacheEntriesMax ?? CACHE_ENTRIES_DEFAULT),
     onRefused: readFunction('onRefused', options.onRefused ?? ignore),
     onKeysError: readFunction('onKeysError', options.onKeysError ?? ignore),
+    onFeedError: readFunction('onFeedError', options.onFeedError ?? ignore),
+    onNotice: readFunction('onNotice', options.onNotice ?? warn),
     fetch: readFunction('fetch', options.fetch ?? globalThis.fetch),
     clock: readFunction('clock', options.clock ?? (() => Date.now())),
     elapsed: readFunction('elapsed', options.elapsed ?? (() => performance.now())),
@@ -175,6 +228,43 @@ function readOrigins(origins: unknown): ReadonlySet<string> {
 function readNumber(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && value >= min && value <= max) return value
   return fail(name, `must be a number from ${min} to ${max}`)
+}
+
+function readFeed(value: unknown, issuer: string): Required<FeedSettings> {
+  if (typeof value !== 'object' || value === null) {
+    return fail('feed', 'must be an object with clientId and clientSecret')
+  }
+  const feed: { readonly [Name in keyof FeedSettings]?: unknown } = value
+  const { clientId, clientSecret, url = issuer, transport = 'auto' } = feed
+  if (transport !== 'auto' && transport !== 'websocket' && transport !== 'polling') {
+    return fail('feed.transport', 'must be auto, websocket or polling')
+  }
+  if (transport === 'websocket' && typeof globalThis.WebSocket !== 'function') {
+    fail('feed.transport', 'websocket needs Node 22 or later')
+  }
+  return {
+    clientId: readText('feed.clientId', clientId),
+    clientSecret: readText('feed.clientSecret', clientSecret),
+    url: readUrl('feed.url', url).href.replace(/\/$/, ''),
+    transport,
+  }
+}
+
+function readText(name: string, value: unknown): string {
+  return typeof value === 'string' && value !== '' ? value : fail(name, 'must be text')
+}
+
+function readKeys(keys: KeySet): KeySet {
+  if (keys.keys.length === 0) fail('keys', 'has no key')
+  return keys
+}
+
+let hasWarned = false
+
+// A service with several guards need not be told for each.
+function warn(text: string): void {
+  if (!hasWarned) process.emitWarning(text, { type: 'CountersignWarning' })
+  hasWarned = true
 }
 
 const CACHE_ENTRIES_DEFAULT = 8192

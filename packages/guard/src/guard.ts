@@ -1,147 +1,269 @@
-import {
-  type AccessTokenClaims,
-  type AccessTokenVerifier,
-  createAccessTokenVerifier,
-} from './access-token.ts'
+import type { AccessTokenClaims } from './access-token.ts'
+import { challengeFor, type Challenge } from './challenge.ts'
+import { readCookie } from './cookies.ts'
 import { type GuardOptions, type GuardSettings, readGuardOptions } from './guard-options.ts'
-import { JwksClient } from './jwks-client.ts'
-import type { JwksFault } from './jwks-fetch.ts'
-import type { Refused } from './refusals.ts'
+import { createFeedSource, createJwksSource, type KeySource } from './key-source.ts'
+import { POLICY_LIMITS_MS, type FreshnessPolicy } from './policy.ts'
+import type { RefusalCode, Refused } from './refusals.ts'
 import { checkCookieClaims, readRequestToken } from './request-token.ts'
 import type { RequestView } from './request-view.ts'
+import {
+  decideAccess,
+  type ReadRequirements,
+  readRequirements,
+  type Requirements,
+} from './requirements.ts'
+import { TokenCheck } from './verification.ts'
 
 /** What a guard answers about a token. The claims are frozen unless `cacheEntriesMax` is 0. */
 export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClaims } | Refused
 
-/** Verifies the access tokens of one issuer for one service. Made once at start, used by all requests. */
-export interface Guard {
-  readonly issuer: string
-  readonly audience: string | readonly string[]
-  /**
-   * Checks one token. The answer is there at once while the keys are loaded and the token's `kid` is
-   * among them; it is a promise only when keys must be fetched first. Throws what `onRefused` throws,
-   * nothing else.
-   */
-  verify(token: string): VerifyResult | Promise<VerifyResult>
+/** A guard as one route has it. */
+export interface RouteGuard {
   /**
    * Checks a request: finds its token in the Authorization header, or in the cookie where the option
-   * `cookies` is on, verifies it and, for a cookie, that no other site sent the request. The adapters
-   * call it; so does whoever has a framework without one.
+   * `cookies` is on, verifies it, for a cookie that no other site sent the request, and what the route
+   * requires.
    */
   authenticate(request: RequestView): VerifyResult | Promise<VerifyResult>
+  /** The answer to a request that was refused. */
+  challenge(refused: Refused): Challenge
+}
+
+/** Numbers about a guard, for monitoring. Counts are since it was made. */
+export interface GuardMetrics {
+  /** Tokens that were accepted, and how many of them by the cache alone. */
+  readonly verified: number
+  readonly cached: number
+  readonly refused: Readonly<Partial<Record<RefusalCode, number>>>
+  /** The rest is about the feed: undefined without one. */
+  readonly feed:
+    | {
+        readonly connected: boolean
+        /** How old the copy of the log may be, in milliseconds; `Infinity` before the first lease. */
+        readonly leaseAgeMs: number
+        readonly position: number
+        /** Subjects in memory, and the bytes of their tables. */
+        readonly entries: number
+        readonly bytes: number
+      }
+    | undefined
+}
+
+/** Verifies the access tokens of one issuer for one service. Made once at start, used by all requests. */
+export interface Guard extends RouteGuard {
+  readonly issuer: string
+  readonly audience: string | readonly string[]
+  /** Whether it has a revocation feed. */
+  readonly hasFeed: boolean
+  /** Whether a request carries this guard's cookie, good or bad. */
+  hasCookieOf(request: RequestView): boolean
   /**
-   * Resolves when keys are loaded and starts loading them if need be. Rejects with a `JwksFault` when
-   * that attempt fails or the last one is too recent; requests keep trying in any case.
+   * Checks one token. The answer is there at once while keys and log are loaded; it is a promise only when
+   * they must be fetched first. Throws what `onRefused` throws, nothing else.
+   */
+  verify(
+    token: string,
+    options?: { readonly policy?: FreshnessPolicy },
+  ): VerifyResult | Promise<VerifyResult>
+  /** This guard with what a route requires. Throws a TypeError that names a requirement that is wrong. */
+  route(requirements: Requirements): RouteGuard
+  /**
+   * Resolves when keys are loaded and, with a feed, the first lease is held; starts loading if need be.
+   * Rejects with a `JwksFault` or `FeedFault` when that fails; requests keep trying in any case.
    */
   ready(): Promise<void>
-  /** Ends the background refresh. Keys that are loaded go on verifying, and grow old. */
+  /** Whether tokens can be decided by a policy now: for the application's own readiness. */
+  isFresh(policy?: FreshnessPolicy): boolean
+  /** Calls after each change of what was taken back, and now and then. Gives what ends it. */
+  watch(changed: () => void): () => void
+  metrics(): GuardMetrics
+  /** Ends connections and background work. What is loaded goes on verifying, and grows old. */
   close(): void
 }
 
 /**
- * Makes a guard. Opens no connection yet: the first request, or `ready`, loads the keys. Throws a
- * TypeError that names the option when one is wrong.
+ * Makes a guard. Opens no connection yet: the first request, or `ready`, does. Throws a TypeError that
+ * names the option when one is wrong.
  */
 export function createGuard(options: GuardOptions): Guard {
   const settings = readGuardOptions(options)
-  const client = new JwksClient({ ...settings, url: settings.jwksUrl, onFault: report })
-
-  // The client has no caller to throw to: from a timer, an error here would end the whole process.
-  function report(fault: JwksFault): void {
-    try {
-      settings.onKeysError(fault)
-    } catch {}
-  }
-
-  return new JwksGuard(settings, client)
+  const { feed, onNotice } = settings
+  if (feed === undefined) onNotice(NO_FEED)
+  return new IssuerGuard(
+    settings,
+    feed === undefined ? createJwksSource(settings) : createFeedSource(settings, feed),
+  )
 }
 
-class JwksGuard implements Guard {
+const NO_FEED =
+  'This guard has no revocation feed (option feed): what was taken back is accepted until it expires.'
+/** How often watchers are called though nothing has come, in milliseconds: leases run out in silence. */
+const WATCH_EVERY_MS = 500
+
+class IssuerGuard implements Guard {
   readonly issuer: string
   readonly audience: string | readonly string[]
+  readonly hasFeed: boolean
   readonly #settings: GuardSettings
-  readonly #client: JwksClient
-  #verifier: AccessTokenVerifier | undefined
-  #verifierKeys: JwksClient['keys']
+  readonly #source: KeySource
+  readonly #check: TokenCheck
+  readonly #refused: Partial<Record<RefusalCode, number>> = {}
+  readonly #watchers = new Set<() => void>()
+  #watching: NodeJS.Timeout | undefined
 
-  constructor(settings: GuardSettings, client: JwksClient) {
+  constructor(settings: GuardSettings, source: KeySource) {
     this.issuer = settings.issuer
     this.audience = settings.audience
+    this.hasFeed = settings.feed !== undefined
     this.#settings = settings
-    this.#client = client
+    this.#source = source
+    this.#check = new TokenCheck(settings, source.feed)
+    source.onChange(() => this.#notify())
   }
 
-  verify(token: string): VerifyResult | Promise<VerifyResult> {
-    const result = this.#check(token)
-    if (result.ok) return result
+  verify(
+    token: string,
+    { policy = this.#settings.policy }: { readonly policy?: FreshnessPolicy } = {},
+  ): VerifyResult | Promise<VerifyResult> {
+    const result = this.#check.check(token, this.#source.keys, policy)
+    if (result.ok) return { ok: true, claims: result.claims }
 
     const loading = this.#loadFor(result)
     if (loading === undefined) return this.#refuse(result)
     return loading.then(() => {
-      const second = this.#check(token)
-      return second.ok ? second : this.#refuse(second)
+      const second = this.#check.check(token, this.#source.keys, policy)
+      return second.ok ? { ok: true, claims: second.claims } : this.#refuse(second)
     })
   }
 
   authenticate(request: RequestView): VerifyResult | Promise<VerifyResult> {
-    const reading = readRequestToken(request, this.#settings.cookies)
-    if (!reading.ok) return this.#refuse(reading)
-    const result = this.verify(reading.token)
-    if (!reading.isCookie) return result
-    return 'ok' in result
-      ? this.#checkCookie(request, result)
-      : result.then((late) => this.#checkCookie(request, late))
+    return this.#authenticate(request, undefined)
+  }
+
+  hasCookieOf(request: RequestView): boolean {
+    const { cookies } = this.#settings
+    return (
+      cookies !== undefined && readCookie(request.values('cookie'), cookies.name).kind !== 'absent'
+    )
+  }
+
+  challenge(refused: Refused): Challenge {
+    return challengeFor(refused, this.issuer, this.#settings.resourceMetadata)
+  }
+
+  route(requirements: Requirements): RouteGuard {
+    const required = readRequirements(requirements, this)
+    return {
+      authenticate: (request) => this.#authenticate(request, required),
+      challenge: (refused) => this.challenge(refused),
+    }
   }
 
   async ready(): Promise<void> {
-    if (this.#client.keys !== undefined) return
-    await this.#client.load()
-    if (this.#client.keys === undefined)
-      throw this.#client.fault ?? new Error('The guard is closed.')
+    const { readyTimeoutMs, elapsed } = this.#settings
+    const until = elapsed() + (this.hasFeed ? readyTimeoutMs : 0)
+    do {
+      if (this.#isReady()) return
+      await this.#source.load()
+      if (this.#isReady()) return
+      if (elapsed() < until) await new Promise((resolve) => setTimeout(resolve, 50))
+    } while (elapsed() < until)
+    throw this.#source.fault ?? new Error('The guard is closed, or its authority does not answer.')
+  }
+
+  isFresh(policy: FreshnessPolicy = this.#settings.policy): boolean {
+    const { feed, keys } = this.#source
+    if (keys === undefined) return false
+    if (feed === undefined) return true
+    const ageMs = feed.lease.ageMs()
+    return policy === 'open' ? ageMs !== Infinity : ageMs <= POLICY_LIMITS_MS[policy]
+  }
+
+  watch(changed: () => void): () => void {
+    this.#watchers.add(changed)
+    this.#watching ??= setInterval(() => this.#notify(), WATCH_EVERY_MS).unref()
+    return () => {
+      this.#watchers.delete(changed)
+      if (this.#watchers.size === 0) this.#stopWatching()
+    }
+  }
+
+  metrics(): GuardMetrics {
+    const { feed, isConnected: connected } = this.#source
+    const { verified, cached } = this.#check
+    return {
+      verified,
+      cached,
+      refused: { ...this.#refused },
+      feed: feed && {
+        connected,
+        leaseAgeMs: feed.lease.ageMs(),
+        position: feed.log?.position ?? 0,
+        ...(feed.log?.size ?? { entries: 0, bytes: 0 }),
+      },
+    }
   }
 
   close(): void {
-    this.#client.close()
+    this.#stopWatching()
+    this.#source.close()
   }
 
-  #check(token: string): VerifyResult {
-    const verifier = this.#currentVerifier()
-    if (verifier === undefined) {
-      const { retryAfterSec } = this.#client
-      return { ok: false, code: 'keys_unavailable', reason: 'keys_unavailable', retryAfterSec }
+  #authenticate(
+    request: RequestView,
+    required: ReadRequirements | undefined,
+  ): VerifyResult | Promise<VerifyResult> {
+    const reading = readRequestToken(request, this.#settings.cookies)
+    if (!reading.ok) return this.#refuse(reading)
+    const policy = required?.policy
+    const result = this.verify(reading.token, policy === undefined ? {} : { policy })
+    const conclude = (answer: VerifyResult): VerifyResult => {
+      if (!answer.ok) return answer
+      const refused =
+        (reading.isCookie ? checkCookieClaims(request, answer.claims) : undefined) ??
+        (required === undefined ? undefined : this.#decide(answer.claims, required, request))
+      return refused === undefined ? answer : this.#refuse(refused)
     }
-    const result = verifier.verify(token)
-    if (result.ok) return result
-    const { code: reason, claim } = result
-    const code = reason === 'token_expired' ? 'token_expired' : 'token_invalid'
-    return { ok: false, code, reason, ...(claim === undefined ? {} : { claim }) }
+    return 'ok' in result ? conclude(result) : result.then(conclude)
   }
 
-  /**
-   * One verifier for each key set, made when the set is first used. Its cache of tokens goes with it:
-   * a key that has left the set takes along what it has signed.
-   */
-  #currentVerifier(): AccessTokenVerifier | undefined {
-    const { keys } = this.#client
-    if (keys === this.#verifierKeys) return this.#verifier
-    this.#verifierKeys = keys
-    this.#verifier = keys && createAccessTokenVerifier({ ...this.#settings, keys })
-    return this.#verifier
+  #decide(
+    claims: AccessTokenClaims,
+    required: ReadRequirements,
+    request: RequestView,
+  ): Refused | undefined {
+    const roles = this.#source.feed?.roles ?? {}
+    return decideAccess(claims, required, { request, roles, nowSec: this.#settings.clock() / 1000 })
   }
 
-  #checkCookie(request: RequestView, result: VerifyResult): VerifyResult {
-    const refused = result.ok ? checkCookieClaims(request, result.claims) : undefined
-    return refused === undefined ? result : this.#refuse(refused)
+  #isReady(): boolean {
+    const { keys, feed } = this.#source
+    return keys !== undefined && (feed === undefined || feed.lease.ageMs() !== Infinity)
   }
 
-  /** The fetch that may turn a refusal into a yes, if there is one and it is allowed now. */
-  #loadFor(refused: Refused): Promise<void> | undefined {
-    if (refused.code === 'keys_unavailable') return this.#client.load()
-    return refused.reason === 'key_unknown' ? this.#client.loadForUnknownKey() : undefined
+  /** What may turn a refusal into a yes, if there is something and it is allowed now. */
+  #loadFor({ code, reason }: Refused): Promise<void> | undefined {
+    if (code === 'keys_unavailable' || code === 'revocations_unavailable')
+      return this.#source.load()
+    return reason === 'key_unknown' ? this.#source.loadForUnknownKey() : undefined
   }
 
   #refuse(refused: Refused): Refused {
-    if (refused.code !== 'token_missing') this.#settings.onRefused(refused)
-    return refused
+    const { code } = refused
+    this.#refused[code] = (this.#refused[code] ?? 0) + 1
+    const is503 = code === 'keys_unavailable' || code === 'revocations_unavailable'
+    const whole = is503 ? { ...refused, retryAfterSec: this.#source.retryAfterSec } : refused
+    if (code !== 'token_missing') this.#settings.onRefused(whole)
+    return whole
+  }
+
+  #notify(): void {
+    for (const changed of this.#watchers) changed()
+  }
+
+  #stopWatching(): void {
+    clearInterval(this.#watching)
+    this.#watching = undefined
   }
 }

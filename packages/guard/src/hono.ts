@@ -1,8 +1,8 @@
 import type { MiddlewareHandler } from 'hono'
 import type { AccessTokenClaims } from './access-token.ts'
-import { challengeFor } from './challenge.ts'
 import type { Guard } from './guard.ts'
 import { viewOfRequest } from './request-view.ts'
+import type { Requirements } from './requirements.ts'
 
 /** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
 export interface AuthEnv {
@@ -15,14 +15,19 @@ export interface OptionalAuthEnv {
 }
 
 /**
- * Lets a request pass only with a good access token, whose claims are then `c.var.auth`. Answers the
- * rest itself: 400, 401, 403 or 503 with a problem document. An error of `onRefused` goes to `app.onError`.
+ * Lets a request pass only with a good access token that has what the route requires; its claims are then
+ * `c.var.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
+ * `onRefused` goes to `app.onError`. Throws a TypeError for a requirement that is wrong.
  */
-export function requireAuth(guard: Guard): MiddlewareHandler<AuthEnv> {
+export function requireAuth(
+  guard: Guard,
+  requirements: Requirements = {},
+): MiddlewareHandler<AuthEnv> {
+  const route = guard.route(requirements)
   return async (c, next) => {
-    const result = await guard.authenticate(viewOfRequest(c.req.raw))
+    const result = await route.authenticate(viewOfRequest(c.req.raw))
     if (!result.ok) {
-      const { status, headers, body } = challengeFor(result, guard.issuer)
+      const { status, headers, body } = route.challenge(result)
       // Not a Response of our own: `c.body` keeps what others put on the answer, such as CORS headers.
       return c.body(body, status, { ...headers })
     }

@@ -17,9 +17,24 @@ export {
   isSafeMethod,
   type RequestSource,
 } from './csrf.ts'
-export type { CookieOptions, GuardOptions } from './guard-options.ts'
-export { createGuard, type Guard, type VerifyResult } from './guard.ts'
+export { combineGuards } from './combine.ts'
+export type { CookieOptions, FeedSettings, GuardOptions } from './guard-options.ts'
+export {
+  createGuard,
+  type Guard,
+  type GuardMetrics,
+  type RouteGuard,
+  type VerifyResult,
+} from './guard.ts'
 export { JwksFault, type JwksFaultCode } from './jwks-fetch.ts'
+export {
+  closeWithSession,
+  type LiveSession,
+  type LiveSessionOptions,
+  watchToken,
+} from './live-session.ts'
+export { metricsText } from './metrics-text.ts'
+export type { FreshnessPolicy } from './policy.ts'
 export { type RefusalCode, type Refused, refusals } from './refusals.ts'
 export {
   checkCookieClaims,
@@ -28,3 +43,7 @@ export {
   type TokenReading,
 } from './request-token.ts'
 export { type NodeRequest, type RequestView, viewOfNode, viewOfRequest } from './request-view.ts'
+export type { Requirements } from './requirements.ts'
+export { type ResourceMetadata, resourceMetadata } from './resource-metadata.ts'
+export { FeedFault, type FeedConnectionFaultCode } from './revocations/feed-fault.ts'
+export { type Authentication, createAuthenticator } from './web.ts'

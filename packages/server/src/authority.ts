@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 
 import { createAccessTokenVerifier, type AccessTokenResult } from '@countersign/guard'
+import { createBatchOpener } from '@countersign/guard/revocations'
 import pino, { type Logger } from 'pino'
 
 import { createClientManager, type ClientManager } from './accounts/clients.ts'
@@ -20,10 +21,16 @@ import { systemClock, type Clock } from './base/clock.ts'
 import { messageOf } from './base/faults.ts'
 import { limits } from './base/limits.ts'
 import { createSystemRandom, randomId, type Random } from './base/random.ts'
-import { createApp, type RequestContext } from './http/app.ts'
+import { callerOfNode, createApp, type RequestContext } from './http/app.ts'
+import { createFeedAuthenticator } from './http/revocations/feed-client.ts'
+import { createFeedSocket, type FeedSocket } from './http/revocations/feed-socket.ts'
 import { openKeyRing } from './keys/ring.ts'
-import { createSealer } from './keys/sealing.ts'
+import { createSealer, type Sealer } from './keys/sealing.ts'
 import { readOrCreateSecret } from './keys/secret.ts'
+import { FeedHub } from './revocations/hub.ts'
+import { createBatchSealer } from './revocations/seal-batch.ts'
+import type { TailEvent } from './revocations/tail.ts'
+import { createTopics } from './revocations/topics.ts'
 import type { ClaimsHook } from './sessions/access-token.ts'
 import { createCsrf } from './sessions/csrf.ts'
 import type { SessionParts } from './sessions/parts.ts'
@@ -54,6 +61,11 @@ export interface SourcedAuthorityConfig extends Omit<AuthorityConfig, 'accounts'
 export interface AuthorityCore {
   /** The whole HTTP API. `context.address` is the client's address, where the caller knows it. */
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
+  /**
+   * The revocation feed over WebSockets: `serve({ feed: authority.feed, ... })`, or `feed.upgrade` for the
+   * `upgrade` event of a server of one's own.
+   */
+  readonly feed: FeedSocket
   /** Checks an access token of this authority, as a guard would. */
   verify(accessToken: string): AccessTokenResult
   readonly tenants: TenantManager
@@ -166,11 +178,21 @@ async function assemble(
     source === undefined
       ? createAccountManager({ store, hasher, clock, random, publicUrl: issuer })
       : undefined
+  const hub = await openHub({ settings, sessions, sealer, logger })
+  const unwatch = store.watch(() => hub.tail.changed())
+  const authenticate = createFeedAuthenticator(sessions, hub)
   const fetch = createApp({
     sessions,
     accounts,
     refresh: createRefresher(sessions),
     http: settings.http,
+    logger,
+    feed: { hub, authenticate },
+  })
+  const feed = createFeedSocket({
+    hub,
+    authenticate,
+    callerOf: (incoming) => callerOfNode(incoming, settings.http.trustedProxies),
     logger,
   })
   const upkeep = setInterval(() => {
@@ -180,6 +202,13 @@ async function assemble(
   upkeep.unref()
   const core: AuthorityCore = {
     fetch,
+    feed: {
+      upgrade: (incoming, socket, head) => feed.upgrade(incoming, socket, head),
+      close: () => {
+        hub.close()
+        feed.close()
+      },
+    },
     verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
     tenants: createTenantManager({ store, clock, random }),
     roles: createRoleManager({ store, clock }),
@@ -188,12 +217,62 @@ async function assemble(
     logger,
     close: async () => {
       clearInterval(upkeep)
+      unwatch()
+      hub.close()
+      feed.close()
       await store.close()
     },
   }
   return accounts === undefined
     ? { ...core, users: createUserManager({ store, clock }) }
     : { ...core, accounts }
+}
+
+/** A token lives as long as its `exp` and the tolerance of whoever checks it. */
+const TOLERANCE_MS_MAX = 60_000
+
+function openHub({
+  settings,
+  sessions: { store, ring, clock },
+  sealer,
+  logger,
+}: {
+  readonly settings: Settings
+  readonly sessions: SessionParts
+  readonly sealer: Sealer
+  readonly logger: Logger
+}): Promise<FeedHub> {
+  const { publicUrl: issuer, accessLifetimeSec } = settings
+  return createTopics(ring, store.roles).then((topics) =>
+    FeedHub.open({
+      issuer,
+      store: store.revocations,
+      sealer: createBatchSealer({
+        issuer,
+        signer: () => ring.logSigner,
+        macKeys: sealer.deriveEach('revocations/v1', 32),
+        clock,
+      }),
+      opener: () => createBatchOpener(ring.accessKeys, issuer),
+      topics,
+      retainMs: accessLifetimeSec * 1000 + TOLERANCE_MS_MAX,
+      nowMs: () => clock.nowMs(),
+      elapsed: () => performance.now(),
+      after: (ms, call) => {
+        const timer = setTimeout(call, ms)
+        return () => clearTimeout(timer)
+      },
+      onEvent: (event) => noteHubEvent(logger, event),
+    }),
+  )
+}
+
+function noteHubEvent(logger: Logger, event: TailEvent): void {
+  if (event.event === 'revocations_unreadable') {
+    logger.error({ event: event.event, error: messageOf(event.error) })
+  } else {
+    logger.warn(event)
+  }
 }
 
 /** Work of the background that failed is tried again with the next round. */

@@ -139,7 +139,7 @@ describe('at every interleaving', () => {
           const users = new TestUsers()
           users.users.set(race.user.id, race.user)
           const parts = { ...it.parts, source: checkSource(users) }
-          const entries = await it.store.revocations.list(before, 20)
+          const { entries } = await it.store.revocations.tail(before, 20)
           for (const pair of race.granted) {
             const { sid, sub, rvp } = claimsOf(pair.access)
             const about = entries.filter(({ subject }) => subject === sub || subject === sid)

@@ -133,7 +133,7 @@ async function takeBack(race: Race, work: Promise<unknown>): Promise<void> {
 
 /** Nothing that was granted in the race, before or while it was taken back, is worth anything now. */
 async function expectAllDead(it: TestSessions, race: Race, headBefore: number): Promise<void> {
-  const entries = await it.store.revocations.list(headBefore, 10)
+  const { entries } = await it.store.revocations.tail(headBefore, 10)
   const refresh = createRefresher(it.parts)
   for (const pair of race.granted) {
     const { sid, sub, rvp } = claimsOf(pair.access)

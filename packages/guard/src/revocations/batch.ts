@@ -84,6 +84,7 @@ export function isChain(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value)
 }
 
+/** An entry as it travels. */
 export function toWire({ position, kind, subject, strength, at }: RevocationEntry): WireEntry {
   return [position, kind, subject, strength === 'hard' ? 1 : 0, at]
 }

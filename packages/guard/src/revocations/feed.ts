@@ -53,6 +53,7 @@ export class RevocationFeed {
   #keys: KeySet | undefined
   #open: BatchOpener | undefined
   #roles: Readonly<Record<string, readonly string[]>> = {}
+  #tags: RevocationFeed['tags'] = { keys: undefined, roles: undefined }
   #confirm: number | undefined
   #evidenceAt = -Infinity
 
@@ -67,6 +68,11 @@ export class RevocationFeed {
     return this.#log
   }
 
+  /** Names of the states of keys and roles that were told last: who polls sends them along. */
+  get tags(): { readonly keys: string | undefined; readonly roles: string | undefined } {
+    return this.#tags
+  }
+
   /** What each role may do; nothing before the authority has said so. */
   get roles(): Readonly<Record<string, readonly string[]>> {
     return this.#roles
@@ -77,15 +83,13 @@ export class RevocationFeed {
     return this.#killed.has(kid)
   }
 
-  /** What to say first on a new connection. */
+  /** What to say first on a new connection. A snapshot that was cut off goes on where it was. */
   opened(): GuardMessage {
-    this.#incoming = undefined
-    this.#evidenceAt = -Infinity
     this.lease.forgetAsked()
-    const log = this.#log
-    return log === undefined
-      ? { type: 'resume' }
-      : { type: 'resume', position: log.position, chain: encode(log.chain) }
+    const log = this.#incoming?.log ?? this.#log
+    if (log === undefined) return { type: 'resume' }
+    const handed = this.#options.elapsed() - this.#evidenceAt < EVIDENCE_EVERY_MS
+    return { type: 'resume', position: log.position, chain: encode(log.chain), handed }
   }
 
   /** Asks for an echo. To be called a few times a second while connected, and never else. */
@@ -107,6 +111,7 @@ export class RevocationFeed {
         return this.#takeKeys(message)
       case 'roles':
         this.#roles = message.roles
+        this.#tags = { ...this.#tags, roles: message.tag }
         return NOTHING
       case 'resumed':
         this.#log?.retain(message.retain_ms)
@@ -124,12 +129,16 @@ export class RevocationFeed {
     }
   }
 
-  #takeKeys({ jwks, killed }: Extract<AuthorityMessage, { type: 'keys' }>): FeedStep {
+  #takeKeys({ jwks, killed, tag }: Extract<AuthorityMessage, { type: 'keys' }>): FeedStep {
+    const before = this.#killed.size
     for (const kid of killed) this.#killed.add(kid)
+    // The same as before: whoever verifies keeps what it knows.
+    if (tag === this.#tags.keys && this.#killed.size === before) return NOTHING
     const keys = this.#options.keys ?? keySetFromJwks(jwks)
     if (keys === undefined || keys.keys.length === 0) return fail('feed_malformed')
     if (this.#isOther(keys)) this.#forgetLog()
     this.#setKeys(keys)
+    this.#tags = { ...this.#tags, keys: tag }
     return NOTHING
   }
 

@@ -28,5 +28,8 @@ export {
   isNonce,
   parseAuthorityMessage,
   parseGuardMessage,
+  readAuthorityMessage,
+  readGuardMessage,
 } from './messages.ts'
+export { RetainedBatches } from './retained.ts'
 export { decideStanding, type Standing, type TokenSubjects } from './rule.ts'

@@ -37,6 +37,8 @@ export class RevocationLog implements RevocationView {
   readonly #kinds = new Uint32Array(16)
   readonly #recent = new RecentChain()
 
+  #version = nextVersion()
+
   /** Begins after `start`, as if everything up to there had been dropped. */
   constructor(start: LogHead, options: { readonly retainMs: number }) {
     this.#position = start.position
@@ -56,6 +58,14 @@ export class RevocationLog implements RevocationView {
 
   get floor(): number {
     return this.#floor
+  }
+
+  /**
+   * Another number after each change, and none that another copy in this process has: what was decided
+   * about a token holds for as long as this stays.
+   */
+  get version(): number {
+    return this.#version
   }
 
   /** Changes how long an entry is kept at least, in milliseconds. */
@@ -102,6 +112,7 @@ export class RevocationLog implements RevocationView {
       this.#recent.note(entry.position, chains[index] ?? value)
     }
     this.#chain = value
+    this.#version = nextVersion()
     return undefined
   }
 
@@ -166,10 +177,18 @@ export class RevocationLog implements RevocationView {
   #drop(bucket: Bucket): void {
     this.#buckets.shift()
     this.#floor = bucket.lastPosition
+    this.#version = nextVersion()
     for (let code = 0; code < bucket.counts.length; code++) {
       this.#kinds[code] = (this.#kinds[code] ?? 0) - (bucket.counts[code] ?? 0)
     }
   }
+}
+
+let versions = 0
+
+function nextVersion(): number {
+  versions += 1
+  return versions
 }
 
 /** The entries of half of the time that entries are kept: dropped together, so nothing is ever deleted. */

@@ -3,8 +3,16 @@ import { isPosition } from './entry.ts'
 
 /** What a guard says. Over a WebSocket each message is one text frame of JSON. */
 export type GuardMessage =
-  /** The first one: what the guard holds, or nothing yet. */
-  | { readonly type: 'resume'; readonly position?: number; readonly chain?: string }
+  /**
+   * The first one: what the guard holds, or nothing yet. `handed`: it has just handed back what it holds,
+   * and asks for the log as it is now.
+   */
+  | {
+      readonly type: 'resume'
+      readonly position?: number
+      readonly chain?: string
+      readonly handed?: boolean
+    }
   /** Asks for an echo, and tells how far the guard has come. */
   | { readonly type: 'nonce'; readonly nonce: string; readonly applied: number }
   /** The answer to `confirm`, when the guard has come so far. */
@@ -31,10 +39,22 @@ export type AuthorityMessage =
   /** The guard's pair is not known: it holds what this log has lost, or another log. */
   | { readonly type: 'unknown' }
   | ({ readonly type: 'batch' } & WireBatch)
-  /** The published keys (RFC 7517 §5) and the `kid`s of all that were ever killed. */
-  | { readonly type: 'keys'; readonly jwks: unknown; readonly killed: readonly string[] }
+  /**
+   * The published keys (RFC 7517 §5) and the `kid`s of all that were ever killed. `tag` names this state:
+   * who polls says which one it has.
+   */
+  | {
+      readonly type: 'keys'
+      readonly jwks: unknown
+      readonly killed: readonly string[]
+      readonly tag: string
+    }
   /** What each role may do. */
-  | { readonly type: 'roles'; readonly roles: Readonly<Record<string, readonly string[]>> }
+  | {
+      readonly type: 'roles'
+      readonly roles: Readonly<Record<string, readonly string[]>>
+      readonly tag: string
+    }
   /** A head that was read from the primary database after the nonce had arrived. */
   | {
       readonly type: 'echo'
@@ -47,14 +67,22 @@ export type AuthorityMessage =
 
 /** Reads a message of an authority; undefined for what is none, or of a type that is not known. */
 export function parseAuthorityMessage(text: string): AuthorityMessage | undefined {
-  const value = parseObject(text)
-  return value !== undefined && isAuthorityMessage(value) ? value : undefined
+  return readAuthorityMessage(parseJson(text))
+}
+
+/** The same for what was parsed already. */
+export function readAuthorityMessage(value: unknown): AuthorityMessage | undefined {
+  return isObject(value) && isAuthorityMessage(value) ? value : undefined
 }
 
 /** Reads a message of a guard; undefined for what is none. */
 export function parseGuardMessage(text: string): GuardMessage | undefined {
-  const value = parseObject(text)
-  return value !== undefined && isGuardMessage(value) ? value : undefined
+  return readGuardMessage(parseJson(text))
+}
+
+/** The same for what was parsed already. */
+export function readGuardMessage(value: unknown): GuardMessage | undefined {
+  return isObject(value) && isGuardMessage(value) ? value : undefined
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -77,9 +105,13 @@ function isAuthorityMessage(value: Fields): value is Fields & AuthorityMessage {
     case 'batch':
       return isWireBatch(value)
     case 'keys':
-      return isObject(value['jwks']) && isTextList(value['killed'])
+      return isObject(value['jwks']) && isTextList(value['killed']) && isText(value['tag'])
     case 'roles':
-      return isObject(value['roles']) && Object.values(value['roles']).every(isTextList)
+      return (
+        isObject(value['roles']) &&
+        Object.values(value['roles']).every(isTextList) &&
+        isText(value['tag'])
+      )
     case 'echo':
       return isText(value['nonce']) && isPosition(value['position']) && isChain(value['chain'])
     case 'confirm':
@@ -92,9 +124,12 @@ function isAuthorityMessage(value: Fields): value is Fields & AuthorityMessage {
 function isGuardMessage(value: Fields): value is Fields & GuardMessage {
   switch (value['type']) {
     case 'resume':
-      return value['position'] === undefined
-        ? value['chain'] === undefined
-        : isPosition(value['position']) && isChain(value['chain'])
+      return (
+        (value['handed'] === undefined || typeof value['handed'] === 'boolean') &&
+        (value['position'] === undefined
+          ? value['chain'] === undefined
+          : isPosition(value['position']) && isChain(value['chain']))
+      )
     case 'nonce':
       return isNonce(value['nonce']) && isPosition(value['applied'])
     case 'applied':
@@ -121,10 +156,9 @@ export function isNonce(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{16,64}$/.test(value)
 }
 
-function parseObject(text: string): Fields | undefined {
+function parseJson(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text)
-    return isObject(value) ? value : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }

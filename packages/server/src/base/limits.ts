@@ -29,6 +29,13 @@ export const limits = {
   refreshBatchMax: 256,
   /** Refreshes that wait for their transaction. Beyond this: 503. */
   refreshQueueMax: 4_096,
+  /** A message of a guard. The longest are batches that it hands back, at most 8 MiB of entries. */
+  feedMessageBytesMax: 32 * 1024 * 1024,
+  /** A guard that says nothing for this long is gone: it asks for an echo twice a second. */
+  feedSilenceMs: 30_000,
+  /** How long a poll waits for news at most, and how many bytes of them it takes along. */
+  feedPollMs: 25_000,
+  feedPollBytesMax: 4 * 1024 * 1024,
   /** Passwords that wait for a core. At about 170 a second on two cores, three quarters of a second. */
   passwordQueueMax: 128,
   /** Requests in flight get this long to end after SIGTERM. */

@@ -26,6 +26,7 @@ export const refusals = {
   grant_type_unsupported: { status: 400, text: 'This grant type is not served here.' },
   scope_invalid: { status: 400, text: 'There are no scopes to ask for.' },
   client_auth_repeated: { status: 400, text: 'The client must authenticate once, in one way.' },
+  upgrade_required: { status: 426, text: 'This path is a WebSocket.' },
   not_found: { status: 404, text: 'Nothing is served at this path.' },
   method_not_allowed: { status: 405, text: 'This path does not take that method.' },
   body_too_large: { status: 413, text: 'The body is larger than 16 KiB.' },
@@ -42,6 +43,10 @@ export const refusals = {
   csrf_failed: {
     status: 403,
     text: 'The request came from another site, or without its CSRF token.',
+  },
+  feed_forbidden: {
+    status: 403,
+    text: 'The service account is bound to a tenant, and the feed is about all of them.',
   },
   tenant_forbidden: { status: 403, text: 'The account is not a member of this tenant.' },
   throttled: { status: 429, text: 'Too many tries. Wait before the next one.' },

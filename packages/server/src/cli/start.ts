@@ -21,6 +21,7 @@ export const start: Command = {
       const firstAccount = await createFirstAccount(authority)
       const server = await serve({
         fetch: (request, context) => authority.fetch(request, context),
+        feed: authority.feed,
         port,
         host,
       }).catch((error: unknown) => {

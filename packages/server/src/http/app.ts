@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { BlockList } from 'node:net'
 
 import { Hono } from 'hono'
@@ -29,6 +30,8 @@ import { answerToken } from './oauth2/token.ts'
 import { answerTokenRefusal } from './oauth2/answers.ts'
 import { createPage } from './page.ts'
 import { problem } from './problem.ts'
+import { FEED_PATH } from './revocations/feed-socket.ts'
+import { answerGuardMessages, answerPoll, POLL_PATH, type PollParts } from './revocations/poll.ts'
 import { answerSignUp } from './sign-up.ts'
 import { createJwksAnswer } from './well-known.ts'
 
@@ -45,6 +48,7 @@ export interface AppParts {
   readonly refresh: Refresher
   readonly http: HttpSettings
   readonly logger: Logger
+  readonly feed: PollParts
 }
 
 /** What the settings say of browsers and proxies. */
@@ -121,12 +125,17 @@ function hasEscapedPath({ url }: Request): boolean {
 
 type Routes = Readonly<Record<string, Readonly<Record<string, Handler>>>>
 
-function pagesOf({ sessions }: AppParts): Routes {
+function pagesOf({ sessions, feed }: AppParts): Routes {
   return {
     '/.well-known/jwks.json': { GET: createJwksAnswer(sessions.ring) },
     '/healthz': { GET: answerHealth },
     '/readyz': { GET: createReadinessAnswer(sessions.store, sessions.clock) },
     '/': { GET: createPage(sessions.access) },
+    [POLL_PATH]: {
+      GET: (request, caller) => answerPoll(feed, request, caller),
+      POST: (request, caller) => answerGuardMessages(feed, request, caller),
+    },
+    [FEED_PATH]: { GET: () => problem('upgrade_required', { upgrade: 'websocket' }) },
     [TOKEN_PATH]: { POST: (request, caller) => answerToken(sessions, request, caller) },
   }
 }
@@ -178,6 +187,16 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes 
           },
         }
       : {}),
+  }
+}
+
+/** Who sent a request of Node's, by the same rules. */
+export function callerOfNode(incoming: IncomingMessage, proxies: BlockList | undefined): Caller {
+  const forwarded = incoming.headers['x-forwarded-for']
+  const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
+  return {
+    address: clientAddress(incoming.socket.remoteAddress ?? '', text, proxies),
+    userAgent: (incoming.headers['user-agent'] ?? '').slice(0, limits.userAgentCharsMax),
   }
 }
 

@@ -7,11 +7,15 @@ import { SetupError, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
 import type { RequestContext } from './app.ts'
 import { problemText } from './problem.ts'
+import { isFeedRequest, type FeedSocket } from './revocations/feed-socket.ts'
+import { POLL_PATH } from './revocations/poll.ts'
 
 export interface ServeOptions {
   readonly fetch: (request: Request, context: RequestContext) => Promise<Response>
   readonly port: number
   readonly host: string
+  /** The authority's `feed`: guards connect to it by WebSocket. */
+  readonly feed?: FeedSocket | undefined
 }
 
 export interface RunningServer {
@@ -29,14 +33,23 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       connectionsCheckingInterval: 2_000,
       keepAliveTimeout: 75_000, // longer than a proxy's in front, so that it never writes into a closed one
       maxHeaderSize: limits.headerBytesMax,
+      // Whoever asks for another protocol elsewhere is answered in this one (RFC 9110 §7.8).
+      ...(options.feed === undefined ? {} : { shouldUpgradeCallback: isFeedRequest }),
     },
     toNodeHandler(options.fetch),
   )
+  const { feed } = options
+  if (feed !== undefined) {
+    server.on('upgrade', (incoming, socket, head) => feed.upgrade(incoming, socket, head))
+  }
   const silent = trackSilent(server)
   await listen(server, options)
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => drain(server, silent),
+    close: () => {
+      feed?.close()
+      return drain(server, silent)
+    },
   }
 }
 
@@ -84,6 +97,8 @@ function hasOneSpelling(target: string): boolean {
  */
 function withBody(incoming: IncomingMessage, next: () => void): void {
   const hasNone = incoming.method === 'GET' || incoming.method === 'HEAD'
+  // What guards hand back may be long, and is read by its handler, once it knows whose it is.
+  if (incoming.url === POLL_PATH) return next()
   // A body that declares itself too long is refused unread.
   if (hasNone || Number(incoming.headers['content-length']) > limits.bodyBytesMax) return next()
   const chunks: Buffer[] = []

@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 
+import { BATCH_TYP } from '@countersign/guard/revocations'
 import {
   createKeySet,
   createSigner,
@@ -39,6 +40,12 @@ export interface KeyRing {
   readonly refreshKeys: KeySet
   /** RFC 7517 §5, public members only. */
   readonly jwks: { readonly keys: readonly PublicJwk[] }
+  /** Signs batches of the revocation log: the key of access tokens, for another kind of token. */
+  readonly logSigner: Signer
+  /** The `kid`s of all access keys that were ever killed. */
+  readonly killed: readonly string[]
+  /** Reads the keys again: somebody has changed them. */
+  reload(): Promise<void>
 }
 
 export interface KeyRingParts {
@@ -74,6 +81,9 @@ export async function openKeyRing(parts: KeyRingParts): Promise<KeyRing> {
     refreshSigner: (kid) => refreshSigners.get(kid),
     refreshKeys: createKeySet(refresh.map(verifyingKeyOf)),
     jwks: { keys: access.map(publicJwkOf) },
+    logSigner: createSigner(activeOf(opened, 'access'), { typ: BATCH_TYP }),
+    killed: stored.filter(({ state }) => state === 'revoked').map(({ kid }) => kid),
+    reload: async () => {},
   }
 }
 

@@ -1,5 +1,5 @@
 import { findClientSecret } from '../accounts/client-secrets.ts'
-import type { ClientSecret } from '../store/rows.ts'
+import type { Client, ClientSecret } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
 import { mintClientToken } from './access-token.ts'
 import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
@@ -19,21 +19,47 @@ export interface ClientGranted {
   readonly expiresInSec: number
 }
 
+/** A service account that has shown its secret. */
+export interface ProvenClient {
+  readonly ok: true
+  readonly client: Client
+  /** The log position that was read before the client. */
+  readonly position: number
+}
+
 /**
- * Gives a service account an access token for its secret: the try counted, one read, one write.
+ * Gives a service account an access token for its secret.
  *
  * There is no session, so nothing is compared at the write but that the secret still stands: the token
  * carries the log position that was read before the client, and what was taken back since exceeds it.
+ */
+export async function grantToClient(
+  parts: SessionParts,
+  credentials: ClientCredentials,
+  caller: Caller,
+): Promise<ClientGranted | Refusal> {
+  const { clock, random, ring, access } = parts
+  return proveClient(parts, credentials, caller, ({ client, position }) => {
+    const now = clock.nowMs()
+    const token = mintClientToken(ring.accessSigner, access, random, { client, position, now })
+    return { ok: true, access: token, expiresInSec: access.lifetimeSec }
+  })
+}
+
+/**
+ * Checks a service account's secret and notes its use: the try counted, one read, one write. `then` says
+ * what it is used for, before it is noted: what cannot be done is no use of the secret.
  *
  * Refused tries are audited. Those that succeed are not, as refreshes are not: a machine has one every
  * few minutes for years. When a secret was used last stands in its row.
  */
-export async function grantToClient(
+export async function proveClient<Granted>(
   parts: SessionParts,
   { clientId, secret }: ClientCredentials,
   caller: Caller,
-): Promise<ClientGranted | Refusal> {
-  const { store, clock, random, ring, access } = parts
+  then: (proven: ProvenClient) => Granted,
+): Promise<Granted | Refusal> {
+  const { store, clock } = parts
   const tries = parts.throttle.bucketsOf({
     usernameKey: `client:${clientId}`,
     address: caller.address,
@@ -52,12 +78,10 @@ export async function grantToClient(
   if (client === undefined || found === undefined || refusal !== undefined) {
     return refuseClient(parts, caller, view, refusal)
   }
-  const now = clock.nowMs()
-  // Minted first: what cannot be minted is no use of the secret.
-  const token = mintClientToken(ring.accessSigner, access, random, { client, position, now })
-  const noted = await store.clients.noteUse({ clientId, secretId: found.id, at: now }, tries)
-  if (noted === 'refused') return refuseClient(parts, caller, view, 'taken_back')
-  return { ok: true, access: token, expiresInSec: access.lifetimeSec }
+  const granted = then({ ok: true, client, position })
+  const use = { clientId, secretId: found.id, at: clock.nowMs() }
+  const noted = await store.clients.noteUse(use, tries)
+  return noted === 'refused' ? refuseClient(parts, caller, view, 'taken_back') : granted
 }
 
 type ClientRefusal =

@@ -152,6 +152,8 @@ export type AuditEvent =
   | 'refresh_ahead'
   | 'refresh_healed'
   | 'key_created'
+  | 'log_repaired'
+  | 'log_started_over'
   | 'client_created'
   | 'client_disabled'
   | 'client_enabled'

@@ -1,3 +1,5 @@
+import type { LogHead } from '@countersign/guard/revocations'
+
 import type { EpochMs } from '../base/clock.ts'
 import type {
   Account,
@@ -11,6 +13,7 @@ import type {
   StoredKey,
   Tenant,
 } from './rows.ts'
+import type { LossEvidence, RepairBy, RepairOutcome } from './repair.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
 import type { Bucket, TakeResult } from './throttle.ts'
 
@@ -222,9 +225,21 @@ export interface ClientStore {
 }
 
 export interface RevocationStore {
-  head(): Promise<{ readonly position: number; readonly chain: Uint8Array }>
-  /** Entries with a position above `after`, in order. */
-  list(after: number, limit: number): Promise<readonly Revocation[]>
+  /** From the primary database. */
+  head(): Promise<LogHead>
+  /** The chain value at a position: at 0 that before the first entry; undefined where there is none. */
+  chainAt(position: number): Promise<Uint8Array | undefined>
+  /** Entries after a position, in order, and the chain value at it: one snapshot. */
+  tail(
+    after: number,
+    limit: number,
+  ): Promise<{ readonly chain: Uint8Array | undefined; readonly entries: readonly Revocation[] }>
+  /** The newest entry that was written before a time: what comes after it, a living token can need. */
+  floorBefore(at: EpochMs): Promise<LogHead>
+  /** Mends the log where evidence shows that it has lost entries: one step, with all their effects. */
+  repair(evidence: LossEvidence, by: RepairBy): Promise<RepairOutcome>
+  /** Moves the head by a jump above a position and ends every session: one step. */
+  startOver(position: number, by: RepairBy): Promise<RepairOutcome>
 }
 
 export interface AuditStore {
@@ -257,6 +272,11 @@ export interface Store {
   readonly audit: AuditStore
   readonly keys: KeyStore
   readonly clients: ClientStore
+  /**
+   * Calls after each commit: of this process at once, of another one within 50 ms. It may call without
+   * need, and must not be slow. Gives what ends it.
+   */
+  watch(changed: () => void): () => void
   /** Resolves when the store answers and can be written. */
   check(): Promise<void>
   close(): Promise<void>

@@ -31,6 +31,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
     audit: scheduled(store.audit, scheduler),
     keys: scheduled(store.keys, scheduler),
     clients: scheduled(store.clients, scheduler),
+    watch: (changed) => store.watch(changed),
     check: () => store.check(),
     close: () => store.close(),
   }

@@ -8,6 +8,7 @@ import { migrations } from './migrations.ts'
 export type Row = Record<string, unknown>
 
 const CACHE_KIB = 65_536
+const VERSION_POLL_MS = 50
 // A checkpoint writes each changed page once, however often it changed since the last: with rows
 // spread at random over a large table, 16 MiB between checkpoints saves most of those writes.
 const CHECKPOINT_PAGES = 4_096
@@ -19,6 +20,8 @@ const CHECKPOINT_PAGES = 4_096
 export class SqliteDatabase {
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
+  readonly #watchers = new Set<() => void>()
+  #poll: NodeJS.Timeout | undefined
 
   private constructor(db: DatabaseSync) {
     this.#db = db
@@ -82,7 +85,37 @@ export class SqliteDatabase {
    * `StoreFault`.
    */
   write<T>(work: () => T): T {
-    return this.#transaction('BEGIN IMMEDIATE', work)
+    const result = this.#transaction('BEGIN IMMEDIATE', work)
+    for (const changed of this.#watchers) changed()
+    return result
+  }
+
+  /** See `Store.watch`. */
+  watch(changed: () => void): () => void {
+    this.#watchers.add(changed)
+    this.#poll ??= this.#pollVersion()
+    return () => {
+      this.#watchers.delete(changed)
+      if (this.#watchers.size === 0) this.#stopPoll()
+    }
+  }
+
+  // The version moves when another connection has committed, and only then.
+  #pollVersion(): NodeJS.Timeout {
+    const read = (): unknown => this.get('PRAGMA data_version')?.['data_version']
+    let seen = read()
+    return setInterval(() => {
+      if (!this.#db.isOpen) return
+      const now = read()
+      if (now === seen) return
+      seen = now
+      for (const changed of this.#watchers) changed()
+    }, VERSION_POLL_MS).unref()
+  }
+
+  #stopPoll(): void {
+    clearInterval(this.#poll)
+    this.#poll = undefined
   }
 
   /** Runs `work` on one snapshot. */
@@ -123,6 +156,7 @@ export class SqliteDatabase {
   /** Moves everything from the write-ahead log into the file and closes it. */
   close(): void {
     if (!this.#db.isOpen) return
+    this.#stopPoll()
     this.#statements.clear()
     this.#db.close()
   }

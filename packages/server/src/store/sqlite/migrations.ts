@@ -151,4 +151,17 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (client_id, id)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- When everybody was last made to sign in again, in milliseconds since 1970.
+  ALTER TABLE revocation_head ADD COLUMN started_over_at INTEGER NOT NULL DEFAULT 0;
+
+  -- Heads of branches of the log that the store had lost, and has been given back since.
+  CREATE TABLE lost_heads (
+    position INTEGER NOT NULL,
+    chain    BLOB NOT NULL,
+    PRIMARY KEY (position, chain)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE INDEX revocations_by_subject ON revocations (kind, subject);
+  `,
 ]

@@ -1,9 +1,8 @@
-import { chainValue, type RevocationKind } from '@countersign/guard/revocations'
+import { chainValue, type LogHead, type RevocationKind } from '@countersign/guard/revocations'
 
 import type { EpochMs } from '../../base/clock.ts'
 import type { Revocation } from '../rows.ts'
-import type { RevocationStore } from '../store.ts'
-import { step, type Row, type SqliteDatabase } from './database.ts'
+import type { Row, SqliteDatabase } from './database.ts'
 
 /** The head's position; inside a transaction, that snapshot's. */
 export function readPosition(db: SqliteDatabase): number {
@@ -21,9 +20,16 @@ export function appendRevocation(
   strength: 'hard' | 'soft',
   at: EpochMs,
 ): number {
-  const head = readHead(db)
-  const position = head.position + 1
-  const chain = chainValue(head.chain, { position, kind, subject, strength, at })
+  return appendAt(db, readHead(db).position + 1, { kind, subject, strength, at })
+}
+
+/** The same at a position of its own: a jump leaves some out. */
+export function appendAt(
+  db: SqliteDatabase,
+  position: number,
+  { kind, subject, strength, at }: Omit<Revocation, 'position' | 'chain'>,
+): number {
+  const chain = chainValue(readHead(db).chain, { position, kind, subject, strength, at })
   db.run(
     'INSERT INTO revocations (position, kind, subject, hard, at, chain) VALUES (?, ?, ?, ?, ?, ?)',
     position,
@@ -37,29 +43,38 @@ export function appendRevocation(
   return position
 }
 
-export function createRevocationStore(db: SqliteDatabase): RevocationStore {
-  return {
-    head: async () => step(() => readHead(db)),
-    list: async (after, limit) =>
-      step(() =>
-        db
-          .all(
-            'SELECT * FROM revocations WHERE position > ? ORDER BY position LIMIT ?',
-            after,
-            limit,
-          )
-          .map(toRevocation),
-      ),
-  }
+/** The newest entry, or where the log begins. */
+export function readHead(db: SqliteDatabase): LogHead {
+  return toHead(db.get('SELECT position, chain FROM revocation_head WHERE id = 1') ?? {})
 }
 
-function readHead(db: SqliteDatabase): { position: number; chain: Uint8Array } {
-  const row = db.get('SELECT position, chain FROM revocation_head WHERE id = 1')
-  return { position: Number(row?.['position']), chain: row?.['chain'] as Uint8Array }
+/** The chain value at a position: at 0 that before the first entry. */
+export function readChainAt(db: SqliteDatabase, position: number): Uint8Array | undefined {
+  if (position === 0) return readOrigin(db).chain
+  const row = db.get('SELECT chain FROM revocations WHERE position = ?', position)
+  return row?.['chain'] as Uint8Array | undefined
+}
+
+/** Entries after a position, in order. */
+export function readAfter(db: SqliteDatabase, after: number, limit: number): Revocation[] {
+  return db
+    .all('SELECT * FROM revocations WHERE position > ? ORDER BY position LIMIT ?', after, limit)
+    .map(toRevocation)
+}
+
+/** Where the log begins. */
+export function readOrigin(db: SqliteDatabase): LogHead {
+  const row = db.get('SELECT origin FROM revocation_head WHERE id = 1')
+  return { position: 0, chain: row?.['origin'] as Uint8Array }
 }
 
 // STRICT tables guarantee the type of each column, which is the proof for each `as` here and in the
 // other files of this folder.
+/** A row of head or log. */
+export function toHead(row: Row): LogHead {
+  return { position: row['position'] as number, chain: row['chain'] as Uint8Array }
+}
+
 function toRevocation(row: Row): Revocation {
   return {
     position: row['position'] as number,

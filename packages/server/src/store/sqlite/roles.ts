@@ -2,6 +2,7 @@ import type { RoleStore } from '../store.ts'
 import { appendAudit } from './audit.ts'
 import { toTexts } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
+import { appendRevocation } from './revocations.ts'
 
 export function createRoleStore(db: SqliteDatabase): RoleStore {
   return {
@@ -34,6 +35,8 @@ export function createRoleStore(db: SqliteDatabase): RoleStore {
           sessionId: undefined,
           detail: name,
         })
+        // Of no token: guards have the definitions, and are told that one has changed.
+        appendRevocation(db, 'role', name, 'soft', origin.at)
         return 'changed'
       }),
   }

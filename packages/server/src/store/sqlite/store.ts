@@ -9,7 +9,7 @@ import { createClientStore } from './clients.ts'
 import { SqliteDatabase } from './database.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
-import { createRevocationStore } from './revocations.ts'
+import { createRevocationStore } from './log-store.ts'
 import { createRoleStore } from './roles.ts'
 import { createSessionStore } from './sessions.ts'
 import { createShadowStore } from './shadows.ts'
@@ -52,6 +52,7 @@ export function openSqliteStore(dataDir: string, options: { exclusive: boolean }
     audit: createAuditStore(db),
     keys: createKeyStore(db),
     clients: createClientStore(db),
+    watch: (changed) => db.watch(changed),
     check: async () => {
       // Another value each time: SQLite writes no page that would stay as it is, and a full disk would
       // go unnoticed.

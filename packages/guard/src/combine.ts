@@ -1,0 +1,62 @@
+import { decodeUnverified } from '@countersign/jwt'
+
+import { readBearer } from './bearer.ts'
+import type { Guard, RouteGuard } from './guard.ts'
+import type { RequestView } from './request-view.ts'
+
+/**
+ * Puts the guards of several issuers together: each token is checked by the guard of the issuer that it
+ * names, with that issuer's keys and log, and by no other. A token of none is refused by the first one.
+ * A cookie is taken by the first that has one of its name. Throws a TypeError for two of one issuer.
+ */
+export function combineGuards(guards: readonly [Guard, ...Guard[]]): Guard {
+  const [first] = guards
+  const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
+  if (byIssuer.size < guards.length) throw new TypeError('combineGuards: two are of one issuer.')
+
+  // What a token says of its issuer is nobody's word: it selects who holds it against their own keys.
+  function guardOf(token: string): Guard {
+    const decoded = decodeUnverified(token)
+    const iss = decoded.ok ? decoded.claims['iss'] : undefined
+    return (typeof iss === 'string' ? byIssuer.get(iss) : undefined) ?? first
+  }
+
+  function guardFor(request: RequestView): Guard {
+    const bearer = readBearer(request.values('authorization'))
+    if (bearer.ok) return guardOf(bearer.token)
+    return guards.find((guard) => guard.hasCookieOf(request)) ?? first
+  }
+
+  function combined(routes: ReadonlyMap<Guard, RouteGuard>): RouteGuard {
+    const routeOf = (guard: Guard): RouteGuard => routes.get(guard) ?? guard
+    return {
+      authenticate: (request) => routeOf(guardFor(request)).authenticate(request),
+      challenge: (refused) => first.challenge(refused),
+    }
+  }
+
+  return {
+    ...combined(new Map()),
+    issuer: first.issuer,
+    audience: [...new Set(guards.flatMap(({ audience }) => audience))],
+    hasFeed: guards.every(({ hasFeed }) => hasFeed),
+    hasCookieOf: (request) => guards.some((guard) => guard.hasCookieOf(request)),
+    verify: (token, options) => guardOf(token).verify(token, options),
+    route: (requirements) =>
+      combined(new Map(guards.map((guard) => [guard, guard.route(requirements)]))),
+    ready: async () => {
+      await Promise.all(guards.map((guard) => guard.ready()))
+    },
+    isFresh: (policy) => guards.every((guard) => guard.isFresh(policy)),
+    watch: (changed) => {
+      const stops = guards.map((guard) => guard.watch(changed))
+      return () => {
+        for (const stop of stops) stop()
+      }
+    },
+    metrics: () => first.metrics(),
+    close: () => {
+      for (const guard of guards) guard.close()
+    },
+  }
+}

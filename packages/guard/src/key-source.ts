@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto'
+
+import type { KeySet } from '@countersign/jwt'
+
+import type { GuardSettings } from './guard-options.ts'
+import { JwksClient } from './jwks-client.ts'
+import { FeedClient } from './revocations/feed-client.ts'
+import { RevocationFeed } from './revocations/feed.ts'
+
+/**
+ * Where a guard has its keys from, and whether it can tell what was taken back: the published keys alone,
+ * or the revocation feed, which brings keys, roles and the log.
+ */
+export interface KeySource {
+  /** The keys of now; undefined while there are none. */
+  readonly keys: KeySet | undefined
+  readonly feed: RevocationFeed | undefined
+  readonly isConnected: boolean
+  /** Whole seconds, at least 1, until it is worth trying again. */
+  readonly retryAfterSec: number
+  /** Why there is nothing, where that is known. */
+  readonly fault: Error | undefined
+  /** Starts what is not started yet; resolves when that has come to something. Undefined: not now. */
+  load(): Promise<void> | undefined
+  /** The same because of a token of an unknown key. */
+  loadForUnknownKey(): Promise<void> | undefined
+  /** Calls whenever something may have changed. */
+  onChange(changed: () => void): void
+  close(): void
+}
+
+/** Keys that the issuer publishes (RFC 7517), or those of the options. */
+export function createJwksSource(settings: GuardSettings): KeySource {
+  const client = new JwksClient({
+    ...settings,
+    url: settings.jwksUrl,
+    onFault: (fault) => quietly(() => settings.onKeysError(fault)),
+  })
+  const { keys } = settings
+  return {
+    get keys() {
+      return keys ?? client.keys
+    },
+    feed: undefined,
+    isConnected: false,
+    get retryAfterSec() {
+      return client.retryAfterSec
+    },
+    get fault() {
+      return client.fault
+    },
+    load: () => (keys === undefined ? client.load() : undefined),
+    loadForUnknownKey: () => (keys === undefined ? client.loadForUnknownKey() : undefined),
+    onChange: () => {},
+    close: () => client.close(),
+  }
+}
+
+/** Keys, roles and the log out of the feed. */
+export function createFeedSource(
+  settings: GuardSettings,
+  connection: NonNullable<GuardSettings['feed']>,
+): KeySource {
+  let keys = settings.keys
+  let changed: () => void = () => {}
+  let waiting: (() => void)[] = []
+  const wake = (): void => {
+    for (const each of waiting.splice(0)) each()
+  }
+  const feed = new RevocationFeed({
+    ...settings,
+    nonce: () => randomBytes(16).toString('base64url'),
+    onKeys: (all) => (keys = all),
+  })
+  const client = new FeedClient(feed, {
+    ...settings,
+    ...connection,
+    guardId: randomBytes(16).toString('base64url'),
+    onMessage: () => {
+      changed()
+      if (feed.lease.ageMs() !== Infinity) wake()
+    },
+    onFault: (fault) => {
+      wake()
+      quietly(() => settings.onFeedError(fault))
+    },
+  })
+
+  function load(): Promise<void> | undefined {
+    client.start()
+    // Who asks while it is known to be down is told so at once.
+    if (feed.lease.ageMs() !== Infinity || client.fault !== undefined) return undefined
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, settings.fetchTimeoutMs)
+      waiting.push(done)
+      function done(): void {
+        clearTimeout(timer)
+        waiting = waiting.filter((each) => each !== done)
+        resolve()
+      }
+    })
+  }
+
+  return {
+    get keys() {
+      return keys
+    },
+    feed,
+    get isConnected() {
+      return client.isConnected
+    },
+    retryAfterSec: 1,
+    get fault() {
+      return client.fault
+    },
+    load,
+    // Keys are pushed: one that the feed did not bring is none.
+    loadForUnknownKey: () => undefined,
+    onChange: (call) => (changed = call),
+    close: () => {
+      client.close()
+      wake()
+    },
+  }
+}
+
+// There is no caller to throw to: from a timer, an error here would end the whole process.
+function quietly(call: () => void): void {
+  try {
+    call()
+  } catch {}
+}

@@ -1,0 +1,186 @@
+import { FeedFault } from './feed-fault.ts'
+import type { FeedStep, RevocationFeed } from './feed.ts'
+import type { GuardMessage } from './messages.ts'
+import { pollFeed } from './poll.ts'
+import { openFeedSocket, type FeedSocket } from './socket.ts'
+
+/** How often a guard asks for an echo, in milliseconds: a lease is then about this old. */
+export const ASK_EVERY_MS = 500
+/** A connection on which nothing came for this long is dead, in milliseconds. */
+export const SILENCE_MS = 2_500
+/** How long a poll waits for news, in milliseconds: well below the 3 s of strict routes. */
+export const POLL_WAIT_MS = 1_000
+const POLL_PAUSE_MS = 20
+/** The waits between tries grow from the first to the last, in milliseconds, each drawn at random below it. */
+export const RECONNECT_MS = { first: 250, last: 10_000 } as const
+/** Where WebSockets do not come through, they are tried again after this time, in milliseconds. */
+const SOCKET_RETRY_MS = 300_000
+
+/** How the feed is carried: `auto` takes a WebSocket, and polls where there is none or it does not open. */
+export type FeedTransport = 'auto' | 'websocket' | 'polling'
+
+export interface FeedClientOptions {
+  /** The authority's URL, without a slash at its end. */
+  readonly url: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly transport: FeedTransport
+  /** Names this guard over all its connections: 16 to 64 characters of base64url. */
+  readonly guardId: string
+  readonly fetch: typeof globalThis.fetch
+  readonly elapsed: () => number
+  /** A number from 0 up to 1. */
+  readonly random: () => number
+  /** Called after each message. */
+  readonly onMessage: () => void
+  readonly onFault: (fault: FeedFault) => void
+}
+
+/**
+ * Keeps a feed connected: by WebSocket, else by polling, with growing waits between tries. No method
+ * throws or rejects.
+ */
+export class FeedClient {
+  readonly #feed: RevocationFeed
+  readonly #options: FeedClientOptions
+  readonly #closing = new AbortController()
+  #isStarted = false
+  #isConnected = false
+  #failures = 0
+  #socketNotBefore = -Infinity
+  #fault: FeedFault | undefined
+
+  constructor(feed: RevocationFeed, options: FeedClientOptions) {
+    this.#feed = feed
+    this.#options = options
+  }
+
+  /** Whether the last exchange with the authority went well. */
+  get isConnected(): boolean {
+    return this.#isConnected
+  }
+
+  /** Why the last try failed; undefined while connected. */
+  get fault(): FeedFault | undefined {
+    return this.#fault
+  }
+
+  /** Connects, and stays connected until `close`. */
+  start(): void {
+    if (this.#isStarted) return
+    this.#isStarted = true
+    void this.#run()
+  }
+
+  close(): void {
+    this.#closing.abort()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      try {
+        await (this.#takesSocket() ? this.#holdSocket() : this.#poll())
+      } catch (error) {
+        this.#note(error)
+      }
+      if (this.#fault !== undefined) await this.#wait()
+    }
+  }
+
+  #takesSocket(): boolean {
+    const { transport, elapsed } = this.#options
+    if (transport === 'websocket') return true
+    const has = typeof globalThis.WebSocket === 'function'
+    return transport === 'auto' && has && elapsed() >= this.#socketNotBefore
+  }
+
+  /** One connection, from its opening to its end. */
+  async #holdSocket(): Promise<void> {
+    let isOpen = false
+    const socket = openFeedSocket(this.#options, this.#closing.signal)
+    const asking = new AbortController()
+    try {
+      await socket.opened
+      isOpen = true
+      socket.send(this.#feed.opened())
+      void this.#askRepeatedly(socket, asking.signal)
+      for await (const text of socket.messages(SILENCE_MS)) {
+        this.#reply(this.#feed.receive(text), (message) => socket.send(message))
+      }
+    } catch (error) {
+      if (!isOpen && this.#options.transport === 'auto') return this.#fallBack()
+      throw error
+    } finally {
+      asking.abort()
+      socket.close()
+    }
+  }
+
+  async #askRepeatedly(socket: FeedSocket, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      socket.send(this.#feed.ask())
+      await sleep(ASK_EVERY_MS, signal)
+    }
+  }
+
+  // A socket that does not open says nothing of the reason; a poll does, and may well go through.
+  #fallBack(): Promise<void> {
+    this.#socketNotBefore = this.#options.elapsed() + SOCKET_RETRY_MS
+    return this.#poll()
+  }
+
+  async #poll(): Promise<void> {
+    const opened = this.#feed.opened()
+    const replies: GuardMessage[] = []
+    const asked = this.#feed.ask()
+    const { keys, roles } = this.#feed.tags
+    const waitMs = this.#isConnected || this.#failures === 0 ? POLL_WAIT_MS : 0
+    const query = { opened, asked, keys, roles, waitMs }
+    for (const message of await pollFeed.ask(this.#options, query, this.#closing.signal)) {
+      this.#reply(this.#feed.take(message), (reply) => replies.push(reply))
+    }
+    if (replies.length > 0) await pollFeed.tell(this.#options, replies, this.#closing.signal)
+    // An authority that does not wait must not be asked in a loop.
+    await sleep(POLL_PAUSE_MS, this.#closing.signal)
+  }
+
+  #reply(step: FeedStep, send: (message: GuardMessage) => void): void {
+    if (!step.ok) throw new FeedFault(step.code)
+    this.#fault = undefined
+    this.#failures = 0
+    this.#isConnected = true
+    for (const message of step.replies) send(message)
+    this.#options.onMessage()
+  }
+
+  #note(error: unknown): void {
+    this.#isConnected = false
+    if (this.#closing.signal.aborted) return
+    this.#fault =
+      error instanceof FeedFault ? error : new FeedFault('feed_unreachable', { cause: error })
+    this.#options.onFault(this.#fault)
+  }
+
+  #wait(): Promise<void> {
+    const { first, last } = RECONNECT_MS
+    const longest = Math.min(last, first * 2 ** Math.min(this.#failures, 16))
+    this.#failures += 1
+    // Guards that lost the same authority do not come back in step.
+    return sleep(longest * this.#options.random(), this.#closing.signal)
+  }
+}
+
+/** Resolves after a time, or when the signal says so. Does not keep the process from ending. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve()
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    timer.unref()
+    signal.addEventListener('abort', end)
+  })
+}

@@ -1,0 +1,37 @@
+import type { FeedFaultCode } from './feed.ts'
+
+/** Why the feed is not connected. `feed_unauthorized` and `feed_forbidden` need an operator. */
+export type FeedConnectionFaultCode =
+  | FeedFaultCode
+  | 'feed_unreachable'
+  | 'feed_unauthorized'
+  | 'feed_forbidden'
+  | 'feed_refused'
+  | 'feed_silent'
+
+const TEXTS: Readonly<Record<FeedConnectionFaultCode, string>> = {
+  feed_unreachable: 'The revocation feed cannot be reached.',
+  feed_unauthorized:
+    'The authority does not know this service account or its secret, or has disabled it. Check feed.clientId and feed.clientSecret.',
+  feed_forbidden:
+    'This service account may not have the revocation feed: it is bound to a tenant. Use one that is not.',
+  feed_refused: 'The authority refuses the revocation feed.',
+  feed_silent: 'The authority has not answered for too long.',
+  feed_malformed: 'The revocation feed sent something that cannot be read.',
+  feed_keys_missing: 'The revocation feed sent entries before any key.',
+  feed_batch_refused: 'A batch of the revocation feed is not signed by a key of the authority.',
+  feed_batch_gap: 'A batch of the revocation feed does not follow what is held.',
+  feed_chain_differs: 'A batch of the revocation feed belongs to another history.',
+  feed_went_backwards: 'The authority offers a log that ends before the one that is held.',
+}
+
+/** A connection to the feed that failed or was given up. It is tried again by itself. */
+export class FeedFault extends Error {
+  override readonly name = 'FeedFault'
+  readonly code: FeedConnectionFaultCode
+
+  constructor(code: FeedConnectionFaultCode, options?: ErrorOptions) {
+    super(TEXTS[code], options)
+    this.code = code
+  }
+}

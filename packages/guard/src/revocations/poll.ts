@@ -1,0 +1,106 @@
+import { FeedFault, type FeedConnectionFaultCode } from './feed-fault.ts'
+import { readAuthorityMessage, type AuthorityMessage, type GuardMessage } from './messages.ts'
+import { basicAuthorization, FEED_MESSAGE_CHARS_MAX, type FeedAddress } from './socket.ts'
+
+/** Time for the answer beyond what the poll waits for news, in milliseconds. */
+const ANSWER_MS = 10_000
+
+interface Asker extends FeedAddress {
+  readonly fetch: typeof globalThis.fetch
+}
+
+/** What a poll says. */
+export interface PollQuery {
+  readonly opened: GuardMessage
+  readonly asked: GuardMessage
+  /** Names of the states of keys and roles that are held. */
+  readonly keys: string | undefined
+  readonly roles: string | undefined
+  readonly waitMs: number
+}
+
+/** The feed over plain requests. Both reject with a `FeedFault`, or with what `fetch` rejects with. */
+export const pollFeed = { ask, tell }
+
+async function ask(
+  asker: Asker,
+  query: PollQuery,
+  closing: AbortSignal,
+): Promise<readonly AuthorityMessage[]> {
+  const url = `${asker.url}/revocations?${queryOf(asker.guardId, query).toString()}`
+  const response = await asker.fetch(url, {
+    headers: { authorization: basicAuthorization(asker) },
+    redirect: 'error',
+    signal: AbortSignal.any([closing, AbortSignal.timeout(query.waitMs + ANSWER_MS)]),
+  })
+  const text = await readText(response)
+  const { messages }: { messages?: unknown } = parse(text)
+  if (!Array.isArray(messages)) throw new FeedFault('feed_malformed')
+  return messages.map((message) => {
+    const read = readAuthorityMessage(message)
+    if (read === undefined) throw new FeedFault('feed_malformed')
+    return read
+  })
+}
+
+async function tell(
+  asker: Asker,
+  messages: readonly GuardMessage[],
+  closing: AbortSignal,
+): Promise<void> {
+  const response = await asker.fetch(`${asker.url}/revocations`, {
+    method: 'POST',
+    headers: { authorization: basicAuthorization(asker), 'content-type': 'application/json' },
+    body: JSON.stringify({ guard: asker.guardId, messages }),
+    redirect: 'error',
+    signal: AbortSignal.any([closing, AbortSignal.timeout(ANSWER_MS)]),
+  })
+  await readText(response)
+}
+
+function queryOf(
+  guard: string,
+  { opened, asked, keys, roles, waitMs }: PollQuery,
+): URLSearchParams {
+  const query = new URLSearchParams({ guard, wait: String(waitMs) })
+  if (opened.type === 'resume' && opened.position !== undefined) {
+    query.set('after', String(opened.position))
+    query.set('chain', opened.chain ?? '')
+    if (opened.handed === true) query.set('handed', 'true')
+  }
+  if (asked.type === 'nonce') query.set('nonce', asked.nonce)
+  if (keys !== undefined) query.set('keys', keys)
+  if (roles !== undefined) query.set('roles', roles)
+  return query
+}
+
+const REFUSALS: Readonly<Record<number, FeedConnectionFaultCode>> = {
+  401: 'feed_unauthorized',
+  403: 'feed_forbidden',
+  503: 'feed_unreachable',
+}
+
+async function readText(response: Response): Promise<string> {
+  if (!response.ok) {
+    await response.body?.cancel()
+    throw new FeedFault(REFUSALS[response.status] ?? 'feed_refused', {
+      cause: `status ${response.status}`,
+    })
+  }
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length > FEED_MESSAGE_CHARS_MAX) throw new FeedFault('feed_malformed')
+  }
+  return text + decoder.decode()
+}
+
+function parse(text: string): { messages?: unknown } {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,26 @@
+import type { AccessTokenClaims } from './access-token.ts'
+import type { Guard } from './guard.ts'
+import { viewOfRequest } from './request-view.ts'
+import type { Requirements } from './requirements.ts'
+
+/** The claims of a request that may pass, or the answer to one that may not. */
+export type Authentication =
+  | { readonly ok: true; readonly claims: AccessTokenClaims }
+  | { readonly ok: false; readonly response: Response }
+
+/**
+ * Makes the check of web-standard requests for one route, for whatever has no adapter of its own: a
+ * server of Deno's shape, a function, a router. Throws a TypeError for a requirement that is wrong.
+ */
+export function createAuthenticator(
+  guard: Guard,
+  requirements: Requirements = {},
+): (request: Request) => Promise<Authentication> {
+  const route = guard.route(requirements)
+  return async (request) => {
+    const result = await route.authenticate(viewOfRequest(request))
+    if (result.ok) return { ok: true, claims: result.claims }
+    const { status, headers, body } = route.challenge(result)
+    return { ok: false, response: new Response(body, { status, headers: { ...headers } }) }
+  }
+}

@@ -1,0 +1,18 @@
+/**
+ * Lets many callers share one piece of work: each call is served by a run that begins after it, and at
+ * most one runs at a time. A run that fails fails for its callers alone.
+ */
+export function createCoalescer(work: () => Promise<void>): () => Promise<void> {
+  let current: Promise<void> = Promise.resolve()
+  let next: Promise<void> | undefined
+  return () => {
+    next ??= current
+      .catch(() => {})
+      .then(() => {
+        current = next ?? current
+        next = undefined
+        return work()
+      })
+    return next
+  }
+}

@@ -1,0 +1,79 @@
+import {
+  chainValue,
+  follows,
+  type BatchOpener,
+  type LogHead,
+  type OpenedBatch,
+  type RevocationLog,
+  type WireBatch,
+} from '@countersign/guard/revocations'
+
+import type { LossEvidence } from '../store/repair.ts'
+import type { Revocation } from '../store/rows.ts'
+import type { BatchSealer } from './seal-batch.ts'
+
+/** What proves that a batch is ours. */
+export interface Proof {
+  readonly open: BatchOpener
+  readonly sealer: Pick<BatchSealer, 'isOurs'>
+  /** Our copy: batches that end in it need not be opened. */
+  readonly log?: RevocationLog
+}
+
+/**
+ * Reads the batches that a guard hands back, the oldest first. What is believed was signed by a key that is
+ * not revoked and carries our own HMAC, so neither a guard nor the thief of one signing key can make us
+ * believe anything. Gives undefined where nothing is left of them.
+ */
+export function readEvidence(
+  batches: readonly WireBatch[],
+  proof: Proof,
+): LossEvidence | undefined {
+  const opened: OpenedBatch[] = []
+  // From the newest back: the first that does not fit ends what is known in one piece.
+  for (const batch of batches.toReversed()) {
+    const result = proof.sealer.isOurs(batch) ? proof.open(batch) : undefined
+    const next = opened.at(-1)?.claims
+    const fits =
+      result !== undefined &&
+      (next === undefined ||
+        (result.claims.last === next.after && result.claims.chain === next.prev))
+    if (!fits) break
+    opened.push(result)
+    if (isHeld(result, proof.log)) break
+  }
+  return compute(opened.toReversed())
+}
+
+function isHeld({ claims }: OpenedBatch, log: RevocationLog | undefined): boolean {
+  const own = log?.chainAt(claims.after)
+  return own !== undefined && encode(own) === claims.prev
+}
+
+function compute(run: readonly OpenedBatch[]): LossEvidence | undefined {
+  const [oldest] = run
+  const newest = run.at(-1)
+  if (oldest === undefined || newest === undefined) return undefined
+  const start: LogHead = { position: oldest.claims.after, chain: decode(oldest.claims.prev) }
+  const entries: Revocation[] = []
+  let tip = start
+  for (const batch of run) {
+    for (const entry of batch.entries) {
+      if (!follows(entry, tip.position)) return undefined
+      tip = { position: entry.position, chain: chainValue(tip.chain, entry) }
+      entries.push({ ...entry, chain: tip.chain })
+    }
+    if (encode(tip.chain) !== batch.claims.chain || tip.position !== batch.claims.last) {
+      return undefined
+    }
+  }
+  return { start, entries, tip, signedAt: newest.claims.iat * 1000 }
+}
+
+function encode(chain: Uint8Array): string {
+  return Buffer.from(chain).toString('base64url')
+}
+
+function decode(chain: string): Uint8Array {
+  return Buffer.from(chain, 'base64url')
+}

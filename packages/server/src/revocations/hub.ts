@@ -1,0 +1,293 @@
+import {
+  parseGuardMessage,
+  type AuthorityMessage,
+  type GuardMessage,
+  type LogHead,
+  type RevocationKind,
+  type RevocationLog,
+  type WireBatch,
+} from '@countersign/guard/revocations'
+
+import { createCoalescer } from './coalesce.ts'
+import { Confirmations, type EffectiveReport } from './confirmations.ts'
+import { LogPages } from './log-pages.ts'
+import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
+import { LogTail, type TailParts } from './tail.ts'
+
+/** A guard that holds back more than this is dropped: it resumes, and never slows the authority. */
+export const HELD_BACK_BYTES_MAX = 8 * 1024 * 1024
+/** Who catches up gets the next page when less than this waits to be sent. */
+const CATCH_UP_BYTES_MAX = 1024 * 1024
+const CATCH_UP_POLL_MS = 20
+/** How long guards have to hand back what a token shows to be lost. */
+const TOKEN_AHEAD_WAIT_MS = 3_000
+
+/** One message and the name of the state that it tells. */
+export interface Topic {
+  readonly tag: string
+  readonly message: AuthorityMessage
+}
+
+/** What the feed tells beside the log. */
+export interface FeedTopics {
+  /** The published keys and the roles, as they are now. */
+  readonly current: () => readonly Topic[]
+  /** Reads again what entries of these kinds say has changed, before they go out. */
+  readonly reload: (kinds: ReadonlySet<RevocationKind>) => Promise<void>
+}
+
+export interface HubParts extends TailParts {
+  readonly topics: FeedTopics
+}
+
+type EchoHead = Omit<Extract<AuthorityMessage, { type: 'echo' }>, 'nonce'>
+
+/**
+ * The authority's side of the revocation feed, without its connections: serves the log to guards, echoes
+ * their nonces, and takes back from them what the store has lost. Knows no socket, so a whole network
+ * of them can be simulated.
+ */
+export class FeedHub {
+  readonly #parts: HubParts
+  readonly #subscribers = new Set<Subscriber>()
+  readonly #confirmations: Confirmations
+  readonly #pages: LogPages
+  readonly #answerNonces: () => Promise<void>
+  #tail: LogTail | undefined
+  #tags: readonly string[]
+
+  private constructor(parts: HubParts) {
+    this.#parts = parts
+    this.#pages = new LogPages(parts)
+    this.#confirmations = new Confirmations(parts)
+    this.#answerNonces = createCoalescer(() => this.#answerNoncesOnce())
+    this.#tags = parts.topics.current().map(({ tag }) => tag)
+  }
+
+  /** Reads the part of the log that living tokens can know. */
+  static async open(parts: HubParts): Promise<FeedHub> {
+    const hub = new FeedHub(parts)
+    hub.#tail = await LogTail.open(parts, {
+      beforeBatch: (kinds) => hub.#reloadTopics(kinds),
+      batch: (batch, after) => hub.#broadcast(batch, after),
+      reloaded: () => hub.#startAllAnew(),
+    })
+    return hub
+  }
+
+  get tail(): LogTail {
+    if (this.#tail === undefined) throw new Error('the feed is not open yet')
+    return this.#tail
+  }
+
+  /** The authority's own copy, by which it refuses tokens itself. */
+  get log(): RevocationLog {
+    return this.tail.log
+  }
+
+  /** Guards that may hold a lease. */
+  get guards(): number {
+    return this.#confirmations.live
+  }
+
+  /**
+   * Takes a guard's connection. `knows` are the names of the states that it has already; `guard` names it
+   * over all its connections.
+   */
+  connect(guard: string, link: FeedLink, knows: readonly string[] = []): Subscriber {
+    const subscriber = new Subscriber(guard, link)
+    this.#subscribers.add(subscriber)
+    for (const { tag, message } of this.#parts.topics.current()) {
+      if (!knows.includes(tag)) subscriber.send(message)
+    }
+    return subscriber
+  }
+
+  /** The connection is gone. */
+  disconnect(subscriber: Subscriber): void {
+    subscriber.state = 'gone'
+    this.#subscribers.delete(subscriber)
+  }
+
+  /** Takes a guard's message as it came; false for one that is malformed. */
+  async receive(subscriber: Subscriber, text: string): Promise<boolean> {
+    const message = parseGuardMessage(text)
+    if (message === undefined) return false
+    await this.take(subscriber, message)
+    return true
+  }
+
+  /** The same for one that was parsed. Rejects with a `StoreFault` where the store cannot be read. */
+  async take(subscriber: Subscriber, message: GuardMessage): Promise<void> {
+    switch (message.type) {
+      case 'resume':
+        return this.#resume(subscriber, message)
+      case 'nonce':
+        this.#confirmations.applied(subscriber.guard, message.applied)
+        subscriber.nonces.push(message.nonce)
+        return this.#answerNonces()
+      case 'applied':
+        return this.#confirmations.applied(subscriber.guard, message.position)
+      case 'evidence':
+        return this.#takeEvidence(subscriber, message.batches)
+    }
+  }
+
+  /** Resolves when a position is in force at every guard that holds a lease, and tells how long it took. */
+  effective(position: number): Promise<EffectiveReport> {
+    const report = this.#confirmations.wait(position)
+    this.tail.changed()
+    for (const each of this.#subscribers) each.send({ type: 'confirm', position })
+    return report
+  }
+
+  /**
+   * A token that we have signed knows of a later position than the store: entries are lost. Guards that
+   * hold them get a moment to hand them back; else everybody signs in again.
+   */
+  async tokenAhead(rvp: number): Promise<void> {
+    const { position } = await this.tail.freshHead()
+    if (position >= rvp) return
+    await new Promise<void>((resolve) => {
+      this.#parts.after(TOKEN_AHEAD_WAIT_MS, resolve)
+    })
+    if ((await this.tail.freshHead()).position < rvp) await this.tail.startOver(rvp)
+  }
+
+  /** Ends all connections. */
+  close(): void {
+    this.tail.close()
+    this.#confirmations.close()
+    for (const each of this.#subscribers) each.link.end('closing')
+  }
+
+  async #resume(
+    subscriber: Subscriber,
+    { position, chain, handed = false }: Extract<GuardMessage, { type: 'resume' }>,
+  ): Promise<void> {
+    if (position === undefined || chain === undefined) return this.#snapshot(subscriber)
+    const held: LogHead = { position, chain: Buffer.from(chain, 'base64url') }
+    if (position > this.log.position) await this.tail.read()
+    if (!(await this.#isOurs(held))) {
+      if (handed) return this.#snapshot(subscriber)
+      subscriber.state = 'unknown'
+      subscriber.send({ type: 'unknown' })
+      return
+    }
+    // From below the floor, a snapshot is shorter.
+    if (position < this.log.floor) return this.#snapshot(subscriber)
+    subscriber.send({ type: 'resumed', retain_ms: this.#parts.retainMs })
+    await this.#catchUp(subscriber, held)
+  }
+
+  async #isOurs({ position, chain }: LogHead): Promise<boolean> {
+    if (position > this.log.position) return false
+    const own = this.log.chainAt(position) ?? (await this.#parts.store.chainAt(position))
+    return own !== undefined && Buffer.compare(own, chain) === 0
+  }
+
+  async #snapshot(subscriber: Subscriber): Promise<void> {
+    const { floor } = this.log
+    const chain = this.log.chainAt(floor) ?? (await this.#parts.store.chainAt(floor))
+    if (chain === undefined) return this.tail.read()
+    const start: LogHead = { position: floor, chain }
+    subscriber.send({
+      type: 'snapshot',
+      floor,
+      chain: Buffer.from(chain).toString('base64url'),
+      position: this.log.position,
+      retain_ms: this.#parts.retainMs,
+      proof: this.#parts.sealer.seal(start, []),
+    })
+    await this.#catchUp(subscriber, start)
+  }
+
+  async #catchUp(subscriber: Subscriber, from: LogHead): Promise<void> {
+    subscriber.state = 'behind'
+    subscriber.sent = from
+    subscriber.era += 1
+    const { era } = subscriber
+    const isCurrent = (): boolean => subscriber.state === 'behind' && subscriber.era === era
+    while (isCurrent() && subscriber.sent.position < this.log.position) {
+      const page = await this.#pages.after(subscriber.sent, this.log.position)
+      if (!isCurrent()) return
+      // The store has another history by now; the tail will notice and begin anew with everybody.
+      if (page === undefined) return this.tail.read()
+      subscriber.link.send(page.message)
+      subscriber.sent = page.last
+      while (isCurrent() && subscriber.link.heldBackBytes > CATCH_UP_BYTES_MAX) {
+        await new Promise<void>((resolve) => {
+          this.#parts.after(CATCH_UP_POLL_MS, resolve)
+        })
+      }
+    }
+    if (isCurrent()) subscriber.state = 'live'
+  }
+
+  #broadcast(batch: WireBatch, after: LogHead): void {
+    if (this.#subscribers.size === 0) return
+    const message = encodeMessage({ type: 'batch', ...batch })
+    const sent = this.tail.head
+    for (const each of this.#subscribers) {
+      if (each.state !== 'live' || each.sent.position !== after.position) continue
+      each.sent = sent
+      this.#sendOrDrop(each, message)
+    }
+  }
+
+  #sendOrDrop(subscriber: Subscriber, message: Buffer): void {
+    if (subscriber.link.heldBackBytes > HELD_BACK_BYTES_MAX) {
+      this.disconnect(subscriber)
+      subscriber.link.end('slow')
+    } else {
+      subscriber.link.send(message)
+    }
+  }
+
+  async #reloadTopics(kinds: ReadonlySet<RevocationKind>): Promise<void> {
+    await this.#parts.topics.reload(kinds)
+    const topics = this.#parts.topics.current()
+    for (const { tag, message } of topics) {
+      if (this.#tags.includes(tag)) continue
+      const encoded = encodeMessage(message)
+      for (const each of this.#subscribers) this.#sendOrDrop(each, encoded)
+      this.#pages.clear()
+    }
+    this.#tags = topics.map(({ tag }) => tag)
+  }
+
+  #startAllAnew(): void {
+    this.#pages.clear()
+    for (const each of this.#subscribers) {
+      if (each.state !== 'greeting') void this.#snapshot(each).catch(() => each.link.end('closing'))
+    }
+  }
+
+  // The nonces that wait now: one read, begun after they came, serves them all.
+  async #answerNoncesOnce(): Promise<void> {
+    const waiting = [...this.#subscribers].filter(({ nonces }) => nonces.length > 0)
+    const asked = waiting.map((subscriber) => ({ subscriber, nonces: subscriber.nonces.splice(0) }))
+    if (asked.length === 0) return
+    const { position, chain } = await this.tail.freshHead()
+    const echo = {
+      type: 'echo',
+      position,
+      chain: Buffer.from(chain).toString('base64url'),
+    } as const
+    for (const { subscriber, nonces } of asked) {
+      if (!subscriber.link.isAllowed()) subscriber.link.end('forbidden')
+      else if (subscriber.state === 'live' || subscriber.state === 'behind')
+        this.#echo(subscriber, nonces, echo)
+    }
+  }
+  #echo(subscriber: Subscriber, nonces: readonly string[], head: EchoHead): void {
+    this.#confirmations.echoed(subscriber.guard)
+    for (const nonce of nonces) subscriber.send({ ...head, nonce })
+  }
+
+  async #takeEvidence(subscriber: Subscriber, batches: readonly WireBatch[]): Promise<void> {
+    const came = await this.tail.takeEvidence(batches)
+    await this.tail.read()
+    if (came !== 'nothing' || subscriber.state === 'unknown') await this.#snapshot(subscriber)
+  }
+}

@@ -1,0 +1,61 @@
+import type { LogHead } from '@countersign/guard/revocations'
+
+import type { RevocationStore } from '../store/store.ts'
+import type { BatchSealer } from './seal-batch.ts'
+import { encodeMessage } from './subscriber.ts'
+
+/** Entries of a page at most. Pages end at multiples of it, so that guards share them. */
+export const PAGE_ENTRIES = 2_000
+const PAGES_KEPT = 64
+
+/** A part of the log, signed and ready to be sent. */
+export interface LogPage {
+  readonly message: Buffer
+  /** The head of its last entry. */
+  readonly last: LogHead
+}
+
+/**
+ * Older parts of the log for guards that have to catch up: signed once, however many guards come back at
+ * the same time.
+ */
+export class LogPages {
+  readonly #store: Pick<RevocationStore, 'tail'>
+  readonly #sealer: BatchSealer
+  readonly #kept = new Map<number, LogPage>()
+
+  constructor(parts: {
+    readonly store: Pick<RevocationStore, 'tail'>
+    readonly sealer: BatchSealer
+  }) {
+    this.#store = parts.store
+    this.#sealer = parts.sealer
+  }
+
+  /** Forgets what is kept: the log or the signing key is another one. */
+  clear(): void {
+    this.#kept.clear()
+  }
+
+  /** The entries after a head up to `until` or the end of the page; undefined where none follow it. */
+  async after(head: LogHead, until: number): Promise<LogPage | undefined> {
+    const kept = this.#kept.get(head.position)
+    if (kept !== undefined) return kept
+    const limit = PAGE_ENTRIES - (head.position % PAGE_ENTRIES)
+    const { chain, entries } = await this.#store.tail(head.position, limit)
+    if (chain === undefined || Buffer.compare(chain, head.chain) !== 0) return undefined
+    const wanted = entries.filter(({ position }) => position <= until)
+    const last = wanted.at(-1)
+    if (last === undefined) return undefined
+    const batch = this.#sealer.seal(head, wanted)
+    const page = { message: encodeMessage({ type: 'batch', ...batch }), last }
+    if (wanted.length === PAGE_ENTRIES) this.#keep(head.position, page)
+    return page
+  }
+
+  #keep(after: number, page: LogPage): void {
+    const [oldest] = this.#kept.keys()
+    if (this.#kept.size >= PAGES_KEPT && oldest !== undefined) this.#kept.delete(oldest)
+    this.#kept.set(after, page)
+  }
+}

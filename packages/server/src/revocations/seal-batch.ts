@@ -1,0 +1,70 @@
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto'
+
+import {
+  toWire,
+  type BatchClaims,
+  type LogHead,
+  type RevocationEntry,
+  type WireBatch,
+} from '@countersign/guard/revocations'
+import type { Signer } from '@countersign/jwt'
+
+import { toEpochSec, type Clock } from '../base/clock.ts'
+
+/** Signs batches of the log, and knows its own again. */
+export interface BatchSealer {
+  /** Signs entries that follow a head; none at all proves the head itself. */
+  seal(after: LogHead, entries: readonly SealedEntry[]): WireBatch
+  /** Whether the HMAC over a batch is ours, under any of the secrets. */
+  isOurs(batch: WireBatch): boolean
+}
+
+/** An entry with the chain value that it has in the log. */
+export type SealedEntry = RevocationEntry & { readonly chain: Uint8Array }
+
+export interface SealerParts {
+  readonly issuer: string
+  /** The signer for batches as it is now: keys rotate. */
+  readonly signer: () => Signer
+  /** One key for each secret of the authority; the first one makes, all recognise. */
+  readonly macKeys: readonly Uint8Array[]
+  readonly clock: Clock
+}
+
+/** Makes the sealer. Two proofs on each batch: guards check the signature, only we the HMAC. */
+export function createBatchSealer({ issuer, signer, macKeys, clock }: SealerParts): BatchSealer {
+  const keys = macKeys.map((key) => createSecretKey(key))
+  const [first] = keys
+  if (first === undefined) throw new TypeError('createBatchSealer needs a key')
+  return {
+    seal(after, entries) {
+      const last = entries.at(-1) ?? after
+      const claims: BatchClaims = {
+        iss: issuer,
+        iat: toEpochSec(clock.nowMs()),
+        after: after.position,
+        prev: encode(after.chain),
+        last: last.position,
+        chain: encode(last.chain),
+      }
+      const head = signer().sign(claims)
+      return { head, mac: macOf(first, head).toString('base64url'), entries: entries.map(toWire) }
+    },
+
+    isOurs({ head, mac }) {
+      const given = Buffer.from(mac, 'base64url')
+      return keys.some((key) => {
+        const expected = macOf(key, head)
+        return given.length === expected.length && timingSafeEqual(given, expected)
+      })
+    },
+  }
+}
+
+function macOf(key: KeyObject, head: string): Buffer {
+  return createHmac('sha256', key).update(head).digest()
+}
+
+function encode(chain: Uint8Array): string {
+  return Buffer.from(chain).toString('base64url')
+}

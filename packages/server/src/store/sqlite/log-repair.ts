@@ -1,0 +1,133 @@
+import { JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations'
+
+import type { EpochMs } from '../../base/clock.ts'
+import {
+  decideRepair,
+  type LogKnowledge,
+  type LossEvidence,
+  type RepairBy,
+  type RepairOutcome,
+} from '../repair.ts'
+import type { AuditEvent, Revocation } from '../rows.ts'
+import { auditChange } from './audit.ts'
+import type { SqliteDatabase } from './database.ts'
+import { appendAt, appendRevocation, readAfter, readChainAt, readHead } from './revocations.ts'
+
+/** See `RevocationStore.repair`; inside a transaction. */
+export function repair(db: SqliteDatabase, evidence: LossEvidence, by: RepairBy): RepairOutcome {
+  const decision = decideRepair(evidence, knowledge(db))
+  switch (decision.kind) {
+    case 'nothing':
+    case 'too_far':
+      return { kind: decision.kind, position: readHead(db).position, recovered: 0 }
+    case 'start_over':
+      settle(db, [evidence.tip])
+      return startOver(db, evidence.tip.position, by)
+    case 'rejoin':
+      return rejoin(db, decision, by)
+  }
+}
+
+/** See `RevocationStore.startOver`; inside a transaction. */
+export function startOver(db: SqliteDatabase, lost: number, by: RepairBy): RepairOutcome {
+  const head = readHead(db)
+  if (lost - head.position >= JUMP_POSITIONS) {
+    return { kind: 'too_far', position: head.position, recovered: 0 }
+  }
+  jump(db, by.at)
+  const { issuer, at } = by
+  const position = appendAndApply(db, { kind: 'issuer', subject: issuer, strength: 'hard', at })
+  audit(db, 'log_started_over', by, position)
+  return { kind: 'start_over', position, recovered: 0 }
+}
+
+function rejoin(
+  db: SqliteDatabase,
+  {
+    jumpsFrom,
+    lost,
+  }: { readonly jumpsFrom: number | undefined; readonly lost: readonly Revocation[] },
+  by: RepairBy,
+): RepairOutcome {
+  if (jumpsFrom !== undefined) {
+    // Tokens of the lost branch carry positions above those of our own entries since: again, then.
+    const own = readAfter(db, jumpsFrom, -1).filter(({ kind }) => kind !== 'jump')
+    jump(db, by.at)
+    for (const { kind, subject, strength, at } of own) {
+      appendRevocation(db, kind, subject, strength, at)
+    }
+  }
+  for (const entry of lost) if (entry.kind !== 'jump') appendAndApply(db, entry)
+  settle(db, lost)
+  const { position } = readHead(db)
+  audit(db, 'log_repaired', by, position)
+  return { kind: 'rejoin', position, recovered: lost.length }
+}
+
+/** The only gap that the log may have: from here on no position means two things. */
+function jump(db: SqliteDatabase, at: EpochMs): void {
+  const position = readHead(db).position + JUMP_POSITIONS
+  appendAt(db, position, { kind: 'jump', subject: 'log', strength: 'soft', at })
+}
+
+/** Writes an entry, and what it does to the rows: sessions obey the same log as tokens do. */
+function appendAndApply(db: SqliteDatabase, entry: Omit<Revocation, 'position' | 'chain'>): number {
+  const { kind, subject, strength, at } = entry
+  const position = appendRevocation(db, kind, subject, strength, at)
+  if (kind === 'key') db.run(`UPDATE keys SET state = 'revoked' WHERE kid = ?`, subject)
+  if (strength === 'soft') return position
+  switch (kind) {
+    case 'session':
+      db.run('UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL', at, subject)
+      break
+    case 'account':
+      db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, subject)
+      break
+    case 'tenant':
+      db.run('UPDATE tenants SET hard_position = ? WHERE id = ?', position, subject)
+      break
+    case 'client':
+      db.run('UPDATE clients SET hard_position = ? WHERE id = ?', position, subject)
+      break
+    case 'issuer':
+      // The one update of many rows, in a case that a system sees once, if ever: every other sign-in and
+      // refresh is spared a comparison.
+      db.run('UPDATE accounts SET hard_position = ?', position)
+      db.run('UPDATE clients SET hard_position = ?', position)
+      db.run('UPDATE revocation_head SET started_over_at = ? WHERE id = 1', at)
+      break
+    default:
+  }
+  return position
+}
+
+function settle(db: SqliteDatabase, heads: readonly LogHead[]): void {
+  for (const { position, chain } of heads) {
+    db.run(
+      'INSERT INTO lost_heads (position, chain) VALUES (?, ?) ON CONFLICT DO NOTHING',
+      position,
+      chain,
+    )
+  }
+}
+
+function knowledge(db: SqliteDatabase): LogKnowledge {
+  const startedOver = db.get('SELECT started_over_at FROM revocation_head WHERE id = 1')
+  return {
+    head: readHead(db),
+    startedOverAt: Number(startedOver?.['started_over_at']),
+    chainAt: (position) => readChainAt(db, position),
+    isSettled: ({ position, chain }) =>
+      db.get('SELECT 1 FROM lost_heads WHERE position = ? AND chain = ?', position, chain) !==
+      undefined,
+  }
+}
+
+function audit(
+  db: SqliteDatabase,
+  event: AuditEvent,
+  { at, actor }: RepairBy,
+  position: number,
+): void {
+  auditChange(db, undefined, event, { at, actor }, String(position))
+}

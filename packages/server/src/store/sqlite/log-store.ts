@@ -1,0 +1,24 @@
+import type { RevocationStore } from '../store.ts'
+import { step, type SqliteDatabase } from './database.ts'
+import { repair, startOver } from './log-repair.ts'
+import { readAfter, readChainAt, readHead, readOrigin, toHead } from './revocations.ts'
+
+export function createRevocationStore(db: SqliteDatabase): RevocationStore {
+  return {
+    head: async () => step(() => readHead(db)),
+    chainAt: async (position) => step(() => readChainAt(db, position)),
+    tail: async (after, limit) =>
+      db.read(() => ({ chain: readChainAt(db, after), entries: readAfter(db, after, limit) })),
+    floorBefore: async (at) =>
+      step(() => {
+        // From the newest back: what is read are the entries that are kept, not the whole log.
+        const row = db.get(
+          'SELECT position, chain FROM revocations WHERE at < ? ORDER BY position DESC LIMIT 1',
+          at,
+        )
+        return row === undefined ? readOrigin(db) : toHead(row)
+      }),
+    repair: async (evidence, by) => db.write(() => repair(db, evidence, by)),
+    startOver: async (position, by) => db.write(() => startOver(db, position, by)),
+  }
+}

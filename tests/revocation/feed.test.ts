@@ -1,0 +1,110 @@
+import { closeWithSession, type Guard } from '@countersign/guard'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { decide, runAuthority, until, type RunningAuthority } from './support.ts'
+
+/** What the product promises. */
+const IN_FORCE_MS = 1_000
+
+describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', (transport) => {
+  let it: RunningAuthority
+  let guard: Guard
+  beforeAll(async () => {
+    it = await runAuthority()
+    guard = await it.guard({ feed: { ...it.feed, transport } })
+  })
+  afterAll(() => it[Symbol.asyncDispose]())
+
+  test('refuses a session that has logged out', async () => {
+    const { access, refresh } = await it.login()
+    expect(decide(guard, access)).toBe('ok')
+    expect((await it.post('/api/token/blacklist/', { refresh })).status).toBe(200)
+    expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(IN_FORCE_MS)
+  })
+
+  test('refuses every session of a disabled account, and no other', async () => {
+    const first = await it.login('bob')
+    const second = await it.login('bob')
+    const other = await it.login('carol')
+    await it.authority.accounts.disable('bob', 'test')
+    expect(await until('session_ended', () => decide(guard, first.access))).toBeLessThan(
+      IN_FORCE_MS,
+    )
+    expect(decide(guard, second.access)).toBe('session_ended')
+    expect(decide(guard, other.access)).toBe('ok')
+  })
+
+  test('calls a token out of date whose roles have changed, and takes the next one', async () => {
+    const { access, refresh } = await it.login('dave')
+    await it.authority.accounts.addRole('dave', 'editor', 'test')
+    expect(await until('token_stale', () => decide(guard, access))).toBeLessThan(IN_FORCE_MS)
+    const next = (await (await it.post('/api/token/refresh/', { refresh })).json()) as {
+      access: string
+    }
+    expect(decide(guard, next.access)).toBe('ok')
+  })
+
+  test('gives an account a permission as soon as its role has it, with the token it has', async () => {
+    await it.login('erin')
+    await it.authority.accounts.addRole('erin', 'printer', 'test')
+    const { access } = await it.login('erin')
+    const route = guard.route({ permissions: ['pages:print'] })
+    const ask = (): string => {
+      const result = route.authenticate({
+        method: 'GET',
+        values: (name) => (name === 'authorization' ? [`Bearer ${access}`] : []),
+      })
+      if (!('ok' in result)) throw new Error('a promise')
+      return result.ok ? 'ok' : result.code
+    }
+    expect(ask()).toBe('permission_missing')
+    await it.authority.roles.define({ name: 'printer', permissions: ['pages:print'] }, 'test')
+    expect(await until('ok', ask)).toBeLessThan(IN_FORCE_MS)
+    await it.authority.roles.define({ name: 'printer', permissions: [] }, 'test')
+    expect(await until('permission_missing', ask)).toBeLessThan(IN_FORCE_MS)
+  })
+
+  test('closes a WebSocket whose session ends', async () => {
+    const { access, refresh } = await it.login('frank')
+    const closed = new Promise<[number, string]>((resolve) => {
+      closeWithSession(guard, { close: (code, reason) => resolve([code, reason]) }, access)
+    })
+    await it.post('/api/token/blacklist/', { refresh })
+    expect(await closed).toEqual([4401, 'session_ended'])
+  })
+
+  test('tells its numbers', () => {
+    const { feed, verified, refused } = guard.metrics()
+    expect(verified).toBeGreaterThan(0)
+    expect(refused.session_ended).toBeGreaterThan(0)
+    expect(feed?.connected).toBe(true)
+    expect(feed?.leaseAgeMs).toBeLessThan(3_000)
+    expect(feed?.position).toBeGreaterThan(0)
+    expect(guard.isFresh('strict')).toBe(true)
+  })
+
+  test('resumes after a restart of the authority, and knows what was taken back meanwhile', async () => {
+    const { access } = await it.login('grace')
+    const { access: kept } = await it.login('heidi')
+    expect(decide(guard, access)).toBe('ok')
+    await it.stop()
+    // Bounded: what is known is good for 30 s.
+    expect(decide(guard, access)).toBe('ok')
+    await it.start()
+    await it.authority.accounts.disable('grace', 'test')
+    await until('session_ended', () => decide(guard, access), 15_000)
+    expect(decide(guard, kept)).toBe('ok')
+  })
+})
+
+test('a guard whose service account is disabled loses the feed', async () => {
+  await using it = await runAuthority()
+  const faults: string[] = []
+  const guard = await it.guard({ onFeedError: ({ code }) => faults.push(code), policy: 'strict' })
+  const { access } = await it.login()
+  expect(decide(guard, access)).toBe('ok')
+  await it.authority.clients.disable('guards', 'test')
+  await until('revocations_unavailable', () => decide(guard, access))
+  expect(guard.isFresh()).toBe(false)
+  await until('feed_unauthorized', () => faults.at(-1) ?? '')
+})

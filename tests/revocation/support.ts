@@ -1,0 +1,119 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { createGuard, type Guard, type GuardOptions, type VerifyResult } from '@countersign/guard'
+import { createAuthority, serve, type Authority, type RunningServer } from 'countersign'
+
+import { freePort } from '../../scripts/lib/processes.ts'
+
+const PASSWORD = 'correct horse battery'
+
+/** A real authority on a real port, with a service account for guards. */
+export interface RunningAuthority extends AsyncDisposable {
+  readonly url: string
+  readonly authority: Authority
+  readonly feed: { readonly clientId: string; readonly clientSecret: string }
+  readonly dataDir: string
+  /** Creates an account and gives a pair of tokens of a first session. */
+  login(username?: string): Promise<Pair>
+  post(path: string, body: unknown): Promise<Response>
+  /** A guard with the feed, connected. It is closed with the authority. */
+  guard(options?: Partial<GuardOptions>): Promise<Guard>
+  stop(): Promise<void>
+  start(): Promise<void>
+}
+
+export interface Pair {
+  readonly access: string
+  readonly refresh: string
+}
+
+export async function runAuthority(): Promise<RunningAuthority> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const guards: Guard[] = []
+  let authority: Authority
+  let server: RunningServer | undefined
+
+  async function start(): Promise<void> {
+    authority = await createAuthority({
+      publicUrl: url,
+      dataDir,
+      argon2MemoryKib: 8_192,
+      argon2Passes: 1,
+      throttle: 'off',
+      logLevel: 'silent',
+    })
+    const { fetch, feed } = authority
+    server = await serve({ fetch, feed, port, host: '127.0.0.1' })
+  }
+  async function stop(): Promise<void> {
+    await server?.close()
+    await authority.close()
+  }
+  async function post(path: string, body: unknown): Promise<Response> {
+    return fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  }
+
+  await start()
+  const created = await authority!.clients.create({ name: 'guards' }, 'test')
+  if (!created.ok) throw new Error(created.text)
+  const { client, secret } = created.value
+  const feed = { clientId: client.id, clientSecret: secret.secret }
+  return {
+    url,
+    dataDir,
+    feed,
+    get authority() {
+      return authority
+    },
+    post,
+    async login(username = 'alice') {
+      const accounts = (await authority.accounts.list()).map((account) => account.username)
+      if (!accounts.includes(username)) {
+        const account = await authority.accounts.create({ username, password: PASSWORD }, 'test')
+        if (!account.ok) throw new Error(account.text)
+      }
+      return (await (await post('/api/token/', { username, password: PASSWORD })).json()) as Pair
+    },
+    async guard(options = {}) {
+      const guard = createGuard({ issuer: url, feed, ...options })
+      guards.push(guard)
+      await guard.ready()
+      return guard
+    },
+    start,
+    stop,
+    async [Symbol.asyncDispose]() {
+      for (const guard of guards) guard.close()
+      await stop()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The refusal's code, or `ok`, which a guard with keys and log says at once. */
+export function decide(guard: Guard, token: string): string {
+  const result = guard.verify(token) as VerifyResult
+  return result.ok ? 'ok' : result.code
+}
+
+/** Asks until the answer is this one, and gives how many milliseconds that took; fails after a while. */
+export async function until(answer: string, ask: () => string, withinMs = 5_000): Promise<number> {
+  const from = performance.now()
+  let last = ask()
+  while (last !== answer) {
+    if (performance.now() - from > withinMs) {
+      throw new Error(`still ${last} after ${withinMs} ms, not ${answer}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    last = ask()
+  }
+  return performance.now() - from
+}
