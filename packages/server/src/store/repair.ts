@@ -38,10 +38,11 @@ export type RepairDecision =
   | {
       readonly kind: 'rejoin'
       readonly jumpsFrom: number | undefined
+      readonly jumps: number
       readonly lost: readonly Revocation[]
     }
   /** What was lost is not known in full: the head jumps, and everybody signs in again. */
-  | { readonly kind: 'start_over' }
+  | { readonly kind: 'start_over'; readonly jumps: number }
   /** The head would have to move by more than a jump: an operator must look. */
   | { readonly kind: 'too_far' }
 
@@ -54,17 +55,29 @@ export function decideRepair(evidence: LossEvidence, known: LogKnowledge): Repai
   if (isKnown(tip, known) || known.isSettled(tip)) return NOTHING
   // From before everybody signed in again: nothing of it can be taken back any more.
   if (signedAt <= known.startedOverAt) return NOTHING
-  if (tip.position - known.head.position >= JUMP_POSITIONS) return { kind: 'too_far' }
+  const jumps = jumpsAbove(tip.position, known.head.position)
+  if (jumps > JUMPS_MAX) return { kind: 'too_far' }
   const isNew = (head: LogHead): boolean => !isKnown(head, known) && !known.isSettled(head)
-  if (isNew(start)) return { kind: 'start_over' }
+  if (isNew(start)) return { kind: 'start_over', jumps }
   const first = entries.findIndex(isNew)
   const join = entries[first - 1] ?? start
   return {
     kind: 'rejoin',
     jumpsFrom: known.isSettled(join) ? undefined : join.position,
+    jumps,
     lost: entries.slice(first),
   }
 }
+
+/**
+ * How many jumps bring a head above a position: one, unless what was lost had jumped itself.
+ */
+export function jumpsAbove(position: number, head: number): number {
+  return Math.max(1, Math.floor((position - head) / JUMP_POSITIONS) + 1)
+}
+
+/** More than that and the evidence is of another world: an operator must look. */
+export const JUMPS_MAX = 3
 
 const NOTHING: RepairDecision = { kind: 'nothing' }
 

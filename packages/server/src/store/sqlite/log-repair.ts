@@ -3,9 +3,12 @@ import { JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations'
 import type { EpochMs } from '../../base/clock.ts'
 import {
   decideRepair,
+  JUMPS_MAX,
+  jumpsAbove,
   type LogKnowledge,
   type LossEvidence,
   type RepairBy,
+  type RepairDecision,
   type RepairOutcome,
 } from '../repair.ts'
 import type { AuditEvent, Revocation } from '../rows.ts'
@@ -31,10 +34,9 @@ export function repair(db: SqliteDatabase, evidence: LossEvidence, by: RepairBy)
 /** See `RevocationStore.startOver`; inside a transaction. */
 export function startOver(db: SqliteDatabase, lost: number, by: RepairBy): RepairOutcome {
   const head = readHead(db)
-  if (lost - head.position >= JUMP_POSITIONS) {
-    return { kind: 'too_far', position: head.position, recovered: 0 }
-  }
-  jump(db, by.at)
+  const jumps = jumpsAbove(lost, head.position)
+  if (jumps > JUMPS_MAX) return { kind: 'too_far', position: head.position, recovered: 0 }
+  jump(db, jumps, by.at)
   const { issuer, at } = by
   const position = appendAndApply(db, { kind: 'issuer', subject: issuer, strength: 'hard', at })
   audit(db, 'log_started_over', by, position)
@@ -43,16 +45,13 @@ export function startOver(db: SqliteDatabase, lost: number, by: RepairBy): Repai
 
 function rejoin(
   db: SqliteDatabase,
-  {
-    jumpsFrom,
-    lost,
-  }: { readonly jumpsFrom: number | undefined; readonly lost: readonly Revocation[] },
+  { jumpsFrom, jumps, lost }: Extract<RepairDecision, { kind: 'rejoin' }>,
   by: RepairBy,
 ): RepairOutcome {
   if (jumpsFrom !== undefined) {
     // Tokens of the lost branch carry positions above those of our own entries since: again, then.
     const own = readAfter(db, jumpsFrom, -1).filter(({ kind }) => kind !== 'jump')
-    jump(db, by.at)
+    jump(db, jumps, by.at)
     for (const { kind, subject, strength, at } of own) {
       appendRevocation(db, kind, subject, strength, at)
     }
@@ -65,9 +64,11 @@ function rejoin(
 }
 
 /** The only gap that the log may have: from here on no position means two things. */
-function jump(db: SqliteDatabase, at: EpochMs): void {
-  const position = readHead(db).position + JUMP_POSITIONS
-  appendAt(db, position, { kind: 'jump', subject: 'log', strength: 'soft', at })
+function jump(db: SqliteDatabase, times: number, at: EpochMs): void {
+  for (let count = 0; count < times; count++) {
+    const position = readHead(db).position + JUMP_POSITIONS
+    appendAt(db, position, { kind: 'jump', subject: 'log', strength: 'soft', at })
+  }
 }
 
 /** Writes an entry, and what it does to the rows: sessions obey the same log as tokens do. */

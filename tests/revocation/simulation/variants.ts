@@ -1,0 +1,27 @@
+/** The product as it is, and the product with one rule left out. */
+export interface Variant {
+  /** Mint: the position of the log is read after account and session. */
+  readonly positionAfterState?: boolean
+  /** The entry of the log is written some time after what it speaks of, in a step of its own. */
+  readonly entryLater?: boolean
+  /** A lease counts from the arrival of the echo. */
+  readonly leaseFromArrival?: boolean
+  /** Nodes read the log from a replica that lags. */
+  readonly lagging?: boolean
+  /** Guards do not know what they have forgotten. */
+  readonly noFloor?: boolean
+  /** The position of a sign-in is read when its session is written. */
+  readonly positionAtWrite?: boolean
+  /** Guards accept without a lease. */
+  readonly noLease?: boolean
+}
+
+export const variants: Readonly<Record<string, Variant>> = {
+  'the position read after the state': { positionAfterState: true },
+  'the entry missing from the transaction': { entryLater: true },
+  'the lease counted from arrival': { leaseFromArrival: true },
+  'the echo from a lagging node': { lagging: true },
+  'no floor': { noFloor: true },
+  'the position of a sign-in taken at the write': { positionAtWrite: true },
+  'no lease': { noLease: true },
+}
