@@ -23,6 +23,7 @@ import { limits } from './base/limits.ts'
 import { createSystemRandom, randomId, type Random } from './base/random.ts'
 import { callerOfNode, createApp, type RequestContext } from './http/app.ts'
 import { createFeedAuthenticator } from './http/revocations/feed-client.ts'
+import { maybeSameSite } from './http/same-site.ts'
 import { createFeedSocket, type FeedSocket } from './http/revocations/feed-socket.ts'
 import { openKeyRing } from './keys/ring.ts'
 import { createSealer, type Sealer } from './keys/sealing.ts'
@@ -178,6 +179,7 @@ async function assemble(
     source === undefined
       ? createAccountManager({ store, hasher, clock, random, publicUrl: issuer })
       : undefined
+  warnOfOtherSites(settings, logger)
   const hub = await openHub({ settings, sessions, sealer, logger })
   const unwatch = store.watch(() => hub.tail.changed())
   const authenticate = createFeedAuthenticator(sessions, hub)
@@ -226,6 +228,14 @@ async function assemble(
   return accounts === undefined
     ? { ...core, users: createUserManager({ store, clock }) }
     : { ...core, accounts }
+}
+
+/** Pages of another site never get the cookies, which are SameSite: whoever lists one waits in vain. */
+function warnOfOtherSites({ publicUrl, http }: Settings, logger: Logger): void {
+  for (const origin of http.origins) {
+    if (maybeSameSite(origin, publicUrl)) continue
+    logger.warn({ event: 'origin_of_another_site', setting: 'COUNTERSIGN_ORIGINS', origin })
+  }
 }
 
 /** A token lives as long as its `exp` and the tolerance of whoever checks it. */

@@ -32,6 +32,8 @@ test('a machine gets an access token for its id and secret', async () => {
     'content-type': 'application/json',
     'cache-control': 'no-store',
     pragma: 'no-cache',
+    'cross-origin-resource-policy': 'same-origin',
+    'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
   })
   // Nothing to refresh it with.

@@ -29,6 +29,7 @@ describe('the form of a new password', () => {
     ['a line break at the end', 'a long password\n', 'password_malformed'],
     ['a NUL', 'a long\0password', 'password_malformed'],
     ['half a character', 'a long \ud800 password', 'password_malformed'],
+    ['one character that folds to eighteen', '\ufdfa'.repeat(1_365), 'password_common'],
   ])('of %s', (_, password, code) => {
     expect(codeOf(password)).toBe(code)
   })

@@ -41,6 +41,8 @@ describe('GET /.well-known/jwks.json', () => {
       'content-type': 'application/jwk-set+json',
       'cache-control': 'public, max-age=300',
       'access-control-allow-origin': '*',
+      'cross-origin-resource-policy': 'cross-origin',
+      'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
     })
   })

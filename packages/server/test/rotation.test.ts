@@ -472,6 +472,7 @@ const rowArbitrary = fc.record({
   endsIn: fc.constantFrom(0, 1, IDLE_MS - 1, IDLE_MS, 10 * IDLE_MS),
   endedAt: oneIn(6).map((isEnded) => (isEnded ? NOW - 5 : undefined)),
   signedInPosition: fc.constantFrom(1, 2, 2, 2),
+  survivedPosition: fc.constantFrom(0, 0, 1, 2),
   address,
   userAgent,
 })

@@ -175,6 +175,16 @@ describe('what changes elsewhere', () => {
     expect((await browser.visit('/auth/refresh', { body: { tenant: 'acme' } })).status).toBe(403)
   })
 
+  test('a tenant that is enabled again lets no session in that ended all others meanwhile', async () => {
+    const browser = new TestBrowser(it)
+    await browser.login({ username: USERNAME, password: PASSWORD, tenant: 'globex' })
+    await it.authority.tenants.disable('acme', 'test')
+    await it.authority.tenants.enable('acme', 'test')
+    expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect((await browser.visit('/auth/refresh', { body: { tenant: 'acme' } })).status).toBe(403)
+  })
+
   test('each of them is in the log: hard for a tenant, soft for a member', async () => {
     const { tenants } = it.authority
     await tenants.setMember({ username: USERNAME, tenant: 'acme', roles: [] }, 'test')

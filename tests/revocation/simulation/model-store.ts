@@ -1,9 +1,4 @@
-import {
-  chainValue,
-  JUMP_POSITIONS,
-  type LogHead,
-  type RevocationKind,
-} from '@countersign/guard/revocations'
+import { chainValue, JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations'
 
 // oxlint-disable-next-line import/no-relative-packages
 import {
@@ -151,7 +146,7 @@ export class ModelStore {
 
   #jump(at: number): void {
     const position = headOf(this.#state).position + JUMP_POSITIONS
-    this.append({ kind: 'jump' as RevocationKind, subject: 'log', strength: 'soft', at }, position)
+    this.append({ kind: 'jump', subject: 'log', strength: 'soft', at }, position)
   }
 
   #settle(heads: readonly LogHead[]): void {

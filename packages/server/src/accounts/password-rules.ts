@@ -67,10 +67,13 @@ function checkGuessable(
   context: PasswordContext,
   charsMin: number,
 ): PasswordProblem | undefined {
-  const folded = foldName(password)
-  if (isPattern(folded, charsMin) || isPattern(squeeze(folded), charsMin)) {
+  const isLong = password.length > GUESSABLE_CHARS_MAX
+  const typed = isLong ? password.slice(0, GUESSABLE_CHARS_MAX) : password
+  const folded = foldName(typed)
+  if ([typed, folded, squeeze(folded)].some((text) => isPattern(text, charsMin))) {
     return no('password_common', 'This password is a plain repetition or sequence. Choose another.')
   }
+  if (isLong) return undefined
   const common = readCommonPasswords()
   // Before the list, which has many names: this says more to whoever chose it.
   if (consistsOfContext(folded, wordsOf(context), common)) {
@@ -84,6 +87,10 @@ function checkGuessable(
   }
   return undefined
 }
+
+// No list has an entry of this length, and a repetition shows at its beginning: beyond, one character may fold
+// to eighteen, and everybody else would wait.
+const GUESSABLE_CHARS_MAX = 256
 
 // What is left with no more than these to know is no password, whatever else is decoration.
 const FREE_CHARS_FEW = 4

@@ -33,6 +33,7 @@ import { problem } from './problem.ts'
 import { FEED_PATH } from './revocations/feed-socket.ts'
 import { answerGuardMessages, answerPoll, POLL_PATH, type PollParts } from './revocations/poll.ts'
 import { answerSignUp } from './sign-up.ts'
+import { createSecurityHeaders } from './security-headers.ts'
 import { createJwksAnswer } from './well-known.ts'
 
 /** What the server in front knows of a request that the request itself does not say. */
@@ -73,6 +74,7 @@ export function createApp(
   const { sessions, http } = app
   const hono = new Hono<{ Bindings: RequestContext }>()
   const cors = createCors(new Set(http.origins))
+  const secured = createSecurityHeaders(http.publicUrl)
   const callerOf = (request: Request, context: RequestContext | undefined): Caller => ({
     address: addressOf(request, context, http.trustedProxies),
     userAgent: (request.headers.get('user-agent') ?? '').slice(0, limits.userAgentCharsMax),
@@ -91,25 +93,25 @@ export function createApp(
 
   for (const [path, methods] of Object.entries({ ...pagesOf(app), ...browserRoutes(app) })) {
     for (const [method, handler] of Object.entries(methods)) {
-      hono.on(method, path, (c) =>
-        handler(c.req.raw, callerOf(c.req.raw, c.env), c.req.param('id') ?? ''),
+      hono.on(method, path, async (c) =>
+        secured(await handler(c.req.raw, callerOf(c.req.raw, c.env), c.req.param('id') ?? '')),
       )
     }
     const allowed = Object.keys(methods).flatMap((each) =>
       each === 'GET' ? ['GET', 'HEAD'] : each,
     )
-    hono.all(path, () => problem('method_not_allowed', { allow: allowed.join(', ') }))
+    hono.all(path, () => secured(problem('method_not_allowed', { allow: allowed.join(', ') })))
   }
 
-  hono.notFound(() => problem('not_found'))
-  hono.onError((error, c) => answerError(app.logger, error, c.req.path))
+  hono.notFound(() => secured(problem('not_found')))
+  hono.onError((error, c) => secured(answerError(app.logger, error, c.req.path)))
   return async (request, context) => {
     const preflight = cors.preflight(request)
-    if (preflight !== undefined) return preflight
+    if (preflight !== undefined) return secured(preflight)
     const isPlain = !hasEscapedPath(request)
     return cors.apply(
       request,
-      isPlain ? await hono.fetch(request, context ?? {}) : problem('not_found'),
+      isPlain ? await hono.fetch(request, context ?? {}) : secured(problem('not_found')),
     )
   }
 }

@@ -12,6 +12,7 @@ export function createJwksAnswer(ring: KeyRing): () => Response {
         'content-type': 'application/jwk-set+json',
         'cache-control': `public, max-age=${MAX_AGE_SEC}`,
         'access-control-allow-origin': '*',
+        'cross-origin-resource-policy': 'cross-origin',
         'x-content-type-options': 'nosniff',
       },
     })

@@ -151,6 +151,7 @@ function newSession(
     endsAt,
     endedAt: undefined,
     signedInPosition: position,
+    survivedPosition: 0,
     refreshKid: ring.refreshKid,
     address: caller.address,
     userAgent: caller.userAgent,

@@ -1,4 +1,5 @@
 import type { SessionState } from '../store/refresh.ts'
+import type { Session } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
 
 /**
@@ -16,8 +17,18 @@ export function whyOver({
   if (session.endedAt !== undefined) return 'session_ended'
   if (accountDisabled) return 'account_disabled'
   if (tenantDisabled) return 'session_ended'
-  const takenBackAt = Math.max(accountHardPosition, tenantHardPosition)
-  return takenBackAt > session.signedInPosition ? 'session_ended' : undefined
+  return isAccountTakenBack(session, accountHardPosition) ||
+    tenantHardPosition > session.signedInPosition
+    ? 'session_ended'
+    : undefined
+}
+
+/** Whether the session ended with all of its account. Pure. */
+export function isAccountTakenBack(
+  { signedInPosition, survivedPosition }: Pick<Session, 'signedInPosition' | 'survivedPosition'>,
+  accountHardPosition: number,
+): boolean {
+  return accountHardPosition > Math.max(signedInPosition, survivedPosition)
 }
 
 /**

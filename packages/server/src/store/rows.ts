@@ -41,6 +41,11 @@ export interface Session {
   readonly endedAt: EpochMs | undefined
   /** The log position that was read before the first proof of this sign-in was checked. */
   readonly signedInPosition: number
+  /**
+   * Where the session itself took back all others of its account; 0 when never. It outlives what its
+   * account lost up to there, and nothing that its tenant lost.
+   */
+  readonly survivedPosition: number
   /** The refresh key that signed the current token, so that a repeat gives the same bytes. */
   readonly refreshKid: string
   /** Where the last rotation (or the sign-in) came from. */

@@ -23,6 +23,7 @@ export function liveState(): SessionState {
       endsAt: NOW + 1,
       endedAt: undefined,
       signedInPosition: 0,
+      survivedPosition: 0,
       refreshKid: 'kid',
       ...HERE,
     },
@@ -49,7 +50,9 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       state.accountDisabled ? 1 : null,
       state.accountHardPosition,
     )
-    db.prepare(`INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)`).run(
+    db.prepare(
+      `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)`,
+    ).run(
       session.id,
       session.accountId,
       session.clientId,
@@ -64,6 +67,7 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       session.refreshKid,
       session.address,
       session.userAgent,
+      session.survivedPosition,
     )
   })
 }

@@ -7,6 +7,8 @@ const baseHeaders = {
   vary: 'Accept',
   allow: 'POST, OPTIONS',
   'cache-control': 'no-store',
+  // Of the headers for browsers the one that counts for JSON: each costs a refresh a microsecond.
+  'x-content-type-options': 'nosniff',
 }
 
 /** An answer in SimpleJWT's shape: compact JSON whose keys stand in the order given. */

@@ -98,7 +98,8 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           `UPDATE accounts SET password_hash = ?
            WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND EXISTS
              (SELECT 1 FROM sessions s WHERE s.id = ? AND s.account_id = accounts.id
-              AND s.ended_at IS NULL AND s.signed_in_position >= accounts.hard_position
+              AND s.ended_at IS NULL
+              AND max(s.signed_in_position, s.survived_position) >= accounts.hard_position
               AND ${TENANT_STANDS})`,
           to,
           accountId,
@@ -150,8 +151,8 @@ function change(db: SqliteDatabase, accountId: string, work: () => boolean): Cha
 }
 
 /**
- * Whether the tenant of session `s` has not been taken back since it began. A session that moves to a newer
- * position would else outlive that: a change of password takes time, in which an operator may come.
+ * Whether the tenant of session `s` has not been taken back since it began: a change of password takes
+ * time, in which an operator may come.
  */
 const TENANT_STANDS = `(s.tenant_id IS NULL OR EXISTS
   (SELECT 1 FROM tenants t WHERE t.id = s.tenant_id AND t.disabled_at IS NULL
@@ -164,8 +165,8 @@ function takeBackAll(db: SqliteDatabase, accountId: string, origin: Origin): voi
 }
 
 /**
- * The same, but one session lives on: it moves to the new position, as if it had begun after it. One
- * that was over already stays over.
+ * The same, but one session lives on: it survives the new position, of its account alone. One that was
+ * over already stays over.
  */
 function takeBackAllBut(
   db: SqliteDatabase,
@@ -176,9 +177,10 @@ function takeBackAllBut(
   const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
   if (keepSessionId !== undefined) {
     db.run(
-      `UPDATE sessions AS s SET signed_in_position = ?
-       WHERE id = ? AND account_id = ? AND ended_at IS NULL AND ${TENANT_STANDS}
-         AND signed_in_position >= (SELECT hard_position FROM accounts a WHERE a.id = account_id)`,
+      `UPDATE sessions SET survived_position = ?
+       WHERE id = ? AND account_id = ? AND ended_at IS NULL
+         AND max(signed_in_position, survived_position) >=
+             (SELECT hard_position FROM accounts a WHERE a.id = account_id)`,
       position,
       keepSessionId,
       accountId,

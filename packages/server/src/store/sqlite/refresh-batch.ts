@@ -91,6 +91,7 @@ function rotateFast(
     endsAt: row['ends_at'] as number,
     endedAt: undefined,
     signedInPosition: row['signed_in_position'] as number,
+    survivedPosition: row['survived_position'] as number,
     refreshKid: rules.refreshKid,
     address: attempt.address,
     userAgent: attempt.userAgent,
@@ -105,12 +106,12 @@ const ROTATE_CURRENT = `
       address = ?, user_agent = ?
   WHERE id = ? AND generation = ? AND ended_at IS NULL AND expires_at > ?
     AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.disabled_at IS NULL
-                AND a.hard_position <= signed_in_position)
+                AND a.hard_position <= max(signed_in_position, survived_position))
     AND (tenant_id IS NULL
          OR EXISTS (SELECT 1 FROM tenants t WHERE t.id = tenant_id AND t.disabled_at IS NULL
                     AND t.hard_position <= signed_in_position))
   RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
-            tenant_id,
+            survived_position, tenant_id,
             CASE WHEN tenant_id IS NULL THEN NULL ELSE
               (SELECT m.roles FROM memberships m
                WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)

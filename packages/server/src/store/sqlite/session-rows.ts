@@ -91,6 +91,7 @@ export function toSession(row: Row): Session {
     endsAt: row['ends_at'] as number,
     endedAt: (row['ended_at'] as number | null) ?? undefined,
     signedInPosition: row['signed_in_position'] as number,
+    survivedPosition: row['survived_position'] as number,
     refreshKid: row['refresh_kid'] as string,
     address: row['address'] as string,
     userAgent: row['user_agent'] as string,

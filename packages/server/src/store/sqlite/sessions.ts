@@ -87,7 +87,7 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
 const SELECT_SUMMARY = `
   SELECT s.*, a.username,
          s.ended_at IS NULL AND s.expires_at > ? AND a.disabled_at IS NULL
-           AND a.hard_position <= s.signed_in_position AND t.disabled_at IS NULL
+           AND a.hard_position <= max(s.signed_in_position, s.survived_position) AND t.disabled_at IS NULL
            AND coalesce(t.hard_position, 0) <= s.signed_in_position AS live
   FROM sessions s JOIN accounts a ON a.id = s.account_id
   LEFT JOIN tenants t ON t.id = s.tenant_id`
