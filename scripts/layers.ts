@@ -54,7 +54,7 @@ export function findWrongArrows(): string[] {
 function importsOf(path: string): string[] {
   const text = readFileSync(path, 'utf8')
   const pattern =
-    /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*'([^']+)'|import\s*\(?\s*'([^']+)'/g
+    /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*'([^']+)'|(?<!['\w])import\s*\(?\s*'([^']+)'/g
   return [...text.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? '')
 }
 

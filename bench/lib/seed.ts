@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { createAuthority } from '../../packages/server/src/authority.ts'
 import { systemClock } from '../../packages/server/src/base/clock.ts'
 import { createSystemRandom } from '../../packages/server/src/base/random.ts'
-import { openKeyRing } from '../../packages/server/src/keys/ring.ts'
+import { KeyRing } from '../../packages/server/src/keys/ring.ts'
 import { createSealer } from '../../packages/server/src/keys/sealing.ts'
 import { readOrCreateSecret } from '../../packages/server/src/keys/secret.ts'
 import { makeRefreshToken } from '../../packages/server/src/sessions/refresh-token.ts'
@@ -67,11 +67,17 @@ export async function currentTokens(
 ): Promise<string[]> {
   const store = openSqliteStore(dataDir, { exclusive: false })
   const random = createSystemRandom()
-  const ring = await openKeyRing({
+  const ring = await KeyRing.read({
     store: store.keys,
     sealer: createSealer([readOrCreateSecret(dataDir, random)], random),
     clock: systemClock,
     random,
+    schedule: {
+      alg: 'ES256',
+      rotationMs: undefined,
+      leadMs: 0,
+      livesMs: { access: 0, refresh: 0 },
+    },
   })
   const db = new DatabaseSync(join(dataDir, 'countersign.db'), { readOnly: true })
   const total = Number(db.prepare('SELECT count(*) AS n FROM sessions').get()?.['n'])

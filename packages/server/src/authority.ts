@@ -25,7 +25,8 @@ import { callerOfNode, createApp, type RequestContext } from './http/app.ts'
 import { createFeedAuthenticator } from './http/revocations/feed-client.ts'
 import { maybeSameSite } from './http/same-site.ts'
 import { createFeedSocket, type FeedSocket } from './http/revocations/feed-socket.ts'
-import { openKeyRing } from './keys/ring.ts'
+import { KeyRing, perRingState } from './keys/ring.ts'
+import { ringSchedule } from './keys/schedule.ts'
 import { createSealer, type Sealer } from './keys/sealing.ts'
 import { readOrCreateSecret } from './keys/secret.ts'
 import { FeedHub } from './revocations/hub.ts'
@@ -89,6 +90,7 @@ export interface SourcedAuthority extends AuthorityCore {
 }
 
 const UPKEEP_INTERVAL_MS = 3_600_000
+const KEY_UPKEEP_INTERVAL_MS = 60_000
 const PURGE_ROWS = 1_000
 const PURGE_AFTER_MS = 86_400_000
 const HASH_SAMPLE = 200
@@ -133,7 +135,13 @@ async function assemble(
 ): Promise<Authority | SourcedAuthority> {
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
   const sealer = createSealer(secrets, random)
-  const ring = await openKeyRing({ store: store.keys, sealer, clock, random })
+  const ring = await KeyRing.open({
+    store: store.keys,
+    sealer,
+    clock,
+    random,
+    schedule: ringSchedule(settings),
+  })
   const { publicUrl: issuer, audience } = settings
 
   const hasher = createPasswordHasher({
@@ -147,6 +155,16 @@ async function assemble(
     hasher.imitate(await sampleHashes(store, random))
   }
   await imitateHashes()
+  const verifyAccess = perRingState(ring, ({ accessKeys }) =>
+    createAccessTokenVerifier({
+      keys: accessKeys,
+      issuer,
+      audience,
+      // Its own clock signed the token: nothing to tolerate.
+      toleranceSec: 0,
+      clock: () => clock.nowMs(),
+    }),
+  )
   const sessions: SessionParts = {
     store,
     source,
@@ -166,14 +184,7 @@ async function assemble(
       healing: settings.healing,
     },
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
-    verifyAccess: createAccessTokenVerifier({
-      keys: ring.accessKeys,
-      issuer,
-      audience,
-      // Its own clock signed the token: nothing to tolerate.
-      toleranceSec: 0,
-      clock: () => clock.nowMs(),
-    }),
+    verifyAccess: { verify: (token) => verifyAccess().verify(token) },
   }
   const accounts =
     source === undefined
@@ -202,6 +213,10 @@ async function assemble(
     void keepUp(logger, 'imitate_hashes', imitateHashes)
   }, UPKEEP_INTERVAL_MS)
   upkeep.unref()
+  const keyUpkeep = setInterval(() => {
+    void keepUp(logger, 'keys', () => ring.keepUp())
+  }, KEY_UPKEEP_INTERVAL_MS)
+  keyUpkeep.unref()
   const core: AuthorityCore = {
     fetch,
     feed: {
@@ -219,6 +234,7 @@ async function assemble(
     logger,
     close: async () => {
       clearInterval(upkeep)
+      clearInterval(keyUpkeep)
       unwatch()
       hub.close()
       feed.close()

@@ -147,6 +147,24 @@ export function lifetime(
     .refine((seconds) => seconds >= toSeconds(min) && seconds <= toSeconds(max), message)
 }
 
+/** The same, or `off`, which is undefined. */
+export function lifetimeOrOff(
+  min: string,
+  max: string,
+  standard: string,
+): z.ZodType<number | undefined, string | undefined> {
+  const message = `must be off, or a time such as 90s, 5m, 12h or 14d, from ${min} to ${max}`
+  return z
+    .string(message)
+    .default(standard)
+    .transform((value) => (value === 'off' ? undefined : toSeconds(value)))
+    .refine(
+      (seconds) =>
+        seconds === undefined || (seconds >= toSeconds(min) && seconds <= toSeconds(max)),
+      message,
+    )
+}
+
 function toSeconds(value: string): number {
   const match = /^(\d{1,9})([smhd])$/.exec(value)
   return match === null ? Number.NaN : Number(match[1]) * SECONDS_OF[match[2]!]!

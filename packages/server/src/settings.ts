@@ -8,11 +8,13 @@ import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
 import type { HttpSettings } from './http/app.ts'
+import { SIGNING_ALGS, type SigningAlg } from './keys/material.ts'
 import {
   domain,
   flag,
   integer,
   lifetime,
+  lifetimeOrOff,
   networks,
   oneOf,
   origins,
@@ -53,6 +55,9 @@ const table = {
   trustedProxies: { env: 'COUNTERSIGN_TRUSTED_PROXIES', schema: networks() },
   throttle: { env: 'COUNTERSIGN_THROTTLE', schema: throttle() },
   signUp: { env: 'COUNTERSIGN_SIGN_UP', schema: flag().default(false) },
+  signingAlg: { env: 'COUNTERSIGN_SIGNING_ALG', schema: oneOf(...SIGNING_ALGS).default('ES256') },
+  keyRotation: { env: 'COUNTERSIGN_KEY_ROTATION', schema: lifetimeOrOff('1h', '3650d', '30d') },
+  keyLead: { env: 'COUNTERSIGN_KEY_LEAD', schema: lifetime('10m', '90d', '24h') },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',
     schema: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
@@ -87,6 +92,12 @@ export interface Settings {
   /** Undefined: tries are not counted. */
   readonly throttle: ThrottleRates | undefined
   readonly http: HttpSettings
+  /** Which keys sign access tokens, and when they change. */
+  readonly keys: {
+    readonly alg: SigningAlg
+    readonly rotationMs: number | undefined
+    readonly leadMs: number
+  }
   readonly logLevel: string
   readonly production: boolean
 }
@@ -153,6 +164,11 @@ export function parseSettings(input: SettingsInput, options: { production: boole
       lanes: parsed.argon2Lanes,
     },
     throttle: parsed.throttle,
+    keys: {
+      alg: parsed.signingAlg,
+      rotationMs: parsed.keyRotation === undefined ? undefined : parsed.keyRotation * 1000,
+      leadMs: parsed.keyLead * 1000,
+    },
     http: {
       publicUrl,
       cookieDomain: parsed.cookieDomain,

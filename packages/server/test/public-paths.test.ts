@@ -20,19 +20,19 @@ describe('GET /.well-known/jwks.json', () => {
     const answer = await get('/.well-known/jwks.json')
     expect(answer.status).toBe(200)
     const { keys }: { keys: JWK[] } = JSON.parse(answer.text)
-    expect(keys).toEqual([
-      {
-        kty: 'EC',
-        crv: 'P-256',
-        x: expect.stringMatching(/^[\w-]{43}$/),
-        y: expect.stringMatching(/^[\w-]{43}$/),
-        kid: expect.any(String),
-        alg: 'ES256',
-        use: 'sig',
-      },
-    ])
-    expect(keys[0]?.kid).toBe(await calculateJwkThumbprint(keys[0]!))
-    expect(headerOf((await it.login()).access)['kid']).toBe(keys[0]?.kid)
+    const published = {
+      kty: 'EC',
+      crv: 'P-256',
+      x: expect.stringMatching(/^[\w-]{43}$/),
+      y: expect.stringMatching(/^[\w-]{43}$/),
+      kid: expect.any(String),
+      alg: 'ES256',
+      use: 'sig',
+    }
+    // The one that signs, and the next one.
+    expect(keys).toEqual([published, published])
+    for (const key of keys) expect(key.kid).toBe(await calculateJwkThumbprint(key))
+    expect(keys.map(({ kid }) => kid)).toContain(headerOf((await it.login()).access)['kid'])
   })
 
   test('may be kept for 5 minutes, and read by scripts of any origin', async () => {
@@ -43,8 +43,21 @@ describe('GET /.well-known/jwks.json', () => {
       'access-control-allow-origin': '*',
       'cross-origin-resource-policy': 'cross-origin',
       'referrer-policy': 'no-referrer',
+      etag: expect.stringMatching(/^"[\w-]{22}"$/),
       'x-content-type-options': 'nosniff',
     })
+  })
+
+  test.each([
+    ['the same tag', (etag: string) => etag, 304],
+    ['a weak one, among others', (etag: string) => `"other", W/${etag}`, 304],
+    ['any', () => '*', 304],
+    ['another', () => '"other"', 200],
+  ])('answers whoever has it already: %s', async (_, tagOf, status) => {
+    const etag = String((await get('/.well-known/jwks.json')).headers.get('etag'))
+    const answer = await get('/.well-known/jwks.json', { 'if-none-match': tagOf(etag) })
+    expect(answer.status).toBe(status)
+    expect(answer.text === '').toBe(status === 304)
   })
 
   test('stays the same across a restart', async () => {

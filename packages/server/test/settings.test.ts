@@ -60,6 +60,7 @@ test('an empty environment gives a server for development', () => {
     rotateRefresh: true,
     healing: 'accept',
     argon2: { memoryKib: 19_456, passes: 2, lanes: 1 },
+    keys: { alg: 'ES256', rotationMs: 30 * 86_400_000, leadMs: 86_400_000 },
     throttle: {
       account: { triesMax: 50, periodMs: 3_600_000 },
       source: { triesMax: 10, periodMs: 900_000 },

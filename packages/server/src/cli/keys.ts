@@ -1,23 +1,242 @@
-import { withWorkbench, type Command } from './command.ts'
-import { formatTime, printRows } from './print.ts'
+import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+
+import { systemClock, type EpochMs } from '../base/clock.ts'
+import { messageOf, SetupError } from '../base/faults.ts'
+import { isSigningAlg, sealAccessKey, SIGNING_ALGS, type SigningAlg } from '../keys/material.ts'
+import { addPendingKey, keepUp, killKey, KeyRing, type KeyRingParts } from '../keys/ring.ts'
+import { ringSchedule } from '../keys/schedule.ts'
+import { createSealer } from '../keys/sealing.ts'
+import { readSecret } from '../keys/secret.ts'
+import type { StoredKey } from '../store/rows.ts'
+import { UsageError, withWorkbench, type Command, type Workbench } from './command.ts'
+import { formatTime, print, printRows } from './print.ts'
+
+/**
+ * What the ring of the server beside us is made of. Throws a `SetupError` where it has no keys yet: those
+ * that a command made would be sealed with what this shell has for a secret.
+ */
+export async function ringParts({
+  settings,
+  store,
+  random,
+}: Pick<Workbench, 'settings' | 'store' | 'random'>): Promise<KeyRingParts> {
+  if ((await store.keys.list()).length === 0) {
+    throw new SetupError('There are no signing keys yet. Start the server first.')
+  }
+  const secrets = settings.secrets ?? [readSecret(settings.dataDir)]
+  return {
+    store: store.keys,
+    sealer: createSealer(secrets, random),
+    clock: systemClock,
+    random,
+    schedule: ringSchedule(settings),
+  }
+}
+
+/** The same, and proof that our secret opens the keys: a new one must be one that the server can open. */
+async function openRing(bench: Workbench): Promise<KeyRingParts> {
+  const parts = await ringParts(bench)
+  await KeyRing.read(parts)
+  return parts
+}
 
 const list: Command = {
   words: ['keys', 'list'],
   usage: 'keys list [--json]',
-  summary: 'the signing keys and their states, never their secrets',
+  summary: 'the signing keys, their states and what comes next, never their secrets',
   operands: { min: 0, max: 0 },
   options: { json: { type: 'boolean' } },
   run: ({ options }) =>
-    withWorkbench({ createsData: false }, async ({ store }) => {
+    withWorkbench({ createsData: false }, async ({ store, settings }) => {
+      const schedule = ringSchedule(settings)
       const rows = (await store.keys.list()).map((key) => ({
         kid: key.kid,
         use: key.use,
         algorithm: key.alg,
         state: key.state,
-        created: formatTime(key.createdAt),
+        since: formatTime(key.changedAt),
+        next: nextOf(key, schedule.rotationMs),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No keys yet.' })
     }),
 }
 
-export const keyCommands: readonly Command[] = [list]
+function nextOf(key: StoredKey, rotationMs: number | undefined): string {
+  switch (key.state) {
+    case 'pending':
+      return 'signs when the active one retires'
+    case 'active':
+      return rotationMs === undefined
+        ? 'signs until somebody rotates it'
+        : `retires ${at(key.changedAt + rotationMs)}`
+    case 'retiring':
+      return `verifies until ${at(key.verifiesUntil ?? 0)}`
+    case 'revoked':
+      return 'was killed'
+  }
+}
+
+function at(time: EpochMs): string {
+  return formatTime(time)
+}
+
+const rotate: Command = {
+  words: ['keys', 'rotate'],
+  usage: 'keys rotate [--refresh]',
+  summary: 'let the next key sign now; --refresh: the key of refresh tokens',
+  operands: { min: 0, max: 0 },
+  options: { refresh: { type: 'boolean' } },
+  run: ({ options }) =>
+    withWorkbench({ createsData: false }, async (bench) => {
+      const parts = await openRing(bench)
+      const use = options['refresh'] === true ? 'refresh' : 'access'
+      await keepUp(parts, { actor: bench.actor, force: [use] })
+      print(`The next key signs ${use} tokens now. The one before verifies what it has signed.`)
+    }),
+}
+
+const kill: Command = {
+  words: ['keys', 'kill'],
+  usage: 'keys kill KID',
+  summary: 'refuse everything that a key has signed, at once and everywhere',
+  operands: { min: 1, max: 1 },
+  run: ({ operands: [kid = ''] }) =>
+    withWorkbench({ createsData: false }, async (bench) => {
+      const parts = await openRing(bench)
+      if (!(await killKey(parts, kid, bench.actor))) {
+        throw new SetupError(`There is no key ${kid}, or it was killed before. See: keys list`)
+      }
+      print(`Key ${kid} is dead. Another one signs now; access tokens are refreshed by themselves.`)
+    }),
+}
+
+const importKey: Command = {
+  words: ['keys', 'import'],
+  usage: 'keys import FILE [--alg ALG] [--certificate FILE] [--activate-now]',
+  summary: 'make a private key of your own (PEM) the next one, with its certificates',
+  operands: { min: 1, max: 1 },
+  options: {
+    alg: { type: 'string' },
+    certificate: { type: 'string' },
+    'activate-now': { type: 'boolean' },
+  },
+  run: ({ operands: [path = ''], options }) =>
+    withWorkbench({ createsData: false }, async (bench) => {
+      const parts = await openRing(bench)
+      const privateKey = readPrivateKey(path)
+      const { alg, certificate } = options as { alg?: string; certificate?: string }
+      const chain = certificate === undefined ? [] : readChain(certificate)
+      checkChain(chain, privateKey)
+      const key = sealImported(parts, privateKey, algOf(privateKey, alg), chain)
+      if (!(await addPendingKey(parts, key, bench.actor))) {
+        throw new SetupError(`The ring has this key already: ${key.kid}.`)
+      }
+      if (options['activate-now'] === true) {
+        await keepUp(parts, { actor: bench.actor, force: ['access'] })
+        print(
+          `Key ${key.kid} signs now. Services that keep a copy of the key set refuse it until they have`,
+        )
+        print('fetched it: up to 5 minutes.')
+      } else {
+        print(
+          `Key ${key.kid} is published, and signs when the active one retires. Sooner: keys rotate`,
+        )
+      }
+    }),
+}
+
+function readPrivateKey(path: string): KeyObject {
+  try {
+    return createPrivateKey(readFileSync(path))
+  } catch (error) {
+    // OpenSSL's messages never hold key material; the file's content is not shown.
+    throw new SetupError(
+      `${path} is no private key without a passphrase, as PEM: ${messageOf(error)}`,
+    )
+  }
+}
+
+function readChain(path: string): readonly X509Certificate[] {
+  const blocks = readFileSync(path, 'utf8').match(
+    /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g,
+  )
+  if (blocks === null) throw new SetupError(`${path} holds no certificate, as PEM.`)
+  return blocks.map((block) => new X509Certificate(block))
+}
+
+function checkChain(chain: readonly X509Certificate[], privateKey: KeyObject): void {
+  const [own] = chain
+  if (own === undefined) return
+  if (!own.publicKey.equals(createPublicKey(privateKey))) {
+    throw new SetupError('The first certificate is of another key.')
+  }
+  for (const [index, certificate] of chain.entries()) {
+    const now = systemClock.nowMs()
+    if (now < certificate.validFromDate.getTime() || now > certificate.validToDate.getTime()) {
+      throw new SetupError(`Certificate ${index + 1} is not valid today.`)
+    }
+    const issuer = chain[index + 1]
+    if (issuer !== undefined && !certificate.verify(issuer.publicKey)) {
+      throw new SetupError(`Certificate ${index + 1} is not signed by the next one.`)
+    }
+  }
+}
+
+/** By OpenSSL's names. An RSA key may also be for PS256: then --alg says so. */
+const ALGS_OF_KEYS: Readonly<Record<string, SigningAlg>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+  ed25519: 'Ed25519',
+  rsa: 'RS256',
+  'rsa-pss': 'PS256',
+}
+
+function algOf(key: KeyObject, given: string | undefined): SigningAlg {
+  if (given !== undefined) {
+    if (isSigningAlg(given)) return given
+    throw new UsageError(`--alg is one of ${SIGNING_ALGS.join(', ')}`)
+  }
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
+  const found = ALGS_OF_KEYS[type === 'ec' ? (details?.namedCurve ?? '') : (type ?? '')]
+  if (found !== undefined) return found
+  throw new SetupError(`Keys of this kind (${type ?? 'unknown'}) cannot sign tokens here.`)
+}
+
+function sealImported(
+  parts: KeyRingParts,
+  privateKey: KeyObject,
+  alg: SigningAlg,
+  chain: readonly X509Certificate[],
+): StoredKey {
+  try {
+    return sealAccessKey(parts, privateKey, {
+      alg,
+      at: parts.clock.nowMs(),
+      certificates: chain.map(({ raw }) => raw.toString('base64')),
+    })
+  } catch (error) {
+    throw new SetupError(`The key cannot be used for ${alg}: ${messageOf(error)}`)
+  }
+}
+
+const exportPublic: Command = {
+  words: ['keys', 'export-public'],
+  usage: 'keys export-public [--pem]',
+  summary: 'the published keys, as a JWKS or as PEM',
+  operands: { min: 0, max: 0 },
+  options: { pem: { type: 'boolean' } },
+  run: ({ options }) =>
+    withWorkbench({ createsData: false }, async (bench) => {
+      const { jwks } = await KeyRing.read(await ringParts(bench))
+      if (options['pem'] !== true) return print(JSON.stringify(jwks, null, 2))
+      for (const jwk of jwks.keys) {
+        print(`# ${jwk.kid} ${jwk.alg}`)
+        const key = createPublicKey({ key: { ...jwk }, format: 'jwk' })
+        print(String(key.export({ type: 'spki', format: 'pem' })).trimEnd())
+      }
+    }),
+}
+
+export const keyCommands: readonly Command[] = [list, rotate, kill, importKey, exportPublic]

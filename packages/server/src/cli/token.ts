@@ -2,11 +2,10 @@ import { decodeUnverified } from '@countersign/jwt'
 
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
-import { openKeyRing } from '../keys/ring.ts'
-import { createSealer } from '../keys/sealing.ts'
-import { readSecret } from '../keys/secret.ts'
+import { KeyRing } from '../keys/ring.ts'
 import { withWorkbench, type Command } from './command.ts'
 import { explainToken, type Finding } from './explain-token.ts'
+import { ringParts } from './keys.ts'
 import { formatJson, print } from './print.ts'
 import { readFirstLine } from './prompt.ts'
 
@@ -30,18 +29,7 @@ const inspect: Command = {
     print(`Claims  ${formatJson(decoded.claims, 2)}`)
     print('')
     await withWorkbench({ createsData: false }, async ({ settings, store, random }) => {
-      // Keys that a look made would be sealed with what this shell has for a secret, and the server
-      // could not open them.
-      if ((await store.keys.list()).length === 0) {
-        throw new SetupError('There are no signing keys yet. Start the server first.')
-      }
-      const secrets = settings.secrets ?? [readSecret(settings.dataDir)]
-      const ring = await openKeyRing({
-        store: store.keys,
-        sealer: createSealer(secrets, random),
-        clock: systemClock,
-        random,
-      })
+      const ring = await KeyRing.read(await ringParts({ settings, store, random }))
       const findings = await explainToken(token, { settings, store, ring, clock: systemClock })
       printFindings(findings)
       if (findings.some((finding) => !finding.passed)) process.exitCode = 1

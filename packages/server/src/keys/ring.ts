@@ -1,35 +1,34 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-
 import { BATCH_TYP } from '@countersign/guard/revocations'
 import {
   createKeySet,
   createSigner,
-  importSigningKey,
-  publicJwkOf,
   verifyingKeyOf,
   type KeySet,
   type PublicJwk,
   type Signer,
-  type SigningKey,
 } from '@countersign/jwt'
 
 import type { Clock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
-import { randomId, type Random } from '../base/random.ts'
-import type { KeyUse, StoredKey } from '../store/rows.ts'
+import type { KeyUse, RingChange, StoredKey } from '../store/rows.ts'
 import type { KeyStore } from '../store/store.ts'
-import type { Sealer } from './sealing.ts'
+import {
+  createAccessKey,
+  createRefreshKey,
+  openKey,
+  publishedJwk,
+  resealed,
+  type KeyMaker,
+  type OpenedKey,
+} from './material.ts'
+import { planKill, planRing, type RingMaker, type RingSchedule } from './plan-ring.ts'
 
 /** `typ` of an access token (RFC 9068 §2.1) and of ours for refreshing. Each kind has its own. */
 export const ACCESS_TYP = 'at+jwt'
 export const REFRESH_TYP = 'rt+jwt'
 
-/**
- * The signing keys. Access tokens are signed with a private key whose public half is published;
- * refresh tokens with an HMAC key that never leaves the authority, so no service can be talked into
- * taking one.
- */
-export interface KeyRing {
+/** The keys as they are at one moment. Never changes; a changed ring has another one. */
+export interface RingState {
   readonly accessSigner: Signer
   /** What verifies access tokens: every key that is published. */
   readonly accessKeys: KeySet
@@ -42,117 +41,197 @@ export interface KeyRing {
   readonly jwks: { readonly keys: readonly PublicJwk[] }
   /** Signs batches of the revocation log: the key of access tokens, for another kind of token. */
   readonly logSigner: Signer
-  /** The `kid`s of all access keys that were ever killed. */
+  /** The `kid`s of all keys that were ever killed. */
   readonly killed: readonly string[]
-  /** Reads the keys again: somebody has changed them. */
-  reload(): Promise<void>
 }
 
-export interface KeyRingParts {
+export interface KeyRingParts extends KeyMaker {
   readonly store: KeyStore
-  readonly sealer: Sealer
   readonly clock: Clock
-  readonly random: Random
+  readonly schedule: RingSchedule
 }
 
 /**
- * Opens the ring, and creates its first keys in an empty store. Throws a `SetupError` when the
- * configured secret does not open the keys that are there.
+ * The signing keys. Access tokens are signed with a private key whose public half is published;
+ * refresh tokens with an HMAC key that never leaves the authority, so no service can be talked into
+ * taking one. Both change by themselves.
  */
-export async function openKeyRing(parts: KeyRingParts): Promise<KeyRing> {
-  let stored = await parts.store.list()
-  if (stored.length === 0) {
-    const at = parts.clock.nowMs()
-    await parts.store.createFirst(createFirstKeys(parts, at), { at, actor: 'system' })
-    stored = await parts.store.list()
-  }
-  const usable = stored.filter((key) => key.state !== 'revoked')
-  const opened = usable.map((key) => ({ stored: key, key: unseal(key, parts.sealer) }))
+export class KeyRing implements RingState {
+  readonly #parts: KeyRingParts
+  #state: RingState
 
-  const access = opened.filter((each) => each.stored.use === 'access').map((each) => each.key)
-  const refresh = opened.filter((each) => each.stored.use === 'refresh').map((each) => each.key)
-  const refreshSigners = new Map(
-    refresh.map((key) => [kidOf(key), createSigner(key, { typ: REFRESH_TYP })]),
+  private constructor(parts: KeyRingParts, state: RingState) {
+    this.#parts = parts
+    this.#state = state
+  }
+
+  /** The ring as it is, for who only looks: nothing is created, and nothing sealed again. */
+  static async read(parts: KeyRingParts): Promise<KeyRing> {
+    return new KeyRing(parts, openState(await parts.store.list(), parts))
+  }
+
+  /**
+   * Opens the ring, and creates its first keys in an empty store. Seals with the first secret what another
+   * one had sealed. Throws a `SetupError` when no secret opens the keys that are there.
+   */
+  static async open(parts: KeyRingParts): Promise<KeyRing> {
+    await keepUp(parts)
+    const stored = await parts.store.list()
+    const state = openState(stored, parts)
+    for (const key of stored) await reseal(parts, key)
+    return new KeyRing(parts, state)
+  }
+
+  /** The keys of now, in one piece. */
+  get state(): RingState {
+    return this.#state
+  }
+
+  get accessSigner(): Signer {
+    return this.#state.accessSigner
+  }
+
+  get accessKeys(): KeySet {
+    return this.#state.accessKeys
+  }
+
+  get refreshKid(): string {
+    return this.#state.refreshKid
+  }
+
+  get refreshKeys(): KeySet {
+    return this.#state.refreshKeys
+  }
+
+  get jwks(): RingState['jwks'] {
+    return this.#state.jwks
+  }
+
+  get logSigner(): Signer {
+    return this.#state.logSigner
+  }
+
+  get killed(): readonly string[] {
+    return this.#state.killed
+  }
+
+  refreshSigner(kid: string): Signer | undefined {
+    return this.#state.refreshSigner(kid)
+  }
+
+  /** Does what is due: keys that have signed long enough retire, the next one takes over. */
+  async keepUp(): Promise<void> {
+    if (await keepUp(this.#parts)) await this.reload()
+  }
+
+  /** Reads the keys again: somebody has changed them. */
+  async reload(): Promise<void> {
+    this.#state = openState(await this.#parts.store.list(), this.#parts)
+  }
+}
+
+/** Gives what was made of the keys of now, made anew when they are others. */
+export function perRingState<T>(
+  ring: Pick<KeyRing, 'state'>,
+  create: (state: RingState) => T,
+): () => T {
+  let state: RingState | undefined
+  let made: T | undefined
+  return () => {
+    if (state !== ring.state || made === undefined) {
+      state = ring.state
+      made = create(state)
+    }
+    return made
+  }
+}
+
+/** Whether something was changed. `force` rotates keys of these uses now. */
+export async function keepUp(
+  parts: KeyRingParts,
+  by: { readonly actor: string; readonly force?: readonly KeyUse[] } = { actor: 'system' },
+): Promise<boolean> {
+  return changeRing(parts, by.actor, (keys, now, make) =>
+    planRing(keys, parts.schedule, now, make, by.force),
   )
+}
+
+/**
+ * Kills a key: what it signed is refused at once, everywhere. Gives false for one that is not known or is
+ * dead already.
+ */
+export async function killKey(parts: KeyRingParts, kid: string, actor: string): Promise<boolean> {
+  return changeRing(parts, actor, (keys, now, make) => {
+    const key = keys.find((each) => each.kid === kid && each.state !== 'revoked')
+    return key && planKill(keys, key, parts.schedule, now, make)
+  })
+}
+
+/** Puts a key into the place of the pending one. Gives false where the ring has it already. */
+export async function addPendingKey(
+  parts: KeyRingParts,
+  key: StoredKey,
+  actor: string,
+): Promise<boolean> {
+  return changeRing(parts, actor, (keys) => {
+    if (keys.some(({ kid }) => kid === key.kid)) return undefined
+    const pending = keys.filter(({ use, state }) => use === 'access' && state === 'pending')
+    return { put: [key], remove: pending.map(({ kid }) => kid) }
+  })
+}
+
+const TRIES_MAX = 10
+
+/** Plans on the ring as it is and changes it, again where somebody else was faster. */
+async function changeRing(
+  parts: KeyRingParts,
+  actor: string,
+  plan: (keys: readonly StoredKey[], now: number, make: RingMaker) => RingChange | undefined,
+): Promise<boolean> {
+  const { store, clock } = parts
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const keys = await store.list()
+    const at = clock.nowMs()
+    const change = plan(keys, at, {
+      access: (alg) => createAccessKey(parts, alg, at),
+      refresh: () => createRefreshKey(parts, at),
+    })
+    if (change === undefined) return false
+    if ((await store.change(keys, change, { at, actor })) === 'changed') return true
+  }
+  throw new Error('The key ring is changed by others all the time.')
+}
+
+async function reseal({ store, sealer, clock }: KeyRingParts, key: StoredKey): Promise<void> {
+  if (key.state === 'revoked') return
+  const sealed = resealed(key, sealer)
+  if (sealed !== undefined) {
+    await store.reseal(key.kid, sealed, { at: clock.nowMs(), actor: 'system' })
+  }
+}
+
+function openState(stored: readonly StoredKey[], { sealer }: KeyMaker): RingState {
+  const alive = stored.filter(({ state }) => state !== 'revoked').map((key) => openKey(key, sealer))
+  const access = alive.filter((each) => each.stored.use === 'access')
+  const refresh = alive.filter((each) => each.stored.use === 'refresh')
+  const refreshSigners = new Map(
+    refresh.map(({ stored: { kid }, key }) => [kid, createSigner(key, { typ: REFRESH_TYP })]),
+  )
+  const active = activeOf(access, 'access')
   return {
-    accessSigner: createSigner(activeOf(opened, 'access'), { typ: ACCESS_TYP }),
-    accessKeys: createKeySet(access.map(verifyingKeyOf)),
-    refreshKid: kidOf(activeOf(opened, 'refresh')),
+    accessSigner: createSigner(active.key, { typ: ACCESS_TYP }),
+    accessKeys: createKeySet(access.map(({ key }) => verifyingKeyOf(key))),
+    refreshKid: activeOf(refresh, 'refresh').stored.kid,
     refreshSigner: (kid) => refreshSigners.get(kid),
-    refreshKeys: createKeySet(refresh.map(verifyingKeyOf)),
-    jwks: { keys: access.map(publicJwkOf) },
-    logSigner: createSigner(activeOf(opened, 'access'), { typ: BATCH_TYP }),
+    refreshKeys: createKeySet(refresh.map(({ key }) => verifyingKeyOf(key))),
+    jwks: { keys: access.map(publishedJwk) },
+    logSigner: createSigner(active.key, { typ: BATCH_TYP }),
     killed: stored.filter(({ state }) => state === 'revoked').map(({ kid }) => kid),
-    reload: async () => {},
   }
 }
 
-type OpenedKey = { readonly stored: StoredKey; readonly key: SigningKey }
-
-function activeOf(opened: readonly OpenedKey[], use: KeyUse): SigningKey {
-  const active = opened.find((each) => each.stored.use === use && each.stored.state === 'active')
+function activeOf(keys: readonly OpenedKey[], use: KeyUse): OpenedKey {
+  const active = keys.find(({ stored }) => stored.state === 'active')
   if (active === undefined) throw new SetupError(`The store has no active ${use} key.`)
-  return active.key
-}
-
-function kidOf(key: SigningKey): string {
-  if (key.kid === undefined) throw new Error('a key of the ring has no kid')
-  return key.kid
-}
-
-function createFirstKeys({ sealer, random }: KeyRingParts, at: number): StoredKey[] {
-  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const secret = random.bytes(32)
-  const accessKid = kidOf(importSigningKey({ keyObject: pair.privateKey }, { alg: 'ES256' }))
-  const refreshKid = randomId(random)
-  return [
-    seal(sealer, { kid: accessKid, alg: 'ES256', use: 'access', at }, exportKey(pair.privateKey)),
-    seal(sealer, { kid: refreshKid, alg: 'HS256', use: 'refresh', at }, secret),
-  ]
-}
-
-function exportKey(key: KeyObject): Buffer {
-  return key.export({ type: 'pkcs8', format: 'der' })
-}
-
-function seal(
-  sealer: Sealer,
-  key: { kid: string; alg: string; use: KeyUse; at: number },
-  plain: Uint8Array,
-): StoredKey {
-  return {
-    kid: key.kid,
-    alg: key.alg,
-    use: key.use,
-    state: 'active',
-    sealed: sealer.seal(plain, sealingContext(key)),
-    createdAt: key.at,
-  }
-}
-
-function unseal(stored: StoredKey, sealer: Sealer): SigningKey {
-  const plain = sealer.open(stored.sealed, sealingContext(stored))
-  if (plain === undefined) {
-    throw new SetupError(
-      'COUNTERSIGN_SECRET does not open the signing keys in the database. Start with the secret that sealed them (in development: the file "secret" in the data directory).',
-    )
-  }
-  const { kid } = stored
-  switch (stored.alg) {
-    case 'ES256':
-      return importSigningKey(
-        { keyObject: createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' }) },
-        { alg: 'ES256', kid },
-      )
-    case 'HS256':
-      return importSigningKey({ secret: plain }, { alg: 'HS256', kid })
-    default:
-      throw new SetupError(
-        `The store holds a key for ${stored.alg}, which this version does not know.`,
-      )
-  }
-}
-
-function sealingContext(key: { kid: string; alg: string; use: KeyUse }): string {
-  return `signing-key/${key.use}/${key.alg}/${key.kid}`
+  return active
 }

@@ -15,6 +15,8 @@ export interface Sealer {
   seal(plain: Uint8Array, context: string): Buffer
   /** Undefined when no secret opens it: another secret sealed it, or it was changed. */
   open(sealed: Uint8Array, context: string): Buffer | undefined
+  /** Whether the first secret has sealed it. */
+  isCurrent(sealed: Uint8Array): boolean
   /** A key of its own for another purpose, the same as long as the first secret stays. */
   derive(purpose: string, bytes: number): Buffer
   /** The same under every secret, in their order: what one made, another still knows. */
@@ -49,6 +51,11 @@ export function createSealer(secrets: readonly string[], random: Random): Sealer
       const id = bytes.subarray(1, 1 + SECRET_ID_BYTES)
       const match = keys.find((each) => timingSafeEqual(each.id, id))
       return match === undefined ? undefined : decrypt(match.key, bytes, context)
+    },
+
+    isCurrent(sealed) {
+      const id = Buffer.from(sealed).subarray(1, 1 + SECRET_ID_BYTES)
+      return id.length === SECRET_ID_BYTES && timingSafeEqual(first.id, id)
     },
 
     derive: (purpose, bytes) => deriveBytes(secrets[0] ?? '', purpose, bytes),

@@ -1,9 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
 
-import { createVerifier, type Refused, type Verifier } from '@countersign/jwt'
+import { createVerifier, type KeySet, type Refused, type Verifier } from '@countersign/jwt'
 
 import { toEpochSec, type Clock } from '../base/clock.ts'
-import { REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
+import { StoreFault } from '../base/faults.ts'
+import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import type { Session } from '../store/rows.ts'
 import { seedMac } from './seed-mac.ts'
 
@@ -29,13 +30,14 @@ const CLOCK_STEP_SEC = 60
  * request gets the very same bytes and nothing about tokens is stored.
  */
 export function makeRefreshToken(
-  ring: KeyRing,
+  ring: Pick<KeyRing, 'refreshSigner'>,
   issuer: string,
   session: Session,
   userId: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)
-  if (signer === undefined) throw new Error('the ring lost a refresh key that a live session uses')
+  // Killed since the row was read. Whoever tries again is told that the token is not valid.
+  if (signer === undefined) throw new StoreFault('The refresh key of this session was killed.')
   const claims: RefreshClaims = {
     iss: issuer,
     sub: session.accountId,
@@ -84,9 +86,9 @@ export function createRefreshTokenVerifier(
   issuer: string,
   clock: Clock,
 ): RefreshTokenVerifier {
-  const create = (toleranceSec: number): Verifier<RefreshClaims> =>
+  const create = (keys: KeySet, toleranceSec: number): Verifier<RefreshClaims> =>
     createVerifier<RefreshClaims>({
-      keys: ring.refreshKeys,
+      keys,
       typ: REFRESH_TYP,
       issuer,
       audience: null,
@@ -94,11 +96,14 @@ export function createRefreshTokenVerifier(
       toleranceSec,
       clock: () => clock.nowMs(),
     })
-  const exact = create(0)
   // A clock that a time server set back some seconds must not log out whoever refreshed just before:
   // we alone sign these tokens, so one from the future was issued before the step. Expiry stays exact.
-  const afterStep = create(CLOCK_STEP_SEC)
+  const verifiers = perRingState(ring, ({ refreshKeys }) => ({
+    exact: create(refreshKeys, 0),
+    afterStep: create(refreshKeys, CLOCK_STEP_SEC),
+  }))
   return (token) => {
+    const { exact, afterStep } = verifiers()
     let result = exact.verify(token)
     if (!result.ok && result.code === 'token_issued_in_future') result = afterStep.verify(token)
     if (!result.ok) return { ok: false, code: toRefusal(result) }

@@ -157,6 +157,11 @@ export type AuditEvent =
   | 'refresh_ahead'
   | 'refresh_healed'
   | 'key_created'
+  | 'key_activated'
+  | 'key_retired'
+  | 'key_removed'
+  | 'key_killed'
+  | 'key_resealed'
   | 'log_repaired'
   | 'log_started_over'
   | 'client_created'
@@ -176,6 +181,24 @@ export interface StoredKey {
   readonly alg: string
   readonly use: KeyUse
   readonly state: KeyState
+  /** Empty where the key was killed: nobody needs it any more. */
   readonly sealed: Uint8Array
+  /** Since when it has been published, if it is of access tokens. */
   readonly createdAt: EpochMs
+  /** Since when it has been in its state. */
+  readonly changedAt: EpochMs
+  /** While `retiring`: until when something may be about that it signed. */
+  readonly verifiesUntil: EpochMs | undefined
+  /** X.509 certificates of an imported key, base64 of their DER, its own first (RFC 7517 §4.7). */
+  readonly certificates: readonly string[]
+}
+
+/** What changes in the ring, in one step. */
+export interface RingChange {
+  /** New keys, and known ones as they are from now on. */
+  readonly put: readonly StoredKey[]
+  /** Keys that are of no use any more. */
+  readonly remove: readonly string[]
+  /** The key that was killed, if that is what it is. */
+  readonly killed?: string
 }

@@ -8,6 +8,7 @@ import type {
   ClientSecret,
   Membership,
   Revocation,
+  RingChange,
   RoleDefinition,
   Session,
   StoredKey,
@@ -253,8 +254,17 @@ export interface AuditStore {
 
 export interface KeyStore {
   list(): Promise<readonly StoredKey[]>
-  /** Adds the keys unless the store has some already: two servers that start at once agree. */
-  createFirst(keys: readonly StoredKey[], origin: Origin): Promise<'created' | 'present'>
+  /**
+   * Changes the ring if it is still as it was read (`from`), and says so in the log: two servers, or a
+   * command beside one, agree. A killed key is an entry of its own.
+   */
+  change(
+    from: readonly StoredKey[],
+    change: RingChange,
+    origin: Origin,
+  ): Promise<'changed' | 'outdated'>
+  /** Writes the same key as another secret seals it. */
+  reseal(kid: string, sealed: Uint8Array, origin: Origin): Promise<void>
 }
 
 /**

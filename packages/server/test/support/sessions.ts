@@ -8,7 +8,7 @@ import { createAccountManager, type AccountManager } from '../../src/accounts/ma
 import type { PasswordHasher } from '../../src/accounts/passwords.ts'
 import { createThrottle } from '../../src/accounts/throttle.ts'
 import { createSystemRandom } from '../../src/base/random.ts'
-import { openKeyRing } from '../../src/keys/ring.ts'
+import { KeyRing } from '../../src/keys/ring.ts'
 import { createSealer } from '../../src/keys/sealing.ts'
 import { createCsrf } from '../../src/sessions/csrf.ts'
 import type { SessionParts } from '../../src/sessions/parts.ts'
@@ -44,7 +44,18 @@ export async function openTestSessions(
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
   const store = openSqliteStore(dataDir, { exclusive: true })
   const sealer = createSealer([SECRET], random)
-  const ring = await openKeyRing({ store: store.keys, sealer, clock, random })
+  const ring = await KeyRing.open({
+    store: store.keys,
+    sealer,
+    clock,
+    random,
+    schedule: {
+      alg: 'ES256',
+      rotationMs: undefined,
+      leadMs: 0,
+      livesMs: { access: 360_000, refresh: 30 * 86_400_000 },
+    },
+  })
   const parts: SessionParts = {
     store,
     ring,

@@ -11,7 +11,7 @@ export const SECRET = 'a secret for tests alone: 0123456789abcdef'
 
 /** A key of the ring as it is in memory, for who knows the secret that sealed it. */
 export function stealKey(dataDir: string, use: KeyUse, secret = SECRET): Buffer {
-  const row = queryOne(dataDir, 'SELECT * FROM keys WHERE use = ?', use)
+  const row = queryOne(dataDir, `SELECT * FROM keys WHERE use = ? AND state = 'active'`, use)
   const context = `signing-key/${use}/${String(row['alg'])}/${String(row['kid'])}`
   const sealed = row['sealed'] as Uint8Array
   const plain = createSealer([secret], createSystemRandom()).open(sealed, context)

@@ -1,37 +1,85 @@
-import type { KeyState, KeyUse, StoredKey } from '../rows.ts'
-import type { KeyStore } from '../store.ts'
-import { appendAudit } from './audit.ts'
+import type { AuditEvent, KeyState, KeyUse, RingChange, StoredKey } from '../rows.ts'
+import type { KeyStore, Origin } from '../store.ts'
+import { auditChange } from './audit.ts'
+import { toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
+import { appendRevocation } from './revocations.ts'
 
 export function createKeyStore(db: SqliteDatabase): KeyStore {
   return {
-    list: async () => step(() => db.all('SELECT * FROM keys ORDER BY created_at, kid').map(toKey)),
-    createFirst: async (keys, origin) =>
+    list: async () => step(() => readKeys(db)),
+
+    change: async (from, change, origin) =>
       db.write(() => {
-        if (db.get('SELECT 1 FROM keys LIMIT 1') !== undefined) return 'present'
-        for (const key of keys) {
-          db.run(
-            'INSERT INTO keys (kid, alg, use, state, sealed, created_at) VALUES (?, ?, ?, ?, ?, ?)',
-            key.kid,
-            key.alg,
-            key.use,
-            key.state,
-            key.sealed,
-            key.createdAt,
-          )
-          appendAudit(db, {
-            ...origin,
-            address: origin.address,
-            event: 'key_created',
-            outcome: 'ok',
-            accountId: undefined,
-            sessionId: undefined,
-            detail: key.kid,
-          })
+        if (nameRing(readKeys(db)) !== nameRing(from)) return 'outdated'
+        for (const kid of change.remove) {
+          db.run('DELETE FROM keys WHERE kid = ?', kid)
+          audit(db, 'key_removed', kid, origin)
         }
-        return 'created'
+        for (const key of change.put) put(db, key, from, origin)
+        // Nobody can have another ring than the first.
+        if (from.length > 0) noteInLog(db, change, origin)
+        return 'changed'
+      }),
+
+    reseal: async (kid, sealed, origin) =>
+      db.write(() => {
+        db.run('UPDATE keys SET sealed = ? WHERE kid = ?', sealed, kid)
+        audit(db, 'key_resealed', kid, origin)
       }),
   }
+}
+
+function readKeys(db: SqliteDatabase): readonly StoredKey[] {
+  return db.all('SELECT * FROM keys ORDER BY created_at, kid').map(toKey)
+}
+
+/** Two rings of one name have the same keys in the same states. */
+function nameRing(keys: readonly StoredKey[]): string {
+  return keys.map(({ kid, state, changedAt }) => `${kid}/${state}/${changedAt}`).join()
+}
+
+const EVENTS: Readonly<Record<KeyState, AuditEvent>> = {
+  pending: 'key_created',
+  active: 'key_activated',
+  retiring: 'key_retired',
+  revoked: 'key_killed',
+}
+
+function put(db: SqliteDatabase, key: StoredKey, from: readonly StoredKey[], origin: Origin): void {
+  db.run(
+    `INSERT INTO keys (kid, alg, use, state, sealed, created_at, changed_at, verifies_until,
+                       certificates)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (kid) DO UPDATE SET state = excluded.state, sealed = excluded.sealed,
+       changed_at = excluded.changed_at, verifies_until = excluded.verifies_until`,
+    key.kid,
+    key.alg,
+    key.use,
+    key.state,
+    key.sealed,
+    key.createdAt,
+    key.changedAt,
+    key.verifiesUntil ?? null,
+    JSON.stringify(key.certificates),
+  )
+  const isNew = !from.some(({ kid }) => kid === key.kid)
+  audit(db, isNew ? 'key_created' : EVENTS[key.state], key.kid, origin)
+}
+
+/** Guards learn of another key set, and other processes of another ring, by the position of the log. */
+function noteInLog(
+  db: SqliteDatabase,
+  { put: keys, remove, killed }: RingChange,
+  origin: Origin,
+): void {
+  if (killed !== undefined) appendRevocation(db, 'key', killed, 'soft', origin.at)
+  const [first = remove[0]] = keys.map(({ kid }) => kid)
+  if (first !== undefined) appendRevocation(db, 'keyset', first, 'soft', origin.at)
+}
+
+function audit(db: SqliteDatabase, event: AuditEvent, kid: string, origin: Origin): void {
+  auditChange(db, undefined, event, origin, kid)
 }
 
 function toKey(row: Row): StoredKey {
@@ -42,5 +90,8 @@ function toKey(row: Row): StoredKey {
     state: row['state'] as KeyState,
     sealed: row['sealed'] as Uint8Array,
     createdAt: row['created_at'] as number,
+    changedAt: row['changed_at'] as number,
+    verifiesUntil: (row['verifies_until'] as number | null) ?? undefined,
+    certificates: row['certificates'] === null ? [] : toTexts(row['certificates']),
   }
 }

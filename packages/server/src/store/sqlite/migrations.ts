@@ -168,4 +168,11 @@ export const migrations: readonly string[] = [
   -- The account's newest hard position that the session has outlived, since it took back the others itself.
   ALTER TABLE sessions ADD COLUMN survived_position INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- When a key came into its state, until when a retiring one verifies, and its certificates, the own first.
+  ALTER TABLE keys ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE keys SET changed_at = created_at;
+  ALTER TABLE keys ADD COLUMN verifies_until INTEGER;
+  ALTER TABLE keys ADD COLUMN certificates TEXT;
+  `,
 ]

@@ -1,0 +1,136 @@
+import {
+  createPrivateKey,
+  generateKeyPairSync,
+  hash,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto'
+
+import { importSigningKey, publicJwkOf, type PublicJwk, type SigningKey } from '@countersign/jwt'
+
+import type { EpochMs } from '../base/clock.ts'
+import { SetupError } from '../base/faults.ts'
+import { randomId, type Random } from '../base/random.ts'
+import type { KeyState, KeyUse, StoredKey } from '../store/rows.ts'
+import type { Sealer } from './sealing.ts'
+
+/** What access tokens may be signed with. HMAC is not among them: every service could sign then. */
+export const SIGNING_ALGS = ['ES256', 'Ed25519', 'RS256', 'PS256', 'ES384', 'ES512'] as const
+export type SigningAlg = (typeof SIGNING_ALGS)[number]
+
+/** What refresh tokens are signed with: a secret that never leaves the authority. */
+export const REFRESH_ALG = 'HS256'
+
+/** What keys are made with. */
+export interface KeyMaker {
+  readonly sealer: Sealer
+  readonly random: Random
+}
+
+/** A key in the store and what signs with it. */
+export interface OpenedKey {
+  readonly stored: StoredKey
+  readonly key: SigningKey
+}
+
+/** Makes a key for access tokens, named by its RFC 7638 thumbprint. RSA takes a tenth of a second. */
+export function createAccessKey(maker: KeyMaker, alg: SigningAlg, at: EpochMs): StoredKey {
+  return sealAccessKey(maker, generate(alg), { alg, at, certificates: [] })
+}
+
+/** Puts a private key into the shape of the store: `pending`, sealed. Throws a TypeError for one of another kind. */
+export function sealAccessKey(
+  { sealer }: KeyMaker,
+  privateKey: KeyObject,
+  { alg, at, certificates }: { alg: SigningAlg; at: EpochMs; certificates: readonly string[] },
+): StoredKey {
+  const { kid = '' } = importSigningKey({ keyObject: privateKey }, { alg })
+  const name = { kid, alg, use: 'access' } as const
+  const plain = privateKey.export({ type: 'pkcs8', format: 'der' })
+  return {
+    ...name,
+    ...fresh('pending', at),
+    sealed: sealer.seal(plain, contextOf(name)),
+    certificates,
+  }
+}
+
+/** Makes a secret for refresh tokens. Nobody else verifies them, so it signs at once. */
+export function createRefreshKey({ sealer, random }: KeyMaker, at: EpochMs): StoredKey {
+  const name = { kid: randomId(random), alg: REFRESH_ALG, use: 'refresh' } as const
+  const sealed = sealer.seal(random.bytes(32), contextOf(name))
+  return { ...name, ...fresh('active', at), sealed, certificates: [] }
+}
+
+function fresh(
+  state: KeyState,
+  at: EpochMs,
+): Pick<StoredKey, 'state' | 'createdAt' | 'changedAt' | 'verifiesUntil'> {
+  return { state, createdAt: at, changedAt: at, verifiesUntil: undefined }
+}
+
+/** Opens a key. Throws a `SetupError` where no secret does. */
+export function openKey(stored: StoredKey, sealer: Sealer): OpenedKey {
+  const { alg, kid } = stored
+  const plain = sealer.open(stored.sealed, contextOf(stored))
+  if (plain === undefined) {
+    throw new SetupError(
+      'COUNTERSIGN_SECRET does not open the signing keys in the database. Start with the secret that sealed them (in development: the file "secret" in the data directory).',
+    )
+  }
+  if (alg === REFRESH_ALG) return { stored, key: importSigningKey({ secret: plain }, { alg, kid }) }
+  if (!isSigningAlg(alg)) {
+    throw new SetupError(`The store holds a key for ${alg}, which this version does not know.`)
+  }
+  const keyObject = createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
+  return { stored, key: importSigningKey({ keyObject }, { alg, kid }) }
+}
+
+/** The same key, sealed by the first secret; undefined where it is already. */
+export function resealed(stored: StoredKey, sealer: Sealer): Buffer | undefined {
+  if (sealer.isCurrent(stored.sealed)) return undefined
+  const plain = sealer.open(stored.sealed, contextOf(stored))
+  return plain === undefined ? undefined : sealer.seal(plain, contextOf(stored))
+}
+
+/** The key as it is published, with its certificates where it has some (RFC 7517 §4.7, §4.9). */
+export function publishedJwk({ stored, key }: OpenedKey): PublicJwk {
+  const jwk = publicJwkOf(key)
+  const [own] = stored.certificates
+  if (own === undefined) return jwk
+  const thumbprint = hash(
+    'sha256',
+    new X509Certificate(Buffer.from(own, 'base64')).raw,
+    'base64url',
+  )
+  return { ...jwk, x5c: [...stored.certificates], 'x5t#S256': thumbprint }
+}
+
+export function isSigningAlg(alg: string): alg is SigningAlg {
+  return (SIGNING_ALGS as readonly string[]).includes(alg)
+}
+
+const RSA_BITS = 3_072
+const CURVES = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' } as const
+
+function generate(alg: SigningAlg): KeyObject {
+  switch (alg) {
+    case 'ES256':
+    case 'ES384':
+    case 'ES512':
+      return generateKeyPairSync('ec', { namedCurve: CURVES[alg] }).privateKey
+    case 'Ed25519':
+      return generateKeyPairSync('ed25519').privateKey
+    case 'RS256':
+    case 'PS256':
+      return generateKeyPairSync('rsa', { modulusLength: RSA_BITS }).privateKey
+  }
+}
+
+function contextOf(key: {
+  readonly kid: string
+  readonly alg: string
+  readonly use: KeyUse
+}): string {
+  return `signing-key/${key.use}/${key.alg}/${key.kid}`
+}

@@ -1,0 +1,132 @@
+import type { EpochMs } from '../base/clock.ts'
+import type { KeyUse, RingChange, StoredKey } from '../store/rows.ts'
+import type { SigningAlg } from './material.ts'
+
+/** When keys change, in milliseconds. */
+export interface RingSchedule {
+  readonly alg: SigningAlg
+  /** How long a key signs; undefined: until somebody rotates it. */
+  readonly rotationMs: number | undefined
+  /** How long a key is published before it signs: whoever keeps a copy of the key set has it by then. */
+  readonly leadMs: number
+  /** The longest lives of what keys sign, by their use. */
+  readonly livesMs: Readonly<Record<KeyUse, number>>
+}
+
+/** Makes the keys that a plan needs. */
+export interface RingMaker {
+  access(alg: SigningAlg): StoredKey
+  refresh(): StoredKey
+}
+
+/** A clock that is set by up to this much takes no key away too early, in milliseconds. */
+const CLOCK_STEP_MS = 3_600_000
+
+/**
+ * Decides what has to change in the ring now; undefined when nothing has. Pure, but for the keys that
+ * `make` makes. There is always exactly one active key of each use and one pending of access tokens.
+ * `force` rotates now, lead time or not.
+ */
+export function planRing(
+  keys: readonly StoredKey[],
+  schedule: RingSchedule,
+  now: EpochMs,
+  make: RingMaker,
+  force: readonly KeyUse[] = [],
+): RingChange | undefined {
+  const remove = keys.filter((key) => isPast(key, now)).map(({ kid }) => kid)
+  const access = planAccess(keys, schedule, now, make, force.includes('access'))
+  const refresh = planRefresh(keys, schedule, now, make, force.includes('refresh'))
+  const change = {
+    put: [...access.put, ...refresh],
+    remove: [...remove, ...access.remove],
+  }
+  return change.put.length + change.remove.length === 0 ? undefined : change
+}
+
+/** Decides what changes when a key is killed: it is over at once, and another takes its place. Pure in the same way. */
+export function planKill(
+  keys: readonly StoredKey[],
+  killed: StoredKey,
+  schedule: RingSchedule,
+  now: EpochMs,
+  make: RingMaker,
+): RingChange {
+  const dead: StoredKey = {
+    ...killed,
+    state: 'revoked',
+    sealed: new Uint8Array(),
+    changedAt: now,
+    verifiesUntil: undefined,
+  }
+  const others = keys.filter(({ kid }) => kid !== killed.kid)
+  const next = planRing(others, schedule, now, make)
+  return { put: [dead, ...(next?.put ?? [])], remove: next?.remove ?? [], killed: killed.kid }
+}
+
+function isPast({ state, verifiesUntil }: StoredKey, now: EpochMs): boolean {
+  return state === 'retiring' && (verifiesUntil ?? 0) + CLOCK_STEP_MS <= now
+}
+
+function planAccess(
+  keys: readonly StoredKey[],
+  schedule: RingSchedule,
+  now: EpochMs,
+  make: RingMaker,
+  isForced: boolean,
+): { readonly put: readonly StoredKey[]; readonly remove: readonly string[] } {
+  const active = find(keys, 'access', 'active')
+  const pending = find(keys, 'access', 'pending')
+  const { alg, leadMs } = schedule
+  if (active === undefined) {
+    // At the first start, and when the active one was killed: whoever has a copy of the set knows the pending.
+    const first = pending ?? make.access(alg)
+    return { put: [activate(first, now), make.access(alg)], remove: [] }
+  }
+  if (pending === undefined) return { put: [make.access(alg)], remove: [] }
+  // The algorithm was changed: the next key has the new one, and does not wait for the schedule. An imported
+  // key keeps its own.
+  if (pending.alg !== alg && active.alg !== alg && pending.certificates.length === 0) {
+    return { put: [make.access(alg)], remove: [pending.kid] }
+  }
+  const isKnown = now - pending.createdAt >= leadMs
+  const isDue = isOld(active, schedule, now) || (active.alg !== alg && pending.alg === alg)
+  if (!isForced && !(isDue && isKnown)) return { put: [], remove: [] }
+  return {
+    put: [retire(active, schedule, now), activate(pending, now), make.access(alg)],
+    remove: [],
+  }
+}
+
+function planRefresh(
+  keys: readonly StoredKey[],
+  schedule: RingSchedule,
+  now: EpochMs,
+  make: RingMaker,
+  isForced: boolean,
+): readonly StoredKey[] {
+  const active = find(keys, 'refresh', 'active')
+  if (active === undefined) return [make.refresh()]
+  if (!isForced && !isOld(active, schedule, now)) return []
+  return [retire(active, schedule, now), make.refresh()]
+}
+
+function isOld(active: StoredKey, { rotationMs }: RingSchedule, now: EpochMs): boolean {
+  return rotationMs !== undefined && now - active.changedAt >= rotationMs
+}
+
+function activate(key: StoredKey, now: EpochMs): StoredKey {
+  return { ...key, state: 'active', changedAt: now }
+}
+
+function retire(key: StoredKey, { livesMs }: RingSchedule, now: EpochMs): StoredKey {
+  return { ...key, state: 'retiring', changedAt: now, verifiesUntil: now + livesMs[key.use] }
+}
+
+function find(
+  keys: readonly StoredKey[],
+  use: KeyUse,
+  state: StoredKey['state'],
+): StoredKey | undefined {
+  return keys.find((key) => key.use === use && key.state === state)
+}
