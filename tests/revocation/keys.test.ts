@@ -1,0 +1,216 @@
+import { execFile } from 'node:child_process'
+import { createPrivateKey, createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+import type { Guard } from '@countersign/guard'
+import { createSigner, decodeUnverified, importSigningKey } from '@countersign/jwt'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { createSystemRandom } from '../../packages/server/src/base/random.ts'
+import { createSealer } from '../../packages/server/src/keys/sealing.ts'
+import { withDatabase } from '../../packages/server/test/support/database.ts'
+import { decide, runAuthority, until, type RunningAuthority } from './support.ts'
+
+const run = promisify(execFile)
+const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
+
+/** A command beside the running server, as an operator gives it. */
+async function countersign(it: RunningAuthority, ...words: readonly string[]): Promise<string> {
+  const env = {
+    PATH: process.env['PATH'],
+    COUNTERSIGN_DATA_DIR: it.dataDir,
+    COUNTERSIGN_PUBLIC_URL: it.url,
+  }
+  return (await run(process.execPath, [LAUNCHER, ...words], { env })).stdout
+}
+
+function kidOf(token: string): string {
+  const decoded = decodeUnverified(token)
+  return decoded.ok ? String(decoded.header['kid']) : ''
+}
+
+function claimsOf(token: string): Record<string, unknown> {
+  const decoded = decodeUnverified(token)
+  return decoded.ok ? decoded.claims : {}
+}
+
+async function jwks(it: RunningAuthority): Promise<readonly string[]> {
+  const { keys } = (await (await fetch(`${it.url}/.well-known/jwks.json`)).json()) as {
+    keys: { kid: string }[]
+  }
+  return keys.map(({ kid }) => kid)
+}
+
+let it: RunningAuthority
+let guard: Guard
+beforeAll(async () => {
+  it = await runAuthority()
+  guard = await it.guard()
+})
+afterAll(() => it[Symbol.asyncDispose]())
+
+test('rotation loses no request, of whoever logs in, refreshes and verifies meanwhile', async () => {
+  const failures: string[] = []
+  let isRunning = true
+  const kids = new Set<string>()
+  const worker = async (name: string): Promise<void> => {
+    let { access, refresh } = await it.login(name)
+    while (isRunning) {
+      kids.add(kidOf(access))
+      const verdict = decide(guard, access)
+      if (verdict !== 'ok') failures.push(`a guard says ${verdict}`)
+      const response = await it.post('/api/token/refresh/', { refresh })
+      if (response.status !== 200) failures.push(`a refresh got ${response.status}`)
+      ;({ access, refresh } = (await response.json()) as { access: string; refresh: string })
+    }
+  }
+  const workers = ['ann', 'ben', 'cat', 'dan'].map(worker)
+  const before = await jwks(it)
+  for (let round = 0; round < 3; round++) {
+    await countersign(it, 'keys', 'rotate')
+    await countersign(it, 'keys', 'rotate', '--refresh')
+  }
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  isRunning = false
+  await Promise.all(workers)
+  expect(failures).toEqual([])
+  expect(kids.size).toBeGreaterThanOrEqual(4)
+  const after = await jwks(it)
+  expect(after).toEqual(expect.arrayContaining([...before]))
+  expect(after).toHaveLength(before.length + 3)
+})
+
+test('a killed key is refused everywhere at once, whatever its tokens say, and nobody has to sign in', async () => {
+  const { access, refresh } = await it.login('eve')
+  expect(decide(guard, access)).toBe('ok')
+  const killed = kidOf(access)
+  const stolen = stealKey(it, killed)
+  const printed = await countersign(it, 'keys', 'kill', killed)
+  expect(printed).toContain('is dead')
+
+  expect(await until('token_stale', () => decide(guard, access))).toBeLessThan(1_000)
+  expect(await jwks(it)).not.toContain(killed)
+  // The thief still has the key: with any position, for anybody.
+  const signer = createSigner(stolen, { typ: 'at+jwt' })
+  for (const rvp of [0, 1, 1_000_000, Number.MAX_SAFE_INTEGER]) {
+    const forged = signer.sign({ ...claimsOf(access), rvp, jti: `forged-${rvp}` })
+    expect(decide(guard, forged)).toBe('token_stale')
+    const asked = await fetch(`${it.url}/auth/me`, {
+      headers: { authorization: `Bearer ${forged}` },
+    })
+    expect(asked.status).toBe(401)
+  }
+  const answer = await it.post('/api/token/refresh/', { refresh })
+  const next = (await answer.json()) as { access: string }
+  expect(kidOf(next.access)).not.toBe(killed)
+  expect(decide(guard, next.access)).toBe('ok')
+  expect(await countersign(it, 'keys', 'list')).toContain('revoked')
+})
+
+test('a killed key of refresh tokens ends the sessions that it kept alive', async () => {
+  const { refresh } = await it.login('fay')
+  await countersign(it, 'keys', 'kill', kidOf(refresh))
+  await expect
+    .poll(async () => (await it.post('/api/token/refresh/', { refresh })).status)
+    .toBe(401)
+  const { access } = await it.login('fay')
+  expect(decide(guard, access)).toBe('ok')
+})
+
+describe('what a thief of a signing key tells a guard or the authority', () => {
+  test('as evidence of a lost log is not believed without the HMAC, nor after the kill', async () => {
+    const { access } = await it.login('gus')
+    const kid = kidOf(access)
+    const stolen = createSigner(stealKey(it, kid), { typ: 'revlog+jwt' })
+    const head = stolen.sign({
+      iss: it.url,
+      iat: Math.floor(Date.now() / 1000),
+      after: 900_000,
+      prev: Buffer.alloc(32, 1).toString('base64url'),
+      last: 900_000,
+      chain: Buffer.alloc(32, 1).toString('base64url'),
+    })
+    const position = guard.metrics().feed?.position
+    const macs = [
+      Buffer.alloc(32).toString('base64url'),
+      createHmac('sha256', 'guessed').update(head).digest('base64url'),
+    ]
+    for (const mac of macs) {
+      const response = await fetch(`${it.url}/revocations`, {
+        method: 'POST',
+        headers: {
+          authorization: `Basic ${Buffer.from(`${it.feed.clientId}:${it.feed.clientSecret}`).toString('base64')}`,
+          'content-type': 'application/json',
+        },
+        body: JSON.stringify({
+          guard: 'a-guard-of-a-thief',
+          messages: [{ type: 'evidence', batches: [{ head, mac, entries: [] }] }],
+        }),
+      })
+      expect(response.status).toBe(204)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    // No jump, and nobody had to sign in again.
+    expect(guard.metrics().feed?.position).toBe(position)
+    expect(decide(guard, access)).toBe('ok')
+  })
+})
+
+test('an own key with its certificate is published with it, and signs when it is told to', async () => {
+  const dir = it.dataDir
+  await run('openssl', [
+    ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -days 30 -subj /CN=auth.test'.split(
+      ' ',
+    ),
+    '-keyout',
+    join(dir, 'own.key'),
+    '-out',
+    join(dir, 'own.crt'),
+  ])
+  const printed = await countersign(
+    it,
+    ...[
+      'keys',
+      'import',
+      join(dir, 'own.key'),
+      '--certificate',
+      join(dir, 'own.crt'),
+      '--activate-now',
+    ],
+  )
+  const kid = /Key (\S+)/.exec(printed)?.[1] ?? ''
+  await expect.poll(() => jwks(it)).toContain(kid)
+  const { keys } = (await (await fetch(`${it.url}/.well-known/jwks.json`)).json()) as {
+    keys: { kid: string; alg: string; x5c?: string[]; 'x5t#S256'?: string }[]
+  }
+  const der = readFileSync(join(dir, 'own.crt'), 'utf8').replace(/-----[^-]+-----|\s/g, '')
+  expect(keys.find((key) => key.kid === kid)).toMatchObject({
+    alg: 'ES384',
+    x5c: [der],
+    'x5t#S256': expect.stringMatching(/^[\w-]{43}$/),
+  })
+  const { access } = await it.login('hal')
+  expect(kidOf(access)).toBe(kid)
+  expect(await until('ok', () => decide(guard, access))).toBeLessThan(1_000)
+  expect(await countersign(it, 'keys', 'export-public', '--pem')).toContain('BEGIN PUBLIC KEY')
+})
+
+/** The private key as a thief has it who has the database and the secret. */
+function stealKey(of: RunningAuthority, kid: string): ReturnType<typeof importSigningKey> {
+  const secret = readFileSync(join(of.dataDir, 'secret'), 'utf8').trim()
+  const row = withDatabase(of.dataDir, (db) =>
+    db.prepare('SELECT alg, sealed FROM keys WHERE kid = ?').get(kid),
+  ) as { alg: 'ES256'; sealed: Uint8Array }
+  const plain = createSealer([secret], createSystemRandom()).open(
+    row.sealed,
+    `signing-key/access/${row.alg}/${kid}`,
+  )
+  const keyObject = createPrivateKey({
+    key: plain ?? Buffer.alloc(0),
+    format: 'der',
+    type: 'pkcs8',
+  })
+  return importSigningKey({ keyObject }, { alg: row.alg, kid })
+}
