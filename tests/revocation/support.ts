@@ -56,7 +56,8 @@ export async function runAuthority(): Promise<RunningAuthority> {
   async function post(path: string, body: unknown): Promise<Response> {
     return fetch(`${url}${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      // Of a server that is started again, no connection may be left.
+      headers: { 'content-type': 'application/json', connection: 'close' },
       body: JSON.stringify(body),
     })
   }

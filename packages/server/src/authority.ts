@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 
 import { createAccessTokenVerifier, type AccessTokenResult } from '@countersign/guard'
-import { createBatchOpener } from '@countersign/guard/revocations'
+import { createBatchOpener, decideStanding } from '@countersign/guard/revocations'
 import pino, { type Logger } from 'pino'
 
 import { createClientManager, type ClientManager } from './accounts/clients.ts'
@@ -59,6 +59,11 @@ export interface SourcedAuthorityConfig extends Omit<AuthorityConfig, 'accounts'
   readonly accounts: AccountSource
 }
 
+/** What an authority says of a token: what a guard's verifier says, and what the log does. */
+export type AuthorityVerifyResult =
+  | AccessTokenResult
+  | { readonly ok: false; readonly code: 'session_ended' | 'token_stale' }
+
 /** What every authority has: an authority without a port of its own. */
 export interface AuthorityCore {
   /** The whole HTTP API. `context.address` is the client's address, where the caller knows it. */
@@ -69,7 +74,7 @@ export interface AuthorityCore {
    */
   readonly feed: FeedSocket
   /** Checks an access token of this authority, as a guard would. */
-  verify(accessToken: string): AccessTokenResult
+  verify(accessToken: string): AuthorityVerifyResult
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
@@ -165,6 +170,7 @@ async function assemble(
       clock: () => clock.nowMs(),
     }),
   )
+  let noteAhead: (rvp: number) => void = () => {}
   const sessions: SessionParts = {
     store,
     source,
@@ -185,6 +191,7 @@ async function assemble(
     },
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
     verifyAccess: { verify: (token) => verifyAccess().verify(token) },
+    noteAhead: (rvp) => noteAhead(rvp),
   }
   const accounts =
     source === undefined
@@ -193,6 +200,7 @@ async function assemble(
   warnOfOtherSites(settings, logger)
   const hub = await openHub({ settings, sessions, sealer, logger })
   const unwatch = store.watch(() => hub.tail.changed())
+  noteAhead = createAheadWatch(hub, logger)
   const authenticate = createFeedAuthenticator(sessions, hub)
   const fetch = createApp({
     sessions,
@@ -226,7 +234,12 @@ async function assemble(
         feed.close()
       },
     },
-    verify: (accessToken) => sessions.verifyAccess.verify(accessToken),
+    verify: (accessToken) => {
+      const result = verifyAccess().verify(accessToken)
+      if (!result.ok) return result
+      const standing = decideStanding(result.claims, hub.log)
+      return standing === 'stands' ? result : { ok: false, code: standing }
+    },
     tenants: createTenantManager({ store, clock, random }),
     roles: createRoleManager({ store, clock }),
     clients: createClientManager({ store, clock, random }),
@@ -291,6 +304,20 @@ function openHub({
       onEvent: (event) => noteHubEvent(logger, event),
     }),
   )
+}
+
+/** Many requests may carry such tokens: the log is looked after once at a time. */
+function createAheadWatch(hub: FeedHub, logger: Logger): (rvp: number) => void {
+  let isBusy = false
+  return (rvp) => {
+    if (isBusy) return
+    isBusy = true
+    logger.warn({ event: 'log_behind', position: rvp })
+    hub
+      .tokenAhead(rvp)
+      .catch((error: unknown) => logger.error({ event: 'log_behind', error: messageOf(error) }))
+      .finally(() => (isBusy = false))
+  }
 }
 
 function noteHubEvent(logger: Logger, event: TailEvent): void {

@@ -5,6 +5,7 @@ export {
   type Authority,
   type AuthorityConfig,
   type AuthorityCore,
+  type AuthorityVerifyResult,
   type SourcedAuthority,
   type SourcedAuthorityConfig,
 } from './authority.ts'

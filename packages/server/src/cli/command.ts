@@ -128,11 +128,16 @@ export async function withWorkbench(
       roles: createRoleManager({ store, clock: systemClock }),
       clients: createClientManager({ store, clock: systemClock, random }),
       random,
-      actor: `cli:${userName()}`,
+      actor: actorName(),
     })
   } finally {
     await store.close()
   }
+}
+
+/** Who gives a command, for the audit. */
+export function actorName(): string {
+  return `cli:${userName()}`
 }
 
 function userName(): string {

@@ -7,6 +7,7 @@ import { auditCommands } from './audit.ts'
 import { clientCommands } from './clients.ts'
 import { UsageError, type Command } from './command.ts'
 import { keyCommands } from './keys.ts'
+import { restoreCommands } from './restore.ts'
 import { sessionCommands } from './sessions.ts'
 import { start } from './start.ts'
 import { tenantCommands } from './tenants.ts'
@@ -18,6 +19,7 @@ const commands: readonly Command[] = [
   ...tenantCommands,
   ...sessionCommands,
   ...keyCommands,
+  ...restoreCommands,
   ...auditCommands,
   ...tokenCommands,
   ...clientCommands,

@@ -18,6 +18,7 @@ import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './browser/
 import { answerMethodNotAllowed, answerRefusal } from './contract/answers.ts'
 import { createContractEndpoints } from './contract/endpoints.ts'
 import { createCors } from './cors.ts'
+import { whenEffective } from './effective.ts'
 import { answerHealth, createReadinessAnswer } from './health.ts'
 import { answerMe } from './me.ts'
 import {
@@ -75,6 +76,7 @@ export function createApp(
   const hono = new Hono<{ Bindings: RequestContext }>()
   const cors = createCors(new Set(http.origins))
   const secured = createSecurityHeaders(http.publicUrl)
+  const effect = { hub: app.feed.hub, store: sessions.store.revocations }
   const callerOf = (request: Request, context: RequestContext | undefined): Caller => ({
     address: addressOf(request, context, http.trustedProxies),
     userAgent: (request.headers.get('user-agent') ?? '').slice(0, limits.userAgentCharsMax),
@@ -82,7 +84,9 @@ export function createApp(
 
   for (const [path, endpoint] of createContractEndpoints(sessions, app.refresh)) {
     for (const spelling of [path, `${path}/`]) {
-      hono.post(spelling, (c) => endpoint(c.req.raw, callerOf(c.req.raw, c.env)))
+      hono.post(spelling, async (c) =>
+        whenEffective(effect, c.req.raw, await endpoint(c.req.raw, callerOf(c.req.raw, c.env))),
+      )
       hono.options(
         spelling,
         () => new Response(null, { status: 204, headers: { allow: 'POST, OPTIONS' } }),
@@ -93,9 +97,11 @@ export function createApp(
 
   for (const [path, methods] of Object.entries({ ...pagesOf(app), ...browserRoutes(app) })) {
     for (const [method, handler] of Object.entries(methods)) {
-      hono.on(method, path, async (c) =>
-        secured(await handler(c.req.raw, callerOf(c.req.raw, c.env), c.req.param('id') ?? '')),
-      )
+      hono.on(method, path, async (c) => {
+        const { raw } = c.req
+        const response = await handler(raw, callerOf(raw, c.env), c.req.param('id') ?? '')
+        return secured(method === 'GET' ? response : await whenEffective(effect, raw, response))
+      })
     }
     const allowed = Object.keys(methods).flatMap((each) =>
       each === 'GET' ? ['GET', 'HEAD'] : each,

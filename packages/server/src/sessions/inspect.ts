@@ -20,7 +20,7 @@ export async function inspectToken(
   if (access.ok) {
     const { sub, sid, rvp } = access.claims
     if (sid === undefined) return inspectClient(parts, { sub, rvp })
-    const standing = await inspectSession(parts, { sub, sid })
+    const standing = await inspectSession(parts, { sub, sid, rvp })
     return standing.ok ? { ok: true } : standing
   }
   const accessCode = whyAccessRefused(access)
@@ -72,9 +72,10 @@ function whyAccessRefused(
 /** Session and account behind an access token's claims, if both still stand. */
 export async function inspectSession(
   parts: SessionParts,
-  claims: { readonly sid: string; readonly sub: string },
+  claims: { readonly sid: string; readonly sub: string; readonly rvp: number },
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const read = await parts.store.sessions.state(claims.sid)
+  if (read !== undefined && claims.rvp > read.position) parts.noteAhead?.(claims.rvp)
   if (read === undefined || read.account.id !== claims.sub) return refuse('session_unknown')
   const state = await withCurrentAccount(parts, read)
   const code = whyOver(state)
@@ -83,9 +84,11 @@ export async function inspectSession(
 
 /** Whether the service account behind an access token's claims still stands, as of that token. */
 async function inspectClient(
-  { store }: SessionParts,
+  { store, noteAhead }: SessionParts,
   { sub, rvp }: { readonly sub: string; readonly rvp: number },
 ): Promise<{ readonly ok: true } | Refusal> {
-  const code = whyClientOver(await store.clients.view(sub), rvp)
+  const view = await store.clients.view(sub)
+  if (rvp > view.position) noteAhead?.(rvp)
+  const code = whyClientOver(view, rvp)
   return code === undefined ? { ok: true } : refuse(code)
 }

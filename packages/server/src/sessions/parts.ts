@@ -28,6 +28,8 @@ export interface SessionParts {
   readonly rotation: RotationSettings
   readonly verifyRefresh: RefreshTokenVerifier
   readonly verifyAccess: AccessTokenVerifier
+  /** Called with the position of a token of ours that the store's log has not reached: it has lost entries. */
+  readonly noteAhead?: (rvp: number) => void
 }
 
 /** Lives in milliseconds. */

@@ -1,0 +1,73 @@
+import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { systemClock } from '../base/clock.ts'
+import { messageOf, SetupError } from '../base/faults.ts'
+import { openSqliteStore } from '../store/sqlite/store.ts'
+import { actorName, loadSettings, type Command } from './command.ts'
+import { print } from './print.ts'
+
+const restore: Command = {
+  words: ['restore'],
+  usage: 'restore [FILE]',
+  summary: 'put back a copy of the database, or say that it was put back: everybody signs in again',
+  operands: { min: 0, max: 1 },
+  async run({ operands: [copy] }) {
+    const { dataDir, publicUrl } = await loadSettings()
+    const database = join(dataDir, 'countersign.db')
+    if (copy === undefined && !existsSync(database)) {
+      throw new SetupError(`There is no database at ${database}.`)
+    }
+    // Nobody writes meanwhile: it throws while a server runs.
+    const held = copy === undefined ? undefined : openSqliteStore(dataDir, { exclusive: true })
+    await held?.close()
+    const kept = copy === undefined ? undefined : putBack(copy, database)
+    const store = openSqliteStore(dataDir, { exclusive: true })
+    try {
+      const { position } = await store.revocations.head()
+      const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
+      const { position: now } = await store.revocations.startOver(position, by)
+      if (kept !== undefined) print(`The database from before is ${kept}.`)
+      print(`The log goes on at position ${now}: what the copy does not know of cannot come back.`)
+      print('Everybody signs in again; service accounts go on. Start the server.')
+    } finally {
+      await store.close()
+    }
+  },
+}
+
+/** Puts a copy in the place of the database, which is kept beside it. Gives where. */
+function putBack(copy: string, database: string): string | undefined {
+  const fresh = `${database}.restoring`
+  try {
+    copyFileSync(copy, fresh)
+  } catch (error) {
+    throw new SetupError(`${copy} cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+  assertOurs(fresh, copy)
+  const kept = `${database}.before-${new Date(systemClock.nowMs()).toISOString().replaceAll(':', '')}`
+  const hadOne = existsSync(database)
+  if (hadOne) renameSync(database, kept)
+  for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true })
+  renameSync(fresh, database)
+  return hadOne ? kept : undefined
+}
+
+function assertOurs(path: string, name: string): void {
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+  try {
+    const db = new DatabaseSync(path, { readOnly: true })
+    try {
+      db.prepare('SELECT position FROM revocation_head').get()
+    } finally {
+      db.close()
+    }
+  } catch (error) {
+    rmSync(path, { force: true })
+    throw new SetupError(`${name} is no copy of a Countersign database: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+export const restoreCommands: readonly Command[] = [restore]

@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process'
+import { copyFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { promisify } from 'node:util'
+
+import { expect, test } from 'vitest'
+
+import { query } from '../../packages/server/test/support/database.ts'
+import { decide, runAuthority, until, type Pair, type RunningAuthority } from './support.ts'
+
+const run = promisify(execFile)
+const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
+
+/** A whole copy of the database, as a backup takes it. */
+function copyDatabase(it: RunningAuthority): string {
+  const copy = join(it.dataDir, `copy-${Date.now()}.db`)
+  const db = new DatabaseSync(join(it.dataDir, 'countersign.db'))
+  db.exec(`VACUUM INTO '${copy}'`)
+  db.close()
+  return copy
+}
+
+/** The copy comes back behind everybody's back, as after a failover to a replica that lagged. */
+async function fallBack(it: RunningAuthority, copy: string): Promise<void> {
+  await it.stop()
+  for (const suffix of ['-wal', '-shm']) {
+    rmSync(join(it.dataDir, `countersign.db${suffix}`), { force: true })
+  }
+  copyFileSync(copy, join(it.dataDir, 'countersign.db'))
+  await it.start()
+}
+
+async function refreshes(it: RunningAuthority, refresh: string): Promise<number> {
+  return (await it.post('/api/token/refresh/', { refresh })).status
+}
+
+test('what the store has lost, guards give back: nobody who logged out is in again, nobody else is out', async () => {
+  await using it = await runAuthority()
+  const guard = await it.guard()
+  const gone = await it.login('alice')
+  const banned = await it.login('bob')
+  const honest = await it.login('carol')
+  const copy = copyDatabase(it)
+
+  await it.post('/api/token/blacklist/', { refresh: gone.refresh })
+  await it.authority.accounts.disable('bob', 'test')
+  await until('session_ended', () => decide(guard, banned.access))
+  await fallBack(it, copy)
+
+  await expect
+    .poll(() => guard.metrics().feed?.position ?? 0, { timeout: 15_000 })
+    .toBeGreaterThan(1_000_000)
+  expect(decide(guard, gone.access)).toBe('session_ended')
+  expect(decide(guard, banned.access)).toBe('session_ended')
+  expect(decide(guard, honest.access)).toBe('ok')
+  expect(await refreshes(it, gone.refresh)).toBe(401)
+  expect(await refreshes(it, banned.refresh)).toBe(401)
+  expect(await refreshes(it, honest.refresh)).toBe(200)
+  const audited = query(it.dataDir, `SELECT detail FROM audit WHERE event = 'log_repaired'`)
+  expect(audited).toHaveLength(1)
+
+  // A second guard that knew the same tells nothing new.
+  const { position } = await headOf(it)
+  const late = await it.guard()
+  expect(decide(late, gone.access)).toBe('session_ended')
+  expect((await headOf(it)).position).toBe(position)
+})
+
+test('where no guard can give it back, a token that is ahead of the log makes everybody sign in again', async () => {
+  await using it = await runAuthority()
+  const first = await it.login('alice')
+  const copy = copyDatabase(it)
+  await it.authority.accounts.addRole('alice', 'one', 'test')
+  await it.authority.accounts.addRole('alice', 'two', 'test')
+  const answer = await it.post('/api/token/refresh/', { refresh: first.refresh })
+  const { access, refresh } = (await answer.json()) as Pair
+  await fallBack(it, copy)
+
+  expect((await it.post('/api/token/verify/', { token: access })).status).toBe(200)
+  await expect
+    .poll(async () => (await headOf(it)).position, { timeout: 15_000 })
+    .toBeGreaterThan(1_000_000)
+  expect((await it.post('/api/token/verify/', { token: access })).status).toBe(400)
+  expect(await refreshes(it, refresh)).toBe(401)
+  expect(await refreshes(it, (await it.login('alice')).refresh)).toBe(200)
+  expect(query(it.dataDir, `SELECT 1 FROM audit WHERE event = 'log_started_over'`)).toHaveLength(1)
+})
+
+test('countersign restore puts a copy back, and everybody signs in again', async () => {
+  await using it = await runAuthority()
+  const guard = await it.guard()
+  const before = await it.login('alice')
+  const copy = copyDatabase(it)
+  await it.post('/api/token/blacklist/', { refresh: before.refresh })
+  await until('session_ended', () => decide(guard, before.access))
+  const env = {
+    PATH: process.env['PATH'],
+    COUNTERSIGN_DATA_DIR: it.dataDir,
+    COUNTERSIGN_PUBLIC_URL: it.url,
+  }
+  const words = [LAUNCHER, 'restore', copy]
+  await expect(run(process.execPath, words, { env })).rejects.toThrow('Another server is running')
+  await it.stop()
+  const { stdout } = await run(process.execPath, words, { env })
+  expect(stdout).toContain('Everybody signs in again')
+  await it.start()
+
+  expect(await refreshes(it, before.refresh)).toBe(401)
+  await expect
+    .poll(() => guard.metrics().feed?.position ?? 0, { timeout: 15_000 })
+    .toBeGreaterThan(1_000_000)
+  expect(decide(guard, before.access)).toBe('session_ended')
+  const again = await it.login('alice')
+  expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
+  expect(await refreshes(it, again.refresh)).toBe(200)
+})
+
+async function headOf(it: RunningAuthority): Promise<{ readonly position: number }> {
+  const [head] = query(it.dataDir, 'SELECT position FROM revocation_head')
+  return { position: Number(head?.['position']) }
+}

@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { decide, runAuthority, type RunningAuthority } from './support.ts'
+
+interface Effective {
+  readonly effective: {
+    readonly position: number
+    readonly ms: number
+    readonly guards: number
+    readonly confirmed: number
+    readonly expired: number
+  }
+}
+
+/** Guards of an earlier process could hold a lease for so long: until then nobody can be sure. */
+const AFTER_START_MS = 30_000
+
+let it: RunningAuthority
+beforeAll(async () => {
+  it = await runAuthority()
+  const startedAt = performance.now()
+  // Meanwhile the rest of the tests has its guards connected.
+  await it.guard()
+  await new Promise((resolve) =>
+    setTimeout(resolve, AFTER_START_MS + 500 - (performance.now() - startedAt)),
+  )
+}, 60_000)
+afterAll(() => it[Symbol.asyncDispose]())
+
+test('a log-out that waits answers when every guard refuses the session, and soon', async () => {
+  const guards = [await it.guard(), await it.guard({ feed: { ...it.feed, transport: 'polling' } })]
+  const { access, refresh } = await it.login('alice')
+  for (const guard of guards) expect(decide(guard, access)).toBe('ok')
+  const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
+  // At this very moment, without waiting.
+  for (const guard of guards) expect(decide(guard, access)).toBe('session_ended')
+  const { effective } = (await response.json()) as Effective
+  expect(effective).toMatchObject({ guards: 3, confirmed: 3, expired: 0 })
+  expect(effective.ms).toBeLessThan(2_000)
+})
+
+test('a refused log-out does not wait', async () => {
+  const response = await it.post('/api/token/blacklist/?wait=effective', { refresh: 'none' })
+  expect(response.status).toBe(401)
+})
+
+test('a guard that is gone is waited for until its lease has run out', async () => {
+  const guard = await it.guard()
+  guard.close()
+  const { refresh } = await it.login('bob')
+  const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
+  const { effective } = (await response.json()) as Effective
+  expect(effective.expired).toBe(1)
+  expect(effective.ms).toBeGreaterThan(25_000)
+  expect(effective.ms).toBeLessThan(31_000)
+}, 60_000)
