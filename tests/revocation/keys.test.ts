@@ -53,11 +53,11 @@ afterAll(() => it[Symbol.asyncDispose]())
 
 test('rotation loses no request, of whoever logs in, refreshes and verifies meanwhile', async () => {
   const failures: string[] = []
-  let isRunning = true
+  const stopping = new AbortController()
   const kids = new Set<string>()
   const worker = async (name: string): Promise<void> => {
     let { access, refresh } = await it.login(name)
-    while (isRunning) {
+    while (!stopping.signal.aborted) {
       kids.add(kidOf(access))
       const verdict = decide(guard, access)
       if (verdict !== 'ok') failures.push(`a guard says ${verdict}`)
@@ -73,7 +73,7 @@ test('rotation loses no request, of whoever logs in, refreshes and verifies mean
     await countersign(it, 'keys', 'rotate', '--refresh')
   }
   await new Promise((resolve) => setTimeout(resolve, 300))
-  isRunning = false
+  stopping.abort()
   await Promise.all(workers)
   expect(failures).toEqual([])
   expect(kids.size).toBeGreaterThanOrEqual(4)
@@ -171,14 +171,12 @@ test('an own key with its certificate is published with it, and signs when it is
   ])
   const printed = await countersign(
     it,
-    ...[
-      'keys',
-      'import',
-      join(dir, 'own.key'),
-      '--certificate',
-      join(dir, 'own.crt'),
-      '--activate-now',
-    ],
+    'keys',
+    'import',
+    join(dir, 'own.key'),
+    '--certificate',
+    join(dir, 'own.crt'),
+    '--activate-now',
   )
   const kid = /Key (\S+)/.exec(printed)?.[1] ?? ''
   await expect.poll(() => jwks(it)).toContain(kid)

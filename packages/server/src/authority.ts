@@ -170,7 +170,9 @@ async function assemble(
       clock: () => clock.nowMs(),
     }),
   )
-  let noteAhead: (rvp: number) => void = () => {}
+  // Both ask the log, which is opened with the ring and the store in place.
+  let noteAhead: NonNullable<SessionParts['noteAhead']> = () => {}
+  let standingOf: NonNullable<SessionParts['standingOf']> = async () => 'stands'
   const sessions: SessionParts = {
     store,
     source,
@@ -192,6 +194,7 @@ async function assemble(
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
     verifyAccess: { verify: (token) => verifyAccess().verify(token) },
     noteAhead: (rvp) => noteAhead(rvp),
+    standingOf: (subjects, position) => standingOf(subjects, position),
   }
   const accounts =
     source === undefined
@@ -201,6 +204,10 @@ async function assemble(
   const hub = await openHub({ settings, sessions, sealer, logger })
   const unwatch = store.watch(() => hub.tail.changed())
   noteAhead = createAheadWatch(hub, logger)
+  standingOf = async (subjects, position) => {
+    if (position > hub.log.position) await hub.tail.read()
+    return decideStanding(subjects, hub.log)
+  }
   const authenticate = createFeedAuthenticator(sessions, hub)
   const fetch = createApp({
     sessions,

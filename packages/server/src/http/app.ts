@@ -27,6 +27,8 @@ import {
   answerEndSessions,
   answerSessions,
 } from './own-account.ts'
+import { answerIntrospect } from './oauth2/introspect.ts'
+import { answerRevoke } from './oauth2/revoke.ts'
 import { answerToken } from './oauth2/token.ts'
 import { answerTokenRefusal } from './oauth2/answers.ts'
 import { createPage } from './page.ts'
@@ -145,6 +147,10 @@ function pagesOf({ sessions, feed }: AppParts): Routes {
     },
     [FEED_PATH]: { GET: () => problem('upgrade_required', { upgrade: 'websocket' }) },
     [TOKEN_PATH]: { POST: (request, caller) => answerToken(sessions, request, caller) },
+    '/oauth2/revoke': { POST: (request, caller) => answerRevoke(sessions, request, caller) },
+    '/oauth2/introspect': {
+      POST: (request, caller) => answerIntrospect(sessions, request, caller),
+    },
   }
 }
 
@@ -227,7 +233,7 @@ function answerError(logger: Logger, error: unknown, path: string): Response {
       ? error.details
       : { error: messageOf(error), stack: stackOf(error) }),
   })
-  if (path === TOKEN_PATH) return answerTokenRefusal(code)
+  if (path.startsWith('/oauth2/')) return answerTokenRefusal(code)
   return path.startsWith('/api/token') ? answerRefusal(code) : problem(code)
 }
 

@@ -36,10 +36,10 @@ export async function authenticate(
   }
   const refused = reading.isCookie ? checkCookieClaims(view, token.claims) : undefined
   if (refused !== undefined) return no(challenge(parts, refused))
-  const { sid, sub, rvp } = token.claims
+  const { sid } = token.claims
   // What is served behind this belongs to a person and their session. A service account has neither.
   if (sid === undefined) return no(problem('person_required'))
-  const standing = await inspectSession(parts, { sid, sub, rvp })
+  const standing = await inspectSession(parts, { ...token.claims, sid })
   if (!standing.ok) return no(sessionOver(parts, standing.code))
   return { ok: true, state: standing.state, isCookie: reading.isCookie }
 }

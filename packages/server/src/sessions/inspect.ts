@@ -1,12 +1,29 @@
-import type { AccessTokenResult } from '@countersign/guard'
+import type { AccessTokenClaims, AccessTokenResult } from '@countersign/guard'
+import type { TokenSubjects } from '@countersign/guard/revocations'
 
 import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
 import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { refuse, type Refusal, type SessionParts } from './parts.ts'
-import { isGenuineJti } from './refresh-token.ts'
+import { isGenuineJti, type RefreshClaims } from './refresh-token.ts'
 import { whyClientOver, whyOver } from './standing.ts'
+
+/** A token that would be taken now, and what is known of it. */
+export type Inspected =
+  | {
+      readonly ok: true
+      readonly kind: 'access'
+      readonly claims: AccessTokenClaims
+      /** Undefined for a service account. */
+      readonly username: string | undefined
+    }
+  | {
+      readonly ok: true
+      readonly kind: 'refresh'
+      readonly claims: RefreshClaims
+      readonly state: SessionState
+    }
 
 /**
  * Says whether a token, access or refresh, would be taken now. Changes nothing: a copied refresh
@@ -15,14 +32,9 @@ import { whyClientOver, whyOver } from './standing.ts'
 export async function inspectToken(
   parts: SessionParts,
   token: string,
-): Promise<{ readonly ok: true } | Refusal> {
+): Promise<Inspected | Refusal> {
   const access = parts.verifyAccess.verify(token)
-  if (access.ok) {
-    const { sub, sid, rvp } = access.claims
-    if (sid === undefined) return inspectClient(parts, { sub, rvp })
-    const standing = await inspectSession(parts, { sub, sid, rvp })
-    return standing.ok ? { ok: true } : standing
-  }
+  if (access.ok) return inspectAccess(parts, access.claims)
   const accessCode = whyAccessRefused(access)
   if (accessCode !== undefined) return refuse(accessCode)
 
@@ -41,7 +53,37 @@ export async function inspectToken(
   )
   return decision.kind === 'refuse' || decision.kind === 'end'
     ? refuse(decision.code)
-    : { ok: true }
+    : { ok: true, kind: 'refresh', claims: refresh.claims, state }
+}
+
+async function inspectAccess(
+  parts: SessionParts,
+  claims: AccessTokenClaims,
+): Promise<Inspected | Refusal> {
+  const { sub, sid, rvp } = claims
+  if (sid === undefined) {
+    const standing = await inspectClient(parts, claims)
+    return standing.ok ? { ok: true, kind: 'access', claims, username: undefined } : standing
+  }
+  const standing = await inspectSession(parts, { ...claims, sid, sub, rvp })
+  return standing.ok
+    ? { ok: true, kind: 'access', claims, username: standing.state.username }
+    : standing
+}
+
+/**
+ * The same as a service with a copy of the log sees it: a token is out of date too when roles or the like
+ * have changed since it was issued.
+ */
+export async function inspectAsGuard(
+  parts: SessionParts,
+  token: string,
+): Promise<Inspected | Refusal> {
+  const inspected = await inspectToken(parts, token)
+  if (!inspected.ok || inspected.kind === 'refresh') return inspected
+  const { position } = await parts.store.revocations.head()
+  const code = await whyTakenBack(parts, inspected.claims, position)
+  return code === undefined ? inspected : refuse(code)
 }
 
 /**
@@ -69,26 +111,44 @@ function whyAccessRefused(
   return refused.claim === 'jti' ? 'token_id_missing' : undefined
 }
 
-/** Session and account behind an access token's claims, if both still stand. */
+/**
+ * Session and account behind an access token's claims, if they and the token still stand. The rows speak of
+ * session and account here, as they are now; the log of the token alone.
+ */
 export async function inspectSession(
   parts: SessionParts,
-  claims: { readonly sid: string; readonly sub: string; readonly rvp: number },
+  claims: TokenSubjects & { readonly sid: string },
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const read = await parts.store.sessions.state(claims.sid)
-  if (read !== undefined && claims.rvp > read.position) parts.noteAhead?.(claims.rvp)
   if (read === undefined || read.account.id !== claims.sub) return refuse('session_unknown')
   const state = await withCurrentAccount(parts, read)
-  const code = whyOver(state)
+  const code = whyOver(state) ?? (await whyTakenBack(parts, aloneOf(claims), read.position))
   return code === undefined ? { ok: true, state } : refuse(code)
 }
 
 /** Whether the service account behind an access token's claims still stands, as of that token. */
 async function inspectClient(
-  { store, noteAhead }: SessionParts,
-  { sub, rvp }: { readonly sub: string; readonly rvp: number },
+  parts: SessionParts,
+  claims: TokenSubjects,
 ): Promise<{ readonly ok: true } | Refusal> {
-  const view = await store.clients.view(sub)
-  if (rvp > view.position) noteAhead?.(rvp)
-  const code = whyClientOver(view, rvp)
+  const view = await parts.store.clients.view(claims.sub)
+  const code =
+    whyClientOver(view, claims.rvp) ?? (await whyTakenBack(parts, aloneOf(claims), view.position))
   return code === undefined ? { ok: true } : refuse(code)
+}
+
+/** The subjects of a token without those that rows speak of. */
+function aloneOf({ rvp, jti }: TokenSubjects): TokenSubjects {
+  return { rvp, jti, iss: '', sub: '', client_id: '' }
+}
+
+/** What the log says of these subjects. */
+async function whyTakenBack(
+  { standingOf, noteAhead }: SessionParts,
+  claims: TokenSubjects,
+  position: number,
+): Promise<'session_ended' | 'token_stale' | undefined> {
+  if (claims.rvp > position) noteAhead?.(claims.rvp)
+  const standing = (await standingOf?.(claims, position)) ?? 'stands'
+  return standing === 'stands' ? undefined : standing
 }

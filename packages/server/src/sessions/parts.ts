@@ -1,4 +1,5 @@
 import type { AccessTokenVerifier } from '@countersign/guard'
+import type { Standing, TokenSubjects } from '@countersign/guard/revocations'
 
 import type { PasswordHasher } from '../accounts/passwords.ts'
 import type { CheckedSource } from '../accounts/source.ts'
@@ -28,6 +29,11 @@ export interface SessionParts {
   readonly rotation: RotationSettings
   readonly verifyRefresh: RefreshTokenVerifier
   readonly verifyAccess: AccessTokenVerifier
+  /**
+   * What the log says of a token, by the guard's own rule. `position` is the head that its session was read
+   * at: the copy of the log is brought up to there first.
+   */
+  readonly standingOf?: (claims: TokenSubjects, position: number) => Promise<Standing>
   /** Called with the position of a token of ours that the store's log has not reached: it has lost entries. */
   readonly noteAhead?: (rvp: number) => void
 }

@@ -163,6 +163,7 @@ export type AuditEvent =
   | 'key_killed'
   | 'key_resealed'
   | 'log_repaired'
+  | 'token_revoked'
   | 'log_started_over'
   | 'client_created'
   | 'client_disabled'

@@ -235,6 +235,8 @@ export interface RevocationStore {
     after: number,
     limit: number,
   ): Promise<{ readonly chain: Uint8Array | undefined; readonly entries: readonly Revocation[] }>
+  /** Takes back one access token by its `jti`: one entry, however often it is said. */
+  takeBackToken(jti: string, accountId: string, origin: Origin): Promise<Change>
   /** The newest entry that was written before a time: what comes after it, a living token can need. */
   floorBefore(at: EpochMs): Promise<LogHead>
   /** Mends the log where evidence shows that it has lost entries: one step, with all their effects. */

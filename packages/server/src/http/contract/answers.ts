@@ -27,6 +27,7 @@ export function answerJson(
 const tokenDetails: Partial<Record<RefusalCode, string>> = {
   token_invalid: 'Token is invalid',
   session_unknown: 'Token is invalid',
+  token_stale: 'Token is expired',
   token_expired: 'Token is expired',
   session_expired: 'Token is expired',
   token_wrong_type: 'Token has wrong type',

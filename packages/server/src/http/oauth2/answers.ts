@@ -6,6 +6,7 @@ const ERRORS: Partial<Record<RefusalCode, string>> = {
   client_invalid: 'invalid_client',
   grant_type_unsupported: 'unsupported_grant_type',
   scope_invalid: 'invalid_scope',
+  token_of_another: 'unauthorized_client',
   // §5.2 has no word for these; §4.1.2.1 does.
   throttled: 'temporarily_unavailable',
   store_unavailable: 'temporarily_unavailable',

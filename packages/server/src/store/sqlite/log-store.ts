@@ -1,7 +1,15 @@
 import type { RevocationStore } from '../store.ts'
+import { auditChange } from './audit.ts'
 import { step, type SqliteDatabase } from './database.ts'
 import { repair, startOver } from './log-repair.ts'
-import { readAfter, readChainAt, readHead, readOrigin, toHead } from './revocations.ts'
+import {
+  appendRevocation,
+  readAfter,
+  readChainAt,
+  readHead,
+  readOrigin,
+  toHead,
+} from './revocations.ts'
 
 export function createRevocationStore(db: SqliteDatabase): RevocationStore {
   return {
@@ -17,6 +25,17 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
           at,
         )
         return row === undefined ? readOrigin(db) : toHead(row)
+      }),
+    takeBackToken: async (jti, accountId, origin) =>
+      db.write(() => {
+        const known = db.get(
+          `SELECT 1 FROM revocations WHERE kind = 'token' AND subject = ? LIMIT 1`,
+          jti,
+        )
+        if (known !== undefined) return 'unchanged'
+        auditChange(db, accountId, 'token_revoked', origin)
+        appendRevocation(db, 'token', jti, 'soft', origin.at)
+        return 'changed'
       }),
     repair: async (evidence, by) => db.write(() => repair(db, evidence, by)),
     startOver: async (position, by) => db.write(() => startOver(db, position, by)),

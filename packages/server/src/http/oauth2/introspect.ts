@@ -1,0 +1,44 @@
+import { inspectAsGuard, type Inspected } from '../../sessions/inspect.ts'
+import type { Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Client } from '../../store/rows.ts'
+import { answerTokenJson } from './answers.ts'
+import { readTokenRequest } from './client-request.ts'
+
+/**
+ * `POST /oauth2/introspect` (RFC 7662): what the authority says of a token now, for services that hold no
+ * copy of the revocation log. Of a token that is not good it says that alone, and not why (§2.2). A
+ * service account that is bound to a tenant hears of tokens of that tenant only.
+ */
+export async function answerIntrospect(
+  parts: SessionParts,
+  request: Request,
+  caller: Caller,
+): Promise<Response> {
+  const asked = await readTokenRequest(parts, request, caller)
+  if (!asked.ok) return asked.response
+  const token = await inspectAsGuard(parts, asked.token)
+  const body = token.ok && maySee(asked.client, token) ? describe(parts, token) : { active: false }
+  return answerTokenJson(200, body)
+}
+
+function maySee({ tenantId }: Client, token: Inspected): boolean {
+  const tid = token.kind === 'access' ? token.claims.tid : token.state.account.tenantId
+  return tenantId === undefined || tenantId === tid
+}
+
+function describe({ access }: SessionParts, token: Inspected): object {
+  if (token.kind === 'access') {
+    const { claims, username } = token
+    const { csh: _, ...shown } = claims
+    return {
+      active: true,
+      ...shown,
+      token_type: 'Bearer',
+      ...(username === undefined ? {} : { username }),
+    }
+  }
+  const { sub, sid, iat, exp, jti } = token.claims
+  const { session, username } = token.state
+  const client = { client_id: session.clientId }
+  return { active: true, iss: access.issuer, sub, sid, iat, exp, jti, ...client, username }
+}
