@@ -187,7 +187,7 @@ describe('a table of watermarks', () => {
     expect(wrong).toEqual([])
     expect(table.count).toBe(count)
     table.seal()
-    expect(table.bytes / count).toBeLessThan(12.6)
+    expect(table.bytes / count).toBeLessThan(14.4)
     expect(table.find(hash('session', 'ses_77'))).toBe(178 * 2 + 1)
   })
 

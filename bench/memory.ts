@@ -1,0 +1,90 @@
+import { RevocationLog } from '../packages/guard/src/revocations/log.ts'
+import { chainValue, type RevocationEntry } from '../packages/guard/src/revocations/entry.ts'
+import { report, round, type Row } from './lib/report.ts'
+import { median } from './lib/statistics.ts'
+
+/**
+ * The copy of the revocation log in memory, at 1 thousand to 10 million entries, each of another session:
+ * the bytes of its tables, what the process holds in all, and look-ups that hit and that miss. Entries are
+ * taken in batches of 50, spread over the time that they are kept, as a guard takes them.
+ */
+
+const BATCH = 50
+const RETAIN_MS = 360_000
+const LOOKUPS = 500_000
+const CHUNK = 1_000
+const ROUNDS = 5
+const MIB = 2 ** 20
+
+let checksum = 0
+
+const quick = process.argv.includes('--quick')
+const sizes = [1_000, 10_000, 100_000, 1_000_000, ...(quick ? [] : [10_000_000])]
+const rows: Row[] = sizes.map(measure)
+const last = rows.at(-1)
+report('memory', rows, {
+  ...(quick ? {} : { revocation_mib_10m: Number(last?.['tables_mib']) }),
+  ...(quick ? {} : { revocation_peak_mib_10m: Number(last?.['peak_rss_mib']) }),
+  revocation_lookup_hit_ns: Number(last?.['hit_ns']),
+  revocation_lookup_miss_ns: Number(last?.['miss_ns']),
+})
+
+function measure(entries: number): Row {
+  globalThis.gc?.()
+  const before = process.memoryUsage().rss
+  const started = performance.now()
+  let peak = 0
+  const log = new RevocationLog({ position: 0, chain: Buffer.alloc(32) }, { retainMs: RETAIN_MS })
+  for (let from = 0; from < entries; from += BATCH) {
+    const count = Math.min(BATCH, entries - from)
+    const batch = Array.from({ length: count }, (_, n) => entryAt(from + n + 1))
+    const chain = batch.reduce<Uint8Array>((value, entry) => chainValue(value, entry), log.chain)
+    log.apply(batch, chain, (from / entries) * (RETAIN_MS - 1))
+    if (from % 50_000 === 0) peak = Math.max(peak, process.memoryUsage().rss)
+  }
+  const buildSec = (performance.now() - started) / 1000
+  const { bytes } = log.size
+  return {
+    entries,
+    tables_mib: round(bytes / MIB),
+    bytes_per_entry: round(bytes / entries),
+    peak_rss_mib: round((Math.max(peak, process.memoryUsage().rss) - before) / MIB),
+    hit_ns: round(lookUp(log, entries, 0)),
+    miss_ns: round(lookUp(log, entries, entries)),
+    build_s: round(buildSec),
+  }
+}
+
+/**
+ * The median of some rounds of look-ups at random, in nanoseconds each. The subjects are texts that were just
+ * made, as the claims of a token are that was just read; the tables are as cold as their size makes them.
+ */
+function lookUp(log: RevocationLog, entries: number, offset: number): number {
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    let [elapsed, found] = [0, 0]
+    for (let done = 0; done < LOOKUPS; done += CHUNK) {
+      const subjects = Array.from({ length: CHUNK }, () =>
+        subjectAt(offset + 1 + Math.floor(Math.random() * entries)),
+      )
+      // Written out by then, which a text that was put together is only at its first use.
+      for (const subject of subjects) checksum ^= subject.charCodeAt(20)
+      const started = performance.now()
+      for (const subject of subjects) if (log.find('session', subject) !== 0) found += 1
+      elapsed += performance.now() - started
+    }
+    if (found !== (offset === 0 ? LOOKUPS : 0)) {
+      throw new Error(`${found} of ${LOOKUPS} look-ups found something`)
+    }
+    return (elapsed * 1e6) / LOOKUPS
+  })
+  return median(rounds)
+}
+
+function entryAt(position: number): RevocationEntry {
+  return { position, kind: 'session', subject: subjectAt(position), strength: 'hard', at: 0 }
+}
+
+/** As long as a real `sid`. */
+function subjectAt(n: number): string {
+  return `ses_${n.toString(36).padStart(22, '0')}`
+}
