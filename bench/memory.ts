@@ -23,10 +23,14 @@ const sizes = [1_000, 10_000, 100_000, 1_000_000, ...(quick ? [] : [10_000_000])
 const rows: Row[] = sizes.map(measure)
 const last = rows.at(-1)
 report('memory', rows, {
-  ...(quick ? {} : { revocation_mib_10m: Number(last?.['tables_mib']) }),
-  ...(quick ? {} : { revocation_peak_mib_10m: Number(last?.['peak_rss_mib']) }),
   revocation_lookup_hit_ns: Number(last?.['hit_ns']),
   revocation_lookup_miss_ns: Number(last?.['miss_ns']),
+  ...(quick
+    ? {}
+    : {
+        revocation_peak_mib_10m: Number(last?.['peak_rss_mib']),
+        revocation_mib_10m: Number(last?.['tables_mib']),
+      }),
 })
 
 function measure(entries: number): Row {

@@ -39,6 +39,15 @@ export class HttpConnection {
     })
   }
 
+  get(path: string, token: string): Promise<RawAnswer> {
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject }
+      this.#socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAuthorization: Bearer ${token}\r\n\r\n`,
+      )
+    })
+  }
+
   close(): void {
     this.#settle = undefined
     this.#socket.destroy()

@@ -10,6 +10,7 @@ import { createSystemRandom } from '../../packages/server/src/base/random.ts'
 import { KeyRing } from '../../packages/server/src/keys/ring.ts'
 import { createSealer } from '../../packages/server/src/keys/sealing.ts'
 import { readOrCreateSecret } from '../../packages/server/src/keys/secret.ts'
+import { mintAccessToken } from '../../packages/server/src/sessions/access-token.ts'
 import { makeRefreshToken } from '../../packages/server/src/sessions/refresh-token.ts'
 import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts'
 
@@ -59,12 +60,28 @@ export async function seedSessions(sessions: number): Promise<string> {
   return dataDir
 }
 
+/** The current tokens of one session. */
+export interface SeededPair {
+  readonly sid: string
+  readonly refresh: string
+  readonly access: string
+}
+
 /** The current refresh tokens of `count` sessions, picked evenly, for a server at that issuer. */
 export async function currentTokens(
   dataDir: string,
   issuer: string,
   count: number,
 ): Promise<string[]> {
+  return (await currentPairs(dataDir, issuer, count)).map(({ refresh }) => refresh)
+}
+
+/** The same with an access token of each. */
+export async function currentPairs(
+  dataDir: string,
+  issuer: string,
+  count: number,
+): Promise<SeededPair[]> {
   const store = openSqliteStore(dataDir, { exclusive: false })
   const random = createSystemRandom()
   const ring = await KeyRing.read({
@@ -87,14 +104,25 @@ export async function currentTokens(
     .all()
     .map((row) => String(row['id']))
   db.close()
-  const tokens: string[] = []
-  for (let i = 0; tokens.length < count; i += step) {
+  const pairs: SeededPair[] = []
+  const settings = { issuer, audience: issuer, lifetimeSec: 3_600 }
+  for (let i = 0; pairs.length < count; i += step) {
     const state = await store.sessions.state(ids[i % ids.length] ?? '')
     if (state === undefined) throw new Error('a seeded session is missing')
-    tokens.push(makeRefreshToken(ring, issuer, state.session, state.account.userId))
+    const { session, account, position } = state
+    pairs.push({
+      sid: session.id,
+      refresh: makeRefreshToken(ring, issuer, session, account.userId),
+      access: mintAccessToken(ring.accessSigner, settings, random, {
+        session,
+        account,
+        position,
+        now: systemClock.nowMs(),
+      }),
+    })
   }
   await store.close()
-  return tokens
+  return pairs
 }
 
 function accountId(i: number): string {

@@ -39,6 +39,7 @@ export class JwksClient {
   readonly #options: JwksClientOptions
   readonly #closing = new AbortController()
   #keys: KeySet | undefined
+  #text = ''
   #fault: JwksFault | undefined
   #flight: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -113,7 +114,10 @@ export class JwksClient {
     // Age counts from the request, not the answer: a slow answer may describe an older state.
     const startedAt = { elapsed: elapsed(), clock: clock() }
     try {
-      this.#keys = await fetchJwks({ url, fetch, timeoutMs, signal: this.#closing.signal })
+      const fetched = await fetchJwks({ url, fetch, timeoutMs, signal: this.#closing.signal })
+      // The same keys are the same object: who verifies with them keeps what it has verified.
+      if (this.#keys === undefined || fetched.text !== this.#text) this.#keys = fetched.keys
+      this.#text = fetched.text
       this.#keysAt = startedAt
       this.#fault = undefined
       this.#firstLoadFailures = 0

@@ -48,12 +48,18 @@ export interface JwksRequest {
   readonly signal: AbortSignal
 }
 
+/** A key set as it was read, and its text: the same text is the same set. */
+export interface FetchedJwks {
+  readonly text: string
+  readonly keys: KeySet
+}
+
 /**
  * Fetches a key set once. Throws a `JwksFault` for whatever is not a set with at least one usable key
  * (RFC 7517 §5: unknown kinds are skipped). The set is believed because of the TLS connection, so a
  * redirect is refused: it could lead off that connection.
  */
-export async function fetchJwks(request: JwksRequest): Promise<KeySet> {
+export async function fetchJwks(request: JwksRequest): Promise<FetchedJwks> {
   const controller = new AbortController()
   const onTimeout = () => controller.abort(new JwksFault('jwks_timeout'))
   const onClose = () => controller.abort(new JwksFault('jwks_unreachable'))
@@ -72,7 +78,7 @@ export async function fetchJwks(request: JwksRequest): Promise<KeySet> {
   }
 }
 
-async function download({ url, fetch }: JwksRequest, signal: AbortSignal): Promise<KeySet> {
+async function download({ url, fetch }: JwksRequest, signal: AbortSignal): Promise<FetchedJwks> {
   const response = await fetch(url, {
     headers: { accept: 'application/jwk-set+json, application/json' },
     redirect: 'manual',
@@ -82,7 +88,8 @@ async function download({ url, fetch }: JwksRequest, signal: AbortSignal): Promi
     throw new JwksFault('jwks_redirected')
   }
   if (response.status !== 200) throw new JwksFault('jwks_status')
-  return parseJwks(await readText(response))
+  const text = await readText(response)
+  return { text, keys: parseJwks(text) }
 }
 
 function isRedirect(status: number): boolean {

@@ -36,7 +36,6 @@ export class RevocationLog implements RevocationView {
   /** How many entries of each kind are in the buckets: most kinds have none, and need no look-up. */
   readonly #kinds = new Uint32Array(16)
   readonly #recent = new RecentChain()
-  #touched = 0
 
   #version = nextVersion()
 
@@ -134,8 +133,6 @@ export class RevocationLog implements RevocationView {
     if (this.#kinds[KIND_CODES[kind]] === 0) return 0
     const hash = this.#hash(kind, subject)
     const buckets = this.#buckets
-    // Kept, so that no compiler leaves it out.
-    for (let at = 0; at < buckets.length; at++) this.#touched ^= buckets[at]?.table.touch(hash) ?? 0
     // The newest first: what a subject has there is its newest.
     for (let at = buckets.length - 1; at >= 0; at--) {
       const mark = buckets[at]?.table.find(hash) ?? 0

@@ -62,15 +62,6 @@ export class WatermarkTable {
     return word === 0 ? 0 : word + this.base * 2
   }
 
-  /**
-   * Reads where a subject would be, and nothing more. Memory that several tables need is then on its way at
-   * the same time: of ten million entries, that is most of what a look-up takes.
-   */
-  touch({ fingerprint }: SubjectHash): number {
-    const home = homeOf(fingerprint, this.#size)
-    return (this.#slots[2 * home + 1] ?? 0) ^ (this.#extras[home] ?? 0)
-  }
-
   /** Gives back the room that was kept for growing; for a table that takes no more entries. */
   seal(): void {
     this.#resize(Math.max(SLOTS_MIN, Math.ceil(this.#count / LOAD_MAX) + 1))

@@ -1,0 +1,109 @@
+import {
+  createBatchOpener,
+  parseAuthorityMessage,
+  type BatchOpener,
+} from '@countersign/guard/revocations'
+import { keySetFromJwks } from '@countersign/jwt'
+import { WebSocket } from 'ws'
+
+/**
+ * Many connections to the feed in one process, for `bench/revocation.ts`. They share one signature check a
+ * batch: machines of their own would each do it once, but a machine that does it a thousand times measures
+ * only itself. Each delivery is counted, and when it came.
+ */
+
+interface Start {
+  readonly url: string
+  readonly authorization: string
+  readonly connections: number
+}
+
+const ASK_EVERY_MS = 500
+const LATEST_MS = 60_000
+const histogram = new Uint32Array(LATEST_MS)
+let delivered = 0
+let open: BatchOpener | undefined
+/** When each batch's entries were written, by its signed head. */
+const known = new Map<string, readonly number[]>()
+
+process.once('message', (message) => {
+  void run(message as Start)
+})
+
+async function run({ url, authorization, connections }: Start): Promise<void> {
+  const sockets: WebSocket[] = []
+  for (let index = 0; index < connections; index++) {
+    sockets.push(
+      await connect(`${url}?guard=feed-of-process-${process.pid}-${index}`, authorization),
+    )
+  }
+  const asking = setInterval(() => {
+    for (const socket of sockets) {
+      socket.send(JSON.stringify({ type: 'nonce', nonce: nonce(), applied: 0 }))
+    }
+  }, ASK_EVERY_MS)
+  process.on('message', () => {
+    clearInterval(asking)
+    const counts = [...histogram.entries()].filter(([, times]) => times > 0)
+    process.send?.({ delivered, histogram: counts }, undefined, undefined, () => {
+      for (const socket of sockets) socket.terminate()
+      process.disconnect()
+    })
+  })
+  process.send?.('ready')
+}
+
+function connect(url: string, authorization: string): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, { headers: { authorization }, perMessageDeflate: false })
+    socket.once('error', reject)
+    let isLive = false
+    socket.on('message', (data: Buffer) => {
+      // Most messages are the same bytes for everybody: a batch is told by its beginning.
+      if (isLive) return note(data)
+      const message = parseAuthorityMessage(data.toString())
+      if (message?.type === 'keys') {
+        const keys = keySetFromJwks(message.jwks)
+        if (keys !== undefined) open ??= createBatchOpener(keys, issuerOf(url))
+      }
+      if (message?.type === 'snapshot' || message?.type === 'resumed') {
+        isLive = true
+        resolve(socket)
+      }
+    })
+    socket.once('open', () => socket.send(JSON.stringify({ type: 'resume' })))
+  })
+}
+
+function note(data: Buffer): void {
+  const head = data.toString('latin1', 0, HEAD_CHARS)
+  if (!head.startsWith('{"type":"batch"')) return
+  let times = known.get(head)
+  if (times === undefined) {
+    const message = parseAuthorityMessage(data.toString())
+    const batch = message?.type === 'batch' ? open?.(message) : undefined
+    if (batch === undefined) throw new Error('a batch is not signed by the authority')
+    times = batch.entries.map(({ at }) => at)
+    known.set(head, times)
+  }
+  const now = Date.now()
+  delivered += times.length
+  for (const at of times) {
+    const ms = Math.min(LATEST_MS - 1, Math.max(0, now - at))
+    histogram[ms] = (histogram[ms] ?? 0) + 1
+  }
+}
+
+// Beyond the header and the issuer: no two batches agree on where they begin and end.
+const HEAD_CHARS = 480
+
+function issuerOf(url: string): string {
+  return url.replace(/^ws/, 'http').replace('/revocations/feed', '').split('?')[0] ?? ''
+}
+
+let nonces = 0
+
+function nonce(): string {
+  nonces += 1
+  return `nonce-of-process-${process.pid}-${nonces}`
+}

@@ -1,0 +1,54 @@
+import { createGuard } from '@countersign/guard'
+
+/**
+ * A service of its own for `bench/revocation.ts`: a complete guard that holds a token of each session, and
+ * notes when it first refuses each. Messages to and from its parent: the tokens, then the times.
+ */
+
+interface Start {
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: string
+  readonly tokens: readonly string[]
+}
+
+process.once('message', (message) => {
+  void run(message as Start)
+})
+
+async function run({ issuer, clientId, clientSecret, tokens }: Start): Promise<void> {
+  const guard = createGuard({
+    issuer,
+    feed: { clientId, clientSecret },
+    cacheEntriesMax: 32_768,
+    readyTimeoutMs: 60_000,
+  })
+  await guard.ready()
+  const isRefused = (index: number): boolean => {
+    const result = guard.verify(tokens[index] ?? '')
+    return 'ok' in result && !result.ok && result.code === 'session_ended'
+  }
+  // All are seen once, as by requests before: what counts is the time from the revocation on.
+  for (let index = 0; index < tokens.length; index++) {
+    if (isRefused(index)) throw new Error('a token is refused before its time')
+  }
+  const refusedAt: number[] = Array.from({ length: tokens.length }, () => 0)
+  let first = 0
+  guard.watch(() => {
+    const now = Date.now()
+    // They are taken back nearly in this order.
+    for (let index = first; index < Math.min(tokens.length, first + WINDOW); index++) {
+      if (refusedAt[index] === 0 && isRefused(index)) refusedAt[index] = now
+    }
+    while (first < tokens.length && refusedAt[first] !== 0) first += 1
+  })
+  process.on('message', () => {
+    process.send?.({ refusedAt }, undefined, undefined, () => {
+      guard.close()
+      process.disconnect()
+    })
+  })
+  process.send?.('ready')
+}
+
+const WINDOW = 400

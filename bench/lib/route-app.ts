@@ -1,0 +1,162 @@
+import { execFileSync } from 'node:child_process'
+import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+
+import { createGuard, type Guard, type GuardOptions } from '@countersign/guard'
+import { requireAuth as expressAuth } from '@countersign/guard/express'
+import { requireAuth as fastifyAuth } from '@countersign/guard/fastify'
+import { requireAuth as honoAuth } from '@countersign/guard/hono'
+import {
+  createKeySet,
+  createSigner,
+  importSigningKey,
+  keySetFromJwks,
+  verifyingKeyOf,
+} from '@countersign/jwt'
+import fastifyJwt from '@fastify/jwt'
+import { getRequestListener } from '@hono/node-server'
+import { createAuthority, serve } from 'countersign'
+import express from 'express'
+import { expressjwt } from 'express-jwt'
+import fastify from 'fastify'
+import { Hono } from 'hono'
+import { jwt as honoJwt } from 'hono/jwt'
+
+import { freePort } from '../../scripts/lib/processes.ts'
+
+/**
+ * The application of `bench/route.ts`, with three routes: `/bare`, `/guard` and `/own`, the framework's own
+ * middleware with the same key. The guard is connected to a real authority in the same process, which
+ * has nothing to do but echo. Arguments: framework, algorithm, number of tokens.
+ */
+
+const [framework = '', alg = '', count = '0'] = process.argv.slice(2)
+execFileSync('taskset', ['-a', '-c', '-p', '0', String(process.pid)], { stdio: 'ignore' })
+
+// Text, since one of the peers takes no bytes.
+const secret = randomBytes(24).toString('base64')
+const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const isHmac = alg === 'HS256'
+const key = isHmac
+  ? importSigningKey({ secret: Buffer.from(secret) }, { alg: 'HS256', kid: 'bench' })
+  : importSigningKey(
+      { keyObject: createPrivateKey(pair.privateKey.export({ type: 'pkcs8', format: 'pem' })) },
+      { alg: 'ES256', kid: 'bench' },
+    )
+const publicPem = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+const { guard, issuer } = await startGuard()
+const now = Math.floor(Date.now() / 1000)
+const claims = Array.from({ length: Number(count) }, (_, index) => ({
+  iss: issuer,
+  sub: `acct_${String(index).padStart(22, '0')}`,
+  aud: issuer,
+  exp: now + 3_600,
+  iat: now,
+  jti: randomBytes(16).toString('hex'),
+  client_id: 'first-party',
+  sid: `ses_${String(index).padStart(22, '0')}`,
+  rvp: 0,
+  roles: ['reader', 'writer'],
+}))
+const sign = (typ: string): readonly string[] => {
+  const signer = createSigner(key, { typ })
+  return claims.map((each) => signer.sign(each))
+}
+// One of the peers takes no other kind than JWT.
+const tokens = { guard: sign('at+jwt'), own: sign('JWT') }
+const port = await listen()
+process.send?.({ port, tokens })
+
+/** A guard with a live feed, and with this process's key for tokens: the authority's own signs none here. */
+async function startGuard(): Promise<{ guard: Guard; issuer: string }> {
+  const authorityPort = await freePort()
+  const url = `http://127.0.0.1:${authorityPort}`
+  const authority = await createAuthority({
+    publicUrl: url,
+    dataDir: mkdtempSync(join(tmpdir(), 'countersign-bench-')),
+    logLevel: 'silent',
+  })
+  const { fetch, feed } = authority
+  await serve({ fetch, feed, port: authorityPort, host: '127.0.0.1' })
+  const created = await authority.clients.create({ name: 'guards' }, 'bench')
+  if (!created.ok) throw new Error(created.text)
+  const { client, secret: clientSecret } = created.value
+  const jwks: unknown = await (await globalThis.fetch(`${url}/.well-known/jwks.json`)).json()
+  const published = keySetFromJwks(jwks)
+  const options: GuardOptions = {
+    issuer: url,
+    feed: { clientId: client.id, clientSecret: clientSecret.secret },
+    // The authority signs the batches of the feed, this process the tokens.
+    keys: createKeySet([...(published?.keys ?? []), verifyingKeyOf(key)]),
+  }
+  const made = createGuard(options)
+  await made.ready()
+  return { guard: made, issuer: url }
+}
+
+function listen(): Promise<number> {
+  switch (framework) {
+    case 'express':
+      return listenOn(createServer(expressApp()))
+    case 'fastify':
+      return fastifyApp()
+    default:
+      return listenHono()
+  }
+}
+
+function listenHono(): Promise<number> {
+  const answer = getRequestListener(honoApp().fetch)
+  return listenOn(createServer((incoming, outgoing) => void answer(incoming, outgoing)))
+}
+
+function listenOn(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
+function expressApp(): express.Express {
+  const app = express()
+  app.get('/bare', (_request, response) => void response.json({ ok: true }))
+  app.get('/guard', expressAuth(guard), (_request, response) => void response.json({ ok: true }))
+  const own = expressjwt({
+    secret: isHmac ? secret : publicPem,
+    algorithms: [isHmac ? 'HS256' : 'ES256'],
+  })
+  app.get('/own', own, (_request, response) => void response.json({ ok: true }))
+  return app
+}
+
+async function fastifyApp(): Promise<number> {
+  const app = fastify()
+  await app.register(fastifyJwt, {
+    secret: isHmac
+      ? secret
+      : {
+          private: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+          public: publicPem,
+        },
+    sign: { algorithm: isHmac ? 'HS256' : 'ES256' },
+    verify: { algorithms: [isHmac ? 'HS256' : 'ES256'] },
+  })
+  app.get('/bare', () => ({ ok: true }))
+  app.get('/guard', { onRequest: fastifyAuth(guard) }, () => ({ ok: true }))
+  app.get('/own', { onRequest: (request) => request.jwtVerify() }, () => ({ ok: true }))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  return (app.server.address() as AddressInfo).port
+}
+
+function honoApp(): Hono {
+  const app = new Hono()
+  app.get('/bare', (c) => c.json({ ok: true }))
+  app.get('/guard', honoAuth(guard), (c) => c.json({ ok: true }))
+  const own = honoJwt({ secret: isHmac ? secret : publicPem, alg: isHmac ? 'HS256' : 'ES256' })
+  app.get('/own', own, (c) => c.json({ ok: true }))
+  return app
+}

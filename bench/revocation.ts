@@ -1,0 +1,205 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { createClientManager } from '../packages/server/src/accounts/clients.ts'
+import { systemClock } from '../packages/server/src/base/clock.ts'
+import { createSystemRandom } from '../packages/server/src/base/random.ts'
+import { openSqliteStore } from '../packages/server/src/store/sqlite/store.ts'
+import { HttpConnection } from './lib/http-connection.ts'
+import { report, round, type Row } from './lib/report.ts'
+import { currentPairs, seedSessions, type SeededPair } from './lib/seed.ts'
+import { pinSelf, startServer, type BenchServer } from './lib/server.ts'
+
+/**
+ * From the committed revocation to the first refusal at a guard. At most ten complete guards run in processes of
+ * their own, each with a token of every session; the others are connections that share one signature
+ * check a process. The authority has one core; all guards and whoever logs out share the other.
+ */
+
+const COMPLETE_MAX = 10
+const FEED_PROCESSES = 2
+const SETTLE_MS = 1_500
+
+const quick = process.argv.includes('--quick')
+const seconds = quick ? 3 : 8
+const cases = [1, 100, 1_000].flatMap((guards) =>
+  [1, 50, 1_000].map((perSec) => ({ guards, perSec })),
+)
+
+interface Case {
+  readonly guards: number
+  readonly perSec: number
+}
+
+pinSelf(1)
+const rows: Row[] = []
+for (const each of cases) rows.push(await measure(each))
+const largest = rows.at(-1)
+report('revocation', rows, {
+  revocation_max_ms: Number(largest?.['max_ms']),
+  revocation_p99_ms: Number(largest?.['p99_ms']),
+})
+
+async function measure({ guards, perSec }: Case): Promise<Row> {
+  const revocations = Math.max(4, perSec * seconds)
+  const dataDir = await seedSessions(revocations)
+  try {
+    const credentials = await createClient(dataDir)
+    await using server = await startServer({ node: process.execPath, dataDir, core: 0 })
+    const issuer = `http://localhost:${server.port}`
+    const pairs = await currentPairs(dataDir, issuer, revocations)
+    const complete = Math.min(guards, COMPLETE_MAX)
+    const services = await Promise.all(
+      Array.from({ length: complete }, () =>
+        startChild('revocation-guard.ts', {
+          issuer,
+          ...credentials,
+          tokens: pairs.map(({ access }) => access),
+        }),
+      ),
+    )
+    const feeds = await startFeeds(issuer, credentials, guards - complete)
+    const cpuBefore = server.cpuSec()
+    const started = performance.now()
+    await logOutAll(server, pairs, perSec)
+    const elapsedSec = (performance.now() - started) / 1000
+    const cpu = (server.cpuSec() - cpuBefore) / elapsedSec
+    await sleep(SETTLE_MS)
+    return await collect(dataDir, { guards, perSec, pairs, services, feeds, cpu, elapsedSec })
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+}
+
+interface Measured extends Case {
+  readonly pairs: readonly SeededPair[]
+  readonly services: readonly ChildProcess[]
+  readonly feeds: readonly ChildProcess[]
+  readonly cpu: number
+  readonly elapsedSec: number
+}
+
+async function collect(dataDir: string, measured: Measured): Promise<Row> {
+  const { guards, perSec, pairs, services, feeds, cpu, elapsedSec } = measured
+  const committedAt = await readCommits(dataDir)
+  const histogram = new Map<number, number>()
+  let delivered = 0
+  const count = (ms: number, times: number): void => {
+    histogram.set(ms, (histogram.get(ms) ?? 0) + times)
+    delivered += times
+  }
+  for (const service of services) {
+    const { refusedAt } = await ask<{ refusedAt: number[] }>(service)
+    for (const [index, { sid }] of pairs.entries()) {
+      const [at, from] = [refusedAt[index] ?? 0, committedAt.get(sid)]
+      if (at !== 0 && from !== undefined) count(at - from, 1)
+    }
+  }
+  for (const feed of feeds) {
+    const result = await ask<{ histogram: [number, number][] }>(feed)
+    for (const [ms, times] of result.histogram) count(ms, times)
+  }
+  const at = (share: number): number => quantileOf(histogram, delivered, share)
+  return {
+    guards,
+    per_sec: perSec,
+    reached_per_sec: round(pairs.length / elapsedSec),
+    median_ms: at(0.5),
+    p99_ms: at(0.99),
+    max_ms: at(1),
+    deliveries: delivered,
+    lost: guards * pairs.length - delivered,
+    authority_cpu_percent: Math.round(cpu * 100),
+  }
+}
+
+function quantileOf(histogram: ReadonlyMap<number, number>, total: number, share: number): number {
+  let seen = 0
+  const sorted = [...histogram].toSorted(([a], [b]) => a - b)
+  for (const [ms, times] of sorted) {
+    seen += times
+    if (seen >= total * share) return ms
+  }
+  return sorted.at(-1)?.[0] ?? 0
+}
+
+async function createClient(dataDir: string): Promise<{ clientId: string; clientSecret: string }> {
+  const store = openSqliteStore(dataDir, { exclusive: false })
+  const random = createSystemRandom()
+  const clients = createClientManager({ store, clock: systemClock, random })
+  const created = await clients.create({ name: 'guards' }, 'bench')
+  await store.close()
+  if (!created.ok) throw new Error(created.text)
+  return { clientId: created.value.client.id, clientSecret: created.value.secret.secret }
+}
+
+async function startFeeds(
+  issuer: string,
+  { clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string },
+  connections: number,
+): Promise<readonly ChildProcess[]> {
+  if (connections === 0) return []
+  const authorization = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`
+  const url = `${issuer.replace('http', 'ws')}/revocations/feed`
+  return Promise.all(
+    Array.from({ length: FEED_PROCESSES }, (_, index) =>
+      startChild('revocation-feeds.ts', {
+        url,
+        authorization,
+        connections: Math.floor((connections + index) / FEED_PROCESSES),
+      }),
+    ),
+  )
+}
+
+/** Logs out one session after the other, at that rate. */
+async function logOutAll(
+  server: BenchServer,
+  pairs: readonly SeededPair[],
+  perSec: number,
+): Promise<void> {
+  const lanes = Math.min(16, pairs.length)
+  const started = performance.now()
+  await Promise.all(
+    Array.from({ length: lanes }, async (_, lane) => {
+      const connection = await HttpConnection.open(server.port)
+      for (let index = lane; index < pairs.length; index += lanes) {
+        await sleep(started + (index * 1000) / perSec - performance.now())
+        const body = JSON.stringify({ refresh: pairs[index]?.refresh })
+        const { status } = await connection.post('/api/token/blacklist/', body)
+        if (status !== 200) throw new Error(`a log-out got ${status}`)
+      }
+      connection.close()
+    }),
+  )
+}
+
+async function readCommits(dataDir: string): Promise<ReadonlyMap<string, number>> {
+  const store = openSqliteStore(dataDir, { exclusive: false })
+  const { entries } = await store.revocations.tail(0, -1)
+  await store.close()
+  return new Map(entries.map(({ subject, at }) => [subject, at]))
+}
+
+function startChild(file: string, start: object): Promise<ChildProcess> {
+  return new Promise((resolve, reject) => {
+    const child = fork(join(import.meta.dirname, 'lib', file), {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)))
+    child.once('message', () => resolve(child))
+    child.send(start)
+  })
+}
+
+function ask<Answer>(child: ChildProcess): Promise<Answer> {
+  return new Promise((resolve) => {
+    child.once('message', (answer) => resolve(answer as Answer))
+    child.send('report')
+  })
+}
+
+function sleep(ms: number): Promise<void> {
+  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))
+}

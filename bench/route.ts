@@ -1,0 +1,112 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+
+import { report, round, type Row } from './lib/report.ts'
+import { pinSelf } from './lib/server.ts'
+import { HttpConnection } from './lib/http-connection.ts'
+import { median, spread } from './lib/statistics.ts'
+
+/**
+ * A protected `GET /me` in Express, Fastify and Hono against the bare route and against the framework's own
+ * middleware, ES256 and HS256, a thousand tokens in rotation, with the guard's feed connected. Each
+ * server has one core, the load the other; all variants of a framework take turns in the same run.
+ */
+
+const CONNECTIONS = 16
+const TOKENS = 1_000
+const quick = process.argv.includes('--quick')
+const ROUND_MS = quick ? 500 : 1_500
+const ROUNDS = quick ? 3 : 7
+
+const FRAMEWORKS = ['express', 'fastify', 'hono'] as const
+const ALGS = ['ES256', 'HS256'] as const
+const VARIANTS = ['bare', 'guard', 'own'] as const
+
+type Framework = (typeof FRAMEWORKS)[number]
+type Alg = (typeof ALGS)[number]
+type Variant = (typeof VARIANTS)[number]
+
+pinSelf(1)
+const rows: Row[] = []
+for (const framework of FRAMEWORKS) for (const alg of ALGS) rows.push(await measure(framework, alg))
+const ofBare = (framework: Framework): number =>
+  Math.min(
+    ...rows.filter((row) => row['framework'] === framework).map((row) => Number(row['of_bare'])),
+  )
+report('route', rows, {
+  route_lowest_vs_own: Math.min(...rows.map((row) => Number(row['vs_own']))),
+  route_fastify_of_bare: ofBare('fastify'),
+  route_hono_of_bare: ofBare('hono'),
+  route_express_of_bare: ofBare('express'),
+})
+
+async function measure(framework: Framework, alg: Alg): Promise<Row> {
+  const { child, port, tokens } = await startApp(framework, alg)
+  try {
+    const rates: Record<Variant, number[]> = { bare: [], guard: [], own: [] }
+    for (const variant of VARIANTS) await load(port, variant, tokens, ROUND_MS)
+    for (let turn = 0; turn < ROUNDS; turn++) {
+      for (const variant of VARIANTS) {
+        rates[variant].push(await load(port, variant, tokens, ROUND_MS))
+      }
+    }
+    const ratio = (a: Variant, b: Variant): number =>
+      median(rates[a].map((rate, index) => rate / (rates[b][index] ?? NaN)))
+    return {
+      framework,
+      alg,
+      bare_per_sec: Math.round(median(rates.bare)),
+      guard_per_sec: Math.round(median(rates.guard)),
+      own_per_sec: Math.round(median(rates.own)),
+      of_bare: round(ratio('guard', 'bare')),
+      vs_own: round(ratio('guard', 'own')),
+      spread: round(spread(rates.guard)),
+    }
+  } finally {
+    child.kill()
+  }
+}
+
+interface App {
+  readonly child: ChildProcess
+  readonly port: number
+  /** For the guard, and for the framework's own middleware. */
+  readonly tokens: { readonly guard: readonly string[]; readonly own: readonly string[] }
+}
+
+function startApp(framework: Framework, alg: Alg): Promise<App> {
+  return new Promise((resolve, reject) => {
+    const file = join(import.meta.dirname, 'lib/route-app.ts')
+    const child = fork(file, [framework, alg, String(TOKENS)], {
+      execArgv: ['--disable-warning=CountersignWarning'],
+    })
+    child.once('exit', (code) => reject(new Error(`the application ended with ${code}`)))
+    child.once('message', (message) => {
+      resolve({ child, ...(message as Pick<App, 'port' | 'tokens'>) })
+    })
+  })
+}
+
+/** Requests a second, over all connections. */
+async function load(
+  port: number,
+  variant: Variant,
+  { guard, own }: App['tokens'],
+  ms: number,
+): Promise<number> {
+  const started = performance.now()
+  const tokens = variant === 'own' ? own : guard
+  let done = 0
+  await Promise.all(
+    Array.from({ length: CONNECTIONS }, async (_, lane) => {
+      const connection = await HttpConnection.open(port)
+      for (let index = lane; performance.now() - started < ms; index += CONNECTIONS) {
+        const { status } = await connection.get(`/${variant}`, tokens[index % tokens.length] ?? '')
+        if (status !== 200) throw new Error(`${variant} answered ${status}`)
+        done += 1
+      }
+      connection.close()
+    }),
+  )
+  return (done * 1000) / (performance.now() - started)
+}

@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import {
+  combineGuards,
+  createAuthenticator,
+  createGuard,
+  metricsText,
+  resourceMetadata,
+  watchToken,
+  type Guard,
+  type Refused,
+  type Requirements,
+} from '../src/index.ts'
+import { NOW_MS, NOW_SEC, TestIssuer } from './support/issuer.ts'
+
+const issuer = new TestIssuer()
+const other = new TestIssuer()
+let guard: Guard
+beforeAll(async () => {
+  await issuer.start()
+  await other.start()
+  guard = createGuard({
+    issuer: issuer.url,
+    clock: () => NOW_MS,
+    onNotice: () => {},
+    resourceMetadata: 'https://api.example/.well-known/oauth-protected-resource',
+  })
+  await guard.ready()
+})
+afterAll(async () => {
+  guard.close()
+  await issuer.stop()
+  await other.stop()
+})
+
+async function ask(
+  requirements: Requirements,
+  claims: object = {},
+): Promise<{ status: number; code?: string; challenge: string | null }> {
+  const request = new Request('https://api.example/acme/me', {
+    headers: { authorization: `Bearer ${issuer.token(claims)}`, 'x-tenant': 'ten_1' },
+  })
+  const result = await createAuthenticator(guard, requirements)(request)
+  if (result.ok) return { status: 200, challenge: null }
+  const { code } = (await result.response.json()) as { code: string }
+  const { status, headers } = result.response
+  return { status, code, challenge: headers.get('www-authenticate') }
+}
+
+describe('a route that requires', () => {
+  test('a role takes any of those that it names', async () => {
+    expect(await ask({ roles: ['admin', 'reader'] })).toMatchObject({ status: 200 })
+    const refused = await ask({ roles: ['admin', 'owner'] })
+    expect(refused).toMatchObject({ status: 403, code: 'role_missing' })
+    expect(refused.challenge).toContain('error="insufficient_scope"')
+  })
+
+  test.each<[string, Requirements['tenant'], object, number]>([
+    ['the one', 'ten_1', { tid: 'ten_1' }, 200],
+    ['another', 'ten_1', { tid: 'ten_2' }, 403],
+    ['one, of a token without', 'ten_1', {}, 403],
+    ['the one of the request', (request) => request.values('x-tenant')[0], { tid: 'ten_1' }, 200],
+    ['one of a request that names none', () => undefined, {}, 403],
+    ['one of a request that names none, in a tenant', () => undefined, { tid: 'ten_1' }, 403],
+  ])('a tenant: %s', async (_, tenant, claims, status) => {
+    expect((await ask(tenant === undefined ? {} : { tenant }, claims)).status).toBe(status)
+  })
+
+  test('a stronger sign-in says which (RFC 9470)', async () => {
+    expect(await ask({ acr: 'mfa' }, { acr: 'mfa' })).toMatchObject({ status: 200 })
+    const { status, challenge } = await ask({ acr: ['mfa', 'hw'] }, { acr: 'pwd' })
+    expect(status).toBe(401)
+    expect(challenge).toContain('error="insufficient_user_authentication"')
+    expect(challenge).toContain('acr_values="mfa hw"')
+  })
+
+  test.each([
+    [0, 200],
+    [600, 200],
+    [601, 401],
+    [undefined, 401],
+  ])('a recent sign-in, of one %s s ago', async (ago, status) => {
+    const claims = ago === undefined ? {} : { auth_time: NOW_SEC - ago }
+    const answer = await ask({ maxAgeSec: 600 }, claims)
+    expect(answer.status).toBe(status)
+    if (status === 401) expect(answer.challenge).toContain('max_age="600"')
+  })
+
+  test('what only the feed could tell is a mistake without it', () => {
+    expect(() => guard.route({ permissions: ['a'] })).toThrow('permissions')
+    expect(() => guard.route({ policy: 'strict' })).toThrow('strict')
+  })
+
+  test.each<[string, object]>([
+    ['role', { role: ['admin'] }],
+    ['roles', { roles: [] }],
+    ['roles', { roles: 'admin' }],
+    ['roles', { roles: ['a b'] }],
+    ['acr', { acr: 'a"b' }],
+    ['tenant', { tenant: '' }],
+    ['tenant', { tenant: 7 }],
+    ['maxAgeSec', { maxAgeSec: -1 }],
+    ['policy', { policy: 'loose' }],
+  ])(
+    'something that is no requirement (%s: %j) is a mistake when the route is made',
+    (name, bad) => {
+      expect(() => guard.route(bad as Requirements)).toThrow(name)
+    },
+  )
+})
+
+test('a refusal names the metadata of the resource (RFC 9728)', async () => {
+  const result = await createAuthenticator(guard)(new Request('https://api.example/me'))
+  expect(result.ok).toBe(false)
+  if (result.ok) return
+  expect(result.response.headers.get('www-authenticate')).toBe(
+    `Bearer realm="${issuer.url}", resource_metadata="https://api.example/.well-known/oauth-protected-resource"`,
+  )
+  expect(resourceMetadata(guard, { resource: 'https://api.example' })).toEqual({
+    resource: 'https://api.example',
+    authorization_servers: [issuer.url],
+    bearer_methods_supported: ['header'],
+  })
+})
+
+test('of several issuers each token is checked by its own', async () => {
+  const second = createGuard({ issuer: other.url, clock: () => NOW_MS, onNotice: () => {} })
+  const both = combineGuards([guard, second])
+  await both.ready()
+  const codeOf = async (token: string): Promise<string> => {
+    const result = await both.verify(token)
+    return result.ok ? result.claims.iss : result.code
+  }
+  expect(await codeOf(issuer.token())).toBe(issuer.url)
+  expect(await codeOf(other.token())).toBe(other.url)
+  // The other's claims under our key, and one of nobody.
+  expect(await codeOf(issuer.token({ iss: other.url }))).toBe('token_invalid')
+  expect(await codeOf(issuer.token({ iss: 'https://nobody.example' }))).toBe('token_invalid')
+  expect(await codeOf('x')).toBe('token_invalid')
+  expect(() => combineGuards([guard, guard])).toThrow('one issuer')
+  second.close()
+})
+
+test('metrics count what was accepted, from memory too, and what was refused', async () => {
+  const made = createGuard({ issuer: issuer.url, clock: () => NOW_MS, onNotice: () => {} })
+  await made.ready()
+  const token = issuer.token()
+  for (let times = 0; times < 3; times++) await made.verify(token)
+  await made.verify('x')
+  expect(made.metrics()).toEqual({
+    verified: 3,
+    cached: 2,
+    refused: { token_invalid: 1 },
+    feed: undefined,
+  })
+  expect(metricsText(made)).toContain('countersign_guard_refused_total{code="token_invalid"} 1\n')
+  made.close()
+})
+
+test('a token that is watched ends when it expires, once, and another of its session carries it on', async () => {
+  let nowMs = NOW_MS
+  const made = createGuard({ issuer: issuer.url, clock: () => nowMs, onNotice: () => {} })
+  await made.ready()
+  const ends: Refused[] = []
+  const live = watchToken(made, issuer.token(), { onEnd: (refused) => ends.push(refused) })
+  const longer = issuer.token({ exp: NOW_SEC + 600, jti: 'next' })
+  expect(live.renew(issuer.token({ sid: 'ses-2' }))).toMatchObject({ ok: false })
+  expect(live.renew(longer)).toMatchObject({ ok: true })
+  nowMs += 400_000
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  expect(ends).toEqual([])
+  nowMs += 400_000
+  await expect.poll(() => ends.length).toBe(1)
+  expect(ends[0]).toMatchObject({ code: 'token_expired' })
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  expect(ends).toHaveLength(1)
+  made.close()
+})
+
+test('without a feed it says so, once', () => {
+  const notices: string[] = []
+  const made = createGuard({ issuer: issuer.url, onNotice: (text) => notices.push(text) })
+  expect(notices).toEqual([expect.stringContaining('no revocation feed')])
+  expect(made.hasFeed).toBe(false)
+  made.close()
+})
+
+test.each<[string, object]>([
+  ['feed', { feed: true }],
+  ['feed.clientId', { feed: { clientSecret: 's' } }],
+  ['feed.clientSecret', { feed: { clientId: 'c', clientSecret: '' } }],
+  ['feed.url', { feed: { clientId: 'c', clientSecret: 's', url: 'http://elsewhere.example' } }],
+  ['feed.transport', { feed: { clientId: 'c', clientSecret: 's', transport: 'pigeon' } }],
+  ['policy', { policy: 'loose' }],
+  ['readyTimeoutMs', { readyTimeoutMs: 1 }],
+  ['resourceMetadata', { resourceMetadata: 'nowhere' }],
+])('the option %s is checked when the guard is made', (name, options) => {
+  expect(() => createGuard({ issuer: issuer.url, ...options })).toThrow(name)
+})

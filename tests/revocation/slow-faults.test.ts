@@ -1,0 +1,192 @@
+import { execFileSync, fork, type ChildProcess } from 'node:child_process'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { AddressInfo } from 'node:net'
+
+import { afterEach, expect, test } from 'vitest'
+
+import { startServerProcess, ADMIN } from '../../packages/server/test/support/server-process.ts'
+import { runAuthority, type RunningAuthority } from './support.ts'
+
+/** What a guard says of a token, and how old its copy of the log is. */
+interface Verdict {
+  readonly code: string
+  readonly leaseAgeMs: number
+}
+
+/** A service with a guard, in a process of its own. */
+class Service implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #waiting: ((verdict: Verdict) => void)[] = []
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    child.on('message', (verdict) => this.#waiting.shift()?.(verdict as Verdict))
+  }
+
+  static start(options: object): Promise<Service> {
+    const child = fork(join(import.meta.dirname, 'guard-process.ts'), [JSON.stringify(options)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    return new Promise((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)))
+      child.once('message', () => resolve(new Service(child)))
+    })
+  }
+
+  async verify(token: string, policy: string): Promise<string> {
+    return (await this.#ask({ token, policy })).code
+  }
+
+  #ask(question: object): Promise<Verdict> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#child.send(question)
+    })
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.removeAllListeners('exit')
+    this.#child.kill('SIGKILL')
+  }
+}
+
+/** A proxy in front of the authority that can be cut. */
+class Proxy implements AsyncDisposable {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  #isCut = false
+
+  constructor(to: number) {
+    this.#server = createServer((from) => {
+      const target = connect(to, '127.0.0.1')
+      for (const socket of [from, target]) {
+        this.#sockets.add(socket)
+        socket.on('error', () => socket.destroy())
+        socket.once('close', () => this.#sockets.delete(socket))
+      }
+      if (this.#isCut) return
+      from.pipe(target)
+      target.pipe(from)
+    })
+  }
+
+  async listen(): Promise<number> {
+    await new Promise<void>((resolve) => void this.#server.listen(0, '127.0.0.1', resolve))
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** Silently: connections stay open and nothing comes through, as behind a broken router. */
+  cut(): void {
+    this.#isCut = true
+    for (const socket of this.#sockets) {
+      socket.unpipe()
+      socket.pause()
+    }
+  }
+
+  mend(): void {
+    this.#isCut = false
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#server.close()
+  }
+}
+
+const open: AsyncDisposable[] = []
+afterEach(async () => {
+  for (const each of open.splice(0).toReversed()) await each[Symbol.asyncDispose]()
+})
+
+function use<T extends AsyncDisposable>(each: T): T {
+  open.push(each)
+  return each
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+async function logOut(it: RunningAuthority, refresh: string): Promise<void> {
+  expect((await it.post('/api/token/blacklist/', { refresh })).status).toBe(200)
+}
+
+test('a feed that is cut by a proxy: strict routes refuse after 3 s, bounded ones go on, all is well again', async () => {
+  const it = use(await runAuthority())
+  const proxy = use(new Proxy(Number(new URL(it.url).port)))
+  const feed = { ...it.feed, url: `http://127.0.0.1:${await proxy.listen()}` }
+  const service = use(await Service.start({ issuer: it.url, feed }))
+  const gone = await it.login('alice')
+  const honest = await it.login('bob')
+  expect(await service.verify(gone.access, 'strict')).toBe('ok')
+
+  proxy.cut()
+  await logOut(it, gone.refresh)
+  await sleep(3_200)
+  expect(await service.verify(gone.access, 'strict')).toBe('revocations_unavailable')
+  expect(await service.verify(honest.access, 'strict')).toBe('revocations_unavailable')
+  expect(await service.verify(honest.access, 'bounded')).toBe('ok')
+
+  proxy.mend()
+  await expect.poll(() => service.verify(honest.access, 'strict'), { timeout: 20_000 }).toBe('ok')
+  expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
+}, 60_000)
+
+test('a guard that is stopped wakes up to refuse what was taken back meanwhile', async () => {
+  const it = use(await runAuthority())
+  const service = use(await Service.start({ issuer: it.url, feed: it.feed }))
+  const gone = await it.login('alice')
+  const honest = await it.login('bob')
+  expect(await service.verify(gone.access, 'strict')).toBe('ok')
+  service.signal('SIGSTOP')
+  await logOut(it, gone.refresh)
+  await sleep(3_500)
+  // The question is the first thing that it finds when it goes on.
+  const asked = service.verify(gone.access, 'strict')
+  service.signal('SIGCONT')
+  expect(['session_ended', 'revocations_unavailable']).toContain(await asked)
+  await expect.poll(() => service.verify(honest.access, 'strict'), { timeout: 20_000 }).toBe('ok')
+  expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
+}, 60_000)
+
+test('an authority that is killed: what it had answered is in force when it is back', async () => {
+  const first = await startServerProcess()
+  const port = Number(new URL(first.url).port)
+  const issuer = `http://localhost:${port}`
+  const launcher = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
+  const printed = execFileSync(process.execPath, [launcher, 'clients', 'create', 'guards'], {
+    env: { PATH: process.env['PATH'], COUNTERSIGN_DATA_DIR: first.dataDir },
+    encoding: 'utf8',
+  })
+  const clientId = /svc_[\w-]+/.exec(printed)?.[0] ?? ''
+  const clientSecret = /Secret \S+: (\S+)/.exec(printed)?.[1] ?? ''
+  const service = use(await Service.start({ issuer, feed: { clientId, clientSecret } }))
+  const post = async (path: string, body: object): Promise<Record<string, string>> => {
+    const response = await fetch(`${first.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', connection: 'close' },
+      body: JSON.stringify(body),
+    })
+    return (await response.json()) as Record<string, string>
+  }
+  const gone = await post('/api/token/', ADMIN)
+  const honest = await post('/api/token/', ADMIN)
+  expect(await service.verify(String(gone['access']), 'strict')).toBe('ok')
+
+  await post('/api/token/blacklist/', { refresh: gone['refresh'] })
+  await first.stop('SIGKILL')
+  await sleep(3_200)
+  expect(await service.verify(String(honest['access']), 'strict')).toBe('revocations_unavailable')
+  use(await startServerProcess({ dataDir: first.dataDir, port }))
+  await expect
+    .poll(() => service.verify(String(honest['access']), 'strict'), { timeout: 20_000 })
+    .toBe('ok')
+  expect(await service.verify(String(gone['access']), 'strict')).toBe('session_ended')
+}, 60_000)
