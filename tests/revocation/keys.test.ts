@@ -109,6 +109,11 @@ test('a killed key is refused everywhere at once, whatever its tokens say, and n
   expect(await countersign(it, 'keys', 'list')).toContain('revoked')
 })
 
+test('a key whose name begins with a dash is no option', async () => {
+  const kid = `-${'x'.repeat(42)}`
+  await expect(countersign(it, 'keys', 'kill', kid)).rejects.toThrow(`There is no key ${kid}`)
+})
+
 test('a killed key of refresh tokens ends the sessions that it kept alive', async () => {
   const { refresh } = await it.login('fay')
   await countersign(it, 'keys', 'kill', kidOf(refresh))

@@ -103,11 +103,11 @@ function parse(command: Command, rest: readonly string[]): Parameters<Command['r
 }
 
 /**
- * An identifier is base64url and may begin with a dash: the marker before it says that it is no option.
- * No option of ours has 22 characters.
+ * An identifier is base64url, of 22 characters, a key's of 43, and may begin with a dash: the marker before it
+ * says that it is no option. None of ours is so long.
  */
 function protectIds(words: readonly string[]): string[] {
-  const at = words.findIndex((word) => /^-[\w-]{21}$/.test(word))
+  const at = words.findIndex((word) => /^-[\w-]{21}(?:[\w-]{21})?$/.test(word))
   return at === -1 || words.includes('--')
     ? [...words]
     : [...words.slice(0, at), '--', ...words.slice(at)]
