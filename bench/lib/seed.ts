@@ -113,7 +113,7 @@ export async function currentPairs(
     pairs.push({
       sid: session.id,
       refresh: makeRefreshToken(ring, issuer, session, account.userId),
-      access: mintAccessToken(ring.accessSigner, settings, random, {
+      access: await mintAccessToken(ring.accessSigner, settings, random, {
         session,
         account,
         position,

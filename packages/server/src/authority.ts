@@ -25,7 +25,8 @@ import { callerOfNode, createApp, type RequestContext } from './http/app.ts'
 import { createFeedAuthenticator } from './http/revocations/feed-client.ts'
 import { maybeSameSite } from './http/same-site.ts'
 import { createFeedSocket, type FeedSocket } from './http/revocations/feed-socket.ts'
-import { KeyRing, perRingState } from './keys/ring.ts'
+import { openForeignSigner, type ForeignSigner } from './keys/foreign-signer.ts'
+import { ACCESS_TYP, KeyRing, perRingState } from './keys/ring.ts'
 import { ringSchedule } from './keys/schedule.ts'
 import { createSealer, type Sealer } from './keys/sealing.ts'
 import { readOrCreateSecret } from './keys/secret.ts'
@@ -47,6 +48,8 @@ export interface AuthorityConfig extends SettingsInput {
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger
+  /** A key in a key service or an HSM that signs access tokens. */
+  readonly signer?: ForeignSigner
   /** Adds the application's own claims to each access token. */
   readonly claims?: ClaimsHook
   /** See {@link SourcedAuthorityConfig}. */
@@ -113,12 +116,12 @@ export async function createAuthority(
   config: AuthorityConfig | SourcedAuthorityConfig = {},
 ): Promise<Authority | SourcedAuthority> {
   const { clock = systemClock, random = createSystemRandom(), ...others } = config
-  const { logger, claims, accounts, ...input } = others
+  const { logger, claims, accounts, signer, ...input } = others
   const source = accounts === undefined ? undefined : checkSource(accounts)
   const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
   const store = openSqliteStore(settings.dataDir, { exclusive: true })
   try {
-    return await assemble(settings, store, { clock, random, claims, source }, logger)
+    return await assemble(settings, store, { clock, random, claims, source, signer }, logger)
   } catch (error) {
     await store.close()
     throw error
@@ -130,12 +133,13 @@ interface Assembled {
   readonly random: Random
   readonly claims: ClaimsHook | undefined
   readonly source: CheckedSource | undefined
+  readonly signer: ForeignSigner | undefined
 }
 
 async function assemble(
   settings: Settings,
   store: Store,
-  { clock, random, claims, source }: Assembled,
+  { clock, random, claims, source, signer }: Assembled,
   logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
 ): Promise<Authority | SourcedAuthority> {
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
@@ -146,6 +150,7 @@ async function assemble(
     clock,
     random,
     schedule: ringSchedule(settings),
+    foreign: signer === undefined ? undefined : await openForeignSigner(signer, ACCESS_TYP),
   })
   const { publicUrl: issuer, audience } = settings
 

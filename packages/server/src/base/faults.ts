@@ -29,3 +29,8 @@ export class SetupError extends Error {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
+
+/** The key service that signs access tokens failed: 503, and worth a retry. Never holds what it was to sign. */
+export class SignerFault extends Error {
+  override readonly name = 'SignerFault'
+}

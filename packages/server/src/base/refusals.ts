@@ -74,6 +74,10 @@ export const refusals = {
   password_queue_full: { status: 503, text: 'Too many logins at once. Try again shortly.' },
   refresh_queue_full: { status: 503, text: 'Too many refreshes at once. Try again shortly.' },
   store_unavailable: { status: 503, text: 'The database cannot be reached. Try again shortly.' },
+  signer_unavailable: {
+    status: 503,
+    text: 'The signing keys cannot be reached. Try again shortly.',
+  },
   accounts_unavailable: {
     status: 503,
     text: 'The accounts cannot be reached. Try again shortly.',

@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 
 import type { AccountManager } from '../accounts/manage.ts'
 import { clientAddress } from '../base/address.ts'
-import { SourceFault, StoreFault, messageOf } from '../base/faults.ts'
+import { SignerFault, SourceFault, StoreFault, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
@@ -239,6 +239,7 @@ function answerError(logger: Logger, error: unknown, path: string): Response {
 
 function codeOf(error: unknown): RefusalCode {
   if (error instanceof StoreFault) return 'store_unavailable'
+  if (error instanceof SignerFault) return 'signer_unavailable'
   return error instanceof SourceFault ? 'accounts_unavailable' : 'internal_error'
 }
 

@@ -21,6 +21,7 @@ import {
   type KeyMaker,
   type OpenedKey,
 } from './material.ts'
+import type { AccessSigner, OpenedSigner } from './foreign-signer.ts'
 import { planKill, planRing, type RingMaker, type RingSchedule } from './plan-ring.ts'
 
 /** `typ` of an access token (RFC 9068 §2.1) and of ours for refreshing. Each kind has its own. */
@@ -29,7 +30,7 @@ export const REFRESH_TYP = 'rt+jwt'
 
 /** The keys as they are at one moment. Never changes; a changed ring has another one. */
 export interface RingState {
-  readonly accessSigner: Signer
+  readonly accessSigner: AccessSigner
   /** What verifies access tokens: every key that is published. */
   readonly accessKeys: KeySet
   /** The key that signs new refresh tokens. */
@@ -49,6 +50,8 @@ export interface KeyRingParts extends KeyMaker {
   readonly store: KeyStore
   readonly clock: Clock
   readonly schedule: RingSchedule
+  /** Signs access tokens in place of the ring's own keys, which then sign the revocation log alone. */
+  readonly foreign?: OpenedSigner | undefined
 }
 
 /**
@@ -87,7 +90,7 @@ export class KeyRing implements RingState {
     return this.#state
   }
 
-  get accessSigner(): Signer {
+  get accessSigner(): AccessSigner {
     return this.#state.accessSigner
   }
 
@@ -210,7 +213,10 @@ async function reseal({ store, sealer, clock }: KeyRingParts, key: StoredKey): P
   }
 }
 
-function openState(stored: readonly StoredKey[], { sealer }: KeyMaker): RingState {
+function openState(
+  stored: readonly StoredKey[],
+  { sealer, foreign }: Pick<KeyRingParts, 'sealer' | 'foreign'>,
+): RingState {
   const alive = stored.filter(({ state }) => state !== 'revoked').map((key) => openKey(key, sealer))
   const access = alive.filter((each) => each.stored.use === 'access')
   const refresh = alive.filter((each) => each.stored.use === 'refresh')
@@ -219,12 +225,15 @@ function openState(stored: readonly StoredKey[], { sealer }: KeyMaker): RingStat
   )
   const active = activeOf(access, 'access')
   return {
-    accessSigner: createSigner(active.key, { typ: ACCESS_TYP }),
-    accessKeys: createKeySet(access.map(({ key }) => verifyingKeyOf(key))),
+    accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
+    accessKeys: createKeySet([
+      ...access.map(({ key }) => verifyingKeyOf(key)),
+      ...(foreign === undefined ? [] : [foreign.key]),
+    ]),
     refreshKid: activeOf(refresh, 'refresh').stored.kid,
     refreshSigner: (kid) => refreshSigners.get(kid),
     refreshKeys: createKeySet(refresh.map(({ key }) => verifyingKeyOf(key))),
-    jwks: { keys: access.map(publishedJwk) },
+    jwks: { keys: [...access.map(publishedJwk), ...(foreign === undefined ? [] : [foreign.jwk])] },
     logSigner: createSigner(active.key, { typ: BATCH_TYP }),
     killed: stored.filter(({ state }) => state === 'revoked').map(({ kid }) => kid),
   }

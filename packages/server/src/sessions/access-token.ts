@@ -1,9 +1,9 @@
 import { csrfHash, type AccessTokenClaims } from '@countersign/guard'
-import type { Signer } from '@countersign/jwt'
 
 import { toEpochSec, type EpochMs } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
+import type { AccessSigner } from '../keys/foreign-signer.ts'
 import type { AccountClaims, Client, Session } from '../store/rows.ts'
 
 /** What is the same for every access token of this authority. */
@@ -47,11 +47,11 @@ export class TokenTooLargeError extends Error {
  * bytes.
  */
 export function mintAccessToken(
-  signer: Signer,
+  signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
   { session, account, position, now, csrfToken }: MintInput,
-): string {
+): string | Promise<string> {
   const common = commonClaims(settings, random, { holder: account, position, now })
   const claims: AccessTokenClaims = {
     ...common,
@@ -85,11 +85,11 @@ export interface ClientMintInput {
  * for a user by it. The application's claims are about accounts and sessions, so there are none here.
  */
 export function mintClientToken(
-  signer: Signer,
+  signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
   { client, position, now }: ClientMintInput,
-): string {
+): string | Promise<string> {
   return signWithin(signer, {
     ...commonClaims(settings, random, { holder: client, position, now }),
     client_id: client.id,
@@ -130,10 +130,13 @@ type CommonClaim =
   | 'tid'
 type Holder = Pick<AccountClaims, 'id' | 'roles' | 'tenantId'>
 
-function signWithin(signer: Signer, claims: AccessTokenClaims): string {
+function signWithin(signer: AccessSigner, claims: AccessTokenClaims): string | Promise<string> {
+  const check = (token: string): string => {
+    if (token.length > limits.accessTokenBytesMax) throw tooLarge(token, claims)
+    return token
+  }
   const token = signer.sign(claims)
-  if (token.length > limits.accessTokenBytesMax) throw tooLarge(token, claims)
-  return token
+  return typeof token === 'string' ? check(token) : token.then(check)
 }
 
 /** The application's own claims name one of ours. */

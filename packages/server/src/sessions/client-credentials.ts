@@ -39,9 +39,13 @@ export async function grantToClient(
   caller: Caller,
 ): Promise<ClientGranted | Refusal> {
   const { clock, random, ring, access } = parts
-  return proveClient(parts, credentials, caller, ({ client, position }) => {
+  return proveClient(parts, credentials, caller, async ({ client, position }) => {
     const now = clock.nowMs()
-    const token = mintClientToken(ring.accessSigner, access, random, { client, position, now })
+    const token = await mintClientToken(ring.accessSigner, access, random, {
+      client,
+      position,
+      now,
+    })
     return { ok: true, access: token, expiresInSec: access.lifetimeSec }
   })
 }
@@ -57,7 +61,7 @@ export async function proveClient<Granted>(
   parts: SessionParts,
   { clientId, secret }: ClientCredentials,
   caller: Caller,
-  then: (proven: ProvenClient) => Granted,
+  then: (proven: ProvenClient) => Granted | Promise<Granted>,
 ): Promise<Granted | Refusal> {
   const { store, clock } = parts
   const tries = parts.throttle.bucketsOf({
@@ -78,7 +82,7 @@ export async function proveClient<Granted>(
   if (client === undefined || found === undefined || refusal !== undefined) {
     return refuseClient(parts, caller, view, refusal)
   }
-  const granted = then({ ok: true, client, position })
+  const granted = await then({ ok: true, client, position })
   const use = { clientId, secretId: found.id, at: clock.nowMs() }
   const noted = await store.clients.noteUse(use, tries)
   return noted === 'refused' ? refuseClient(parts, caller, view, 'taken_back') : granted

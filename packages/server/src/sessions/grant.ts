@@ -4,11 +4,11 @@ import type { Granted, SessionParts } from './parts.ts'
 import { makeRefreshToken } from './refresh-token.ts'
 
 /** What a session is given at its sign-in and at every refresh. */
-export function grant(
+export async function grant(
   { ring, access, random, csrf }: SessionParts,
   input: MintInput & { readonly session: Session },
   options: { readonly withRefresh: boolean; readonly forCookies?: boolean | undefined },
-): Granted {
+): Promise<Granted> {
   return {
     ok: true,
     session: input.session,
@@ -16,7 +16,7 @@ export function grant(
     refresh: options.withRefresh
       ? makeRefreshToken(ring, access.issuer, input.session, input.account.userId)
       : undefined,
-    access: mintAccessToken(ring.accessSigner, access, random, {
+    access: await mintAccessToken(ring.accessSigner, access, random, {
       ...input,
       csrfToken: options.forCookies === true ? csrf.forSession(input.session.id) : undefined,
     }),

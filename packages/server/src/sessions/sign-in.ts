@@ -51,7 +51,7 @@ export async function signIn(
   const session = newSession(parts, account, position, caller, membership?.tenantId)
   // Minted before anything is written: what cannot be minted must leave no session behind.
   const claims = claimsIn(account, membership)
-  const granted = grant(
+  const granted = await grant(
     parts,
     { session, account: claims, position, now: session.createdAt },
     { withRefresh: true, forCookies: options.forCookies },

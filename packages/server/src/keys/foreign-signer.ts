@@ -1,0 +1,84 @@
+import type { KeyObject } from 'node:crypto'
+
+import {
+  importVerifyingKey,
+  publicJwkOf,
+  verifyJws,
+  type PublicJwk,
+  type VerifyingKey,
+} from '@countersign/jwt'
+
+import { messageOf, SetupError, SignerFault } from '../base/faults.ts'
+import type { SigningAlg } from './material.ts'
+
+/**
+ * A private key that never comes here: in a key service, an HSM, another process. It signs access tokens in
+ * place of the ring's own; whoever runs it rotates it.
+ */
+export interface ForeignSigner {
+  readonly alg: SigningAlg
+  /** The public half, which is published: a KeyObject of node:crypto, or a JWK. */
+  readonly publicKey: KeyObject | object
+  /** Its name in tokens. Default: the RFC 7638 thumbprint. */
+  readonly kid?: string
+  /**
+   * Signs bytes as RFC 7518 §3 has it for the algorithm: for ECDSA the two numbers one after the other, not DER.
+   */
+  readonly sign: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>
+}
+
+/** What mints access tokens: at once with a key of ours, later with one elsewhere. */
+export interface AccessSigner {
+  sign(claims: object): string | Promise<string>
+}
+
+/** A foreign signer that has shown that its public half fits. */
+export interface OpenedSigner {
+  readonly signer: AccessSigner
+  readonly key: VerifyingKey
+  readonly jwk: PublicJwk
+}
+
+/** Opens a foreign signer, and has it sign once. Throws a `SetupError` where that does not verify. */
+export async function openForeignSigner(
+  foreign: ForeignSigner,
+  typ: string,
+): Promise<OpenedSigner> {
+  const key = readPublicKey(foreign)
+  const header = encode({ alg: foreign.alg, typ, kid: key.kid })
+  const signer: AccessSigner = {
+    sign: async (claims) => {
+      const text = `${header}.${encode(claims)}`
+      try {
+        const signature = await foreign.sign(Buffer.from(text, 'latin1'))
+        return `${text}.${Buffer.from(signature).toString('base64url')}`
+      } catch (error) {
+        throw new SignerFault(`The signer failed: ${messageOf(error)}`, { cause: error })
+      }
+    },
+  }
+  const probe = await signer.sign({ probe: true })
+  if (!verifyJws(probe, key).ok) {
+    throw new SetupError(
+      'The signer signs with another key, or in another format, than publicKey says.',
+    )
+  }
+  return { signer, key, jwk: publicJwkOf(key) }
+}
+
+function readPublicKey({ alg, publicKey, kid }: ForeignSigner): VerifyingKey {
+  const options = kid === undefined ? { alg } : { alg, kid }
+  try {
+    return 'asymmetricKeyType' in publicKey
+      ? importVerifyingKey({ keyObject: publicKey as KeyObject }, options)
+      : importVerifyingKey({ jwk: publicKey }, options)
+  } catch (error) {
+    throw new SetupError(`The signer's publicKey is of no use: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function encode(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url')
+}
