@@ -1,6 +1,10 @@
 import type { FeedHub } from '../revocations/hub.ts'
 import type { RevocationStore } from '../store/store.ts'
 
+/** What takes something back, and answers with nothing that would be lost. */
+const TAKES_BACK =
+  /^\/(?:auth\/(?:logout|password|sessions\/[\w-]+)|api\/token\/blacklist\/?|oauth2\/revoke)$/
+
 /** What waiting takes. */
 export interface EffectParts {
   readonly hub: FeedHub
@@ -17,7 +21,8 @@ export async function whenEffective(
   response: Response,
 ): Promise<Response> {
   if (!response.ok || !request.url.includes('?')) return response
-  if (new URL(request.url).searchParams.get('wait') !== 'effective') return response
+  const { pathname, searchParams } = new URL(request.url)
+  if (searchParams.get('wait') !== 'effective' || !TAKES_BACK.test(pathname)) return response
   // What the request wrote is at this position or before it.
   const { position } = await store.head()
   const { ms, guards, confirmed, expired } = await hub.effective(position)

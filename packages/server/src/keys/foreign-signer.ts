@@ -70,7 +70,7 @@ function readPublicKey({ alg, publicKey, kid }: ForeignSigner): VerifyingKey {
   const options = kid === undefined ? { alg } : { alg, kid }
   try {
     return 'asymmetricKeyType' in publicKey
-      ? importVerifyingKey({ keyObject: publicKey as KeyObject }, options)
+      ? importVerifyingKey({ keyObject: publicKey }, options)
       : importVerifyingKey({ jwk: publicKey }, options)
   } catch (error) {
     throw new SetupError(`The signer's publicKey is of no use: ${messageOf(error)}`, {

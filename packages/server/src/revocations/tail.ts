@@ -155,6 +155,7 @@ export class LogTail {
       try {
         await this.read()
       } catch (error) {
+        if (this.#isClosed) return
         this.#parts.onEvent({ event: 'revocations_unreadable', error })
         this.#isStale = true
         await this.#sleep(RETRY_MS)

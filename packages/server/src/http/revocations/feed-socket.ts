@@ -55,8 +55,6 @@ export function createFeedSocket({
   })
 
   async function accept(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    // A server of the application's own may give us whatever wants to be upgraded.
-    if (!isFeedRequest(incoming)) return refuse(socket, 'not_found')
     const url = new URL(incoming.url ?? '', 'http://localhost')
     const guard = readGuardId(url.searchParams.get('guard'))
     if (guard === undefined) return refuse(socket, 'fields_invalid')
@@ -96,6 +94,8 @@ export function createFeedSocket({
 
   return {
     upgrade(incoming, socket, head) {
+      // A server of the application's own may have other WebSockets: they are for whoever serves them.
+      if (!isFeedRequest(incoming)) return
       socket.on('error', () => socket.destroy())
       accept(incoming, socket, head).catch((error: unknown) => {
         logger.error({ event: 'feed_failed', error: messageOf(error) })

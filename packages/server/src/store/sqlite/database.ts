@@ -102,11 +102,15 @@ export class SqliteDatabase {
 
   // The version moves when another connection has committed, and only then.
   #pollVersion(): NodeJS.Timeout {
-    const read = (): unknown => this.get('PRAGMA data_version')?.['data_version']
+    const read = (): unknown => step(() => this.get('PRAGMA data_version')?.['data_version'])
     let seen = read()
     return setInterval(() => {
-      if (!this.#db.isOpen) return
-      const now = read()
+      let now: unknown
+      try {
+        now = read()
+      } catch {
+        return // A database that fails says so to whoever needs it; a timer has nobody to tell.
+      }
       if (now === seen) return
       seen = now
       for (const changed of this.#watchers) changed()

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+
+// How long is waited, and for whom, is in tests/revocation: without a guard, and 30 s after a start, for nobody.
+let it: TestAuthority
+beforeAll(async () => {
+  it = await openTestAuthority()
+})
+afterAll(() => it[Symbol.asyncDispose]())
+
+test.each([
+  ['/api/token/?wait=effective', { username: USERNAME, password: PASSWORD }],
+  ['/api/token/?wait=effective&wait=x', { username: USERNAME, password: PASSWORD }],
+])('what gives something answers as ever, and does not wait: %s', async (path, body) => {
+  const response = await it.post(path, body)
+  expect(response.status).toBe(200)
+  expect(await response.json()).toMatchObject({ access: expect.any(String) })
+})
+
+test('another way of waiting is none', async () => {
+  const { refresh } = await it.login()
+  const response = await it.post('/api/token/blacklist/?wait=long', { refresh })
+  expect(await response.json()).toEqual({})
+})
+
+test('what takes nothing back does not wait', async () => {
+  expect((await it.post('/api/token/blacklist/?wait=effective', {})).status).toBe(400)
+})
