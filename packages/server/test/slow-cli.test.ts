@@ -455,12 +455,13 @@ test('keys list shows kinds and states, never a secret', async () => {
   expect(keys).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ use: 'access', algorithm: 'ES256', state: 'active' }),
+      expect.objectContaining({ use: 'access', algorithm: 'ES256', state: 'pending' }),
       expect.objectContaining({ use: 'refresh', algorithm: 'HS256', state: 'active' }),
     ]),
   )
-  expect(keys).toHaveLength(2)
-  expect(Object.keys(keys[0]!)).toEqual(['kid', 'use', 'algorithm', 'state', 'created'])
-  expect(await output(['keys', 'list'])).toMatch(/^KID +USE +ALGORITHM +STATE +CREATED\n/)
+  expect(keys).toHaveLength(3)
+  expect(Object.keys(keys[0]!)).toEqual(['kid', 'use', 'algorithm', 'state', 'since', 'next'])
+  expect(await output(['keys', 'list'])).toMatch(/^KID +USE +ALGORITHM +STATE +SINCE +NEXT\n/)
 })
 
 describe('audit list', () => {
