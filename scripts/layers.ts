@@ -24,6 +24,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     '@zxcvbn-ts/language-common',
     'bowser',
     'hono',
+    'ioredis',
     'pino',
     'ws',
     'zod',

@@ -27,6 +27,16 @@ export const requirements = {
     detect: ['/bin/sh', '-c', '/usr/bin/chromium --version && openssl version'],
     suites: ['tests/browser'],
   },
+  redis: {
+    name: 'Redis, and Python with its client',
+    debianPackages: ['redis-server', 'python3-redis', 'python3-jwt', 'python3-cryptography'],
+    detect: [
+      '/bin/sh',
+      '-c',
+      "/usr/bin/redis-server --version && /usr/bin/python3 -c 'import redis, jwt, cryptography'",
+    ],
+    suites: ['tests/redis'],
+  },
 } as const satisfies Record<string, Requirement>
 
 /** Whether it is there now. Takes as long as starting it: about 0.3 s. */

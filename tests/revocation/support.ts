@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { createGuard, type Guard, type GuardOptions, type VerifyResult } from '@countersign/guard'
-import { createAuthority, serve, type Authority, type RunningServer } from 'countersign'
+import {
+  createAuthority,
+  serve,
+  type Authority,
+  type AuthorityConfig,
+  type RunningServer,
+} from 'countersign'
 
 import { freePort } from '../../scripts/lib/processes.ts'
 
@@ -29,7 +35,7 @@ export interface Pair {
   readonly refresh: string
 }
 
-export async function runAuthority(): Promise<RunningAuthority> {
+export async function runAuthority(settings: AuthorityConfig = {}): Promise<RunningAuthority> {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -45,6 +51,7 @@ export async function runAuthority(): Promise<RunningAuthority> {
       argon2Passes: 1,
       throttle: 'off',
       logLevel: 'silent',
+      ...settings,
     })
     const { fetch, feed } = authority
     server = await serve({ fetch, feed, port, host: '127.0.0.1' })

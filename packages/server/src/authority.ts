@@ -31,8 +31,9 @@ import { ringSchedule } from './keys/schedule.ts'
 import { createSealer, type Sealer } from './keys/sealing.ts'
 import { readOrCreateSecret } from './keys/secret.ts'
 import { FeedHub } from './revocations/hub.ts'
+import { LogMirror } from './revocations/mirror.ts'
 import { createBatchSealer } from './revocations/seal-batch.ts'
-import type { TailEvent } from './revocations/tail.ts'
+import type { TailEvent, Timers } from './revocations/tail.ts'
 import { createTopics } from './revocations/topics.ts'
 import type { ClaimsHook } from './sessions/access-token.ts'
 import { createCsrf } from './sessions/csrf.ts'
@@ -207,7 +208,14 @@ async function assemble(
       : undefined
   warnOfOtherSites(settings, logger)
   const hub = await openHub({ settings, sessions, sealer, logger })
-  const unwatch = store.watch(() => hub.tail.changed())
+  const mirror =
+    settings.redisUrl === undefined
+      ? undefined
+      : await openMirror(settings.redisUrl, { settings, sessions, hub, logger })
+  const unwatch = store.watch(() => {
+    hub.tail.changed()
+    mirror?.changed()
+  })
   noteAhead = createAheadWatch(hub, logger)
   standingOf = async (subjects, position) => {
     if (position > hub.log.position) await hub.tail.read()
@@ -261,6 +269,7 @@ async function assemble(
       clearInterval(upkeep)
       clearInterval(keyUpkeep)
       unwatch()
+      await mirror?.close()
       hub.close()
       feed.close()
       await store.close()
@@ -282,6 +291,18 @@ function warnOfOtherSites({ publicUrl, http }: Settings, logger: Logger): void {
 /** A token lives as long as its `exp` and the tolerance of whoever checks it. */
 const TOLERANCE_MS_MAX = 60_000
 
+function retainMs({ accessLifetimeSec }: Settings): number {
+  return accessLifetimeSec * 1000 + TOLERANCE_MS_MAX
+}
+
+const systemTimers: Timers = {
+  elapsed: () => performance.now(),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
 function openHub({
   settings,
   sessions: { store, ring, clock },
@@ -293,7 +314,7 @@ function openHub({
   readonly sealer: Sealer
   readonly logger: Logger
 }): Promise<FeedHub> {
-  const { publicUrl: issuer, accessLifetimeSec } = settings
+  const { publicUrl: issuer } = settings
   return createTopics(ring, store.roles).then((topics) =>
     FeedHub.open({
       issuer,
@@ -306,16 +327,46 @@ function openHub({
       }),
       opener: () => createBatchOpener(ring.accessKeys, issuer),
       topics,
-      retainMs: accessLifetimeSec * 1000 + TOLERANCE_MS_MAX,
+      ...systemTimers,
+      retainMs: retainMs(settings),
       nowMs: () => clock.nowMs(),
-      elapsed: () => performance.now(),
-      after: (ms, call) => {
-        const timer = setTimeout(call, ms)
-        return () => clearTimeout(timer)
-      },
       onEvent: (event) => noteHubEvent(logger, event),
     }),
   )
+}
+
+/** Only who has a Redis pays for its client. */
+async function openMirror(
+  url: string,
+  {
+    settings,
+    sessions: { store, ring, random },
+    hub,
+    logger,
+  }: {
+    readonly settings: Settings
+    readonly sessions: SessionParts
+    readonly hub: FeedHub
+    readonly logger: Logger
+  },
+): Promise<LogMirror> {
+  const { createRedisMirror } = await import('./revocations/redis-mirror.ts')
+  const target = createRedisMirror({ url, random, onConnect: () => mirror.forget() })
+  const mirror = new LogMirror({
+    ...systemTimers,
+    issuer: settings.publicUrl,
+    target,
+    tail: hub.tail,
+    store: store.revocations,
+    keys: ring,
+    retainMs: retainMs(settings),
+    onHead: (position) => hub.mirrored(position),
+    onEvent: (event) => {
+      if (event.event === 'mirror_ready') logger.info(event)
+      else logger.error({ event: event.event, error: messageOf(event.error) })
+    },
+  })
+  return mirror
 }
 
 /** Many requests may carry such tokens: the log is looked after once at a time. */

@@ -63,6 +63,14 @@ export function url(): z.ZodType<string, string> {
     .transform((value) => new URL(value).origin)
 }
 
+/** Where a Redis is reached; a password may be in it. */
+export function redisUrl(): z.ZodType<string, string> {
+  const message = 'must be a URL such as redis://127.0.0.1:6379/0, or rediss:// for TLS'
+  return z
+    .string(message)
+    .refine((value) => URL.canParse(value) && /^rediss?:\/\/[^/]*[^/@]/.test(value), message)
+}
+
 /** A list in one text, as the environment has it, or a list. */
 function list(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
   return z

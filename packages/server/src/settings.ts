@@ -18,6 +18,7 @@ import {
   networks,
   oneOf,
   origins,
+  redisUrl,
   text,
   throttle,
   url,
@@ -58,6 +59,7 @@ const table = {
   signingAlg: { env: 'COUNTERSIGN_SIGNING_ALG', schema: oneOf(...SIGNING_ALGS).default('ES256') },
   keyRotation: { env: 'COUNTERSIGN_KEY_ROTATION', schema: lifetimeOrOff('1h', '3650d', '30d') },
   keyLead: { env: 'COUNTERSIGN_KEY_LEAD', schema: lifetime('10m', '90d', '24h') },
+  redisUrl: { env: 'REDIS_URL', schema: redisUrl().optional() },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',
     schema: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
@@ -98,6 +100,8 @@ export interface Settings {
     readonly rotationMs: number | undefined
     readonly leadMs: number
   }
+  /** Where services in other languages read what is taken back. Holds a password. */
+  readonly redisUrl: string | undefined
   readonly logLevel: string
   readonly production: boolean
 }
@@ -176,6 +180,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
       trustedProxies: parsed.trustedProxies,
       signUp: parsed.signUp,
     },
+    redisUrl: parsed.redisUrl,
     logLevel: parsed.logLevel,
     production: options.production,
   }

@@ -566,3 +566,20 @@ describe('COUNTERSIGN_THROTTLE', () => {
     ])
   })
 })
+
+test('what is no URL of a Redis is a mistake, and is not repeated', () => {
+  for (const redisUrl of [
+    '127.0.0.1:6379',
+    'http://:a-secret@host',
+    'redis://',
+    'rediss:///0',
+    '',
+  ]) {
+    const parse = (): unknown => parseSettings({ redisUrl }, { production: false })
+    expect(parse).toThrow('REDIS_URL: must be a URL such as')
+    expect(parse).not.toThrow('a-secret')
+  }
+  for (const redisUrl of ['redis://localhost', 'rediss://user:a-secret@host:6380/3']) {
+    expect(parseSettings({ redisUrl }, { production: false }).redisUrl).toBe(redisUrl)
+  }
+})

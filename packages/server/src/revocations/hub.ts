@@ -22,6 +22,9 @@ const CATCH_UP_POLL_MS = 20
 /** How long guards have to hand back what a token shows to be lost. */
 const TOKEN_AHEAD_WAIT_MS = 3_000
 
+/** No guard's name: those are made of a client's id and what the guard calls itself. */
+const MIRROR = 'mirror'
+
 /** One message and the name of the state that it tells. */
 export interface Topic {
   readonly tag: string
@@ -139,6 +142,15 @@ export class FeedHub {
     this.tail.changed()
     for (const each of this.#subscribers) each.send({ type: 'confirm', position })
     return report
+  }
+
+  /**
+   * Notes that the mirror is about to be believed for another while, or holds a position: who waits until
+   * something is in force waits for it as for a guard.
+   */
+  mirrored(position?: number): void {
+    if (position === undefined) this.#confirmations.echoed(MIRROR)
+    else this.#confirmations.applied(MIRROR, position)
   }
 
   /**

@@ -1,0 +1,189 @@
+import type { LogHead, RevocationEntry, RevocationKind } from '@countersign/guard/revocations'
+
+import type { RevocationStore } from '../store/store.ts'
+import { createCoalescer } from './coalesce.ts'
+import type { LogTail, Timers } from './tail.ts'
+
+/** What the mirror says of itself once a second. */
+export interface MirrorHead {
+  readonly issuer: string
+  /** Every mark up to here is in the mirror. */
+  readonly position: number
+  /** A token with an `rvp` below it is out of date. */
+  readonly floor: number
+}
+
+/** What a subject has in the mirror. */
+export interface MirrorMark {
+  readonly kind: RevocationKind
+  readonly subject: string
+  readonly position: number
+  /** A killed key's stays: it takes back whatever the key signed and will sign. */
+  readonly stays: boolean
+}
+
+/** Where the mirror is kept. Each method rejects where that cannot be reached. */
+export interface MirrorTarget {
+  /** Whether it still holds all that this process wrote into it, and the time there. */
+  probe(keepMs: number): Promise<{ readonly holds: boolean; readonly timeMs: number }>
+  /** Raises marks; one that is higher already stays. */
+  raise(marks: readonly MirrorMark[], keepMs: number): Promise<void>
+  /** Says how far it goes, to be believed until a time on its clock. Rejects where it has been emptied. */
+  setHead(head: MirrorHead, untilMs: number): Promise<void>
+  close(): Promise<void>
+}
+
+export interface MirrorParts extends Timers {
+  readonly issuer: string
+  readonly target: MirrorTarget
+  readonly tail: Pick<LogTail, 'read' | 'head' | 'log'>
+  readonly store: Pick<RevocationStore, 'tail' | 'chainAt'>
+  readonly keys: { readonly killed: readonly string[] }
+  /** How long a token can live at most, in milliseconds. */
+  readonly retainMs: number
+  /** Called before each head is written, and after each one with its position. */
+  readonly onHead: (position?: number) => void
+  readonly onEvent: (event: MirrorEvent) => void
+}
+
+/** What an operator should know: each is told once, when it begins. */
+export type MirrorEvent =
+  | { readonly event: 'mirror_ready' }
+  | { readonly event: 'mirror_failed'; readonly error: unknown }
+
+/** How long a reader believes a head, in milliseconds. */
+export const MIRROR_HEAD_MS = 3_000
+const ROUND_MS = 1_000
+const PAUSE_MS = 50
+const PAGE_ENTRIES = 500
+
+/** These name the subject of no token. */
+const OF_NO_TOKEN: ReadonlySet<RevocationKind> = new Set(['keyset', 'role', 'jump'])
+
+/**
+ * Copies the newest marks of the log into a store that services in other languages can read, and says
+ * every second how far the copy goes. The log stays the truth: a mirror that was emptied is filled again from
+ * it before it has a head, and where it has none, its readers refuse.
+ */
+export class LogMirror {
+  readonly #parts: MirrorParts
+  readonly #round: () => Promise<void>
+  /** Up to where the mirror holds the log; undefined: fill it anew. */
+  #copied: LogHead | undefined
+  #era = 0
+  #state: 'starting' | 'ready' | 'failed' = 'starting'
+  #isClosed = false
+  #isBusy = false
+  #isStale = false
+  #cancel = (): void => {}
+
+  constructor(parts: MirrorParts) {
+    this.#parts = parts
+    this.#round = createCoalescer(() => this.#copyOnce())
+    void this.#keepUp()
+  }
+
+  /** Tells that something may have been written. Cheap, may be called at any time. */
+  changed(): void {
+    this.#isStale = true
+    if (!this.#isBusy) void this.#keepUp()
+  }
+
+  /** What the mirror held may be gone: it is filled again. */
+  forget(): void {
+    this.#era += 1
+    this.#copied = undefined
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancel()
+    await this.#parts.target.close()
+  }
+
+  async #keepUp(): Promise<void> {
+    this.#isBusy = true
+    this.#cancel()
+    do {
+      this.#isStale = false
+      try {
+        await this.#round()
+        this.#tell('ready', { event: 'mirror_ready' })
+      } catch (error) {
+        this.forget()
+        this.#tell('failed', { event: 'mirror_failed', error })
+      }
+      await new Promise<void>((resolve) => {
+        this.#parts.after(PAUSE_MS, resolve)
+      })
+    } while (this.#isStale && !this.#isClosed)
+    this.#isBusy = false
+    if (!this.#isClosed) this.#cancel = this.#parts.after(ROUND_MS - PAUSE_MS, () => this.changed())
+  }
+
+  #tell(state: 'ready' | 'failed', event: MirrorEvent): void {
+    if (this.#isClosed || this.#state === state) return
+    this.#state = state
+    this.#parts.onEvent(event)
+  }
+
+  async #copyOnce(): Promise<void> {
+    const { target, tail, issuer, retainMs, onHead } = this.#parts
+    // What shows whether marks are there is kept shorter than they are: whatever the clock of the store
+    // does, it is gone first.
+    const { holds, timeMs } = await target.probe(retainMs)
+    if (!holds) this.forget()
+    const era = this.#era
+    // Begun after the time was asked for: a head is believed from then on, not from when it arrives.
+    await tail.read()
+    const { position } = tail.head
+    const { floor } = tail.log
+    const copied = await this.#copyUpTo(position, floor)
+    if (era !== this.#era) throw new Error('the connection was lost while the log was copied')
+    this.#copied = copied
+    onHead()
+    await target.setHead({ issuer, position, floor }, timeMs + MIRROR_HEAD_MS)
+    onHead(position)
+  }
+
+  async #copyUpTo(position: number, floor: number): Promise<LogHead> {
+    const { store } = this.#parts
+    let from = this.#copied ?? (await this.#beginAt(floor))
+    while (from.position < position) {
+      const { chain, entries } = await store.tail(from.position, PAGE_ENTRIES)
+      const last = entries.at(-1)
+      if (last === undefined || chain === undefined || Buffer.compare(chain, from.chain) !== 0) {
+        throw new Error('the log has changed while it was copied')
+      }
+      await this.#raise(entries)
+      from = last
+    }
+    return from
+  }
+
+  async #beginAt(floor: number): Promise<LogHead> {
+    const { keys, store, target } = this.#parts
+    const chain = await store.chainAt(floor)
+    if (chain === undefined) throw new Error('the log does not reach back to its floor')
+    const killed = keys.killed.map((subject) => markOf({ kind: 'key', subject, position: floor }))
+    if (killed.length > 0) await target.raise(killed, this.#keepMs)
+    return { position: floor, chain }
+  }
+
+  #raise(entries: readonly RevocationEntry[]): Promise<void> {
+    const marks = entries.filter(({ kind }) => !OF_NO_TOKEN.has(kind)).map(markOf)
+    return marks.length === 0 ? Promise.resolve() : this.#parts.target.raise(marks, this.#keepMs)
+  }
+
+  get #keepMs(): number {
+    return 2 * this.#parts.retainMs
+  }
+}
+
+function markOf({
+  kind,
+  subject,
+  position,
+}: Pick<RevocationEntry, 'kind' | 'subject' | 'position'>): MirrorMark {
+  return { kind, subject, position, stays: kind === 'key' }
+}

@@ -1,0 +1,219 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { decodeJwt } from 'jose'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+
+import { freePort, startProgram, type Started } from '../../scripts/lib/processes.ts'
+import { startServerProcess } from '../../packages/server/test/support/server-process.ts'
+import { runAuthority, type RunningAuthority } from '../revocation/support.ts'
+import { describeWith } from '../support/requirements.ts'
+import { startRedis, type RunningRedis } from './redis.ts'
+
+const PREFIX = 'countersign:revoked:'
+const SERVICE_DIR = `${import.meta.dirname}/../../examples/python-service`
+
+test('where Redis cannot be reached, that is logged once, without its password', async () => {
+  const password = 'a-password-of-redis'
+  await using server = await startServerProcess({
+    env: { REDIS_URL: `redis://default:${password}@127.0.0.1:1/0` },
+  })
+  await expect.poll(() => server.output(), { timeout: 5_000 }).toContain('mirror_failed')
+  await sleep(3_000)
+  expect(server.output().match(/mirror_failed/g)).toHaveLength(1)
+  expect(server.output()).toContain('ECONNREFUSED')
+  expect(server.output()).not.toContain(password)
+  const answer = await fetch(`${server.url}/readyz`)
+  expect(answer.status).toBe(200)
+}, 30_000)
+
+describeWith('redis', 'the mirror in Redis', () => {
+  let redis: RunningRedis
+  let it: RunningAuthority
+  let service: Started
+  let serviceUrl: string
+
+  beforeAll(async () => {
+    redis = await startRedis()
+    it = await runAuthority({ redisUrl: redis.url })
+    const port = await freePort()
+    serviceUrl = `http://127.0.0.1:${port}`
+    service = await startProgram({
+      command: ['/usr/bin/python3', 'service.py'],
+      cwd: SERVICE_DIR,
+      env: { ISSUER: it.url, REDIS_URL: redis.url, PORT: String(port) },
+      readyUrl: serviceUrl,
+    })
+  }, 60_000)
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]()
+    await it[Symbol.asyncDispose]()
+    await redis[Symbol.asyncDispose]()
+  })
+  afterEach(async () => {
+    await untilStatus(200, (await it.login('afterwards')).access)
+  })
+
+  async function me(access: string): Promise<Response> {
+    return fetch(`${serviceUrl}/me`, { headers: { authorization: `Bearer ${access}` } })
+  }
+  async function untilStatus(status: number, access: string, withinMs = 8_000): Promise<number> {
+    const from = performance.now()
+    for (;;) {
+      const response = await me(access)
+      if (response.status === status) return performance.now() - from
+      if (performance.now() - from > withinMs) {
+        throw new Error(`still ${response.status}: ${await response.text()}`)
+      }
+      await sleep(10)
+    }
+  }
+  async function headNow(): Promise<{ position: number; floor: number; issuer: string }> {
+    return JSON.parse((await redis.client.get(`${PREFIX}head`)) ?? '{}')
+  }
+
+  test('a service in Python refuses what was taken back, in well under a second', async () => {
+    const { access, refresh } = await it.login('alice')
+    const other = await it.login('bob')
+    expect((await me(access)).status).toBe(200)
+    await it.post('/api/token/blacklist/', { refresh })
+    expect(await untilStatus(401, access)).toBeLessThan(1_000)
+    expect((await me(other.access)).status).toBe(200)
+  })
+
+  test('every kind that a token can name: account, client, tenant, token', async () => {
+    const { authority } = it
+    const disabled = await it.login('carol')
+    await authority.accounts.disable('carol', 'test')
+    await untilStatus(401, disabled.access)
+    // Changed roles are out of date here as they are at guards; the next token is not.
+    const changed = await it.login('dora')
+    await authority.accounts.addRole('dora', 'editor', 'test')
+    await untilStatus(401, changed.access)
+    expect(await (await me((await it.login('dora')).access)).json()).toMatchObject({
+      roles: ['editor'],
+    })
+    await authority.tenants.create('acme', 'test')
+    await it.login('erik')
+    await authority.tenants.setMember({ username: 'erik', tenant: 'acme', roles: [] }, 'test')
+    const inTenant = await it.login('erik')
+    expect(decodeJwt(inTenant.access)['tid']).toMatch(/^ten_/)
+    await untilStatus(200, inTenant.access)
+    await authority.tenants.disable('acme', 'test')
+    await untilStatus(401, inTenant.access)
+    const single = await it.login('fred')
+    const revoked = await fetch(`${it.url}/oauth2/revoke`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${Buffer.from(`${it.feed.clientId}:${it.feed.clientSecret}`).toString('base64')}`,
+      },
+      body: new URLSearchParams({ token: single.access }),
+    })
+    expect(revoked.status).toBe(200)
+    await untilStatus(401, single.access)
+  })
+
+  test('marks are only raised, and are kept longer than a token lives', async () => {
+    const { access, refresh } = await it.login('gina')
+    const { sid } = decodeJwt(access)
+    const key = `${PREFIX}session:${String(sid)}`
+    await redis.client.set(key, '9007199254740991')
+    await it.post('/api/token/blacklist/', { refresh })
+    await untilStatus(401, access)
+    const { position } = await headNow()
+    await expect.poll(async () => (await headNow()).position).toBeGreaterThanOrEqual(position)
+    expect(await redis.client.get(key)).toBe('9007199254740991')
+    const second = await it.login('gina')
+    await it.post('/api/token/blacklist/', { refresh: second.refresh })
+    await untilStatus(401, second.access)
+    const pttl = await redis.client.pttl(
+      `${PREFIX}session:${String(decodeJwt(second.access)['sid'])}`,
+    )
+    // Twice five minutes and the minute of tolerance.
+    expect(pttl).toBeGreaterThan(700_000)
+    expect(pttl).toBeLessThanOrEqual(720_000)
+  })
+
+  test('an emptied Redis vouches for nothing until it is filled again', async () => {
+    const { access, refresh } = await it.login('hugo')
+    await it.post('/api/token/blacklist/', { refresh })
+    await untilStatus(401, access)
+    await redis.client.flushall()
+    // Never a yes: without a head 503, with one the mark is there again.
+    for (let tries = 0; tries < 200; tries++) {
+      expect([401, 503]).toContain((await me(access)).status)
+      await sleep(10)
+    }
+    await untilStatus(401, access)
+  })
+
+  test('a Redis that dies and comes back empty is filled from the log', async () => {
+    const { access, refresh } = await it.login('ida')
+    const good = await it.login('jan')
+    await redis.kill()
+    expect((await me(good.access)).status).toBe(503)
+    // The authority does not mind.
+    await it.post('/api/token/blacklist/', { refresh })
+    await redis.start()
+    await untilStatus(200, good.access)
+    expect((await me(access)).status).toBe(401)
+  })
+
+  test('a mirror that nobody renews is refused after three seconds', async () => {
+    const { access } = await it.login('kai')
+    await it.stop()
+    const from = performance.now()
+    await untilStatus(503, access)
+    expect(performance.now() - from).toBeLessThan(4_000)
+    await it.start()
+    await untilStatus(200, access)
+  })
+
+  test('a Redis that stands still lets nothing through afterwards', async () => {
+    const { access, refresh } = await it.login('lea')
+    redis.signal('SIGSTOP')
+    await it.post('/api/token/blacklist/', { refresh })
+    await sleep(4_000)
+    const asked = me(access)
+    redis.signal('SIGCONT')
+    expect([401, 503]).toContain((await asked).status)
+    await untilStatus(401, access)
+  }, 30_000)
+
+  test('a killed key is refused whatever its tokens say', async () => {
+    const { access } = await it.login('mia')
+    const kid = JSON.parse(Buffer.from(access.split('.')[0]!, 'base64url').toString()).kid as string
+    await redis.client.set(`${PREFIX}key:${kid}`, '1')
+    expect((await me(access)).status).toBe(401)
+    await redis.client.del(`${PREFIX}key:${kid}`)
+    expect((await me(access)).status).toBe(200)
+  })
+
+  test('a Redis that may evict keys vouches for nothing', async () => {
+    const { access } = await it.login('nora')
+    await untilStatus(200, access)
+    await redis.client.config('SET', 'maxmemory', '100mb')
+    await redis.client.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    await untilStatus(503, access)
+    await redis.client.config('SET', 'maxmemory-policy', 'noeviction')
+    await untilStatus(200, access)
+  })
+
+  test('two issuers do not share one Redis', async () => {
+    const { access } = await it.login('olga')
+    await using other = await runAuthority({ redisUrl: redis.url })
+    await sleep(2_500)
+    expect((await headNow()).issuer).toBe(it.url)
+    expect((await me(access)).status).toBe(200)
+    expect((await other.login()).access).toBeTypeOf('string')
+  })
+
+  test('a waiting log-out answers when the mirror has it', async () => {
+    const { access, refresh } = await it.login('paul')
+    // In the first 30 s after a start this waits for guards of the process before.
+    const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
+    expect((await me(access)).status).toBe(401)
+    expect(await response.json()).toMatchObject({
+      effective: { guards: 1, confirmed: 1, expired: 0 },
+    })
+  }, 60_000)
+})
