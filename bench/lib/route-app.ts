@@ -10,13 +10,7 @@ import { createGuard, type Guard, type GuardOptions } from '@countersign/guard'
 import { requireAuth as expressAuth } from '@countersign/guard/express'
 import { requireAuth as fastifyAuth } from '@countersign/guard/fastify'
 import { requireAuth as honoAuth } from '@countersign/guard/hono'
-import {
-  createKeySet,
-  createSigner,
-  importSigningKey,
-  keySetFromJwks,
-  verifyingKeyOf,
-} from '@countersign/jwt'
+import { createKeySet, createSigner, importSigningKey, verifyingKeyOf } from '@countersign/jwt'
 import fastifyJwt from '@fastify/jwt'
 import { getRequestListener } from '@hono/node-server'
 import { createAuthority, serve } from 'countersign'
@@ -86,13 +80,11 @@ async function startGuard(): Promise<{ guard: Guard; issuer: string }> {
   const created = await authority.clients.create({ name: 'guards' }, 'bench')
   if (!created.ok) throw new Error(created.text)
   const { client, secret: clientSecret } = created.value
-  const jwks: unknown = await (await globalThis.fetch(`${url}/.well-known/jwks.json`)).json()
-  const published = keySetFromJwks(jwks)
   const options: GuardOptions = {
     issuer: url,
     feed: { clientId: client.id, clientSecret: clientSecret.secret },
-    // The authority signs the batches of the feed, this process the tokens.
-    keys: createKeySet([...(published?.keys ?? []), verifyingKeyOf(key)]),
+    // This process signs the tokens.
+    keys: createKeySet([verifyingKeyOf(key)]),
   }
   const made = createGuard(options)
   await made.ready()

@@ -31,6 +31,21 @@ export function startService(trusts: {
   return start({ ROLE: 'service', JWK_URL: jwksUrl, ISSUER: issuer, AUDIENCE: audience })
 }
 
+/** The same for one that shares a secret with the issuer (HS256). */
+export function startSharingService(trusts: {
+  sharedSecret: string
+  issuer: string
+  audience: string
+}): Promise<DjangoProcess> {
+  const { sharedSecret, issuer, audience } = trusts
+  return start({
+    ROLE: 'sharing',
+    SHARED_SECRET: sharedSecret,
+    ISSUER: issuer,
+    AUDIENCE: audience,
+  })
+}
+
 async function start(env: Readonly<Record<string, string>>): Promise<DjangoProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-django-'))
   const child = spawn(PYTHON, [SERVICE], {

@@ -1,5 +1,5 @@
 """One Django project in one file, with SimpleJWT from Debian: either an issuer with the four token
-views and one user, or a service that takes tokens of another issuer by its JWKS.
+views and one user, or a service that takes tokens of another issuer by its JWKS or by a secret that both share.
 
 Listens on a free port of 127.0.0.1, prints `PORT <number>` and serves until it is killed.
 """
@@ -21,6 +21,12 @@ simple_jwt = {
         "ALGORITHM": "ES256",
         "SIGNING_KEY": None,
         "JWK_URL": environment["JWK_URL"],
+        "AUDIENCE": environment["AUDIENCE"],
+        "ISSUER": environment["ISSUER"],
+    },
+    "sharing": lambda: {
+        "ALGORITHM": "HS256",
+        "SIGNING_KEY": environment["SHARED_SECRET"],
         "AUDIENCE": environment["AUDIENCE"],
         "ISSUER": environment["ISSUER"],
     },

@@ -108,3 +108,13 @@ test('a guard whose service account is disabled loses the feed', async () => {
   expect(guard.isFresh()).toBe(false)
   await until('feed_unauthorized', () => faults.at(-1) ?? '')
 })
+
+test('a guard with a shared secret has the feed too', async () => {
+  const sharedSecret = 'u7Qp0sVb3mX9Lk2TzR5eWn8YcA1dGf4H'
+  await using own = await runAuthority({ sharedSecret })
+  const guard = await own.guard({ sharedSecret })
+  const { access, refresh } = await own.login()
+  expect(decide(guard, access)).toBe('ok')
+  await own.post('/api/token/blacklist/', { refresh })
+  expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(1_000)
+})

@@ -1,5 +1,6 @@
 import type { KeySet } from '@countersign/jwt'
 import type { JwksFault } from './jwks-fetch.ts'
+import { isSharedSecret, SHARED_SECRET_CHARS_MIN, sharedSecretKeys } from './shared-secret.ts'
 import { isPolicy, type FreshnessPolicy } from './policy.ts'
 import type { FeedTransport } from './revocations/feed-client.ts'
 import type { FeedFault } from './revocations/feed-fault.ts'
@@ -52,8 +53,13 @@ export interface GuardOptions {
   readonly policy?: FreshnessPolicy
   /** How long `ready` waits for the first lease of the feed, 100 to 600 000 ms. Default 10 s. */
   readonly readyTimeoutMs?: number
-  /** The keys, in place of those that the issuer publishes: for a secret that both share. */
+  /** The keys of tokens, in place of those that the issuer publishes. */
   readonly keys?: KeySet
+  /**
+   * The secret that the authority signs access tokens with (HS256), where it is set up so; several while it
+   * changes. Whoever has it can make tokens. In place of `keys`.
+   */
+  readonly sharedSecret?: string | readonly string[]
   /** URL of this service's metadata (RFC 9728): named in WWW-Authenticate. */
   readonly resourceMetadata?: string
   /** How far clocks may differ, in seconds, 0 to 60. Default 5. */
@@ -104,7 +110,7 @@ export interface FeedSettings {
 /** The options, checked and complete. */
 export interface GuardSettings extends Omit<
   Required<GuardOptions>,
-  'cookies' | 'feed' | 'keys' | 'resourceMetadata'
+  'cookies' | 'feed' | 'keys' | 'sharedSecret' | 'resourceMetadata'
 > {
   /** Undefined when no cookie is read. */
   readonly cookies: CookieRule | undefined
@@ -127,7 +133,7 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
       ? (options.policy ?? 'bounded')
       : fail('policy', 'must be strict, bounded or open'),
     readyTimeoutMs: readNumber('readyTimeoutMs', options.readyTimeoutMs ?? 10_000, 100, 600_000),
-    keys: options.keys === undefined ? undefined : readKeys(options.keys),
+    keys: readKeys(options),
     resourceMetadata:
       options.resourceMetadata === undefined
         ? undefined
@@ -254,9 +260,23 @@ function readText(name: string, value: unknown): string {
   return typeof value === 'string' && value !== '' ? value : fail(name, 'must be text')
 }
 
-function readKeys(keys: KeySet): KeySet {
-  if (keys.keys.length === 0) fail('keys', 'has no key')
-  return keys
+function readKeys({
+  keys,
+  sharedSecret,
+}: Pick<GuardOptions, 'keys' | 'sharedSecret'>): KeySet | undefined {
+  if (sharedSecret === undefined) {
+    if (keys?.keys.length === 0) fail('keys', 'has no key')
+    return keys
+  }
+  if (keys !== undefined) fail('keys', 'and sharedSecret exclude each other')
+  const secrets: readonly unknown[] = Array.isArray(sharedSecret) ? sharedSecret : [sharedSecret]
+  if (secrets.length === 0 || !secrets.every(isSharedSecret)) {
+    fail(
+      'sharedSecret',
+      `must be one or more texts of ${SHARED_SECRET_CHARS_MIN} characters or more`,
+    )
+  }
+  return sharedSecretKeys(secrets)
 }
 
 let hasWarned = false

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-import type { KeySet } from '@countersign/jwt'
+import { createKeySet, type KeySet } from '@countersign/jwt'
 
 import type { GuardSettings } from './guard-options.ts'
 import { JwksClient } from './jwks-client.ts'
@@ -56,12 +56,13 @@ export function createJwksSource(settings: GuardSettings): KeySource {
   }
 }
 
-/** Keys, roles and the log out of the feed. */
+/** Keys, roles and the log out of the feed. Keys of the options verify tokens, never the feed. */
 export function createFeedSource(
   settings: GuardSettings,
   connection: NonNullable<GuardSettings['feed']>,
 ): KeySource {
-  let keys = settings.keys
+  const own = settings.keys
+  let keys = own
   let changed: () => void = () => {}
   let waiting: (() => void)[] = []
   const wake = (): void => {
@@ -70,7 +71,9 @@ export function createFeedSource(
   const feed = new RevocationFeed({
     ...settings,
     nonce: () => randomBytes(16).toString('base64url'),
-    onKeys: (all) => (keys = all),
+    onKeys: (published) => {
+      keys = own === undefined ? published : withoutKilled(own, feed)
+    },
   })
   const client = new FeedClient(feed, {
     ...settings,
@@ -122,6 +125,10 @@ export function createFeedSource(
       wake()
     },
   }
+}
+
+function withoutKilled({ keys }: KeySet, feed: RevocationFeed): KeySet {
+  return createKeySet(keys.filter(({ kid = '' }) => !feed.isKilled(kid)))
 }
 
 // There is no caller to throw to: from a timer, an error here would end the whole process.

@@ -29,6 +29,7 @@ test('the README lists each option, and no other', () => {
     policy: true,
     readyTimeoutMs: true,
     keys: true,
+    sharedSecret: true,
     resourceMetadata: true,
     toleranceSec: true,
     refreshIntervalMs: true,

@@ -18,14 +18,19 @@ import {
 import { createThrottle } from './accounts/throttle.ts'
 import { createUserManager, type UserManager } from './accounts/users.ts'
 import { systemClock, type Clock } from './base/clock.ts'
-import { messageOf } from './base/faults.ts'
+import { messageOf, SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
 import { createSystemRandom, randomId, type Random } from './base/random.ts'
 import { callerOfNode, createApp, type RequestContext } from './http/app.ts'
 import { createFeedAuthenticator } from './http/revocations/feed-client.ts'
 import { maybeSameSite } from './http/same-site.ts'
 import { createFeedSocket, type FeedSocket } from './http/revocations/feed-socket.ts'
-import { openForeignSigner, type ForeignSigner } from './keys/foreign-signer.ts'
+import {
+  openForeignSigner,
+  openSharedSecrets,
+  type ForeignSigner,
+  type OpenedSigner,
+} from './keys/foreign-signer.ts'
 import { ACCESS_TYP, KeyRing, perRingState } from './keys/ring.ts'
 import { ringSchedule } from './keys/schedule.ts'
 import { createSealer, type Sealer } from './keys/sealing.ts'
@@ -151,7 +156,7 @@ async function assemble(
     clock,
     random,
     schedule: ringSchedule(settings),
-    foreign: signer === undefined ? undefined : await openForeignSigner(signer, ACCESS_TYP),
+    foreign: await openOutsideSigner(settings, signer),
   })
   const { publicUrl: issuer, audience } = settings
 
@@ -280,6 +285,16 @@ async function assemble(
     : { ...core, accounts }
 }
 
+/** What signs access tokens in place of the ring. */
+async function openOutsideSigner(
+  { sharedSecrets }: Settings,
+  signer: ForeignSigner | undefined,
+): Promise<OpenedSigner | undefined> {
+  if (signer === undefined) return sharedSecrets && openSharedSecrets(sharedSecrets, ACCESS_TYP)
+  if (sharedSecrets === undefined) return openForeignSigner(signer, ACCESS_TYP)
+  throw new SetupError('signer and COUNTERSIGN_SHARED_SECRET exclude each other.')
+}
+
 /** Pages of another site never get the cookies, which are SameSite: whoever lists one waits in vain. */
 function warnOfOtherSites({ publicUrl, http }: Settings, logger: Logger): void {
   for (const origin of http.origins) {
@@ -325,7 +340,7 @@ function openHub({
         macKeys: sealer.deriveEach('revocations/v1', 32),
         clock,
       }),
-      opener: () => createBatchOpener(ring.accessKeys, issuer),
+      opener: () => createBatchOpener(ring.logKeys, issuer),
       topics,
       ...systemTimers,
       retainMs: retainMs(settings),

@@ -36,6 +36,8 @@ const table = {
   audience: { env: 'COUNTERSIGN_AUDIENCE', schema: text(limits.issuerCharsMax).optional() },
   secret: { env: 'COUNTERSIGN_SECRET', schema: text().optional() },
   secretFile: { env: 'COUNTERSIGN_SECRET_FILE', schema: text().optional() },
+  sharedSecret: { env: 'COUNTERSIGN_SHARED_SECRET', schema: text().optional() },
+  sharedSecretFile: { env: 'COUNTERSIGN_SHARED_SECRET_FILE', schema: text().optional() },
   adminUsername: { env: 'COUNTERSIGN_ADMIN_USERNAME', schema: text().optional() },
   adminPassword: { env: 'COUNTERSIGN_ADMIN_PASSWORD', schema: text().optional() },
   adminPasswordFile: { env: 'COUNTERSIGN_ADMIN_PASSWORD_FILE', schema: text().optional() },
@@ -83,6 +85,8 @@ export interface Settings {
   readonly audience: string
   /** All open what was sealed, the first seals. Undefined: make one in the data directory. */
   readonly secrets: readonly string[] | undefined
+  /** Sign access tokens in place of the ring's keys (HS256): the first signs, all verify. */
+  readonly sharedSecrets: readonly string[] | undefined
   readonly admin: { readonly username: string; readonly password: string | undefined }
   readonly accessLifetimeSec: number
   readonly refreshLifetimeSec: number
@@ -137,7 +141,9 @@ export function parseSettings(input: SettingsInput, options: { production: boole
     if (!Object.hasOwn(table, key)) mistakes.addName(key, 'is not a setting')
   }
   const given = parseEach(input, mistakes)
-  const secrets = readSecrets(given, mistakes)
+  const secrets = readSecrets('secret', given, mistakes)
+  const sharedSecrets = readSecrets('sharedSecret', given, mistakes)
+  checkSharedSecrets(secrets, sharedSecrets, mistakes)
   const adminPassword = readAdminPassword(given, mistakes)
   checkLifetimes(given, mistakes)
   checkCookieDomain(given, mistakes)
@@ -155,6 +161,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
     publicUrl,
     audience: parsed.audience ?? publicUrl,
     secrets,
+    sharedSecrets,
     admin: { username: parsed.adminUsername ?? 'admin', password: adminPassword },
     accessLifetimeSec: parsed.accessLifetime,
     refreshLifetimeSec: parsed.refreshLifetime,
@@ -197,12 +204,17 @@ function parseEach(input: SettingsInput, mistakes: Mistakes): Partial<Parsed> {
   return values as Partial<Parsed>
 }
 
-function readSecrets(given: Partial<Parsed>, mistakes: Mistakes): string[] | undefined {
-  if (given.secret !== undefined && given.secretFile !== undefined) {
-    mistakes.add('secret', `give it or ${nameOf('secretFile')}, not both`)
+function readSecrets(
+  key: 'secret' | 'sharedSecret',
+  given: Partial<Parsed>,
+  mistakes: Mistakes,
+): string[] | undefined {
+  const fileKey = `${key}File` as const
+  if (given[key] !== undefined && given[fileKey] !== undefined) {
+    mistakes.add(key, `give it or ${nameOf(fileKey)}, not both`)
     return undefined
   }
-  const raw = given.secret ?? readFileSetting('secretFile', given.secretFile, mistakes)
+  const raw = given[key] ?? readFileSetting(fileKey, given[fileKey], mistakes)
   if (raw === undefined) return undefined
   const secrets = raw
     .split(/[,\n]/)
@@ -210,11 +222,25 @@ function readSecrets(given: Partial<Parsed>, mistakes: Mistakes): string[] | und
     .filter((each) => each !== '')
   if (secrets.length === 0 || secrets.some(isWeak)) {
     mistakes.add(
-      given.secret === undefined ? 'secretFile' : 'secret',
+      given[key] === undefined ? fileKey : key,
       `each secret needs at least ${limits.secretCharsMin} random characters, for example from: openssl rand -base64 32`,
     )
   }
   return secrets
+}
+
+/** What seals our keys is nobody else's. */
+function checkSharedSecrets(
+  secrets: readonly string[] = [],
+  shared: readonly string[] = [],
+  mistakes: Mistakes,
+): void {
+  if (shared.some((each) => secrets.includes(each))) {
+    mistakes.add(
+      'sharedSecret',
+      `must be another one than ${nameOf('secret')}, which nobody shares`,
+    )
+  }
 }
 
 function isWeak(secret: string): boolean {

@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { SetupError } from '../src/base/faults.ts'
-import { parseSettings, readEnvironment, type Settings } from '../src/settings.ts'
+import {
+  parseSettings,
+  readEnvironment,
+  type Settings,
+  type SettingsInput,
+} from '../src/settings.ts'
 import { runCommand } from './support/command-line.ts'
 
 const STRONG = 'TXkgc2VjcmV0IGZvciB0ZXN0cyBvbmx5LCAzMiBieXRlcw'
@@ -575,11 +580,22 @@ test('what is no URL of a Redis is a mistake, and is not repeated', () => {
     'rediss:///0',
     '',
   ]) {
-    const parse = (): unknown => parseSettings({ redisUrl }, { production: false })
-    expect(parse).toThrow('REDIS_URL: must be a URL such as')
-    expect(parse).not.toThrow('a-secret')
+    const read = (): unknown => parseSettings({ redisUrl }, { production: false })
+    expect(read).toThrow('REDIS_URL: must be a URL such as')
+    expect(read).not.toThrow('a-secret')
   }
   for (const redisUrl of ['redis://localhost', 'rediss://user:a-secret@host:6380/3']) {
     expect(parseSettings({ redisUrl }, { production: false }).redisUrl).toBe(redisUrl)
   }
+})
+
+test('a shared secret is strong, given once, and none that seals keys', () => {
+  const secret = 'u7Qp0sVb3mX9Lk2TzR5eWn8YcA1dGf4H'
+  const read = (input: SettingsInput): readonly string[] | undefined =>
+    parseSettings(input, { production: false }).sharedSecrets
+  expect(read({})).toBeUndefined()
+  expect(read({ sharedSecret: `${secret}, ${secret}2` })).toEqual([secret, `${secret}2`])
+  expect(() => read({ sharedSecret: 'short' })).toThrow('COUNTERSIGN_SHARED_SECRET: each secret')
+  expect(() => read({ sharedSecret: secret, sharedSecretFile: '/x' })).toThrow('not both')
+  expect(() => read({ sharedSecret: secret, secret })).toThrow('must be another one')
 })

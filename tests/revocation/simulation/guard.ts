@@ -40,7 +40,7 @@ export class SimGuard {
       elapsed,
       clock,
       issuer: ISSUER,
-      keys,
+      batchKeys: keys,
       nonce: () => `${name}-nonce-number-${this.#nonces++}`,
     })
     this.#connect()

@@ -21,8 +21,8 @@ export interface FeedOptions extends LeaseClocks {
   readonly issuer: string
   /** A nonce that nobody can guess: 16 to 64 characters of base64url. */
   readonly nonce: () => string
-  /** Verify batches in place of the keys of the feed, where those are not published: a shared secret. */
-  readonly keys?: KeySet | undefined
+  /** Verify batches in place of the keys that the feed brings: for a simulation, which need not publish any. */
+  readonly batchKeys?: KeySet
   /** Called with the keys as they are now, whenever they may have changed. */
   readonly onKeys?: (keys: KeySet) => void
 }
@@ -134,7 +134,7 @@ export class RevocationFeed {
     for (const kid of killed) this.#killed.add(kid)
     // The same as before: whoever verifies keeps what it knows.
     if (tag === this.#tags.keys && this.#killed.size === before) return NOTHING
-    const keys = this.#options.keys ?? keySetFromJwks(jwks)
+    const keys = this.#options.batchKeys ?? keySetFromJwks(jwks)
     if (keys === undefined || keys.keys.length === 0) return fail('feed_malformed')
     if (this.#isOther(keys)) this.#forgetLog()
     this.#setKeys(keys)

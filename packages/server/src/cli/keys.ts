@@ -4,7 +4,15 @@ import { readFileSync } from 'node:fs'
 import { systemClock, type EpochMs } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
 import { isSigningAlg, sealAccessKey, SIGNING_ALGS, type SigningAlg } from '../keys/material.ts'
-import { addPendingKey, keepUp, killKey, KeyRing, type KeyRingParts } from '../keys/ring.ts'
+import { openSharedSecrets } from '../keys/foreign-signer.ts'
+import {
+  ACCESS_TYP,
+  addPendingKey,
+  keepUp,
+  killKey,
+  KeyRing,
+  type KeyRingParts,
+} from '../keys/ring.ts'
 import { ringSchedule } from '../keys/schedule.ts'
 import { createSealer } from '../keys/sealing.ts'
 import { readSecret } from '../keys/secret.ts'
@@ -31,6 +39,7 @@ export async function ringParts({
     clock: systemClock,
     random,
     schedule: ringSchedule(settings),
+    foreign: settings.sharedSecrets && openSharedSecrets(settings.sharedSecrets, ACCESS_TYP),
   }
 }
 

@@ -1,9 +1,12 @@
 import type { KeyObject } from 'node:crypto'
 
+import { sharedSecretKey } from '@countersign/guard'
 import {
+  createSigner,
   importVerifyingKey,
   publicJwkOf,
   verifyJws,
+  verifyingKeyOf,
   type PublicJwk,
   type VerifyingKey,
 } from '@countersign/jwt'
@@ -32,11 +35,12 @@ export interface AccessSigner {
   sign(claims: object): string | Promise<string>
 }
 
-/** A foreign signer that has shown that its public half fits. */
+/** What signs access tokens in place of the ring's own keys, and what verifies them. */
 export interface OpenedSigner {
   readonly signer: AccessSigner
-  readonly key: VerifyingKey
-  readonly jwk: PublicJwk
+  readonly keys: readonly VerifyingKey[]
+  /** What of that is published. */
+  readonly jwks: readonly PublicJwk[]
 }
 
 /** Opens a foreign signer, and has it sign once. Throws a `SetupError` where that does not verify. */
@@ -63,7 +67,21 @@ export async function openForeignSigner(
       'The signer signs with another key, or in another format, than publicKey says.',
     )
   }
-  return { signer, key, jwk: publicJwkOf(key) }
+  return { signer, keys: [key], jwks: [publicJwkOf(key)] }
+}
+
+/**
+ * Opens secrets that services share with us (HS256): the first signs, all verify. Nothing of them is
+ * published.
+ */
+export function openSharedSecrets(secrets: readonly string[], typ: string): OpenedSigner {
+  const [first, ...others] = [...new Set(secrets)].map(sharedSecretKey)
+  if (first === undefined) throw new SetupError('There is no shared secret.')
+  return {
+    signer: createSigner(first, { typ }),
+    keys: [first, ...others].map(verifyingKeyOf),
+    jwks: [],
+  }
 }
 
 function readPublicKey({ alg, publicKey, kid }: ForeignSigner): VerifyingKey {

@@ -14,7 +14,7 @@ import { randomId, type Random } from '../base/random.ts'
 import type { KeyState, KeyUse, StoredKey } from '../store/rows.ts'
 import type { Sealer } from './sealing.ts'
 
-/** What access tokens may be signed with. HMAC is not among them: every service could sign then. */
+/** What access tokens may be signed with. HMAC is not among them: for that there is the shared secret. */
 export const SIGNING_ALGS = ['ES256', 'Ed25519', 'RS256', 'PS256', 'ES384', 'ES512'] as const
 export type SigningAlg = (typeof SIGNING_ALGS)[number]
 

@@ -42,6 +42,8 @@ export interface RingState {
   readonly jwks: { readonly keys: readonly PublicJwk[] }
   /** Signs batches of the revocation log: the key of access tokens, for another kind of token. */
   readonly logSigner: Signer
+  /** What verifies those batches: the ring's own keys alone. */
+  readonly logKeys: KeySet
   /** The `kid`s of all keys that were ever killed. */
   readonly killed: readonly string[]
 }
@@ -112,6 +114,10 @@ export class KeyRing implements RingState {
 
   get logSigner(): Signer {
     return this.#state.logSigner
+  }
+
+  get logKeys(): KeySet {
+    return this.#state.logKeys
   }
 
   get killed(): readonly string[] {
@@ -224,17 +230,16 @@ function openState(
     refresh.map(({ stored: { kid }, key }) => [kid, createSigner(key, { typ: REFRESH_TYP })]),
   )
   const active = activeOf(access, 'access')
+  const own = access.map(({ key }) => verifyingKeyOf(key))
   return {
     accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
-    accessKeys: createKeySet([
-      ...access.map(({ key }) => verifyingKeyOf(key)),
-      ...(foreign === undefined ? [] : [foreign.key]),
-    ]),
+    accessKeys: createKeySet([...own, ...(foreign?.keys ?? [])]),
     refreshKid: activeOf(refresh, 'refresh').stored.kid,
     refreshSigner: (kid) => refreshSigners.get(kid),
     refreshKeys: createKeySet(refresh.map(({ key }) => verifyingKeyOf(key))),
-    jwks: { keys: [...access.map(publishedJwk), ...(foreign === undefined ? [] : [foreign.jwk])] },
+    jwks: { keys: [...access.map(publishedJwk), ...(foreign?.jwks ?? [])] },
     logSigner: createSigner(active.key, { typ: BATCH_TYP }),
+    logKeys: createKeySet(own),
     killed: stored.filter(({ state }) => state === 'revoked').map(({ kid }) => kid),
   }
 }
