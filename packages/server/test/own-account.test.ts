@@ -1,6 +1,13 @@
+import { accessCookieName } from '@countersign/guard'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+import {
+  ISSUER,
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type TestAuthority,
+} from './support/authority.ts'
 import { membersOf, TestBrowser } from './support/browser.ts'
 import { readAnswer, type Answer } from './support/contract.ts'
 
@@ -243,5 +250,45 @@ describe('sign-up', () => {
       ['u1', 'u2', 'u3'].map((username) => signUp({ username, password: PASSWORD })),
     )
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 201, 429])
+  })
+})
+
+describe('a session that outlives what it took back has another access token at once', () => {
+  const NAME = accessCookieName(ISSUER)
+  const codeOf = (token: string): string => {
+    const result = it.authority.verify(token)
+    return result.ok ? 'ok' : result.code
+  }
+  const takingBack = [
+    ['/auth/sessions/end-others', undefined],
+    ['/auth/password', { old_password: PASSWORD, new_password: NEW_PASSWORD }],
+  ] as const
+
+  test.each(takingBack)('%s: in the cookie', async (path, body) => {
+    const before = browser.cookies.get(NAME) ?? ''
+    expect((await browser.visit(path, { body })).status).toBe(204)
+    // As a guard decides it.
+    await expect.poll(() => codeOf(before)).toBe('session_ended')
+    expect(codeOf(browser.cookies.get(NAME) ?? '')).toBe('ok')
+    expect((await browser.get('/auth/me')).status).toBe(200)
+    // Bound to the page's token as the one before was.
+    expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
+  })
+
+  test.each(takingBack)('%s: in the answer where it came in the header', async (path, body) => {
+    const { access: before } = await it.login()
+    const answer = await it.authority.fetch(
+      new Request(`${ISSUER}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${before}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    )
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('set-cookie')).toBeNull()
+    const { access, ...rest } = (await answer.json()) as { access: string }
+    expect(rest).toEqual({})
+    await expect.poll(() => codeOf(before)).toBe('session_ended')
+    expect(codeOf(access)).toBe('ok')
   })
 })

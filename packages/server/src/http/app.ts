@@ -11,7 +11,6 @@ import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import type { Refresher } from '../sessions/refresh.ts'
-import type { SessionState } from '../store/refresh.ts'
 import { authenticate } from './authenticate.ts'
 import { createCookies } from './browser/cookies.ts'
 import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './browser/endpoints.ts'
@@ -26,6 +25,7 @@ import {
   answerEndSession,
   answerEndSessions,
   answerSessions,
+  type LoggedIn,
 } from './own-account.ts'
 import { answerIntrospect } from './oauth2/introspect.ts'
 import { answerRevoke } from './oauth2/revoke.ts'
@@ -162,34 +162,34 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes 
   const rule = { name: cookies.name('access'), origins }
   const loggedIn =
     (
-      act: (state: SessionState, request: Request, caller: Caller, id: string) => Promise<Response>,
+      act: (who: LoggedIn, request: Request, caller: Caller, id: string) => Promise<Response>,
     ): Handler =>
     async (request, caller, id) => {
       const who = await authenticate(sessions, rule, request)
-      return who.ok ? act(who.state, request, caller, id) : who.response
+      return who.ok ? act({ ...who, cookies }, request, caller, id) : who.response
     }
   return {
     '/auth/csrf': { GET: (request) => answerCsrf(browser, request) },
     '/auth/login': { POST: (request, caller) => answerLogin(browser, request, caller) },
     '/auth/refresh': { POST: (request, caller) => answerRefresh(browser, request, caller) },
     '/auth/logout': { POST: (request, caller) => answerLogout(browser, request, caller) },
-    '/auth/me': { GET: loggedIn((state) => answerMe(sessions, state)) },
-    '/auth/sessions': { GET: loggedIn((state) => answerSessions(sessions, state)) },
+    '/auth/me': { GET: loggedIn(({ state }) => answerMe(sessions, state)) },
+    '/auth/sessions': { GET: loggedIn(({ state }) => answerSessions(sessions, state)) },
     '/auth/sessions/end-others': {
-      POST: loggedIn((state, _, caller) => answerEndSessions(sessions, state, 'others', caller)),
+      POST: loggedIn((who, _, caller) => answerEndSessions(sessions, who, 'others', caller)),
     },
     '/auth/sessions/end-all': {
-      POST: loggedIn((state, _, caller) => answerEndSessions(sessions, state, 'all', caller)),
+      POST: loggedIn((who, _, caller) => answerEndSessions(sessions, who, 'all', caller)),
     },
     '/auth/sessions/:id': {
-      DELETE: loggedIn((state, _, caller, id) => answerEndSession(sessions, state, id, caller)),
+      DELETE: loggedIn(({ state }, _, caller, id) => answerEndSession(sessions, state, id, caller)),
     },
     ...(accounts === undefined
       ? {}
       : {
           '/auth/password': {
-            POST: loggedIn((state, request, caller) =>
-              answerChangePassword(sessions, state, request, caller),
+            POST: loggedIn((who, request, caller) =>
+              answerChangePassword(sessions, who, request, caller),
             ),
           },
         }),

@@ -1,7 +1,7 @@
 import type { FeedHub } from '../revocations/hub.ts'
 import type { RevocationStore } from '../store/store.ts'
 
-/** What takes something back, and answers with nothing that would be lost. */
+/** What takes something back. */
 const TAKES_BACK =
   /^\/(?:auth\/(?:logout|password|sessions\/[\w-]+)|api\/token\/blacklist\/?|oauth2\/revoke)$/
 
@@ -28,6 +28,7 @@ export async function whenEffective(
   const { ms, guards, confirmed, expired } = await hub.effective(position)
   const headers = new Headers(response.headers)
   headers.set('content-type', 'application/json')
-  const body = { effective: { position, ms, guards, confirmed, expired } }
+  const answered: object = response.status === 204 ? {} : ((await response.json()) as object)
+  const body = { ...answered, effective: { position, ms, guards, confirmed, expired } }
   return new Response(JSON.stringify(body), { status: 200, headers })
 }

@@ -1,17 +1,26 @@
 import { checkNewPassword } from '../accounts/password-rules.ts'
 import { usernameKey } from '../accounts/usernames.ts'
 import { limits } from '../base/limits.ts'
+import { grantAfterwards } from '../sessions/grant.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import { countTry } from '../sessions/sign-in.ts'
 import { whyOver } from '../sessions/standing.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { Origin, SessionSummary } from '../store/store.ts'
-import { answerJson } from './browser/session-answers.ts'
+import type { Cookies } from './browser/cookies.ts'
+import { answerJson, sessionCookies } from './browser/session-answers.ts'
 import { describeDevice } from './device.ts'
 import { readFields } from './fields.ts'
 import { problem, problemFor } from './problem.ts'
 
 /** What an account does with its own sessions and password. Each is for who is logged in. */
+
+/** Who asks, and with what: a token in the header, or one in the cookie. */
+export interface LoggedIn {
+  readonly state: SessionState
+  readonly isCookie: boolean
+  readonly cookies: Cookies
+}
 
 /** `GET /auth/sessions`: the live ones, the newest first. */
 export async function answerSessions(
@@ -61,16 +70,32 @@ export async function answerEndSession(
 /** `POST /auth/sessions/end-others` and `end-all`. */
 export async function answerEndSessions(
   parts: SessionParts,
-  { account, session }: SessionState,
+  who: LoggedIn,
   which: 'others' | 'all',
   caller: Caller,
 ): Promise<Response> {
+  const { account, session } = who.state
   await parts.store.accounts.endSessions(
     account.id,
     which === 'others' ? session.id : undefined,
     originOf(parts, account.id, caller),
   )
-  return answerJson(204, undefined)
+  return which === 'others' ? answerOutlived(parts, who) : answerJson(204, undefined)
+}
+
+/**
+ * The session goes on, and needs another access token: into the cookie, or into the answer where it came in
+ * the header.
+ */
+async function answerOutlived(
+  parts: SessionParts,
+  { state, isCookie, cookies }: LoggedIn,
+): Promise<Response> {
+  const granted = await grantAfterwards(parts, state.session.id, { forCookies: isCookie })
+  if (granted === undefined) return answerJson(204, undefined)
+  return isCookie
+    ? answerJson(204, undefined, sessionCookies(parts, cookies, granted))
+    : answerJson(200, { access: granted.access })
 }
 
 /**
@@ -80,10 +105,11 @@ export async function answerEndSessions(
  */
 export async function answerChangePassword(
   parts: SessionParts,
-  state: SessionState,
+  who: LoggedIn,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
+  const { state } = who
   const fields = await readFields(request, { required: ['old_password', 'new_password'] })
   if (!fields.ok) return fields.response
   const { old_password: oldPassword, new_password: newPassword } = fields.values
@@ -117,7 +143,7 @@ export async function answerChangePassword(
     originOf(parts, account.id, caller),
     tries,
   )
-  if (change === 'changed') return answerJson(204, undefined)
+  if (change === 'changed') return answerOutlived(parts, who)
   // While the hash was computed, somebody ended this session or changed the password before.
   const now = await store.sessions.state(state.session.id)
   return now === undefined || whyOver(now) !== undefined

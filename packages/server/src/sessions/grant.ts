@@ -1,7 +1,10 @@
+import { SignerFault, SourceFault, StoreFault } from '../base/faults.ts'
 import type { Session } from '../store/rows.ts'
 import { mintAccessToken, type MintInput } from './access-token.ts'
 import type { Granted, SessionParts } from './parts.ts'
+import { withCurrentAccount } from './current-account.ts'
 import { makeRefreshToken } from './refresh-token.ts'
+import { whyOver } from './standing.ts'
 
 /** What a session is given at its sign-in and at every refresh. */
 export async function grant(
@@ -20,5 +23,31 @@ export async function grant(
       ...input,
       csrfToken: options.forCookies === true ? csrf.forSession(input.session.id) : undefined,
     }),
+  }
+}
+
+/**
+ * The access token of a session that has just outlived what it took back: the one from before is refused
+ * everywhere, though the session lives. Undefined where it does not, or where nobody can sign now: what was
+ * asked for has happened, and a refresh brings the token as well.
+ */
+export async function grantAfterwards(
+  parts: SessionParts,
+  sessionId: string,
+  options: { readonly forCookies: boolean },
+): Promise<Granted | undefined> {
+  try {
+    const read = await parts.store.sessions.state(sessionId)
+    const state = read && (await withCurrentAccount(parts, read))
+    if (state === undefined || whyOver(state) !== undefined) return undefined
+    return await grant(
+      parts,
+      { ...state, now: parts.clock.nowMs() },
+      { withRefresh: false, ...options },
+    )
+  } catch (error) {
+    const isPassing = [StoreFault, SourceFault, SignerFault].some((fault) => error instanceof fault)
+    if (isPassing) return undefined
+    throw error
   }
 }
