@@ -8,19 +8,22 @@ import { median, spread } from './lib/statistics.ts'
 
 /**
  * A protected `GET /me` in Express, Fastify and Hono against the bare route and against the framework's own
- * middleware, ES256 and HS256, a thousand tokens in rotation, with the guard's feed connected. Each
- * server has one core, the load the other; all variants of a framework take turns in the same run.
+ * middleware, ES256 and HS256, a thousand tokens in rotation, with the guard's feed connected; beside them a
+ * middleware that does nothing, which is as good as any can be. Each server has one core, the load the
+ * other. All variants of a framework take turns, a fifth of a second each: the speed of a shared machine
+ * changes within seconds, and a ratio is of neighbours in time.
  */
 
 const CONNECTIONS = 16
 const TOKENS = 1_000
 const quick = process.argv.includes('--quick')
-const ROUND_MS = quick ? 500 : 1_500
-const ROUNDS = quick ? 3 : 7
+const WARM_MS = quick ? 500 : 2_000
+const TURN_MS = 200
+const ROUNDS = quick ? 10 : 40
 
 const FRAMEWORKS = ['express', 'fastify', 'hono'] as const
 const ALGS = ['ES256', 'HS256'] as const
-const VARIANTS = ['bare', 'guard', 'own'] as const
+const VARIANTS = ['bare', 'guard', 'noop', 'own'] as const
 
 type Framework = (typeof FRAMEWORKS)[number]
 type Alg = (typeof ALGS)[number]
@@ -43,13 +46,15 @@ report('route', rows, {
 async function measure(framework: Framework, alg: Alg): Promise<Row> {
   const { child, port, tokens } = await startApp(framework, alg)
   try {
-    const rates: Record<Variant, number[]> = { bare: [], guard: [], own: [] }
-    for (const variant of VARIANTS) await load(port, variant, tokens, ROUND_MS)
+    const rates: Record<Variant, number[]> = { bare: [], guard: [], noop: [], own: [] }
+    const lanes = await openLanes(port)
+    for (const variant of VARIANTS) await load(lanes, variant, tokens, WARM_MS)
     for (let turn = 0; turn < ROUNDS; turn++) {
       for (const variant of VARIANTS) {
-        rates[variant].push(await load(port, variant, tokens, ROUND_MS))
+        rates[variant].push(await load(lanes, variant, tokens, TURN_MS))
       }
     }
+    for (const lane of lanes) lane.close()
     const ratio = (a: Variant, b: Variant): number =>
       median(rates[a].map((rate, index) => rate / (rates[b][index] ?? NaN)))
     return {
@@ -59,6 +64,7 @@ async function measure(framework: Framework, alg: Alg): Promise<Row> {
       guard_per_sec: Math.round(median(rates.guard)),
       own_per_sec: Math.round(median(rates.own)),
       of_bare: round(ratio('guard', 'bare')),
+      noop_of_bare: round(ratio('noop', 'bare')),
       vs_own: round(ratio('guard', 'own')),
       spread: round(spread(rates.guard)),
     }
@@ -87,9 +93,13 @@ function startApp(framework: Framework, alg: Alg): Promise<App> {
   })
 }
 
+function openLanes(port: number): Promise<readonly HttpConnection[]> {
+  return Promise.all(Array.from({ length: CONNECTIONS }, () => HttpConnection.open(port)))
+}
+
 /** Requests a second, over all connections. */
 async function load(
-  port: number,
+  lanes: readonly HttpConnection[],
   variant: Variant,
   { guard, own }: App['tokens'],
   ms: number,
@@ -98,14 +108,12 @@ async function load(
   const tokens = variant === 'own' ? own : guard
   let done = 0
   await Promise.all(
-    Array.from({ length: CONNECTIONS }, async (_, lane) => {
-      const connection = await HttpConnection.open(port)
+    lanes.map(async (connection, lane) => {
       for (let index = lane; performance.now() - started < ms; index += CONNECTIONS) {
         const { status } = await connection.get(`/${variant}`, tokens[index % tokens.length] ?? '')
         if (status !== 200) throw new Error(`${variant} answered ${status}`)
         done += 1
       }
-      connection.close()
     }),
   )
   return (done * 1000) / (performance.now() - started)

@@ -23,8 +23,8 @@ import { jwt as honoJwt } from 'hono/jwt'
 import { freePort } from '../../scripts/lib/processes.ts'
 
 /**
- * The application of `bench/route.ts`, with three routes: `/bare`, `/guard` and `/own`, the framework's own
- * middleware with the same key. The guard is connected to a real authority in the same process, which
+ * The application of `bench/route.ts`, with four routes: `/bare`, `/guard`, `/noop` with a middleware that does
+ * nothing, and `/own` with the framework's own and the same key. The guard is connected to a real authority in the same process, which
  * has nothing to do but echo. Arguments: framework, algorithm, number of tokens.
  */
 
@@ -121,6 +121,11 @@ function expressApp(): express.Express {
     secret: isHmac ? secret : publicPem,
     algorithms: [isHmac ? 'HS256' : 'ES256'],
   })
+  app.get(
+    '/noop',
+    (_request, _response, next) => next(),
+    (_request, response) => void response.json({ ok: true }),
+  )
   app.get('/own', own, (_request, response) => void response.json({ ok: true }))
   return app
 }
@@ -139,6 +144,7 @@ async function fastifyApp(): Promise<number> {
   })
   app.get('/bare', () => ({ ok: true }))
   app.get('/guard', { onRequest: fastifyAuth(guard) }, () => ({ ok: true }))
+  app.get('/noop', { onRequest: (_request, _reply, done) => done() }, () => ({ ok: true }))
   app.get('/own', { onRequest: (request) => request.jwtVerify() }, () => ({ ok: true }))
   await app.listen({ port: 0, host: '127.0.0.1' })
   return (app.server.address() as AddressInfo).port
@@ -149,6 +155,11 @@ function honoApp(): Hono {
   app.get('/bare', (c) => c.json({ ok: true }))
   app.get('/guard', honoAuth(guard), (c) => c.json({ ok: true }))
   const own = honoJwt({ secret: isHmac ? secret : publicPem, alg: isHmac ? 'HS256' : 'ES256' })
+  app.get(
+    '/noop',
+    (_c, next) => next(),
+    (c) => c.json({ ok: true }),
+  )
   app.get('/own', own, (c) => c.json({ ok: true }))
   return app
 }

@@ -1,4 +1,5 @@
 import type { AccessTokenClaims } from './access-token.ts'
+import { plainBearer } from './bearer.ts'
 import { challengeFor, type Challenge } from './challenge.ts'
 import { readCookie } from './cookies.ts'
 import { type GuardOptions, type GuardSettings, readGuardOptions } from './guard-options.ts'
@@ -13,7 +14,7 @@ import {
   readRequirements,
   type Requirements,
 } from './requirements.ts'
-import { TokenCheck } from './verification.ts'
+import { TokenCheck, type Verification } from './verification.ts'
 
 /** What a guard answers about a token. The claims are frozen unless `cacheEntriesMax` is 0. */
 export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClaims } | Refused
@@ -126,9 +127,16 @@ class IssuerGuard implements Guard {
     token: string,
     { policy = this.#settings.policy }: { readonly policy?: FreshnessPolicy } = {},
   ): VerifyResult | Promise<VerifyResult> {
-    const result = this.#check.check(token, this.#source.keys, policy)
-    if (result.ok) return { ok: true, claims: result.claims }
+    return this.#loadAndVerify(token, policy)
+  }
 
+  /** Checks a token, or takes what came of that, and once more where loading may turn a refusal into a yes. */
+  #loadAndVerify(
+    token: string,
+    policy: FreshnessPolicy,
+    result: Verification = this.#check.check(token, this.#source.keys, policy),
+  ): VerifyResult | Promise<VerifyResult> {
+    if (result.ok) return { ok: true, claims: result.claims }
     const loading = this.#loadFor(result)
     if (loading === undefined) return this.#refuse(result)
     return loading.then(() => {
@@ -214,18 +222,31 @@ class IssuerGuard implements Guard {
     request: RequestView,
     required: ReadRequirements | undefined,
   ): VerifyResult | Promise<VerifyResult> {
+    const policy = required?.policy ?? this.#settings.policy
+    const plain = plainBearer(request.values('authorization'))
+    const first =
+      plain === undefined ? undefined : this.#check.check(plain, this.#source.keys, policy)
+    if (first?.ok === true) return this.#conclude(first.claims, false, required, request)
+
     const reading = readRequestToken(request, this.#settings.cookies)
     if (!reading.ok) return this.#refuse(reading)
-    const policy = required?.policy
-    const result = this.verify(reading.token, policy === undefined ? {} : { policy })
-    const conclude = (answer: VerifyResult): VerifyResult => {
-      if (!answer.ok) return answer
-      const refused =
-        (reading.isCookie ? checkCookieClaims(request, answer.claims) : undefined) ??
-        (required === undefined ? undefined : this.#decide(answer.claims, required, request))
-      return refused === undefined ? answer : this.#refuse(refused)
-    }
+    const { token, isCookie } = reading
+    const result = this.#loadAndVerify(token, policy, token === plain ? first : undefined)
+    const conclude = (answer: VerifyResult): VerifyResult =>
+      answer.ok ? this.#conclude(answer.claims, isCookie, required, request) : answer
     return 'ok' in result ? conclude(result) : result.then(conclude)
+  }
+
+  #conclude(
+    claims: AccessTokenClaims,
+    isCookie: boolean,
+    required: ReadRequirements | undefined,
+    request: RequestView,
+  ): VerifyResult {
+    const refused =
+      (isCookie ? checkCookieClaims(request, claims) : undefined) ??
+      (required === undefined ? undefined : this.#decide(claims, required, request))
+    return refused === undefined ? { ok: true, claims } : this.#refuse(refused)
   }
 
   #decide(

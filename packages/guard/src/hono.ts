@@ -1,6 +1,6 @@
-import type { MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { AccessTokenClaims } from './access-token.ts'
-import type { Guard } from './guard.ts'
+import type { Guard, VerifyResult } from './guard.ts'
 import { viewOfRequest } from './request-view.ts'
 import type { Requirements } from './requirements.ts'
 
@@ -24,8 +24,11 @@ export function requireAuth(
   requirements: Requirements = {},
 ): MiddlewareHandler<AuthEnv> {
   const route = guard.route(requirements)
-  return async (c, next) => {
-    const result = await route.authenticate(viewOfRequest(c.req.raw))
+  const conclude = async (
+    c: Context<AuthEnv>,
+    next: Next,
+    result: VerifyResult,
+  ): Promise<Response | void> => {
     if (!result.ok) {
       const { status, headers, body } = route.challenge(result)
       // Not a Response of our own: `c.body` keeps what others put on the answer, such as CORS headers.
@@ -33,6 +36,13 @@ export function requireAuth(
     }
     c.set('auth', result.claims)
     return next()
+  }
+  return (c, next) => {
+    const outcome = route.authenticate(viewOfRequest(c.req.raw))
+    // Without waiting where there is nothing to wait for.
+    return 'ok' in outcome
+      ? conclude(c, next, outcome)
+      : outcome.then((result) => conclude(c, next, result))
   }
 }
 

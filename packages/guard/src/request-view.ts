@@ -18,9 +18,23 @@ export interface NodeRequest {
 
 /** The view of a Node request: that of Express, or `request.raw` of Fastify. */
 export function viewOfNode(request: NodeRequest): RequestView {
-  return {
-    method: request.method ?? '',
-    values: (name) => nodeValues(request, name),
+  return new NodeView(request)
+}
+
+/** A class, so that no function has to be made for each request. */
+class NodeView implements RequestView {
+  readonly #request: NodeRequest
+
+  constructor(request: NodeRequest) {
+    this.#request = request
+  }
+
+  get method(): string {
+    return this.#request.method ?? ''
+  }
+
+  values(name: string): readonly string[] {
+    return nodeValues(this.#request, name)
   }
 }
 

@@ -92,8 +92,8 @@ export class Lease {
    */
   ageMs(): number {
     if (this.#since === undefined) return Infinity
-    const { elapsed, clock } = this.#now()
-    return Math.max(elapsed - this.#since.elapsed, clock - this.#since.clock, 0)
+    const { elapsed, clock } = this.#clocks
+    return Math.max(elapsed() - this.#since.elapsed, clock() - this.#since.clock, 0)
   }
 
   /** Forgets what is under way: answers to a connection that is gone. The lease itself stays. */
