@@ -22,6 +22,8 @@ const ASK_EVERY_MS = 500
 const LATEST_MS = 60_000
 const histogram = new Uint32Array(LATEST_MS)
 let delivered = 0
+/** What was taken back before is not counted. */
+let countFrom = Infinity
 let open: BatchOpener | undefined
 /** When each batch's entries were written, by its signed head. */
 const known = new Map<string, readonly number[]>()
@@ -37,13 +39,20 @@ async function run({ url, authorization, connections }: Start): Promise<void> {
       await connect(`${url}?guard=feed-of-process-${process.pid}-${index}`, authorization),
     )
   }
-  const asking = setInterval(() => {
-    for (const socket of sockets) {
+  // Each at a time of its own, as guards that nobody has started together.
+  const asking = sockets.map((socket, index) => {
+    const ask = (): void =>
       socket.send(JSON.stringify({ type: 'nonce', nonce: nonce(), applied: 0 }))
+    const phaseMs = (index * ASK_EVERY_MS) / sockets.length
+    let timer = setTimeout(() => (timer = setInterval(ask, ASK_EVERY_MS)), phaseMs)
+    return () => clearInterval(timer)
+  })
+  process.on('message', (message) => {
+    if (typeof message === 'object') {
+      countFrom = (message as { readonly countFrom: number }).countFrom
+      return
     }
-  }, ASK_EVERY_MS)
-  process.on('message', () => {
-    clearInterval(asking)
+    for (const stop of asking) stop()
     const counts = [...histogram.entries()].filter(([, times]) => times > 0)
     process.send?.({ delivered, histogram: counts }, undefined, undefined, () => {
       for (const socket of sockets) socket.terminate()
@@ -83,7 +92,7 @@ function note(data: Buffer): void {
     const message = parseAuthorityMessage(data.toString())
     const batch = message?.type === 'batch' ? open?.(message) : undefined
     if (batch === undefined) throw new Error('a batch is not signed by the authority')
-    times = batch.entries.map(({ at }) => at)
+    times = batch.entries.map(({ at }) => at).filter((at) => at >= countFrom)
     known.set(head, times)
   }
   const now = Date.now()

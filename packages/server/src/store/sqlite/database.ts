@@ -13,6 +13,12 @@ const VERSION_POLL_MS = 50
 // spread at random over a large table, 16 MiB between checkpoints saves most of those writes.
 const CHECKPOINT_PAGES = 4_096
 
+/** Work of `writeTogether`: `run` gives what tells its caller, once all of it is on the disk. */
+interface Together {
+  readonly run: () => () => void
+  readonly reject: (fault: unknown) => void
+}
+
 /**
  * One connection to a SQLite file, with its statements prepared once. Everything is synchronous, so
  * a transaction is a plain function: nothing of another request can run in its middle.
@@ -22,6 +28,7 @@ export class SqliteDatabase {
   readonly #statements = new Map<string, StatementSync>()
   readonly #watchers = new Set<() => void>()
   #poll: NodeJS.Timeout | undefined
+  #together: Together[] = []
 
   private constructor(db: DatabaseSync) {
     this.#db = db
@@ -88,6 +95,52 @@ export class SqliteDatabase {
     const result = this.#transaction('BEGIN IMMEDIATE', work)
     for (const changed of this.#watchers) changed()
     return result
+  }
+
+  /**
+   * The same for work that may wait for the end of this turn of the event loop: all of it shares one
+   * transaction and one wait for the disk. Work that throws undoes itself alone; where the commit fails,
+   * all of it does.
+   */
+  writeTogether<T>(work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#together.length === 0) setImmediate(() => this.#writeAll())
+      this.#together.push({
+        run: () => {
+          const outcome = this.#outcomeOf(work)
+          return () => (outcome.ok ? resolve(outcome.value) : reject(asFault(outcome.error)))
+        },
+        reject,
+      })
+    })
+  }
+
+  #writeAll(): void {
+    const waiting = this.#together
+    this.#together = []
+    try {
+      const settle = this.write(() => waiting.map(({ run }) => run()))
+      for (const each of settle) each()
+    } catch (fault) {
+      for (const { reject } of waiting) reject(fault)
+    }
+  }
+
+  /** Runs work inside a transaction so that it can be undone without the rest. */
+  #outcomeOf<T>(
+    work: () => T,
+  ): { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown } {
+    this.#prepare('SAVEPOINT work').run()
+    try {
+      const value = work()
+      this.#prepare('RELEASE work').run()
+      return { ok: true, value }
+    } catch (error) {
+      // Throws where SQLite has rolled back everything by itself, as it does when the disk is full.
+      this.#prepare('ROLLBACK TO work').run()
+      this.#prepare('RELEASE work').run()
+      return { ok: false, error }
+    }
   }
 
   /** See `Store.watch`. */

@@ -32,8 +32,8 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
 
     refreshBatch: async (attempts, rules) => refreshBatch(db, attempts, rules),
 
-    end: async (sessionId, ending, origin) =>
-      db.write(() => {
+    end: (sessionId, ending, origin) =>
+      db.writeTogether(() => {
         const row = db.get('SELECT account_id, ended_at FROM sessions WHERE id = ?', sessionId)
         if (row === undefined) return 'unknown'
         if (row['ended_at'] !== null) return 'unchanged'
