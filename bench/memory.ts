@@ -90,5 +90,5 @@ function entryAt(position: number): RevocationEntry {
 
 /** As long as a real `sid`. */
 function subjectAt(n: number): string {
-  return `ses_${n.toString(36).padStart(22, '0')}`
+  return n.toString(36).padStart(22, '0')
 }

@@ -36,6 +36,8 @@ export class RevocationLog implements RevocationView {
   /** How many entries of each kind are in the buckets: most kinds have none, and need no look-up. */
   readonly #kinds = new Uint32Array(16)
   readonly #recent = new RecentChain()
+  /** What was found in each bucket at first sight, see `WatermarkTable.peek`. */
+  #peeked = new Uint32Array(8)
 
   #version = nextVersion()
 
@@ -133,9 +135,11 @@ export class RevocationLog implements RevocationView {
     if (this.#kinds[KIND_CODES[kind]] === 0) return 0
     const hash = this.#hash(kind, subject)
     const buckets = this.#buckets
+    for (let at = 0; at < buckets.length; at++)
+      this.#peeked[at] = buckets[at]?.table.peek(hash) ?? 0
     // The newest first: what a subject has there is its newest.
     for (let at = buckets.length - 1; at >= 0; at--) {
-      const mark = buckets[at]?.table.find(hash) ?? 0
+      const mark = this.#peeked[at] === 0 ? 0 : (buckets[at]?.table.find(hash) ?? 0)
       if (mark !== 0) return mark
     }
     return 0
@@ -165,6 +169,9 @@ export class RevocationLog implements RevocationView {
       lastPosition: 0,
     }
     this.#buckets.push(bucket)
+    if (this.#buckets.length > this.#peeked.length) {
+      this.#peeked = new Uint32Array(2 * this.#buckets.length)
+    }
     return bucket
   }
 

@@ -7,6 +7,10 @@ import { REVOCATION_KINDS, type RevocationKind } from './entry.ts'
  * of a keyed hash of kind and subject, and a position of 31 bits from a base, with one bit for `hard`.
  * 10 million entries fit into 150 MiB, where a `Set` of strings takes 711.
  *
+ * Open addressing with linear probing, sorted by fingerprint: since the first slot of a fingerprint rises
+ * with it, a look-up ends at the first one that is larger, most often in the line of the processor's cache
+ * where it began, and a table grows in one pass from its beginning to its end.
+ *
  * Two of n subjects look alike with a chance of n / 2^48; with ten million entries one look-up in 28
  * million finds what is not there, and refuses too much, never too little.
  */
@@ -19,14 +23,16 @@ export class WatermarkTable {
    */
   #slots: Uint32Array
   #extras: Uint16Array
-  #size: number
+  /** Slots in which a fingerprint can begin. */
+  #size = SLOTS_MIN
+  /** Slots behind them for what is pushed over the end. The last one is always free: there every run ends. */
+  #tail = TAIL_SLOTS_MIN
   #count = 0
 
   constructor(base: number) {
     this.base = base
-    this.#size = SLOTS_MIN
-    this.#slots = new Uint32Array(2 * SLOTS_MIN)
-    this.#extras = new Uint16Array(SLOTS_MIN)
+    this.#slots = new Uint32Array(2 * (SLOTS_MIN + TAIL_SLOTS_MIN))
+    this.#extras = new Uint16Array(SLOTS_MIN + TAIL_SLOTS_MIN)
   }
 
   /** Distinct subjects. */
@@ -36,7 +42,7 @@ export class WatermarkTable {
 
   /** Memory of the tables. */
   get bytes(): number {
-    return this.#size * BYTES_PER_SLOT
+    return this.#slots.byteLength + this.#extras.byteLength
   }
 
   /** Whether a position is near enough to the base to be stored. */
@@ -47,19 +53,28 @@ export class WatermarkTable {
   /** Notes the newest revocation of a subject. Positions come in rising order. */
   raise({ fingerprint, extra }: SubjectHash, position: number, isHard: boolean): void {
     if (this.#count >= this.#size * LOAD_MAX) this.#resize(grownSize(this.#size))
-    const slot = this.#slotOf(fingerprint, extra)
-    if (this.#slots[2 * slot + 1] === 0) {
-      this.#slots[2 * slot] = fingerprint
-      this.#extras[slot] = extra
-      this.#count += 1
+    let slot = this.#slotOf(fingerprint, extra)
+    while (!this.#isAt(slot, fingerprint, extra) && !this.#insert(slot, fingerprint, extra)) {
+      this.#resize(this.#size, 2 * this.#tail)
+      slot = this.#slotOf(fingerprint, extra)
     }
     this.#slots[2 * slot + 1] = ((position - this.base) << 1) | (isHard ? 1 : 0)
   }
 
+  /**
+   * What stands where the subject would be first, and 0 where that is free: then it is not there. Decides
+   * nothing by what it reads, so that the processor can wait for the memory of several tables at once.
+   */
+  peek({ fingerprint }: SubjectHash): number {
+    return this.#slots[2 * homeOf(fingerprint, this.#size) + 1] ?? 0
+  }
+
   /** The subject's mark, `position * 2 + hard`, or 0 where there is none. No allocation. */
   find({ fingerprint, extra }: SubjectHash): number {
-    const word = this.#slots[2 * this.#slotOf(fingerprint, extra) + 1] ?? 0
-    return word === 0 ? 0 : word + this.base * 2
+    const slot = this.#slotOf(fingerprint, extra)
+    return this.#isAt(slot, fingerprint, extra)
+      ? (this.#slots[2 * slot + 1] ?? 0) + this.base * 2
+      : 0
   }
 
   /** Gives back the room that was kept for growing; for a table that takes no more entries. */
@@ -67,43 +82,76 @@ export class WatermarkTable {
     this.#resize(Math.max(SLOTS_MIN, Math.ceil(this.#count / LOAD_MAX) + 1))
   }
 
-  // Linear probing: neighbours are in the same lines of the processor's cache.
+  /** Where a subject is, or belongs: the first slot that is free or holds a larger one. */
   #slotOf(fingerprint: number, extra: number): number {
     const slots = this.#slots
-    const extras = this.#extras
-    const size = this.#size
-    let slot = homeOf(fingerprint, size)
+    let slot = homeOf(fingerprint, this.#size)
     while (slots[2 * slot + 1] !== 0) {
-      if (slots[2 * slot] === fingerprint && extras[slot] === extra) return slot
+      const held = slots[2 * slot] ?? 0
+      if (held > fingerprint) break
+      if (held === fingerprint && this.#extras[slot] === extra) break
       slot += 1
-      if (slot === size) slot = 0
     }
     return slot
   }
 
-  #resize(size: number): void {
-    const [slots, extras] = [this.#slots, this.#extras]
-    this.#size = size
-    this.#slots = new Uint32Array(2 * size)
-    this.#extras = new Uint16Array(size)
-    for (let old = 0; old < extras.length; old++) {
-      const word = slots[2 * old + 1] ?? 0
+  #isAt(slot: number, fingerprint: number, extra: number): boolean {
+    return (
+      this.#slots[2 * slot + 1] !== 0 &&
+      this.#slots[2 * slot] === fingerprint &&
+      this.#extras[slot] === extra
+    )
+  }
+
+  /**
+   * Makes room at a slot: what stands there and right behind it moves on by one. False where that would
+   * take the last slot of all.
+   */
+  #insert(slot: number, fingerprint: number, extra: number): boolean {
+    const slots = this.#slots
+    let free = slot
+    while (slots[2 * free + 1] !== 0) free += 1
+    if (free === this.#extras.length - 1) return false
+    slots.copyWithin(2 * slot + 2, 2 * slot, 2 * free)
+    this.#extras.copyWithin(slot + 1, slot, free)
+    slots[2 * slot] = fingerprint
+    this.#extras[slot] = extra
+    this.#count += 1
+    return true
+  }
+
+  #resize(size: number, tail = this.#tail): void {
+    if (!this.#moveTo(size, tail)) this.#resize(size, 2 * tail)
+  }
+
+  /** Moves everything into tables of another size, in one pass. False where the tail is too short for that. */
+  #moveTo(size: number, tail: number): boolean {
+    const slots = new Uint32Array(2 * (size + tail))
+    const extras = new Uint16Array(size + tail)
+    let next = 0
+    for (let old = 0; old < this.#extras.length; old++) {
+      const word = this.#slots[2 * old + 1] ?? 0
       if (word === 0) continue
-      const fingerprint = slots[2 * old] ?? 0
-      const extra = extras[old] ?? 0
-      const slot = this.#slotOf(fingerprint, extra)
-      this.#slots[2 * slot] = fingerprint
-      this.#slots[2 * slot + 1] = word
-      this.#extras[slot] = extra
+      const fingerprint = this.#slots[2 * old] ?? 0
+      const slot = Math.max(next, homeOf(fingerprint, size))
+      if (slot >= extras.length - 1) return false
+      slots[2 * slot] = fingerprint
+      slots[2 * slot + 1] = word
+      extras[slot] = this.#extras[old] ?? 0
+      next = slot + 1
     }
+    this.#slots = slots
+    this.#extras = extras
+    this.#size = size
+    this.#tail = tail
+    return true
   }
 }
 
 const SLOTS_MIN = 1024
-const BYTES_PER_SLOT = 10
-// A look-up that finds nothing then looks at six slots, on average.
 const LOAD_MAX = 0.7
 const OFFSET_MAX = 0x7fff_ffff
+const TAIL_SLOTS_MIN = 64
 
 // The slot follows from the fingerprint alone, so a table grows without the subjects' texts.
 function homeOf(fingerprint: number, size: number): number {

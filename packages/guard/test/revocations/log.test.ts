@@ -191,6 +191,38 @@ describe('a table of watermarks', () => {
     expect(table.find(hash('session', 'ses_77'))).toBe(178 * 2 + 1)
   })
 
+  test('is a map, also where all hashes crowd at its end or are the same', () => {
+    const fingerprint = fc.oneof(
+      fc.integer({ min: 0, max: 3 }),
+      fc.integer({ min: 2 ** 32 - 40, max: 2 ** 32 - 1 }),
+      fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+    )
+    const subject = fc.record({ fingerprint, extra: fc.integer({ min: 0, max: 0xffff }) })
+    const subjects = fc.array(subject, { maxLength: 400, size: 'max' })
+    fc.assert(
+      fc.property(subjects, fc.array(subject), (raised, others) => {
+        const table = new WatermarkTable(0)
+        const expected = new Map<string, number>()
+        const keyOf = (each: { fingerprint: number; extra: number }): string =>
+          `${each.fingerprint}/${each.extra}`
+        for (const [index, each] of raised.entries()) {
+          table.raise(each, index + 1, index % 2 === 1)
+          expected.set(keyOf(each), (index + 1) * 2 + (index % 2))
+        }
+        for (const seal of [false, true]) {
+          if (seal) table.seal()
+          for (const each of [...raised, ...others]) {
+            const mark = expected.get(keyOf(each)) ?? 0
+            expect(table.find(each)).toBe(mark)
+            if (table.peek(each) === 0) expect(mark).toBe(0)
+          }
+        }
+        expect(table.count).toBe(expected.size)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
   test('holds no position that is 2^31 or more above its base', () => {
     const table = new WatermarkTable(10)
     expect(table.holds(10 + 0x7fff_ffff)).toBe(true)
