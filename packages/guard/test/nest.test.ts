@@ -1,56 +1,94 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import 'reflect-metadata'
 
+import {
+  Controller,
+  Get,
+  Req,
+  UseGuards,
+  type DynamicModule,
+  type INestApplication,
+} from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { ExpressAdapter } from '@nestjs/platform-express'
+import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { createGuard, type Guard } from '../src/index.ts'
-import { authOf, createNestGuard, type NestContext } from '../src/nest.ts'
+import { authOf, createNestGuard } from '../src/nest.ts'
 import { NOW_MS, TestIssuer } from './support/issuer.ts'
 
-// What NestJS does around a guard: it hands over request and response, wrapped or as they are, and ends
-// what a refusal has left open.
-describe.each(['express', 'fastify'] as const)('on the %s platform', (platform) => {
+/** An application of one controller, its decorators called by hand: the tests are compiled without them. */
+function applicationWith(guard: Guard): DynamicModule {
+  class Routes {
+    me(request: Parameters<typeof authOf>[0]): object {
+      return { sub: authOf(request).sub }
+    }
+    open(): object {
+      return { open: true }
+    }
+  }
+  const decorate = (name: 'me' | 'open', ...decorators: MethodDecorator[]): void => {
+    const descriptor = Object.getOwnPropertyDescriptor(Routes.prototype, name)
+    for (const each of decorators) each(Routes.prototype, name, descriptor!)
+  }
+  decorate('me', Get('me'), UseGuards(createNestGuard(guard, { roles: ['reader'] })))
+  decorate('open', Get('open'))
+  Req()(Routes.prototype, 'me', 0)
+  Controller()(Routes)
+  return { module: Routes, controllers: [Routes] }
+}
+
+const PLATFORMS = {
+  express: () => new ExpressAdapter(),
+  fastify: () => new FastifyAdapter(),
+}
+
+describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, createAdapter) => {
   const issuer = new TestIssuer()
   let guard: Guard
-  let server: Server
+  let application: INestApplication
   let url: string
   beforeAll(async () => {
     await issuer.start()
     guard = createGuard({ issuer: issuer.url, clock: () => NOW_MS, onNotice: () => {} })
-    const nest = createNestGuard(guard, { roles: ['reader'] })
-    server = createServer((incoming, outgoing) => void handle(incoming, outgoing))
-    async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-      const request = platform === 'express' ? incoming : { raw: incoming }
-      const response = platform === 'express' ? outgoing : { raw: outgoing }
-      const context: NestContext = {
-        switchToHttp: () => ({ getRequest: () => request, getResponse: () => response }),
-      }
-      if (await nest.canActivate(context)) outgoing.end(authOf(request as never).sub)
-      else if (!outgoing.headersSent) outgoing.writeHead(403).end()
-    }
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    application = await NestFactory.create(applicationWith(guard), createAdapter(), {
+      logger: false,
+    })
+    await application.listen(0, '127.0.0.1')
+    url = await application.getUrl()
   })
   afterAll(async () => {
     guard.close()
-    server.close()
+    await application.close()
     await issuer.stop()
   })
 
-  const ask = (token?: string): Promise<Response> =>
-    fetch(url, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })
+  const ask = (path: string, token?: string): Promise<Response> =>
+    fetch(
+      `${url}/${path}`,
+      token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
+    )
 
   test('lets a good token pass, with its claims on the request', async () => {
-    const response = await ask(issuer.token({ roles: ['reader'] }))
+    const response = await ask('me', issuer.token({ roles: ['reader'] }))
     expect(response.status).toBe(200)
-    expect(await response.text()).toBe(issuer.claims()['sub'])
+    expect(await response.json()).toEqual({ sub: issuer.claims()['sub'] })
+  })
+
+  test('leaves other routes alone', async () => {
+    expect(await (await ask('open')).json()).toEqual({ open: true })
   })
 
   test('answers the rest itself, as the other adapters do', async () => {
-    const missing = await ask()
+    const missing = await ask('me')
     expect(missing.status).toBe(401)
     expect(missing.headers.get('www-authenticate')).toBe(`Bearer realm="${issuer.url}"`)
-    const other = await ask(issuer.token({ roles: ['writer'] }))
+    expect(missing.headers.get('content-type')).toBe('application/problem+json')
+    expect(await missing.json()).toMatchObject({ code: 'token_missing' })
+    const bad = await ask('me', 'x.y.z')
+    expect(bad.status).toBe(401)
+    expect(await bad.json()).toMatchObject({ code: 'token_invalid' })
+    const other = await ask('me', issuer.token({ roles: ['writer'] }))
     expect(other.status).toBe(403)
     expect(await other.json()).toMatchObject({ code: 'role_missing' })
   })
