@@ -1,6 +1,7 @@
-import { closeWithSession, type Guard } from '@countersign/guard'
+import { closeWithSession, createGuard, type Guard } from '@countersign/guard'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { freePort } from '../../scripts/lib/processes.ts'
 import { decide, runAuthority, until, type RunningAuthority } from './support.ts'
 
 /** What the product promises. */
@@ -117,4 +118,27 @@ test('a guard with a shared secret has the feed too', async () => {
   expect(decide(guard, access)).toBe('ok')
   await own.post('/api/token/blacklist/', { refresh })
   expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(1_000)
+})
+
+test('a wrong secret and an authority that is not there are told once, and why', async () => {
+  await using own = await runAuthority()
+  const notices: string[] = []
+  const onNotice = (text: string): void => void notices.push(text)
+  const feed = { ...own.feed, clientSecret: 'wrong' }
+  const wrong = createGuard({ issuer: own.url, feed, onNotice })
+  const nowhere = `http://127.0.0.1:${await freePort()}`
+  const alone = createGuard({ issuer: nowhere, feed, onNotice, readyTimeoutMs: 1_000 })
+  // Waiting for longer would mend nothing.
+  const from = performance.now()
+  await expect(wrong.ready()).rejects.toMatchObject({ code: 'feed_unauthorized' })
+  expect(performance.now() - from).toBeLessThan(5_000)
+  await expect(alone.ready()).rejects.toMatchObject({ code: 'feed_unreachable' })
+  wrong.close()
+  alone.close()
+  expect(notices.toSorted()).toEqual([
+    expect.stringMatching(
+      /^The authority does not know this service account.* tries again by itself\.$/,
+    ),
+    'The revocation feed cannot be reached (ECONNREFUSED). The guard tries again by itself.',
+  ])
 })

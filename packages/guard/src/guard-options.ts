@@ -80,11 +80,14 @@ export interface GuardOptions {
    * reaches the framework's error handling.
    */
   readonly onRefused?: (refused: Refused) => void
-  /** Called for each failed fetch of the keys, for logs and metrics. What it throws is dropped. */
+  /**
+   * Called for each failed fetch of the keys, for logs and metrics. What it throws is dropped. Default: the
+   * first of each kind is a notice.
+   */
   readonly onKeysError?: (fault: JwksFault) => void
-  /** Called for each connection to the feed that failed. What it throws is dropped. */
+  /** Called for each connection to the feed that failed, with the same default. */
   readonly onFeedError?: (fault: FeedFault) => void
-  /** Called once with what an operator should know. Default: a warning of the process. */
+  /** Called with what an operator should know, each thing once. Default: a warning of the process. */
   readonly onNotice?: (text: string) => void
   /** Fetches the keys. Default: the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch
@@ -123,6 +126,7 @@ export interface GuardSettings extends Omit<
 export function readGuardOptions(options: GuardOptions): GuardSettings {
   readUrl('issuer', options.issuer)
   if (options.issuer.includes('?')) fail('issuer', 'has a query')
+  const onNotice = readFunction('onNotice', options.onNotice ?? warn)
   return {
     issuer: options.issuer,
     audience: readAudience(options.audience ?? options.issuer),
@@ -154,9 +158,9 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     ),
     cacheEntriesMax: readCacheSize(options.cacheEntriesMax ?? CACHE_ENTRIES_DEFAULT),
     onRefused: readFunction('onRefused', options.onRefused ?? ignore),
-    onKeysError: readFunction('onKeysError', options.onKeysError ?? ignore),
-    onFeedError: readFunction('onFeedError', options.onFeedError ?? ignore),
-    onNotice: readFunction('onNotice', options.onNotice ?? warn),
+    onKeysError: readFunction('onKeysError', options.onKeysError ?? noticeOnce(onNotice)),
+    onFeedError: readFunction('onFeedError', options.onFeedError ?? noticeOnce(onNotice)),
+    onNotice,
     fetch: readFunction('fetch', options.fetch ?? globalThis.fetch),
     clock: readFunction('clock', options.clock ?? (() => Date.now())),
     elapsed: readFunction('elapsed', options.elapsed ?? (() => performance.now())),
@@ -279,12 +283,22 @@ function readKeys({
   return sharedSecretKeys(secrets)
 }
 
-let hasWarned = false
+const warned = new Set<string>()
 
 // A service with several guards need not be told for each.
 function warn(text: string): void {
-  if (!hasWarned) process.emitWarning(text, { type: 'CountersignWarning' })
-  hasWarned = true
+  if (!warned.has(text)) process.emitWarning(text, { type: 'CountersignWarning' })
+  warned.add(text)
+}
+
+/** Who listens to no faults is told of the first of each kind: a wrong secret must not look like silence. */
+function noticeOnce(notice: (text: string) => void): (fault: JwksFault | FeedFault) => void {
+  const told = new Set<string>()
+  return ({ code, message }) => {
+    if (told.has(code)) return
+    told.add(code)
+    notice(`${message} The guard tries again by itself.`)
+  }
 }
 
 const CACHE_ENTRIES_DEFAULT = 8192

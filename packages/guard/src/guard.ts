@@ -14,6 +14,7 @@ import {
   readRequirements,
   type Requirements,
 } from './requirements.ts'
+import { FeedFault } from './revocations/feed-fault.ts'
 import { TokenCheck, type Verification } from './verification.ts'
 
 /** What a guard answers about a token. The claims are frozen unless `cacheEntriesMax` is 0. */
@@ -71,7 +72,8 @@ export interface Guard extends RouteGuard {
   route(requirements: Requirements): RouteGuard
   /**
    * Resolves when keys are loaded and, with a feed, the first lease is held; starts loading if need be.
-   * Rejects with a `JwksFault` or `FeedFault` when that fails; requests keep trying in any case.
+   * Rejects with a `JwksFault` or `FeedFault` when that fails, at once where only an operator can mend it;
+   * requests keep trying in any case.
    */
   ready(): Promise<void>
   /** Whether tokens can be decided by a policy now: for the application's own readiness. */
@@ -94,6 +96,13 @@ export function createGuard(options: GuardOptions): Guard {
   return new IssuerGuard(
     settings,
     feed === undefined ? createJwksSource(settings) : createFeedSource(settings, feed),
+  )
+}
+
+function needsOperator(fault: Error | undefined): boolean {
+  return (
+    fault instanceof FeedFault &&
+    (fault.code === 'feed_unauthorized' || fault.code === 'feed_forbidden')
   )
 }
 
@@ -175,6 +184,8 @@ class IssuerGuard implements Guard {
       if (this.#isReady()) return
       await this.#source.load()
       if (this.#isReady()) return
+      // Waiting mends neither a wrong secret nor an account that may not have the feed.
+      if (needsOperator(this.#source.fault)) break
       if (elapsed() < until) await new Promise((resolve) => setTimeout(resolve, 50))
     } while (elapsed() < until)
     throw this.#source.fault ?? new Error('The guard is closed, or its authority does not answer.')

@@ -1,3 +1,4 @@
+import { withReason } from './fault-reason.ts'
 import { type KeySet, keySetFromJwks, parseJsonStrict } from '@countersign/jwt'
 
 /** The largest key set that is read, in bytes after decompression. A dozen RSA keys take under 10 KiB. */
@@ -33,7 +34,7 @@ export class JwksFault extends Error {
   readonly code: JwksFaultCode
 
   constructor(code: JwksFaultCode, options?: ErrorOptions) {
-    super(FAULT_TEXTS[code], options)
+    super(withReason(FAULT_TEXTS[code], options?.cause), options)
     this.code = code
   }
 }
@@ -87,7 +88,9 @@ async function download({ url, fetch }: JwksRequest, signal: AbortSignal): Promi
   if (response.redirected || response.type === 'opaqueredirect' || isRedirect(response.status)) {
     throw new JwksFault('jwks_redirected')
   }
-  if (response.status !== 200) throw new JwksFault('jwks_status')
+  if (response.status !== 200) {
+    throw new JwksFault('jwks_status', { cause: `status ${response.status}` })
+  }
   const text = await readText(response)
   return { text, keys: parseJwks(text) }
 }

@@ -52,6 +52,9 @@ test('the README lists each option, and no other', () => {
   expect(listed).toEqual(Object.keys(every))
 })
 
+// The examples read it.
+process.env['GUARD_SECRET'] = 'a secret'
+
 // Node 20 cannot strip types.
 const strip = 'stripTypeScriptTypes' in nodeModule ? nodeModule.stripTypeScriptTypes : undefined
 

@@ -185,6 +185,23 @@ test('without a feed it says so, once', () => {
   made.close()
 })
 
+test('whoever listens to no faults is told of the first of each kind, and why', async () => {
+  const notices: string[] = []
+  const gone = await new TestIssuer().start()
+  await gone.stop()
+  let now = 0
+  const made = createGuard({
+    issuer: gone.url,
+    elapsed: () => (now += 60_000),
+    onNotice: (text) => notices.push(text),
+  })
+  for (let tries = 0; tries < 3; tries++) await made.verify(issuer.token())
+  expect(notices.slice(1)).toEqual([
+    'The issuer cannot be reached (ECONNREFUSED). The guard tries again by itself.',
+  ])
+  made.close()
+})
+
 test.each<[string, object]>([
   ['feed', { feed: true }],
   ['feed.clientId', { feed: { clientSecret: 's' } }],

@@ -134,8 +134,8 @@ test('tenants, their members and roles are administered', async () => {
 
 test('service accounts and their secrets are administered', async () => {
   const created = await output(['clients', 'create', 'billing', '--role', 'reader'])
-  const [, id = '', secretId = '', secret = ''] =
-    /^Service account billing created\.\nClient id: (svc_[\w-]{22})\nSecret (sec_[\w-]{22}): ([\w-]{43})\nThe secret is shown this once: the server keeps only its hash\.\n$/.exec(
+  const [, id = '', secret = '', secretId = ''] =
+    /^Service account billing created\.\nClient id: {5}(svc_[\w-]{22})\nClient secret: ([\w-]{43})\nThe secret, (sec_[\w-]{22}) in lists, is shown this once: the server keeps only its hash\.\n$/.exec(
       created,
     ) ?? []
   const tokenFor = async (own: string): Promise<Response> =>
@@ -157,7 +157,7 @@ test('service accounts and their secrets are administered', async () => {
 
   const added = await output(['clients', 'secrets', 'add', 'billing'])
   const [, second = ''] =
-    /^Secret sec_[\w-]{22}: ([\w-]{43})\nThe secret is shown/.exec(added) ?? []
+    /^Client secret: ([\w-]{43})\nThe secret, sec_[\w-]{22} in lists, is shown/.exec(added) ?? []
   expect(await run(['clients', 'secrets', 'add', 'billing'])).toMatchObject({ code: 1, stdout: '' })
   const listed = await rows(['clients', 'secrets', 'list', 'billing'])
   expect(listed.map(({ last_used: lastUsed }) => lastUsed)).toEqual([

@@ -1,3 +1,4 @@
+import { withReason } from '../fault-reason.ts'
 import type { FeedFaultCode } from './feed.ts'
 
 /** Why the feed is not connected. `feed_unauthorized` and `feed_forbidden` need an operator. */
@@ -31,7 +32,7 @@ export class FeedFault extends Error {
   readonly code: FeedConnectionFaultCode
 
   constructor(code: FeedConnectionFaultCode, options?: ErrorOptions) {
-    super(TEXTS[code], options)
+    super(withReason(TEXTS[code], options?.cause), options)
     this.code = code
   }
 }

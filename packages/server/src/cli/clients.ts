@@ -18,7 +18,7 @@ const create: Command = {
       const tenant = options['tenant'] as string | undefined
       const { client, secret } = unwrap(await clients.create({ name, roles, tenant }, actor))
       print(`Service account ${client.name} created.`)
-      print(`Client id: ${client.id}`)
+      print(`Client id:     ${client.id}`)
       printSecret(secret)
     }),
 }
@@ -109,8 +109,8 @@ const listSecrets: Command = {
 }
 
 function printSecret({ id, secret }: ShownSecret): void {
-  print(`Secret ${id}: ${secret}`)
-  print('The secret is shown this once: the server keeps only its hash.')
+  print(`Client secret: ${secret}`)
+  print(`The secret, ${id} in lists, is shown this once: the server keeps only its hash.`)
 }
 
 export const clientCommands: readonly Command[] = [
