@@ -3,6 +3,9 @@ import type { Timers } from './tail.ts'
 /** The longest time that a guard accepts tokens by one lease, in milliseconds. Part of the protocol. */
 export const LEASE_MS = 30_000
 
+/** Who waits is looked after this often, in milliseconds, however many guards say how far they are. */
+const SETTLE_EVERY_MS = 10
+
 /** What came of waiting until something is in force everywhere. */
 export interface EffectiveReport {
   /** How long that took, in milliseconds. */
@@ -21,16 +24,19 @@ interface Guard {
   echoedAtMs: number
 }
 
+/** All who wait for one position. */
 interface Waiting {
   readonly position: number
-  readonly startedAtMs: number
+  readonly guards: number
+  confirmed: number
   /**
-   * Until when each can accept tokens by an echo from before: one from after the commit renews nothing
-   * until its guard has applied the position.
+   * The guards that have not confirmed, and until when each can accept tokens by an echo from before: one
+   * from after the commit renews nothing until its guard has applied the position.
    */
-  readonly guards: ReadonlyMap<string, number>
-  readonly resolve: (report: EffectiveReport) => void
-  cancel: () => void
+  readonly open: Map<string, number>
+  /** Resolves with the time at which that was. */
+  readonly done: Promise<number>
+  readonly finish: (atMs: number) => void
 }
 
 /**
@@ -40,9 +46,11 @@ interface Waiting {
 export class Confirmations {
   readonly #timers: Timers
   readonly #guards = new Map<string, Guard>()
-  readonly #waiting = new Set<Waiting>()
+  /** By position: anybody may ask to wait, and many who wait for the same cost no more than one. */
+  readonly #waiting = new Map<number, Waiting>()
   /** Guards of an earlier process are not known; their leases end then. */
   readonly #unknownUntilMs: number
+  #isSettling = false
 
   constructor(timers: Timers) {
     this.#timers = timers
@@ -66,62 +74,64 @@ export class Confirmations {
   /** Notes how far a guard has come. */
   applied(guard: string, position: number): void {
     const known = this.#guards.get(guard)
-    if (known === undefined || position <= known.applied) return
-    known.applied = position
-    for (const each of this.#waiting) this.#settle(each)
+    if (known !== undefined && position > known.applied) known.applied = position
+  }
+
+  /** Whether somebody waits for a position already. */
+  awaits(position: number): boolean {
+    return this.#waiting.has(position)
   }
 
   /** Resolves when every guard that holds a lease now has applied a position or holds none any more. */
-  wait(position: number): Promise<EffectiveReport> {
-    this.#forget()
-    return new Promise((resolve) => {
-      const waiting: Waiting = {
-        position,
-        startedAtMs: this.#timers.elapsed(),
-        guards: new Map(
-          [...this.#guards].map(([name, { echoedAtMs }]) => [name, echoedAtMs + LEASE_MS]),
-        ),
-        resolve,
-        cancel: () => {},
-      }
-      this.#waiting.add(waiting)
-      this.#settle(waiting)
-    })
+  async wait(position: number): Promise<EffectiveReport> {
+    const startedAtMs = this.#timers.elapsed()
+    const waiting = this.#waiting.get(position) ?? this.#begin(position)
+    const ms = Math.round((await waiting.done) - startedAtMs)
+    const { guards, confirmed } = waiting
+    return { ms, guards, confirmed, expired: guards - confirmed }
   }
 
   /** Nobody waits any longer: what is not confirmed yet is reported as it is. */
   close(): void {
-    for (const each of this.#waiting) this.#finish(each)
+    for (const { finish } of this.#waiting.values()) finish(this.#timers.elapsed())
+    this.#waiting.clear()
+  }
+
+  #begin(position: number): Waiting {
+    this.#forget()
+    const open = new Map(
+      [...this.#guards].map(([name, { echoedAtMs }]) => [name, echoedAtMs + LEASE_MS]),
+    )
+    let finish: Waiting['finish'] = () => {}
+    const done = new Promise<number>((resolve) => (finish = resolve))
+    const waiting = { position, guards: open.size, confirmed: 0, open, done, finish }
+    this.#waiting.set(position, waiting)
+    this.#settle(waiting)
+    this.#settleLater()
+    return waiting
+  }
+
+  #settleLater(): void {
+    if (this.#isSettling || this.#waiting.size === 0) return
+    this.#isSettling = true
+    this.#timers.after(SETTLE_EVERY_MS, () => {
+      this.#isSettling = false
+      for (const each of this.#waiting.values()) this.#settle(each)
+      this.#settleLater()
+    })
   }
 
   #settle(waiting: Waiting): void {
-    waiting.cancel()
+    const { position, open, finish } = waiting
     const now = this.#timers.elapsed()
-    const until = Math.max(this.#unknownUntilMs, ...this.#openUntil(waiting))
-    if (until <= now) this.#finish(waiting)
-    else waiting.cancel = this.#timers.after(until - now, () => this.#settle(waiting))
-  }
-
-  /** The ends of the leases of those that have not confirmed. */
-  #openUntil({ guards, position }: Waiting): readonly number[] {
-    return [...guards].filter(([name]) => !this.#has(name, position)).map(([, until]) => until)
-  }
-
-  #has(guard: string, position: number): boolean {
-    return (this.#guards.get(guard)?.applied ?? 0) >= position
-  }
-
-  #finish(waiting: Waiting): void {
-    waiting.cancel()
-    this.#waiting.delete(waiting)
-    const { guards, position, startedAtMs, resolve } = waiting
-    const confirmed = [...guards.keys()].filter((name) => this.#has(name, position)).length
-    resolve({
-      ms: Math.round(this.#timers.elapsed() - startedAtMs),
-      guards: guards.size,
-      confirmed,
-      expired: guards.size - confirmed,
-    })
+    for (const [name, until] of open) {
+      const hasApplied = (this.#guards.get(name)?.applied ?? 0) >= position
+      if (hasApplied) waiting.confirmed += 1
+      if (hasApplied || until <= now) open.delete(name)
+    }
+    if (open.size > 0 || now < this.#unknownUntilMs) return
+    this.#waiting.delete(position)
+    finish(now)
   }
 
   /** Drops guards whose leases have run out, unless somebody waits to report of them. */

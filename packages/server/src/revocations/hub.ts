@@ -12,7 +12,7 @@ import { createCoalescer } from './coalesce.ts'
 import { Confirmations, type EffectiveReport } from './confirmations.ts'
 import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
-import { LogTail, type TailParts } from './tail.ts'
+import { BATCH_MS, LogTail, type TailParts } from './tail.ts'
 
 /** A guard that holds back more than this is dropped: it resumes, and never slows the authority. */
 export const HELD_BACK_BYTES_MAX = 8 * 1024 * 1024
@@ -57,6 +57,9 @@ export class FeedHub {
   readonly #pages: LogPages
   readonly #answerNonces: () => Promise<void>
   #tail: LogTail | undefined
+  /** The position that guards are about to be asked to confirm, and when they were asked last. */
+  #confirm: number | undefined
+  #confirmAskedAt = -Infinity
   #tags: readonly string[]
 
   private constructor(parts: HubParts) {
@@ -138,9 +141,9 @@ export class FeedHub {
 
   /** Resolves when a position is in force at every guard that holds a lease, and tells how long it took. */
   effective(position: number): Promise<EffectiveReport> {
+    const isNew = !this.#confirmations.awaits(position)
     const report = this.#confirmations.wait(position)
-    this.tail.changed()
-    for (const each of this.#subscribers) each.send({ type: 'confirm', position })
+    if (isNew) this.#askToConfirm(position)
     return report
   }
 
@@ -234,6 +237,24 @@ export class FeedHub {
       }
     }
     if (isCurrent()) subscriber.state = 'live'
+  }
+
+  /** Asks every guard, at most once a batch: who waits must not cost more than who takes back. */
+  #askToConfirm(position: number): void {
+    this.tail.changed()
+    const isAsking = this.#confirm !== undefined
+    this.#confirm = Math.max(this.#confirm ?? 0, position)
+    if (isAsking) return
+    const waitMs = this.#confirmAskedAt + BATCH_MS - this.#parts.elapsed()
+    if (waitMs <= 0) this.#sendConfirm()
+    else this.#parts.after(waitMs, () => this.#sendConfirm())
+  }
+
+  #sendConfirm(): void {
+    const message = encodeMessage({ type: 'confirm', position: this.#confirm ?? 0 })
+    this.#confirm = undefined
+    this.#confirmAskedAt = this.#parts.elapsed()
+    for (const each of this.#subscribers) this.#sendOrDrop(each, message)
   }
 
   #broadcast(batch: WireBatch, after: LogHead): void {

@@ -1,0 +1,91 @@
+import { expect, test } from 'vitest'
+
+import { Confirmations, LEASE_MS } from '../src/revocations/confirmations.ts'
+
+/** Timers of a clock that a test moves. */
+class ManualTimers {
+  #nowMs = 0
+  #calls: { at: number; call: () => void }[] = []
+  readonly elapsed = (): number => this.#nowMs
+  readonly after = (ms: number, call: () => void): (() => void) => {
+    const entry = { at: this.#nowMs + ms, call }
+    this.#calls.push(entry)
+    return () => (this.#calls = this.#calls.filter((each) => each !== entry))
+  }
+  get pending(): number {
+    return this.#calls.length
+  }
+  async advance(ms: number): Promise<void> {
+    const until = this.#nowMs + ms
+    for (;;) {
+      const [next] = this.#calls.filter(({ at }) => at <= until).toSorted((a, b) => a.at - b.at)
+      if (next === undefined) break
+      this.#calls = this.#calls.filter((each) => each !== next)
+      this.#nowMs = next.at
+      next.call()
+    }
+    this.#nowMs = until
+    await Promise.resolve()
+  }
+}
+
+async function afterStart(): Promise<{ timers: ManualTimers; confirmations: Confirmations }> {
+  const timers = new ManualTimers()
+  const confirmations = new Confirmations(timers)
+  await timers.advance(LEASE_MS)
+  return { timers, confirmations }
+}
+
+test('nobody is waited for where there is no guard', async () => {
+  const { confirmations } = await afterStart()
+  expect(await confirmations.wait(5)).toEqual({ ms: 0, guards: 0, confirmed: 0, expired: 0 })
+})
+
+test('guards of the process before are waited for, whoever they were', async () => {
+  const timers = new ManualTimers()
+  const report = new Confirmations(timers).wait(5)
+  await timers.advance(LEASE_MS + 10)
+  expect((await report).ms).toBe(LEASE_MS)
+})
+
+test('each guard confirms or its lease runs out', async () => {
+  const { timers, confirmations } = await afterStart()
+  for (const name of ['a', 'b', 'c']) confirmations.echoed(name)
+  confirmations.applied('c', 7)
+  const report = confirmations.wait(7)
+  await timers.advance(1_000)
+  confirmations.applied('a', 6)
+  // An echo that went out meanwhile renews nothing: its guard has not applied what was taken back.
+  confirmations.echoed('b')
+  await timers.advance(1_000)
+  confirmations.applied('a', 9)
+  await timers.advance(LEASE_MS - 2_000)
+  expect(await report).toEqual({ ms: LEASE_MS, guards: 3, confirmed: 2, expired: 1 })
+  expect(timers.pending).toBe(0)
+})
+
+test('a thousand who wait for one position cost as much as one', async () => {
+  const { timers, confirmations } = await afterStart()
+  confirmations.echoed('a')
+  expect(confirmations.awaits(3)).toBe(false)
+  const reports = Array.from({ length: 1_000 }, () => confirmations.wait(3))
+  expect(confirmations.awaits(3)).toBe(true)
+  expect(timers.pending).toBe(1)
+  await timers.advance(100)
+  const late = confirmations.wait(3)
+  confirmations.applied('a', 3)
+  await timers.advance(10)
+  for (const each of await Promise.all(reports)) {
+    expect(each).toEqual({ ms: 110, guards: 1, confirmed: 1, expired: 0 })
+  }
+  expect((await late).ms).toBe(10)
+  expect(confirmations.awaits(3)).toBe(false)
+})
+
+test('at the end everybody is told how far it came', async () => {
+  const { confirmations } = await afterStart()
+  confirmations.echoed('a')
+  const report = confirmations.wait(3)
+  confirmations.close()
+  expect(await report).toMatchObject({ guards: 1, confirmed: 0 })
+})
