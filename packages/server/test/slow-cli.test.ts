@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { generateKeyPairSync } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
@@ -130,6 +131,66 @@ test('tenants, their members and roles are administered', async () => {
     stderr: `The account "${username}" is not a member of "acme".\n`,
   })
   expect(await run(['tenants', 'create', 'Acme!'])).toMatchObject({ code: 1 })
+})
+
+describe('a key that cannot be imported is refused with its reason', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-keys-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  const file = (name: string, content: string | Buffer): string => {
+    writeFileSync(join(folder, name), content)
+    return join(folder, name)
+  }
+  const pem = { type: 'pkcs8', format: 'pem' } as const
+  const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const good = file('good.pem', p256.privateKey.export(pem))
+  const sealed = { ...pem, cipher: 'aes-256-cbc', passphrase: 'a passphrase' }
+  const cases: [string, readonly string[], string][] = [
+    ['not there', [join(folder, 'none.pem')], 'The file cannot be read: ENOENT'],
+    ['no key', [file('text.pem', 'text')], 'holds no private key in PEM'],
+    [
+      'a public one',
+      [file('public.pem', p256.publicKey.export({ type: 'spki', format: 'pem' }))],
+      'holds no private key in PEM',
+    ],
+    ['sealed', [file('sealed.pem', p256.privateKey.export(sealed))], 'has a passphrase'],
+    [
+      'too short',
+      [
+        file(
+          'short.pem',
+          generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export(pem),
+        ),
+      ],
+      'An RSA key needs 2048',
+    ],
+    [
+      'of another curve',
+      [
+        file(
+          'k1.pem',
+          generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey.export(pem),
+        ),
+      ],
+      'cannot sign tokens here',
+    ],
+    ['for another algorithm', [good, '--alg', 'RS256'], 'cannot be used for RS256'],
+    ['without its certificate', [good, '--certificate', good], 'holds no certificate'],
+    [
+      'with a broken one',
+      [
+        good,
+        '--certificate',
+        file('c.pem', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'),
+      ],
+      'Certificate 1 of',
+    ],
+  ]
+  test.each(cases)('%s', async (_, words, why) => {
+    const { code, stderr, stdout } = await run(['keys', 'import', ...words])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain(why)
+    expect(stderr).not.toContain('PRIVATE KEY-----\nM')
+  })
 })
 
 test('service accounts and their secrets are administered', async () => {

@@ -155,23 +155,43 @@ const importKey: Command = {
     }),
 }
 
-function readPrivateKey(path: string): KeyObject {
+function readText(path: string): string {
   try {
-    return createPrivateKey(readFileSync(path))
+    return readFileSync(path, 'latin1')
   } catch (error) {
-    // OpenSSL's messages never hold key material; the file's content is not shown.
+    throw new SetupError(`The file cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function readPrivateKey(path: string): KeyObject {
+  const text = readText(path)
+  if (/^(?:-----BEGIN |Proc-Type:.*)ENCRYPTED/m.test(text)) {
     throw new SetupError(
-      `${path} is no private key without a passphrase, as PEM: ${messageOf(error)}`,
+      `The key in ${path} has a passphrase. Take it off first: openssl pkey -in ${path} -out OTHER_FILE`,
     )
+  }
+  try {
+    return createPrivateKey(text)
+  } catch (error) {
+    // What OpenSSL says of it helps nobody.
+    throw new SetupError(`${path} holds no private key in PEM (-----BEGIN PRIVATE KEY-----).`, {
+      cause: error,
+    })
   }
 }
 
 function readChain(path: string): readonly X509Certificate[] {
-  const blocks = readFileSync(path, 'utf8').match(
+  const blocks = readText(path).match(
     /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g,
   )
-  if (blocks === null) throw new SetupError(`${path} holds no certificate, as PEM.`)
-  return blocks.map((block) => new X509Certificate(block))
+  if (blocks === null) throw new SetupError(`${path} holds no certificate in PEM.`)
+  return blocks.map((block, index) => {
+    try {
+      return new X509Certificate(block)
+    } catch (error) {
+      throw new SetupError(`Certificate ${index + 1} of ${path} cannot be read.`, { cause: error })
+    }
+  })
 }
 
 function checkChain(chain: readonly X509Certificate[], privateKey: KeyObject): void {
