@@ -10,6 +10,7 @@ import {
 } from './support/authority.ts'
 import { membersOf, TestBrowser } from './support/browser.ts'
 import { readAnswer, type Answer } from './support/contract.ts'
+import { claimsOf } from './support/forge.ts'
 
 const NEW_PASSWORD = 'another horse battery'
 
@@ -277,6 +278,7 @@ describe('a session that outlives what it took back has another access token at 
 
   test.each(takingBack)('%s: in the answer where it came in the header', async (path, body) => {
     const { access: before } = await it.login()
+    it.clock.advanceMs(60_000)
     const answer = await it.authority.fetch(
       new Request(`${ISSUER}${path}`, {
         method: 'POST',
@@ -290,5 +292,8 @@ describe('a session that outlives what it took back has another access token at 
     expect(rest).toEqual({})
     await expect.poll(() => codeOf(before)).toBe('session_ended')
     expect(codeOf(access)).toBe('ok')
+    // A stolen access token must not become one that lasts.
+    expect(claimsOf(access)['exp']).toBe(claimsOf(before)['exp'])
+    expect(claimsOf(access)['iat']).toBe(Number(claimsOf(before)['iat']) + 60)
   })
 })

@@ -14,7 +14,13 @@ import { problem } from './problem.ts'
 
 /** Who asks, or the answer that says why nobody does. */
 export type Authenticated =
-  | { readonly ok: true; readonly state: SessionState; readonly isCookie: boolean }
+  | {
+      readonly ok: true
+      readonly state: SessionState
+      readonly isCookie: boolean
+      /** When the access token expires, in seconds since 1970. */
+      readonly expSec: number
+    }
   | { readonly ok: false; readonly response: Response }
 
 /**
@@ -41,7 +47,8 @@ export async function authenticate(
   if (sid === undefined) return no(problem('person_required'))
   const standing = await inspectSession(parts, { ...token.claims, sid })
   if (!standing.ok) return no(sessionOver(parts, standing.code))
-  return { ok: true, state: standing.state, isCookie: reading.isCookie }
+  const { isCookie } = reading
+  return { ok: true, state: standing.state, isCookie, expSec: token.claims.exp }
 }
 
 function no(response: Response): { readonly ok: false; readonly response: Response } {

@@ -19,6 +19,7 @@ import { problem, problemFor } from './problem.ts'
 export interface LoggedIn {
   readonly state: SessionState
   readonly isCookie: boolean
+  readonly expSec: number
   readonly cookies: Cookies
 }
 
@@ -89,9 +90,10 @@ export async function answerEndSessions(
  */
 async function answerOutlived(
   parts: SessionParts,
-  { state, isCookie, cookies }: LoggedIn,
+  { state, isCookie, expSec, cookies }: LoggedIn,
 ): Promise<Response> {
-  const granted = await grantAfterwards(parts, state.session.id, { forCookies: isCookie })
+  const { id } = state.session
+  const granted = await grantAfterwards(parts, id, { expSec, forCookies: isCookie })
   if (granted === undefined) return answerJson(204, undefined)
   return isCookie
     ? answerJson(204, undefined, sessionCookies(parts, cookies, granted))

@@ -30,20 +30,24 @@ export async function grant(
  * The access token of a session that has just outlived what it took back: the one from before is refused
  * everywhere, though the session lives. Undefined where it does not, or where nobody can sign now: what was
  * asked for has happened, and a refresh brings the token as well.
+ *
+ * It ends when the one before would have (`expSec`): who has stolen an access token, and no more, must not be
+ * able to make it last.
  */
 export async function grantAfterwards(
   parts: SessionParts,
   sessionId: string,
-  options: { readonly forCookies: boolean },
+  { expSec, forCookies }: { readonly expSec: number; readonly forCookies: boolean },
 ): Promise<Granted | undefined> {
   try {
     const read = await parts.store.sessions.state(sessionId)
     const state = read && (await withCurrentAccount(parts, read))
     if (state === undefined || whyOver(state) !== undefined) return undefined
+    const session = { ...state.session, endsAt: Math.min(state.session.endsAt, expSec * 1000) }
     return await grant(
       parts,
-      { ...state, now: parts.clock.nowMs() },
-      { withRefresh: false, ...options },
+      { ...state, session, now: parts.clock.nowMs() },
+      { withRefresh: false, forCookies },
     )
   } catch (error) {
     const isPassing = [StoreFault, SourceFault, SignerFault].some((fault) => error instanceof fault)
