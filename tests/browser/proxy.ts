@@ -3,6 +3,8 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
+import type { Certificate } from '../support/certificate.ts'
+
 /** A request as it arrived, and its answer. */
 export interface Arrival {
   readonly method: string
@@ -13,11 +15,6 @@ export interface Arrival {
   readonly status: number
   /** All of the answer that a page may get to see: its headers without Set-Cookie, and its body. */
   readonly readable: string
-}
-
-export interface Certificate {
-  readonly key: string
-  readonly cert: string
 }
 
 export interface ProxyOptions {

@@ -1,11 +1,7 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
 import { accessCookieName } from '../../packages/guard/src/index.ts'
 import { freePort, startServerProcess } from '../../packages/server/test/support/server-process.ts'
-import { startProxy, type Certificate, type Proxy } from './proxy.ts'
+import type { Certificate } from '../support/certificate.ts'
+import { startProxy, type Proxy } from './proxy.ts'
 import { startApi, startApp, startPlanter, type Api } from './sites.ts'
 
 /** One host for page (`/app/`), API (`/api/`) and authority over https, as docs/browsers.md has it. */
@@ -74,21 +70,4 @@ export async function startSecurePlanter(
   stack.use(await startProxy({ port, tls, target: () => `http://127.0.0.1:${planter.port}` }))
   const all = stack.move()
   return { port, [Symbol.asyncDispose]: () => all.disposeAsync() }
-}
-
-/** A certificate that signs itself, for a day. */
-export function makeCertificate(): Certificate {
-  const directory = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
-  const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
-  try {
-    const algorithm = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-    const files = ['-keyout', key, '-out', cert]
-    execFileSync('openssl', ['req', '-x509', '-days', '1', ...algorithm, ...subject, ...files], {
-      stdio: 'ignore',
-    })
-    return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
-  } finally {
-    rmSync(directory, { recursive: true })
-  }
 }

@@ -12,13 +12,8 @@ import {
   logout,
   Visitor,
 } from './chromium.ts'
-import type { Certificate } from './proxy.ts'
-import {
-  makeCertificate,
-  startSecurePlanter,
-  startSecureWorld,
-  type SecureWorld,
-} from './secure-world.ts'
+import { makeCertificate, type Certificate } from '../support/certificate.ts'
+import { startSecurePlanter, startSecureWorld, type SecureWorld } from './secure-world.ts'
 
 const PLANTED = 'planted'
 const DOMAIN = 'team.localhost'
