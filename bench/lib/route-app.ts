@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
@@ -70,9 +70,14 @@ process.send?.({ port, tokens })
 async function startGuard(): Promise<{ guard: Guard; issuer: string }> {
   const authorityPort = await freePort()
   const url = `http://127.0.0.1:${authorityPort}`
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
+  process.once('SIGTERM', () => {
+    rmSync(dataDir, { recursive: true, force: true })
+    process.exit()
+  })
   const authority = await createAuthority({
     publicUrl: url,
-    dataDir: mkdtempSync(join(tmpdir(), 'countersign-bench-')),
+    dataDir,
     logLevel: 'silent',
   })
   const { fetch, feed } = authority

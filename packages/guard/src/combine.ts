@@ -1,7 +1,8 @@
 import { decodeUnverified } from '@countersign/jwt'
 
 import { readBearer } from './bearer.ts'
-import type { Guard, RouteGuard } from './guard.ts'
+import type { Guard, GuardMetrics, RouteGuard } from './guard.ts'
+import type { RefusalCode } from './refusals.ts'
 import type { RequestView } from './request-view.ts'
 
 /**
@@ -54,9 +55,28 @@ export function combineGuards(guards: readonly [Guard, ...Guard[]]): Guard {
         for (const stop of stops) stop()
       }
     },
-    metrics: () => first.metrics(),
+    metrics: () => addMetrics(guards.map((guard) => guard.metrics())),
     close: () => {
       for (const guard of guards) guard.close()
     },
+  }
+}
+
+/** Counts of all; of the feed, that of the guard whose copy may be the oldest. */
+function addMetrics(all: readonly GuardMetrics[]): GuardMetrics {
+  const refused: Partial<Record<RefusalCode, number>> = {}
+  for (const each of all) {
+    for (const [code, count] of Object.entries(each.refused) as [RefusalCode, number][]) {
+      refused[code] = (refused[code] ?? 0) + count
+    }
+  }
+  const [oldest] = all
+    .flatMap(({ feed }) => feed ?? [])
+    .toSorted((a, b) => b.leaseAgeMs - a.leaseAgeMs)
+  return {
+    verified: all.reduce((sum, { verified }) => sum + verified, 0),
+    cached: all.reduce((sum, { cached }) => sum + cached, 0),
+    refused,
+    feed: oldest,
   }
 }

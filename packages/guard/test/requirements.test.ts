@@ -138,6 +138,11 @@ test('of several issuers each token is checked by its own', async () => {
   expect(await codeOf(issuer.token({ iss: 'https://nobody.example' }))).toBe('token_invalid')
   expect(await codeOf('x')).toBe('token_invalid')
   expect(() => combineGuards([guard, guard])).toThrow('one issuer')
+  const before = guard.metrics()
+  expect(both.metrics()).toMatchObject({
+    verified: before.verified + 1,
+    refused: { token_invalid: (before.refused.token_invalid ?? 0) + 1 },
+  })
   second.close()
 })
 
