@@ -1,8 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import * as nodeModule from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { afterAll, describe, expect, test, vi } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+import { describeExamples } from '../../../tests/support/readme-examples.ts'
 import { type GuardOptions, refusals } from '../src/index.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
@@ -55,34 +54,4 @@ test('the README lists each option, and no other', () => {
 // The examples read it.
 process.env['GUARD_SECRET'] = 'a secret'
 
-// Node 20 cannot strip types.
-const strip = 'stripTypeScriptTypes' in nodeModule ? nodeModule.stripTypeScriptTypes : undefined
-
-describe.skipIf(strip === undefined)('the examples', () => {
-  const blocks = [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code ?? '')
-  // Inside the package, so that it finds itself by its name.
-  const folder = mkdtempSync(join(import.meta.dirname, 'readme-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-  test.each(blocks.map((code, at) => [at + 1, code] as const))(
-    'block %i runs',
-    async (at, code) => {
-      const file = join(folder, `block-${at}.mjs`)
-      writeFileSync(file, strip?.(code) ?? '')
-      const log = vi.spyOn(console, 'log').mockImplementation(() => undefined)
-      try {
-        await import(/* @vite-ignore */ pathToFileURL(file).href)
-        expect(log.mock.calls.map((values) => values.map(String).join(' '))).toEqual(
-          promisedOutput(code),
-        )
-      } finally {
-        log.mockRestore()
-      }
-    },
-  )
-})
-
-// `console.log(x) // text: why` promises the output `text`.
-function promisedOutput(code: string): string[] {
-  return [...code.matchAll(/console\.log\(.*\) \/\/ ([^:\n]+)/g)].map(([, text]) => text ?? '')
-}
+describeExamples(readme, import.meta.dirname)
