@@ -166,7 +166,7 @@ test('an authority that is killed: what it had answered is in force when it is b
     encoding: 'utf8',
   })
   const clientId = /svc_[\w-]+/.exec(printed)?.[0] ?? ''
-  const clientSecret = /Secret \S+: (\S+)/.exec(printed)?.[1] ?? ''
+  const clientSecret = /Client secret: (\S+)/.exec(printed)?.[1] ?? ''
   const service = use(await Service.start({ issuer, feed: { clientId, clientSecret } }))
   const post = async (path: string, body: object): Promise<Record<string, string>> => {
     const response = await fetch(`${first.url}${path}`, {
