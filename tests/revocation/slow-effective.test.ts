@@ -39,6 +39,51 @@ test('a log-out that waits answers when every guard refuses the session, and soo
   expect(effective.ms).toBeLessThan(2_000)
 })
 
+test('everything that takes something back can be waited for, and says what it has to say', async () => {
+  const guard = await it.guard()
+  const login = async (): Promise<{ access: string; refresh: string }> => it.login('carol')
+  const asked = async (
+    path: string,
+    token: string,
+    init: RequestInit = {},
+  ): Promise<Effective & { access?: string }> => {
+    const response = await fetch(`${it.url}${path}?wait=effective`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, connection: 'close' },
+      ...init,
+    })
+    expect(response.status).toBe(200)
+    return (await response.json()) as Effective & { access?: string }
+  }
+  const basic = Buffer.from(`${it.feed.clientId}:${it.feed.clientSecret}`).toString('base64')
+  const revoked = await login()
+  const revoking = await asked('/oauth2/revoke', '', {
+    headers: { authorization: `Basic ${basic}`, connection: 'close' },
+    body: new URLSearchParams({ token: revoked.access }),
+  })
+  expect(revoking.effective.expired).toBe(0)
+  expect(decide(guard, revoked.access)).toBe('token_stale')
+
+  const [own, other] = [await login(), await login()]
+  const ended = await asked('/auth/sessions/end-others', own.access)
+  expect(ended.effective.expired).toBe(0)
+  expect(decide(guard, other.access)).toBe('session_ended')
+  expect(decide(guard, own.access)).toBe('session_ended')
+  expect(decide(guard, ended.access ?? '')).toBe('ok')
+
+  const last = await login()
+  const all = await asked('/auth/sessions/end-all', ended.access ?? '')
+  expect(all).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
+  expect(decide(guard, last.access)).toBe('session_ended')
+
+  // Without a session there is nothing to wait for but what others have taken back.
+  const nobody = await fetch(`${it.url}/auth/logout?wait=effective`, {
+    method: 'POST',
+    headers: { 'sec-fetch-site': 'same-origin', connection: 'close' },
+  })
+  expect(await nobody.json()).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
+})
+
 test('a refused log-out does not wait', async () => {
   const response = await it.post('/api/token/blacklist/?wait=effective', { refresh: 'none' })
   expect(response.status).toBe(401)

@@ -28,7 +28,9 @@ export async function whenEffective(
   const { ms, guards, confirmed, expired } = await hub.effective(position)
   const headers = new Headers(response.headers)
   headers.set('content-type', 'application/json')
-  const answered: object = response.status === 204 ? {} : ((await response.json()) as object)
+  // Most have nothing to say but that it was done.
+  const text = await response.text()
+  const answered = text === '' ? {} : (JSON.parse(text) as object)
   const body = { ...answered, effective: { position, ms, guards, confirmed, expired } }
   return new Response(JSON.stringify(body), { status: 200, headers })
 }
