@@ -1,4 +1,4 @@
-import { closeWithSession, createGuard, type Guard } from '@countersign/guard'
+import { closeWithSession, createGuard, type FeedFault, type Guard } from '@countersign/guard'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { freePort } from '../../scripts/lib/processes.ts'
@@ -141,4 +141,51 @@ test('a wrong secret and an authority that is not there are told once, and why',
     ),
     'The revocation feed cannot be reached (ECONNREFUSED). The guard tries again by itself.',
   ])
+})
+
+test('a service set up with a wrong secret keeps out none behind the same address', async () => {
+  await using own = await runAuthority({ throttle: 'source=2/15m' })
+  const faults: { code: string; retryAfterMs: number }[] = []
+  const onFeedError = ({ code, ...fault }: FeedFault): void => {
+    faults.push({ code, retryAfterMs: fault.retryAfterMs })
+  }
+  const wrong = { ...own.feed, transport: 'polling' as const, clientSecret: 'wrong' }
+  for (let at = 0; at < 3; at += 1) {
+    const guard = createGuard({ issuer: own.url, feed: wrong, onFeedError })
+    await expect(guard.ready()).rejects.toBeInstanceOf(Error)
+    guard.close()
+  }
+  expect(faults.map(({ code }) => code)).toEqual([
+    'feed_unauthorized',
+    'feed_unauthorized',
+    'feed_throttled',
+  ])
+  expect(faults[2]?.retryAfterMs).toBeGreaterThan(400_000)
+  const right = await own.guard({ feed: { ...own.feed, transport: 'polling' } })
+  expect(right.isFresh('strict')).toBe(true)
+})
+
+test('another name of the same address is told as such, at once', async () => {
+  await using own = await runAuthority()
+  for (const issuer of [own.url.replace('127.0.0.1', 'localhost'), `${own.url}/`]) {
+    const guard = createGuard({ issuer, feed: own.feed, onFeedError: () => {} })
+    const from = performance.now()
+    await expect(guard.ready()).rejects.toMatchObject({
+      code: 'feed_issuer_differs',
+      message: expect.stringContaining(`it calls itself "${own.url}", and issuer is "${issuer}"`),
+    })
+    expect(performance.now() - from).toBeLessThan(5_000)
+    guard.close()
+  }
+})
+
+test('a guard that is only asked whether it is fresh connects and becomes so', async () => {
+  await using own = await runAuthority()
+  const withFeed = createGuard({ issuer: own.url, feed: own.feed })
+  const without = createGuard({ issuer: own.url, onNotice: () => {} })
+  for (const guard of [withFeed, without]) {
+    expect(guard.isFresh('strict')).toBe(false)
+    await until('true', () => String(guard.isFresh('strict')))
+    guard.close()
+  }
 })

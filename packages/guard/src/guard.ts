@@ -76,7 +76,10 @@ export interface Guard extends RouteGuard {
    * requests keep trying in any case.
    */
   ready(): Promise<void>
-  /** Whether tokens can be decided by a policy now: for the application's own readiness. */
+  /**
+   * Whether tokens can be decided by a policy now: for the application's own readiness. Starts connecting to
+   * the feed if nothing has yet, so that a service that waits for it before its first request becomes fresh.
+   */
   isFresh(policy?: FreshnessPolicy): boolean
   /** Calls after each change of what was taken back, and now and then. Gives what ends it. */
   watch(changed: () => void): () => void
@@ -86,8 +89,8 @@ export interface Guard extends RouteGuard {
 }
 
 /**
- * Makes a guard. Opens no connection yet: the first request, or `ready`, does. Throws a TypeError that
- * names the option when one is wrong.
+ * Makes a guard. Opens no connection yet: the first request, `ready` or `isFresh` does. Throws a TypeError
+ * that names the option when one is wrong.
  */
 export function createGuard(options: GuardOptions): Guard {
   const settings = readGuardOptions(options)
@@ -100,10 +103,7 @@ export function createGuard(options: GuardOptions): Guard {
 }
 
 function needsOperator(fault: Error | undefined): boolean {
-  return (
-    fault instanceof FeedFault &&
-    (fault.code === 'feed_unauthorized' || fault.code === 'feed_forbidden')
-  )
+  return fault instanceof FeedFault && fault.needsOperator
 }
 
 const NO_FEED =
@@ -192,6 +192,7 @@ class IssuerGuard implements Guard {
   }
 
   isFresh(policy: FreshnessPolicy = this.#settings.policy): boolean {
+    this.#source.start()
     const { feed, keys } = this.#source
     if (keys === undefined) return false
     if (feed === undefined) return true

@@ -20,7 +20,9 @@ export interface KeySource {
   readonly retryAfterSec: number
   /** Why there is nothing, where that is known. */
   readonly fault: Error | undefined
-  /** Starts what is not started yet; resolves when that has come to something. Undefined: not now. */
+  /** Starts what is not started yet. */
+  start(): void
+  /** The same; resolves when that has come to something. Undefined: not now. */
   load(): Promise<void> | undefined
   /** The same because of a token of an unknown key. */
   loadForUnknownKey(): Promise<void> | undefined
@@ -48,6 +50,9 @@ export function createJwksSource(settings: GuardSettings): KeySource {
     },
     get fault() {
       return client.fault
+    },
+    start: () => {
+      if (keys === undefined && client.keys === undefined) void client.load()
     },
     load: () => (keys === undefined ? client.load() : undefined),
     loadForUnknownKey: () => (keys === undefined ? client.loadForUnknownKey() : undefined),
@@ -116,6 +121,7 @@ export function createFeedSource(
     get fault() {
       return client.fault
     },
+    start: () => client.start(),
     load,
     // Keys are pushed: one that the feed did not bring is none.
     loadForUnknownKey: () => undefined,

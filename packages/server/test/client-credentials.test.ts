@@ -406,15 +406,28 @@ describe('tries', () => {
 
   beforeEach(() => it.restart({ throttle: 'source=3/90s,account=4/60m,address=8/80s' }))
 
-  test('at one client from one address are slowed down, also the right one', async () => {
+  test('with a wrong secret at one client from one address are slowed down', async () => {
     for (let at = 0; at < 3; at += 1) {
       expectError(await askWithSecret(it, wrong()), 401, 'invalid_client')
     }
-    const throttled = await askWithSecret(it, client)
+    const throttled = await askWithSecret(it, wrong())
     expectError(throttled, 429, 'temporarily_unavailable')
     expect(throttled.headers.get('retry-after')).toBe('30')
     it.clock.advanceMs(30_000)
+    expectError(await askWithSecret(it, wrong()), 401, 'invalid_client')
+  })
+
+  test('with a wrong secret keep nobody out who has the right one, from the same address', async () => {
+    for (let at = 0; at < 9; at += 1) await askWithSecret(it, wrong())
     tokenOf(await askWithSecret(it, client))
+  })
+
+  test('of a disabled client count as wrong ones', async () => {
+    await it.authority.clients.disable('billing', 'test')
+    for (let at = 0; at < 3; at += 1) {
+      expectError(await askWithSecret(it, client), 401, 'invalid_client')
+    }
+    expectError(await askWithSecret(it, client), 429, 'temporarily_unavailable')
   })
 
   test('that succeed count for nothing', async () => {

@@ -47,14 +47,22 @@ export type BatchOpener = (batch: WireBatch) => OpenedBatch | undefined
 /** Makes the opener for one issuer's keys; a revoked key must not be among them. */
 export function createBatchOpener(keys: KeySet, issuer: string): BatchOpener {
   return ({ head, entries }) => {
-    const result = verifyJws(head, keys, { typ: BATCH_TYP })
-    if (!result.ok) return undefined
-    const claims = readClaims(result.payload)
-    if (claims?.iss !== issuer) return undefined
-    const opened = entries.map(fromWire)
-    if (!opened.every((entry) => entry !== undefined)) return undefined
-    return { claims, entries: opened, kid: result.header.kid }
+    const opened = openHead(head, keys)
+    if (opened?.claims.iss !== issuer) return undefined
+    const read = entries.map(fromWire)
+    return read.every((entry) => entry !== undefined) ? { ...opened, entries: read } : undefined
   }
+}
+
+/** Who a batch says it is of, where these keys have signed it: to tell an operator why it is not opened. */
+export function issuerOfBatch({ head }: WireBatch, keys: KeySet): string | undefined {
+  return openHead(head, keys)?.claims.iss
+}
+
+function openHead(head: string, keys: KeySet): Omit<OpenedBatch, 'entries'> | undefined {
+  const result = verifyJws(head, keys, { typ: BATCH_TYP })
+  const claims = result.ok ? readClaims(result.payload) : undefined
+  return result.ok && claims !== undefined ? { claims, kid: result.header.kid } : undefined
 }
 
 function readClaims(payload: Uint8Array): BatchClaims | undefined {

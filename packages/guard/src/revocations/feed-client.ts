@@ -13,6 +13,10 @@ export const POLL_WAIT_MS = 1_000
 const POLL_PAUSE_MS = 20
 /** The waits between tries grow from the first to the last, in milliseconds, each drawn at random below it. */
 export const RECONNECT_MS = { first: 250, last: 10_000 } as const
+/** The same where only an operator can help: tries that cannot succeed are a load on the authority. */
+const OPERATOR_WAIT_MS = { first: 2_000, last: 60_000 } as const
+/** An authority cannot send a guard away for longer than this, in milliseconds. */
+const RETRY_AFTER_MAX_MS = 300_000
 /** Where WebSockets do not come through, they are tried again after this time, in milliseconds. */
 const SOCKET_RETRY_MS = 300_000
 
@@ -145,9 +149,10 @@ export class FeedClient {
   }
 
   #reply(step: FeedStep, send: (message: GuardMessage) => void): void {
-    if (!step.ok) throw new FeedFault(step.code)
+    if (!step.ok) throw new FeedFault(step.code, { cause: step.detail })
     this.#fault = undefined
-    this.#failures = 0
+    // Not at the first message: an authority whose log cannot be taken would be asked in a loop.
+    if (this.#feed.lease.ageMs() < SILENCE_MS) this.#failures = 0
     this.#isConnected = true
     for (const message of step.replies) send(message)
     this.#options.onMessage()
@@ -162,11 +167,14 @@ export class FeedClient {
   }
 
   #wait(): Promise<void> {
-    const { first, last } = RECONNECT_MS
+    const { needsOperator = false, retryAfterMs = 0 } = this.#fault ?? {}
+    const { first, last } = needsOperator ? OPERATOR_WAIT_MS : RECONNECT_MS
     const longest = Math.min(last, first * 2 ** Math.min(this.#failures, 16))
+    // Of a database that is away nobody knows for how long it will be: there the wait grows by itself.
+    const least = needsOperator ? Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) : 0
     this.#failures += 1
     // Guards that lost the same authority do not come back in step.
-    return sleep(longest * this.#options.random(), this.#closing.signal)
+    return sleep(least + longest * this.#options.random(), this.#closing.signal)
   }
 }
 

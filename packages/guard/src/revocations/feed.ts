@@ -1,6 +1,6 @@
 import { createKeySet, keySetFromJwks, type KeySet } from '@countersign/jwt'
 
-import { createBatchOpener, type BatchOpener, type WireBatch } from './batch.ts'
+import { createBatchOpener, issuerOfBatch, type BatchOpener, type WireBatch } from './batch.ts'
 import type { LogHead, RevocationEntry } from './entry.ts'
 import { Lease, type EchoOutcome, type LeaseClocks } from './lease.ts'
 import { RevocationLog } from './log.ts'
@@ -12,6 +12,7 @@ export type FeedFaultCode =
   | 'feed_malformed'
   | 'feed_keys_missing'
   | 'feed_batch_refused'
+  | 'feed_issuer_differs'
   | 'feed_batch_gap'
   | 'feed_chain_differs'
   | 'feed_went_backwards'
@@ -30,7 +31,7 @@ export interface FeedOptions extends LeaseClocks {
 /** What came of a message: what to send back, or why to begin a new connection. */
 export type FeedStep =
   | { readonly ok: true; readonly replies: readonly GuardMessage[] }
-  | { readonly ok: false; readonly code: FeedFaultCode }
+  | { readonly ok: false; readonly code: FeedFaultCode; readonly detail?: string }
 
 /**
  * A guard's side of the revocation feed, without its connection: takes messages, keeps the log, the
@@ -166,8 +167,7 @@ export class RevocationFeed {
 
   #takeSnapshot(message: Extract<AuthorityMessage, { type: 'snapshot' }>): FeedStep {
     const proof = this.#open?.(message.proof)
-    if (proof === undefined)
-      return fail(this.#open === undefined ? 'feed_keys_missing' : 'feed_batch_refused')
+    if (proof === undefined) return this.#refuse(message.proof)
     const { after, last, chain } = proof.claims
     if (after !== message.floor || last !== message.floor || chain !== message.chain) {
       return fail('feed_batch_refused')
@@ -190,7 +190,7 @@ export class RevocationFeed {
     if (this.#open === undefined) return fail('feed_keys_missing')
     if (target === undefined) return fail('feed_batch_gap')
     const opened = this.#open(batch)
-    if (opened === undefined) return fail('feed_batch_refused')
+    if (opened === undefined) return this.#refuse(batch)
     const { after, prev, last, chain } = opened.claims
     if (last <= target.position) return NOTHING // Sent twice: what it says is applied already.
     if (after !== target.position) return fail('feed_batch_gap')
@@ -200,6 +200,16 @@ export class RevocationFeed {
     this.#retained.add({ head: batch.head, mac: batch.mac, entries: batch.entries })
     this.#takeKills(opened.entries)
     return this.#incoming === undefined ? this.#moved() : this.#finishSnapshot()
+  }
+
+  // Most often an address that is right and a name that is not, such as 127.0.0.1 for localhost.
+  #refuse(batch: WireBatch): FeedStep {
+    if (this.#keys === undefined) return fail('feed_keys_missing')
+    const named = issuerOfBatch(batch, this.#keys)
+    const { issuer } = this.#options
+    if (named === undefined || named === issuer) return fail('feed_batch_refused')
+    const detail = `it calls itself ${JSON.stringify(named)}, and issuer is ${JSON.stringify(issuer)}`
+    return { ok: false, code: 'feed_issuer_differs', detail }
   }
 
   #takeKills(entries: readonly RevocationEntry[]): void {

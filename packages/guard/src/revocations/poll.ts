@@ -77,6 +77,7 @@ function queryOf(
 const REFUSALS: Readonly<Record<number, FeedConnectionFaultCode>> = {
   401: 'feed_unauthorized',
   403: 'feed_forbidden',
+  429: 'feed_throttled',
   503: 'feed_unreachable',
 }
 
@@ -85,6 +86,7 @@ async function readText(response: Response): Promise<string> {
     await response.body?.cancel()
     throw new FeedFault(REFUSALS[response.status] ?? 'feed_refused', {
       cause: `status ${response.status}`,
+      retryAfterMs: readRetryAfter(response.headers.get('retry-after')),
     })
   }
   let text = ''
@@ -94,6 +96,11 @@ async function readText(response: Response): Promise<string> {
     if (text.length > FEED_MESSAGE_CHARS_MAX) throw new FeedFault('feed_malformed')
   }
   return text + decoder.decode()
+}
+
+/** Seconds, as the authority writes them (RFC 9110 §10.2.3); a date says nothing to who trusts no clock. */
+function readRetryAfter(value: string | null): number {
+  return /^\d{1,6}$/.test(value ?? '') ? Number(value) * 1000 : 0
 }
 
 function parse(text: string): { messages?: unknown } {

@@ -1,6 +1,7 @@
 import { findClientSecret } from '../accounts/client-secrets.ts'
 import type { Client, ClientSecret } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
+import type { Bucket } from '../store/throttle.ts'
 import { mintClientToken } from './access-token.ts'
 import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
 import { countTry } from './sign-in.ts'
@@ -51,8 +52,12 @@ export async function grantToClient(
 }
 
 /**
- * Checks a service account's secret and notes its use: the try counted, one read, one write. `then` says
- * what it is used for, before it is noted: what cannot be done is no use of the secret.
+ * Checks a service account's secret and notes its use: one read, one write. `then` says what it is used for,
+ * before it is noted: what cannot be done is no use of the secret.
+ *
+ * Only tries that fail are counted, after the secret was compared. Services share an address behind a proxy:
+ * one that is set up with a wrong secret, and tries for ever, must not keep out those that have theirs. And
+ * nobody guesses 256 random bits, however often they try.
  *
  * Refused tries are audited. Those that succeed are not, as refreshes are not: a machine has one every
  * few minutes for years. When a secret was used last stands in its row.
@@ -64,28 +69,27 @@ export async function proveClient<Granted>(
   then: (proven: ProvenClient) => Granted | Promise<Granted>,
 ): Promise<Granted | Refusal> {
   const { store, clock } = parts
-  const tries = parts.throttle.bucketsOf({
-    usernameKey: `client:${clientId}`,
-    address: caller.address,
-    // Counts by address alone, and not at all where addresses are not known. A client's id is in each
-    // of its tokens: counted as a whole, others could keep it out by failing in its name. And nobody
-    // guesses 256 random bits, however often they try.
-    isKnownAddress: true,
-  })
-  const throttled = await countTry(parts, tries)
-  if (throttled !== undefined) return throttled
-
   const view = await store.clients.view(clientId)
   const { client, position } = view
   const found = findClientSecret(view.secrets, secret)
   const refusal = whyRefused(view, found)
   if (client === undefined || found === undefined || refusal !== undefined) {
-    return refuseClient(parts, caller, view, refusal)
+    const throttled = await countTry(parts, triesOf(parts, clientId, caller))
+    return throttled ?? refuseClient(parts, caller, view, refusal)
   }
   const granted = await then({ ok: true, client, position })
-  const use = { clientId, secretId: found.id, at: clock.nowMs() }
-  const noted = await store.clients.noteUse(use, tries)
+  const noted = await store.clients.noteUse({ clientId, secretId: found.id, at: clock.nowMs() })
   return noted === 'refused' ? refuseClient(parts, caller, view, 'taken_back') : granted
+}
+
+// By address alone, and not at all where addresses are not known. A client's id is in each of its tokens:
+// counted as a whole, others could fill the audit log in its name until nobody's failures were seen.
+function triesOf({ throttle }: SessionParts, clientId: string, caller: Caller): readonly Bucket[] {
+  return throttle.bucketsOf({
+    usernameKey: `client:${clientId}`,
+    address: caller.address,
+    isKnownAddress: true,
+  })
 }
 
 type ClientRefusal =

@@ -215,14 +215,12 @@ export interface ClientStore {
    * and who holds the other secret gets the next one.
    */
   removeSecret(clientId: string, secretId: string, origin: Origin): Promise<Change>
-  /**
-   * Notes that a secret was used and takes the tries out again that were counted, in one step:
-   * `refused` where secret or client were taken back since they were read.
-   */
-  noteUse(
-    use: { readonly clientId: string; readonly secretId: string; readonly at: EpochMs },
-    giveBack: readonly Bucket[],
-  ): Promise<'noted' | 'refused'>
+  /** Notes that a secret was used: `refused` where secret or client were taken back since they were read. */
+  noteUse(use: {
+    readonly clientId: string
+    readonly secretId: string
+    readonly at: EpochMs
+  }): Promise<'noted' | 'refused'>
 }
 
 export interface RevocationStore {

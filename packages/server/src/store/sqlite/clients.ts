@@ -4,7 +4,6 @@ import { auditChange } from './audit.ts'
 import { toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
-import { giveBack } from './throttles.ts'
 
 const SECRETS_MAX = 2
 
@@ -99,7 +98,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
         return 'changed'
       }),
 
-    noteUse: async ({ clientId, secretId, at }, tries) =>
+    noteUse: async ({ clientId, secretId, at }) =>
       db.write(() => {
         const noted = db.run(
           `UPDATE client_secrets SET last_used_at = ? WHERE client_id = ? AND id = ?
@@ -108,9 +107,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
           clientId,
           secretId,
         )
-        if (noted === 0) return 'refused'
-        giveBack(db, tries)
-        return 'noted'
+        return noted === 0 ? 'refused' : 'noted'
       }),
   }
 }
