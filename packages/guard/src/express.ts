@@ -3,7 +3,7 @@ import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
-import type { Requirements } from './requirements.ts'
+import { requirementsOf, type Requirements } from './requirements.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -26,13 +26,25 @@ export type Middleware = (
   next: (error?: unknown) => void,
 ) => void
 
+/** What a function among the requirements gets: the request of Express, as far as it is typed here. */
+export interface ExpressRequest extends IncomingMessage {
+  readonly params: Readonly<Record<string, string | undefined>>
+  readonly query: Readonly<Record<string, unknown>>
+  readonly hostname: string
+  readonly originalUrl: string
+  readonly path: string
+}
+
 /**
  * Lets a request pass only with a good access token that has what the route requires; its claims are then
  * `request.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
  * `onRefused` goes to `next`. Throws a TypeError for a requirement that is wrong.
  */
-export function requireAuth(guard: Guard, requirements: Requirements = {}): Middleware {
-  const route = guard.route(requirements)
+export function requireAuth(
+  guard: Guard,
+  requirements: Requirements<ExpressRequest> = {},
+): Middleware {
+  const route = guard.route(requirementsOf(requirements))
   return middlewareFor(route, (refused, response) => {
     // A time-out of the application may have answered while keys were being fetched.
     if (response.headersSent) return

@@ -3,7 +3,7 @@ import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
-import type { Requirements } from './requirements.ts'
+import { requirementsOf, type Requirements } from './requirements.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -26,8 +26,8 @@ export type Hook = (
  * `request.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
  * `onRefused` goes to `done`. Throws a TypeError for a requirement that is wrong.
  */
-export function requireAuth(guard: Guard, requirements: Requirements = {}): Hook {
-  const route = guard.route(requirements)
+export function requireAuth(guard: Guard, requirements: Requirements<FastifyRequest> = {}): Hook {
+  const route = guard.route(requirementsOf(requirements))
   return hookFor(route, (refused, reply) => {
     // A time-out of the application may have answered while keys were being fetched.
     if (reply.sent) return
@@ -55,7 +55,7 @@ function hookFor(guard: RouteGuard, onRefused: OnRefused): Hook {
     }
     let outcome: VerifyResult | Promise<VerifyResult>
     try {
-      outcome = guard.authenticate(viewOfNode(request.raw))
+      outcome = guard.authenticate(viewOfNode(request.raw, request))
     } catch (error) {
       // Not every 5.x release catches what a hook with a callback throws; it would end the process.
       return done(error instanceof Error ? error : new Error('onRefused threw.', { cause: error }))

@@ -124,6 +124,7 @@ export interface GuardSettings extends Omit<
 
 /** Checks the options and fills in the defaults. Throws a TypeError that names the first bad one. */
 export function readGuardOptions(options: GuardOptions): GuardSettings {
+  refuseUnknown(options, OPTION_NAMES, '')
   readUrl('issuer', options.issuer)
   if (options.issuer.includes('?')) fail('issuer', 'has a query')
   const onNotice = readFunction('onNotice', options.onNotice ?? warn)
@@ -133,9 +134,7 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     jwksUrl: readUrl('jwksUrl', options.jwksUrl ?? defaultJwksUrl(options.issuer)).href,
     cookies: readCookies(options.cookies ?? false, options.issuer),
     feed: options.feed === undefined ? undefined : readFeed(options.feed, options.issuer),
-    policy: isPolicy(options.policy ?? 'bounded')
-      ? (options.policy ?? 'bounded')
-      : fail('policy', 'must be strict, bounded or open'),
+    policy: readPolicy(options),
     readyTimeoutMs: readNumber('readyTimeoutMs', options.readyTimeoutMs ?? 10_000, 100, 600_000),
     keys: readKeys(options),
     resourceMetadata:
@@ -208,6 +207,7 @@ function readCookies(value: unknown, issuer: string): CookieRule | undefined {
   if (value !== true && (typeof value !== 'object' || value === null || Array.isArray(value))) {
     fail('cookies', 'must be true, false or an object with name and origins')
   }
+  if (value !== true) refuseUnknown(value, COOKIE_NAMES, 'cookies.')
   const { name, origins }: { name?: unknown; origins?: unknown } = value === true ? {} : value
   return {
     name: readCookieName(name ?? accessCookieName(issuer), issuer),
@@ -244,6 +244,7 @@ function readFeed(value: unknown, issuer: string): Required<FeedSettings> {
   if (typeof value !== 'object' || value === null) {
     return fail('feed', 'must be an object with clientId and clientSecret')
   }
+  refuseUnknown(value, FEED_NAMES, 'feed.')
   const feed: { readonly [Name in keyof FeedSettings]?: unknown } = value
   const { clientId, clientSecret, url = issuer, transport = 'auto' } = feed
   if (transport !== 'auto' && transport !== 'websocket' && transport !== 'polling') {
@@ -262,6 +263,13 @@ function readFeed(value: unknown, issuer: string): Required<FeedSettings> {
 
 function readText(name: string, value: unknown): string {
   return typeof value === 'string' && value !== '' ? value : fail(name, 'must be text')
+}
+
+function readPolicy({ policy = 'bounded', feed }: GuardOptions): FreshnessPolicy {
+  if (!isPolicy(policy)) fail('policy', 'must be strict, bounded or open')
+  // As with a route that asks for it: a promise that nothing could keep.
+  if (policy === 'strict' && feed === undefined) fail('policy', 'strict needs the option feed')
+  return policy
 }
 
 function readKeys({
@@ -308,6 +316,43 @@ function readCacheSize(value: unknown): number {
   if (value === 0) return value
   const entriesMax = readNumber('cacheEntriesMax', value, 8, 1_048_576)
   return Number.isInteger(entriesMax) ? entriesMax : fail('cacheEntriesMax', 'must be whole')
+}
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  Object.keys({
+    issuer: 0,
+    audience: 0,
+    jwksUrl: 0,
+    cookies: 0,
+    feed: 0,
+    policy: 0,
+    readyTimeoutMs: 0,
+    keys: 0,
+    sharedSecret: 0,
+    resourceMetadata: 0,
+    toleranceSec: 0,
+    refreshIntervalMs: 0,
+    fetchTimeoutMs: 0,
+    keysMaxAgeMs: 0,
+    cacheEntriesMax: 0,
+    onRefused: 0,
+    onKeysError: 0,
+    onFeedError: 0,
+    onNotice: 0,
+    fetch: 0,
+    clock: 0,
+    elapsed: 0,
+    random: 0,
+  } satisfies Record<keyof GuardOptions, 0>),
+)
+const FEED_NAMES: ReadonlySet<string> = new Set(['clientId', 'clientSecret', 'url', 'transport'])
+const COOKIE_NAMES: ReadonlySet<string> = new Set(['name', 'origins'])
+
+/** A misspelt option must not become its default. */
+function refuseUnknown(given: object, known: ReadonlySet<string>, prefix: string): void {
+  for (const name of Object.keys(given)) {
+    if (!known.has(name)) fail(`${prefix}${name}`, 'is no option')
+  }
 }
 
 function readFunction<T>(name: string, value: T): T {

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard, VerifyResult } from './guard.ts'
 import { viewOfRequest } from './request-view.ts'
-import type { Requirements } from './requirements.ts'
+import { requirementsOf, type Requirements } from './requirements.ts'
 
 /** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
 export interface AuthEnv {
@@ -21,9 +21,9 @@ export interface OptionalAuthEnv {
  */
 export function requireAuth(
   guard: Guard,
-  requirements: Requirements = {},
+  requirements: Requirements<Context> = {},
 ): MiddlewareHandler<AuthEnv> {
-  const route = guard.route(requirements)
+  const route = guard.route(requirementsOf(requirements))
   const conclude = async (
     c: Context<AuthEnv>,
     next: Next,
@@ -38,7 +38,7 @@ export function requireAuth(
     return next()
   }
   return (c, next) => {
-    const outcome = route.authenticate(viewOfRequest(c.req.raw))
+    const outcome = route.authenticate(viewOfRequest(c.req.raw, c))
     // Without waiting where there is nothing to wait for.
     return 'ok' in outcome
       ? conclude(c, next, outcome)

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard } from './guard.ts'
 import { viewOfNode } from './request-view.ts'
-import type { Requirements } from './requirements.ts'
+import { requirementsOf, type Requirements } from './requirements.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -17,18 +17,28 @@ export interface NestGuard {
   canActivate(context: NestContext): Promise<boolean>
 }
 
+/** What a function among the requirements gets, as far as it is the same on both platforms. */
+export interface NestRequestView {
+  readonly params: Readonly<Record<string, string | undefined>>
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly url: string
+}
+
 /**
  * Makes a NestJS guard, for its Express or its Fastify platform. It lets a request pass only with a good
  * access token that has what the route requires; its claims are then `request.auth`. It answers the
  * rest itself, with the same bytes as the other adapters. Throws a TypeError for a requirement that is wrong.
  */
-export function createNestGuard(guard: Guard, requirements: Requirements = {}): NestGuard {
-  const route = guard.route(requirements)
+export function createNestGuard<PlatformRequest = NestRequestView>(
+  guard: Guard,
+  requirements: Requirements<PlatformRequest> = {},
+): NestGuard {
+  const route = guard.route(requirementsOf(requirements))
   return {
     async canActivate(context) {
       const http = context.switchToHttp()
       const request = http.getRequest() as NestRequest
-      const result = await route.authenticate(viewOfNode(request.raw ?? request))
+      const result = await route.authenticate(viewOfNode(request.raw ?? request, request))
       if (result.ok) {
         request.auth = result.claims
         return true

@@ -7,6 +7,8 @@ export interface RequestView {
    * Lines that something before us has joined are one value.
    */
   values(name: string): readonly string[]
+  /** What it is a view of. */
+  readonly original?: unknown
 }
 
 /** The part of a Node request (HTTP/1 and HTTP/2) that a view shows. */
@@ -16,17 +18,19 @@ export interface NodeRequest {
   readonly rawHeaders: readonly string[]
 }
 
-/** The view of a Node request: that of Express, or `request.raw` of Fastify. */
-export function viewOfNode(request: NodeRequest): RequestView {
-  return new NodeView(request)
+/** The view of a Node request: that of Express, or `request.raw` of Fastify, whose own is then `original`. */
+export function viewOfNode(request: NodeRequest, original: unknown = request): RequestView {
+  return new NodeView(request, original)
 }
 
 /** A class, so that no function has to be made for each request. */
 class NodeView implements RequestView {
   readonly #request: NodeRequest
+  readonly original: unknown
 
-  constructor(request: NodeRequest) {
+  constructor(request: NodeRequest, original: unknown) {
     this.#request = request
+    this.original = original
   }
 
   get method(): string {
@@ -39,12 +43,14 @@ class NodeView implements RequestView {
 }
 
 /** The view of a web-standard `Request`. */
-export function viewOfRequest({
-  method,
-  headers,
-}: Pick<Request, 'method' | 'headers'>): RequestView {
+export function viewOfRequest(
+  request: Pick<Request, 'method' | 'headers'>,
+  original: unknown = request,
+): RequestView {
+  const { method, headers } = request
   return {
     method,
+    original,
     // Headers joins several values with ", " (Fetch §2.2.2), those of Cookie with "; " on Node. A
     // comma is in no token, origin or word that we compare with, so two are refused here too.
     values(name) {

@@ -3,14 +3,20 @@ import { isPolicy, type FreshnessPolicy } from './policy.ts'
 import type { Refused } from './refusals.ts'
 import type { RequestView } from './request-view.ts'
 
-/** What a route asks of whoever calls it. All that is given must hold. */
-export interface Requirements {
+/**
+ * What a route asks of whoever calls it. All that is given must hold. `FrameworkRequest` is what the
+ * framework hands to its handlers.
+ */
+export interface Requirements<FrameworkRequest = RequestView> {
   /** One of these roles. */
   readonly roles?: readonly string[]
   /** All of these permissions, as the role definitions in the revocation feed give them. Needs a feed. */
   readonly permissions?: readonly string[]
-  /** The tenant that the token must be in, by its id (`tid`): fixed, or as the request names it. */
-  readonly tenant?: string | ((request: RequestView) => string | undefined)
+  /**
+   * The tenant that the token must be in, by its id (`tid`): fixed, or as the request names it. What the
+   * function throws reaches the framework's error handling, and the request goes no further.
+   */
+  readonly tenant?: string | ((request: FrameworkRequest) => string | undefined)
   /** One of these authentication context classes (OpenID Connect Core §2), or a step-up is asked for. */
   readonly acr?: string | readonly string[]
   /** Seconds since the person proved who they are, at most; beyond, a step-up is asked for. */
@@ -39,8 +45,10 @@ export function readRequirements(
   requirements: Requirements,
   guard: { readonly hasFeed: boolean },
 ): ReadRequirements {
-  for (const name of Object.keys(requirements)) {
+  for (const [name, value] of Object.entries(requirements)) {
     if (!NAMES.has(name)) fail(`${name} is not known`)
+    // Out of a setting that is missing: what was meant to be asked for must not become nothing.
+    if (value === undefined) fail(`${name} is undefined`)
   }
   const { roles, permissions, tenant, acr, maxAgeSec, policy } = requirements
   if (permissions !== undefined && !guard.hasFeed) {
@@ -77,6 +85,19 @@ function readNames(name: string, value: unknown): readonly string[] {
 
 function fail(problem: string): never {
   throw new TypeError(`requireAuth: ${problem}.`)
+}
+
+/**
+ * The requirements of a route of a framework as `Guard.route` takes them: its function gets the request of the
+ * framework in place of the view of it.
+ */
+export function requirementsOf<FrameworkRequest>(
+  requirements: Requirements<FrameworkRequest>,
+): Requirements {
+  const { tenant } = requirements
+  if (typeof tenant !== 'function') return requirements as Requirements
+  // Each adapter makes its views of the requests that its own type names.
+  return { ...requirements, tenant: ({ original }) => tenant(original as FrameworkRequest) }
 }
 
 /** What a decision rests on, beside the claims. */

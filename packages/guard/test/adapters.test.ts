@@ -215,6 +215,18 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(await sendRaw(service.origin, '/hello', twice)).toContain('{"sub":null}')
   })
 
+  test('a tenant that the path names is compared with that of the token', async () => {
+    const ask = async (path: string, claims: object): Promise<number> => {
+      const headers = { authorization: `Bearer ${issuer.token(claims)}` }
+      return (await fetch(`${service.origin}${path}`, { headers })).status
+    }
+    expect(await ask('/of/ten_1', { tid: 'ten_1' })).toBe(200)
+    expect(await ask('/of/ten_2', { tid: 'ten_1' })).toBe(403)
+    expect(await ask('/of/ten_1', {})).toBe(403)
+    // Nobody gets in where the question cannot be asked.
+    expect(await ask('/of/fails', { tid: 'fails' })).toBe(500)
+  })
+
   test('what onRefused throws reaches the error handler, now and after a fetch', async () => {
     onRefused = () => {
       throw new Error('of the application')

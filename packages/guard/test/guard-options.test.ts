@@ -128,6 +128,8 @@ describe('options', () => {
     ['keysMaxAgeMs', [0, 59_999, Infinity]],
     ['cacheEntriesMax', [-1, 1, 7, 8.5, 1_048_577, '8', Number.NaN, Infinity]],
     ['cookies', ['yes', 1, [], () => true]],
+    ['policy', ['loose', 'strict', 1]],
+    ['feed', ['svc_x', null, true]],
     ['onRefused', ['log', {}]],
     ['onKeysError', [true]],
     ['fetch', ['fetch']],
@@ -140,6 +142,15 @@ describe('options', () => {
         new RegExp(`^createGuard: ${name} `),
       )
     }
+  })
+
+  test.each<[name: string, options: Record<string, unknown>]>([
+    ['isuer', { isuer: issuer }],
+    ['audiences', { audiences: ['a'] }],
+    ['cookies.origin', { cookies: { origin: ['https://app.example'] } }],
+    ['feed.secret', { feed: { clientId: 'svc_x', clientSecret: 'x', secret: 'x' } }],
+  ])('%s is no option: what is misspelt does not become a default', (name, options) => {
+    expect(() => createWrong({ issuer, ...options })).toThrow(`createGuard: ${name} is no option.`)
   })
 })
 

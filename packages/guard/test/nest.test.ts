@@ -26,13 +26,18 @@ function applicationWith(guard: Guard): DynamicModule {
     open(): object {
       return { open: true }
     }
+    tenant(): object {
+      return {}
+    }
   }
-  const decorate = (name: 'me' | 'open', ...decorators: MethodDecorator[]): void => {
+  const decorate = (name: 'me' | 'open' | 'tenant', ...decorators: MethodDecorator[]): void => {
     const descriptor = Object.getOwnPropertyDescriptor(Routes.prototype, name)
     for (const each of decorators) each(Routes.prototype, name, descriptor!)
   }
   decorate('me', Get('me'), UseGuards(createNestGuard(guard, { roles: ['reader'] })))
   decorate('open', Get('open'))
+  const ofTenant = createNestGuard(guard, { tenant: ({ params }) => params['tenant'] })
+  decorate('tenant', Get('of/:tenant'), UseGuards(ofTenant))
   Req()(Routes.prototype, 'me', 0)
   Controller()(Routes)
   return { module: Routes, controllers: [Routes] }
@@ -73,6 +78,11 @@ describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, create
     const response = await ask('me', issuer.token({ roles: ['reader'] }))
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({ sub: issuer.claims()['sub'] })
+  })
+
+  test('compares the tenant that the path names with that of the token', async () => {
+    expect((await ask('of/ten_1', issuer.token({ tid: 'ten_1' }))).status).toBe(200)
+    expect((await ask('of/ten_2', issuer.token({ tid: 'ten_1' }))).status).toBe(403)
   })
 
   test('leaves other routes alone', async () => {

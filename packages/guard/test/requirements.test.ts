@@ -34,7 +34,7 @@ afterAll(async () => {
 })
 
 async function ask(
-  requirements: Requirements,
+  requirements: Requirements<Request>,
   claims: object = {},
 ): Promise<{ status: number; code?: string; challenge: string | null }> {
   const request = new Request('https://api.example/acme/me', {
@@ -55,11 +55,17 @@ describe('a route that requires', () => {
     expect(refused.challenge).toContain('error="insufficient_scope"')
   })
 
-  test.each<[string, Requirements['tenant'], object, number]>([
+  test.each<[string, Requirements<Request>['tenant'], object, number]>([
     ['the one', 'ten_1', { tid: 'ten_1' }, 200],
     ['another', 'ten_1', { tid: 'ten_2' }, 403],
     ['one, of a token without', 'ten_1', {}, 403],
-    ['the one of the request', (request) => request.values('x-tenant')[0], { tid: 'ten_1' }, 200],
+    [
+      'the one of the request',
+      ({ headers }) => headers.get('x-tenant') ?? '',
+      { tid: 'ten_1' },
+      200,
+    ],
+    ['the one in the path', ({ url }) => `ten_${new URL(url).pathname[1]}`, { tid: 'ten_a' }, 200],
     ['one of a request that names none', () => undefined, {}, 403],
     ['one of a request that names none, in a tenant', () => undefined, { tid: 'ten_1' }, 403],
   ])('a tenant: %s', async (_, tenant, claims, status) => {
@@ -99,6 +105,8 @@ describe('a route that requires', () => {
     ['acr', { acr: 'a"b' }],
     ['tenant', { tenant: '' }],
     ['tenant', { tenant: 7 }],
+    ['tenant', { tenant: undefined }],
+    ['roles', { roles: undefined }],
     ['maxAgeSec', { maxAgeSec: -1 }],
     ['policy', { policy: 'loose' }],
   ])(

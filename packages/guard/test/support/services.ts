@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import { connect, type Server } from 'node:net'
 import { serve } from '@hono/node-server'
 import express from 'express'
-import fastify from 'fastify'
-import { Hono } from 'hono'
+import fastify, { type FastifyRequest } from 'fastify'
+import { Hono, type Context } from 'hono'
 import { cors } from 'hono/cors'
 import * as onExpress from '../../src/express.ts'
 import * as onFastify from '../../src/fastify.ts'
@@ -12,12 +12,17 @@ import type { Guard } from '../../src/index.ts'
 import { portOf } from './issuer.ts'
 
 /**
- * A running service with GET /me and GET /item/:id (token required), and for all methods /note
- * (required) and /hello (optional).
+ * A running service with GET /me and GET /item/:id (token required), GET /of/:tenant (a token of that tenant),
+ * and for all methods /note (required) and /hello (optional). Tenant `fails` makes what asks for it throw.
  */
 export interface Service {
   readonly origin: string
   close(): Promise<void>
+}
+
+function tenantOf(name: string | undefined): string | undefined {
+  if (name === 'fails') throw new Error('as asked')
+  return name
 }
 
 /** Starts the same small service on each framework. A thrown error is answered 500 `error`. */
@@ -35,6 +40,11 @@ function startExpress(guard: Guard): Promise<Service> {
   app.get('/item/:id', onExpress.requireAuth(guard), (request, response) => {
     const id: string = request.params.id
     response.json({ id, sub: request.auth?.sub })
+  })
+  const tenant = (request: onExpress.ExpressRequest): string | undefined =>
+    tenantOf(request.params['tenant'])
+  app.get('/of/:tenant', onExpress.requireAuth(guard, { tenant }), (_request, response) => {
+    response.json({})
   })
   app.all('/note', onExpress.requireAuth(guard), (request, response) => {
     response.json({ sub: request.auth?.sub })
@@ -61,6 +71,11 @@ async function startFastify(guard: Guard): Promise<Service> {
     { preHandler: onFastify.requireAuth(guard) },
     (request, reply) => reply.send({ id: request.params.id, sub: request.auth?.sub }),
   )
+  const tenant = ({ params }: FastifyRequest): string | undefined =>
+    tenantOf((params as { readonly tenant?: string }).tenant)
+  app.get('/of/:tenant', { onRequest: onFastify.requireAuth(guard, { tenant }) }, (_, reply) =>
+    reply.send({}),
+  )
   app.all('/note', { onRequest: onFastify.requireAuth(guard) }, (request, reply) =>
     reply.send({ sub: request.auth?.sub }),
   )
@@ -79,6 +94,8 @@ function startHono(guard: Guard): Promise<Service> {
   app.get('/item/:id', onHono.requireAuth(guard), (c) =>
     c.json({ id: c.req.param('id'), sub: c.get('auth').sub }),
   )
+  const tenant = (c: Context): string | undefined => tenantOf(c.req.param('tenant'))
+  app.get('/of/:tenant', onHono.requireAuth(guard, { tenant }), (c) => c.json({}))
   app.all('/note', onHono.requireAuth(guard), (c) => c.json({ sub: c.var.auth.sub }))
   app.all('/hello', onHono.optionalAuth(guard), (c) => c.json({ sub: c.var.auth?.sub ?? null }))
   return new Promise((resolve) => {
