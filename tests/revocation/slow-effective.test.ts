@@ -76,6 +76,11 @@ test('everything that takes something back can be waited for, and says what it h
   expect(all).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
   expect(decide(guard, last.access)).toBe('session_ended')
 
+  const leaving = await login()
+  const left = await asked('/auth/logout', leaving.access)
+  expect(left).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
+  expect(decide(guard, leaving.access)).toBe('session_ended')
+
   // Without a session there is nothing to wait for but what others have taken back.
   const nobody = await fetch(`${it.url}/auth/logout?wait=effective`, {
     method: 'POST',

@@ -217,6 +217,25 @@ describe('log out', () => {
     expect((await browser.visit('/auth/logout')).status).toBe(204)
     expect((await new TestBrowser(it).visit('/auth/logout')).status).toBe(204)
   })
+
+  test('with a token in the header ends the session of that token, and touches no cookie', async () => {
+    await browser.login()
+    const { access, refresh } = await it.login()
+    const logout = async (
+      authorization: string,
+    ): Promise<{ status: number; cookies: string[] }> => {
+      const answer = await browser.visit('/auth/logout', { headers: { authorization } })
+      return { status: answer.status, cookies: answer.headers.getSetCookie() }
+    }
+    expect(await logout(`Bearer ${access}`)).toEqual({ status: 204, cookies: [] })
+    expect((await it.post('/api/token/refresh/', { refresh })).status).toBe(401)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+    // What was not ended must not look as if it was.
+    expect((await logout(`Bearer ${access}`)).status).toBe(401)
+    expect((await logout('Bearer bad')).status).toBe(401)
+    expect((await logout('Bearer')).status).toBe(400)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
 })
 
 describe('which token counts', () => {

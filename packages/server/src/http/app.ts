@@ -11,7 +11,7 @@ import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionParts } from '../sessions/parts.ts'
 import type { Refresher } from '../sessions/refresh.ts'
-import { authenticate } from './authenticate.ts'
+import { authenticate, isOfBearer } from './authenticate.ts'
 import { createCookies } from './browser/cookies.ts'
 import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './browser/endpoints.ts'
 import { answerMethodNotAllowed, answerRefusal } from './contract/answers.ts'
@@ -22,6 +22,7 @@ import { answerHealth, createReadinessAnswer } from './health.ts'
 import { answerMe } from './me.ts'
 import {
   answerChangePassword,
+  answerEndOwnSession,
   answerEndSession,
   answerEndSessions,
   answerSessions,
@@ -168,11 +169,16 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes 
       const who = await authenticate(sessions, rule, request)
       return who.ok ? act({ ...who, cookies }, request, caller, id) : who.response
     }
+  const endOwn = loggedIn(({ state }, _, caller) => answerEndOwnSession(sessions, state, caller))
   return {
     '/auth/csrf': { GET: (request) => answerCsrf(browser, request) },
     '/auth/login': { POST: (request, caller) => answerLogin(browser, request, caller) },
     '/auth/refresh': { POST: (request, caller) => answerRefresh(browser, request, caller) },
-    '/auth/logout': { POST: (request, caller) => answerLogout(browser, request, caller) },
+    '/auth/logout': {
+      // As everywhere, the header wins. Looked at for cookies alone, the session of who sent it would live on.
+      POST: (request, caller, id) =>
+        isOfBearer(request) ? endOwn(request, caller, id) : answerLogout(browser, request, caller),
+    },
     '/auth/me': { GET: loggedIn(({ state }) => answerMe(sessions, state)) },
     '/auth/sessions': { GET: loggedIn(({ state }) => answerSessions(sessions, state)) },
     '/auth/sessions/end-others': {

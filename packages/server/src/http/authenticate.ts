@@ -1,6 +1,7 @@
 import {
   challengeFor,
   checkCookieClaims,
+  readBearer,
   readRequestToken,
   viewOfRequest,
   type CookieRule,
@@ -49,6 +50,12 @@ export async function authenticate(
   if (!standing.ok) return no(sessionOver(parts, standing.code))
   const { isCookie } = reading
   return { ok: true, state: standing.state, isCookie, expSec: token.claims.exp }
+}
+
+/** Whether a request has an Authorization header with a Bearer token, good or bad. */
+export function isOfBearer(request: Request): boolean {
+  const bearer = readBearer(viewOfRequest(request).values('authorization'))
+  return bearer.ok || bearer.code !== 'token_missing'
 }
 
 function no(response: Response): { readonly ok: false; readonly response: Response } {

@@ -68,6 +68,20 @@ export async function answerEndSession(
   return answerJson(204, undefined)
 }
 
+/** `POST /auth/logout` with an access token in the header: ends its session. */
+export async function answerEndOwnSession(
+  parts: SessionParts,
+  { account, session }: SessionState,
+  caller: Caller,
+): Promise<Response> {
+  await parts.store.sessions.end(
+    session.id,
+    { event: 'logout' },
+    originOf(parts, account.id, caller),
+  )
+  return answerJson(204, undefined)
+}
+
 /** `POST /auth/sessions/end-others` and `end-all`. */
 export async function answerEndSessions(
   parts: SessionParts,
