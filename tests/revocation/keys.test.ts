@@ -16,9 +16,19 @@ import { decide, runAuthority, until, type RunningAuthority } from './support.ts
 const run = promisify(execFile)
 const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
 
+/** What a shell says of keys that is not what the server has. */
+const SHELL = {
+  COUNTERSIGN_SIGNING_ALG: 'Ed25519',
+  COUNTERSIGN_KEY_ROTATION: '1h',
+  COUNTERSIGN_KEY_LEAD: '10m',
+  COUNTERSIGN_SESSION_LIFETIME: '1h',
+  COUNTERSIGN_REFRESH_LIFETIME: '1h',
+}
+
 /** A command beside the running server, as an operator gives it. */
 async function countersign(it: RunningAuthority, ...words: readonly string[]): Promise<string> {
   const env = {
+    ...SHELL,
     PATH: process.env['PATH'],
     COUNTERSIGN_DATA_DIR: it.dataDir,
     COUNTERSIGN_PUBLIC_URL: it.url,
@@ -34,6 +44,19 @@ function kidOf(token: string): string {
 function claimsOf(token: string): Record<string, unknown> {
   const decoded = decodeUnverified(token)
   return decoded.ok ? decoded.claims : {}
+}
+
+interface ListedKey {
+  readonly kid: string
+  readonly use: string
+  readonly algorithm: string
+  readonly state: string
+  readonly next: string
+}
+
+async function list(it: RunningAuthority): Promise<readonly ListedKey[]> {
+  const lines = (await countersign(it, 'keys', 'list', '--json')).trim().split('\n')
+  return lines.map((line) => JSON.parse(line) as ListedKey)
 }
 
 async function jwks(it: RunningAuthority): Promise<readonly string[]> {
@@ -69,7 +92,7 @@ test('rotation loses no request, of whoever logs in, refreshes and verifies mean
   const workers = ['ann', 'ben', 'cat', 'dan'].map(worker)
   const before = await jwks(it)
   for (let round = 0; round < 3; round++) {
-    await countersign(it, 'keys', 'rotate')
+    await countersign(it, 'keys', 'rotate', '--activate-now')
     await countersign(it, 'keys', 'rotate', '--refresh')
   }
   await new Promise((resolve) => setTimeout(resolve, 300))
@@ -80,6 +103,32 @@ test('rotation loses no request, of whoever logs in, refreshes and verifies mean
   const after = await jwks(it)
   expect(after).toEqual(expect.arrayContaining([...before]))
   expect(after).toHaveLength(before.length + 3)
+})
+
+test('commands change keys as the server would, whatever the settings of their shell', async () => {
+  const keys = await list(it)
+  const next = keys.find(({ state }) => state === 'pending')
+  // Services without the feed cannot know it yet.
+  await expect(countersign(it, 'keys', 'rotate')).rejects.toThrow(
+    /published just now.*--activate-now/,
+  )
+  expect(await list(it)).toEqual(keys)
+  const printed = await countersign(it, 'keys', 'rotate', '--activate-now')
+  expect(printed).toMatch(
+    new RegExp(`^Key ${next?.kid} signs access tokens now\\.\nKey \\S+ verifies what it has`),
+  )
+  const after = await list(it)
+  expect(after.find(({ kid }) => kid === next?.kid)).toMatchObject({ state: 'active' })
+  expect(new Set(after.map(({ algorithm }) => algorithm))).toEqual(new Set(['ES256', 'HS256']))
+  // Until the longest session ends: thirty days, not the hour of this shell.
+  await countersign(it, 'keys', 'rotate', '--refresh')
+  const retired = (await list(it)).filter(
+    ({ use, state }) => use === 'refresh' && state === 'retiring',
+  )
+  const verifiesUntil = Math.max(
+    ...retired.map(({ next: text }) => Date.parse(/\d{4}.*Z/.exec(text)?.[0] ?? '')),
+  )
+  expect(verifiesUntil).toBeGreaterThan(Date.now() + 29 * 86_400_000)
 })
 
 test('a killed key is refused everywhere at once, whatever its tokens say, and nobody has to sign in', async () => {
@@ -115,8 +164,16 @@ test('a key whose name begins with a dash is no option', async () => {
 })
 
 test('a killed key of refresh tokens ends the sessions that it kept alive', async () => {
-  const { refresh } = await it.login('fay')
-  await countersign(it, 'keys', 'kill', kidOf(refresh))
+  const { refresh, access: held } = await it.login('fay')
+  const printed = await countersign(it, 'keys', 'kill', kidOf(refresh))
+  expect(printed).toContain('their people sign in again')
+  const me = await fetch(`${it.url}/auth/me`, { headers: { authorization: `Bearer ${held}` } })
+  expect(me.status).toBe(401)
+  const sessions = await countersign(it, 'sessions', 'list', '--account', 'fay', '--json')
+  expect(JSON.parse(sessions)).toMatchObject({ username: 'fay', state: 'over' })
+  await expect(countersign(it, 'token', 'inspect', held)).rejects.toMatchObject({
+    stdout: expect.stringContaining('which was killed'),
+  })
   await expect
     .poll(async () => (await it.post('/api/token/refresh/', { refresh })).status)
     .toBe(401)

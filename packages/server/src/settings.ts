@@ -146,6 +146,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
   checkSharedSecrets(secrets, sharedSecrets, mistakes)
   const adminPassword = readAdminPassword(given, mistakes)
   checkLifetimes(given, mistakes)
+  checkKeyTimes(given, mistakes)
   checkCookieDomain(given, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
@@ -287,6 +288,13 @@ function checkLifetimes(given: Partial<Parsed>, mistakes: Mistakes): void {
     if (seconds !== undefined && secondsMax !== undefined && seconds > secondsMax) {
       mistakes.add(shorter, `must not be longer than ${nameOf(longer)}`)
     }
+  }
+}
+
+/** No key may wait for longer than the one before it is to sign. */
+function checkKeyTimes({ keyRotation, keyLead }: Partial<Parsed>, mistakes: Mistakes): void {
+  if (keyRotation !== undefined && keyLead !== undefined && keyLead > keyRotation) {
+    mistakes.add('keyRotation', `must not be shorter than ${nameOf('keyLead')}`)
   }
 }
 

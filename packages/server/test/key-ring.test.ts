@@ -31,6 +31,12 @@ class PlannedRing {
     }
   }
 
+  import(alg: string, now: number): void {
+    const [pending] = this.of('access', 'pending')
+    const key = { ...this.#maker(now).access('ES256'), alg, imported: true }
+    this.#apply({ put: [key], remove: pending === undefined ? [] : [pending.kid] })
+  }
+
   of(use: StoredKey['use'], state: StoredKey['state']): readonly StoredKey[] {
     return this.keys.filter((key) => key.use === use && key.state === state)
   }
@@ -63,6 +69,7 @@ class PlannedRing {
       createdAt: at,
       changedAt: at,
       verifiesUntil: undefined,
+      imported: false,
       certificates: [],
     })
     return {
@@ -119,6 +126,34 @@ test('another algorithm takes over when it has been published for the lead time'
   expect(ring.active('access').alg).toBe('ES256')
   ring.keepUp(HOUR + DAY)
   expect(ring.active('access').alg).toBe('Ed25519')
+})
+
+test('an algorithm that is taken back before it has signed never does', () => {
+  const ring = new PlannedRing()
+  ring.keepUp(0)
+  ring.schedule = { ...SCHEDULE, alg: 'Ed25519' }
+  ring.keepUp(HOUR)
+  ring.schedule = SCHEDULE
+  ring.keepUp(2 * HOUR)
+  expect(ring.of('access', 'pending').map(({ alg }) => alg)).toEqual(['ES256'])
+  ring.keepUp(2 * DAY)
+  expect(ring.active('access').changedAt).toBe(0)
+})
+
+test('keys that were made elsewhere keep their algorithm, and sign for as long as others', () => {
+  const ring = new PlannedRing()
+  ring.keepUp(0)
+  ring.import('ES384', HOUR)
+  ring.keepUp(2 * HOUR, ['access'])
+  expect(ring.active('access').alg).toBe('ES384')
+  // The next one was published for long; it waits for the schedule all the same.
+  ring.keepUp(10 * DAY)
+  expect(ring.active('access').alg).toBe('ES384')
+  ring.import('ES384', 10 * DAY)
+  ring.keepUp(12 * DAY)
+  expect(ring.of('access', 'pending').map(({ imported }) => imported)).toEqual([true])
+  ring.keepUp(2 * HOUR + 30 * DAY)
+  expect(ring.active('access')).toMatchObject({ alg: 'ES384', createdAt: 10 * DAY })
 })
 
 describe('a key that is killed', () => {

@@ -321,6 +321,11 @@ test.each([
     { COUNTERSIGN_REFRESH_LIFETIME: '31d' },
     'COUNTERSIGN_REFRESH_LIFETIME: must not be longer than COUNTERSIGN_SESSION_LIFETIME',
   ],
+  [
+    'a key that waits',
+    { COUNTERSIGN_KEY_ROTATION: '1h' },
+    'COUNTERSIGN_KEY_ROTATION: must not be shorter than COUNTERSIGN_KEY_LEAD',
+  ],
 ])('%s does not outlive what it belongs to', (_, environment, mistake) => {
   expect(mistakesOf(environment)).toEqual([mistake])
 })

@@ -161,6 +161,9 @@ function checkEnded(state: SessionState): Finding {
   if (session.endedAt !== undefined) {
     return failed('session', `ended at ${new Date(session.endedAt).toISOString()}`)
   }
+  if (state.refreshKeyKilled) {
+    return failed('session', 'ended with the secret of its refresh tokens, which was killed')
+  }
   if (tenantDisabled || tenantHardPosition > session.signedInPosition) {
     return failed('session', 'ended with all others in its tenant')
   }

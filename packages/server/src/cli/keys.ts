@@ -13,10 +13,11 @@ import {
   KeyRing,
   type KeyRingParts,
 } from '../keys/ring.ts'
-import { ringSchedule } from '../keys/schedule.ts'
+import { KNOWN_AFTER_MS, storedSchedule } from '../keys/schedule.ts'
 import { createSealer } from '../keys/sealing.ts'
 import { readSecret } from '../keys/secret.ts'
-import type { StoredKey } from '../store/rows.ts'
+import { keyOf } from '../keys/plan-ring.ts'
+import type { KeyUse, StoredKey } from '../store/rows.ts'
 import { UsageError, withWorkbench, type Command, type Workbench } from './command.ts'
 import { formatTime, print, printRows } from './print.ts'
 
@@ -38,7 +39,7 @@ export async function ringParts({
     sealer: createSealer(secrets, random),
     clock: systemClock,
     random,
-    schedule: ringSchedule(settings),
+    schedule: await storedSchedule(store.keys),
     foreign: settings.sharedSecrets && openSharedSecrets(settings.sharedSecrets, ACCESS_TYP),
   }
 }
@@ -57,15 +58,15 @@ const list: Command = {
   operands: { min: 0, max: 0 },
   options: { json: { type: 'boolean' } },
   run: ({ options }) =>
-    withWorkbench({ createsData: false }, async ({ store, settings }) => {
-      const schedule = ringSchedule(settings)
+    withWorkbench({ createsData: false }, async ({ store }) => {
+      const schedule = await store.keys.schedule()
       const rows = (await store.keys.list()).map((key) => ({
         kid: key.kid,
         use: key.use,
         algorithm: key.alg,
         state: key.state,
         since: formatTime(key.changedAt),
-        next: nextOf(key, schedule.rotationMs),
+        next: nextOf(key, schedule?.rotationMs),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No keys yet.' })
     }),
@@ -92,17 +93,50 @@ function at(time: EpochMs): string {
 
 const rotate: Command = {
   words: ['keys', 'rotate'],
-  usage: 'keys rotate [--refresh]',
-  summary: 'let the next key sign now; --refresh: the key of refresh tokens',
+  usage: 'keys rotate [--refresh] [--activate-now]',
+  summary: 'let the next key sign now; --refresh: the secret of refresh tokens',
   operands: { min: 0, max: 0 },
-  options: { refresh: { type: 'boolean' } },
+  options: { refresh: { type: 'boolean' }, 'activate-now': { type: 'boolean' } },
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const parts = await openRing(bench)
       const use = options['refresh'] === true ? 'refresh' : 'access'
-      await keepUp(parts, { actor: bench.actor, force: [use] })
-      print(`The next key signs ${use} tokens now. The one before verifies what it has signed.`)
+      if (use === 'access' && options['activate-now'] !== true)
+        checkIsKnown(await pendingKey(bench))
+      await rotateNow(bench, parts, use)
     }),
+}
+
+async function pendingKey({ store }: Workbench): Promise<StoredKey | undefined> {
+  return keyOf(await store.keys.list(), 'access', 'pending')
+}
+
+/** Throws a `SetupError` where services cannot all have the key yet. */
+function checkIsKnown(pending: StoredKey | undefined): void {
+  const known = (pending?.createdAt ?? -Infinity) + KNOWN_AFTER_MS
+  if (pending === undefined || systemClock.nowMs() >= known) return
+  throw new SetupError(
+    `The next key, ${pending.kid}, was published just now. Services without the feed refuse its tokens until they have fetched it. Wait until ${at(known)}, or say --activate-now.`,
+  )
+}
+
+/** Rotates, and says what signs now, what verifies still and what comes next. */
+async function rotateNow(bench: Workbench, parts: KeyRingParts, use: KeyUse): Promise<void> {
+  const { store } = bench
+  const before = keyOf(await store.keys.list(), use, 'active')
+  await keepUp(parts, { actor: bench.actor, force: [use] })
+  const keys = await store.keys.list()
+  const active = keyOf(keys, use, 'active')
+  if (active === undefined || active.kid === before?.kid) {
+    throw new SetupError('The ring was changed by somebody else meanwhile. See: keys list')
+  }
+  const retired = keys.find(({ kid, state }) => kid === before?.kid && state === 'retiring')
+  const next = keyOf(keys, use, 'pending')
+  print(`Key ${active.kid} signs ${use} tokens now.`)
+  if (retired !== undefined) {
+    print(`Key ${retired.kid} verifies what it has signed until ${at(retired.verifiesUntil ?? 0)}.`)
+  }
+  if (next !== undefined) print(`Key ${next.kid} is the next one, and published.`)
 }
 
 const kill: Command = {
@@ -113,11 +147,18 @@ const kill: Command = {
   run: ({ operands: [kid = ''] }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const parts = await openRing(bench)
-      if (!(await killKey(parts, kid, bench.actor))) {
+      const use = (await bench.store.keys.list()).find((key) => key.kid === kid)?.use
+      if (use === undefined || !(await killKey(parts, kid, bench.actor))) {
         throw new SetupError(`There is no key ${kid}, or it was killed before. See: keys list`)
       }
-      print(`Key ${kid} is dead. Another one signs now; access tokens are refreshed by themselves.`)
+      print(`Key ${kid} is dead. Another one signs now. ${KILLED[use]}`)
     }),
+}
+
+const KILLED: Readonly<Record<KeyUse, string>> = {
+  access: 'Clients refresh by themselves: nobody has to sign in again.',
+  refresh:
+    'The sessions that it kept alive are over: their people sign in again. Access tokens that they hold are taken by services until they expire.',
 }
 
 const importKey: Command = {
@@ -138,19 +179,21 @@ const importKey: Command = {
       const chain = certificate === undefined ? [] : readChain(certificate)
       checkChain(chain, privateKey)
       const key = sealImported(parts, privateKey, algOf(privateKey, alg), chain)
+      const replaced = await pendingKey(bench)
       if (!(await addPendingKey(parts, key, bench.actor))) {
         throw new SetupError(`The ring has this key already: ${key.kid}.`)
       }
       if (options['activate-now'] === true) {
-        await keepUp(parts, { actor: bench.actor, force: ['access'] })
-        print(
-          `Key ${key.kid} signs now. Services that keep a copy of the key set refuse it until they have`,
-        )
-        print('fetched it: up to 5 minutes.')
+        await rotateNow(bench, parts, 'access')
+        print('Services without the feed refuse its tokens until they have fetched it: 5 minutes.')
       } else {
         print(
           `Key ${key.kid} is published, and signs when the active one retires. Sooner: keys rotate`,
         )
+        print('The one after it is made here again: import that too, when this one signs.')
+      }
+      if (replaced !== undefined) {
+        print(`Key ${replaced.kid} was to be the next one. It is gone, and has never signed.`)
       }
     }),
 }
@@ -243,6 +286,7 @@ function sealImported(
     return sealAccessKey(parts, privateKey, {
       alg,
       at: parts.clock.nowMs(),
+      imported: true,
       certificates: chain.map(({ raw }) => raw.toString('base64')),
     })
   } catch (error) {

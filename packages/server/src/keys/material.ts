@@ -35,14 +35,23 @@ export interface OpenedKey {
 
 /** Makes a key for access tokens, named by its RFC 7638 thumbprint. RSA takes a tenth of a second. */
 export function createAccessKey(maker: KeyMaker, alg: SigningAlg, at: EpochMs): StoredKey {
-  return sealAccessKey(maker, generate(alg), { alg, at, certificates: [] })
+  return sealAccessKey(maker, generate(alg), {
+    alg,
+    at,
+    imported: false,
+    certificates: [],
+  })
 }
 
 /** Puts a private key into the shape of the store: `pending`, sealed. Throws a TypeError for one of another kind. */
 export function sealAccessKey(
   { sealer }: KeyMaker,
   privateKey: KeyObject,
-  { alg, at, certificates }: { alg: SigningAlg; at: EpochMs; certificates: readonly string[] },
+  {
+    alg,
+    at,
+    ...origin
+  }: { alg: SigningAlg; at: EpochMs } & Pick<StoredKey, 'imported' | 'certificates'>,
 ): StoredKey {
   const { kid = '' } = importSigningKey({ keyObject: privateKey }, { alg })
   const name = { kid, alg, use: 'access' } as const
@@ -51,7 +60,7 @@ export function sealAccessKey(
     ...name,
     ...fresh('pending', at),
     sealed: sealer.seal(plain, contextOf(name)),
-    certificates,
+    ...origin,
   }
 }
 
@@ -59,7 +68,7 @@ export function sealAccessKey(
 export function createRefreshKey({ sealer, random }: KeyMaker, at: EpochMs): StoredKey {
   const name = { kid: randomId(random), alg: REFRESH_ALG, use: 'refresh' } as const
   const sealed = sealer.seal(random.bytes(32), contextOf(name))
-  return { ...name, ...fresh('active', at), sealed, certificates: [] }
+  return { ...name, ...fresh('active', at), sealed, imported: false, certificates: [] }
 }
 
 function fresh(

@@ -1,16 +1,10 @@
 import type { EpochMs } from '../base/clock.ts'
-import type { KeyUse, RingChange, StoredKey } from '../store/rows.ts'
+import type { KeySchedule, KeyUse, RingChange, StoredKey } from '../store/rows.ts'
 import type { SigningAlg } from './material.ts'
 
-/** When keys change, in milliseconds. */
-export interface RingSchedule {
+/** A schedule whose algorithm is one of ours. */
+export interface RingSchedule extends KeySchedule {
   readonly alg: SigningAlg
-  /** How long a key signs; undefined: until somebody rotates it. */
-  readonly rotationMs: number | undefined
-  /** How long a key is published before it signs: whoever keeps a copy of the key set has it by then. */
-  readonly leadMs: number
-  /** The longest lives of what keys sign, by their use. */
-  readonly livesMs: Readonly<Record<KeyUse, number>>
 }
 
 /** Makes the keys that a plan needs. */
@@ -75,8 +69,8 @@ function planAccess(
   make: RingMaker,
   isForced: boolean,
 ): { readonly put: readonly StoredKey[]; readonly remove: readonly string[] } {
-  const active = find(keys, 'access', 'active')
-  const pending = find(keys, 'access', 'pending')
+  const active = keyOf(keys, 'access', 'active')
+  const pending = keyOf(keys, 'access', 'pending')
   const { alg, leadMs } = schedule
   if (active === undefined) {
     // At the first start, and when the active one was killed: whoever has a copy of the set knows the pending.
@@ -84,13 +78,13 @@ function planAccess(
     return { put: [activate(first, now), make.access(alg)], remove: [] }
   }
   if (pending === undefined) return { put: [make.access(alg)], remove: [] }
-  // The algorithm was changed: the next key has the new one, and does not wait for the schedule. An imported
-  // key keeps its own.
-  if (pending.alg !== alg && active.alg !== alg && pending.certificates.length === 0) {
+  // The algorithm was changed: the next key has the new one, and does not wait for the schedule. A key that
+  // was made elsewhere keeps its own, and its time.
+  if (pending.alg !== alg && !pending.imported) {
     return { put: [make.access(alg)], remove: [pending.kid] }
   }
   const isKnown = now - pending.createdAt >= leadMs
-  const isDue = isOld(active, schedule, now) || (active.alg !== alg && pending.alg === alg)
+  const isDue = isOld(active, schedule, now) || (active.alg !== alg && !active.imported)
   if (!isForced && !(isDue && isKnown)) return { put: [], remove: [] }
   return {
     put: [retire(active, schedule, now), activate(pending, now), make.access(alg)],
@@ -105,7 +99,7 @@ function planRefresh(
   make: RingMaker,
   isForced: boolean,
 ): readonly StoredKey[] {
-  const active = find(keys, 'refresh', 'active')
+  const active = keyOf(keys, 'refresh', 'active')
   if (active === undefined) return [make.refresh()]
   if (!isForced && !isOld(active, schedule, now)) return []
   return [retire(active, schedule, now), make.refresh()]
@@ -123,7 +117,8 @@ function retire(key: StoredKey, { livesMs }: RingSchedule, now: EpochMs): Stored
   return { ...key, state: 'retiring', changedAt: now, verifiesUntil: now + livesMs[key.use] }
 }
 
-function find(
+/** The key of this use that is in this state. */
+export function keyOf(
   keys: readonly StoredKey[],
   use: KeyUse,
   state: StoredKey['state'],

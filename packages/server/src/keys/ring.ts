@@ -22,7 +22,7 @@ import {
   type OpenedKey,
 } from './material.ts'
 import type { AccessSigner, OpenedSigner } from './foreign-signer.ts'
-import { planKill, planRing, type RingMaker, type RingSchedule } from './plan-ring.ts'
+import { keyOf, planKill, planRing, type RingMaker, type RingSchedule } from './plan-ring.ts'
 
 /** `typ` of an access token (RFC 9068 §2.1) and of ours for refreshing. Each kind has its own. */
 export const ACCESS_TYP = 'at+jwt'
@@ -84,6 +84,7 @@ export class KeyRing implements RingState {
     const stored = await parts.store.list()
     const state = openState(stored, parts)
     for (const key of stored) await reseal(parts, key)
+    await parts.store.setSchedule(parts.schedule)
     return new KeyRing(parts, state)
   }
 
@@ -184,8 +185,8 @@ export async function addPendingKey(
 ): Promise<boolean> {
   return changeRing(parts, actor, (keys) => {
     if (keys.some(({ kid }) => kid === key.kid)) return undefined
-    const pending = keys.filter(({ use, state }) => use === 'access' && state === 'pending')
-    return { put: [key], remove: pending.map(({ kid }) => kid) }
+    const pending = keyOf(keys, 'access', 'pending')
+    return { put: [key], remove: pending === undefined ? [] : [pending.kid] }
   })
 }
 

@@ -13,8 +13,9 @@ export function whyOver({
   accountHardPosition,
   tenantDisabled,
   tenantHardPosition,
+  refreshKeyKilled,
 }: SessionState): 'session_ended' | 'account_disabled' | undefined {
-  if (session.endedAt !== undefined) return 'session_ended'
+  if (session.endedAt !== undefined || refreshKeyKilled) return 'session_ended'
   if (accountDisabled) return 'account_disabled'
   if (tenantDisabled) return 'session_ended'
   return isAccountTakenBack(session, accountHardPosition) ||

@@ -24,6 +24,8 @@ export interface SessionState {
   /** Of the tenant that the session is in. */
   readonly tenantDisabled: boolean
   readonly tenantHardPosition: number
+  /** Whether the secret that signed its newest refresh token was killed. */
+  readonly refreshKeyKilled: boolean
   /** The head of the revocation log, read before the rest. */
   readonly position: number
 }

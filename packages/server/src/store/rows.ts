@@ -190,8 +190,22 @@ export interface StoredKey {
   readonly changedAt: EpochMs
   /** While `retiring`: until when something may be about that it signed. */
   readonly verifiesUntil: EpochMs | undefined
+  /** Whether it was made elsewhere: then it keeps its algorithm, whatever the settings say. */
+  readonly imported: boolean
   /** X.509 certificates of an imported key, base64 of their DER, its own first (RFC 7517 §4.7). */
   readonly certificates: readonly string[]
+}
+
+/** When keys change, in milliseconds. */
+export interface KeySchedule {
+  /** What new keys of access tokens sign with. */
+  readonly alg: string
+  /** How long a key signs; undefined: until somebody rotates it. */
+  readonly rotationMs: number | undefined
+  /** How long a key is published before it signs: whoever keeps a copy of the key set has it by then. */
+  readonly leadMs: number
+  /** The longest lives of what keys sign, by their use. */
+  readonly livesMs: Readonly<Record<KeyUse, number>>
 }
 
 /** What changes in the ring, in one step. */

@@ -6,6 +6,7 @@ import type {
   AuditEntry,
   Client,
   ClientSecret,
+  KeySchedule,
   Membership,
   Revocation,
   RingChange,
@@ -254,6 +255,10 @@ export interface AuditStore {
 
 export interface KeyStore {
   list(): Promise<readonly StoredKey[]>
+  /** How the server that runs here changes keys; undefined before one has said so. */
+  schedule(): Promise<KeySchedule | undefined>
+  /** Says so: commands beside the server follow it, whatever the settings of their shell. */
+  setSchedule(schedule: KeySchedule): Promise<void>
   /**
    * Changes the ring if it is still as it was read (`from`), and says so in the log: two servers, or a
    * command beside one, agree. A killed key is an entry of its own.

@@ -33,6 +33,7 @@ export function liveState(): SessionState {
     accountHardPosition: 0,
     tenantDisabled: false,
     tenantHardPosition: 0,
+    refreshKeyKilled: false,
     position: 0,
   }
 }

@@ -1,4 +1,4 @@
-import type { AuditEvent, KeyState, KeyUse, RingChange, StoredKey } from '../rows.ts'
+import type { AuditEvent, KeySchedule, KeyState, KeyUse, RingChange, StoredKey } from '../rows.ts'
 import type { KeyStore, Origin } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { toTexts } from './columns.ts'
@@ -8,6 +8,25 @@ import { appendRevocation } from './revocations.ts'
 export function createKeyStore(db: SqliteDatabase): KeyStore {
   return {
     list: async () => step(() => readKeys(db)),
+
+    schedule: async () => step(() => readSchedule(db)),
+
+    setSchedule: async (schedule) =>
+      db.write(() => {
+        const { alg, rotationMs, leadMs, livesMs } = schedule
+        db.run(
+          `INSERT INTO key_schedule (id, alg, rotation_ms, lead_ms, access_life_ms, refresh_life_ms)
+           VALUES (1, ?, ?, ?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET alg = excluded.alg, rotation_ms = excluded.rotation_ms,
+             lead_ms = excluded.lead_ms, access_life_ms = excluded.access_life_ms,
+             refresh_life_ms = excluded.refresh_life_ms`,
+          alg,
+          rotationMs ?? null,
+          leadMs,
+          livesMs.access,
+          livesMs.refresh,
+        )
+      }),
 
     change: async (from, change, origin) =>
       db.write(() => {
@@ -34,6 +53,20 @@ function readKeys(db: SqliteDatabase): readonly StoredKey[] {
   return db.all('SELECT * FROM keys ORDER BY created_at, kid').map(toKey)
 }
 
+function readSchedule(db: SqliteDatabase): KeySchedule | undefined {
+  const row = db.get('SELECT * FROM key_schedule')
+  if (row === undefined) return undefined
+  return {
+    alg: row['alg'] as string,
+    rotationMs: (row['rotation_ms'] as number | null) ?? undefined,
+    leadMs: row['lead_ms'] as number,
+    livesMs: {
+      access: row['access_life_ms'] as number,
+      refresh: row['refresh_life_ms'] as number,
+    },
+  }
+}
+
 /** Two rings of one name have the same keys in the same states. */
 function nameRing(keys: readonly StoredKey[]): string {
   return keys.map(({ kid, state, changedAt }) => `${kid}/${state}/${changedAt}`).join()
@@ -49,8 +82,8 @@ const EVENTS: Readonly<Record<KeyState, AuditEvent>> = {
 function put(db: SqliteDatabase, key: StoredKey, from: readonly StoredKey[], origin: Origin): void {
   db.run(
     `INSERT INTO keys (kid, alg, use, state, sealed, created_at, changed_at, verifies_until,
-                       certificates)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                       certificates, imported)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (kid) DO UPDATE SET state = excluded.state, sealed = excluded.sealed,
        changed_at = excluded.changed_at, verifies_until = excluded.verifies_until`,
     key.kid,
@@ -62,6 +95,7 @@ function put(db: SqliteDatabase, key: StoredKey, from: readonly StoredKey[], ori
     key.changedAt,
     key.verifiesUntil ?? null,
     JSON.stringify(key.certificates),
+    key.imported ? 1 : 0,
   )
   const isNew = !from.some(({ kid }) => kid === key.kid)
   audit(db, isNew ? 'key_created' : EVENTS[key.state], key.kid, origin)
@@ -92,6 +126,7 @@ function toKey(row: Row): StoredKey {
     createdAt: row['created_at'] as number,
     changedAt: row['changed_at'] as number,
     verifiesUntil: (row['verifies_until'] as number | null) ?? undefined,
+    imported: row['imported'] === 1,
     certificates: row['certificates'] === null ? [] : toTexts(row['certificates']),
   }
 }

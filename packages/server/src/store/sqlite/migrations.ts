@@ -175,4 +175,19 @@ export const migrations: readonly string[] = [
   ALTER TABLE keys ADD COLUMN verifies_until INTEGER;
   ALTER TABLE keys ADD COLUMN certificates TEXT;
   `,
+  `
+  -- Whether a key was made elsewhere.
+  ALTER TABLE keys ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+  UPDATE keys SET imported = 1 WHERE coalesce(certificates, '[]') <> '[]';
+
+  -- How the server that runs here changes keys: commands beside it follow that, not the settings of their shell.
+  CREATE TABLE key_schedule (
+    id              INTEGER PRIMARY KEY CHECK (id = 1),
+    alg             TEXT NOT NULL,
+    rotation_ms     INTEGER,
+    lead_ms         INTEGER NOT NULL,
+    access_life_ms  INTEGER NOT NULL,
+    refresh_life_ms INTEGER NOT NULL
+  ) STRICT;
+  `,
 ]

@@ -3,7 +3,7 @@ import type { Session } from '../rows.ts'
 import { appendAudit } from './audit.ts'
 import type { SqliteDatabase } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readClaims, readState, toClaims } from './session-rows.ts'
+import { readClaims, readState, REFRESH_KEY_KILLED, toClaims } from './session-rows.ts'
 
 /**
  * Group commit: decides the attempts in order inside one transaction, and waits for the disk once
@@ -104,7 +104,7 @@ const ROTATE_CURRENT = `
   UPDATE sessions
   SET generation = generation + 1, rotated_at = ?, expires_at = min(?, ends_at), refresh_kid = ?,
       address = ?, user_agent = ?
-  WHERE id = ? AND generation = ? AND ended_at IS NULL AND expires_at > ?
+  WHERE id = ? AND generation = ? AND ended_at IS NULL AND expires_at > ? AND NOT ${REFRESH_KEY_KILLED}
     AND EXISTS (SELECT 1 FROM accounts a WHERE a.id = account_id AND a.disabled_at IS NULL
                 AND a.hard_position <= max(signed_in_position, survived_position))
     AND (tenant_id IS NULL

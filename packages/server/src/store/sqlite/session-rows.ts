@@ -3,6 +3,10 @@ import type { SessionState } from '../refresh.ts'
 import { toTexts } from './columns.ts'
 import type { Row, SqliteDatabase } from './database.ts'
 
+/** Whether the secret of a row of sessions was killed, as an expression of SQL. */
+export const REFRESH_KEY_KILLED =
+  "EXISTS (SELECT 1 FROM keys WHERE kid = refresh_kid AND state = 'revoked')"
+
 /** Session, account and tenant of one snapshot; `position` is the head that was read before. */
 export function readState(
   db: SqliteDatabase,
@@ -12,7 +16,7 @@ export function readState(
   const row = db.get(
     `SELECT s.*, a.username, a.user_id, a.roles, a.disabled_at, a.hard_position,
             m.roles AS tenant_roles, t.disabled_at AS tenant_disabled_at,
-            t.hard_position AS tenant_hard_position
+            t.hard_position AS tenant_hard_position, ${REFRESH_KEY_KILLED} AS refresh_key_killed
      FROM sessions s JOIN accounts a ON a.id = s.account_id
      LEFT JOIN tenants t ON t.id = s.tenant_id
      LEFT JOIN memberships m ON m.account_id = s.account_id AND m.tenant_id = s.tenant_id
@@ -29,6 +33,7 @@ export function readState(
     accountHardPosition: row['hard_position'] as number,
     tenantDisabled: row['tenant_disabled_at'] !== null,
     tenantHardPosition: (row['tenant_hard_position'] as number | null) ?? 0,
+    refreshKeyKilled: row['refresh_key_killed'] === 1,
     position,
   }
 }

@@ -4,7 +4,7 @@ import { appendAudit } from './audit.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { refreshBatch } from './refresh-batch.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
-import { readState, toSession } from './session-rows.ts'
+import { readState, REFRESH_KEY_KILLED, toSession } from './session-rows.ts'
 import { keepShadow, updateShadow } from './shadows.ts'
 import { giveBack } from './throttles.ts'
 
@@ -88,7 +88,7 @@ const SELECT_SUMMARY = `
   SELECT s.*, a.username,
          s.ended_at IS NULL AND s.expires_at > ? AND a.disabled_at IS NULL
            AND a.hard_position <= max(s.signed_in_position, s.survived_position) AND t.disabled_at IS NULL
-           AND coalesce(t.hard_position, 0) <= s.signed_in_position AS live
+           AND coalesce(t.hard_position, 0) <= s.signed_in_position AND NOT ${REFRESH_KEY_KILLED} AS live
   FROM sessions s JOIN accounts a ON a.id = s.account_id
   LEFT JOIN tenants t ON t.id = s.tenant_id`
 
