@@ -32,11 +32,7 @@ try {
   writeFileSync(join(project, 'server.js'), stripTypeScriptTypes(example))
   await runDemo({
     authority: {
-      command: [
-        process.execPath,
-        join(project, 'node_modules/countersign/bin/countersign.cjs'),
-        'start',
-      ],
+      command: [process.execPath, join(project, 'node_modules/countersign/bin/countersign.cjs')],
       cwd: project,
     },
     api: {

@@ -7,7 +7,7 @@ import { runDemo } from './lib/demo.ts'
 const root = resolve(import.meta.dirname, '..')
 await runDemo({
   authority: {
-    command: [process.execPath, join(root, 'packages/server/bin/countersign.cjs'), 'start'],
+    command: [process.execPath, join(root, 'packages/server/bin/countersign.cjs')],
     cwd: root,
   },
   api: {

@@ -1,14 +1,24 @@
-import { createGuard } from '@countersign/guard'
+import { createGuard, metricsText } from '@countersign/guard'
 import { authOf, optionalAuth, requireAuth } from '@countersign/guard/express'
 import express from 'express'
 
-const { ISSUER = 'http://localhost:8000', AUDIENCE, PORT = '3000' } = process.env
+const {
+  ISSUER = 'http://localhost:8000',
+  AUDIENCE,
+  GUARD_CLIENT_ID: clientId,
+  GUARD_CLIENT_SECRET: clientSecret,
+  PORT = '3000',
+} = process.env
 
 const guard = createGuard({
   issuer: ISSUER,
   ...(AUDIENCE === undefined ? {} : { audience: AUDIENCE }),
+  // Without it the API works too, and accepts what was taken back until it expires.
+  ...(clientId && clientSecret ? { feed: { clientId, clientSecret } } : {}),
   onRefused: ({ code, reason }) => console.warn(JSON.stringify({ event: 'refused', code, reason })),
   onKeysError: ({ code }) => console.error(JSON.stringify({ event: 'keys_error', code })),
+  onFeedError: ({ code, message }) =>
+    console.error(JSON.stringify({ event: 'feed_error', code, message })),
 })
 
 const app = express()
@@ -23,13 +33,22 @@ app.get('/me', requireAuth(guard), (request, response) => {
   response.json({ sub, roles, sid })
 })
 
-app.get('/admin', requireAuth(guard), (request, response) => {
-  if (!authOf(request).roles.includes('admin')) {
-    const problem = { type: 'about:blank', title: 'Forbidden', status: 403, code: 'role_missing' }
-    response.status(403).type('application/problem+json').send(JSON.stringify(problem))
-    return
-  }
-  response.json({ message: 'You hold the role "admin".' })
+// What must not happen on the word of somebody who was thrown out four seconds ago.
+app.delete(
+  '/users/:id',
+  requireAuth(guard, { roles: ['admin'], ...(guard.hasFeed ? { policy: 'strict' } : {}) }),
+  (_request, response) => {
+    response.sendStatus(204)
+  },
+)
+
+// For whoever sends requests here: not before the guard can decide them.
+app.get('/readyz', (_request, response) => {
+  response.sendStatus(guard.isFresh() ? 204 : 503)
+})
+
+app.get('/metrics', (_request, response) => {
+  response.type('text/plain').send(metricsText(guard))
 })
 
 app.listen(Number(PORT), () => {

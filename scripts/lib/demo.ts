@@ -1,17 +1,21 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 import { freePort, startProgram } from './processes.ts'
 import { walk } from './walk.ts'
 
 const PASSWORD = 'only for this demo'
-const ACCESS_LIFETIME_SEC = 1
+/** Long enough for the steps that need a live one, short enough to be waited for. */
+const ACCESS_LIFETIME_SEC = 5
 const GUARD_TOLERANCE_SEC = 5
 const GRACE_SEC = 2
 
 /** How to start the two programs: from the sources, or as users install them. */
 export interface DemoPrograms {
+  /** The command line of Countersign, without its words. */
   readonly authority: { readonly command: readonly string[]; readonly cwd: string }
   readonly api: { readonly command: readonly string[]; readonly cwd: string }
 }
@@ -24,23 +28,37 @@ export async function runDemo(programs: DemoPrograms): Promise<void> {
     const authorityUrl = `http://localhost:${authorityPort}`
     const apiUrl = `http://localhost:${apiPort}`
     await using running = new AsyncDisposableStack()
+    const settings = {
+      PORT: String(authorityPort),
+      HOST: 'localhost',
+      COUNTERSIGN_DATA_DIR: dataDir,
+      COUNTERSIGN_ADMIN_PASSWORD: PASSWORD,
+      COUNTERSIGN_ACCESS_LIFETIME: `${ACCESS_LIFETIME_SEC}s`,
+      COUNTERSIGN_ROTATION_GRACE: `${GRACE_SEC}s`,
+    }
+    const { command, cwd } = programs.authority
     const authority = await startProgram({
-      ...programs.authority,
-      env: {
-        PORT: String(authorityPort),
-        HOST: 'localhost',
-        COUNTERSIGN_DATA_DIR: dataDir,
-        COUNTERSIGN_ADMIN_PASSWORD: PASSWORD,
-        COUNTERSIGN_ACCESS_LIFETIME: `${ACCESS_LIFETIME_SEC}s`,
-        COUNTERSIGN_ROTATION_GRACE: `${GRACE_SEC}s`,
-      },
+      command: [...command, 'start'],
+      cwd,
+      env: settings,
       readyUrl: `${authorityUrl}/readyz`,
     })
     running.use(authority)
+    const countersign = async (...words: readonly string[]): Promise<string> => {
+      const [program = '', ...args] = command
+      const env = { ...settings, PATH: process.env['PATH'] }
+      return (await promisify(execFile)(program, [...args, ...words], { cwd, env })).stdout
+    }
+    const created = await countersign('clients', 'create', 'guards')
     const api = await startProgram({
       ...programs.api,
-      env: { PORT: String(apiPort), ISSUER: authorityUrl },
-      readyUrl: `${apiUrl}/`,
+      env: {
+        PORT: String(apiPort),
+        ISSUER: authorityUrl,
+        GUARD_CLIENT_ID: /Client id: +(\S+)/.exec(created)?.[1] ?? '',
+        GUARD_CLIENT_SECRET: /Client secret: +(\S+)/.exec(created)?.[1] ?? '',
+      },
+      readyUrl: `${apiUrl}/readyz`,
     })
     running.use(api)
     process.stdout.write(`An authority runs at ${authorityUrl}, an API at ${apiUrl}.\n`)
@@ -51,6 +69,7 @@ export async function runDemo(programs: DemoPrograms): Promise<void> {
       password: PASSWORD,
       accessDeadAfterMs: (ACCESS_LIFETIME_SEC + GUARD_TOLERANCE_SEC) * 1000 + 100,
       graceMs: GRACE_SEC * 1000 + 100,
+      addRole: (role) => countersign('accounts', 'roles', 'add', 'admin', role),
     })
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
