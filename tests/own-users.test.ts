@@ -91,6 +91,8 @@ test('whom an administrator disables gets no token any more, also after a restar
     expect(await statusOf(post('/api/token/', credentials))).toBe(401)
   }
   expect(await statusOf(withToken('/auth/me', alice.access))).toBe(401)
+  // What the guard of the application decides by itself.
+  await expect.poll(() => statusOf(withToken('/notes', alice.access)), { timeout: 1_000 }).toBe(401)
   await isOut()
   expect(await statusOf(post('/api/token/refresh/', { refresh: root.refresh }))).toBe(200)
 

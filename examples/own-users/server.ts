@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createGuard } from '@countersign/guard'
 import { authOf, requireAuth } from '@countersign/guard/express'
 import { createAuthority, toNodeHandler } from 'countersign'
-import express, { type RequestHandler } from 'express'
+import express from 'express'
 
 import { Users } from './users.ts'
 
@@ -21,14 +21,20 @@ if (users.list().length === 0) {
 
 // Sessions, tokens and their revocation are Countersign's; who there is and what they may do, ours.
 const authority = await createAuthority({ accounts: users, publicUrl: url, dataDir: DATA_DIR })
-const guard = createGuard({ issuer: url })
+const guard = createGuard({ issuer: url, feed: authority.feed })
 
 const app = express()
 app.disable('x-powered-by')
 
 // Before anything that reads bodies.
 app.all(
-  ['/api/token{/*rest}', '/auth{/*rest}', '/.well-known/jwks.json'],
+  [
+    '/api/token{/*rest}',
+    '/auth{/*rest}',
+    '/oauth2{/*rest}',
+    '/revocations',
+    '/.well-known/jwks.json',
+  ],
   toNodeHandler(authority.fetch),
 )
 
@@ -37,28 +43,25 @@ app.get('/notes', requireAuth(guard), (request, response) => {
   response.json({ owner: sub, roles, notes: ['Buy milk.'] })
 })
 
-const requireAdmin: RequestHandler = (request, response, next) => {
-  if (request.auth?.roles.includes('admin') === true) next()
-  else response.status(403).json({ error: 'This is for the role "admin".' })
-}
+const requireAdmin = requireAuth(guard, { roles: ['admin'], policy: 'strict' })
 
-app.get('/admin/users', requireAuth(guard), requireAdmin, (_request, response) => {
+app.get('/admin/users', requireAdmin, (_request, response) => {
   response.json(users.list())
 })
 
 app.post(
   '/admin/users/:id/disable',
-  requireAuth(guard),
   requireAdmin,
   // Express 5 hands on what it rejects with.
   // oxlint-disable-next-line oxc/no-async-endpoint-handlers
   async (request, response) => {
-    const id = String(request.params['id'])
+    const { id } = request.params
     if (!users.disable(id)) {
       response.status(404).json({ error: 'There is no such user.' })
       return
     }
-    // After our own change is written. From now on no session of theirs gives a token.
+    // After our own change is written. From now on no session of theirs gives a token, and soon no token
+    // that they have is taken.
     await authority.users.endSessions(id, authOf(request).sub)
     response.status(204).end()
   },
@@ -77,16 +80,20 @@ const server = app.listen(Number(PORT), 'localhost', () => {
   curl -s ${url}/admin/users -H 'Authorization: Bearer ACCESS'
   curl -si -X POST ${url}/admin/users/ID/disable -H 'Authorization: Bearer ACCESS'
 
-  # alice's refresh token gives nothing any more
+  # alice's access token opens nothing any more, and her refresh token gives no other
+  curl -si ${url}/notes -H 'Authorization: Bearer ACCESS'
   curl -s ${url}/api/token/refresh/ -d refresh=REFRESH
 `)
 })
 
+// Guards in other services follow what is taken back.
+server.on('upgrade', authority.feed.upgrade)
 process.once('SIGTERM', stop)
 process.once('SIGINT', stop)
 
 function stop(): void {
   server.close(() => {
+    guard.close()
     users.close()
     void authority.close()
   })

@@ -102,10 +102,7 @@ async function expectRefused(
   while (!(await isRefused()) && performance.now() - since < 2 * IN_FORCE_MS);
   const ms = Math.ceil(performance.now() - since)
   expectStatus(await get(`${apiUrl}/me`, token), 401)
-  expectTrue(
-    ms < IN_FORCE_MS,
-    `the API refuses it as ${code}, ${ms} ms after it was taken back`,
-  )
+  expectTrue(ms < IN_FORCE_MS, `the API refuses it as ${code}, ${ms} ms after it was taken back`)
 }
 
 function refresh(authorityUrl: string, token: string): Promise<Answer> {

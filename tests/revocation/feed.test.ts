@@ -189,3 +189,25 @@ test('a guard that is only asked whether it is fresh connects and becomes so', a
     guard.close()
   }
 })
+
+test('a guard in the process of the authority needs no service account and no network', async () => {
+  await using own = await runAuthority()
+  const faults: string[] = []
+  const onFeedError = ({ code }: FeedFault): void => void faults.push(code)
+  const nowhere = (): never => {
+    throw new Error('there is no network')
+  }
+  const guard = await own.guard({ feed: own.authority.feed, fetch: nowhere, onFeedError })
+  const { access, refresh } = await own.login()
+  expect(decide(guard, access)).toBe('ok')
+  await own.post('/api/token/blacklist/', { refresh })
+  expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(IN_FORCE_MS)
+  expect(faults).toEqual([])
+
+  const { access: last } = await own.login()
+  await own.stop()
+  await until('feed_unreachable', () => faults.at(-1) ?? 'none')
+  expect(decide(guard, last)).toBe('ok')
+  expect(guard.metrics().feed?.connected).toBe(false)
+  await own.start()
+})

@@ -28,14 +28,18 @@ beforeAll(async () => {
 afterAll(() => it[Symbol.asyncDispose]())
 
 test('a log-out that waits answers when every guard refuses the session, and soon', async () => {
-  const guards = [await it.guard(), await it.guard({ feed: { ...it.feed, transport: 'polling' } })]
+  const guards = [
+    await it.guard(),
+    await it.guard({ feed: { ...it.feed, transport: 'polling' } }),
+    await it.guard({ feed: it.authority.feed }),
+  ]
   const { access, refresh } = await it.login('alice')
   for (const guard of guards) expect(decide(guard, access)).toBe('ok')
   const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
   // At this very moment, without waiting.
   for (const guard of guards) expect(decide(guard, access)).toBe('session_ended')
   const { effective } = (await response.json()) as Effective
-  expect(effective).toMatchObject({ guards: 3, confirmed: 3, expired: 0 })
+  expect(effective).toMatchObject({ guards: 4, confirmed: 4, expired: 0 })
   expect(effective.ms).toBeLessThan(2_000)
 })
 

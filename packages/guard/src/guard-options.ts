@@ -2,8 +2,9 @@ import type { KeySet } from '@countersign/jwt'
 import type { JwksFault } from './jwks-fetch.ts'
 import { isSharedSecret, SHARED_SECRET_CHARS_MIN, sharedSecretKeys } from './shared-secret.ts'
 import { isPolicy, type FreshnessPolicy } from './policy.ts'
-import type { FeedTransport } from './revocations/feed-client.ts'
+import type { FeedTransport, RemoteFeed } from './revocations/feed-client.ts'
 import type { FeedFault } from './revocations/feed-fault.ts'
+import type { FeedLine } from './revocations/socket.ts'
 import type { Refused } from './refusals.ts'
 import { TOLERANCE_SEC_DEFAULT } from './access-token.ts'
 import { accessCookieName } from './cookies.ts'
@@ -43,9 +44,10 @@ export interface GuardOptions {
   readonly cookies?: boolean | CookieOptions
   /**
    * The revocation feed: with it, a logout, a disabled account or a changed role takes effect here in under
-   * a second. Default: none; what was taken back is then accepted until it expires.
+   * a second. Of an authority in this process it is `authority.feed`. Default: none; what was taken back is
+   * then accepted until it expires.
    */
-  readonly feed?: FeedSettings
+  readonly feed?: FeedSettings | FeedLine
   /**
    * What to do when the copy of the revocation log may be out of date; a route may say otherwise. Default
    * `bounded`: accept for 30 s. Without `feed` nothing is known, and nothing of it applies.
@@ -117,7 +119,7 @@ export interface GuardSettings extends Omit<
 > {
   /** Undefined when no cookie is read. */
   readonly cookies: CookieRule | undefined
-  readonly feed: Required<FeedSettings> | undefined
+  readonly feed: RemoteFeed | FeedLine | undefined
   readonly keys: KeySet | undefined
   readonly resourceMetadata: string | undefined
 }
@@ -240,10 +242,14 @@ function readNumber(name: string, value: unknown, min: number, max: number): num
   return fail(name, `must be a number from ${min} to ${max}`)
 }
 
-function readFeed(value: unknown, issuer: string): Required<FeedSettings> {
+function readFeed(value: unknown, issuer: string): RemoteFeed | FeedLine {
   if (typeof value !== 'object' || value === null) {
-    return fail('feed', 'must be an object with clientId and clientSecret')
+    return fail(
+      'feed',
+      'must be an object with clientId and clientSecret, or the feed of an authority',
+    )
   }
+  if (isFeedLine(value)) return value
   refuseUnknown(value, FEED_NAMES, 'feed.')
   const feed: { readonly [Name in keyof FeedSettings]?: unknown } = value
   const { clientId, clientSecret, url = issuer, transport = 'auto' } = feed
@@ -259,6 +265,10 @@ function readFeed(value: unknown, issuer: string): Required<FeedSettings> {
     url: readUrl('feed.url', url).href.replace(/\/$/, ''),
     transport,
   }
+}
+
+function isFeedLine(value: object): value is FeedLine {
+  return 'connect' in value && typeof value.connect === 'function'
 }
 
 function readText(name: string, value: unknown): string {

@@ -46,5 +46,6 @@ export { type NodeRequest, type RequestView, viewOfNode, viewOfRequest } from '.
 export type { Requirements } from './requirements.ts'
 export { type ResourceMetadata, resourceMetadata } from './resource-metadata.ts'
 export { FeedFault, type FeedConnectionFaultCode } from './revocations/feed-fault.ts'
+export type { FeedLine } from './revocations/socket.ts'
 export { sharedSecretKey } from './shared-secret.ts'
 export { type Authentication, createAuthenticator } from './web.ts'

@@ -82,7 +82,7 @@ export function createFeedSource(
   })
   const client = new FeedClient(feed, {
     ...settings,
-    ...connection,
+    connection,
     guardId: randomBytes(16).toString('base64url'),
     onMessage: () => {
       changed()

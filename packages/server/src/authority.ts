@@ -79,7 +79,7 @@ export interface AuthorityCore {
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
   /**
    * The revocation feed over WebSockets: `serve({ feed: authority.feed, ... })`, or `feed.upgrade` for the
-   * `upgrade` event of a server of one's own.
+   * `upgrade` event of a server of one's own. A guard in this process takes it as its own option `feed`.
    */
   readonly feed: FeedSocket
   /** Checks an access token of this authority, as a guard would. */
@@ -253,7 +253,7 @@ async function assemble(
   const core: AuthorityCore = {
     fetch,
     feed: {
-      upgrade: (incoming, socket, head) => feed.upgrade(incoming, socket, head),
+      ...feed,
       close: () => {
         hub.close()
         feed.close()

@@ -2,7 +2,13 @@ import { FeedFault } from './feed-fault.ts'
 import type { FeedStep, RevocationFeed } from './feed.ts'
 import type { GuardMessage } from './messages.ts'
 import { pollFeed } from './poll.ts'
-import { openFeedSocket, type FeedSocket } from './socket.ts'
+import {
+  openFeedLine,
+  openFeedSocket,
+  type FeedAddress,
+  type FeedLine,
+  type FeedSocket,
+} from './socket.ts'
 
 /** How often a guard asks for an echo, in milliseconds: a lease is then about this old. */
 export const ASK_EVERY_MS = 500
@@ -23,12 +29,17 @@ const SOCKET_RETRY_MS = 300_000
 /** How the feed is carried: `auto` takes a WebSocket, and polls where there is none or it does not open. */
 export type FeedTransport = 'auto' | 'websocket' | 'polling'
 
-export interface FeedClientOptions {
+/** An authority behind a network. */
+export interface RemoteFeed {
   /** The authority's URL, without a slash at its end. */
   readonly url: string
   readonly clientId: string
   readonly clientSecret: string
   readonly transport: FeedTransport
+}
+
+export interface FeedClientOptions {
+  readonly connection: RemoteFeed | FeedLine
   /** Names this guard over all its connections: 16 to 64 characters of base64url. */
   readonly guardId: string
   readonly fetch: typeof globalThis.fetch
@@ -83,7 +94,7 @@ export class FeedClient {
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       try {
-        await (this.#takesSocket() ? this.#holdSocket() : this.#poll())
+        await this.#connectOnce(this.#options.connection)
       } catch (error) {
         this.#note(error)
       }
@@ -91,29 +102,41 @@ export class FeedClient {
     }
   }
 
-  #takesSocket(): boolean {
-    const { transport, elapsed } = this.#options
+  /** Resolves, or rejects, when one connection has come to its end. */
+  async #connectOnce(connection: RemoteFeed | FeedLine): Promise<void> {
+    const { guardId } = this.#options
+    const { signal } = this.#closing
+    if ('connect' in connection) return this.#hold(openFeedLine(connection, guardId, signal))
+    const address = { ...connection, guardId }
+    if (!this.#takesSocket(connection)) return this.#poll(address)
+    const socket = openFeedSocket(address, signal)
+    try {
+      await socket.opened
+    } catch (error) {
+      if (connection.transport === 'websocket') throw error
+      // A socket that does not open says nothing of the reason; a poll does, and may well go through.
+      this.#socketNotBefore = this.#options.elapsed() + SOCKET_RETRY_MS
+      return this.#poll(address)
+    }
+    return this.#hold(socket)
+  }
+
+  #takesSocket({ transport }: RemoteFeed): boolean {
+    const { elapsed } = this.#options
     if (transport === 'websocket') return true
     const has = typeof globalThis.WebSocket === 'function'
     return transport === 'auto' && has && elapsed() >= this.#socketNotBefore
   }
 
-  /** One connection, from its opening to its end. */
-  async #holdSocket(): Promise<void> {
-    let isOpen = false
-    const socket = openFeedSocket(this.#options, this.#closing.signal)
+  /** A connection that is open, to its end. */
+  async #hold(socket: FeedSocket): Promise<void> {
     const asking = new AbortController()
     try {
-      await socket.opened
-      isOpen = true
       socket.send(this.#feed.opened())
       void this.#askRepeatedly(socket, asking.signal)
       for await (const text of socket.messages(SILENCE_MS)) {
         this.#reply(this.#feed.receive(text), (message) => socket.send(message))
       }
-    } catch (error) {
-      if (!isOpen && this.#options.transport === 'auto') return this.#fallBack()
-      throw error
     } finally {
       asking.abort()
       socket.close()
@@ -127,23 +150,18 @@ export class FeedClient {
     }
   }
 
-  // A socket that does not open says nothing of the reason; a poll does, and may well go through.
-  #fallBack(): Promise<void> {
-    this.#socketNotBefore = this.#options.elapsed() + SOCKET_RETRY_MS
-    return this.#poll()
-  }
-
-  async #poll(): Promise<void> {
+  async #poll(address: FeedAddress): Promise<void> {
     const opened = this.#feed.opened()
     const replies: GuardMessage[] = []
     const asked = this.#feed.ask()
     const { keys, roles } = this.#feed.tags
     const waitMs = this.#isConnected || this.#failures === 0 ? POLL_WAIT_MS : 0
     const query = { opened, asked, keys, roles, waitMs }
-    for (const message of await pollFeed.ask(this.#options, query, this.#closing.signal)) {
+    const asker = { ...address, fetch: this.#options.fetch }
+    for (const message of await pollFeed.ask(asker, query, this.#closing.signal)) {
       this.#reply(this.#feed.take(message), (reply) => replies.push(reply))
     }
-    if (replies.length > 0) await pollFeed.tell(this.#options, replies, this.#closing.signal)
+    if (replies.length > 0) await pollFeed.tell(asker, replies, this.#closing.signal)
     // An authority that does not wait must not be asked in a loop.
     await sleep(POLL_PAUSE_MS, this.#closing.signal)
   }

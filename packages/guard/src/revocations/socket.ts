@@ -4,7 +4,7 @@ import type { GuardMessage } from './messages.ts'
 /** A message that is longer is not read: a snapshot comes in pages of some 200 kB. */
 export const FEED_MESSAGE_CHARS_MAX = 32 * 1024 * 1024
 
-/** A WebSocket to the feed. */
+/** A connection to the feed. */
 export interface FeedSocket {
   /** Resolves when it is open; rejects with a `FeedFault` when it does not open. */
   readonly opened: Promise<void>
@@ -12,6 +12,18 @@ export interface FeedSocket {
   /** Each message as text, until the connection ends. Throws a `FeedFault` when none comes for a while. */
   messages(silenceMs: number): AsyncIterable<string>
   close(): void
+}
+
+/** The feed of an authority that runs in the same process: no network, no service account. */
+export interface FeedLine {
+  /**
+   * Connects a guard: 16 to 64 characters of base64url name it over all its connections. `message` is called
+   * with each message of the authority, `ended` once when it says no more.
+   */
+  connect(
+    guardId: string,
+    receiver: { readonly message: (text: string) => void; readonly ended: () => void },
+  ): { send(text: string): void; close(): void }
 }
 
 /** Who connects, and where to. */
@@ -58,6 +70,25 @@ export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedS
     send: (message) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
     },
+    messages: (silenceMs) => queue.read(silenceMs),
+    close,
+  }
+}
+
+/** Connects to an authority in this process. */
+export function openFeedLine(line: FeedLine, guardId: string, signal: AbortSignal): FeedSocket {
+  const queue = new MessageQueue()
+  const ended = (): void => queue.end(new FeedFault('feed_unreachable', { cause: 'it is closed' }))
+  const connection = line.connect(guardId, { message: (text) => queue.push(text), ended })
+  const close = (): void => {
+    signal.removeEventListener('abort', close)
+    connection.close()
+    ended()
+  }
+  signal.addEventListener('abort', close)
+  return {
+    opened: Promise.resolve(),
+    send: (message) => connection.send(JSON.stringify(message)),
     messages: (silenceMs) => queue.read(silenceMs),
     close,
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 import type { Logger } from 'pino'
+import type { FeedLine } from '@countersign/guard'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 
 import { messageOf } from '../../base/faults.ts'
@@ -14,6 +15,9 @@ import { problemText } from '../problem.ts'
 import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-client.ts'
 import { guardName, readGuardId } from './guard-name.ts'
 
+/** In the place of a service account's id, for guards in this process. */
+const INSIDE = 'inside'
+
 /** Where guards connect. */
 export const FEED_PATH = '/revocations/feed'
 
@@ -25,10 +29,10 @@ export function isFeedRequest({ url, headers }: IncomingMessage): boolean {
 /** WebSocket close codes (RFC 6455 §7.4, IANA registry). */
 const CLOSE_CODES = { closing: 1001, malformed: 1008, forbidden: 1008, slow: 1013 } as const
 
-/** The feed over WebSockets, for a server of Node's. */
-export interface FeedSocket {
+/** The feed over WebSockets, for a server of Node's, and for guards in this process. */
+export interface FeedSocket extends FeedLine {
   /** Takes an upgrade (RFC 9110 §7.8): to be called for the server's `upgrade` event. */
-  upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): void
+  readonly upgrade: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Ends all connections: guards come back to whoever serves then. */
   close(): void
 }
@@ -92,7 +96,32 @@ export function createFeedSocket({
     }
   }
 
+  let isClosed = false
   return {
+    connect(guardId, { message, ended }) {
+      // After the authority was closed, a guard tries on like one behind a network.
+      if (isClosed) {
+        queueMicrotask(ended)
+        return { send: () => {}, close: () => {} }
+      }
+      const link: FeedLink = {
+        // Whoever runs the authority needs nobody's leave.
+        isAllowed: () => !isClosed,
+        send: (bytes) => message(bytes.toString()),
+        heldBackBytes: 0,
+        end: ended,
+      }
+      const subscriber = hub.connect(guardName(INSIDE, guardId), link)
+      return {
+        send(text) {
+          hub.receive(subscriber, text).catch((error: unknown) => {
+            logger.error({ event: 'feed_failed', error: messageOf(error) })
+            ended()
+          })
+        },
+        close: () => hub.disconnect(subscriber),
+      }
+    },
     upgrade(incoming, socket, head) {
       // A server of the application's own may have other WebSockets: they are for whoever serves them.
       if (!isFeedRequest(incoming)) return
@@ -103,6 +132,7 @@ export function createFeedSocket({
       })
     },
     close() {
+      isClosed = true
       for (const connection of server.clients) connection.close(CLOSE_CODES.closing)
       setTimeout(() => {
         for (const connection of server.clients) connection.terminate()
