@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { openTestAuthority, type TestAuthority } from './support/authority.ts'
+import { ISSUER, openTestAuthority, type TestAuthority } from './support/authority.ts'
 import { ask, type Answer } from './support/contract.ts'
 import { headerOf } from './support/forge.ts'
 
@@ -111,7 +111,30 @@ describe('GET /', () => {
   })
 })
 
-const gets = ['/', '/auth/me', '/.well-known/jwks.json', '/healthz', '/readyz']
+test('a client that knows the issuer alone finds where tokens are made and taken back (RFC 8414)', async () => {
+  const answer = await get('/.well-known/oauth-authorization-server')
+  expect(answer.status).toBe(200)
+  expect(answer.headers.get('content-type')).toBe('application/json')
+  expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+  const metadata = JSON.parse(answer.text) as Record<string, unknown>
+  expect(metadata).toMatchObject({ issuer: ISSUER, grant_types_supported: ['client_credentials'] })
+  const paths = ['token_endpoint', 'jwks_uri', 'revocation_endpoint', 'introspection_endpoint']
+  for (const name of paths) {
+    const url = String(metadata[name])
+    expect(url.startsWith(`${ISSUER}/`)).toBe(true)
+    // Each of them is served: anything but 404.
+    expect((await get(url.slice(ISSUER.length))).status).not.toBe(404)
+  }
+})
+
+const gets = [
+  '/',
+  '/auth/me',
+  '/.well-known/jwks.json',
+  '/.well-known/oauth-authorization-server',
+  '/healthz',
+  '/readyz',
+]
 
 test.each(gets)('HEAD %s answers as GET without the body', async (path) => {
   const full = await get(path)

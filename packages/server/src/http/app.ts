@@ -38,7 +38,7 @@ import { FEED_PATH } from './revocations/feed-socket.ts'
 import { answerGuardMessages, answerPoll, POLL_PATH, type PollParts } from './revocations/poll.ts'
 import { answerSignUp } from './sign-up.ts'
 import { createSecurityHeaders } from './security-headers.ts'
-import { createJwksAnswer } from './well-known.ts'
+import { createJwksAnswer, createServerMetadataAnswer } from './well-known.ts'
 
 /** What the server in front knows of a request that the request itself does not say. */
 export interface RequestContext {
@@ -139,6 +139,9 @@ type Routes = Readonly<Record<string, Readonly<Record<string, Handler>>>>
 function pagesOf({ sessions, feed }: AppParts): Routes {
   return {
     '/.well-known/jwks.json': { GET: createJwksAnswer(sessions.ring) },
+    '/.well-known/oauth-authorization-server': {
+      GET: createServerMetadataAnswer(sessions.access.issuer),
+    },
     '/healthz': { GET: answerHealth },
     '/readyz': { GET: createReadinessAnswer(sessions.store, sessions.clock) },
     '/': { GET: createPage(sessions.access) },

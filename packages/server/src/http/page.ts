@@ -38,6 +38,9 @@ const ENDPOINTS: readonly (readonly [string, string])[] = [
   ['POST /api/token/blacklist/', 'log out: ends the session of a refresh token'],
   ['GET /auth/me', 'who an access token belongs to'],
   ['POST /oauth2/token', 'an access token for a service account (client_credentials)'],
+  ['POST /oauth2/revoke', 'a service account takes back an access token, or ends a session'],
+  ['POST /oauth2/introspect', 'a service account asks whether a token would be taken now'],
+  ['GET /revocations/feed', 'what is taken back, for guards'],
   ['GET /.well-known/jwks.json', 'the public keys, for services that verify tokens alone'],
   ['GET /healthz, /readyz', 'alive; able to read and write the database'],
 ]
