@@ -33,7 +33,7 @@ export const refusals = {
   },
   session_ended: {
     status: 401,
-    text: 'The session of the access token has ended. Sign in again.',
+    text: 'What the access token was given for has ended: a session, or the account. Sign in again.',
     error: 'invalid_token',
   },
   insufficient_user_authentication: {
@@ -53,7 +53,7 @@ export const refusals = {
   },
   tenant_mismatch: {
     status: 403,
-    text: 'The access token is for another tenant.',
+    text: 'The access token is not for the tenant of this request.',
     error: 'insufficient_scope',
   },
   csrf_failed: {

@@ -122,6 +122,7 @@ function helpText(words: readonly string[]): string {
     '',
     ...shown.map(({ usage, summary }) => `  countersign ${usage.padEnd(width)}  ${summary}`),
     '',
+    '--json prints one JSON object a line, for other programs.',
     'Settings come from countersign.config.ts in this directory and from the environment',
     '(PORT, HOST, COUNTERSIGN_DATA_DIR, COUNTERSIGN_PUBLIC_URL, ...); docs/settings.md lists them.',
     '',

@@ -63,7 +63,7 @@ function assertOurs(path: string, name: string): void {
       db.close()
     }
   } catch (error) {
-    rmSync(path, { force: true })
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
     throw new SetupError(`${name} is no copy of a Countersign database: ${messageOf(error)}`, {
       cause: error,
     })

@@ -7,7 +7,7 @@ import {
   type CookieRule,
 } from '@countersign/guard'
 
-import type { RefusalCode } from '../base/refusals.ts'
+import { refusals, type RefusalCode } from '../base/refusals.ts'
 import { inspectSession } from '../sessions/inspect.ts'
 import type { SessionParts } from '../sessions/parts.ts'
 import type { SessionState } from '../store/refresh.ts'
@@ -70,6 +70,6 @@ function challenge(parts: SessionParts, refused: Parameters<typeof challengeFor>
 /** RFC 6750 §3.1 has one error for every token that is over; `code` says that refreshing is in vain. */
 function sessionOver(parts: SessionParts, code: RefusalCode): Response {
   return problem(code, {
-    'www-authenticate': `Bearer realm="${parts.access.issuer}", error="invalid_token"`,
+    'www-authenticate': `Bearer realm="${parts.access.issuer}", error="invalid_token", error_description="${refusals[code].text}"`,
   })
 }

@@ -33,7 +33,7 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
           jti,
         )
         if (known !== undefined) return 'unchanged'
-        auditChange(db, accountId, 'token_revoked', origin)
+        auditChange(db, accountId, 'token_revoked', origin, jti)
         appendRevocation(db, 'token', jti, 'soft', origin.at)
         return 'changed'
       }),
