@@ -116,6 +116,25 @@ test('countersign restore puts a copy back, and everybody signs in again', async
   expect(await refreshes(it, again.refresh)).toBe(200)
 })
 
+test('countersign restore from a shell that knows another URL takes back what the server has signed', async () => {
+  await using it = await runAuthority()
+  const guard = await it.guard()
+  const { access } = await it.login('alice')
+  const copy = copyDatabase(it)
+  await it.stop()
+  const env = { PATH: process.env['PATH'], COUNTERSIGN_DATA_DIR: it.dataDir }
+  await run(process.execPath, [LAUNCHER, 'restore', copy], { env })
+  await it.start()
+  expect(await until('session_ended', () => decide(guard, access), 15_000)).toBeLessThan(15_000)
+  const again = await it.login('alice')
+  expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
+  // Said once: another start changes nothing.
+  const { position } = await headOf(it)
+  await it.stop()
+  await it.start()
+  expect((await headOf(it)).position).toBe(position)
+})
+
 async function headOf(it: RunningAuthority): Promise<{ readonly position: number }> {
   const [head] = query(it.dataDir, 'SELECT position FROM revocation_head')
   return { position: Number(head?.['position']) }

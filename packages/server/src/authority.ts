@@ -212,6 +212,7 @@ async function assemble(
       ? createAccountManager({ store, hasher, clock, random, publicUrl: issuer })
       : undefined
   warnOfOtherSites(settings, logger)
+  await startOverAsOurselves(store, issuer, clock, logger)
   const hub = await openHub({ settings, sessions, sealer, logger })
   const mirror =
     settings.redisUrl === undefined
@@ -293,6 +294,23 @@ async function openOutsideSigner(
   if (signer === undefined) return sharedSecrets && openSharedSecrets(sharedSecrets, ACCESS_TYP)
   if (sharedSecrets === undefined) return openForeignSigner(signer, ACCESS_TYP)
   throw new SetupError('signer and COUNTERSIGN_SHARED_SECRET exclude each other.')
+}
+
+/**
+ * A copy of the database that was put back says so in the name of the issuer that the command's shell knew. Tokens
+ * carry ours: an entry for any other takes none of them back.
+ */
+async function startOverAsOurselves(
+  { revocations }: Store,
+  issuer: string,
+  clock: Clock,
+  logger: Logger,
+): Promise<void> {
+  const named = await revocations.startedOverFor()
+  if (named === undefined || named === issuer) return
+  const { position } = await revocations.head()
+  const by = { issuer, at: clock.nowMs(), actor: 'system' }
+  logger.warn({ event: 'log_repaired', ...(await revocations.startOver(position, by)) })
 }
 
 /** Pages of another site never get the cookies, which are SameSite: whoever lists one waits in vain. */

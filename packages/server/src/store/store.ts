@@ -240,6 +240,8 @@ export interface RevocationStore {
   floorBefore(at: EpochMs): Promise<LogHead>
   /** Mends the log where evidence shows that it has lost entries: one step, with all their effects. */
   repair(evidence: LossEvidence, by: RepairBy): Promise<RepairOutcome>
+  /** The issuer whose tokens were all taken back last; undefined where that never happened. */
+  startedOverFor(): Promise<string | undefined>
   /** Moves the head by a jump above a position and ends every session: one step. */
   startOver(position: number, by: RepairBy): Promise<RepairOutcome>
 }

@@ -38,6 +38,13 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
         return 'changed'
       }),
     repair: async (evidence, by) => db.write(() => repair(db, evidence, by)),
+    startedOverFor: async () =>
+      step(() => {
+        const row = db.get(
+          `SELECT subject FROM revocations WHERE kind = 'issuer' ORDER BY position DESC LIMIT 1`,
+        )
+        return row === undefined ? undefined : String(row['subject'])
+      }),
     startOver: async (position, by) => db.write(() => startOver(db, position, by)),
   }
 }
