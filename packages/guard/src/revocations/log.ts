@@ -5,7 +5,7 @@ import {
   type RevocationEntry,
   type RevocationKind,
 } from './entry.ts'
-import { createSubjectHasher, KIND_CODES, WatermarkTable } from './watermarks.ts'
+import { createSubjectHasher, KIND_CODES, PEEKED, WatermarkTable } from './watermarks.ts'
 
 /** What the rule asks of a log. */
 export interface RevocationView {
@@ -37,7 +37,7 @@ export class RevocationLog implements RevocationView {
   readonly #kinds = new Uint32Array(16)
   readonly #recent = new RecentChain()
   /** What was found in each bucket at first sight, see `WatermarkTable.peek`. */
-  #peeked = new Uint32Array(8)
+  #peeked = new Uint32Array(4 * PEEKED)
 
   #version = nextVersion()
 
@@ -135,11 +135,12 @@ export class RevocationLog implements RevocationView {
     if (this.#kinds[KIND_CODES[kind]] === 0) return 0
     const hash = this.#hash(kind, subject)
     const buckets = this.#buckets
-    for (let at = 0; at < buckets.length; at++)
-      this.#peeked[at] = buckets[at]?.table.peek(hash) ?? 0
+    const peeked = this.#peeked
+    for (let at = 0; at < buckets.length; at++) buckets[at]?.table.peek(hash, peeked, at)
     // The newest first: what a subject has there is its newest.
     for (let at = buckets.length - 1; at >= 0; at--) {
-      const mark = this.#peeked[at] === 0 ? 0 : (buckets[at]?.table.find(hash) ?? 0)
+      if (peeked[PEEKED * at + 1] === 0) continue
+      const mark = buckets[at]?.table.find(hash, peeked[PEEKED * at] ?? 0) ?? 0
       if (mark !== 0) return mark
     }
     return 0
@@ -169,8 +170,8 @@ export class RevocationLog implements RevocationView {
       lastPosition: 0,
     }
     this.#buckets.push(bucket)
-    if (this.#buckets.length > this.#peeked.length) {
-      this.#peeked = new Uint32Array(2 * this.#buckets.length)
+    if (PEEKED * this.#buckets.length > this.#peeked.length) {
+      this.#peeked = new Uint32Array(2 * PEEKED * this.#buckets.length)
     }
     return bucket
   }

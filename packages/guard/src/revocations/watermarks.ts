@@ -62,19 +62,26 @@ export class WatermarkTable {
   }
 
   /**
-   * What stands where the subject would be first, and 0 where that is free: then it is not there. Decides
-   * nothing by what it reads, so that the processor can wait for the memory of several tables at once.
+   * Notes in `peeked`, at `PEEKED * at`, where the subject would be first, what stands there, and its extra bits.
+   * Decides nothing by what it reads, so that the processor waits for the memory of several tables at once.
    */
-  peek({ fingerprint }: SubjectHash): number {
-    return this.#slots[2 * homeOf(fingerprint, this.#size) + 1] ?? 0
+  peek({ fingerprint }: SubjectHash, peeked: Uint32Array, at: number): void {
+    const home = homeOf(fingerprint, this.#size)
+    peeked[PEEKED * at] = home
+    peeked[PEEKED * at + 1] = this.#slots[2 * home + 1] ?? 0
+    peeked[PEEKED * at + 2] = this.#extras[home] ?? 0
   }
 
-  /** The subject's mark, `position * 2 + hard`, or 0 where there is none. No allocation. */
-  find({ fingerprint, extra }: SubjectHash): number {
-    const slot = this.#slotOf(fingerprint, extra)
-    return this.#isAt(slot, fingerprint, extra)
-      ? (this.#slots[2 * slot + 1] ?? 0) + this.base * 2
-      : 0
+  /** The subject's mark, `position * 2 + hard`, or 0 where there is none; `home` is what `peek` noted. No allocation. */
+  find({ fingerprint, extra }: SubjectHash, home: number): number {
+    const slots = this.#slots
+    for (let slot = home; ; slot++) {
+      const word = slots[2 * slot + 1] ?? 0
+      if (word === 0) return 0
+      const held = slots[2 * slot] ?? 0
+      if (held > fingerprint) return 0
+      if (held === fingerprint && this.#extras[slot] === extra) return word + this.base * 2
+    }
   }
 
   /** Gives back the room that was kept for growing; for a table that takes no more entries. */
@@ -148,6 +155,8 @@ export class WatermarkTable {
   }
 }
 
+/** Numbers that `peek` notes of a table: the second is 0 where the subject is not in it. */
+export const PEEKED = 3
 const SLOTS_MIN = 1024
 const LOAD_MAX = 0.7
 const OFFSET_MAX = 0x7fff_ffff
