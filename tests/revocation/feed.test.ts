@@ -211,3 +211,26 @@ test('a guard in the process of the authority needs no service account and no ne
   expect(guard.metrics().feed?.connected).toBe(false)
   await own.start()
 })
+
+test('a disabled service account hears nothing more, though its connection never asks for an echo', async () => {
+  await using own = await runAuthority()
+  const { clientId, clientSecret } = own.feed
+  const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64')
+  const url = `${own.url.replace('http', 'ws')}/revocations/feed?guard=a-guard-of-somebody`
+  const socket = new WebSocket(url, { headers: { authorization: `Basic ${basic}` } })
+  const heard: string[] = []
+  socket.addEventListener('message', ({ data }) => heard.push(String(data)))
+  await new Promise((resolve) => socket.addEventListener('open', resolve))
+  const closed = new Promise((resolve) => socket.addEventListener('close', resolve))
+  socket.send(JSON.stringify({ type: 'resume' }))
+  const { refresh } = await own.login('alice')
+  await own.post('/api/token/blacklist/', { refresh })
+  await expect.poll(() => heard.join()).toContain('"session"')
+  heard.length = 0
+
+  await own.authority.clients.disable('guards', 'test')
+  const other = await own.login('bob')
+  await own.post('/api/token/blacklist/', { refresh: other.refresh })
+  await closed
+  expect(heard).toEqual([])
+})

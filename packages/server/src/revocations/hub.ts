@@ -125,6 +125,7 @@ export class FeedHub {
 
   /** The same for one that was parsed. Rejects with a `StoreFault` where the store cannot be read. */
   async take(subscriber: Subscriber, message: GuardMessage): Promise<void> {
+    if (!subscriber.link.isAllowed()) return this.#drop(subscriber, 'forbidden')
     switch (message.type) {
       case 'resume':
         return this.#resume(subscriber, message)
@@ -269,12 +270,16 @@ export class FeedHub {
   }
 
   #sendOrDrop(subscriber: Subscriber, message: Buffer): void {
-    if (subscriber.link.heldBackBytes > HELD_BACK_BYTES_MAX) {
-      this.disconnect(subscriber)
-      subscriber.link.end('slow')
-    } else {
-      subscriber.link.send(message)
-    }
+    const { link } = subscriber
+    // Here too, and not only where a guard asks: one that says nothing of itself would go on hearing everything.
+    if (!link.isAllowed()) this.#drop(subscriber, 'forbidden')
+    else if (link.heldBackBytes > HELD_BACK_BYTES_MAX) this.#drop(subscriber, 'slow')
+    else link.send(message)
+  }
+
+  #drop(subscriber: Subscriber, why: Parameters<FeedLink['end']>[0]): void {
+    this.disconnect(subscriber)
+    subscriber.link.end(why)
   }
 
   async #reloadTopics(kinds: ReadonlySet<RevocationKind>): Promise<void> {
@@ -308,7 +313,7 @@ export class FeedHub {
       chain: Buffer.from(chain).toString('base64url'),
     } as const
     for (const { subscriber, nonces } of asked) {
-      if (!subscriber.link.isAllowed()) subscriber.link.end('forbidden')
+      if (!subscriber.link.isAllowed()) this.#drop(subscriber, 'forbidden')
       else if (subscriber.state === 'live' || subscriber.state === 'behind')
         this.#echo(subscriber, nonces, echo)
     }

@@ -16,6 +16,9 @@ const ANSWER_MS_MAX = 5_000
 const INTERNALS =
   /\n\s+at |node_modules|\.ts:\d|\/src\/|(?<![\d.])v?\d+\.\d+\.\d+(?!\.?\d)|sqlite|argon2|SELECT |node\.js|hono/i
 
+// Tokens and identifiers are random: in enough of them any word of four letters stands.
+const RANDOM = /[\w-]{22,}/g
+
 /** Asserts what holds for every answer, whatever was sent: no 5xx, nothing of the inside, and soon. */
 export function expectHarmlessAnswers(answers: readonly SeenAnswer[]): void {
   const shown = (isHarmful: (answer: SeenAnswer) => boolean): string[] =>
@@ -26,7 +29,7 @@ export function expectHarmlessAnswers(answers: readonly SeenAnswer[]): void {
           `${what} ${status} ${afterMs} ms: ${text.slice(0, 500)}`,
       )
   expect(shown(({ status }) => status >= 500)).toEqual([])
-  expect(shown(({ text }) => INTERNALS.test(text))).toEqual([])
+  expect(shown(({ text }) => INTERNALS.test(text.replace(RANDOM, '')))).toEqual([])
   expect(shown(({ afterMs }) => afterMs > ANSWER_MS_MAX)).toEqual([])
 }
 
