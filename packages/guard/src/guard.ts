@@ -81,8 +81,11 @@ export interface Guard extends RouteGuard {
    * the feed if nothing has yet, so that a service that waits for it before its first request becomes fresh.
    */
   isFresh(policy?: FreshnessPolicy): boolean
-  /** Calls after each change of what was taken back, and now and then. Gives what ends it. */
-  watch(changed: () => void): () => void
+  /**
+   * Calls after each change of what was taken back, and now and then. Gives what ends it. What a call throws or
+   * rejects with is a notice: it must not keep the others, or the feed, from going on.
+   */
+  watch(changed: () => void | Promise<void>): () => void
   metrics(): GuardMetrics
   /** Ends connections and background work. What is loaded goes on verifying, and grows old. */
   close(): void
@@ -119,7 +122,7 @@ class IssuerGuard implements Guard {
   readonly #source: KeySource
   readonly #check: TokenCheck
   readonly #refused: Partial<Record<RefusalCode, number>> = {}
-  readonly #watchers = new Set<() => void>()
+  readonly #watchers = new Set<() => void | Promise<void>>()
   #watching: NodeJS.Timeout | undefined
 
   constructor(settings: GuardSettings, source: KeySource) {
@@ -200,7 +203,7 @@ class IssuerGuard implements Guard {
     return policy === 'open' ? ageMs !== Infinity : ageMs <= POLICY_LIMITS_MS[policy]
   }
 
-  watch(changed: () => void): () => void {
+  watch(changed: () => void | Promise<void>): () => void {
     this.#watchers.add(changed)
     this.#watching ??= setInterval(() => this.#notify(), WATCH_EVERY_MS).unref()
     return () => {
@@ -292,7 +295,16 @@ class IssuerGuard implements Guard {
   }
 
   #notify(): void {
-    for (const changed of this.#watchers) changed()
+    for (const changed of this.#watchers) void this.#call(changed)
+  }
+
+  async #call(changed: () => void | Promise<void>): Promise<void> {
+    try {
+      await changed()
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#settings.onNotice(`Who watches the guard has thrown: ${reason}`)
+    }
   }
 
   #stopWatching(): void {

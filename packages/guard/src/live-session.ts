@@ -23,29 +23,51 @@ export interface LiveSessionOptions {
 
 /**
  * Watches a verified token while a long connection lives by it: checked again at each change of the
- * revocation log and twice a second. Without a feed it ends at `exp`.
+ * revocation log and twice a second. Without a feed it ends at `exp`. Where the check itself throws, which only
+ * an `onRefused` does, it ends too.
  */
 export function watchToken(guard: Guard, token: string, options: LiveSessionOptions): LiveSession {
   const { onEnd, policy } = options
   const how = policy === undefined ? {} : { policy }
   let current = token
   let sid: AccessTokenClaims['sid'] | null = null
-  const stop = guard.watch(check)
+  let isOver = false
+  const unwatch = guard.watch(check)
 
-  function check(): void {
-    const result = guard.verify(current, how)
+  function stop(): void {
+    isOver = true
+    unwatch()
+  }
+
+  function end(refused: Refused): void {
+    if (isOver) return
+    stop()
+    onEnd(refused)
+  }
+
+  function check(): void | Promise<void> {
+    const checked = current
+    let result: VerifyResult | Promise<VerifyResult>
+    try {
+      result = guard.verify(checked, how)
+    } catch (error) {
+      end(THREW)
+      throw error
+    }
+    if ('ok' in result) return conclude(result)
     // A promise means that nothing is known yet: as at the beginning, that may turn out well.
-    if ('ok' in result) conclude(result)
-    else void result.then(conclude)
+    return result.then(
+      (late) => (checked === current ? conclude(late) : undefined),
+      (error: unknown) => {
+        end(THREW)
+        throw error
+      },
+    )
   }
 
   function conclude(result: VerifyResult): void {
-    if (result.ok) {
-      sid ??= result.claims.sid
-      return
-    }
-    stop()
-    onEnd(result)
+    if (result.ok) sid ??= result.claims.sid
+    else end(result)
   }
 
   function accept(result: VerifyResult, renewed: string): VerifyResult {
@@ -58,7 +80,8 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
     return result
   }
 
-  check()
+  // Later ones are the guard's to tell; of this one `onEnd` has told.
+  check()?.catch(() => {})
   return {
     stop,
     renew(renewed) {
@@ -67,6 +90,9 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
     },
   }
 }
+
+/** No verdict is no yes. */
+const THREW: Refused = { ok: false, code: 'token_invalid', reason: 'check_threw' }
 
 /** A WebSocket as far as it must be closed: the standard's, or that of `ws`. */
 export interface Closable {

@@ -190,6 +190,45 @@ test('a token that is watched ends when it expires, once, and another of its ses
   made.close()
 })
 
+test('a watched token ends though onRefused throws, and who watches disturbs nobody else', async () => {
+  let nowMs = NOW_MS
+  const notices: string[] = []
+  const made = createGuard({
+    issuer: issuer.url,
+    clock: () => nowMs,
+    onNotice: (text) => notices.push(text),
+    onRefused: () => {
+      throw new Error('as asked')
+    },
+  })
+  await made.ready()
+  let calls = 0
+  made.watch(() => {
+    calls += 1
+    throw new Error('clumsy')
+  })
+  made.watch(() => Promise.reject(new Error('late')))
+  const ends: Refused[] = []
+  watchToken(made, issuer.token(), { onEnd: (refused) => ends.push(refused) })
+  nowMs += 800_000
+  await expect.poll(() => ends.length).toBe(1)
+  expect(ends[0]).toMatchObject({ code: 'token_invalid', reason: 'check_threw' })
+  const sofar = calls
+  await expect.poll(() => calls).toBeGreaterThan(sofar)
+  const told = new Set(notices.slice(1))
+  expect(told).toEqual(
+    new Set(
+      ['as asked', 'clumsy', 'late'].map((why) => `Who watches the guard has thrown: ${why}`),
+    ),
+  )
+  expect(ends).toHaveLength(1)
+  // At the beginning it is the caller's to hear.
+  const first = (): unknown => watchToken(made, 'x', { onEnd: (refused) => ends.push(refused) })
+  expect(first).toThrow('as asked')
+  expect(ends).toHaveLength(2)
+  made.close()
+})
+
 test('without a feed it says so, once', () => {
   const notices: string[] = []
   const made = createGuard({ issuer: issuer.url, onNotice: (text) => notices.push(text) })
