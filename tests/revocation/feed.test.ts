@@ -35,6 +35,12 @@ describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', 
     expect(decide(guard, other.access)).toBe('ok')
   })
 
+  test('refuses what a deleted account has', async () => {
+    const { access } = await it.login('ivan')
+    await it.authority.accounts.delete('ivan', 'test')
+    expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(IN_FORCE_MS)
+  })
+
   test('calls a token out of date whose roles have changed, and takes the next one', async () => {
     const { access, refresh } = await it.login('dave')
     await it.authority.accounts.addRole('dave', 'editor', 'test')

@@ -56,6 +56,13 @@ const takingBack: readonly [
     'account_disabled',
   ],
   [
+    'deleting',
+    onAccounts((all) => all.delete(USERNAME, 'test')),
+    'account',
+    'hard',
+    'account_deleted',
+  ],
+  [
     'a new password',
     onAccounts((all) => all.setPassword(USERNAME, NEW_PASSWORD, 'test')),
     'account',
@@ -108,7 +115,7 @@ describe.each(takingBack)('%s', (_, act, kind, strength, event) => {
     const { it, pair } = await openWithSession()
     await using authority = it
     await act(it, pair)
-    const subject = kind === 'account' ? accountId(it) : claimsOf(pair.access)['sid']
+    const subject = claimsOf(pair.access)[kind === 'account' ? 'sub' : 'sid']
     expect(entries(authority).slice(1)).toEqual([
       { position: 2, kind, subject, hard: strength === 'hard' ? 1 : 0 },
     ])
@@ -167,6 +174,26 @@ test('what takes nothing back writes no entry', async () => {
     ['session', 1],
     ['account', 1],
   ])
+})
+
+test('of a deleted account nothing is left but its id in log and audit, and its name is free', async () => {
+  await using it = await openTestAuthority()
+  const { accounts, tenants } = it.authority
+  await tenants.create('acme', 'test')
+  await tenants.setMember({ tenant: 'acme', username: USERNAME, roles: ['editor'] }, 'test')
+  const pair = await it.login()
+  expect(await accounts.delete(USERNAME, 'test')).toEqual({ ok: true, value: 'changed' })
+  expect(await accounts.find(USERNAME)).toBeUndefined()
+  for (const table of ['accounts', 'sessions', 'memberships']) {
+    expect(query(it.dataDir, `SELECT * FROM ${table}`)).toEqual([])
+  }
+  expect(await accounts.delete(USERNAME, 'test')).toMatchObject({ code: 'account_unknown' })
+
+  const again = await accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+  expect(again.ok && again.value.id).not.toBe(claimsOf(pair.access)['sub'])
+  expect((await it.post('/api/token/refresh/', { refresh: pair.refresh })).status).toBe(401)
+  expect(await me(it, pair.access)).toBe(401)
+  expect(await me(it, (await it.login()).access)).toBe(200)
 })
 
 test('an account has its newest hard position in its own row', async () => {
@@ -286,6 +313,7 @@ describe('a log-in that is in flight', () => {
         await accounts.enable('alice', 'test')
       },
     ],
+    ['it is deleted', (accounts) => accounts.delete('alice', 'test')],
     ['its password changes', (accounts) => accounts.setPassword('alice', NEW_PASSWORD, 'test')],
     [
       'the same password is set again',

@@ -378,6 +378,21 @@ describe('accounts', () => {
     })
   })
 
+  test('delete ends the sessions in the running server at once, and asks before', async () => {
+    const someone = await newAccount()
+    const { username } = someone
+    const { refresh, access } = await http.login(someone)
+    const asked = await run(['accounts', 'delete', username])
+    expect(asked).toMatchObject({ code: 1, stderr: 'Say --yes where nobody can be asked.\n' })
+    expect((await http.post('/api/token/verify/', { token: access })).status).toBe(200)
+    expect(await output(['accounts', 'delete', username, '--yes'])).toBe(
+      `Account ${username}: deleted, its sessions are ended.\n`,
+    )
+    expect(await refreshStatus(refresh)).toBe(401)
+    expect((await http.post('/api/token/', someone)).status).toBe(401)
+    expect((await run(['accounts', 'delete', username, '--yes'])).code).toBe(1)
+  })
+
   test('disable ends the sessions in the running server at once, and enable revives none', async () => {
     const someone = await newAccount()
     const { username } = someone

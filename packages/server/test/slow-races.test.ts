@@ -181,6 +181,7 @@ describe('at every interleaving', () => {
 
   test.each([
     ['an account is disabled', (race: Race) => race.accounts.disable(race.username, 'test')],
+    ['an account is deleted', (race: Race) => race.accounts.delete(race.username, 'test')],
     [
       'a password is set',
       (race: Race) => race.accounts.setPassword(race.username, NEW_PASSWORD, 'test'),

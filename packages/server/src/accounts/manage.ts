@@ -51,6 +51,8 @@ export interface AccountManager {
   /** Ends all sessions of the account, and lets nobody in until it is enabled. */
   disable(username: string, by: string): Promise<Managed<Change>>
   enable(username: string, by: string): Promise<Managed<Change>>
+  /** Ends all sessions of the account, and forgets it for good. Its name is free again, its id never. */
+  delete(username: string, by: string): Promise<Managed<Change>>
   /** Ends all sessions of the account. */
   setPassword(username: string, password: string, by: string): Promise<Managed<Change>>
   addRole(username: string, role: string, by: string): Promise<Managed<Change>>
@@ -126,6 +128,8 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
     disable: (username, by) => change(username, by, (id, from) => accounts.disable(id, from)),
 
     enable: (username, by) => change(username, by, (id, from) => accounts.enable(id, from)),
+
+    delete: (username, by) => change(username, by, (id, from) => accounts.delete(id, from)),
 
     async setPassword(username, password, by) {
       const account = await accounts.find(usernameKey(username))

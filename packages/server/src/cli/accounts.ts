@@ -3,7 +3,7 @@ import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { withWorkbench, type Command, type Workbench } from './command.ts'
 import { formatTime, print, printRows } from './print.ts'
-import { readNewPassword } from './prompt.ts'
+import { confirm, readNewPassword } from './prompt.ts'
 
 const create: Command = {
   words: ['accounts', 'create'],
@@ -36,6 +36,24 @@ const list: Command = {
         created: formatTime(account.createdAt),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No accounts yet.' })
+    }),
+}
+
+const remove: Command = {
+  words: ['accounts', 'delete'],
+  usage: 'accounts delete NAME [--yes]',
+  summary: 'end all its sessions and forget it for good; --yes does not ask',
+  operands: { min: 1, max: 1 },
+  options: { yes: { type: 'boolean' } },
+  run: ({ operands: [username = ''], options }) =>
+    withWorkbench({ createsData: false }, async ({ accounts, actor }) => {
+      const account = await accounts.find(username)
+      if (account === undefined) throw new SetupError(`There is no account "${username}".`)
+      if (options['yes'] !== true) {
+        await confirm(`Delete ${account.username} (${account.id}) for good?`, account.username)
+      }
+      unwrap(await accounts.delete(username, actor))
+      print(`Account ${account.username}: deleted, its sessions are ended.`)
     }),
 }
 
@@ -106,6 +124,7 @@ export const accountCommands: readonly Command[] = [
     },
     { changed: 'password set, its sessions are ended', unchanged: 'unchanged' },
   ),
+  remove,
   roleCommand('add', 'give it a role', {
     changed: 'role added',
     unchanged: 'has that role already',

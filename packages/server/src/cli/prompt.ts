@@ -15,6 +15,18 @@ export async function readNewPassword(): Promise<string> {
   return password
 }
 
+/** Asks for a word that nobody types by mistake. Throws a `SetupError` where it is another, or nobody is there. */
+export async function confirm(question: string, word: string): Promise<void> {
+  if (!process.stdin.isTTY) throw new SetupError('Say --yes where nobody can be asked.')
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = await new Promise<string>((resolve) => {
+    lines.once('close', () => resolve(''))
+    lines.question(`${question} Type ${word}: `, resolve)
+  })
+  lines.close()
+  if (answer.trim() !== word) throw new SetupError('Nothing was changed.')
+}
+
 function ask(question: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })

@@ -138,6 +138,7 @@ export type AuditEvent =
   | 'account_created'
   | 'account_disabled'
   | 'account_enabled'
+  | 'account_deleted'
   | 'password_changed'
   | 'role_added'
   | 'role_removed'

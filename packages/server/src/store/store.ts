@@ -65,6 +65,11 @@ export interface AccountStore {
   disable(accountId: string, origin: Origin): Promise<Change>
   /** Lets the account log in again. What was taken back stays taken back. */
   enable(accountId: string, origin: Origin): Promise<Change>
+  /**
+   * Deletes the account with its sessions and memberships, and takes back all its tokens, in one step. The log
+   * and the audit keep its id.
+   */
+  delete(accountId: string, origin: Origin): Promise<Change>
   /** Sets the password's hash and takes back all sessions and tokens of the account, in one step. */
   setPasswordHash(accountId: string, hash: string, origin: Origin): Promise<Change>
   /**

@@ -84,6 +84,16 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         return true
       }),
 
+    delete: async (accountId, origin) =>
+      change(db, accountId, () => {
+        appendRevocation(db, 'account', accountId, 'hard', origin.at)
+        auditChange(db, accountId, 'account_deleted', origin)
+        db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
+        db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
+        db.run('DELETE FROM accounts WHERE id = ?', accountId)
+        return true
+      }),
+
     setPasswordHash: async (accountId, hash, origin) =>
       change(db, accountId, () => {
         db.run('UPDATE accounts SET password_hash = ? WHERE id = ?', hash, accountId)
