@@ -24,18 +24,19 @@ export function requireAuth(
   requirements: Requirements<Context> = {},
 ): MiddlewareHandler<AuthEnv> {
   const route = guard.route(requirementsOf(requirements))
-  const conclude = async (
+  // Not async: of a request that may pass, the only promise is that of what comes next.
+  const conclude = (
     c: Context<AuthEnv>,
     next: Next,
     result: VerifyResult,
   ): Promise<Response | void> => {
-    if (!result.ok) {
-      const { status, headers, body } = route.challenge(result)
-      // Not a Response of our own: `c.body` keeps what others put on the answer, such as CORS headers.
-      return c.body(body, status, { ...headers })
+    if (result.ok) {
+      c.set('auth', result.claims)
+      return next()
     }
-    c.set('auth', result.claims)
-    return next()
+    const { status, headers, body } = route.challenge(result)
+    // Not a Response of our own: `c.body` keeps what others put on the answer, such as CORS headers.
+    return Promise.resolve(c.body(body, status, { ...headers }))
   }
   return (c, next) => {
     const outcome = route.authenticate(viewOfRequest(c.req.raw, c))

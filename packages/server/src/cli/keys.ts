@@ -13,7 +13,7 @@ import {
   KeyRing,
   type KeyRingParts,
 } from '../keys/ring.ts'
-import { KNOWN_AFTER_MS, storedSchedule } from '../keys/schedule.ts'
+import { KNOWN_AFTER_MS, ringSchedule, storedSchedule } from '../keys/schedule.ts'
 import { createSealer } from '../keys/sealing.ts'
 import { readSecret } from '../keys/secret.ts'
 import { keyOf } from '../keys/plan-ring.ts'
@@ -39,14 +39,19 @@ export async function ringParts({
     sealer: createSealer(secrets, random),
     clock: systemClock,
     random,
-    schedule: await storedSchedule(store.keys),
+    // For who only reads it. See `openRing`.
+    schedule: ringSchedule(settings),
     foreign: settings.sharedSecrets && openSharedSecrets(settings.sharedSecrets, ACCESS_TYP),
   }
 }
 
-/** The same, and proof that our secret opens the keys: a new one must be one that the server can open. */
+/**
+ * The same for who changes it: on the server's schedule, and with proof that our secret opens the keys, since a
+ * new one must be one that the server can open.
+ */
 async function openRing(bench: Workbench): Promise<KeyRingParts> {
-  const parts = await ringParts(bench)
+  const read = await ringParts(bench)
+  const parts = { ...read, schedule: await storedSchedule(bench.store.keys) }
   await KeyRing.read(parts)
   return parts
 }
