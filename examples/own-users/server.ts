@@ -92,8 +92,10 @@ process.once('SIGTERM', stop)
 process.once('SIGINT', stop)
 
 function stop(): void {
+  guard.close()
+  // The connections of guards would keep the server open.
+  authority.feed.close()
   server.close(() => {
-    guard.close()
     users.close()
     void authority.close()
   })
