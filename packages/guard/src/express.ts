@@ -64,15 +64,20 @@ export function optionalAuth(guard: Guard): Middleware {
 type OnRefused = (refused: Refused, response: ServerResponse, next: () => void) => void
 
 function middlewareFor(guard: RouteGuard, onRefused: OnRefused): Middleware {
+  const conclude = (
+    result: VerifyResult,
+    request: Parameters<Middleware>[0],
+    response: ServerResponse,
+    next: () => void,
+  ): void => {
+    if (!result.ok) return onRefused(result, response, next)
+    request.auth = result.claims
+    next()
+  }
   return (request, response, next) => {
-    const conclude = (result: VerifyResult): void => {
-      if (!result.ok) return onRefused(result, response, next)
-      request.auth = result.claims
-      next()
-    }
     // Without a promise where none is needed. A synchronous throw is Express's to catch.
     const outcome = guard.authenticate(viewOfNode(request))
-    if ('ok' in outcome) conclude(outcome)
-    else outcome.then(conclude, next)
+    if ('ok' in outcome) conclude(outcome, request, response, next)
+    else outcome.then((result) => conclude(result, request, response, next), next)
   }
 }

@@ -47,12 +47,17 @@ export function optionalAuth(guard: Guard): Hook {
 type OnRefused = (refused: Refused, reply: FastifyReply, done: HookHandlerDoneFunction) => void
 
 function hookFor(guard: RouteGuard, onRefused: OnRefused): Hook {
+  const conclude = (
+    result: VerifyResult,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: HookHandlerDoneFunction,
+  ): void => {
+    if (!result.ok) return onRefused(result, reply, done)
+    request.auth = result.claims
+    done()
+  }
   return (request, reply, done) => {
-    const conclude = (result: VerifyResult): void => {
-      if (!result.ok) return onRefused(result, reply, done)
-      request.auth = result.claims
-      done()
-    }
     let outcome: VerifyResult | Promise<VerifyResult>
     try {
       outcome = guard.authenticate(viewOfNode(request.raw, request))
@@ -61,7 +66,7 @@ function hookFor(guard: RouteGuard, onRefused: OnRefused): Hook {
       return done(error instanceof Error ? error : new Error('onRefused threw.', { cause: error }))
     }
     // Without a promise where none is needed.
-    if ('ok' in outcome) conclude(outcome)
-    else outcome.then(conclude, done)
+    if ('ok' in outcome) conclude(outcome, request, reply, done)
+    else outcome.then((result) => conclude(result, request, reply, done), done)
   }
 }

@@ -260,7 +260,9 @@ class IssuerGuard implements Guard {
   ): VerifyResult {
     const refused =
       (isCookie ? checkCookieClaims(request, claims) : undefined) ??
-      (required === undefined ? undefined : this.#decide(claims, required, request))
+      (required === undefined || required.isOpen
+        ? undefined
+        : this.#decide(claims, required, request))
     return refused === undefined ? { ok: true, claims } : this.#refuse(refused)
   }
 
@@ -270,7 +272,7 @@ class IssuerGuard implements Guard {
     request: RequestView,
   ): Refused | undefined {
     const roles = this.#source.feed?.roles ?? {}
-    return decideAccess(claims, required, { request, roles, nowSec: this.#settings.clock() / 1000 })
+    return decideAccess(claims, required, { request, roles, clock: this.#settings.clock })
   }
 
   #isReady(): boolean {

@@ -33,6 +33,8 @@ export interface ReadRequirements {
   readonly acr: readonly string[]
   readonly maxAgeSec: number | undefined
   readonly policy: FreshnessPolicy | undefined
+  /** Whether every good token will do. */
+  readonly isOpen: boolean
 }
 
 const NAMES = new Set(['roles', 'permissions', 'tenant', 'acr', 'maxAgeSec', 'policy'])
@@ -70,6 +72,7 @@ export function readRequirements(
     acr: readNames('acr', typeof acr === 'string' ? [acr] : acr),
     maxAgeSec,
     policy,
+    isOpen: Object.keys(requirements).every((name) => name === 'policy'),
   }
 }
 
@@ -105,15 +108,15 @@ export interface AccessContext {
   readonly request: RequestView
   /** What each role may do. */
   readonly roles: Readonly<Record<string, readonly string[]>>
-  /** Seconds since 1970. */
-  readonly nowSec: number
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
 }
 
 /** Decides whether a verified token may do what a route is for; undefined when it may. Pure. */
 export function decideAccess(
   claims: AccessTokenClaims,
   required: ReadRequirements,
-  { request, roles, nowSec }: AccessContext,
+  { request, roles, clock }: AccessContext,
 ): Refused | undefined {
   const { acr, maxAgeSec } = required
   if (required.tenant !== undefined) {
@@ -128,7 +131,8 @@ export function decideAccess(
     return refuse('permission_missing')
   }
   const isWeak = acr.length > 0 && !acr.includes(claims.acr ?? '')
-  const isOld = maxAgeSec !== undefined && !(nowSec - (claims.auth_time ?? NaN) <= maxAgeSec)
+  const isOld =
+    maxAgeSec !== undefined && !(clock() / 1000 - (claims.auth_time ?? NaN) <= maxAgeSec)
   if (!isWeak && !isOld) return undefined
   return {
     ...refuse('insufficient_user_authentication'),
