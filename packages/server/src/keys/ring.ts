@@ -136,6 +136,10 @@ export class KeyRing implements RingState {
 
   /** Reads the keys again: somebody has changed them. */
   async reload(): Promise<void> {
+    const stored = await this.#parts.store.list()
+    // A kill that was lost and has been handed back names no successor.
+    const isWhole = USES.every((use) => keyOf(stored, use, 'active') !== undefined)
+    if (!isWhole) await keepUp(this.#parts)
     this.#state = openState(await this.#parts.store.list(), this.#parts)
   }
 }
@@ -190,6 +194,7 @@ export async function addPendingKey(
   })
 }
 
+const USES: readonly KeyUse[] = ['access', 'refresh']
 const TRIES_MAX = 10
 
 /** Plans on the ring as it is and changes it, again where somebody else was faster. */

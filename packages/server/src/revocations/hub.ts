@@ -22,6 +22,9 @@ const CATCH_UP_POLL_MS = 20
 /** How long guards have to hand back what a token shows to be lost. */
 const TOKEN_AHEAD_WAIT_MS = 3_000
 
+/** Nonces of one connection that may wait for an echo: a guard sends two a second. */
+const NONCES_MAX = 64
+
 /** No guard's name: those are made of a client's id and what the guard calls itself. */
 const MIRROR = 'mirror'
 
@@ -128,9 +131,14 @@ export class FeedHub {
     if (!subscriber.link.isAllowed()) return this.#drop(subscriber, 'forbidden')
     switch (message.type) {
       case 'resume':
+        // Said once, first: whoever said it again and again would be sent the log again and again.
+        if (subscriber.state !== 'greeting' || subscriber.era > 0)
+          return this.#drop(subscriber, 'slow')
+        subscriber.era += 1
         return this.#resume(subscriber, message)
       case 'nonce':
         this.#confirmations.applied(subscriber.guard, message.applied)
+        if (subscriber.nonces.length >= NONCES_MAX) return this.#drop(subscriber, 'slow')
         subscriber.nonces.push(message.nonce)
         return this.#answerNonces()
       case 'applied':
@@ -144,7 +152,8 @@ export class FeedHub {
   effective(position: number): Promise<EffectiveReport> {
     const isNew = !this.#confirmations.awaits(position)
     const report = this.#confirmations.wait(position)
-    if (isNew) this.#askToConfirm(position)
+    // Where all have confirmed it before, nobody is asked: waiting for what was done long ago is free to anybody.
+    if (isNew && this.#confirmations.awaits(position)) this.#askToConfirm(position)
     return report
   }
 
@@ -187,12 +196,12 @@ export class FeedHub {
     if (!(await this.#isOurs(held))) {
       if (handed) return this.#snapshot(subscriber)
       subscriber.state = 'unknown'
-      subscriber.send({ type: 'unknown' })
+      this.#send(subscriber, { type: 'unknown' })
       return
     }
     // From below the floor, a snapshot is shorter.
     if (position < this.log.floor) return this.#snapshot(subscriber)
-    subscriber.send({ type: 'resumed', retain_ms: this.#parts.retainMs })
+    this.#send(subscriber, { type: 'resumed', retain_ms: this.#parts.retainMs })
     await this.#catchUp(subscriber, held)
   }
 
@@ -207,7 +216,7 @@ export class FeedHub {
     const chain = this.log.chainAt(floor) ?? (await this.#parts.store.chainAt(floor))
     if (chain === undefined) return this.tail.read()
     const start: LogHead = { position: floor, chain }
-    subscriber.send({
+    this.#send(subscriber, {
       type: 'snapshot',
       floor,
       chain: Buffer.from(chain).toString('base64url'),
@@ -229,7 +238,7 @@ export class FeedHub {
       if (!isCurrent()) return
       // The store has another history by now; the tail will notice and begin anew with everybody.
       if (page === undefined) return this.tail.read()
-      subscriber.link.send(page.message)
+      this.#sendOrDrop(subscriber, page.message)
       subscriber.sent = page.last
       while (isCurrent() && subscriber.link.heldBackBytes > CATCH_UP_BYTES_MAX) {
         await new Promise<void>((resolve) => {
@@ -267,6 +276,10 @@ export class FeedHub {
       each.sent = sent
       this.#sendOrDrop(each, message)
     }
+  }
+
+  #send(subscriber: Subscriber, message: AuthorityMessage): void {
+    this.#sendOrDrop(subscriber, encodeMessage(message))
   }
 
   #sendOrDrop(subscriber: Subscriber, message: Buffer): void {
@@ -320,7 +333,7 @@ export class FeedHub {
   }
   #echo(subscriber: Subscriber, nonces: readonly string[], head: EchoHead): void {
     this.#confirmations.echoed(subscriber.guard)
-    for (const nonce of nonces) subscriber.send({ ...head, nonce })
+    for (const nonce of nonces) this.#send(subscriber, { ...head, nonce })
   }
 
   async #takeEvidence(subscriber: Subscriber, batches: readonly WireBatch[]): Promise<void> {

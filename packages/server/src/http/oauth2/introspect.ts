@@ -31,8 +31,9 @@ function describe({ access }: SessionParts, token: Inspected): object {
     const { claims, username } = token
     const { csh: _, ...shown } = claims
     return {
-      active: true,
       ...shown,
+      // After the claims: an application may have added some of these names.
+      active: true,
       token_type: 'Bearer',
       ...(username === undefined ? {} : { username }),
     }

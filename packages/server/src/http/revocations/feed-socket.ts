@@ -170,6 +170,9 @@ function refuse(socket: Duplex, code: RefusalCode, retryAfterSec?: number): void
     'content-length': String(Buffer.byteLength(text)),
     connection: 'close',
   }
+  // Nobody else ends this socket: it is no connection of the HTTP server any more.
+  socket.once('finish', () => socket.destroy())
+  setTimeout(() => socket.destroy(), CLOSE_WAIT_MS).unref()
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join('')}\r\n${text}`)
 }

@@ -66,7 +66,9 @@ export async function answerGuardMessages(
   const link = new PollLink(client.isAllowed)
   const subscriber = hub.connect(guardName(client.clientId, said.guard), link)
   try {
-    for (const message of said.messages) await hub.take(subscriber, message)
+    // What comes back is not read here; and where it would fill the link, nobody waits for it.
+    for (const message of said.messages)
+      await Promise.race([hub.take(subscriber, message), link.full])
   } finally {
     hub.disconnect(subscriber)
   }
@@ -133,6 +135,7 @@ class PollLink implements FeedLink {
   }
 }
 
+const SAID_MAX = 16
 const RESUMED = Buffer.from('{"type":"resumed"')
 const COMMA = Buffer.from(',')
 
@@ -199,7 +202,10 @@ function readSaid(
     return undefined
   const guard = typeof value.guard === 'string' ? readGuardId(value.guard) : undefined
   const messages = value.messages.map((each) => readGuardMessage(each))
-  return guard !== undefined && messages.every((message) => message !== undefined)
+  // To say what one holds is for the question itself, and a guard has two or three things to say.
+  const isFine = (message: GuardMessage | undefined): message is GuardMessage =>
+    message !== undefined && message.type !== 'resume'
+  return guard !== undefined && messages.length <= SAID_MAX && messages.every(isFine)
     ? { guard, messages }
     : undefined
 }

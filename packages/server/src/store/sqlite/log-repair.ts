@@ -75,7 +75,8 @@ function jump(db: SqliteDatabase, times: number, at: EpochMs): void {
 function appendAndApply(db: SqliteDatabase, entry: Omit<Revocation, 'position' | 'chain'>): number {
   const { kind, subject, strength, at } = entry
   const position = appendRevocation(db, kind, subject, strength, at)
-  if (kind === 'key') db.run(`UPDATE keys SET state = 'revoked' WHERE kid = ?`, subject)
+  if (kind === 'key')
+    db.run(`UPDATE keys SET state = 'revoked', sealed = x'' WHERE kid = ?`, subject)
   if (strength === 'soft') return position
   switch (kind) {
     case 'session':
