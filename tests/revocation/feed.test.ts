@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+
 import { closeWithSession, createGuard, type FeedFault, type Guard } from '@countersign/guard'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -239,4 +241,63 @@ test('a disabled service account hears nothing more, though its connection never
   await own.post('/api/token/blacklist/', { refresh: other.refresh })
   await closed
   expect(heard).toEqual([])
+})
+
+describe('whoever abuses the feed', () => {
+  test('by asking for the log again and again is cut off, and others are served', async () => {
+    await using own = await runAuthority()
+    const { clientId, clientSecret } = own.feed
+    const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64')
+    const headers = { authorization: `Basic ${basic}` }
+    const name = 'a-guard-of-somebody'
+    const url = `${own.url.replace('http', 'ws')}/revocations/feed?guard=${name}`
+    for (const message of [
+      { type: 'resume' },
+      { type: 'nonce', nonce: 'n'.repeat(22), applied: 0 },
+    ]) {
+      const socket = new WebSocket(url, { headers })
+      await new Promise((resolve) => socket.addEventListener('open', resolve))
+      const closed = new Promise<number>((resolve) => {
+        socket.addEventListener('close', ({ code }) => resolve(code))
+      })
+      for (let count = 0; count < 500; count++) socket.send(JSON.stringify(message))
+      expect(await closed).toBe(1013)
+    }
+    const said = async (messages: readonly object[]): Promise<number> =>
+      (
+        await fetch(`${own.url}/revocations`, {
+          method: 'POST',
+          headers: { ...headers, 'content-type': 'application/json', connection: 'close' },
+          body: JSON.stringify({ guard: name, messages }),
+        })
+      ).status
+    expect(await said([{ type: 'resume' }])).toBe(400)
+    expect(await said(Array.from({ length: 17 }, () => ({ type: 'applied', position: 0 })))).toBe(
+      400,
+    )
+    expect(await said([{ type: 'applied', position: 0 }])).toBe(204)
+    expect((await own.guard()).isFresh('strict')).toBe(true)
+  })
+
+  test('by keeping a refused connection open holds nothing up, not even the end', async () => {
+    await using own = await runAuthority()
+    const { hostname, port } = new URL(own.url)
+    const held = await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+        const answered = new Promise((resolve) => socket.once('data', resolve))
+        socket.on('error', () => {})
+        socket.write(
+          'GET /revocations/feed?guard=a-guard-of-somebody HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+        )
+        expect(String(await answered)).toMatch(/^HTTP\/1\.1 401 /)
+        return socket
+      }),
+    )
+    const from = performance.now()
+    await own.stop()
+    expect(performance.now() - from).toBeLessThan(5_000)
+    for (const socket of held) socket.destroy()
+    await own.start()
+  })
 })

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, rmSync } from 'node:fs'
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 
+import { decodeUnverified } from '@countersign/jwt'
 import { expect, test } from 'vitest'
 
 import { query } from '../../packages/server/test/support/database.ts'
@@ -134,6 +135,79 @@ test('countersign restore from a shell that knows another URL takes back what th
   await it.start()
   expect((await headOf(it)).position).toBe(position)
 })
+
+test('countersign restore leaves killed keys dead, replaces what is broken, and nothing by what is not ours', async () => {
+  await using it = await runAuthority()
+  const guard = await it.guard()
+  const { access } = await it.login('alice')
+  const copy = copyDatabase(it)
+  await it.stop()
+  const env = {
+    PATH: process.env['PATH'],
+    COUNTERSIGN_DATA_DIR: it.dataDir,
+    COUNTERSIGN_PUBLIC_URL: it.url,
+  }
+  const countersign = async (...words: string[]): Promise<string> =>
+    (await run(process.execPath, [LAUNCHER, ...words], { env })).stdout
+  const killed = kidOf(access)
+  await countersign('keys', 'kill', killed)
+  await countersign('restore', copy)
+  await it.start()
+  const { keys } = (await (await fetch(`${it.url}/.well-known/jwks.json`)).json()) as {
+    keys: { kid: string }[]
+  }
+  expect(keys.map(({ kid }) => kid)).not.toContain(killed)
+  const again = await it.login('alice')
+  expect(kidOf(again.access)).not.toBe(killed)
+  expect(await until('ok', () => decide(guard, again.access), 15_000)).toBeLessThan(15_000)
+
+  await it.stop()
+  const other = join(it.dataDir, 'other.db')
+  copyFileSync(copy, other)
+  const db = new DatabaseSync(other)
+  db.exec('PRAGMA user_version = 9000')
+  db.close()
+  await expect(countersign('restore', other)).rejects.toThrow('newer version')
+  const database = join(it.dataDir, 'countersign.db')
+  for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true })
+  writeFileSync(database, 'broken')
+  expect(await countersign('restore', copy)).toContain('kill keys again')
+  await it.start()
+  expect((await it.post('/api/token/', {})).status).toBe(400)
+})
+
+test('a kill that the store has lost and a guard hands back leaves nobody without a key', async () => {
+  await using it = await runAuthority()
+  const guard = await it.guard()
+  const { access, refresh } = await it.login('alice')
+  const killed = kidOf(access)
+  const copy = copyDatabase(it)
+  const env = {
+    PATH: process.env['PATH'],
+    COUNTERSIGN_DATA_DIR: it.dataDir,
+    COUNTERSIGN_PUBLIC_URL: it.url,
+  }
+  await run(process.execPath, [LAUNCHER, 'keys', 'kill', killed], { env })
+  await until('token_stale', () => decide(guard, access))
+  await fallBack(it, copy)
+  await expect
+    .poll(() => guard.metrics().feed?.position ?? 0, { timeout: 15_000 })
+    .toBeGreaterThan(1_000_000)
+  const answer = await it.post('/api/token/refresh/', { refresh })
+  const next = (await answer.json()) as Pair
+  expect(kidOf(next.access)).not.toBe(killed)
+  expect(await until('ok', () => decide(guard, next.access))).toBeLessThan(5_000)
+  const [row] = query(
+    it.dataDir,
+    `SELECT length(sealed) AS bytes FROM keys WHERE kid = '${killed}'`,
+  )
+  expect(row).toMatchObject({ bytes: 0 })
+})
+
+function kidOf(token: string): string {
+  const decoded = decodeUnverified(token)
+  return decoded.ok ? String(decoded.header['kid']) : ''
+}
 
 async function headOf(it: RunningAuthority): Promise<{ readonly position: number }> {
   const [head] = query(it.dataDir, 'SELECT position FROM revocation_head')

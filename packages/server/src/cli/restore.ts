@@ -1,8 +1,10 @@
-import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { systemClock } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
+import { ServerLock } from '../store/sqlite/lock.ts'
+import { migrations } from '../store/sqlite/migrations.ts'
 import { openSqliteStore } from '../store/sqlite/store.ts'
 import { actorName, loadSettings, type Command } from './command.ts'
 import { print } from './print.ts'
@@ -18,22 +20,43 @@ const restore: Command = {
     if (copy === undefined && !existsSync(database)) {
       throw new SetupError(`There is no database at ${database}.`)
     }
-    // Nobody writes meanwhile: it throws while a server runs.
-    const held = copy === undefined ? undefined : openSqliteStore(dataDir, { exclusive: true })
-    await held?.close()
+    // Nobody writes meanwhile: it throws while a server runs. What is replaced may be broken, and is not opened.
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    ServerLock.take(join(dataDir, 'countersign.lock'), dataDir).release()
+    const killed = copy === undefined ? [] : readKilled(database)
     const kept = copy === undefined ? undefined : putBack(copy, database)
     const store = openSqliteStore(dataDir, { exclusive: true })
     try {
       const { position } = await store.revocations.head()
       const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
-      const { position: now } = await store.revocations.startOver(position, by)
+      const { position: now } = await store.revocations.startOver(position, by, killed)
       if (kept !== undefined) print(`The database from before is ${kept}.`)
+      if (killed === undefined) {
+        print('It cannot be read: kill keys again that were killed since the copy was made.')
+      }
       print(`The log goes on at position ${now}: what the copy does not know of cannot come back.`)
       print('Everybody signs in again; service accounts go on. Start the server.')
     } finally {
       await store.close()
     }
   },
+}
+
+/** The keys that were killed in the database that is replaced; undefined where it cannot be read. */
+function readKilled(database: string): readonly string[] | undefined {
+  if (!existsSync(database)) return []
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+  try {
+    const db = new DatabaseSync(database, { readOnly: true })
+    try {
+      const rows = db.prepare("SELECT kid FROM keys WHERE state = 'revoked'").all()
+      return rows.map(({ kid }) => String(kid))
+    } finally {
+      db.close()
+    }
+  } catch {
+    return undefined
+  }
 }
 
 /** Puts a copy in the place of the database, which is kept beside it. Gives where. */
@@ -48,7 +71,12 @@ function putBack(copy: string, database: string): string | undefined {
   const kept = `${database}.before-${new Date(systemClock.nowMs()).toISOString().replaceAll(':', '')}`
   const hadOne = existsSync(database)
   if (hadOne) renameSync(database, kept)
-  for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true })
+  // What a server that was killed had not copied over yet belongs to the file from before.
+  for (const suffix of ['-wal', '-shm']) {
+    if (hadOne && existsSync(`${database}${suffix}`)) {
+      renameSync(`${database}${suffix}`, `${kept}${suffix}`)
+    }
+  }
   renameSync(fresh, database)
   return hadOne ? kept : undefined
 }
@@ -58,7 +86,11 @@ function assertOurs(path: string, name: string): void {
   try {
     const db = new DatabaseSync(path, { readOnly: true })
     try {
-      db.prepare('SELECT position FROM revocation_head').get()
+      for (const table of ['revocation_head', 'accounts', 'sessions', 'keys', 'audit']) {
+        db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get()
+      }
+      const { user_version: schema } = db.prepare('PRAGMA user_version').get() ?? {}
+      if (Number(schema) > migrations.length) throw new Error('it is of a newer version')
     } finally {
       db.close()
     }

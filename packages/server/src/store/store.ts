@@ -248,7 +248,8 @@ export interface RevocationStore {
   /** The issuer whose tokens were all taken back last; undefined where that never happened. */
   startedOverFor(): Promise<string | undefined>
   /** Moves the head by a jump above a position and ends every session: one step. */
-  startOver(position: number, by: RepairBy): Promise<RepairOutcome>
+  /** `killed` are keys that are dead and that this store may take for alive. */
+  startOver(position: number, by: RepairBy, killed?: readonly string[]): Promise<RepairOutcome>
 }
 
 export interface AuditStore {

@@ -43,6 +43,14 @@ export function startOver(db: SqliteDatabase, lost: number, by: RepairBy): Repai
   return { kind: 'start_over', position, recovered: 0 }
 }
 
+/** A key that was killed after this copy was made: its thief still has it. Inside a transaction. */
+export function killAgain(db: SqliteDatabase, kid: string, { at, actor }: RepairBy): void {
+  const isKnown = db.get(`SELECT 1 FROM keys WHERE kid = ? AND state = 'revoked'`, kid)
+  if (isKnown !== undefined) return
+  appendAndApply(db, { kind: 'key', subject: kid, strength: 'soft', at })
+  auditChange(db, undefined, 'key_killed', { at, actor }, kid)
+}
+
 function rejoin(
   db: SqliteDatabase,
   { jumpsFrom, jumps, lost }: Extract<RepairDecision, { kind: 'rejoin' }>,

@@ -1,7 +1,7 @@
 import type { RevocationStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { step, type SqliteDatabase } from './database.ts'
-import { repair, startOver } from './log-repair.ts'
+import { killAgain, repair, startOver } from './log-repair.ts'
 import {
   appendRevocation,
   readAfter,
@@ -45,6 +45,11 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
         )
         return row === undefined ? undefined : String(row['subject'])
       }),
-    startOver: async (position, by) => db.write(() => startOver(db, position, by)),
+    startOver: async (position, by, killed = []) =>
+      db.write(() => {
+        const outcome = startOver(db, position, by)
+        for (const kid of killed) killAgain(db, kid, by)
+        return outcome
+      }),
   }
 }
