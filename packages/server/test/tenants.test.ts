@@ -288,3 +288,22 @@ describe('own claims', () => {
     expect((membersOf(await browser.get('/auth/sessions'))['sessions'] as unknown[]).length).toBe(1)
   })
 })
+
+test('a role that would not fit into a token beside those of a tenant is refused, and log-ins go on', async () => {
+  await using it = await openTestAuthority()
+  const { accounts, tenants } = it.authority
+  await tenants.create('acme', 'test')
+  const long = (n: number): string => `role-${String(n).padStart(2, '0')}-${'x'.repeat(40)}`
+  const roles = Array.from({ length: 30 }, (_, n) => long(n))
+  const member = await tenants.setMember({ tenant: 'acme', username: USERNAME, roles }, 'test')
+  expect(member.ok).toBe(true)
+  let refused: unknown
+  for (let n = 30; n < 80 && refused === undefined; n += 1) {
+    const added = await accounts.addRole(USERNAME, long(n), 'test')
+    if (!added.ok) refused = added.code
+  }
+  expect(refused).toBe('roles_invalid')
+  const { refresh } = await it.login()
+  expect((await it.post('/api/token/refresh/', { refresh })).status).toBe(200)
+  expect(await accounts.addRole('nobody', 'x', 'test')).toMatchObject({ code: 'account_unknown' })
+})

@@ -142,8 +142,13 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
 
     async addRole(username, role, by) {
       const account = await accounts.find(usernameKey(username))
-      const problem = checkRoles([...(account?.roles ?? []), role])
-      if (problem !== undefined) return { ok: false, ...problem }
+      if (account === undefined) return unknown(username)
+      // In each of its tenants both lists travel in one token.
+      const memberships = await store.tenants.membershipsOf(account.id)
+      for (const inTenant of [[], ...memberships.map((each) => each.roles)]) {
+        const problem = checkRoles([...account.roles, role, ...inTenant])
+        if (problem !== undefined) return { ok: false, ...problem }
+      }
       return change(username, by, (id, from) => accounts.addRole(id, role, from))
     },
 
