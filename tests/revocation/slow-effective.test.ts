@@ -93,6 +93,35 @@ test('everything that takes something back can be waited for, and says what it h
   expect(await nobody.json()).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
 })
 
+test('who waits for what is in force long since costs the guards nothing', async () => {
+  const asked: string[] = []
+  const { feed } = it.authority
+  const guard = await it.guard({
+    feed: {
+      connect: (guardId, { message, ended }) =>
+        feed.connect(guardId, {
+          message: (text) => {
+            if (text.includes('"confirm"')) asked.push(text)
+            message(text)
+          },
+          ended,
+        }),
+    },
+  })
+  const ask = (): Promise<Response> =>
+    fetch(`${it.url}/auth/logout?wait=effective`, {
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'same-origin', connection: 'close' },
+    })
+  expect((await ask()).status).toBe(200)
+  // By its next question each guard has said how far it is.
+  await new Promise((resolve) => setTimeout(resolve, 1_500))
+  asked.length = 0
+  for (let count = 0; count < 20; count++) expect((await ask()).status).toBe(200)
+  expect(asked).toEqual([])
+  expect(guard.isFresh('strict')).toBe(true)
+})
+
 test('a refused log-out does not wait', async () => {
   const response = await it.post('/api/token/blacklist/?wait=effective', { refresh: 'none' })
   expect(response.status).toBe(401)
