@@ -1,4 +1,5 @@
-import { connect } from 'node:net'
+import { createServer, request } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 
 import { closeWithSession, createGuard, type FeedFault, type Guard } from '@countersign/guard'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -300,4 +301,32 @@ describe('whoever abuses the feed', () => {
     for (const socket of held) socket.destroy()
     await own.start()
   })
+})
+
+test('a WebSocket that never opens does not keep a guard from polling', async () => {
+  await using own = await runAuthority()
+  const upgrades: Socket[] = []
+  // A proxy that swallows upgrades, and passes on everything else.
+  const proxy = createServer((incoming, outgoing) => {
+    const { headers, method } = incoming
+    const target = request(`${own.url}${incoming.url ?? ''}`, { headers, method: method ?? 'GET' })
+    target.on('response', (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 500, answer.headers)
+      answer.pipe(outgoing)
+    })
+    target.on('error', () => outgoing.destroy())
+    incoming.pipe(target)
+  })
+  proxy.on('upgrade', (_incoming, socket: Socket) => void upgrades.push(socket))
+  await new Promise<void>((resolve) => {
+    proxy.listen(0, '127.0.0.1', resolve)
+  })
+  const { port } = proxy.address() as AddressInfo
+  const guard = await own.guard({ feed: { ...own.feed, url: `http://127.0.0.1:${port}` } })
+  expect(upgrades).toHaveLength(1)
+  expect(guard.isFresh('strict')).toBe(true)
+  guard.close()
+  for (const socket of upgrades) socket.destroy()
+  proxy.closeAllConnections()
+  proxy.close()
 })

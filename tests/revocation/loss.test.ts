@@ -88,6 +88,23 @@ test('where no guard can give it back, a token that is ahead of the log makes ev
   expect(query(it.dataDir, `SELECT 1 FROM audit WHERE event = 'log_started_over'`)).toHaveLength(1)
 })
 
+test('a token of a session that the store has lost with the rest shows the loss too', async () => {
+  await using it = await runAuthority()
+  await it.login('alice')
+  const copy = copyDatabase(it)
+  await it.authority.accounts.addRole('alice', 'one', 'test')
+  const lost = await it.login('alice')
+  await it.post('/api/token/blacklist/', { refresh: lost.refresh })
+  await fallBack(it, copy)
+  const me = { headers: { authorization: `Bearer ${lost.access}` } }
+  expect((await fetch(`${it.url}/auth/me`, me)).status).toBe(401)
+  await expect
+    .poll(async () => (await headOf(it)).position, { timeout: 15_000 })
+    .toBeGreaterThan(1_000_000)
+  const guard = await it.guard({ policy: 'strict' })
+  expect(decide(guard, lost.access)).toBe('session_ended')
+})
+
 test('countersign restore puts a copy back, and everybody signs in again', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()

@@ -4,6 +4,7 @@ import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
 import { requirementsOf, type Requirements } from './requirements.ts'
+import { asError } from './thrown.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -75,9 +76,15 @@ function middlewareFor(guard: RouteGuard, onRefused: OnRefused): Middleware {
     next()
   }
   return (request, response, next) => {
-    // Without a promise where none is needed. A synchronous throw is Express's to catch.
-    const outcome = guard.authenticate(viewOfNode(request))
-    if ('ok' in outcome) conclude(outcome, request, response, next)
-    else outcome.then((result) => conclude(result, request, response, next), next)
+    let outcome: VerifyResult | Promise<VerifyResult>
+    try {
+      outcome = guard.authenticate(viewOfNode(request))
+    } catch (error) {
+      return next(asError(error))
+    }
+    // Without a promise where none is needed.
+    if ('ok' in outcome) return conclude(outcome, request, response, next)
+    const fail = (error: unknown): void => next(asError(error))
+    outcome.then((result) => conclude(result, request, response, next), fail)
   }
 }

@@ -4,6 +4,7 @@ import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
 import { requirementsOf, type Requirements } from './requirements.ts'
+import { asError } from './thrown.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -63,10 +64,13 @@ function hookFor(guard: RouteGuard, onRefused: OnRefused): Hook {
       outcome = guard.authenticate(viewOfNode(request.raw, request))
     } catch (error) {
       // Not every 5.x release catches what a hook with a callback throws; it would end the process.
-      return done(error instanceof Error ? error : new Error('onRefused threw.', { cause: error }))
+      return done(asError(error))
     }
     // Without a promise where none is needed.
     if ('ok' in outcome) conclude(outcome, request, reply, done)
-    else outcome.then((result) => conclude(result, request, reply, done), done)
+    else {
+      const fail = (error: unknown): void => done(asError(error))
+      outcome.then((result) => conclude(result, request, reply, done), fail)
+    }
   }
 }

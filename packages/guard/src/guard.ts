@@ -113,6 +113,8 @@ const NO_FEED =
   'This guard has no revocation feed (option feed): what was taken back is accepted until it expires.'
 /** How often watchers are called though nothing has come, in milliseconds: leases run out in silence. */
 const WATCH_EVERY_MS = 500
+/** Entries come up to twenty times a second; watchers, who may be thousands, are called at most this often. */
+const NOTIFY_GAP_MS = 100
 
 class IssuerGuard implements Guard {
   readonly issuer: string
@@ -124,6 +126,9 @@ class IssuerGuard implements Guard {
   readonly #refused: Partial<Record<RefusalCode, number>> = {}
   readonly #watchers = new Set<() => void | Promise<void>>()
   #watching: NodeJS.Timeout | undefined
+  #notifying: NodeJS.Timeout | undefined
+  /** The version of the log that watchers were called about last. */
+  #notified: number | undefined
 
   constructor(settings: GuardSettings, source: KeySource) {
     this.issuer = settings.issuer
@@ -132,7 +137,7 @@ class IssuerGuard implements Guard {
     this.#settings = settings
     this.#source = source
     this.#check = new TokenCheck(settings, source.feed)
-    source.onChange(() => this.#notify())
+    source.onChange(() => this.#noteChange())
   }
 
   verify(
@@ -296,7 +301,20 @@ class IssuerGuard implements Guard {
     return whole
   }
 
+  // An echo changes nothing that is not looked after anyway, twice a second.
+  #noteChange(): void {
+    const version = this.#source.feed?.log?.version
+    if (this.#watchers.size === 0 || version === this.#notified || this.#notifying !== undefined)
+      return
+    this.#notify()
+    this.#notifying = setTimeout(() => {
+      this.#notifying = undefined
+      this.#noteChange()
+    }, NOTIFY_GAP_MS).unref()
+  }
+
   #notify(): void {
+    this.#notified = this.#source.feed?.log?.version
     for (const changed of this.#watchers) void this.#call(changed)
   }
 
@@ -311,6 +329,8 @@ class IssuerGuard implements Guard {
 
   #stopWatching(): void {
     clearInterval(this.#watching)
+    clearTimeout(this.#notifying)
     this.#watching = undefined
+    this.#notifying = undefined
   }
 }

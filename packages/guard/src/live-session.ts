@@ -5,8 +5,11 @@ import type { Refused } from './refusals.ts'
 
 /** Close code of a WebSocket whose session is over, of the range for applications (RFC 6455 §7.4.2). */
 export const CLOSE_UNAUTHORIZED = 4401
-/** The same where it cannot be told any more whether it is: the client may come back. */
-export const CLOSE_TRY_AGAIN = 1013
+/**
+ * The same where it cannot be told any more whether it is: the client may come back. Not 1013, which a standard
+ * WebSocket may not send.
+ */
+export const CLOSE_TRY_AGAIN = 4503
 
 /** What is watched for the life of a long connection. */
 export interface LiveSession {
@@ -30,7 +33,7 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
   const { onEnd, policy } = options
   const how = policy === undefined ? {} : { policy }
   let current = token
-  let sid: AccessTokenClaims['sid'] | null = null
+  let first: AccessTokenClaims | undefined
   let isOver = false
   const unwatch = guard.watch(check)
 
@@ -66,14 +69,14 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
   }
 
   function conclude(result: VerifyResult): void {
-    if (result.ok) sid ??= result.claims.sid
+    if (result.ok) first ??= result.claims
     else end(result)
   }
 
   function accept(result: VerifyResult, renewed: string): VerifyResult {
     if (!result.ok) return result
-    // Another session's token must not carry this connection on.
-    if (sid !== null && result.claims.sid !== sid) {
+    // The token of another session, account, tenant or issuer must not carry this connection on.
+    if (first !== undefined && !isOfSame(first, result.claims)) {
       return { ok: false, code: 'token_invalid', reason: 'session_differs' }
     }
     current = renewed
@@ -94,6 +97,12 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
 /** No verdict is no yes. */
 const THREW: Refused = { ok: false, code: 'token_invalid', reason: 'check_threw' }
 
+function isOfSame(a: AccessTokenClaims, b: AccessTokenClaims): boolean {
+  return SAME.every((claim) => a[claim] === b[claim])
+}
+
+const SAME = ['iss', 'sub', 'client_id', 'sid', 'tid'] as const
+
 /** A WebSocket as far as it must be closed: the standard's, or that of `ws`. */
 export interface Closable {
   close(code: number, reason: string): void
@@ -101,7 +110,7 @@ export interface Closable {
 
 /**
  * Closes a WebSocket when its token stands no longer: with 4401 and the code of the refusal as its reason,
- * or with 1013 where that cannot be told any more.
+ * or with 4503 where that cannot be told any more.
  */
 export function closeWithSession(
   guard: Guard,

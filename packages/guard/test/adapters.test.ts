@@ -227,6 +227,25 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(await ask('/of/fails', { tid: 'fails' })).toBe(500)
   })
 
+  test.each([[undefined], [null], [0], [''], ['route'], ['router']])(
+    'whatever is thrown, %j too, lets nobody in, now and after a fetch',
+    async (thrown) => {
+      onRefused = () => {
+        // oxlint-disable-next-line only-throw-error -- that is the question
+        throw thrown
+      }
+      const headers = { authorization: 'Bearer x.y.z' }
+      const ask = async (origin: string): Promise<number> =>
+        (await fetch(`${origin}/me`, { headers })).status
+      expect(await ask(service.origin)).toBe(500)
+      const fresh = newGuard()
+      const other = await services[name]!(fresh)
+      expect(await ask(other.origin)).toBe(500)
+      fresh.close()
+      await other.close()
+    },
+  )
+
   test('what onRefused throws reaches the error handler, now and after a fetch', async () => {
     onRefused = () => {
       throw new Error('of the application')

@@ -177,7 +177,14 @@ test('a token that is watched ends when it expires, once, and another of its ses
   const ends: Refused[] = []
   const live = watchToken(made, issuer.token(), { onEnd: (refused) => ends.push(refused) })
   const longer = issuer.token({ exp: NOW_SEC + 600, jti: 'next' })
-  expect(live.renew(issuer.token({ sid: 'ses-2' }))).toMatchObject({ ok: false })
+  for (const differing of [
+    { sid: 'ses-2' },
+    { sub: 'acct_2' },
+    { tid: 'ten_2' },
+    { client_id: 'c' },
+  ]) {
+    expect(live.renew(issuer.token(differing))).toMatchObject({ ok: false })
+  }
   expect(live.renew(longer)).toMatchObject({ ok: true })
   nowMs += 400_000
   await new Promise((resolve) => setTimeout(resolve, 700))

@@ -136,7 +136,11 @@ export class RevocationFeed {
     // The same as before: whoever verifies keeps what it knows.
     if (tag === this.#tags.keys && this.#killed.size === before) return NOTHING
     const keys = this.#options.batchKeys ?? keySetFromJwks(jwks)
-    if (keys === undefined || keys.keys.length === 0) return fail('feed_malformed')
+    if (keys === undefined || keys.keys.length === 0) {
+      // What was killed is dead all the same.
+      if (this.#keys !== undefined) this.#setKeys(this.#keys)
+      return fail('feed_malformed')
+    }
     if (this.#isOther(keys)) this.#forgetLog()
     this.#setKeys(keys)
     this.#tags = { ...this.#tags, keys: tag }

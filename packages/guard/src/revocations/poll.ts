@@ -3,7 +3,7 @@ import { readAuthorityMessage, type AuthorityMessage, type GuardMessage } from '
 import { basicAuthorization, FEED_MESSAGE_CHARS_MAX, type FeedAddress } from './socket.ts'
 
 /** Time for the answer beyond what the poll waits for news, in milliseconds. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 4_000
 
 interface Asker extends FeedAddress {
   readonly fetch: typeof globalThis.fetch

@@ -4,6 +4,9 @@ import type { GuardMessage } from './messages.ts'
 /** A message that is longer is not read: a snapshot comes in pages of some 200 kB. */
 export const FEED_MESSAGE_CHARS_MAX = 32 * 1024 * 1024
 
+/** How long a WebSocket may take to open, in milliseconds: below the 3 s of strict routes. */
+const OPEN_MS = 2_500
+
 /** A connection to the feed. */
 export interface FeedSocket {
   /** Resolves when it is open; rejects with a `FeedFault` when it does not open. */
@@ -55,8 +58,18 @@ export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedS
     else queue.end(new FeedFault('feed_malformed'))
   })
   const opened = new Promise<void>((resolve, reject) => {
-    socket.addEventListener('open', () => resolve())
+    // A proxy may swallow the opening without a word.
+    const late = setTimeout(() => {
+      reject(new FeedFault('feed_unreachable', { cause: 'the WebSocket does not open' }))
+      socket.close()
+    }, OPEN_MS)
+    late.unref()
+    socket.addEventListener('open', () => {
+      clearTimeout(late)
+      resolve()
+    })
     socket.addEventListener('close', ({ code }) => {
+      clearTimeout(late)
       signal.removeEventListener('abort', close)
       const fault = new FeedFault('feed_unreachable', { cause: `closed with ${code}` })
       queue.end(fault)

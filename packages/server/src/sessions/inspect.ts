@@ -120,7 +120,13 @@ export async function inspectSession(
   claims: TokenSubjects & { readonly sid: string },
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const read = await parts.store.sessions.state(claims.sid)
-  if (read === undefined || read.account.id !== claims.sub) return refuse('session_unknown')
+  if (read === undefined) {
+    // We have signed it, so the session was there: it may be among what the store has lost.
+    const { position } = await parts.store.revocations.head()
+    if (claims.rvp > position) parts.noteAhead?.(claims.rvp)
+    return refuse('session_unknown')
+  }
+  if (read.account.id !== claims.sub) return refuse('session_unknown')
   const state = await withCurrentAccount(parts, read)
   const code = whyOver(state) ?? (await whyTakenBack(parts, aloneOf(claims), read.position))
   return code === undefined ? { ok: true, state } : refuse(code)
