@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 
 import { systemClock } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
@@ -45,15 +46,13 @@ const restore: Command = {
 /** The keys that were killed in the database that is replaced; undefined where it cannot be read. */
 function readKilled(database: string): readonly string[] | undefined {
   if (!existsSync(database)) return []
-  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   try {
-    const db = new DatabaseSync(database, { readOnly: true })
-    try {
-      const rows = db.prepare("SELECT kid FROM keys WHERE state = 'revoked'").all()
-      return rows.map(({ kid }) => String(kid))
-    } finally {
-      db.close()
-    }
+    return reading(database, (db) =>
+      db
+        .prepare("SELECT kid FROM keys WHERE state = 'revoked'")
+        .all()
+        .map(({ kid }) => String(kid)),
+    )
   } catch {
     return undefined
   }
@@ -82,23 +81,30 @@ function putBack(copy: string, database: string): string | undefined {
 }
 
 function assertOurs(path: string, name: string): void {
-  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
   try {
-    const db = new DatabaseSync(path, { readOnly: true })
-    try {
+    reading(path, (db) => {
       for (const table of ['revocation_head', 'accounts', 'sessions', 'keys', 'audit']) {
         db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get()
       }
       const { user_version: schema } = db.prepare('PRAGMA user_version').get() ?? {}
       if (Number(schema) > migrations.length) throw new Error('it is of a newer version')
-    } finally {
-      db.close()
-    }
+    })
   } catch (error) {
     for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
     throw new SetupError(`${name} is no copy of a Countersign database: ${messageOf(error)}`, {
       cause: error,
     })
+  }
+}
+
+/** Opens a database that may be none of ours, to look at it. */
+function reading<T>(path: string, work: (db: DatabaseSync) => T): T {
+  const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
+  const db = new Database(path, { readOnly: true })
+  try {
+    return work(db)
+  } finally {
+    db.close()
   }
 }
 

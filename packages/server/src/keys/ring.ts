@@ -136,11 +136,13 @@ export class KeyRing implements RingState {
 
   /** Reads the keys again: somebody has changed them. */
   async reload(): Promise<void> {
-    const stored = await this.#parts.store.list()
+    let stored = await this.#parts.store.list()
     // A kill that was lost and has been handed back names no successor.
-    const isWhole = USES.every((use) => keyOf(stored, use, 'active') !== undefined)
-    if (!isWhole) await keepUp(this.#parts)
-    this.#state = openState(await this.#parts.store.list(), this.#parts)
+    if (!USES.every((use) => keyOf(stored, use, 'active') !== undefined)) {
+      await keepUp(this.#parts)
+      stored = await this.#parts.store.list()
+    }
+    this.#state = openState(stored, this.#parts)
   }
 }
 

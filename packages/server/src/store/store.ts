@@ -247,8 +247,10 @@ export interface RevocationStore {
   repair(evidence: LossEvidence, by: RepairBy): Promise<RepairOutcome>
   /** The issuer whose tokens were all taken back last; undefined where that never happened. */
   startedOverFor(): Promise<string | undefined>
-  /** Moves the head by a jump above a position and ends every session: one step. */
-  /** `killed` are keys that are dead and that this store may take for alive. */
+  /**
+   * Moves the head by a jump above a position and ends every session: one step. `killed` are keys that are dead
+   * and that this store may take for alive.
+   */
   startOver(position: number, by: RepairBy, killed?: readonly string[]): Promise<RepairOutcome>
 }
 
