@@ -10,8 +10,8 @@ import { median, spread } from './lib/statistics.ts'
  * A protected `GET /me` in Express, Fastify and Hono against the bare route and against the framework's own
  * middleware, ES256 and HS256, a thousand tokens in rotation, with the guard's feed connected; beside them a
  * middleware that does nothing, which is as good as any can be. Each server has one core, the load the
- * other. All variants of a framework take turns, a fifth of a second each: the speed of a shared machine
- * changes within seconds, and a ratio is of neighbours in time.
+ * other. All variants of a framework take turns, a fifth of a second each, in another order each time: the speed of
+ * a shared machine changes within seconds, and a ratio is of neighbours in time.
  */
 
 const CONNECTIONS = 16
@@ -44,17 +44,25 @@ report('route', rows, {
 })
 
 async function measure(framework: Framework, alg: Alg): Promise<Row> {
-  const { child, port, tokens } = await startApp(framework, alg)
+  const { child, ports, tokens } = await startApp(framework, alg)
   try {
     const rates: Record<Variant, number[]> = { bare: [], guard: [], noop: [], own: [] }
-    const lanes = await openLanes(port)
-    for (const variant of VARIANTS) await load(lanes, variant, tokens, WARM_MS)
+    const lanes: Record<Variant, readonly HttpConnection[]> = {
+      bare: await openLanes(ports.bare),
+      guard: await openLanes(ports.guard),
+      noop: await openLanes(ports.noop),
+      own: await openLanes(ports.own),
+    }
+    const run = (variant: Variant, ms: number): Promise<number> =>
+      load(lanes[variant], variant === 'own' ? tokens.own : tokens.guard, ms)
+    for (const variant of VARIANTS) await run(variant, WARM_MS)
     for (let turn = 0; turn < ROUNDS; turn++) {
-      for (const variant of VARIANTS) {
-        rates[variant].push(await load(lanes, variant, tokens, TURN_MS))
+      const first = turn % VARIANTS.length
+      for (const variant of [...VARIANTS.slice(first), ...VARIANTS.slice(0, first)]) {
+        rates[variant].push(await run(variant, TURN_MS))
       }
     }
-    for (const lane of lanes) lane.close()
+    for (const lane of Object.values(lanes).flat()) lane.close()
     const ratio = (a: Variant, b: Variant): number =>
       median(rates[a].map((rate, index) => rate / (rates[b][index] ?? NaN)))
     return {
@@ -75,7 +83,7 @@ async function measure(framework: Framework, alg: Alg): Promise<Row> {
 
 interface App {
   readonly child: ChildProcess
-  readonly port: number
+  readonly ports: Readonly<Record<Variant, number>>
   /** For the guard, and for the framework's own middleware. */
   readonly tokens: { readonly guard: readonly string[]; readonly own: readonly string[] }
 }
@@ -88,7 +96,7 @@ function startApp(framework: Framework, alg: Alg): Promise<App> {
     })
     child.once('exit', (code) => reject(new Error(`the application ended with ${code}`)))
     child.once('message', (message) => {
-      resolve({ child, ...(message as Pick<App, 'port' | 'tokens'>) })
+      resolve({ child, ...(message as Pick<App, 'ports' | 'tokens'>) })
     })
   })
 }
@@ -100,18 +108,16 @@ function openLanes(port: number): Promise<readonly HttpConnection[]> {
 /** Requests a second, over all connections. */
 async function load(
   lanes: readonly HttpConnection[],
-  variant: Variant,
-  { guard, own }: App['tokens'],
+  tokens: readonly string[],
   ms: number,
 ): Promise<number> {
   const started = performance.now()
-  const tokens = variant === 'own' ? own : guard
   let done = 0
   await Promise.all(
     lanes.map(async (connection, lane) => {
       for (let index = lane; performance.now() - started < ms; index += CONNECTIONS) {
-        const { status } = await connection.get(`/${variant}`, tokens[index % tokens.length] ?? '')
-        if (status !== 200) throw new Error(`${variant} answered ${status}`)
+        const { status } = await connection.get('/me', tokens[index % tokens.length] ?? '')
+        if (status !== 200) throw new Error(`GET /me answered ${status}`)
         done += 1
       }
     }),

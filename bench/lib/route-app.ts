@@ -16,17 +16,20 @@ import { getRequestListener } from '@hono/node-server'
 import { createAuthority, serve } from 'countersign'
 import express from 'express'
 import { expressjwt } from 'express-jwt'
-import fastify from 'fastify'
-import { Hono } from 'hono'
+import fastify, { type RouteShorthandOptions } from 'fastify'
+import { Hono, type Context, type MiddlewareHandler } from 'hono'
 import { jwt as honoJwt } from 'hono/jwt'
 
 import { freePort } from '../../scripts/lib/processes.ts'
 
 /**
- * The application of `bench/route.ts`, with four routes: `/bare`, `/guard`, `/noop` with a middleware that does
- * nothing, and `/own` with the framework's own and the same key. The guard is connected to a real authority in the same process, which
- * has nothing to do but echo. Arguments: framework, algorithm, number of tokens.
+ * The applications of `bench/route.ts`: the same `GET /me` bare, behind the guard, behind a middleware that does
+ * nothing, and behind the framework's own with the same key. Each is an application of its own with one route, since
+ * a router that tries one route after the other would favour the first. The guard is connected to a real authority in the
+ * same process, which has nothing to do but echo. Arguments: framework, algorithm, number of tokens.
  */
+
+type Variant = 'bare' | 'guard' | 'noop' | 'own'
 
 const [framework = '', alg = '', count = '0'] = process.argv.slice(2)
 execFileSync('taskset', ['-a', '-c', '-p', '0', String(process.pid)], { stdio: 'ignore' })
@@ -63,8 +66,13 @@ const sign = (typ: string): readonly string[] => {
 }
 // One of the peers takes no other kind than JWT.
 const tokens = { guard: sign('at+jwt'), own: sign('JWT') }
-const port = await listen()
-process.send?.({ port, tokens })
+const ports = {
+  bare: await listen('bare'),
+  guard: await listen('guard'),
+  noop: await listen('noop'),
+  own: await listen('own'),
+}
+process.send?.({ ports, tokens })
 
 /** A guard with a live feed, and with this process's key for tokens: the authority's own signs none here. */
 async function startGuard(): Promise<{ guard: Guard; issuer: string }> {
@@ -96,75 +104,81 @@ async function startGuard(): Promise<{ guard: Guard; issuer: string }> {
   return { guard: made, issuer: url }
 }
 
-function listen(): Promise<number> {
+function listen(variant: Variant): Promise<number> {
   switch (framework) {
     case 'express':
-      return listenOn(createServer(expressApp()))
+      return listenOn(createServer(expressApp(variant)))
     case 'fastify':
-      return fastifyApp()
+      return listenFastify(variant)
     default:
-      return listenHono()
+      return listenHono(variant)
   }
 }
 
-function listenHono(): Promise<number> {
-  const answer = getRequestListener(honoApp().fetch)
+function listenHono(variant: Variant): Promise<number> {
+  const answer = getRequestListener(honoApp(variant).fetch)
   return listenOn(createServer((incoming, outgoing) => void answer(incoming, outgoing)))
 }
 
 function listenOn(server: Server): Promise<number> {
+  // Longer than the others' turns take, or connections would be gone when theirs comes.
+  server.keepAliveTimeout = 60_000
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
   })
 }
 
-function expressApp(): express.Express {
+function expressApp(variant: Variant): express.Express {
   const app = express()
-  app.get('/bare', (_request, response) => void response.json({ ok: true }))
-  app.get('/guard', expressAuth(guard), (_request, response) => void response.json({ ok: true }))
-  const own = expressjwt({
-    secret: isHmac ? secret : publicPem,
-    algorithms: [isHmac ? 'HS256' : 'ES256'],
-  })
-  app.get(
-    '/noop',
-    (_request, _response, next) => next(),
-    (_request, response) => void response.json({ ok: true }),
-  )
-  app.get('/own', own, (_request, response) => void response.json({ ok: true }))
+  const me: express.RequestHandler = (_request, response) => void response.json({ ok: true })
+  const before: Record<Exclude<Variant, 'bare'>, () => express.RequestHandler> = {
+    guard: () => expressAuth(guard),
+    noop: () => (_request, _response, next) => next(),
+    own: () =>
+      expressjwt({
+        secret: isHmac ? secret : publicPem,
+        algorithms: [isHmac ? 'HS256' : 'ES256'],
+      }),
+  }
+  if (variant === 'bare') app.get('/me', me)
+  else app.get('/me', before[variant](), me)
   return app
 }
 
-async function fastifyApp(): Promise<number> {
+async function listenFastify(variant: Variant): Promise<number> {
   const app = fastify()
-  await app.register(fastifyJwt, {
-    secret: isHmac
-      ? secret
-      : {
-          private: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-          public: publicPem,
-        },
-    sign: { algorithm: isHmac ? 'HS256' : 'ES256' },
-    verify: { algorithms: [isHmac ? 'HS256' : 'ES256'] },
-  })
-  app.get('/bare', () => ({ ok: true }))
-  app.get('/guard', { onRequest: fastifyAuth(guard) }, () => ({ ok: true }))
-  app.get('/noop', { onRequest: (_request, _reply, done) => done() }, () => ({ ok: true }))
-  app.get('/own', { onRequest: (request) => request.jwtVerify() }, () => ({ ok: true }))
+  if (variant === 'own') {
+    await app.register(fastifyJwt, {
+      secret: isHmac
+        ? secret
+        : {
+            private: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+            public: publicPem,
+          },
+      sign: { algorithm: isHmac ? 'HS256' : 'ES256' },
+      verify: { algorithms: [isHmac ? 'HS256' : 'ES256'] },
+    })
+  }
+  const before: Record<Variant, RouteShorthandOptions> = {
+    bare: {},
+    guard: { onRequest: fastifyAuth(guard) },
+    noop: { onRequest: (_request, _reply, done) => done() },
+    own: { onRequest: (request) => request.jwtVerify() },
+  }
+  app.get('/me', before[variant], () => ({ ok: true }))
   await app.listen({ port: 0, host: '127.0.0.1' })
   return (app.server.address() as AddressInfo).port
 }
 
-function honoApp(): Hono {
+function honoApp(variant: Variant): Hono {
   const app = new Hono()
-  app.get('/bare', (c) => c.json({ ok: true }))
-  app.get('/guard', honoAuth(guard), (c) => c.json({ ok: true }))
-  const own = honoJwt({ secret: isHmac ? secret : publicPem, alg: isHmac ? 'HS256' : 'ES256' })
-  app.get(
-    '/noop',
-    (_c, next) => next(),
-    (c) => c.json({ ok: true }),
-  )
-  app.get('/own', own, (c) => c.json({ ok: true }))
+  const me = (c: Context): Response => c.json({ ok: true })
+  const before: Record<Exclude<Variant, 'bare'>, () => MiddlewareHandler> = {
+    guard: () => honoAuth(guard),
+    noop: () => (_c, next) => next(),
+    own: () => honoJwt({ secret: isHmac ? secret : publicPem, alg: isHmac ? 'HS256' : 'ES256' }),
+  }
+  if (variant === 'bare') app.get('/me', me)
+  else app.get('/me', before[variant](), me)
   return app
 }

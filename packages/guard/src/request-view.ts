@@ -79,7 +79,18 @@ function isRepeated(rawHeaders: readonly string[], name: string): boolean {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const candidate = rawHeaders[i]
-    if (candidate?.length === name.length && candidate.toLowerCase() === name) count += 1
+    if (candidate?.length === name.length && equalsIgnoringCase(candidate, name)) count += 1
   }
   return count > 1
+}
+
+// `toLowerCase` would make a string for each request. Header names are ASCII (RFC 9110 §5.1); `lower` is in lower
+// case and as long.
+function equalsIgnoringCase(candidate: string, lower: string): boolean {
+  for (let at = 0; at < lower.length; at++) {
+    const code = candidate.charCodeAt(at)
+    const isUpper = code >= 65 && code <= 90
+    if ((isUpper ? code + 32 : code) !== lower.charCodeAt(at)) return false
+  }
+  return true
 }

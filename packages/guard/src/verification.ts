@@ -25,6 +25,8 @@ export class TokenCheck {
   readonly #feed: RevocationFeed | undefined
   #verifier: AccessTokenVerifier | undefined
   #keys: KeySet | undefined
+  /** The time of the check that is going on, in milliseconds since 1970: read once for all of it. */
+  #now = 0
   /** How many tokens were accepted, and how many of them without a signature check. */
   verified = 0
   cached = 0
@@ -38,6 +40,7 @@ export class TokenCheck {
   check(token: string, keys: KeySet | undefined, policy: FreshnessPolicy): Verification {
     const verifier = this.#verifierFor(keys)
     if (verifier === undefined) return refuse('keys_unavailable')
+    this.#now = this.#settings.clock()
     const result = verifier.verify(token)
     if (!result.ok) {
       const { code: reason, claim } = result
@@ -60,7 +63,8 @@ export class TokenCheck {
   #verifierFor(keys: KeySet | undefined): AccessTokenVerifier | undefined {
     if (keys === this.#keys) return this.#verifier
     this.#keys = keys
-    this.#verifier = keys && createAccessTokenVerifier({ ...this.#settings, keys })
+    this.#verifier =
+      keys && createAccessTokenVerifier({ ...this.#settings, keys, clock: () => this.#now })
     return this.#verifier
   }
 
@@ -82,7 +86,7 @@ export class TokenCheck {
 
   #checkLease(policy: FreshnessPolicy): Refused | undefined {
     if (this.#feed === undefined) return undefined
-    const ageMs = this.#feed.lease.ageMs()
+    const ageMs = this.#feed.lease.ageMs(this.#now)
     const limitMs = policy === 'open' ? this.#settings.keysMaxAgeMs : POLICY_LIMITS_MS[policy]
     return ageMs <= limitMs ? undefined : refuse('revocations_unavailable')
   }

@@ -247,6 +247,7 @@ test.each([-8, 1, 7, 8.5, Number.NaN, Infinity, '64', null, 1_048_577])(
 )
 
 describe('the table', () => {
+  const entry = { ok: true } as const
   const forever = { fromMs: -Infinity, untilMs: Infinity }
 
   test.each([
@@ -255,36 +256,44 @@ describe('the table', () => {
     [16, 16],
     [100, 64],
   ])('for at most %i entries holds %i and not one more', (entriesMax, size) => {
-    const cache = createTokenCache<number>(entriesMax)
+    const cache = createTokenCache<{ ok: true; at: number }>(entriesMax)
     const tokens = Array.from({ length: 1000 }, (_, at) => signer.sign({ at }))
     for (const [at, token] of tokens.entries()) {
-      cache.add(token, at, forever, NOW_MS)
-      expect(cache.entryAt(cache.find(fresh(token)))).toBe(at)
+      const each = { ok: true, at } as const
+      cache.add(token, each, forever, NOW_MS)
+      expect(cache.find(fresh(token))).toBe(each)
+      expect(cache.timely(fresh(token), NOW_MS)).toBe(each)
     }
-    expect(tokens.filter((token) => cache.find(token) !== -1)).toHaveLength(size)
+    expect(tokens.filter((token) => cache.find(token) !== undefined)).toHaveLength(size)
   })
 
   test('gives up an expired token before a living one, and then the one that came first', () => {
-    const cache = createTokenCache<string>(8)
+    const cache = createTokenCache<{ ok: true }>(8)
     const ended = { fromMs: -Infinity, untilMs: NOW_MS }
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
-      cache.add(name, name, name === 'c' ? ended : forever, NOW_MS - 1)
+      cache.add(name, entry, name === 'c' ? ended : forever, NOW_MS - 1)
     }
-    cache.add('i', 'i', forever, NOW_MS)
-    const held = () => [...'abcdefghijk'].filter((name) => cache.find(name) !== -1).join('')
+    cache.add('i', entry, forever, NOW_MS)
+    const held = () => [...'abcdefghijk'].filter((name) => cache.find(name) !== undefined).join('')
     expect(held()).toBe('abdefghi')
-    cache.add('j', 'j', forever, NOW_MS)
+    cache.add('j', entry, forever, NOW_MS)
     expect(held()).toBe('bdefghij')
-    cache.add('k', 'k', forever, NOW_MS)
+    cache.add('k', entry, forever, NOW_MS)
     expect(held()).toBe('defghijk')
   })
 
   test('compares the whole token where everything it is found by is equal', () => {
-    const cache = createTokenCache<string>(8)
-    cache.add('header.payload.AAAAAAAAAA', 'entry', forever, NOW_MS)
-    expect(cache.find('header.payloaD.AAAAAAAAAA')).toBe(-1)
-    expect(cache.find('header.payload.BAAAAAAAAA')).toBe(-1)
-    expect(cache.find('header.payload.AAAAAAAAAB')).toBe(-1)
-    expect(cache.find('payload.AAAAAAAAAA')).toBe(-1)
+    const cache = createTokenCache<{ ok: true }>(8)
+    cache.add('header.payload.AAAAAAAAAA', entry, forever, NOW_MS)
+    expect(cache.timely('header.payload.AAAAAAAAAA', NOW_MS)).toBe(entry)
+    for (const other of [
+      'header.payloaD.AAAAAAAAAA',
+      'header.payload.BAAAAAAAAA',
+      'header.payload.AAAAAAAAAB',
+      'payload.AAAAAAAAAA',
+    ]) {
+      expect(cache.timely(other, NOW_MS)).toBeUndefined()
+      expect(cache.find(other)).toBeUndefined()
+    }
   })
 })

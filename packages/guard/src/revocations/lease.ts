@@ -88,12 +88,13 @@ export class Lease {
 
   /**
    * How old the copy may be, in milliseconds: `Infinity` before the first lease. The larger of both ages: a
-   * clock on the wall may be set back, the other one stands still while a machine sleeps.
+   * clock on the wall may be set back, the other one stands still while a machine sleeps. `now` is that of the
+   * wall, for who has just read it.
    */
-  ageMs(): number {
-    if (this.#since === undefined) return Infinity
-    const { elapsed, clock } = this.#clocks
-    return Math.max(elapsed() - this.#since.elapsed, clock() - this.#since.clock, 0)
+  ageMs(now = this.#clocks.clock()): number {
+    const since = this.#since
+    if (since === undefined) return Infinity
+    return Math.max(this.#clocks.elapsed() - since.elapsed, now - since.clock, 0)
   }
 
   /** Forgets what is under way: answers to a connection that is gone. The lease itself stays. */

@@ -25,10 +25,13 @@ export function cacheVerify<Result extends Accepted>(
 
   return (token) => {
     if (typeof token !== 'string') return verify(token)
-    const slot = cache.find(token)
-    if (slot === -1) return verifyAndAdd(token)
     const now = readNow()
-    return cache.timely(slot, now) ?? refuseUntimely(cache.entryAt(slot), now) ?? verify(token)
+    return cache.timely(token, now) ?? verifyOrRefuse(token, now)
+  }
+
+  function verifyOrRefuse(token: string, now: number): Result | Refused {
+    const entry = cache.find(token)
+    return entry === undefined ? verifyAndAdd(token) : (refuseUntimely(entry, now) ?? verify(token))
   }
 
   function verifyAndAdd(token: string): Result | Refused {
@@ -41,8 +44,8 @@ export function cacheVerify<Result extends Accepted>(
 
   // Its other claims were right when it entered and cannot have changed, so this names the time
   // that is wrong, without the price of a signature.
-  function refuseUntimely(entry: Result | undefined, now: number): Refused | undefined {
-    return entry === undefined ? undefined : checkClaims({ ...entry.claims }, policy, now)
+  function refuseUntimely(entry: Result, now: number): Refused | undefined {
+    return checkClaims({ ...entry.claims }, policy, now)
   }
 }
 

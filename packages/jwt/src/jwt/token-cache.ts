@@ -12,12 +12,10 @@ export const CACHE_ENTRIES_MAX = 1_048_576
 
 /** Remembers what was made of whole tokens. One for each verifier, so nobody else's keys matter. */
 export interface TokenCache<Entry> {
-  /** The slot of exactly this token, or -1. */
-  find(token: string): number
-  /** What stands in a slot that `find` gave, if `now` (milliseconds since 1970) is in its time. */
-  timely(slot: number, now: number): Entry | undefined
+  /** What was made of exactly this token, if `now` (milliseconds since 1970) is in its time. */
+  timely(token: string, now: number): Entry | undefined
   /** The same at any time. */
-  entryAt(slot: number): Entry | undefined
+  find(token: string): Entry | undefined
   /** Enters a token that has just been verified; an older one of the same place may go for it. */
   add(token: string, entry: Entry, validity: ValidityMs, now: number): void
 }
@@ -33,7 +31,9 @@ export interface TokenCache<Entry> {
  * out the eight of one place. A guessed signature reaches the comparison, whose time could tell how
  * much of it was right, only if it first meets all 32 bits of the hash.
  */
-export function createTokenCache<Entry>(entriesMax: number): TokenCache<Entry> {
+export function createTokenCache<Entry extends { readonly ok: true }>(
+  entriesMax: number,
+): TokenCache<Entry> {
   const places = 2 ** Math.floor(Math.log2(entriesMax / WAYS))
   const size = places * WAYS
   const tags = new Int32Array(size)
@@ -43,13 +43,27 @@ export function createTokenCache<Entry>(entriesMax: number): TokenCache<Entry> {
   const timesMs = new Float64Array(2 * size)
   const oldest = new Uint8Array(places)
 
-  function find(token: string): number {
+  // A server between two requests for a token has forgotten where all this lies. So everything is asked for
+  // before the token is compared: the processor then waits for these lines of memory at once, not in turn.
+  function timely(token: string, now: number): Entry | undefined {
     const tag = tagOf(token)
     const first = (tag & (places - 1)) * WAYS
     for (let slot = first; slot < first + WAYS; slot++) {
-      if (tags[slot] === tag && tokens[slot] === token) return slot
+      if (tags[slot] !== tag) continue
+      const entry = entries[slot]
+      const isTimely = now >= (timesMs[2 * slot] ?? Infinity) && now < (timesMs[2 * slot + 1] ?? 0)
+      if (isTimely && entry?.ok === true && tokens[slot] === token) return entry
     }
-    return -1
+    return undefined
+  }
+
+  function find(token: string): Entry | undefined {
+    const tag = tagOf(token)
+    const first = (tag & (places - 1)) * WAYS
+    for (let slot = first; slot < first + WAYS; slot++) {
+      if (tags[slot] === tag && tokens[slot] === token) return entries[slot]
+    }
+    return undefined
   }
 
   // A slot that is free or whose token has expired, else the one that was filled first.
@@ -63,11 +77,6 @@ export function createTokenCache<Entry>(entriesMax: number): TokenCache<Entry> {
     return first + turn
   }
 
-  function timely(slot: number, now: number): Entry | undefined {
-    const isTimely = now >= (timesMs[2 * slot] ?? Infinity) && now < (timesMs[2 * slot + 1] ?? 0)
-    return isTimely ? entries[slot] : undefined
-  }
-
   function add(token: string, entry: Entry, validity: ValidityMs, now: number): void {
     const tag = tagOf(token)
     const slot = slotFor(tag & (places - 1), now)
@@ -78,7 +87,7 @@ export function createTokenCache<Entry>(entriesMax: number): TokenCache<Entry> {
     timesMs[2 * slot + 1] = validity.untilMs
   }
 
-  return { find, timely, entryAt: (slot) => entries[slot], add }
+  return { timely, find, add }
 }
 
 // FNV-1a over eight characters near the end of the signature, 48 bits of it. The very last
