@@ -24,12 +24,12 @@ import { freePort } from '../../scripts/lib/processes.ts'
 
 /**
  * The applications of `bench/route.ts`: the same `GET /me` bare, behind the guard, behind a middleware that does
- * nothing, and behind the framework's own with the same key. Each is an application of its own with one route, since
+ * nothing, behind one that looks the Authorization header up in a `Map`, and behind the framework's own with the same key. Each is an application of its own with one route, since
  * a router that tries one route after the other would favour the first. The guard is connected to a real authority in the
  * same process, which has nothing to do but echo. Arguments: framework, algorithm, number of tokens.
  */
 
-type Variant = 'bare' | 'guard' | 'noop' | 'own'
+type Variant = 'bare' | 'guard' | 'noop' | 'map' | 'own'
 
 const [framework = '', alg = '', count = '0'] = process.argv.slice(2)
 execFileSync('taskset', ['-a', '-c', '-p', '0', String(process.pid)], { stdio: 'ignore' })
@@ -64,12 +64,17 @@ const sign = (typ: string): readonly string[] => {
   const signer = createSigner(key, { typ })
   return claims.map((each) => signer.sign(each))
 }
+/** What a check costs that checks nothing: the header is one of these. */
+const known = new Map<string, (typeof claims)[number]>()
 // One of the peers takes no other kind than JWT.
 const tokens = { guard: sign('at+jwt'), own: sign('JWT') }
+for (const [index, token] of tokens.guard.entries())
+  known.set(`Bearer ${token}`, claims[index] ?? fail())
 const ports = {
   bare: await listen('bare'),
   guard: await listen('guard'),
   noop: await listen('noop'),
+  map: await listen('map'),
   own: await listen('own'),
 }
 process.send?.({ ports, tokens })
@@ -134,6 +139,10 @@ function expressApp(variant: Variant): express.Express {
   const before: Record<Exclude<Variant, 'bare'>, () => express.RequestHandler> = {
     guard: () => expressAuth(guard),
     noop: () => (_request, _response, next) => next(),
+    map: () => (request, _response, next) => {
+      if (known.has(request.headers.authorization ?? '')) next()
+      else fail()
+    },
     own: () =>
       expressjwt({
         secret: isHmac ? secret : publicPem,
@@ -163,6 +172,12 @@ async function listenFastify(variant: Variant): Promise<number> {
     bare: {},
     guard: { onRequest: fastifyAuth(guard) },
     noop: { onRequest: (_request, _reply, done) => done() },
+    map: {
+      onRequest: (request, _reply, done) => {
+        if (known.has(request.headers.authorization ?? '')) done()
+        else fail()
+      },
+    },
     own: { onRequest: (request) => request.jwtVerify() },
   }
   app.get('/me', before[variant], () => ({ ok: true }))
@@ -176,9 +191,14 @@ function honoApp(variant: Variant): Hono {
   const before: Record<Exclude<Variant, 'bare'>, () => MiddlewareHandler> = {
     guard: () => honoAuth(guard),
     noop: () => (_c, next) => next(),
+    map: () => (c, next) => (known.has(c.req.header('authorization') ?? '') ? next() : fail()),
     own: () => honoJwt({ secret: isHmac ? secret : publicPem, alg: isHmac ? 'HS256' : 'ES256' }),
   }
   if (variant === 'bare') app.get('/me', me)
   else app.get('/me', before[variant](), me)
   return app
+}
+
+function fail(): never {
+  throw new Error('the token is none of those that were made')
 }

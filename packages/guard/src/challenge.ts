@@ -28,22 +28,22 @@ export function challengeFor(
   resourceMetadata?: string,
 ): Challenge {
   const { status, text } = refusals[refused.code]
-  const headers: Record<string, string> = {
-    'cache-control': 'no-store',
-    'content-type': 'application/problem+json',
-  }
-  if (status === 503) headers['retry-after'] = String(refused.retryAfterSec ?? 1)
-  else headers['www-authenticate'] = wwwAuthenticate(refused, realm, resourceMetadata)
-
   // RFC 9457 §4.2.1: with `about:blank` the title is the phrase of the status.
-  const problem = {
+  const body = JSON.stringify({
     type: 'about:blank',
     title: TITLES[status],
     status,
     detail: text,
     code: refused.code,
+  })
+  const headers: Record<string, string> = {
+    'cache-control': 'no-store',
+    'content-type': 'application/problem+json',
+    'content-length': String(Buffer.byteLength(body)),
   }
-  return { status, headers, body: JSON.stringify(problem) }
+  if (status === 503) headers['retry-after'] = String(refused.retryAfterSec ?? 1)
+  else headers['www-authenticate'] = wwwAuthenticate(refused, realm, resourceMetadata)
+  return { status, headers, body }
 }
 
 // RFC 6750 §3: no error attribute when the request carried no token. Quotes may not stand in an

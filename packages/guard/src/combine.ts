@@ -1,8 +1,8 @@
 import { decodeUnverified } from '@countersign/jwt'
 
 import { readBearer } from './bearer.ts'
-import type { Guard, GuardMetrics, RouteGuard } from './guard.ts'
-import type { RefusalCode } from './refusals.ts'
+import type { Guard, GuardMetrics, RouteGuard, VerifyResult } from './guard.ts'
+import type { RefusalCode, Refused } from './refusals.ts'
 import type { RequestView } from './request-view.ts'
 
 /**
@@ -14,6 +14,9 @@ export function combineGuards(guards: readonly [Guard, ...Guard[]]): Guard {
   const [first] = guards
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
   if (byIssuer.size < guards.length) throw new TypeError('combineGuards: two are of one issuer.')
+
+  // Whose refusal it is: realm and metadata of a challenge are that issuer's.
+  const refusers = new WeakMap<Refused, Guard>()
 
   // What a token says of its issuer is nobody's word: it selects who holds it against their own keys.
   function guardOf(token: string): Guard {
@@ -31,8 +34,16 @@ export function combineGuards(guards: readonly [Guard, ...Guard[]]): Guard {
   function combined(routes: ReadonlyMap<Guard, RouteGuard>): RouteGuard {
     const routeOf = (guard: Guard): RouteGuard => routes.get(guard) ?? guard
     return {
-      authenticate: (request) => routeOf(guardFor(request)).authenticate(request),
-      challenge: (refused) => first.challenge(refused),
+      authenticate(request) {
+        const guard = guardFor(request)
+        const note = (result: VerifyResult): VerifyResult => {
+          if (!result.ok) refusers.set(result, guard)
+          return result
+        }
+        const result = routeOf(guard).authenticate(request)
+        return 'ok' in result ? note(result) : result.then(note)
+      },
+      challenge: (refused) => (refusers.get(refused) ?? first).challenge(refused),
     }
   }
 

@@ -83,7 +83,8 @@ function readNames(name: string, value: unknown): readonly string[] {
   if (!isList || !value.every((each) => typeof each === 'string' && /^[!#-[\]-~]+$/.test(each))) {
     fail(`${name} must be names without spaces, quotes and backslashes, at least one`)
   }
-  return value as readonly string[]
+  // A copy: whoever empties theirs later must not open the route.
+  return [...(value as readonly string[])]
 }
 
 function fail(problem: string): never {

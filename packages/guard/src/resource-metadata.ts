@@ -13,15 +13,16 @@ export interface ResourceMetadata {
 
 /**
  * The document to serve at `/.well-known/oauth-protected-resource`, whose URL is the option
- * `resourceMetadata`: clients that are refused learn from it where to sign in.
+ * `resourceMetadata`: clients that are refused learn from it where to sign in. `guards` is the resource's guard, or
+ * those that it has combined.
  */
 export function resourceMetadata(
-  guard: Pick<Guard, 'issuer'>,
+  guards: Pick<Guard, 'issuer'> | readonly Pick<Guard, 'issuer'>[],
   own: Omit<ResourceMetadata, 'authorization_servers' | 'bearer_methods_supported'>,
 ): ResourceMetadata {
   return {
     ...own,
-    authorization_servers: [guard.issuer],
+    authorization_servers: [guards].flat().map(({ issuer }) => issuer),
     bearer_methods_supported: ['header'],
   }
 }

@@ -117,6 +117,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(answer.headers.get('www-authenticate')).toBe(`Bearer realm="${issuer.url}"`)
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/)
+    expect(answer.headers.get('content-length')).toMatch(/^\d+$/)
     expect(await answer.json()).toEqual({
       type: 'about:blank',
       title: 'Unauthorized',

@@ -92,6 +92,16 @@ describe('a route that requires', () => {
     if (status === 401) expect(answer.challenge).toContain('max_age="600"')
   })
 
+  test('something goes on requiring it when the list that it was given is emptied', async () => {
+    const roles = ['admin']
+    const check = createAuthenticator(guard, { roles })
+    roles.length = 0
+    const headers = { authorization: `Bearer ${issuer.token()}` }
+    expect(await check(new Request('https://api.example/me', { headers }))).toMatchObject({
+      ok: false,
+    })
+  })
+
   test('what only the feed could tell is a mistake without it', () => {
     expect(() => guard.route({ permissions: ['a'] })).toThrow('permissions')
     expect(() => guard.route({ policy: 'strict' })).toThrow('strict')
@@ -151,6 +161,27 @@ test('of several issuers each token is checked by its own', async () => {
     verified: before.verified + 1,
     refused: { token_invalid: (before.refused.token_invalid ?? 0) + 1 },
   })
+  second.close()
+})
+
+test('of several issuers the challenge is that of the one whose token it was', async () => {
+  const second = createGuard({ issuer: other.url, clock: () => NOW_MS, onNotice: () => {} })
+  const both = combineGuards([guard, second])
+  await both.ready()
+  const challengeTo = async (token?: string): Promise<string | null> => {
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    const asked = new Request('https://api.example/me', { headers })
+    const result = await createAuthenticator(both, { roles: ['owner'] })(asked)
+    return result.ok ? 'in' : result.response.headers.get('www-authenticate')
+  }
+  expect(await challengeTo(other.token())).toMatch(`Bearer realm="${other.url}", error=`)
+  expect(await challengeTo(issuer.token())).toMatch(`Bearer realm="${issuer.url}", error=`)
+  const resource = 'https://api.example'
+  expect(resourceMetadata([guard, second], { resource }).authorization_servers).toEqual([
+    issuer.url,
+    other.url,
+  ])
+  expect(await challengeTo()).toMatch(`Bearer realm="${issuer.url}", resource_metadata=`)
   second.close()
 })
 
