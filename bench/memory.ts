@@ -8,7 +8,9 @@ import { median } from './lib/statistics.ts'
 /**
  * The copy of the revocation log in memory, at 1 thousand to 10 million entries, each of another session:
  * the bytes of its tables, what the process holds in all, and look-ups that hit and that miss. Entries are
- * taken in batches of 50, spread over the time that they are kept, as a guard takes them.
+ * taken in batches of 50, spread over the time that they are kept, as a guard takes them. Beside them stands one
+ * bare read at random out of an array of as many bytes, whose place the read before it gave: no look-up in a table
+ * of that size can be faster.
  */
 
 const BATCH = 50
@@ -17,6 +19,9 @@ const LOOKUPS = 500_000
 const CHUNK = 1_000
 const ROUNDS = 5
 const MIB = 2 ** 20
+/** What the processor's cache takes at once. */
+const LINE_BYTES = 64
+const LINE_WORDS = LINE_BYTES / Uint32Array.BYTES_PER_ELEMENT
 
 /** With it glibc asks for pages of 2 MiB, where the system has them for who asks. */
 const HUGE_PAGES = 'glibc.malloc.hugetlb=1'
@@ -34,6 +39,7 @@ if (mode === '--row') {
   report('memory', rows, {
     revocation_lookup_hit_ns: Number(last?.['hit_ns']),
     revocation_lookup_miss_ns: Number(last?.['miss_ns']),
+    revocation_bare_read_ns: Number(last?.['bare_read_ns']),
     ...(huge === undefined
       ? {}
       : {
@@ -74,6 +80,7 @@ function measure(entries: number, pages: string): Row {
     peak_rss_mib: round((Math.max(peak, process.memoryUsage().rss) - before) / MIB),
     hit_ns: round(lookUp(log, entries, 0)),
     miss_ns: round(lookUp(log, entries, entries)),
+    bare_read_ns: round(readAtRandom(bytes)),
     build_s: round(buildSec),
   }
 }
@@ -98,6 +105,30 @@ function lookUp(log: RevocationLog, entries: number, offset: number): number {
     }
     return (elapsed * 1e6) / LOOKUPS
   })
+  return median(rounds)
+}
+
+/** The median of some rounds of reads, each of which waits for the one before, in nanoseconds each. */
+function readAtRandom(bytes: number): number {
+  const lines = Math.floor(bytes / LINE_BYTES)
+  const order = Uint32Array.from({ length: lines }, (_, line) => line)
+  for (let at = lines - 1; at > 0; at--) {
+    const other = Math.floor(Math.random() * (at + 1))
+    const held = order[at] ?? 0
+    order[at] = order[other] ?? 0
+    order[other] = held
+  }
+  const next = new Uint32Array(lines * LINE_WORDS)
+  for (const [index, line] of order.entries()) {
+    next[line * LINE_WORDS] = (order[(index + 1) % lines] ?? 0) * LINE_WORDS
+  }
+  let at = 0
+  const rounds = Array.from({ length: ROUNDS }, () => {
+    const started = performance.now()
+    for (let done = 0; done < LOOKUPS; done++) at = next[at] ?? 0
+    return ((performance.now() - started) * 1e6) / LOOKUPS
+  })
+  if (at % LINE_WORDS !== 0) throw new Error('a read went astray')
   return median(rounds)
 }
 
