@@ -251,8 +251,9 @@ test('an own key with its certificate is published with it, and signs when it is
     x5c: [der],
     'x5t#S256': expect.stringMatching(/^[\w-]{43}$/),
   })
+  // It is published first, and signs right after.
+  await expect.poll(async () => kidOf((await it.login('hal')).access)).toBe(kid)
   const { access } = await it.login('hal')
-  expect(kidOf(access)).toBe(kid)
   expect(await until('ok', () => decide(guard, access))).toBeLessThan(1_000)
   expect(await countersign(it, 'keys', 'export-public', '--pem')).toContain('BEGIN PUBLIC KEY')
 })

@@ -8,12 +8,18 @@ import type { RequestView } from './request-view.ts'
 /**
  * Puts the guards of several issuers together: each token is checked by the guard of the issuer that it
  * names, with that issuer's keys and log, and by no other. A token of none is refused by the first one.
- * A cookie is taken by the first that has one of its name. Throws a TypeError for two of one issuer.
+ * A cookie is taken by the guard that has one of its name. Throws a TypeError for two of one issuer, or of one
+ * name of the cookie. What was combined already counts as its parts.
  */
-export function combineGuards(guards: readonly [Guard, ...Guard[]]): Guard {
-  const [first] = guards
+export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
+  const guards = given.flatMap((guard) => parts.get(guard) ?? [guard])
+  const [first = given[0]] = guards
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
   if (byIssuer.size < guards.length) throw new TypeError('combineGuards: two are of one issuer.')
+  const cookieNames = guards.flatMap(({ cookieName }) => cookieName ?? [])
+  if (new Set(cookieNames).size < cookieNames.length) {
+    throw new TypeError('combineGuards: two take the same cookie. Give one another cookies.name.')
+  }
 
   // Whose refusal it is: realm and metadata of a challenge are that issuer's.
   const refusers = new WeakMap<Refused, Guard>()
@@ -47,11 +53,12 @@ export function combineGuards(guards: readonly [Guard, ...Guard[]]): Guard {
     }
   }
 
-  return {
+  const whole: Guard = {
     ...combined(new Map()),
     issuer: first.issuer,
     audience: [...new Set(guards.flatMap(({ audience }) => audience))],
     hasFeed: guards.every(({ hasFeed }) => hasFeed),
+    cookieName: cookieNames[0],
     hasCookieOf: (request) => guards.some((guard) => guard.hasCookieOf(request)),
     verify: (token, options) => guardOf(token).verify(token, options),
     route: (requirements) =>
@@ -71,7 +78,12 @@ export function combineGuards(guards: readonly [Guard, ...Guard[]]): Guard {
       for (const guard of guards) guard.close()
     },
   }
+  parts.set(whole, guards)
+  return whole
 }
+
+/** What combined guards were made of. */
+const parts = new WeakMap<Guard, readonly Guard[]>()
 
 /** Counts of all; of the feed, that of the guard whose copy may be the oldest. */
 function addMetrics(all: readonly GuardMetrics[]): GuardMetrics {

@@ -15,6 +15,7 @@ import {
   type Requirements,
 } from './requirements.ts'
 import { FeedFault } from './revocations/feed-fault.ts'
+import { asError } from './thrown.ts'
 import { TokenCheck, type Verification } from './verification.ts'
 
 /** What a guard answers about a token. The claims are frozen unless `cacheEntriesMax` is 0. */
@@ -58,6 +59,8 @@ export interface Guard extends RouteGuard {
   readonly audience: string | readonly string[]
   /** Whether it has a revocation feed. */
   readonly hasFeed: boolean
+  /** The cookie that it takes tokens from, where it does. */
+  readonly cookieName: string | undefined
   /** Whether a request carries this guard's cookie, good or bad. */
   hasCookieOf(request: RequestView): boolean
   /**
@@ -124,6 +127,7 @@ class IssuerGuard implements Guard {
   readonly issuer: string
   readonly audience: string | readonly string[]
   readonly hasFeed: boolean
+  readonly cookieName: string | undefined
   readonly #settings: GuardSettings
   readonly #source: KeySource
   readonly #check: TokenCheck
@@ -138,6 +142,7 @@ class IssuerGuard implements Guard {
     this.issuer = settings.issuer
     this.audience = settings.audience
     this.hasFeed = settings.feed !== undefined
+    this.cookieName = settings.cookies?.name
     this.#settings = settings
     this.#source = source
     this.#check = new TokenCheck(settings, source.feed)
@@ -332,8 +337,11 @@ class IssuerGuard implements Guard {
     try {
       await changed()
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#settings.onNotice(`Who watches the guard has thrown: ${reason}`)
+      const { message } = asError(error)
+      // There is no caller to throw to: from a timer, an error here would end the whole process.
+      try {
+        this.#settings.onNotice(`Who watches the guard has thrown: ${message}`)
+      } catch {}
     }
   }
 

@@ -76,21 +76,27 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
   function accept(result: VerifyResult, renewed: string): VerifyResult {
     if (!result.ok) return result
     // The token of another session, account, tenant or issuer must not carry this connection on.
-    if (first !== undefined && !isOfSame(first, result.claims)) {
+    if (first === undefined || !isOfSame(first, result.claims)) {
       return { ok: false, code: 'token_invalid', reason: 'session_differs' }
     }
     current = renewed
     return result
   }
 
+  function renew(renewed: string): VerifyResult | Promise<VerifyResult> {
+    const result = guard.verify(renewed, how)
+    return 'ok' in result ? accept(result, renewed) : result.then((late) => accept(late, renewed))
+  }
+
   // Later ones are the guard's to tell; of this one `onEnd` has told.
-  check()?.catch(() => {})
+  const opening = check()?.catch(() => {})
   return {
     stop,
-    renew(renewed) {
-      const result = guard.verify(renewed, how)
-      return 'ok' in result ? accept(result, renewed) : result.then((late) => accept(late, renewed))
-    },
+    // While it is not known whose the connection is, nobody's token carries it on.
+    renew: (renewed) =>
+      first === undefined && opening !== undefined
+        ? opening.then(() => renew(renewed))
+        : renew(renewed),
   }
 }
 

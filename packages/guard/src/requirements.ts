@@ -47,6 +47,7 @@ export function readRequirements(
   requirements: Requirements,
   guard: { readonly hasFeed: boolean },
 ): ReadRequirements {
+  assertPlain(requirements)
   for (const [name, value] of Object.entries(requirements)) {
     if (!NAMES.has(name)) fail(`${name} is not known`)
     // Out of a setting that is missing: what was meant to be asked for must not become nothing.
@@ -76,6 +77,21 @@ export function readRequirements(
   }
 }
 
+// What an object inherits or hides would be read in one place and overlooked in another: it must have none of it.
+function assertPlain(value: unknown): void {
+  const isObject = typeof value === 'object' && value !== null
+  const prototype: unknown = isObject ? Object.getPrototypeOf(value) : undefined
+  // That of another realm is none of ours, and as empty.
+  const isRoot =
+    prototype === null ||
+    (typeof prototype === 'object' &&
+      Object.getPrototypeOf(prototype) === null &&
+      Object.keys(prototype).length === 0)
+  if (!isObject || !isRoot || Reflect.ownKeys(value).length > Object.keys(value).length) {
+    fail('the requirements must be a plain object')
+  }
+}
+
 function readNames(name: string, value: unknown): readonly string[] {
   if (value === undefined) return []
   const isList = Array.isArray(value) && value.length > 0
@@ -98,6 +114,7 @@ function fail(problem: string): never {
 export function requirementsOf<FrameworkRequest>(
   requirements: Requirements<FrameworkRequest>,
 ): Requirements {
+  assertPlain(requirements)
   const { tenant } = requirements
   if (typeof tenant !== 'function') return requirements as Requirements
   // Each adapter makes its views of the requests that its own type names.

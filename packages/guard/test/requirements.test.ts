@@ -92,6 +92,30 @@ describe('a route that requires', () => {
     if (status === 401) expect(answer.challenge).toContain('max_age="600"')
   })
 
+  test.each<[string, object]>([
+    ['inherits them', Object.create({ roles: ['owner'] }) as object],
+    [
+      'has a class of its own',
+      new (class {
+        get roles(): string[] {
+          return ['owner']
+        }
+      })(),
+    ],
+    ['hides one', Object.defineProperty({}, 'roles', { value: ['owner'] })],
+    ['names one by a symbol', { [Symbol('roles')]: ['owner'] }],
+    ['is a list', ['owner']],
+    ['is a set', new Set(['owner'])],
+    ['is a function', () => ['owner']],
+    [
+      'inherits some beside a function',
+      Object.assign(Object.create({ roles: ['owner'] }) as object, { tenant: () => 'ten_1' }),
+    ],
+  ])('something with an object that %s is a mistake when the route is made', (_, odd) => {
+    expect(() => guard.route(odd as Requirements)).toThrow('plain object')
+    expect(() => createAuthenticator(guard, odd as Requirements<Request>)).toThrow('plain object')
+  })
+
   test('something goes on requiring it when the list that it was given is emptied', async () => {
     const roles = ['admin']
     const check = createAuthenticator(guard, { roles })
@@ -185,6 +209,29 @@ test('of several issuers the challenge is that of the one whose token it was', a
   second.close()
 })
 
+test('guards that were combined are combined again by their parts', async () => {
+  const second = createGuard({ issuer: other.url, clock: () => NOW_MS, onNotice: () => {} })
+  const third = createGuard({ issuer: 'https://third.example', onNotice: () => {} })
+  const all = combineGuards([third, combineGuards([guard, second])])
+  expect(await all.verify(other.token())).toMatchObject({ ok: true })
+  expect(await all.verify(issuer.token())).toMatchObject({ ok: true })
+  expect(() => combineGuards([all, second])).toThrow('one issuer')
+  second.close()
+})
+
+test('guards that take the same cookie are not combined', () => {
+  const made = ['a', 'b', 'c'].map((name) =>
+    createGuard({
+      issuer: `https://${name}.example`,
+      cookies: name === 'c' ? { name: '__Host-third' } : true,
+      onNotice: () => {},
+    }),
+  )
+  const [a, b, c] = made as [Guard, Guard, Guard]
+  expect(() => combineGuards([a, b])).toThrow('cookies.name')
+  expect(combineGuards([a, c]).cookieName).toBe(a.cookieName)
+})
+
 test('metrics count what was accepted, from memory too, and what was refused', async () => {
   const made = createGuard({ issuer: issuer.url, clock: () => NOW_MS, onNotice: () => {} })
   await made.ready()
@@ -264,6 +311,43 @@ test('a watched token ends though onRefused throws, and who watches disturbs nob
   const first = (): unknown => watchToken(made, 'x', { onEnd: (refused) => ends.push(refused) })
   expect(first).toThrow('as asked')
   expect(ends).toHaveLength(2)
+  made.close()
+})
+
+test('while nothing is known of a watched token, that of another session does not carry it on', async () => {
+  const made = createGuard({ issuer: issuer.url, clock: () => NOW_MS, onNotice: () => {} })
+  const ends: Refused[] = []
+  const onEnd = (refused: Refused): unknown => ends.push(refused)
+  // No key is loaded yet.
+  const live = watchToken(made, issuer.token(), { onEnd })
+  const bad = watchToken(made, other.token({ iss: issuer.url }), { onEnd })
+  const differing = live.renew(issuer.token({ sid: 'ses-2' }))
+  const rescue = bad.renew(issuer.token())
+  expect(await differing).toMatchObject({ ok: false, reason: 'session_differs' })
+  expect(await rescue).toMatchObject({ ok: false })
+  expect(await live.renew(issuer.token({ jti: 'next' }))).toMatchObject({ ok: true })
+  expect(ends).toMatchObject([{ code: 'token_invalid' }])
+  made.close()
+})
+
+test('whatever a watcher throws, and though nobody can be told, the others are called on', async () => {
+  const made = createGuard({
+    issuer: issuer.url,
+    clock: () => NOW_MS,
+    onNotice: (text) => {
+      if (text.startsWith('Who watches')) throw new Error('no more')
+    },
+  })
+  let calls = 0
+  for (const thrown of [undefined, Object.create(null) as unknown, 'text', new Error('odd')]) {
+    made.watch(() => {
+      throw thrown
+    })
+  }
+  made.watch(() => {
+    calls += 1
+  })
+  await expect.poll(() => calls, { timeout: 3_000 }).toBeGreaterThan(1)
   made.close()
 })
 

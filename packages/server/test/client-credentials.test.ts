@@ -450,6 +450,21 @@ describe('tries', () => {
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(47)
   })
 
+  test('count together where addresses are not known, and keep no client out', async () => {
+    const statuses: number[] = []
+    const askFromNowhere = async (id: string, secret: string): Promise<number> => {
+      const body = `grant_type=client_credentials&client_id=${id}&client_secret=${secret}`
+      const headers = { 'content-type': FORM_TYPE }
+      const request = new Request(`${ISSUER}/oauth2/token`, { method: 'POST', headers, body })
+      return (await it.authority.fetch(request)).status
+    }
+    for (let at = 0; at < 6; at += 1) {
+      statuses.push(await askFromNowhere(`svc_${String(at).repeat(22)}`, 'x'))
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 429, 429])
+    expect(await askFromNowhere(client.id, client.secret)).toBe(200)
+  })
+
   test('from many addresses keep no client out', async () => {
     for (let at = 0; at < 9; at += 1) {
       const body = `grant_type=client_credentials&client_id=${client.id}&client_secret=x`

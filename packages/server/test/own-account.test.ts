@@ -97,6 +97,44 @@ describe('its sessions', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
+  test.each(['/auth/sessions/end-others', '/auth/password'])(
+    'after %s this one lives on with its new access token, and the one before is worth nothing here either',
+    async (path) => {
+      const pair = await it.login()
+      const ask = (access: string, target: string, method = 'POST', body?: object) =>
+        it.authority.fetch(
+          new Request(`${ISSUER}${target}`, {
+            method,
+            headers: { authorization: `Bearer ${access}`, 'content-type': 'application/json' },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          }),
+          { address: '203.0.113.7' },
+        )
+      const answer = await ask(pair.access, path, 'POST', {
+        old_password: PASSWORD,
+        new_password: NEW_PASSWORD,
+      })
+      expect(answer.status).toBe(200)
+      const { access } = (await answer.json()) as { access: string }
+      // What is soft and newer hides nothing.
+      await it.authority.accounts.addRole(USERNAME, 'reader', 'test')
+      const { sid } = claimsOf(pair.access)
+      for (const [target, method] of [
+        ['/auth/me', 'GET'],
+        ['/auth/sessions', 'GET'],
+        ['/auth/sessions/end-others', 'POST'],
+        ['/auth/sessions/end-all', 'POST'],
+        [`/auth/sessions/${String(sid)}`, 'DELETE'],
+      ] as const) {
+        expect([target, (await ask(pair.access, target, method)).status]).toEqual([target, 401])
+      }
+      expect((await it.post('/api/token/verify/', { token: pair.access })).status).toBe(400)
+      expect((await ask(access, '/auth/me', 'GET')).status).toBe(200)
+      expect((await it.post('/api/token/verify/', { token: access })).status).toBe(200)
+      expect(await refresh(pair.refresh)).toBe(200)
+    },
+  )
+
   test('all end, this one too', async () => {
     const phone = await other()
     expect((await browser.visit('/auth/sessions/end-all')).status).toBe(204)

@@ -82,13 +82,13 @@ export async function proveClient<Granted>(
   return noted === 'refused' ? refuseClient(parts, caller, view, 'taken_back') : granted
 }
 
-// By address alone, and not at all where addresses are not known. A client's id is in each of its tokens:
-// counted as a whole, others could fill the audit log in its name until nobody's failures were seen.
+// By address alone. A client's id is in each of its tokens: counted as a whole, others could fill the audit log in
+// its name until nobody's failures were seen. Where addresses are not known, all that fail count together.
 function triesOf({ throttle }: SessionParts, clientId: string, caller: Caller): readonly Bucket[] {
   return throttle.bucketsOf({
-    usernameKey: `client:${clientId}`,
+    usernameKey: caller.address === '' ? 'client:' : `client:${clientId}`,
     address: caller.address,
-    isKnownAddress: true,
+    isKnownAddress: caller.address !== '',
   })
 }
 

@@ -7,7 +7,7 @@ import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { refuse, type Refusal, type SessionParts } from './parts.ts'
 import { isGenuineJti, type RefreshClaims } from './refresh-token.ts'
-import { whyClientOver, whyOver } from './standing.ts'
+import { isOutlived, whyClientOver, whyOver } from './standing.ts'
 
 /** A token that would be taken now, and what is known of it. */
 export type Inspected =
@@ -113,7 +113,7 @@ function whyAccessRefused(
 
 /**
  * Session and account behind an access token's claims, if they and the token still stand. The rows speak of
- * session and account here, as they are now; the log of the token alone.
+ * session and account here, as they are now, and of what the session has outlived; the log of the token alone.
  */
 export async function inspectSession(
   parts: SessionParts,
@@ -128,7 +128,11 @@ export async function inspectSession(
   }
   if (read.account.id !== claims.sub) return refuse('session_unknown')
   const state = await withCurrentAccount(parts, read)
-  const code = whyOver(state) ?? (await whyTakenBack(parts, aloneOf(claims), read.position))
+  const code =
+    whyOver(state) ??
+    (isOutlived(state, claims.rvp)
+      ? 'session_ended'
+      : await whyTakenBack(parts, aloneOf(claims), read.position))
   return code === undefined ? { ok: true, state } : refuse(code)
 }
 

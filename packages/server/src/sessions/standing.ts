@@ -33,6 +33,14 @@ export function isAccountTakenBack(
 }
 
 /**
+ * Whether an access token was taken back with all of its account, though its session lives on: that session
+ * was given another one, and only its own device has that. `rvp` is the position that the token was minted at. Pure.
+ */
+export function isOutlived({ accountHardPosition }: SessionState, rvp: number): boolean {
+  return accountHardPosition > rvp
+}
+
+/**
  * Why a service account's token is not taken any more, however young; undefined while it is. Pure.
  * `rvp` is the position that the token was minted at: there is no session to compare.
  */

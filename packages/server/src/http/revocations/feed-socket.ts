@@ -31,7 +31,10 @@ const CLOSE_CODES = { closing: 1001, malformed: 1008, forbidden: 1008, slow: 101
 
 /** The feed over WebSockets, for a server of Node's, and for guards in this process. */
 export interface FeedSocket extends FeedLine {
-  /** Takes an upgrade (RFC 9110 §7.8): to be called for the server's `upgrade` event. */
+  /**
+   * Takes an upgrade (RFC 9110 §7.8): to be called for the server's `upgrade` event. One to something else is left
+   * to the server's other listeners, and ended when none of them has begun to read it within 10 s.
+   */
   readonly upgrade: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Ends all connections: guards come back to whoever serves then. */
   close(): void
@@ -123,9 +126,15 @@ export function createFeedSocket({
       }
     },
     upgrade(incoming, socket, head) {
-      // A server of the application's own may have other WebSockets: they are for whoever serves them.
-      if (!isFeedRequest(incoming)) return
+      // Node has let go of this socket: an error that nobody hears of would end the process.
       socket.on('error', () => socket.destroy())
+      // A server of the application's own may have other WebSockets: they are for whoever serves them.
+      if (!isFeedRequest(incoming)) {
+        setTimeout(() => {
+          if (isUnclaimed(socket)) refuse(socket, 'not_found')
+        }, UNCLAIMED_MS).unref()
+        return
+      }
       accept(incoming, socket, head).catch((error: unknown) => {
         logger.error({ event: 'feed_failed', error: messageOf(error) })
         refuse(socket, 'store_unavailable')
@@ -142,6 +151,12 @@ export function createFeedSocket({
 }
 
 const CLOSE_WAIT_MS = 1_000
+/** How long an upgrade to something else may wait for somebody who serves it, in milliseconds. */
+const UNCLAIMED_MS = 10_000
+
+function isUnclaimed(socket: Duplex): boolean {
+  return socket.listenerCount('data') === 0 && socket.listenerCount('readable') === 0
+}
 
 function linkOf(connection: WebSocket, isAllowed: () => boolean): FeedLink {
   return {
