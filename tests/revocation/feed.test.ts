@@ -303,6 +303,27 @@ describe('whoever abuses the feed', () => {
   })
 })
 
+test('after a restart of the authority a guard does not go on polling', async () => {
+  await using own = await runAuthority()
+  let lastPollAt = 0
+  const guard = await own.guard({
+    fetch: (...asked) => {
+      lastPollAt = performance.now()
+      return fetch(...asked)
+    },
+  })
+  expect(lastPollAt).toBe(0)
+  await own.stop()
+  await expect.poll(() => lastPollAt, { timeout: 5_000 }).toBeGreaterThan(0)
+  await own.start()
+  await expect.poll(() => guard.isFresh('strict'), { timeout: 10_000 }).toBe(true)
+  // Each poll waits for a second at most.
+  await expect
+    .poll(() => performance.now() - lastPollAt, { timeout: 15_000 })
+    .toBeGreaterThan(2_500)
+  expect(guard.isFresh('strict')).toBe(true)
+}, 40_000)
+
 test('a WebSocket that never opens does not keep a guard from polling', async () => {
   await using own = await runAuthority()
   const upgrades: Socket[] = []

@@ -43,6 +43,23 @@ test('a log-out that waits answers when every guard refuses the session, and soo
   expect(effective.ms).toBeLessThan(2_000)
 })
 
+test('a log-out right after another is not kept waiting by a guard that polls', async () => {
+  await it.guard({ feed: { ...it.feed, transport: 'polling' } })
+  const took: number[] = []
+  for (let times = 0; times < 3; times++) {
+    const [first, second] = [await it.login('dora'), await it.login('dora')]
+    await it.post('/api/token/blacklist/', { refresh: first.refresh })
+    const response = await it.post('/api/token/blacklist/?wait=effective', {
+      refresh: second.refresh,
+    })
+    const { effective } = (await response.json()) as Effective
+    expect(effective.expired).toBe(0)
+    took.push(effective.ms)
+  }
+  // Each poll waits for news for a second.
+  expect(Math.min(...took)).toBeLessThan(700)
+})
+
 test('everything that takes something back can be waited for, and says what it has to say', async () => {
   const guard = await it.guard()
   const login = async (): Promise<{ access: string; refresh: string }> => it.login('carol')

@@ -12,8 +12,8 @@ import type { RequestView } from './request-view.ts'
  * name of the cookie. What was combined already counts as its parts.
  */
 export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
-  const guards = given.flatMap((guard) => parts.get(guard) ?? [guard])
-  const [first = given[0]] = guards
+  const guards = given.flatMap(partsOf)
+  const [first = refuseNone()] = guards
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
   if (byIssuer.size < guards.length) throw new TypeError('combineGuards: two are of one issuer.')
   const cookieNames = guards.flatMap(({ cookieName }) => cookieName ?? [])
@@ -82,8 +82,16 @@ export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
   return whole
 }
 
-/** What combined guards were made of. */
-const parts = new WeakMap<Guard, readonly Guard[]>()
+function refuseNone(): never {
+  throw new TypeError('combineGuards: there is no guard in the list.')
+}
+
+const parts = new WeakMap<object, readonly Guard[]>()
+
+/** What a guard was combined of, or itself. */
+export function partsOf<AnyGuard extends object>(guard: AnyGuard): readonly (AnyGuard | Guard)[] {
+  return parts.get(guard) ?? [guard]
+}
 
 /** Counts of all; of the feed, that of the guard whose copy may be the oldest. */
 function addMetrics(all: readonly GuardMetrics[]): GuardMetrics {

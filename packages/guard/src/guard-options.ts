@@ -272,7 +272,9 @@ function isFeedLine(value: object): value is FeedLine {
 }
 
 function readText(name: string, value: unknown): string {
-  return typeof value === 'string' && value !== '' ? value : fail(name, 'must be text')
+  return typeof value === 'string' && value !== ''
+    ? value
+    : fail(name, 'must be text that is not empty')
 }
 
 function readPolicy({ policy = 'bounded', feed }: GuardOptions): FreshnessPolicy {

@@ -1,3 +1,4 @@
+import { partsOf } from './combine.ts'
 import type { Guard } from './guard.ts'
 
 /** A protected resource's metadata (RFC 9728 §2), as far as a guard knows it. */
@@ -13,8 +14,8 @@ export interface ResourceMetadata {
 
 /**
  * The document to serve at `/.well-known/oauth-protected-resource`, whose URL is the option
- * `resourceMetadata`: clients that are refused learn from it where to sign in. `guards` is the resource's guard, or
- * those that it has combined.
+ * `resourceMetadata`: clients that are refused learn from it where to sign in. `guards` is the resource's guard, combined or
+ * not, or several.
  */
 export function resourceMetadata(
   guards: Pick<Guard, 'issuer'> | readonly Pick<Guard, 'issuer'>[],
@@ -22,7 +23,10 @@ export function resourceMetadata(
 ): ResourceMetadata {
   return {
     ...own,
-    authorization_servers: [guards].flat().map(({ issuer }) => issuer),
+    authorization_servers: [guards]
+      .flat()
+      .flatMap(partsOf)
+      .map(({ issuer }) => issuer),
     bearer_methods_supported: ['header'],
   }
 }

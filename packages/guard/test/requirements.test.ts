@@ -201,10 +201,10 @@ test('of several issuers the challenge is that of the one whose token it was', a
   expect(await challengeTo(other.token())).toMatch(`Bearer realm="${other.url}", error=`)
   expect(await challengeTo(issuer.token())).toMatch(`Bearer realm="${issuer.url}", error=`)
   const resource = 'https://api.example'
-  expect(resourceMetadata([guard, second], { resource }).authorization_servers).toEqual([
-    issuer.url,
-    other.url,
-  ])
+  for (const all of [both, [guard, second]]) {
+    const { authorization_servers } = resourceMetadata(all, { resource })
+    expect(authorization_servers).toEqual([issuer.url, other.url])
+  }
   expect(await challengeTo()).toMatch(`Bearer realm="${issuer.url}", resource_metadata=`)
   second.close()
 })
@@ -216,6 +216,7 @@ test('guards that were combined are combined again by their parts', async () => 
   expect(await all.verify(other.token())).toMatchObject({ ok: true })
   expect(await all.verify(issuer.token())).toMatchObject({ ok: true })
   expect(() => combineGuards([all, second])).toThrow('one issuer')
+  expect(() => combineGuards([] as never)).toThrow('no guard')
   second.close()
 })
 

@@ -23,8 +23,11 @@ export const RECONNECT_MS = { first: 250, last: 10_000 } as const
 const OPERATOR_WAIT_MS = { first: 2_000, last: 60_000 } as const
 /** An authority cannot send a guard away for longer than this, in milliseconds. */
 const RETRY_AFTER_MAX_MS = 300_000
-/** Where WebSockets do not come through, they are tried again after this time, in milliseconds. */
-const SOCKET_RETRY_MS = 300_000
+/**
+ * Where WebSockets do not come through and polls do, they are tried again after these times, in milliseconds: the first
+ * is for an authority that came up between the two.
+ */
+const SOCKET_RETRY_MS = { first: 5_000, later: 300_000 } as const
 
 /** How the feed is carried: `auto` takes a WebSocket, and polls where there is none or it does not open. */
 export type FeedTransport = 'auto' | 'websocket' | 'polling'
@@ -63,6 +66,7 @@ export class FeedClient {
   #isConnected = false
   #failures = 0
   #socketNotBefore = -Infinity
+  #hasMissedSocket = false
   #fault: FeedFault | undefined
 
   constructor(feed: RevocationFeed, options: FeedClientOptions) {
@@ -115,9 +119,13 @@ export class FeedClient {
     } catch (error) {
       if (connection.transport === 'websocket') throw error
       // A socket that does not open says nothing of the reason; a poll does, and may well go through.
-      this.#socketNotBefore = this.#options.elapsed() + SOCKET_RETRY_MS
-      return this.#poll(address)
+      await this.#poll(address)
+      const { first, later } = SOCKET_RETRY_MS
+      this.#socketNotBefore = this.#options.elapsed() + (this.#hasMissedSocket ? later : first)
+      this.#hasMissedSocket = true
+      return
     }
+    this.#hasMissedSocket = false
     return this.#hold(socket)
   }
 

@@ -18,7 +18,7 @@ const TEXTS: Readonly<Record<FeedConnectionFaultCode, string>> = {
   feed_forbidden:
     'This service account may not have the revocation feed: it is bound to a tenant. Use one that is not.',
   feed_throttled:
-    'The authority takes no more tries from here for now: there were too many with a wrong secret. Check feed.clientId and feed.clientSecret.',
+    'The authority takes no more tries from here for now: too many have failed. Check feed.clientId and feed.clientSecret, and that the service account is not disabled.',
   feed_refused: 'The authority refuses the revocation feed.',
   feed_silent: 'The authority has not answered for too long.',
   feed_malformed: 'The revocation feed sent something that cannot be read.',

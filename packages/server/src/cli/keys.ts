@@ -121,7 +121,7 @@ function checkIsKnown(pending: StoredKey | undefined): void {
   const known = (pending?.createdAt ?? -Infinity) + KNOWN_AFTER_MS
   if (pending === undefined || systemClock.nowMs() >= known) return
   throw new SetupError(
-    `The next key, ${pending.kid}, was published just now. Services without the feed refuse its tokens until they have fetched it. Wait until ${at(known)}, or say --activate-now.`,
+    `The next key, ${pending.kid}, was published at ${at(pending.createdAt)}. Services without the feed refuse its tokens until they have fetched it. Wait until ${at(known)}, or say --activate-now.`,
   )
 }
 

@@ -199,6 +199,8 @@ export class FeedHub {
       this.#send(subscriber, { type: 'unknown' })
       return
     }
+    // Whoever polls says nothing else before the question has been answered.
+    this.#confirmations.applied(subscriber.guard, position)
     // From below the floor, a snapshot is shorter.
     if (position < this.log.floor) return this.#snapshot(subscriber)
     this.#send(subscriber, { type: 'resumed', retain_ms: this.#parts.retainMs })
