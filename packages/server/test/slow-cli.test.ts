@@ -554,6 +554,16 @@ describe('audit list', () => {
     expect(await rows(['audit', 'list', '--limit', '3'])).toHaveLength(3)
   })
 
+  test('speaks of an account that was deleted, by its id', async () => {
+    const { username } = await newAccount()
+    const [made] = await rows(['audit', 'list', '--account', username])
+    const id = String(made?.['account'])
+    expect(await output(['accounts', 'delete', username, '--yes'])).toContain(id)
+    const events = (await rows(['audit', 'list', '--account', id])).map(({ event }) => event)
+    expect(events[0]).toBe('account_deleted')
+    expect(events).toContain('account_created')
+  })
+
   test('knows of a refused log-in, and neither name nor password', async () => {
     const login = { username: 'typed-by-mistake', password: 'typed-by-mistake-too' }
     expect((await http.post('/api/token/', login)).status).toBe(401)

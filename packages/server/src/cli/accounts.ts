@@ -53,7 +53,9 @@ const remove: Command = {
         await confirm(`Delete ${account.username} (${account.id}) for good?`, account.username)
       }
       unwrap(await accounts.delete(username, actor))
-      print(`Account ${account.username}: deleted, its sessions are ended.`)
+      print(
+        `Account ${account.username}: deleted, its sessions are ended. The audit has it as ${account.id}.`,
+      )
     }),
 }
 

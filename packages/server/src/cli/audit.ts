@@ -4,7 +4,7 @@ import { formatTime, printRows } from './print.ts'
 
 const list: Command = {
   words: ['audit', 'list'],
-  usage: 'audit list [--account NAME] [--limit N] [--json]',
+  usage: 'audit list [--account NAME|ID] [--limit N] [--json]',
   summary: 'what happened to accounts, sessions and keys, the newest first',
   operands: { min: 0, max: 0 },
   options: {

@@ -14,10 +14,14 @@ export function readLimit(value: unknown): number {
   return limit
 }
 
-/** The id of the account that `--account` names; undefined without the option. */
+/** As ids are made. The audit goes on to speak of accounts that were deleted, and only their ids are left. */
+const ACCOUNT_ID = /^acct_[\w-]{22}$/
+
+/** The id of the account that `--account` names, by its name or its id; undefined without the option. */
 export async function accountIdOf(bench: Workbench, name: unknown): Promise<string | undefined> {
   if (typeof name !== 'string') return undefined
   const account = await bench.accounts.find(name)
+  if (account === undefined && ACCOUNT_ID.test(name)) return name
   if (account === undefined) throw new SetupError(`There is no account "${name}".`)
   return account.id
 }

@@ -6,7 +6,7 @@ import { accountIdOf, readLimit } from './options.ts'
 
 const list: Command = {
   words: ['sessions', 'list'],
-  usage: 'sessions list [--account NAME] [--limit N] [--json]',
+  usage: 'sessions list [--account NAME|ID] [--limit N] [--json]',
   summary: 'sessions, the newest first',
   operands: { min: 0, max: 0 },
   options: {
