@@ -150,6 +150,7 @@ async function assemble(
 ): Promise<Authority | SourcedAuthority> {
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
   const sealer = createSealer(secrets, random)
+  const isFirst = await isFirstStart(store, settings, signer)
   const ring = await KeyRing.open({
     store: store.keys,
     sealer,
@@ -213,7 +214,7 @@ async function assemble(
       : undefined
   warnOfOtherSites(settings, logger)
   await startOverAsOurselves(store, issuer, clock, logger)
-  const hub = await openHub({ settings, sessions, sealer, logger })
+  const hub = await openHub({ settings, sessions, sealer, isFirst, logger })
   const mirror =
     settings.redisUrl === undefined
       ? undefined
@@ -336,15 +337,30 @@ const systemTimers: Timers = {
   },
 }
 
+/**
+ * Whether nobody can hold a lease of this issuer yet: there was no key of ours that could have signed a token or a
+ * batch, and nothing else that could, or that is read beside the feed.
+ */
+async function isFirstStart(
+  { keys }: Store,
+  { sharedSecrets, redisUrl }: Settings,
+  signer: ForeignSigner | undefined,
+): Promise<boolean> {
+  const isAlone = sharedSecrets === undefined && signer === undefined && redisUrl === undefined
+  return isAlone && (await keys.list()).length === 0
+}
+
 function openHub({
   settings,
   sessions: { store, ring, clock },
   sealer,
+  isFirst,
   logger,
 }: {
   readonly settings: Settings
   readonly sessions: SessionParts
   readonly sealer: Sealer
+  readonly isFirst: boolean
   readonly logger: Logger
 }): Promise<FeedHub> {
   const { publicUrl: issuer } = settings
@@ -362,6 +378,7 @@ function openHub({
       topics,
       ...systemTimers,
       retainMs: retainMs(settings),
+      isFirst,
       nowMs: () => clock.nowMs(),
       onEvent: (event) => noteHubEvent(logger, event),
     }),

@@ -31,7 +31,7 @@ class ManualTimers {
 
 async function afterStart(): Promise<{ timers: ManualTimers; confirmations: Confirmations }> {
   const timers = new ManualTimers()
-  const confirmations = new Confirmations(timers)
+  const confirmations = new Confirmations(timers, LEASE_MS)
   await timers.advance(LEASE_MS)
   return { timers, confirmations }
 }
@@ -43,9 +43,21 @@ test('nobody is waited for where there is no guard', async () => {
 
 test('guards of the process before are waited for, whoever they were', async () => {
   const timers = new ManualTimers()
-  const report = new Confirmations(timers).wait(5)
+  const report = new Confirmations(timers, LEASE_MS).wait(5)
   await timers.advance(LEASE_MS + 10)
   expect((await report).ms).toBe(LEASE_MS)
+})
+
+test('where there was no process before, only those that are known are waited for', async () => {
+  const timers = new ManualTimers()
+  const confirmations = new Confirmations(timers, 0)
+  expect(await confirmations.wait(5)).toMatchObject({ ms: 0, guards: 0 })
+  confirmations.echoed('a')
+  const report = confirmations.wait(6)
+  await timers.advance(100)
+  confirmations.applied('a', 6)
+  await timers.advance(100)
+  expect(await report).toMatchObject({ guards: 1, confirmed: 1 })
 })
 
 test('each guard confirms or its lease runs out', async () => {

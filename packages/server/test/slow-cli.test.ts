@@ -385,8 +385,8 @@ describe('accounts', () => {
     const asked = await run(['accounts', 'delete', username])
     expect(asked).toMatchObject({ code: 1, stderr: 'Say --yes where nobody can be asked.\n' })
     expect((await http.post('/api/token/verify/', { token: access })).status).toBe(200)
-    expect(await output(['accounts', 'delete', username, '--yes'])).toBe(
-      `Account ${username}: deleted, its sessions are ended.\n`,
+    expect(await output(['accounts', 'delete', username, '--yes'])).toMatch(
+      `Account ${username}: deleted, its sessions are ended. The audit has it as acct_`,
     )
     expect(await refreshStatus(refresh)).toBe(401)
     expect((await http.post('/api/token/', someone)).status).toBe(401)

@@ -48,13 +48,14 @@ export class Confirmations {
   readonly #guards = new Map<string, Guard>()
   /** By position: anybody may ask to wait, and many who wait for the same cost no more than one. */
   readonly #waiting = new Map<number, Waiting>()
-  /** Guards of an earlier process are not known; their leases end then. */
+  /** Guards of an earlier process are not known; their leases end then, where there can be any. */
   readonly #unknownUntilMs: number
   #isSettling = false
 
-  constructor(timers: Timers) {
+  /** `unknownMs`: how long guards may hold leases of an earlier process. */
+  constructor(timers: Timers, unknownMs: number) {
     this.#timers = timers
-    this.#unknownUntilMs = timers.elapsed() + LEASE_MS
+    this.#unknownUntilMs = timers.elapsed() + unknownMs
   }
 
   /** How many guards may hold a lease. */

@@ -9,7 +9,7 @@ import {
 } from '@countersign/guard/revocations'
 
 import { createCoalescer } from './coalesce.ts'
-import { Confirmations, type EffectiveReport } from './confirmations.ts'
+import { Confirmations, LEASE_MS, type EffectiveReport } from './confirmations.ts'
 import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
 import { BATCH_MS, LogTail, type TailParts } from './tail.ts'
@@ -44,6 +44,8 @@ export interface FeedTopics {
 
 export interface HubParts extends TailParts {
   readonly topics: FeedTopics
+  /** Whether no process has served this log before: then no guard can hold a lease of it. */
+  readonly isFirst?: boolean
 }
 
 type EchoHead = Omit<Extract<AuthorityMessage, { type: 'echo' }>, 'nonce'>
@@ -68,7 +70,7 @@ export class FeedHub {
   private constructor(parts: HubParts) {
     this.#parts = parts
     this.#pages = new LogPages(parts)
-    this.#confirmations = new Confirmations(parts)
+    this.#confirmations = new Confirmations(parts, parts.isFirst === true ? 0 : LEASE_MS)
     this.#answerNonces = createCoalescer(() => this.#answerNoncesOnce())
     this.#tags = parts.topics.current().map(({ tag }) => tag)
   }
