@@ -126,9 +126,13 @@ describe('its sessions', () => {
         ['/auth/sessions/end-all', 'POST'],
         [`/auth/sessions/${String(sid)}`, 'DELETE'],
       ] as const) {
-        expect([target, (await ask(pair.access, target, method)).status]).toEqual([target, 401])
+        const refused = await ask(pair.access, target, method)
+        expect([target, refused.status]).toEqual([target, 401])
+        // Not that the session is over: who holds it by right refreshes, and goes on.
+        expect(await refused.json()).toMatchObject({ code: 'token_stale' })
+        expect(refused.headers.getSetCookie()).toEqual([])
       }
-      expect((await it.post('/api/token/verify/', { token: pair.access })).status).toBe(400)
+      expect((await it.post('/api/token/verify/', { token: pair.access })).status).toBe(401)
       expect((await ask(access, '/auth/me', 'GET')).status).toBe(200)
       expect((await it.post('/api/token/verify/', { token: access })).status).toBe(200)
       expect(await refresh(pair.refresh)).toBe(200)

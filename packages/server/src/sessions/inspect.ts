@@ -130,8 +130,9 @@ export async function inspectSession(
   const state = await withCurrentAccount(parts, read)
   const code =
     whyOver(state) ??
+    // Its session lives: who holds it by right refreshes, and goes on.
     (isOutlived(state, claims.rvp)
-      ? 'session_ended'
+      ? 'token_stale'
       : await whyTakenBack(parts, aloneOf(claims), read.position))
   return code === undefined ? { ok: true, state } : refuse(code)
 }

@@ -99,23 +99,26 @@ function apply(start: Start, state: State, { kind, status, value, code }: Seen):
   const ended = { ...state, isAlive: false }
   switch (kind) {
     case 'look':
-      return status === (isAlive ? 200 : 401) ? state : undefined
+      return status === (isAlive && !isChanged ? 200 : 401) ? state : undefined
     case 'change':
       if (status === 204) {
         return isAlive && !isChanged && value !== undefined
           ? { ...state, password: value }
           : undefined
       }
-      return status === 401 && code === whyNoChange(isAlive, isChanged) ? state : undefined
-    case 'wrongChange':
-      return status === 401 && code === whyNoChange(isAlive, true) ? state : undefined
+      return status === 401 && isWhyNoChange(code, isAlive, isChanged) ? state : undefined
+    case 'wrongChange': {
+      const isWhy =
+        code === 'credentials_invalid' ? isAlive : isWhyNoChange(code, isAlive, isChanged)
+      return status === 401 && isWhy ? state : undefined
+    }
     case 'logout':
       // Who is out already is out.
       return status === 204 ? ended : undefined
     case 'endOwn':
       // Two that end it together have both ended it.
       if (status === 204) return ended
-      return status === 401 && !isAlive ? state : undefined
+      return status === 401 && (!isAlive || isChanged) ? state : undefined
     case 'blacklist':
       if (status === 200) return isAlive ? ended : undefined
       return status === 401 && !isAlive ? state : undefined
@@ -132,10 +135,13 @@ function apply(start: Start, state: State, { kind, status, value, code }: Seen):
   }
 }
 
-/** What is said to who gives a password that is not the one of now, or no more. */
-function whyNoChange(isAlive: boolean, isChanged: boolean): string | undefined {
-  if (!isAlive) return 'session_ended'
-  return isChanged ? 'credentials_invalid' : undefined
+/**
+ * Whether this is said to who gives a password that is not the one of now, or no more. A change takes the access
+ * token back that all of them have: some are told that, and some, who were let in before, of their password.
+ */
+function isWhyNoChange(code: string | undefined, isAlive: boolean, isChanged: boolean): boolean {
+  if (!isAlive) return code === 'session_ended'
+  return isChanged && (code === 'credentials_invalid' || code === 'token_stale')
 }
 
 function differenceOf(start: Start, state: State, observed: Observed): string | undefined {
