@@ -11,10 +11,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSystemRandom } from '../../packages/server/src/base/random.ts'
 import { createSealer } from '../../packages/server/src/keys/sealing.ts'
 import { withDatabase } from '../../packages/server/test/support/database.ts'
-import { decide, runAuthority, until, type RunningAuthority } from './support.ts'
+import {
+  countersign as giveCommand,
+  decide,
+  kidOf,
+  runAuthority,
+  until,
+  type RunningAuthority,
+} from './support.ts'
 
 const run = promisify(execFile)
-const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
 
 /** What a shell says of keys that is not what the server has. */
 const SHELL = {
@@ -25,20 +31,9 @@ const SHELL = {
   COUNTERSIGN_REFRESH_LIFETIME: '1h',
 }
 
-/** A command beside the running server, as an operator gives it. */
-async function countersign(it: RunningAuthority, ...words: readonly string[]): Promise<string> {
-  const env = {
-    ...SHELL,
-    PATH: process.env['PATH'],
-    COUNTERSIGN_DATA_DIR: it.dataDir,
-    COUNTERSIGN_PUBLIC_URL: it.url,
-  }
-  return (await run(process.execPath, [LAUNCHER, ...words], { env })).stdout
-}
-
-function kidOf(token: string): string {
-  const decoded = decodeUnverified(token)
-  return decoded.ok ? String(decoded.header['kid']) : ''
+/** A command beside the running server, from that shell. */
+function countersign(it: RunningAuthority, ...words: readonly string[]): Promise<string> {
+  return giveCommand(it, words, { ...SHELL, COUNTERSIGN_PUBLIC_URL: it.url })
 }
 
 function claimsOf(token: string): Record<string, unknown> {

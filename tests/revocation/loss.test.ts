@@ -1,17 +1,19 @@
-import { execFile } from 'node:child_process'
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { promisify } from 'node:util'
 
-import { decodeUnverified } from '@countersign/jwt'
 import { expect, test } from 'vitest'
 
 import { query } from '../../packages/server/test/support/database.ts'
-import { decide, runAuthority, until, type Pair, type RunningAuthority } from './support.ts'
-
-const run = promisify(execFile)
-const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
+import {
+  countersign,
+  decide,
+  kidOf,
+  runAuthority,
+  until,
+  type Pair,
+  type RunningAuthority,
+} from './support.ts'
 
 /** A whole copy of the database, as a backup takes it. */
 function copyDatabase(it: RunningAuthority): string {
@@ -112,16 +114,10 @@ test('countersign restore puts a copy back, and everybody signs in again', async
   const copy = copyDatabase(it)
   await it.post('/api/token/blacklist/', { refresh: before.refresh })
   await until('session_ended', () => decide(guard, before.access))
-  const env = {
-    PATH: process.env['PATH'],
-    COUNTERSIGN_DATA_DIR: it.dataDir,
-    COUNTERSIGN_PUBLIC_URL: it.url,
-  }
-  const words = [LAUNCHER, 'restore', copy]
-  await expect(run(process.execPath, words, { env })).rejects.toThrow('Another server is running')
+  const restore = (): Promise<string> => countersign(it, ['restore', copy])
+  await expect(restore()).rejects.toThrow('Another server is running')
   await it.stop()
-  const { stdout } = await run(process.execPath, words, { env })
-  expect(stdout).toContain('Everybody signs in again')
+  expect(await restore()).toContain('Everybody signs in again')
   await it.start()
 
   expect(await refreshes(it, before.refresh)).toBe(401)
@@ -140,8 +136,7 @@ test('countersign restore from a shell that knows another URL takes back what th
   const { access } = await it.login('alice')
   const copy = copyDatabase(it)
   await it.stop()
-  const env = { PATH: process.env['PATH'], COUNTERSIGN_DATA_DIR: it.dataDir }
-  await run(process.execPath, [LAUNCHER, 'restore', copy], { env })
+  await countersign(it, ['restore', copy], {})
   await it.start()
   expect(await until('session_ended', () => decide(guard, access), 15_000)).toBeLessThan(15_000)
   const again = await it.login('alice')
@@ -159,16 +154,9 @@ test('countersign restore leaves killed keys dead, replaces what is broken, and 
   const { access } = await it.login('alice')
   const copy = copyDatabase(it)
   await it.stop()
-  const env = {
-    PATH: process.env['PATH'],
-    COUNTERSIGN_DATA_DIR: it.dataDir,
-    COUNTERSIGN_PUBLIC_URL: it.url,
-  }
-  const countersign = async (...words: string[]): Promise<string> =>
-    (await run(process.execPath, [LAUNCHER, ...words], { env })).stdout
   const killed = kidOf(access)
-  await countersign('keys', 'kill', killed)
-  await countersign('restore', copy)
+  await countersign(it, ['keys', 'kill', killed])
+  await countersign(it, ['restore', copy])
   await it.start()
   const { keys } = (await (await fetch(`${it.url}/.well-known/jwks.json`)).json()) as {
     keys: { kid: string }[]
@@ -184,11 +172,11 @@ test('countersign restore leaves killed keys dead, replaces what is broken, and 
   const db = new DatabaseSync(other)
   db.exec('PRAGMA user_version = 9000')
   db.close()
-  await expect(countersign('restore', other)).rejects.toThrow('newer version')
+  await expect(countersign(it, ['restore', other])).rejects.toThrow('newer version')
   const database = join(it.dataDir, 'countersign.db')
   for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true })
   writeFileSync(database, 'broken')
-  expect(await countersign('restore', copy)).toContain('kill keys again')
+  expect(await countersign(it, ['restore', copy])).toContain('kill keys again')
   await it.start()
   expect((await it.post('/api/token/', {})).status).toBe(400)
 })
@@ -199,12 +187,7 @@ test('a kill that the store has lost and a guard hands back leaves nobody withou
   const { access, refresh } = await it.login('alice')
   const killed = kidOf(access)
   const copy = copyDatabase(it)
-  const env = {
-    PATH: process.env['PATH'],
-    COUNTERSIGN_DATA_DIR: it.dataDir,
-    COUNTERSIGN_PUBLIC_URL: it.url,
-  }
-  await run(process.execPath, [LAUNCHER, 'keys', 'kill', killed], { env })
+  await countersign(it, ['keys', 'kill', killed])
   await until('token_stale', () => decide(guard, access))
   await fallBack(it, copy)
   await expect
@@ -220,11 +203,6 @@ test('a kill that the store has lost and a guard hands back leaves nobody withou
   )
   expect(row).toMatchObject({ bytes: 0 })
 })
-
-function kidOf(token: string): string {
-  const decoded = decodeUnverified(token)
-  return decoded.ok ? String(decoded.header['kid']) : ''
-}
 
 async function headOf(it: RunningAuthority): Promise<{ readonly position: number }> {
   const [head] = query(it.dataDir, 'SELECT position FROM revocation_head')

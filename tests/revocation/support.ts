@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 
 import { createGuard, type Guard, type GuardOptions, type VerifyResult } from '@countersign/guard'
+import { decodeUnverified } from '@countersign/jwt'
 import {
   createAuthority,
   serve,
@@ -104,6 +107,24 @@ export async function runAuthority(settings: AuthorityConfig = {}): Promise<Runn
       rmSync(dataDir, { recursive: true, force: true })
     },
   }
+}
+
+const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
+
+/** Gives a command as an operator does, and what it printed. `shell` is what else the shell has set. */
+export async function countersign(
+  { dataDir, url }: RunningAuthority,
+  words: readonly string[],
+  shell: Readonly<Record<string, string>> = { COUNTERSIGN_PUBLIC_URL: url },
+): Promise<string> {
+  const env = { PATH: process.env['PATH'], COUNTERSIGN_DATA_DIR: dataDir, ...shell }
+  return (await promisify(execFile)(process.execPath, [LAUNCHER, ...words], { env })).stdout
+}
+
+/** The key that a token names. */
+export function kidOf(token: string): string {
+  const decoded = decodeUnverified(token)
+  return decoded.ok ? String(decoded.header['kid']) : ''
 }
 
 /** The refusal's code, or `ok`, which a guard with keys and log says at once. */

@@ -23,7 +23,7 @@ const restore: Command = {
     }
     // Nobody writes meanwhile: it throws while a server runs. What is replaced may be broken, and is not opened.
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    ServerLock.take(join(dataDir, 'countersign.lock'), dataDir).release()
+    ServerLock.take(dataDir).release()
     const killed = copy === undefined ? [] : readKilled(database)
     const kept = copy === undefined ? undefined : putBack(copy, database)
     const store = openSqliteStore(dataDir, { exclusive: true })

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 
 import { SetupError, messageOf } from '../../base/faults.ts'
@@ -16,10 +17,10 @@ export class ServerLock {
   }
 
   /** Throws a `SetupError` when another server holds the directory. */
-  static take(path: string, dataDir: string): ServerLock {
+  static take(dataDir: string): ServerLock {
     let db: DatabaseSync | undefined
     try {
-      db = openDatabase(path)
+      db = openDatabase(join(dataDir, 'countersign.lock'))
       db.exec('PRAGMA locking_mode = EXCLUSIVE')
       db.exec('BEGIN EXCLUSIVE')
       return new ServerLock(db)

@@ -27,9 +27,7 @@ const COMMAND_BUSY_MS = 5_000
  */
 export function openSqliteStore(dataDir: string, options: { exclusive: boolean }): Store {
   ensureDirectory(dataDir)
-  const lock = options.exclusive
-    ? ServerLock.take(join(dataDir, 'countersign.lock'), dataDir)
-    : undefined
+  const lock = options.exclusive ? ServerLock.take(dataDir) : undefined
   let db: SqliteDatabase
   try {
     const path = join(dataDir, 'countersign.db')
