@@ -132,8 +132,9 @@ export class RevocationLog implements RevocationView {
   }
 
   find(kind: RevocationKind, subject: string): number {
-    if (this.#kinds[KIND_CODES[kind]] === 0) return 0
-    const hash = this.#hash(kind, subject)
+    const code = KIND_CODES[kind]
+    if (this.#kinds[code] === 0) return 0
+    const hash = this.#hash(code, subject)
     const buckets = this.#buckets
     const peeked = this.#peeked
     for (let at = 0; at < buckets.length; at++) buckets[at]?.table.peek(hash, peeked, at)
@@ -148,8 +149,8 @@ export class RevocationLog implements RevocationView {
 
   #add({ position, kind, subject, strength }: RevocationEntry, nowMs: number): void {
     const { table, counts } = this.#bucketFor(position, nowMs)
-    table.raise(this.#hash(kind, subject), position, strength === 'hard')
     const code = KIND_CODES[kind]
+    table.raise(this.#hash(code, subject), position, strength === 'hard')
     counts[code] = (counts[code] ?? 0) + 1
     this.#kinds[code] = (this.#kinds[code] ?? 0) + 1
     this.#position = position

@@ -18,11 +18,11 @@ export class WatermarkTable {
   /** Positions are stored from here: the first entry's is `base + 1`. */
   readonly base: number
   /**
-   * Of each slot the fingerprint and `(position - base) << 1 | hard`, which is 0 in a free one: side by
-   * side, so that a look-up that finds nothing waits for memory once.
+   * Five numbers of 16 bits a slot: fingerprint, extra bits and mark, the upper halves first. The mark is
+   * `(position - base) << 1 | hard`, and 0 in a free slot. All of a slot side by side, so that a look-up waits
+   * for one line of memory.
    */
-  #slots: Uint32Array
-  #extras: Uint16Array
+  #cells = new Uint16Array(CELLS * (SLOTS_MIN + TAIL_SLOTS_MIN))
   /** Slots in which a fingerprint can begin. */
   #size = SLOTS_MIN
   /** Slots behind them for what is pushed over the end. The last one is always free: there every run ends. */
@@ -31,8 +31,6 @@ export class WatermarkTable {
 
   constructor(base: number) {
     this.base = base
-    this.#slots = new Uint32Array(2 * (SLOTS_MIN + TAIL_SLOTS_MIN))
-    this.#extras = new Uint16Array(SLOTS_MIN + TAIL_SLOTS_MIN)
   }
 
   /** Distinct subjects. */
@@ -40,9 +38,9 @@ export class WatermarkTable {
     return this.#count
   }
 
-  /** Memory of the tables. */
+  /** Memory of the table. */
   get bytes(): number {
-    return this.#slots.byteLength + this.#extras.byteLength
+    return this.#cells.byteLength
   }
 
   /** Whether a position is near enough to the base to be stored. */
@@ -51,36 +49,37 @@ export class WatermarkTable {
   }
 
   /** Notes the newest revocation of a subject. Positions come in rising order. */
-  raise({ fingerprint, extra }: SubjectHash, position: number, isHard: boolean): void {
+  raise(subject: SubjectHash, position: number, isHard: boolean): void {
     if (this.#count >= this.#size * LOAD_MAX) this.#resize(grownSize(this.#size))
-    let slot = this.#slotOf(fingerprint, extra)
-    while (!this.#isAt(slot, fingerprint, extra) && !this.#insert(slot, fingerprint, extra)) {
+    let at = this.#placeOf(subject)
+    while (!this.#isAt(at, subject) && !this.#insert(at, subject)) {
       this.#resize(this.#size, 2 * this.#tail)
-      slot = this.#slotOf(fingerprint, extra)
+      at = this.#placeOf(subject)
     }
-    this.#slots[2 * slot + 1] = ((position - this.base) << 1) | (isHard ? 1 : 0)
+    writeWord(this.#cells, at + MARK, ((position - this.base) << 1) | (isHard ? 1 : 0))
   }
 
   /**
-   * Notes in `peeked`, at `PEEKED * at`, where the subject would be first, what stands there, and its extra bits.
-   * Decides nothing by what it reads, so that the processor waits for the memory of several tables at once.
+   * Notes in `peeked`, at `PEEKED * index`, where the subject would be first, and what stands there. Decides
+   * nothing by what it reads, so that the processor waits for the memory of several tables at once, and for
+   * the next line too, where the search may end.
    */
-  peek({ fingerprint }: SubjectHash, peeked: Uint32Array, at: number): void {
+  peek({ fingerprint }: SubjectHash, peeked: Uint32Array, index: number): void {
     const home = homeOf(fingerprint, this.#size)
-    peeked[PEEKED * at] = home
-    peeked[PEEKED * at + 1] = this.#slots[2 * home + 1] ?? 0
-    peeked[PEEKED * at + 2] = this.#extras[home] ?? 0
+    peeked[PEEKED * index] = home
+    peeked[PEEKED * index + 1] = wordOf(this.#cells, CELLS * home + MARK)
+    peeked[PEEKED * index + 2] = this.#cells[CELLS * (home + SLOTS_AHEAD)] ?? 0
   }
 
   /** The subject's mark, `position * 2 + hard`, or 0 where there is none; `home` is what `peek` noted. No allocation. */
   find({ fingerprint, extra }: SubjectHash, home: number): number {
-    const slots = this.#slots
-    for (let slot = home; ; slot++) {
-      const word = slots[2 * slot + 1] ?? 0
-      if (word === 0) return 0
-      const held = slots[2 * slot] ?? 0
+    const cells = this.#cells
+    for (let at = CELLS * home; ; at += CELLS) {
+      const mark = wordOf(cells, at + MARK)
+      if (mark === 0) return 0
+      const held = wordOf(cells, at)
       if (held > fingerprint) return 0
-      if (held === fingerprint && this.#extras[slot] === extra) return word + this.base * 2
+      if (held === fingerprint && cells[at + EXTRA] === extra) return mark + this.base * 2
     }
   }
 
@@ -90,39 +89,39 @@ export class WatermarkTable {
   }
 
   /** Where a subject is, or belongs: the first slot that is free or holds a larger one. */
-  #slotOf(fingerprint: number, extra: number): number {
-    const slots = this.#slots
-    let slot = homeOf(fingerprint, this.#size)
-    while (slots[2 * slot + 1] !== 0) {
-      const held = slots[2 * slot] ?? 0
+  #placeOf({ fingerprint, extra }: SubjectHash): number {
+    const cells = this.#cells
+    let at = CELLS * homeOf(fingerprint, this.#size)
+    while (wordOf(cells, at + MARK) !== 0) {
+      const held = wordOf(cells, at)
       if (held > fingerprint) break
-      if (held === fingerprint && this.#extras[slot] === extra) break
-      slot += 1
+      if (held === fingerprint && cells[at + EXTRA] === extra) break
+      at += CELLS
     }
-    return slot
+    return at
   }
 
-  #isAt(slot: number, fingerprint: number, extra: number): boolean {
+  #isAt(at: number, { fingerprint, extra }: SubjectHash): boolean {
+    const cells = this.#cells
     return (
-      this.#slots[2 * slot + 1] !== 0 &&
-      this.#slots[2 * slot] === fingerprint &&
-      this.#extras[slot] === extra
+      wordOf(cells, at + MARK) !== 0 &&
+      wordOf(cells, at) === fingerprint &&
+      cells[at + EXTRA] === extra
     )
   }
 
   /**
-   * Makes room at a slot: what stands there and right behind it moves on by one. False where that would
+   * Makes room at a place: what stands there and right behind it moves on by one. False where that would
    * take the last slot of all.
    */
-  #insert(slot: number, fingerprint: number, extra: number): boolean {
-    const slots = this.#slots
-    let free = slot
-    while (slots[2 * free + 1] !== 0) free += 1
-    if (free === this.#extras.length - 1) return false
-    slots.copyWithin(2 * slot + 2, 2 * slot, 2 * free)
-    this.#extras.copyWithin(slot + 1, slot, free)
-    slots[2 * slot] = fingerprint
-    this.#extras[slot] = extra
+  #insert(at: number, { fingerprint, extra }: SubjectHash): boolean {
+    const cells = this.#cells
+    let free = at
+    while (wordOf(cells, free + MARK) !== 0) free += CELLS
+    if (free === cells.length - CELLS) return false
+    cells.copyWithin(at + CELLS, at, free)
+    writeWord(cells, at, fingerprint)
+    cells[at + EXTRA] = extra
     this.#count += 1
     return true
   }
@@ -131,24 +130,19 @@ export class WatermarkTable {
     if (!this.#moveTo(size, tail)) this.#resize(size, 2 * tail)
   }
 
-  /** Moves everything into tables of another size, in one pass. False where the tail is too short for that. */
+  /** Moves everything into a table of another size, in one pass. False where the tail is too short for that. */
   #moveTo(size: number, tail: number): boolean {
-    const slots = new Uint32Array(2 * (size + tail))
-    const extras = new Uint16Array(size + tail)
+    const old = this.#cells
+    const cells = new Uint16Array(CELLS * (size + tail))
     let next = 0
-    for (let old = 0; old < this.#extras.length; old++) {
-      const word = this.#slots[2 * old + 1] ?? 0
-      if (word === 0) continue
-      const fingerprint = this.#slots[2 * old] ?? 0
-      const slot = Math.max(next, homeOf(fingerprint, size))
-      if (slot >= extras.length - 1) return false
-      slots[2 * slot] = fingerprint
-      slots[2 * slot + 1] = word
-      extras[slot] = this.#extras[old] ?? 0
-      next = slot + 1
+    for (let from = 0; from < old.length; from += CELLS) {
+      if (wordOf(old, from + MARK) === 0) continue
+      const at = Math.max(next, CELLS * homeOf(wordOf(old, from), size))
+      if (at >= cells.length - CELLS) return false
+      for (let cell = 0; cell < CELLS; cell++) cells[at + cell] = old[from + cell] ?? 0
+      next = at + CELLS
     }
-    this.#slots = slots
-    this.#extras = extras
+    this.#cells = cells
     this.#size = size
     this.#tail = tail
     return true
@@ -157,10 +151,25 @@ export class WatermarkTable {
 
 /** Numbers that `peek` notes of a table: the second is 0 where the subject is not in it. */
 export const PEEKED = 3
+const CELLS = 5
+/** Where in a slot its parts begin; the fingerprint does at 0. */
+const EXTRA = 2
+const MARK = 3
+/** Most searches end before that many slots behind the first. */
+const SLOTS_AHEAD = 3
 const SLOTS_MIN = 1024
 const LOAD_MAX = 0.7
 const OFFSET_MAX = 0x7fff_ffff
 const TAIL_SLOTS_MIN = 64
+
+function wordOf(cells: Uint16Array, at: number): number {
+  return (((cells[at] ?? 0) << 16) | (cells[at + 1] ?? 0)) >>> 0
+}
+
+function writeWord(cells: Uint16Array, at: number, word: number): void {
+  cells[at] = word >>> 16
+  cells[at + 1] = word & 0xffff
+}
 
 // The slot follows from the fingerprint alone, so a table grows without the subjects' texts.
 function homeOf(fingerprint: number, size: number): number {
@@ -181,18 +190,17 @@ export interface SubjectHash {
 }
 
 /**
- * Hashes subjects for tables, under a random key of this process: whoever can choose a subject does not
- * know what it meets. The answer is one object, written anew by each call.
+ * Hashes subjects for tables, with the number of their kind, under a random key of this process: whoever can choose
+ * a subject does not know what it meets. The answer is one object, written anew by each call.
  */
 export function createSubjectHasher(
   seed: Uint32Array = randomFillSync(new Uint32Array(2)),
-): (kind: RevocationKind, subject: string) => SubjectHash {
+): (kindCode: number, subject: string) => SubjectHash {
   const [seed1 = 0, seed2 = 0] = seed
   const hash = { fingerprint: 0, extra: 0 }
-  return (kind, subject) => {
-    const code = KIND_CODES[kind]
-    let a = seed1 ^ Math.imul(code, 0x9e3779b1)
-    let b = seed2 ^ Math.imul(code, 0x85ebca6b)
+  return (kindCode, subject) => {
+    let a = seed1 ^ Math.imul(kindCode, 0x9e3779b1)
+    let b = seed2 ^ Math.imul(kindCode, 0x85ebca6b)
     for (let at = 0; at < subject.length; at++) {
       const unit = subject.charCodeAt(at)
       a = Math.imul(a ^ unit, 0x9e3779b1)

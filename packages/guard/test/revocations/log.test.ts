@@ -13,6 +13,7 @@ import {
 } from '../../src/revocations/index.ts'
 import {
   createSubjectHasher,
+  KIND_CODES,
   PEEKED,
   type SubjectHash,
   WatermarkTable,
@@ -193,17 +194,19 @@ describe('a table of watermarks', () => {
     const hash = createSubjectHasher(Uint32Array.of(1, 2))
     const table = new WatermarkTable(100)
     const count = 200_000
-    for (let n = 0; n < count; n++) table.raise(hash('session', `ses_${n}`), 101 + n, n % 2 === 1)
+    for (let n = 0; n < count; n++)
+      table.raise(hash(KIND_CODES.session, `ses_${n}`), 101 + n, n % 2 === 1)
     const wrong: number[] = []
     for (let n = 0; n < count; n++) {
-      if (look(table, hash('session', `ses_${n}`)) !== (101 + n) * 2 + (n % 2)) wrong.push(n)
-      if (look(table, hash('account', `ses_${n}`)) !== 0) wrong.push(-n)
+      if (look(table, hash(KIND_CODES.session, `ses_${n}`)) !== (101 + n) * 2 + (n % 2))
+        wrong.push(n)
+      if (look(table, hash(KIND_CODES.account, `ses_${n}`)) !== 0) wrong.push(-n)
     }
     expect(wrong).toEqual([])
     expect(table.count).toBe(count)
     table.seal()
     expect(table.bytes / count).toBeLessThan(14.4)
-    expect(look(table, hash('session', 'ses_77'))).toBe(178 * 2 + 1)
+    expect(look(table, hash(KIND_CODES.session, 'ses_77'))).toBe(178 * 2 + 1)
   })
 
   test('is a map, also where all hashes crowd at its end or are the same', () => {
