@@ -9,28 +9,36 @@ import { median, spread } from './lib/statistics.ts'
 /**
  * A protected `GET /me` in Express, Fastify and Hono against the bare route and against the framework's own
  * middleware, ES256 and HS256, a thousand tokens in rotation, with the guard's feed connected; beside them a
- * middleware that does nothing, which is as good as any can be, and one that only looks the header up in a `Map`. Each server has one core, the load the
- * other. All variants of a framework take turns, a fifth of a second each, in another order each time: the speed of
- * a shared machine changes within seconds, and a ratio is of neighbours in time.
+ * middleware that does nothing, which is as good as any can be, and one that only looks the header up in a `Map`.
+ * Each server has one core, the load the other. The variants of a framework take turns of a tenth of a second, with a
+ * turn of the bare route before and after each: the speed of a shared machine changes within seconds, and a
+ * variant's share is of the two that it lies between.
  */
 
 const CONNECTIONS = 16
 const TOKENS = 1_000
 const quick = process.argv.includes('--quick')
 const WARM_MS = quick ? 500 : 2_000
-const TURN_MS = 200
-const ROUNDS = quick ? 10 : 15
+const TURN_MS = 100
+const ROUNDS = quick ? 10 : 30
 /** Processes of each row: how V8 lays out one and the same code differs from one to the next. */
 const INSTANCES = quick ? 1 : 3
 
 const FRAMEWORKS = ['express', 'fastify', 'hono'] as const
 const ALGS = ['ES256', 'HS256'] as const
-const VARIANTS = ['bare', 'guard', 'noop', 'map', 'own'] as const
+/** Beside the bare one. */
+const VARIANTS = ['guard', 'noop', 'map', 'own'] as const
 
 type Framework = (typeof FRAMEWORKS)[number]
 type Alg = (typeof ALGS)[number]
 type Variant = (typeof VARIANTS)[number]
-type Rates = Readonly<Record<Variant, number[]>>
+/** Of each turn of a variant its requests a second, and those of the bare route around it. */
+type Turns = Readonly<Record<Variant, Turn[]>>
+
+interface Turn {
+  readonly perSec: number
+  readonly barePerSec: number
+}
 
 pinSelf(1)
 const rows: Row[] = []
@@ -47,42 +55,47 @@ report('route', rows, {
 })
 
 async function measure(framework: Framework, alg: Alg): Promise<Row> {
-  const rates: Rates = { bare: [], guard: [], noop: [], map: [], own: [] }
-  for (let instance = 0; instance < INSTANCES; instance++) await measureOne(framework, alg, rates)
-  const ratio = (a: Variant, b: Variant): number =>
-    median(rates[a].map((rate, index) => rate / (rates[b][index] ?? NaN)))
+  const turns: Turns = { guard: [], noop: [], map: [], own: [] }
+  for (let instance = 0; instance < INSTANCES; instance++) await measureOne(framework, alg, turns)
+  const perSec = (variant: Variant): number => median(turns[variant].map((turn) => turn.perSec))
+  const ofBare = (variant: Variant): number =>
+    median(turns[variant].map((turn) => turn.perSec / turn.barePerSec))
   return {
     framework,
     alg,
-    bare_per_sec: Math.round(median(rates.bare)),
-    guard_per_sec: Math.round(median(rates.guard)),
-    own_per_sec: Math.round(median(rates.own)),
-    of_bare: round(ratio('guard', 'bare')),
-    noop_of_bare: round(ratio('noop', 'bare')),
-    map_of_bare: round(ratio('map', 'bare')),
-    vs_own: round(ratio('guard', 'own')),
-    spread: round(spread(rates.guard)),
+    bare_per_sec: Math.round(median(turns.guard.map((turn) => turn.barePerSec))),
+    guard_per_sec: Math.round(perSec('guard')),
+    own_per_sec: Math.round(perSec('own')),
+    of_bare: round(ofBare('guard')),
+    noop_of_bare: round(ofBare('noop')),
+    map_of_bare: round(ofBare('map')),
+    vs_own: round(ofBare('guard') / ofBare('own')),
+    spread: round(spread(turns.guard.map((turn) => turn.perSec))),
   }
 }
 
 /** Adds what one process of the applications does. */
-async function measureOne(framework: Framework, alg: Alg, rates: Rates): Promise<void> {
+async function measureOne(framework: Framework, alg: Alg, turns: Turns): Promise<void> {
   const { child, ports, tokens } = await startApp(framework, alg)
   try {
-    const lanes: Record<Variant, readonly HttpConnection[]> = {
+    const lanes: Record<Variant | 'bare', readonly HttpConnection[]> = {
       bare: await openLanes(ports.bare),
       guard: await openLanes(ports.guard),
       noop: await openLanes(ports.noop),
       map: await openLanes(ports.map),
       own: await openLanes(ports.own),
     }
-    const run = (variant: Variant, ms: number): Promise<number> =>
+    const run = (variant: Variant | 'bare', ms: number): Promise<number> =>
       load(lanes[variant], variant === 'own' ? tokens.own : tokens.guard, ms)
-    for (const variant of VARIANTS) await run(variant, WARM_MS)
-    for (let turn = 0; turn < ROUNDS; turn++) {
-      const first = turn % VARIANTS.length
+    for (const variant of ['bare', ...VARIANTS] as const) await run(variant, WARM_MS)
+    let before = await run('bare', TURN_MS)
+    for (let round = 0; round < ROUNDS; round++) {
+      const first = round % VARIANTS.length
       for (const variant of [...VARIANTS.slice(first), ...VARIANTS.slice(0, first)]) {
-        rates[variant].push(await run(variant, TURN_MS))
+        const perSec = await run(variant, TURN_MS)
+        const after = await run('bare', TURN_MS)
+        turns[variant].push({ perSec, barePerSec: (before + after) / 2 })
+        before = after
       }
     }
     for (const lane of Object.values(lanes).flat()) lane.close()
@@ -93,7 +106,7 @@ async function measureOne(framework: Framework, alg: Alg, rates: Rates): Promise
 
 interface App {
   readonly child: ChildProcess
-  readonly ports: Readonly<Record<Variant, number>>
+  readonly ports: Readonly<Record<Variant | 'bare', number>>
   /** For the guard, and for the framework's own middleware. */
   readonly tokens: { readonly guard: readonly string[]; readonly own: readonly string[] }
 }
