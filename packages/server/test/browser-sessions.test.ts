@@ -183,6 +183,19 @@ describe('refresh', () => {
     expect([...browser.cookies.keys()]).toEqual(['cs_device'])
   })
 
+  test('C12 a clock that was set back by an hour costs no browser its session', async () => {
+    await browser.login()
+    const before = new Map(browser.cookies)
+    it.clock.advanceMs(-3_600_000)
+    const early = await browser.visit('/auth/refresh')
+    expect(early.status).toBe(401)
+    expect(membersOf(early)).toMatchObject({ code: 'token_not_yet_valid' })
+    expect((await browser.login({ username: USERNAME, password: 'wrong' })).status).toBe(401)
+    expect(browser.cookies.get('cs_refresh')).toBe(before.get('cs_refresh'))
+    it.clock.advanceMs(3_600_000)
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+  })
+
   test('a cookie that somebody altered is refused and cleared', async () => {
     await browser.login()
     browser.cookies.set('cs_refresh', `${browser.cookies.get('cs_refresh')?.slice(0, -4)}AAAA`)

@@ -422,12 +422,19 @@ describe('tries', () => {
     tokenOf(await askWithSecret(it, client))
   })
 
-  test('of a disabled client count as wrong ones', async () => {
+  test('of a disabled client count as wrong ones, and its right secret works once it is enabled', async () => {
     await it.authority.clients.disable('billing', 'test')
-    for (let at = 0; at < 3; at += 1) {
+    const refused = query(it.dataDir, `SELECT count(*) AS n FROM audit WHERE outcome = 'refused'`)
+    for (let at = 0; at < 9; at += 1) {
       expectError(await askWithSecret(it, client), 401, 'invalid_client')
     }
-    expectError(await askWithSecret(it, client), 429, 'temporarily_unavailable')
+    expectError(await askWithSecret(it, wrong()), 429, 'temporarily_unavailable')
+    expect(refused).toEqual([{ n: 0 }])
+    expect(query(it.dataDir, `SELECT count(*) AS n FROM audit WHERE outcome = 'refused'`)).toEqual([
+      { n: 3 },
+    ])
+    await it.authority.clients.enable('billing', 'test')
+    tokenOf(await askWithSecret(it, client))
   })
 
   test('that succeed count for nothing', async () => {

@@ -180,6 +180,23 @@ describe('POST /oauth2/revoke (RFC 7009)', () => {
     expect(await introspect(token)).toEqual(INACTIVE)
   })
 
+  test('of its own tokens is for a service account a hundred at once, then one a second', async () => {
+    const own = await Promise.all(
+      Array.from({ length: 103 }, async () => tokenOf(await askWithSecret(it, client))),
+    )
+    const [first = '', ...others] = own
+    for (const token of others.slice(0, 100)) expect((await revoke(token)).status).toBe(200)
+    const throttled = await revoke(first)
+    expectError(throttled, 429, 'temporarily_unavailable')
+    expect(throttled.headers.get('retry-after')).toBe('1')
+    expect((await introspect(first))['active']).toBe(true)
+    // Those of people are not counted.
+    expect((await revoke((await it.login()).access)).status).toBe(200)
+    it.clock.advanceMs(1_000)
+    expect((await revoke(first)).status).toBe(200)
+    expect((await introspect(first))['active']).toBe(false)
+  })
+
   test('by a service account of a tenant is for its own tokens alone', async () => {
     await it.authority.tenants.create('acme', 'test')
     await it.authority.tenants.setMember({ username: USERNAME, tenant: 'acme', roles: [] }, 'test')

@@ -20,7 +20,7 @@ const POLL_PAUSE_MS = 20
 /** The waits between tries grow from the first to the last, in milliseconds, each drawn at random below it. */
 export const RECONNECT_MS = { first: 250, last: 10_000 } as const
 /** The same where only an operator can help: tries that cannot succeed are a load on the authority. */
-const OPERATOR_WAIT_MS = { first: 2_000, last: 60_000 } as const
+const OPERATOR_WAIT_MS = { first: 2_000, last: 15_000 } as const
 /** An authority cannot send a guard away for longer than this, in milliseconds. */
 const RETRY_AFTER_MAX_MS = 300_000
 /**

@@ -55,6 +55,10 @@ export const refusals = {
   cookie_missing: { status: 401, text: 'There is no session in the cookies.' },
   account_disabled: { status: 401, text: 'The account of this token is disabled.' },
   token_invalid: { status: 401, text: 'The token is not valid.' },
+  token_not_yet_valid: {
+    status: 401,
+    text: 'The token is from later than it is by the clock of this server.',
+  },
   token_expired: { status: 401, text: 'The token has expired.' },
   token_wrong_type: { status: 401, text: 'The token is of another kind.' },
   token_type_missing: { status: 401, text: 'The token does not say its kind.' },

@@ -75,7 +75,9 @@ export async function proveClient<Granted>(
   const refusal = whyRefused(view, found)
   if (client === undefined || found === undefined || refusal !== undefined) {
     const throttled = await countTry(parts, triesOf(parts, clientId, caller))
-    return throttled ?? refuseClient(parts, caller, view, refusal)
+    if (throttled === undefined) return refuseClient(parts, caller, view, refusal)
+    // Who has the secret is told no, and not to wait: the account may be enabled in the next moment.
+    return found === undefined ? throttled : refuse('client_invalid')
   }
   const granted = await then({ ok: true, client, position })
   const noted = await store.clients.noteUse({ clientId, secretId: found.id, at: clock.nowMs() })

@@ -72,6 +72,7 @@ export type RefreshTokenResult =
 
 export type RefreshTokenRefusal =
   | 'token_invalid'
+  | 'token_not_yet_valid'
   | 'token_expired'
   | 'token_type_missing'
   | 'token_wrong_type'
@@ -116,6 +117,7 @@ export function createRefreshTokenVerifier(
 
 function toRefusal(refused: Refused): RefreshTokenRefusal {
   if (refused.code === 'token_expired') return 'token_expired'
+  if (refused.code === 'token_issued_in_future') return 'token_not_yet_valid'
   if (refused.code !== 'claim_missing') return 'token_invalid'
   switch (refused.claim) {
     case 'exp':

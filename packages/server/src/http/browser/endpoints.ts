@@ -1,6 +1,6 @@
-import { refusals } from '../../base/refusals.ts'
+import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import { endByRefreshToken } from '../../sessions/end.ts'
-import type { Caller, Refusal, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, SessionParts } from '../../sessions/parts.ts'
 import type { Refresher, RefreshWanted } from '../../sessions/refresh.ts'
 import { signIn } from '../../sessions/sign-in.ts'
 import { readFields } from '../fields.ts'
@@ -29,6 +29,8 @@ interface BrowserRequest {
   readonly refreshToken: string | undefined
   /** Of a refresh token that we signed, whatever has become of its session. */
   readonly sessionId: string | undefined
+  /** Why it is none of ours, or of no use now. */
+  readonly code: RefusalCode | undefined
   readonly nonce: string | undefined
 }
 
@@ -84,9 +86,9 @@ export async function answerLogin(
     { ...caller, device: device.ok ? device.value : undefined },
     { forCookies: true },
   )
-  const isTampered = read.refreshToken !== undefined && read.sessionId === undefined
   if (!granted.ok) {
-    return withCookies(problemFor(granted), isTampered ? [cookies.clear('refresh')] : [])
+    const isOfNoUse = read.code !== undefined && isOver(read.code)
+    return withCookies(problemFor(granted), isOfNoUse ? [cookies.clear('refresh')] : [])
   }
   if (read.refreshToken !== undefined) {
     await endByRefreshToken(sessions, read.refreshToken, caller)
@@ -108,8 +110,10 @@ export async function answerRefresh(
   if (!read.ok) return problem('cookie_repeated')
   if (!isFromOurOrigin(request, parts.origins)) return problem('csrf_failed')
   if (read.refreshToken === undefined) return problem('cookie_missing')
-  if (read.sessionId === undefined) {
-    return withCookies(problem('token_invalid'), forgetSession(cookies))
+  if (read.code !== undefined) {
+    // Before the page's proof, which hangs on the session: this one is not known.
+    const code = read.code === 'token_not_yet_valid' ? read.code : 'token_invalid'
+    return withCookies(problem(code), isOver(code) ? forgetSession(cookies) : [])
   }
   if (!hasCsrfToken(parts, request, read)) return problem('csrf_failed')
   const wanted = await readWanted(sessions, request)
@@ -121,7 +125,7 @@ export async function answerRefresh(
   })
   if (!granted.ok) {
     const answer = problemFor(granted)
-    return isOver(granted) ? withCookies(answer, forgetSession(cookies)) : answer
+    return isOver(granted.code) ? withCookies(answer, forgetSession(cookies)) : answer
   }
   return answerJson(
     200,
@@ -164,6 +168,7 @@ function readBrowser(
     ok: true,
     refreshToken: refresh.value,
     sessionId: verified?.ok === true ? verified.claims.sid : undefined,
+    code: verified?.ok === false ? verified.code : undefined,
     nonce: csrf.value,
   }
 }
@@ -183,8 +188,9 @@ function hasCsrfToken(
 }
 
 /** The refusals after which no refresh with this cookie will ever be taken again. */
-function isOver({ code }: Refusal): boolean {
-  return refusals[code].status === 401
+function isOver(code: RefusalCode): boolean {
+  // What is too early was issued before this server's clock was set back, and its time comes again.
+  return refusals[code].status === 401 && code !== 'token_not_yet_valid'
 }
 
 type Wanted =

@@ -26,6 +26,7 @@ export function answerJson(
 /** What SimpleJWT calls each refusal of a token. */
 const tokenDetails: Partial<Record<RefusalCode, string>> = {
   token_invalid: 'Token is invalid',
+  token_not_yet_valid: 'Token is invalid',
   session_unknown: 'Token is invalid',
   token_stale: 'Token is expired',
   token_expired: 'Token is expired',

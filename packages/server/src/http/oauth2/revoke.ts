@@ -1,9 +1,13 @@
 import { endByRefreshToken } from '../../sessions/end.ts'
 import { inspectToken, type Inspected } from '../../sessions/inspect.ts'
-import type { Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, Refusal, SessionParts } from '../../sessions/parts.ts'
+import { countTry } from '../../sessions/sign-in.ts'
 import type { Client } from '../../store/rows.ts'
 import { answerTokenRefusal } from './answers.ts'
-import { readTokenRequest } from './client-request.ts'
+import { readTokenRequest, refuseClientWith } from './client-request.ts'
+
+/** How many of its own tokens a service account may take back at once, and then one in each interval. */
+const OWN_RATE = { triesMax: 100, intervalMs: 1_000 } as const
 
 /** The client of log-ins without one. */
 const FIRST_PARTY = 'first-party'
@@ -23,6 +27,8 @@ export async function answerRevoke(
   const token = await inspectToken(parts, asked.token)
   if (token.ok) {
     if (!mayRevoke(asked.client, token)) return answerTokenRefusal('token_of_another')
+    const throttled = await countOwn(parts, token, asked.client)
+    if (throttled !== undefined) return refuseClientWith(parts, throttled)
     await takeBack(parts, asked.token, token, asked.client, caller)
   } else if (asked.client.tenantId === undefined) {
     // An old copy of a refresh token that still lives ends its session too, as at a log-out.
@@ -34,6 +40,19 @@ export async function answerRevoke(
 function mayRevoke({ id, tenantId }: Client, token: Inspected): boolean {
   const owner = token.kind === 'access' ? token.claims.client_id : token.state.session.clientId
   return owner === id || (owner === FIRST_PARTY && tenantId === undefined)
+}
+
+/**
+ * Each is an entry that the log keeps and every guard gets, and a service account has its own tokens for the asking.
+ * Those of people are not counted: a gateway that logs many out at once must not wait.
+ */
+async function countOwn(
+  parts: SessionParts,
+  token: Inspected,
+  { id }: Client,
+): Promise<Refusal | undefined> {
+  const isOwn = token.kind === 'access' && token.claims.sub === id
+  return isOwn ? countTry(parts, [{ key: `revoke:${id}`, ...OWN_RATE }]) : undefined
 }
 
 async function takeBack(
