@@ -2,7 +2,7 @@ import type { Managed } from '../accounts/manage.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { withWorkbench, type Command, type Workbench } from './command.ts'
-import { formatTime, print, printRows } from './print.ts'
+import { print, printRows } from './print.ts'
 import { confirm, readNewPassword } from './prompt.ts'
 
 const create: Command = {
@@ -32,8 +32,8 @@ const list: Command = {
         username: account.username,
         id: account.id,
         state: account.disabledAt === undefined ? 'active' : 'disabled',
-        roles: account.roles.join(' '),
-        created: formatTime(account.createdAt),
+        roles: account.roles,
+        created: new Date(account.createdAt),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No accounts yet.' })
     }),

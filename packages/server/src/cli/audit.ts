@@ -1,6 +1,6 @@
 import { withWorkbench, type Command } from './command.ts'
 import { accountIdOf, readLimit } from './options.ts'
-import { formatTime, printRows } from './print.ts'
+import { printRows } from './print.ts'
 
 const list: Command = {
   words: ['audit', 'list'],
@@ -20,7 +20,7 @@ const list: Command = {
       })
       const rows = entries.map((entry) => ({
         id: entry.id,
-        time: formatTime(entry.at),
+        time: new Date(entry.at),
         event: entry.event,
         outcome: entry.outcome,
         detail: entry.detail,

@@ -4,7 +4,7 @@ import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { unwrap } from './accounts.ts'
 import { withWorkbench, type Command, type Workbench } from './command.ts'
-import { formatTime, print, printRows } from './print.ts'
+import { print, printRows } from './print.ts'
 
 const create: Command = {
   words: ['clients', 'create'],
@@ -36,9 +36,9 @@ const list: Command = {
         id: client.id,
         state: client.disabledAt === undefined ? 'active' : 'disabled',
         tenant: client.tenantName,
-        roles: client.roles.join(' '),
+        roles: client.roles,
         secrets: client.secrets.length,
-        created: formatTime(client.createdAt),
+        created: new Date(client.createdAt),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No service accounts.' })
     }),
@@ -101,8 +101,8 @@ const listSecrets: Command = {
       if (client === undefined) throw new SetupError(`There is no service account "${name}".`)
       const rows = client.secrets.map(({ id, createdAt, lastUsedAt }) => ({
         id,
-        created: formatTime(createdAt),
-        last_used: lastUsedAt === undefined ? 'never' : formatTime(lastUsedAt),
+        created: new Date(createdAt),
+        last_used: lastUsedAt === undefined ? null : new Date(lastUsedAt),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'It has no secrets.' })
     }),

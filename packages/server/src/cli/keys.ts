@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-import { systemClock, type EpochMs } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
 import { isSigningAlg, sealAccessKey, SIGNING_ALGS, type SigningAlg } from '../keys/material.ts'
 import { openSharedSecrets } from '../keys/foreign-signer.ts'
@@ -70,7 +70,7 @@ const list: Command = {
         use: key.use,
         algorithm: key.alg,
         state: key.state,
-        since: formatTime(key.changedAt),
+        since: new Date(key.changedAt),
         next: nextOf(key, schedule?.rotationMs),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No keys yet.' })
@@ -84,16 +84,12 @@ function nextOf(key: StoredKey, rotationMs: number | undefined): string {
     case 'active':
       return rotationMs === undefined
         ? 'signs until somebody rotates it'
-        : `retires ${at(key.changedAt + rotationMs)}`
+        : `retires ${formatTime(key.changedAt + rotationMs)}`
     case 'retiring':
-      return `verifies until ${at(key.verifiesUntil ?? 0)}`
+      return `verifies until ${formatTime(key.verifiesUntil ?? 0)}`
     case 'revoked':
       return 'was killed'
   }
-}
-
-function at(time: EpochMs): string {
-  return formatTime(time)
 }
 
 const rotate: Command = {
@@ -121,7 +117,7 @@ function checkIsKnown(pending: StoredKey | undefined): void {
   const known = (pending?.createdAt ?? -Infinity) + KNOWN_AFTER_MS
   if (pending === undefined || systemClock.nowMs() >= known) return
   throw new SetupError(
-    `The next key, ${pending.kid}, was published at ${at(pending.createdAt)}. Services without the feed refuse its tokens until they have fetched it. Wait until ${at(known)}, or say --activate-now.`,
+    `The next key, ${pending.kid}, was published at ${formatTime(pending.createdAt)}. Services without the feed refuse its tokens until they have fetched it. Wait until ${formatTime(known)}, or say --activate-now.`,
   )
 }
 
@@ -139,7 +135,9 @@ async function rotateNow(bench: Workbench, parts: KeyRingParts, use: KeyUse): Pr
   const next = keyOf(keys, use, 'pending')
   print(`Key ${active.kid} signs ${use} tokens now.`)
   if (retired !== undefined) {
-    print(`Key ${retired.kid} verifies what it has signed until ${at(retired.verifiesUntil ?? 0)}.`)
+    print(
+      `Key ${retired.kid} verifies what it has signed until ${formatTime(retired.verifiesUntil ?? 0)}.`,
+    )
   }
   if (next !== undefined) print(`Key ${next.kid} is the next one, and published.`)
 }

@@ -1,8 +1,11 @@
 import { stripVTControlCharacters } from 'node:util'
 
-/** Prints rows as an aligned table, or as one JSON object a line for other programs. */
+/** What stands in a column. Null is a time at which nothing has happened yet. */
+type Cell = string | number | boolean | readonly string[] | Date | null | undefined
+
+/** Prints rows as an aligned table, or as one JSON object a line for other programs: lists, and times of RFC 3339. */
 export function printRows(
-  rows: readonly Readonly<Record<string, string | number | boolean | undefined>>[],
+  rows: readonly Readonly<Record<string, Cell>>[],
   options: { json: boolean; empty: string },
 ): void {
   if (options.json) {
@@ -41,8 +44,8 @@ export function formatJson(value: unknown, indent?: number): string {
 }
 
 /** A time as people in all zones read it: `2026-11-23 04:36:21Z`. */
-export function formatTime(ms: number | undefined): string {
-  return ms === undefined ? '' : `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`
+export function formatTime(at: number | Date): string {
+  return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`
 }
 
 function toEscapes(character: string): string {
@@ -55,7 +58,13 @@ function toHeading(column: string): string {
 }
 
 /** Names and addresses come from outside: no escape sequence of theirs reaches the terminal. */
-function toCell(value: string | number | boolean | undefined): string {
-  const text = value === undefined ? '' : String(value)
-  return stripVTControlCharacters(text).replace(/\p{C}/gu, '\u{fffd}')
+function toCell(value: Cell): string {
+  return stripVTControlCharacters(toText(value)).replace(/\p{C}/gu, '\u{fffd}')
+}
+
+function toText(value: Cell): string {
+  if (value === undefined) return ''
+  if (value === null) return 'never'
+  if (value instanceof Date) return formatTime(value)
+  return typeof value === 'object' ? value.join(' ') : String(value)
 }

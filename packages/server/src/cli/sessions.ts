@@ -1,7 +1,7 @@
 import { SetupError } from '../base/faults.ts'
 import { systemClock } from '../base/clock.ts'
 import { withWorkbench, type Command } from './command.ts'
-import { formatTime, print, printRows } from './print.ts'
+import { print, printRows } from './print.ts'
 import { accountIdOf, readLimit } from './options.ts'
 
 const list: Command = {
@@ -25,8 +25,8 @@ const list: Command = {
         id: session.id,
         username: session.username,
         state: session.live ? 'live' : session.endedAt === undefined ? 'over' : 'ended',
-        created: formatTime(session.createdAt),
-        last_used: formatTime(session.rotatedAt),
+        created: new Date(session.createdAt),
+        last_used: new Date(session.rotatedAt),
         refreshes: session.generation,
         address: session.address,
         user_agent: session.userAgent,

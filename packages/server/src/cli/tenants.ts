@@ -1,6 +1,6 @@
 import { unwrap } from './accounts.ts'
 import { withWorkbench, type Command, type Workbench } from './command.ts'
-import { formatTime, print, printRows } from './print.ts'
+import { print, printRows } from './print.ts'
 import type { Managed } from '../accounts/manage.ts'
 import type { Change } from '../store/store.ts'
 
@@ -28,7 +28,7 @@ const list: Command = {
         name: tenant.name,
         id: tenant.id,
         state: tenant.disabledAt === undefined ? 'active' : 'disabled',
-        created: formatTime(tenant.createdAt),
+        created: new Date(tenant.createdAt),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No tenants.' })
     }),
@@ -101,7 +101,7 @@ const listRoles: Command = {
     withWorkbench({ createsData: false }, async ({ roles }) => {
       const rows = (await roles.list()).map((role) => ({
         name: role.name,
-        permissions: role.permissions.join(' '),
+        permissions: role.permissions,
       }))
       printRows(rows, { json: options['json'] === true, empty: 'No roles are defined.' })
     }),
