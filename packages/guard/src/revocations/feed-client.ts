@@ -18,7 +18,7 @@ export const SILENCE_MS = 2_500
 export const POLL_WAIT_MS = 1_000
 const POLL_PAUSE_MS = 20
 /** The waits between tries grow from the first to the last, in milliseconds, each drawn at random below it. */
-export const RECONNECT_MS = { first: 250, last: 10_000 } as const
+export const RECONNECT_MS = { first: 250, last: 5_000 } as const
 /** The same where only an operator can help: tries that cannot succeed are a load on the authority. */
 const OPERATOR_WAIT_MS = { first: 2_000, last: 15_000 } as const
 /** An authority cannot send a guard away for longer than this, in milliseconds. */
