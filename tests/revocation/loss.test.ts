@@ -1,4 +1,4 @@
-import { copyFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -84,7 +84,7 @@ test('where no guard can give it back, a token that is ahead of the log makes ev
   await expect
     .poll(async () => (await headOf(it)).position, { timeout: 15_000 })
     .toBeGreaterThan(1_000_000)
-  expect((await it.post('/api/token/verify/', { token: access })).status).toBe(400)
+  expect((await it.post('/api/token/verify/', { token: access })).status).toBe(401)
   expect(await refreshes(it, refresh)).toBe(401)
   expect(await refreshes(it, (await it.login('alice')).refresh)).toBe(200)
   expect(query(it.dataDir, `SELECT 1 FROM audit WHERE event = 'log_started_over'`)).toHaveLength(1)
@@ -104,7 +104,7 @@ test('a token of a session that the store has lost with the rest shows the loss 
     .poll(async () => (await headOf(it)).position, { timeout: 15_000 })
     .toBeGreaterThan(1_000_000)
   const guard = await it.guard({ policy: 'strict' })
-  expect(decide(guard, lost.access)).toBe('session_ended')
+  expect(decide(guard, lost.access)).toBe('token_stale')
 })
 
 test('countersign restore puts a copy back, and everybody signs in again', async () => {
@@ -124,7 +124,7 @@ test('countersign restore puts a copy back, and everybody signs in again', async
   await expect
     .poll(() => guard.metrics().feed?.position ?? 0, { timeout: 15_000 })
     .toBeGreaterThan(1_000_000)
-  expect(decide(guard, before.access)).toBe('session_ended')
+  expect(decide(guard, before.access)).toBe('token_stale')
   const again = await it.login('alice')
   expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
   expect(await refreshes(it, again.refresh)).toBe(200)
@@ -138,7 +138,7 @@ test('countersign restore from a shell that knows another URL takes back what th
   await it.stop()
   await countersign(it, ['restore', copy], {})
   await it.start()
-  expect(await until('session_ended', () => decide(guard, access), 15_000)).toBeLessThan(15_000)
+  expect(await until('token_stale', () => decide(guard, access), 15_000)).toBeLessThan(15_000)
   const again = await it.login('alice')
   expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
   // Said once: another start changes nothing.
@@ -176,9 +176,63 @@ test('countersign restore leaves killed keys dead, replaces what is broken, and 
   const database = join(it.dataDir, 'countersign.db')
   for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true })
   writeFileSync(database, 'broken')
-  expect(await countersign(it, ['restore', copy])).toContain('kill keys again')
+  expect(await countersign(it, ['restore', copy])).toContain(
+    'It cannot be read: kill secrets of refresh tokens again',
+  )
   await it.start()
   expect((await it.post('/api/token/', {})).status).toBe(400)
+})
+
+test('whatever copy is put back, and however often, no token and no key from before lives again', async () => {
+  await using it = await runAuthority()
+  const guard = await it.guard()
+  const stolen = kidOf((await it.login('alice')).access)
+  const copy = copyDatabase(it)
+  await it.stop()
+  await countersign(it, ['keys', 'kill', stolen])
+  // Twice the same copy: what was minted between stands at positions that the second one has too.
+  const positions: number[] = []
+  const between: Pair[] = []
+  for (let times = 0; times < 2; times++) {
+    await countersign(it, ['restore', copy])
+    await it.start()
+    positions.push((await headOf(it)).position)
+    const pair = await it.login('alice')
+    expect(await until('ok', () => decide(guard, pair.access), 15_000)).toBeLessThan(15_000)
+    between.push(pair)
+    await it.stop()
+  }
+  expect(positions[1]).toBeGreaterThan(positions[0] ?? Infinity)
+  // And behind everybody's back, with the word after it.
+  for (const suffix of ['-wal', '-shm']) {
+    rmSync(join(it.dataDir, `countersign.db${suffix}`), { force: true })
+  }
+  copyFileSync(copy, join(it.dataDir, 'countersign.db'))
+  expect(await countersign(it, ['restore'])).toContain('is not known')
+  await it.start()
+  const late = await it.guard({ policy: 'strict' })
+  const again = await it.login('alice')
+  expect(kidOf(again.access)).not.toBe(stolen)
+  for (const each of [guard, late]) {
+    expect(await until('ok', () => decide(each, again.access), 15_000)).toBeLessThan(15_000)
+    for (const { access } of between) expect(decide(each, access)).not.toBe('ok')
+  }
+  for (const { refresh } of between) expect(await refreshes(it, refresh)).toBe(401)
+})
+
+test('countersign restore reads the write-ahead log of a copy, and is not given the database itself', async () => {
+  await using it = await runAuthority()
+  const database = join(it.dataDir, 'countersign.db')
+  const copy = join(it.dataDir, 'copy.db')
+  // What was written last lies in the log: the server is running.
+  await it.login('bob')
+  await it.authority.accounts.disable('bob', 'test')
+  for (const suffix of ['', '-wal']) copyFileSync(database + suffix, copy + suffix)
+  await it.stop()
+  await expect(countersign(it, ['restore', database])).rejects.toThrow('is the database itself')
+  await countersign(it, ['restore', copy])
+  expect(query(it.dataDir, `SELECT 1 FROM accounts WHERE disabled_at IS NOT NULL`)).toHaveLength(1)
+  expect(readdirSync(it.dataDir).filter((name) => name.includes('restoring'))).toEqual([])
 })
 
 test('a kill that the store has lost and a guard hands back leaves nobody without a key', async () => {

@@ -309,9 +309,8 @@ async function startOverAsOurselves(
 ): Promise<void> {
   const named = await revocations.startedOverFor()
   if (named === undefined || named === issuer) return
-  const { position } = await revocations.head()
   const by = { issuer, at: clock.nowMs(), actor: 'system' }
-  logger.warn({ event: 'log_repaired', ...(await revocations.startOver(position, by)) })
+  logger.warn({ event: 'log_repaired', ...(await revocations.startOverAs(by)) })
 }
 
 /** Pages of another site never get the cookies, which are SameSite: whoever lists one waits in vain. */

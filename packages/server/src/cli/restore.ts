@@ -1,4 +1,12 @@
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 
@@ -24,18 +32,26 @@ const restore: Command = {
     // Nobody writes meanwhile: it throws while a server runs. What is replaced may be broken, and is not opened.
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     ServerLock.take(dataDir).release()
-    const killed = copy === undefined ? [] : readKilled(database)
+    const replaced = copy === undefined ? undefined : readReplaced(database)
     const kept = copy === undefined ? undefined : putBack(copy, database)
     const store = openSqliteStore(dataDir, { exclusive: true })
     try {
       const { position } = await store.revocations.head()
       const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
-      const { position: now } = await store.revocations.startOver(position, by, killed)
+      const { position: now } = await store.revocations.startOver(
+        // Above what was replaced too, which may have been put back before: no position means two things.
+        Math.max(position, replaced?.position ?? 0),
+        by,
+        replaced?.killed,
+      )
       if (kept !== undefined) print(`The database from before is ${kept}.`)
-      if (killed === undefined) {
-        print('It cannot be read: kill keys again that were killed since the copy was made.')
+      if (replaced === undefined) {
+        print(
+          `${copy === undefined ? 'What was here before is not known' : 'It cannot be read'}: kill secrets of refresh tokens again that were killed since the copy was made.`,
+        )
       }
       print(`The log goes on at position ${now}: what the copy does not know of cannot come back.`)
+      print('All keys that sign access tokens are killed, and new ones made at the start.')
       print('Everybody signs in again; service accounts go on. Start the server.')
     } finally {
       await store.close()
@@ -43,16 +59,23 @@ const restore: Command = {
   },
 }
 
-/** The keys that were killed in the database that is replaced; undefined where it cannot be read. */
-function readKilled(database: string): readonly string[] | undefined {
-  if (!existsSync(database)) return []
+/** What the new log must know of the database that is replaced. */
+interface Replaced {
+  readonly killed: readonly string[]
+  readonly position: number
+}
+
+/** Undefined where it cannot be read. */
+function readReplaced(database: string): Replaced | undefined {
+  if (!existsSync(database)) return { killed: [], position: 0 }
   try {
-    return reading(database, (db) =>
-      db
+    return opened(database, { readOnly: true }, (db) => ({
+      killed: db
         .prepare("SELECT kid FROM keys WHERE state = 'revoked'")
         .all()
         .map(({ kid }) => String(kid)),
-    )
+      position: Number(db.prepare('SELECT position FROM revocation_head').get()?.['position'] ?? 0),
+    }))
   } catch {
     return undefined
   }
@@ -62,8 +85,20 @@ function readKilled(database: string): readonly string[] | undefined {
 function putBack(copy: string, database: string): string | undefined {
   const fresh = `${database}.restoring`
   try {
-    copyFileSync(copy, fresh)
+    if (existsSync(database) && realpathSync(copy) === realpathSync(database)) {
+      throw new SetupError(
+        `${copy} is the database itself. Leave FILE out where you have put a copy in its place.`,
+      )
+    }
+    // What a server that was killed had not copied over yet is part of the copy.
+    for (const suffix of ['', '-wal']) {
+      if (suffix === '' || existsSync(copy + suffix)) {
+        copyFileSync(copy + suffix, fresh + suffix)
+        chmodSync(fresh + suffix, 0o600)
+      }
+    }
   } catch (error) {
+    if (error instanceof SetupError) throw error
     throw new SetupError(`${copy} cannot be read: ${messageOf(error)}`, { cause: error })
   }
   assertOurs(fresh, copy)
@@ -82,7 +117,8 @@ function putBack(copy: string, database: string): string | undefined {
 
 function assertOurs(path: string, name: string): void {
   try {
-    reading(path, (db) => {
+    opened(path, { readOnly: false }, (db) => {
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
       for (const table of ['revocation_head', 'accounts', 'sessions', 'keys', 'audit']) {
         db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get()
       }
@@ -97,10 +133,14 @@ function assertOurs(path: string, name: string): void {
   }
 }
 
-/** Opens a database that may be none of ours, to look at it. */
-function reading<T>(path: string, work: (db: DatabaseSync) => T): T {
+/** Opens a database that may be none of ours. */
+function opened<T>(
+  path: string,
+  options: { readonly readOnly: boolean },
+  work: (db: DatabaseSync) => T,
+): T {
   const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
-  const db = new Database(path, { readOnly: true })
+  const db = new Database(path, options)
   try {
     return work(db)
   } finally {

@@ -248,10 +248,12 @@ export interface RevocationStore {
   /** The issuer whose tokens were all taken back last; undefined where that never happened. */
   startedOverFor(): Promise<string | undefined>
   /**
-   * Moves the head by a jump above a position and ends every session: one step. `killed` are keys that are dead
-   * and that this store may take for alive.
+   * Moves the head by jumps above a position, ends every session and kills all keys that sign access tokens: one step.
+   * `killed` are more keys that are dead and that this store may take for alive.
    */
   startOver(position: number, by: RepairBy, killed?: readonly string[]): Promise<RepairOutcome>
+  /** Says once more, in the name of this issuer, that everybody signs in again. */
+  startOverAs(by: RepairBy): Promise<RepairOutcome>
 }
 
 export interface AuditStore {

@@ -25,7 +25,8 @@ export function repair(db: SqliteDatabase, evidence: LossEvidence, by: RepairBy)
       return { kind: decision.kind, position: readHead(db).position, recovered: 0 }
     case 'start_over':
       settle(db, [evidence.tip])
-      return startOver(db, evidence.tip.position, by)
+      jump(db, decision.jumps, by.at)
+      return beginAnew(db, by)
     case 'rejoin':
       return rejoin(db, decision, by)
   }
@@ -35,8 +36,32 @@ export function repair(db: SqliteDatabase, evidence: LossEvidence, by: RepairBy)
 export function startOver(db: SqliteDatabase, lost: number, by: RepairBy): RepairOutcome {
   const head = readHead(db)
   const jumps = jumpsAbove(lost, head.position)
-  if (jumps > JUMPS_MAX) return { kind: 'too_far', position: head.position, recovered: 0 }
+  // An operator knows how far the log was; whoever only shows a token does not.
+  if (jumps > JUMPS_MAX && by.actor === 'system') {
+    return { kind: 'too_far', position: head.position, recovered: 0 }
+  }
   jump(db, jumps, by.at)
+  return beginAnew(db, by)
+}
+
+/** See `RevocationStore.startOverAs`; inside a transaction. */
+export function startOverAs(db: SqliteDatabase, by: RepairBy): RepairOutcome {
+  jump(db, 1, by.at)
+  return endAll(db, by)
+}
+
+/**
+ * Everybody signs in again, and no key from before signs or verifies: the entries that were lost may have killed any
+ * of them, and a thief holds what was killed.
+ */
+function beginAnew(db: SqliteDatabase, by: RepairBy): RepairOutcome {
+  const outcome = endAll(db, by)
+  const kids = db.all(`SELECT kid FROM keys WHERE use = 'access' AND state <> 'revoked'`)
+  for (const { kid } of kids) killAgain(db, String(kid), by)
+  return { ...outcome, position: readHead(db).position }
+}
+
+function endAll(db: SqliteDatabase, by: RepairBy): RepairOutcome {
   const { issuer, at } = by
   const position = appendAndApply(db, { kind: 'issuer', subject: issuer, strength: 'hard', at })
   audit(db, 'log_started_over', by, position)

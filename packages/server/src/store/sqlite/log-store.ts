@@ -1,7 +1,7 @@
 import type { RevocationStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { step, type SqliteDatabase } from './database.ts'
-import { killAgain, repair, startOver } from './log-repair.ts'
+import { killAgain, repair, startOver, startOverAs } from './log-repair.ts'
 import {
   appendRevocation,
   readAfter,
@@ -51,5 +51,6 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
         for (const kid of killed) killAgain(db, kid, by)
         return outcome
       }),
+    startOverAs: async (by) => db.write(() => startOverAs(db, by)),
   }
 }
