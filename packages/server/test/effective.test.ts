@@ -18,11 +18,16 @@ test.each([
   expect(await response.json()).toMatchObject({ access: expect.any(String) })
 })
 
-test('another way of waiting is none', async () => {
-  const { refresh } = await it.login()
-  const response = await it.post('/api/token/blacklist/?wait=long', { refresh })
-  expect(await response.json()).toEqual({})
-})
+test.each(['?wait=efective', '?wait=', '?wait=effective&wait=x', '?wait=EFFECTIVE'])(
+  '%s is refused, and nothing is taken back',
+  async (query) => {
+    const { refresh } = await it.login()
+    const response = await it.post(`/api/token/blacklist/${query}`, { refresh })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ code: 'wait_invalid' })
+    expect((await it.post('/api/token/refresh/', { refresh })).status).toBe(200)
+  },
+)
 
 test('what takes nothing back does not wait', async () => {
   expect((await it.post('/api/token/blacklist/?wait=effective', {})).status).toBe(400)

@@ -97,6 +97,21 @@ describe('its sessions', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
+  test('ending others is for one session ten times at once, then one in ten seconds', async () => {
+    const other = new TestBrowser(it)
+    await other.login()
+    await browser.login()
+    for (let times = 0; times < 10; times++) {
+      expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
+    }
+    const throttled = await browser.visit('/auth/sessions/end-others')
+    expect(throttled.status).toBe(429)
+    expect(throttled.headers.get('retry-after')).toBe('10')
+    // Of the same account's others, each has its own.
+    await other.login()
+    expect((await other.visit('/auth/sessions/end-others')).status).toBe(204)
+  })
+
   test.each(['/auth/sessions/end-others', '/auth/password'])(
     'after %s this one lives on with its new access token, and the one before is worth nothing here either',
     async (path) => {

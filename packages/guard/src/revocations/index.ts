@@ -28,6 +28,7 @@ export {
   isNonce,
   parseAuthorityMessage,
   parseGuardMessage,
+  parseJson,
   readAuthorityMessage,
   readGuardMessage,
 } from './messages.ts'

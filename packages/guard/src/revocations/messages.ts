@@ -156,13 +156,38 @@ export function isNonce(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{16,64}$/.test(value)
 }
 
-function parseJson(text: string): unknown {
+/**
+ * The value of a text of JSON, undefined for what is none. Depth is looked at before anything is made of it: of 32
+ * million brackets JSON.parse makes more than a gigabyte.
+ */
+export function parseJson(text: string): unknown {
+  if (!isShallow(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {
     return undefined
   }
 }
+
+/** No message is nested deeper. */
+const DEPTH_MAX = 10
+
+function isShallow(text: string): boolean {
+  let depth = 0
+  let isInString = false
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === QUOTE) isInString = !isInString
+    else if (isInString) at += unit === BACKSLASH ? 1 : 0
+    else if (unit === BRACKET || unit === BRACE) {
+      depth += 1
+      if (depth > DEPTH_MAX) return false
+    } else if (unit === BRACKET_END || unit === BRACE_END) depth -= 1
+  }
+  return true
+}
+
+const [QUOTE, BACKSLASH, BRACKET, BRACKET_END, BRACE, BRACE_END] = Buffer.from('"\\[]{}')
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

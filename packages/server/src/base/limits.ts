@@ -30,7 +30,7 @@ export const limits = {
   /** Refreshes that wait for their transaction. Beyond this: 503. */
   refreshQueueMax: 4_096,
   /** A message of a guard. The longest are batches that it hands back, at most 8 MiB of entries. */
-  feedMessageBytesMax: 32 * 1024 * 1024,
+  feedMessageBytesMax: 16 * 1024 * 1024,
   /** A guard that says nothing for this long is gone: it asks for an echo twice a second. */
   feedSilenceMs: 30_000,
   /** How long a poll waits for news at most, and how many bytes of them it takes along. */

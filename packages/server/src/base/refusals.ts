@@ -11,6 +11,7 @@ export const refusals = {
   form_malformed: { status: 400, text: 'The form body cannot be read.' },
   form_duplicate_field: { status: 400, text: 'The form body names a field twice.' },
   body_not_object: { status: 400, text: 'The body must be an object.' },
+  wait_invalid: { status: 400, text: 'The parameter wait can only be effective.' },
   fields_invalid: { status: 400, text: 'Some fields are missing or not valid.' },
   cookie_repeated: { status: 400, text: 'A cookie was sent twice.' },
   password_too_short: { status: 400, text: 'The new password is too short.' },

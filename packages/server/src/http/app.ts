@@ -88,7 +88,7 @@ export function createApp(
   for (const [path, endpoint] of createContractEndpoints(sessions, app.refresh)) {
     for (const spelling of [path, `${path}/`]) {
       hono.post(spelling, async (c) =>
-        whenEffective(effect, c.req.raw, await endpoint(c.req.raw, callerOf(c.req.raw, c.env))),
+        whenEffective(effect, c.req.raw, () => endpoint(c.req.raw, callerOf(c.req.raw, c.env))),
       )
       hono.options(
         spelling,
@@ -102,8 +102,9 @@ export function createApp(
     for (const [method, handler] of Object.entries(methods)) {
       hono.on(method, path, async (c) => {
         const { raw } = c.req
-        const response = await handler(raw, callerOf(raw, c.env), c.req.param('id') ?? '')
-        return secured(method === 'GET' ? response : await whenEffective(effect, raw, response))
+        const answer = (): Response | Promise<Response> =>
+          handler(raw, callerOf(raw, c.env), c.req.param('id') ?? '')
+        return secured(await (method === 'GET' ? answer() : whenEffective(effect, raw, answer)))
       })
     }
     const allowed = Object.keys(methods).flatMap((each) =>

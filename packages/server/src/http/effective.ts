@@ -1,5 +1,6 @@
 import type { FeedHub } from '../revocations/hub.ts'
 import type { RevocationStore } from '../store/store.ts'
+import { problem } from './problem.ts'
 
 /** What takes something back. */
 const TAKES_BACK =
@@ -13,16 +14,21 @@ export interface EffectParts {
 
 /**
  * With `?wait=effective`, answers only when what the request took back is in force at every guard: each has
- * confirmed it, or its lease has run out. Says how long that took, and how many guards there were.
+ * confirmed it, or its lease has run out. Says how long that took, and how many guards there were. Any other `wait`
+ * is refused before anything is done: a slip of the pen would answer too soon.
  */
 export async function whenEffective(
   { hub, store }: EffectParts,
   request: Request,
-  response: Response,
+  answer: () => Response | Promise<Response>,
 ): Promise<Response> {
-  if (!response.ok || !request.url.includes('?')) return response
+  if (!request.url.includes('?')) return answer()
   const { pathname, searchParams } = new URL(request.url)
-  if (searchParams.get('wait') !== 'effective' || !TAKES_BACK.test(pathname)) return response
+  const waits = searchParams.getAll('wait')
+  if (waits.length === 0 || !TAKES_BACK.test(pathname)) return answer()
+  if (waits.some((wait) => wait !== 'effective')) return problem('wait_invalid')
+  const response = await answer()
+  if (!response.ok) return response
   // What the request wrote is at this position or before it.
   const { position } = await store.head()
   const { ms, guards, confirmed, expired } = await hub.effective(position)

@@ -82,6 +82,9 @@ export async function answerEndOwnSession(
   return answerJson(204, undefined)
 }
 
+/** Each is an entry that the log keeps and every guard gets: so many at once, and then one in each interval. */
+const END_RATE = { triesMax: 10, intervalMs: 10_000 } as const
+
 /** `POST /auth/sessions/end-others` and `end-all`. */
 export async function answerEndSessions(
   parts: SessionParts,
@@ -90,6 +93,9 @@ export async function answerEndSessions(
   caller: Caller,
 ): Promise<Response> {
   const { account, session } = who.state
+  // By session: a thief with one of the account's keeps its owner from nothing.
+  const throttled = await countTry(parts, [{ key: `end:${session.id}`, ...END_RATE }])
+  if (throttled !== undefined) return problemFor(throttled)
   await parts.store.accounts.endSessions(
     account.id,
     which === 'others' ? session.id : undefined,

@@ -18,6 +18,9 @@ export interface EffectiveReport {
   readonly expired: number
 }
 
+/** So many names of guards are kept before any are looked through for old ones. */
+const FORGET_MIN = 1_024
+
 interface Guard {
   applied: number
   /** When the last echo went to it, on the clock that is never set: its lease is no younger. */
@@ -51,6 +54,7 @@ export class Confirmations {
   /** Guards of an earlier process are not known; their leases end then, where there can be any. */
   readonly #unknownUntilMs: number
   #isSettling = false
+  #forgetAt = FORGET_MIN
 
   /** `unknownMs`: how long guards may hold leases of an earlier process. */
   constructor(timers: Timers, unknownMs: number) {
@@ -68,8 +72,16 @@ export class Confirmations {
   echoed(guard: string): void {
     const known = this.#guards.get(guard)
     const echoedAtMs = this.#timers.elapsed()
-    if (known === undefined) this.#guards.set(guard, { applied: 0, echoedAtMs })
-    else known.echoedAtMs = echoedAtMs
+    if (known !== undefined) {
+      known.echoedAtMs = echoedAtMs
+      return
+    }
+    // Names are made by guards, at each start: those of long ago must go though nobody waits.
+    if (this.#guards.size >= this.#forgetAt) {
+      this.#forget()
+      this.#forgetAt = Math.max(FORGET_MIN, 2 * this.#guards.size)
+    }
+    this.#guards.set(guard, { applied: 0, echoedAtMs })
   }
 
   /** Notes how far a guard has come. */

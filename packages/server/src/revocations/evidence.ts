@@ -20,6 +20,14 @@ export interface Proof {
   readonly log?: RevocationLog
 }
 
+/** The head that the newest batch of evidence ends at; undefined where it is none of ours. */
+export function tipOfEvidence(batches: readonly WireBatch[], proof: Proof): LogHead | undefined {
+  const newest = batches.at(-1)
+  const opened = newest !== undefined && proof.sealer.isOurs(newest) && proof.open(newest)
+  if (!opened) return undefined
+  return { position: opened.claims.last, chain: decode(opened.claims.chain) }
+}
+
 /**
  * Reads the batches that a guard hands back, the oldest first. What is believed was signed by a key that is
  * not revoked and carries our own HMAC, so neither a guard nor the thief of one signing key can make us
@@ -37,7 +45,10 @@ export function readEvidence(
     const fits =
       result !== undefined &&
       (next === undefined ||
-        (result.claims.last === next.after && result.claims.chain === next.prev))
+        // An empty one follows itself, and so does any number of it.
+        (result.claims.after < next.after &&
+          result.claims.last === next.after &&
+          result.claims.chain === next.prev))
     if (!fits) break
     opened.push(result)
     if (isHeld(result, proof.log)) break

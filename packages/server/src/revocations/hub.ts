@@ -19,8 +19,12 @@ export const HELD_BACK_BYTES_MAX = 8 * 1024 * 1024
 /** Who catches up gets the next page when less than this waits to be sent. */
 const CATCH_UP_BYTES_MAX = 1024 * 1024
 const CATCH_UP_POLL_MS = 20
-/** How long guards have to hand back what a token shows to be lost. */
-const TOKEN_AHEAD_WAIT_MS = 3_000
+/**
+ * How long guards have to hand back what a token shows to be lost, and how often that is looked after, in
+ * milliseconds: longer than any of them waits before it connects again.
+ */
+const TOKEN_AHEAD_WAIT_MS = 8_000
+const TOKEN_AHEAD_STEP_MS = 500
 
 /** Nonces of one connection that may wait for an echo: a guard sends two a second. */
 const NONCES_MAX = 64
@@ -65,6 +69,8 @@ export class FeedHub {
   /** The position that guards are about to be asked to confirm, and when they were asked last. */
   #confirm: number | undefined
   #confirmAskedAt = -Infinity
+  /** Whether the log is known to lack something: until it is mended, nobody is told that a copy of it is whole. */
+  #isIncomplete = false
   #tags: readonly string[]
 
   private constructor(parts: HubParts) {
@@ -173,12 +179,21 @@ export class FeedHub {
    * hold them get a moment to hand them back; else everybody signs in again.
    */
   async tokenAhead(rvp: number): Promise<void> {
-    const { position } = await this.tail.freshHead()
-    if (position >= rvp) return
-    await new Promise<void>((resolve) => {
-      this.#parts.after(TOKEN_AHEAD_WAIT_MS, resolve)
-    })
-    if ((await this.tail.freshHead()).position < rvp) await this.tail.startOver(rvp)
+    const isBehind = async (): Promise<boolean> => (await this.tail.freshHead()).position < rvp
+    if (!(await isBehind())) return
+    this.#isIncomplete = true
+    try {
+      for (let waited = 0; waited < TOKEN_AHEAD_WAIT_MS; waited += TOKEN_AHEAD_STEP_MS) {
+        await this.#sleep(TOKEN_AHEAD_STEP_MS)
+        if (!(await isBehind())) return
+        // Who hears nothing takes the connection for dead.
+        this.#askToConfirm(this.log.position)
+      }
+      await this.tail.startOver(rvp)
+    } finally {
+      this.#isIncomplete = false
+      void this.#answerNonces().catch(() => {})
+    }
   }
 
   /** Ends all connections. */
@@ -245,9 +260,7 @@ export class FeedHub {
       this.#sendOrDrop(subscriber, page.message)
       subscriber.sent = page.last
       while (isCurrent() && subscriber.link.heldBackBytes > CATCH_UP_BYTES_MAX) {
-        await new Promise<void>((resolve) => {
-          this.#parts.after(CATCH_UP_POLL_MS, resolve)
-        })
+        await this.#sleep(CATCH_UP_POLL_MS)
       }
     }
     if (isCurrent()) subscriber.state = 'live'
@@ -320,6 +333,7 @@ export class FeedHub {
 
   // The nonces that wait now: one read, begun after they came, serves them all.
   async #answerNoncesOnce(): Promise<void> {
+    if (this.#isIncomplete) return
     const waiting = [...this.#subscribers].filter(({ nonces }) => nonces.length > 0)
     const asked = waiting.map((subscriber) => ({ subscriber, nonces: subscriber.nonces.splice(0) }))
     if (asked.length === 0) return
@@ -335,9 +349,16 @@ export class FeedHub {
         this.#echo(subscriber, nonces, echo)
     }
   }
+
   #echo(subscriber: Subscriber, nonces: readonly string[], head: EchoHead): void {
     this.#confirmations.echoed(subscriber.guard)
     for (const nonce of nonces) this.#send(subscriber, { ...head, nonce })
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.after(ms, resolve)
+    })
   }
 
   async #takeEvidence(subscriber: Subscriber, batches: readonly WireBatch[]): Promise<void> {

@@ -10,7 +10,7 @@ import {
 import type { LossEvidence, RepairBy, RepairOutcome } from '../store/repair.ts'
 import type { RevocationStore } from '../store/store.ts'
 import { createCoalescer } from './coalesce.ts'
-import { readEvidence } from './evidence.ts'
+import { readEvidence, tipOfEvidence } from './evidence.ts'
 import type { BatchSealer } from './seal-batch.ts'
 
 /** Batches go out at most this often, in milliseconds. */
@@ -123,8 +123,14 @@ export class LogTail {
 
   /** Takes batches that a guard hands back. Gives what came of them. */
   async takeEvidence(batches: readonly WireBatch[]): Promise<RepairOutcome['kind']> {
-    const { opener, sealer } = this.#parts
-    const evidence = readEvidence(batches, { open: opener(), sealer, log: this.#log })
+    const { opener, sealer, store } = this.#parts
+    const proof = { open: opener(), sealer, log: this.#log }
+    const tip = tipOfEvidence(batches, proof)
+    if (tip === undefined) return 'nothing'
+    // Nothing is lost. Said before thousands of batches are opened, for whoever hands them back for no reason.
+    const own = await store.chainAt(tip.position)
+    if (own !== undefined && Buffer.compare(own, tip.chain) === 0) return 'nothing'
+    const evidence = readEvidence(batches, proof)
     if (evidence === undefined) return 'nothing'
     return this.#inOrder(() => this.#repair(evidence))
   }

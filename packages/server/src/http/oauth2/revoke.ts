@@ -26,7 +26,7 @@ export async function answerRevoke(
   if (!asked.ok) return asked.response
   const token = await inspectToken(parts, asked.token)
   if (token.ok) {
-    if (!mayRevoke(asked.client, token)) return answerTokenRefusal('token_of_another')
+    if (!mayRevoke(asked.client, token)) return answerForeign(asked.client)
     const throttled = await countOwn(parts, token, asked.client)
     if (throttled !== undefined) return refuseClientWith(parts, throttled)
     await takeBack(parts, asked.token, token, asked.client, caller)
@@ -34,6 +34,15 @@ export async function answerRevoke(
     // An old copy of a refresh token that still lives ends its session too, as at a log-out.
     await endByRefreshToken(parts, asked.token, caller)
   }
+  return answerDone()
+}
+
+/** A service account of a tenant cannot tell a token of others that lives from none: introspection shows neither. */
+function answerForeign({ tenantId }: Client): Response {
+  return tenantId === undefined ? answerTokenRefusal('token_of_another') : answerDone()
+}
+
+function answerDone(): Response {
   return new Response(null, { status: 200, headers: { 'cache-control': 'no-store' } })
 }
 

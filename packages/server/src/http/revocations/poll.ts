@@ -1,6 +1,7 @@
 import {
   isChain,
   isNonce,
+  parseJson,
   readGuardMessage,
   type GuardMessage,
 } from '@countersign/guard/revocations'
@@ -188,18 +189,19 @@ async function readText(request: Request): Promise<string | undefined> {
   return Buffer.concat(chunks).toString()
 }
 
+/** What such a body is to be. */
+interface Said {
+  readonly guard?: unknown
+  readonly messages?: unknown
+}
+
 function readSaid(
   text: string | undefined,
 ): { readonly guard: string; readonly messages: readonly GuardMessage[] } | undefined {
-  if (text === undefined) return undefined
-  let value: { guard?: unknown; messages?: unknown } | null
-  try {
-    value = JSON.parse(text) as typeof value
-  } catch {
+  const value = (text === undefined ? undefined : parseJson(text)) as Said | null | undefined
+  if (typeof value !== 'object' || value === null || !Array.isArray(value.messages)) {
     return undefined
   }
-  if (value === null || typeof value !== 'object' || !Array.isArray(value.messages))
-    return undefined
   const guard = typeof value.guard === 'string' ? readGuardId(value.guard) : undefined
   const messages = value.messages.map((each) => readGuardMessage(each))
   // To say what one holds is for the question itself, and a guard has two or three things to say.

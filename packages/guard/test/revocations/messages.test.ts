@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest'
+
+import { parseGuardMessage, parseJson } from '../../src/revocations/index.ts'
+
+describe('a message of the feed', () => {
+  test('is read, brackets and quotes in its texts being no brackets and quotes', () => {
+    const text = JSON.stringify({ type: 'keys', tag: '[[[[[[[[[[[[{{"\\"[' })
+    expect(parseJson(text)).toEqual(JSON.parse(text))
+    expect(parseGuardMessage('{"type":"applied","position":7}')).toEqual({
+      type: 'applied',
+      position: 7,
+    })
+  })
+
+  test('that is nested deeper than any is, is none, and nothing is made of it', () => {
+    expect(parseJson(`${'['.repeat(10)}${']'.repeat(10)}`)).toBeDefined()
+    expect(parseJson(`${'['.repeat(11)}${']'.repeat(11)}`)).toBeUndefined()
+    expect(parseJson(`{"a":${'{"a":'.repeat(10)}1${'}'.repeat(11)}`)).toBeUndefined()
+    expect(parseGuardMessage('['.repeat(8 * 2 ** 20))).toBeUndefined()
+  })
+
+  test.each(['', '{', '"\\', '"', 'nul', '[1,]'])('%j is none', (text) => {
+    expect(parseJson(text)).toBeUndefined()
+  })
+})
