@@ -4,6 +4,7 @@ import { readBearer } from './bearer.ts'
 import type { Guard, GuardMetrics, RouteGuard, VerifyResult } from './guard.ts'
 import type { RefusalCode, Refused } from './refusals.ts'
 import type { RequestView } from './request-view.ts'
+import { assertGuard } from './requirements.ts'
 
 /**
  * Puts the guards of several issuers together: each token is checked by the guard of the issuer that it
@@ -12,7 +13,8 @@ import type { RequestView } from './request-view.ts'
  * name of the cookie. What was combined already counts as its parts.
  */
 export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
-  const guards = given.flatMap(partsOf)
+  if (!Array.isArray(given)) throw new TypeError('combineGuards takes a list of guards.')
+  const guards = given.flatMap((guard) => partsOf(assertGuard(guard)))
   const [first = refuseNone()] = guards
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
   if (byIssuer.size < guards.length) throw new TypeError('combineGuards: two are of one issuer.')

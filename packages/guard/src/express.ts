@@ -3,7 +3,7 @@ import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
-import { requirementsOf, type Requirements } from './requirements.ts'
+import { assertGuard, routeOf, type Requirements } from './requirements.ts'
 import { asError } from './thrown.ts'
 
 export { authOf } from './auth-of.ts'
@@ -45,7 +45,7 @@ export function requireAuth(
   guard: Guard,
   requirements: Requirements<ExpressRequest> = {},
 ): Middleware {
-  const route = guard.route(requirementsOf(requirements))
+  const route = routeOf(guard, requirements)
   return middlewareFor(route, (refused, response) => {
     // A time-out of the application may have answered while keys were being fetched.
     if (response.headersSent) return
@@ -59,7 +59,7 @@ export function requireAuth(
  * public page must not turn into a 401 because a token in the browser has expired.
  */
 export function optionalAuth(guard: Guard): Middleware {
-  return middlewareFor(guard, (_refused, _response, next) => next())
+  return middlewareFor(assertGuard(guard), (_refused, _response, next) => next())
 }
 
 type OnRefused = (refused: Refused, response: ServerResponse, next: () => void) => void

@@ -3,7 +3,7 @@ import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
 import type { Refused } from './refusals.ts'
 import { viewOfNode } from './request-view.ts'
-import { requirementsOf, type Requirements } from './requirements.ts'
+import { assertGuard, routeOf, type Requirements } from './requirements.ts'
 import { asError } from './thrown.ts'
 
 export { authOf } from './auth-of.ts'
@@ -28,7 +28,7 @@ export type Hook = (
  * `onRefused` goes to `done`. Throws a TypeError for a requirement that is wrong.
  */
 export function requireAuth(guard: Guard, requirements: Requirements<FastifyRequest> = {}): Hook {
-  const route = guard.route(requirementsOf(requirements))
+  const route = routeOf(guard, requirements)
   return hookFor(route, (refused, reply) => {
     // A time-out of the application may have answered while keys were being fetched.
     if (reply.sent) return
@@ -42,7 +42,7 @@ export function requireAuth(guard: Guard, requirements: Requirements<FastifyRequ
  * public page must not turn into a 401 because a token in the browser has expired.
  */
 export function optionalAuth(guard: Guard): Hook {
-  return hookFor(guard, (_refused, _reply, done) => done())
+  return hookFor(assertGuard(guard), (_refused, _reply, done) => done())
 }
 
 type OnRefused = (refused: Refused, reply: FastifyReply, done: HookHandlerDoneFunction) => void

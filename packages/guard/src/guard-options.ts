@@ -126,6 +126,9 @@ export interface GuardSettings extends Omit<
 
 /** Checks the options and fills in the defaults. Throws a TypeError that names the first bad one. */
 export function readGuardOptions(options: GuardOptions): GuardSettings {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('createGuard takes an object of options, at least { issuer }.')
+  }
   refuseUnknown(options, OPTION_NAMES, '')
   readUrl('issuer', options.issuer)
   if (options.issuer.includes('?')) fail('issuer', 'has a query')
@@ -289,6 +292,9 @@ function readKeys({
   sharedSecret,
 }: Pick<GuardOptions, 'keys' | 'sharedSecret'>): KeySet | undefined {
   if (sharedSecret === undefined) {
+    if (keys !== undefined && !Array.isArray(keys?.keys)) {
+      fail('keys', 'must be a key set, as createKeySet or keySetFromJwks makes it')
+    }
     if (keys?.keys.length === 0) fail('keys', 'has no key')
     return keys
   }

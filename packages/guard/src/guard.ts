@@ -4,7 +4,7 @@ import { challengeFor, type Challenge } from './challenge.ts'
 import { readCookie } from './cookies.ts'
 import { type GuardOptions, type GuardSettings, readGuardOptions } from './guard-options.ts'
 import { createFeedSource, createJwksSource, type KeySource } from './key-source.ts'
-import { POLICY_LIMITS_MS, type FreshnessPolicy } from './policy.ts'
+import { isPolicy, POLICY_LIMITS_MS, type FreshnessPolicy } from './policy.ts'
 import type { RefusalCode, Refused } from './refusals.ts'
 import { checkCookieClaims, readRequestToken } from './request-token.ts'
 import type { RequestView } from './request-view.ts'
@@ -209,6 +209,7 @@ class IssuerGuard implements Guard {
   }
 
   isFresh(policy: FreshnessPolicy = this.#settings.policy): boolean {
+    if (!isPolicy(policy)) throw new TypeError('The policy must be strict, bounded or open.')
     this.#source.start()
     const { feed, keys } = this.#source
     if (keys === undefined) return false

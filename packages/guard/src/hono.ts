@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler, Next } from 'hono'
 import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard, VerifyResult } from './guard.ts'
 import { viewOfRequest } from './request-view.ts'
-import { requirementsOf, type Requirements } from './requirements.ts'
+import { assertGuard, routeOf, type Requirements } from './requirements.ts'
 
 /** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
 export interface AuthEnv {
@@ -23,7 +23,7 @@ export function requireAuth(
   guard: Guard,
   requirements: Requirements<Context> = {},
 ): MiddlewareHandler<AuthEnv> {
-  const route = guard.route(requirementsOf(requirements))
+  const route = routeOf(guard, requirements)
   // Not async: of a request that may pass, the only promise is that of what comes next.
   const conclude = (
     c: Context<AuthEnv>,
@@ -52,6 +52,7 @@ export function requireAuth(
  * page must not turn into a 401 because a token in the browser has expired.
  */
 export function optionalAuth(guard: Guard): MiddlewareHandler<OptionalAuthEnv> {
+  assertGuard(guard)
   return async (c, next) => {
     const result = await guard.authenticate(viewOfRequest(c.req.raw))
     c.set('auth', result.ok ? result.claims : undefined)

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard } from './guard.ts'
 import { viewOfNode } from './request-view.ts'
-import { requirementsOf, type Requirements } from './requirements.ts'
+import { routeOf, type Requirements } from './requirements.ts'
 
 export { authOf } from './auth-of.ts'
 
@@ -33,7 +33,7 @@ export function createNestGuard<PlatformRequest = NestRequestView>(
   guard: Guard,
   requirements: Requirements<PlatformRequest> = {},
 ): NestGuard {
-  const route = guard.route(requirementsOf(requirements))
+  const route = routeOf(guard, requirements)
   return {
     async canActivate(context) {
       const http = context.switchToHttp()

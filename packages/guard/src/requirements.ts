@@ -1,4 +1,5 @@
 import type { AccessTokenClaims } from './access-token.ts'
+import type { Guard, RouteGuard } from './guard.ts'
 import { isPolicy, type FreshnessPolicy } from './policy.ts'
 import type { Refused } from './refusals.ts'
 import type { RequestView } from './request-view.ts'
@@ -107,11 +108,24 @@ function fail(problem: string): never {
   throw new TypeError(`requireAuth: ${problem}.`)
 }
 
-/**
- * The requirements of a route of a framework as `Guard.route` takes them: its function gets the request of the
- * framework in place of the view of it.
- */
-export function requirementsOf<FrameworkRequest>(
+/** A guard with what a route of a framework requires. Throws a TypeError for what is no guard, or no requirement. */
+export function routeOf<FrameworkRequest>(
+  guard: Guard,
+  requirements: Requirements<FrameworkRequest>,
+): RouteGuard {
+  return assertGuard(guard).route(requirementsOf(requirements))
+}
+
+/** Gives a guard back, and throws a TypeError for anything else. */
+export function assertGuard(guard: Guard): Guard {
+  if (typeof (guard as Partial<Guard> | undefined)?.route === 'function') return guard
+  throw new TypeError(
+    'The first argument must be a guard, as createGuard or combineGuards makes it.',
+  )
+}
+
+// Its function gets the request of the framework in place of the view of it.
+function requirementsOf<FrameworkRequest>(
   requirements: Requirements<FrameworkRequest>,
 ): Requirements {
   assertPlain(requirements)

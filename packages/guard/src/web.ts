@@ -1,7 +1,7 @@
 import type { AccessTokenClaims } from './access-token.ts'
 import type { Guard } from './guard.ts'
 import { viewOfRequest } from './request-view.ts'
-import { requirementsOf, type Requirements } from './requirements.ts'
+import { routeOf, type Requirements } from './requirements.ts'
 
 /** The claims of a request that may pass, or the answer to one that may not. */
 export type Authentication =
@@ -16,7 +16,7 @@ export function createAuthenticator(
   guard: Guard,
   requirements: Requirements<Request> = {},
 ): (request: Request) => Promise<Authentication> {
-  const route = guard.route(requirementsOf(requirements))
+  const route = routeOf(guard, requirements)
   return async (request) => {
     const result = await route.authenticate(viewOfRequest(request))
     if (result.ok) return { ok: true, claims: result.claims }

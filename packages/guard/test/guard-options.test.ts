@@ -1,6 +1,12 @@
 import { createKeySet } from '@countersign/jwt'
 import { describe, expect, test } from 'vitest'
-import { accessCookieName, createAccessTokenVerifier, createGuard } from '../src/index.ts'
+import { optionalAuth, requireAuth } from '../src/express.ts'
+import {
+  accessCookieName,
+  combineGuards,
+  createAccessTokenVerifier,
+  createGuard,
+} from '../src/index.ts'
 
 const issuer = 'https://auth.example'
 
@@ -151,6 +157,25 @@ describe('options', () => {
     ['feed.secret', { feed: { clientId: 'svc_x', clientSecret: 'x', secret: 'x' } }],
   ])('%s is no option: what is misspelt does not become a default', (name, options) => {
     expect(() => createWrong({ issuer, ...options })).toThrow(`createGuard: ${name} is no option.`)
+  })
+
+  test('what is no options, no keys, no guard or no policy is said to be none', () => {
+    const options = 'createGuard takes an object of options'
+    for (const wrong of [undefined, null, issuer]) {
+      expect(() => Reflect.apply(createGuard, undefined, [wrong])).toThrow(options)
+    }
+    for (const keys of [1, {}, []]) {
+      expect(() => createWrong({ issuer, keys })).toThrow('createGuard: keys must be a key set')
+    }
+    for (const wrong of [undefined, {}, { issuer }]) {
+      for (const make of [requireAuth, optionalAuth]) {
+        expect(() => Reflect.apply(make, undefined, [wrong])).toThrow('must be a guard')
+      }
+      expect(() => Reflect.apply(combineGuards, undefined, [[wrong]])).toThrow('must be a guard')
+    }
+    const guard = createGuard({ issuer })
+    expect(() => Reflect.apply(combineGuards, undefined, [guard, guard])).toThrow('takes a list')
+    expect(() => Reflect.apply(guard.isFresh, guard, ['Strict'])).toThrow('The policy must be')
   })
 })
 
