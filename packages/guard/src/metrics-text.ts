@@ -1,38 +1,85 @@
-import type { Guard } from './guard.ts'
+import { partsOf } from './combine.ts'
+import type { Guard, GuardMetrics } from './guard.ts'
 
-/** The numbers of a guard in the text format of Prometheus (version 0.0.4). */
-export function metricsText(guard: Pick<Guard, 'metrics'>): string {
-  const { verified, cached, refused, feed } = guard.metrics()
-  const lines = [
-    ...about('verified_total', 'counter', 'Access tokens that were accepted.'),
-    `countersign_guard_verified_total ${verified}`,
-    ...about('cached_total', 'counter', 'Those of them that were known from before.'),
-    `countersign_guard_cached_total ${cached}`,
-    ...about('refused_total', 'counter', 'Requests that were refused, by code.'),
-    ...Object.entries(refused).map(
-      ([code, count]) => `countersign_guard_refused_total{code="${code}"} ${count}`,
+/** The part of a guard that its numbers come from. */
+type Measured = Pick<Guard, 'metrics' | 'issuer'>
+
+/** One number: its name, kind and meaning, and its values with their labels beside the issuer. */
+interface Metric {
+  readonly name: string
+  readonly type: 'counter' | 'gauge'
+  readonly help: string
+  readonly values: (metrics: GuardMetrics) => readonly (readonly [labels: string, value: number])[]
+}
+
+/**
+ * The numbers of a guard in the text format of Prometheus (version 0.0.4), labelled with its issuer. Of combined guards
+ * each has its own.
+ */
+export function metricsText(guard: Measured): string {
+  const measured = partsOf(guard).map((each) => ({
+    issuer: escaped(each.issuer),
+    metrics: each.metrics(),
+  }))
+  const lines = METRICS.flatMap(({ name, type, help, values }) => [
+    `# HELP countersign_guard_${name} ${help}`,
+    `# TYPE countersign_guard_${name} ${type}`,
+    ...measured.flatMap(({ issuer, metrics }) =>
+      values(metrics).map(
+        ([labels, value]) =>
+          `countersign_guard_${name}{issuer="${issuer}"${labels}} ${value === Infinity ? '+Inf' : value}`,
+      ),
     ),
-  ]
-  if (feed !== undefined) {
-    const leaseAge = feed.leaseAgeMs === Infinity ? '+Inf' : feed.leaseAgeMs / 1000
-    const gauges = [
-      [
-        'feed_connected',
-        feed.connected ? 1 : 0,
-        'Whether the last exchange with the authority went well.',
-      ],
-      ['lease_age_seconds', leaseAge, 'How old the copy of the revocation log may be.'],
-      ['log_position', feed.position, 'The position up to which the log is known.'],
-      ['log_entries', feed.entries, 'Subjects that were taken back and are remembered.'],
-      ['log_bytes', feed.bytes, 'Memory of their tables.'],
-    ] as const
-    for (const [name, value, text] of gauges) {
-      lines.push(...about(name, 'gauge', text), `countersign_guard_${name} ${value}`)
-    }
-  }
+  ])
   return `${lines.join('\n')}\n`
 }
 
-function about(name: string, type: 'counter' | 'gauge', text: string): readonly string[] {
-  return [`# HELP countersign_guard_${name} ${text}`, `# TYPE countersign_guard_${name} ${type}`]
+const METRICS: readonly Metric[] = [
+  {
+    name: 'verified_total',
+    type: 'counter',
+    help: 'Access tokens that were accepted, whatever the route asked for beside.',
+    values: ({ verified }) => [['', verified]],
+  },
+  {
+    name: 'cached_total',
+    type: 'counter',
+    help: 'Those of them that were known from before.',
+    values: ({ cached }) => [['', cached]],
+  },
+  {
+    name: 'refused_total',
+    type: 'counter',
+    help: 'Refusals by code, also where a public route let the request pass.',
+    values: ({ refused }) =>
+      Object.entries(refused).map(([code, count]) => [`,code="${code}"`, count] as const),
+  },
+  ofFeed('feed_connected', 'Whether the last exchange with the authority went well.', (feed) =>
+    Number(feed.connected),
+  ),
+  ofFeed(
+    'lease_age_seconds',
+    'How old the copy of the revocation log may be.',
+    ({ leaseAgeMs }) => leaseAgeMs / 1000,
+  ),
+  ofFeed('log_position', 'The position up to which the log is known.', ({ position }) => position),
+  ofFeed(
+    'log_entries',
+    'Subjects that were taken back and are remembered.',
+    ({ entries }) => entries,
+  ),
+  ofFeed('log_bytes', 'Memory of their tables.', ({ bytes }) => bytes),
+]
+
+function ofFeed(
+  name: string,
+  help: string,
+  value: (feed: NonNullable<GuardMetrics['feed']>) => number,
+): Metric {
+  const values: Metric['values'] = ({ feed }) => (feed === undefined ? [] : [['', value(feed)]])
+  return { name, type: 'gauge', help, values }
+}
+
+function escaped(label: string): string {
+  return label.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }

@@ -245,7 +245,15 @@ test('metrics count what was accepted, from memory too, and what was refused', a
     refused: { token_invalid: 1 },
     feed: undefined,
   })
-  expect(metricsText(made)).toContain('countersign_guard_refused_total{code="token_invalid"} 1\n')
+  expect(metricsText(made)).toContain(
+    `countersign_guard_refused_total{issuer="${issuer.url}",code="token_invalid"} 1\n`,
+  )
+  const other = createGuard({ issuer: 'https://other.example', onNotice: () => {} })
+  const lines = metricsText(combineGuards([made, other])).split('\n')
+  expect(lines.filter((line) => line.startsWith('countersign_guard_verified_total'))).toEqual([
+    `countersign_guard_verified_total{issuer="${issuer.url}"} 3`,
+    'countersign_guard_verified_total{issuer="https://other.example"} 0',
+  ])
   made.close()
 })
 
