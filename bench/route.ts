@@ -58,7 +58,7 @@ async function measure(framework: Framework, alg: Alg): Promise<Row> {
   const turns: Turns = { guard: [], noop: [], map: [], own: [] }
   for (let instance = 0; instance < INSTANCES; instance++) await measureOne(framework, alg, turns)
   const perSec = (variant: Variant): number => median(turns[variant].map((turn) => turn.perSec))
-  const ofBare = (variant: Variant): number =>
+  const shareOf = (variant: Variant): number =>
     median(turns[variant].map((turn) => turn.perSec / turn.barePerSec))
   return {
     framework,
@@ -66,10 +66,10 @@ async function measure(framework: Framework, alg: Alg): Promise<Row> {
     bare_per_sec: Math.round(median(turns.guard.map((turn) => turn.barePerSec))),
     guard_per_sec: Math.round(perSec('guard')),
     own_per_sec: Math.round(perSec('own')),
-    of_bare: round(ofBare('guard')),
-    noop_of_bare: round(ofBare('noop')),
-    map_of_bare: round(ofBare('map')),
-    vs_own: round(ofBare('guard') / ofBare('own')),
+    of_bare: round(shareOf('guard')),
+    noop_of_bare: round(shareOf('noop')),
+    map_of_bare: round(shareOf('map')),
+    vs_own: round(shareOf('guard') / shareOf('own')),
     spread: round(spread(turns.guard.map((turn) => turn.perSec))),
   }
 }
@@ -89,8 +89,8 @@ async function measureOne(framework: Framework, alg: Alg, turns: Turns): Promise
       load(lanes[variant], variant === 'own' ? tokens.own : tokens.guard, ms)
     for (const variant of ['bare', ...VARIANTS] as const) await run(variant, WARM_MS)
     let before = await run('bare', TURN_MS)
-    for (let round = 0; round < ROUNDS; round++) {
-      const first = round % VARIANTS.length
+    for (let turn = 0; turn < ROUNDS; turn++) {
+      const first = turn % VARIANTS.length
       for (const variant of [...VARIANTS.slice(first), ...VARIANTS.slice(0, first)]) {
         const perSec = await run(variant, TURN_MS)
         const after = await run('bare', TURN_MS)

@@ -21,16 +21,19 @@ export function metricsText(guard: Measured): string {
     issuer: escaped(each.issuer),
     metrics: each.metrics(),
   }))
-  const lines = METRICS.flatMap(({ name, type, help, values }) => [
-    `# HELP countersign_guard_${name} ${help}`,
-    `# TYPE countersign_guard_${name} ${type}`,
-    ...measured.flatMap(({ issuer, metrics }) =>
-      values(metrics).map(
-        ([labels, value]) =>
-          `countersign_guard_${name}{issuer="${issuer}"${labels}} ${value === Infinity ? '+Inf' : value}`,
-      ),
-    ),
-  ])
+  const lines: string[] = []
+  for (const { name, type, help, values } of METRICS) {
+    lines.push(
+      `# HELP countersign_guard_${name} ${help}`,
+      `# TYPE countersign_guard_${name} ${type}`,
+    )
+    for (const { issuer, metrics } of measured) {
+      for (const [labels, value] of values(metrics)) {
+        const text = value === Infinity ? '+Inf' : value
+        lines.push(`countersign_guard_${name}{issuer="${issuer}"${labels}} ${text}`)
+      }
+    }
+  }
   return `${lines.join('\n')}\n`
 }
 

@@ -248,8 +248,8 @@ test('metrics count what was accepted, from memory too, and what was refused', a
   expect(metricsText(made)).toContain(
     `countersign_guard_refused_total{issuer="${issuer.url}",code="token_invalid"} 1\n`,
   )
-  const other = createGuard({ issuer: 'https://other.example', onNotice: () => {} })
-  const lines = metricsText(combineGuards([made, other])).split('\n')
+  const second = createGuard({ issuer: 'https://other.example', onNotice: () => {} })
+  const lines = metricsText(combineGuards([made, second])).split('\n')
   expect(lines.filter((line) => line.startsWith('countersign_guard_verified_total'))).toEqual([
     `countersign_guard_verified_total{issuer="${issuer.url}"} 3`,
     'countersign_guard_verified_total{issuer="https://other.example"} 0',

@@ -98,8 +98,8 @@ describe('its sessions', () => {
   })
 
   test('ending others is for one session ten times at once, then one in ten seconds', async () => {
-    const other = new TestBrowser(it)
-    await other.login()
+    const desk = new TestBrowser(it)
+    await desk.login()
     await browser.login()
     for (let times = 0; times < 10; times++) {
       expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
@@ -108,8 +108,8 @@ describe('its sessions', () => {
     expect(throttled.status).toBe(429)
     expect(throttled.headers.get('retry-after')).toBe('10')
     // Of the same account's others, each has its own.
-    await other.login()
-    expect((await other.visit('/auth/sessions/end-others')).status).toBe(204)
+    await desk.login()
+    expect((await desk.visit('/auth/sessions/end-others')).status).toBe(204)
   })
 
   test.each(['/auth/sessions/end-others', '/auth/password'])(
