@@ -148,7 +148,7 @@ test('a wrong secret and an authority that is not there are told once, and why',
     expect.stringMatching(
       /^The authority does not know this service account.* tries again by itself\.$/,
     ),
-    'The revocation feed cannot be reached (ECONNREFUSED). The guard tries again by itself.',
+    `The revocation feed cannot be reached (ECONNREFUSED). The guard of ${nowhere} tries again by itself.`,
   ])
 })
 

@@ -162,8 +162,14 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     ),
     cacheEntriesMax: readCacheSize(options.cacheEntriesMax ?? CACHE_ENTRIES_DEFAULT),
     onRefused: readFunction('onRefused', options.onRefused ?? ignore),
-    onKeysError: readFunction('onKeysError', options.onKeysError ?? noticeOnce(onNotice)),
-    onFeedError: readFunction('onFeedError', options.onFeedError ?? noticeOnce(onNotice)),
+    onKeysError: readFunction(
+      'onKeysError',
+      options.onKeysError ?? noticeOnce(onNotice, options.issuer),
+    ),
+    onFeedError: readFunction(
+      'onFeedError',
+      options.onFeedError ?? noticeOnce(onNotice, options.issuer),
+    ),
     onNotice,
     fetch: readFunction('fetch', options.fetch ?? globalThis.fetch),
     clock: readFunction('clock', options.clock ?? (() => Date.now())),
@@ -318,12 +324,15 @@ function warn(text: string): void {
 }
 
 /** Who listens to no faults is told of the first of each kind: a wrong secret must not look like silence. */
-function noticeOnce(notice: (text: string) => void): (fault: JwksFault | FeedFault) => void {
+function noticeOnce(
+  notice: (text: string) => void,
+  issuer: string,
+): (fault: JwksFault | FeedFault) => void {
   const told = new Set<string>()
   return ({ code, message }) => {
     if (told.has(code)) return
     told.add(code)
-    notice(`${message} The guard tries again by itself.`)
+    notice(`${message} The guard of ${issuer} tries again by itself.`)
   }
 }
 

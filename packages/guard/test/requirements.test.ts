@@ -380,7 +380,7 @@ test('whoever listens to no faults is told of the first of each kind, and why', 
   })
   for (let tries = 0; tries < 3; tries++) await made.verify(issuer.token())
   expect(notices.slice(1)).toEqual([
-    'The issuer cannot be reached (ECONNREFUSED). The guard tries again by itself.',
+    `The issuer cannot be reached (ECONNREFUSED). The guard of ${gone.url} tries again by itself.`,
   ])
   made.close()
 })

@@ -47,7 +47,7 @@ redis.call('SET', KEYS[1], ARGV[4])
 redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 'ok'`
 
-/** Opens the mirror in a Redis (5 or newer, or Valkey). Connects by itself, again and again. */
+/** Opens the mirror in a Redis (6 or newer, for KEEPTTL; or Valkey). Connects by itself, again and again. */
 export function createRedisMirror({
   url,
   random,
