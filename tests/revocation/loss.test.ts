@@ -74,6 +74,8 @@ test('where no guard can give it back, a token that is ahead of the log makes ev
   await using it = await runAuthority()
   const first = await it.login('alice')
   const copy = copyDatabase(it)
+  const stolen = kidOf(first.access)
+  await countersign(it, ['keys', 'kill', stolen])
   await it.authority.accounts.addRole('alice', 'one', 'test')
   await it.authority.accounts.addRole('alice', 'two', 'test')
   const answer = await it.post('/api/token/refresh/', { refresh: first.refresh })
@@ -86,8 +88,12 @@ test('where no guard can give it back, a token that is ahead of the log makes ev
     .toBeGreaterThan(1_000_000)
   expect((await it.post('/api/token/verify/', { token: access })).status).toBe(401)
   expect(await refreshes(it, refresh)).toBe(401)
-  expect(await refreshes(it, (await it.login('alice')).refresh)).toBe(200)
+  const again = await it.login('alice')
+  expect(await refreshes(it, again.refresh)).toBe(200)
   expect(query(it.dataDir, `SELECT 1 FROM audit WHERE event = 'log_started_over'`)).toHaveLength(1)
+  // The kill was lost with the rest: none of the keys that the store knew may sign.
+  expect([stolen, kidOf(access)]).not.toContain(kidOf(again.access))
+  expect(await (await fetch(`${it.url}/.well-known/jwks.json`)).text()).not.toContain(stolen)
 })
 
 test('a token of a session that the store has lost with the rest shows the loss too', async () => {
