@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 
 import { createGuard, type Guard, type GuardOptions, type VerifyResult } from '@countersign/guard'
@@ -14,6 +15,7 @@ import {
   type RunningServer,
 } from 'countersign'
 
+import { query } from '../../packages/server/test/support/database.ts'
 import { freePort } from '../../scripts/lib/processes.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -145,4 +147,32 @@ export async function until(answer: string, ask: () => string, withinMs = 5_000)
     last = ask()
   }
   return performance.now() - from
+}
+
+/** A whole copy of the database, as a backup takes it. */
+export function copyDatabase(it: RunningAuthority): string {
+  const copy = join(it.dataDir, `copy-${Date.now()}.db`)
+  const db = new DatabaseSync(join(it.dataDir, 'countersign.db'))
+  db.exec(`VACUUM INTO '${copy}'`)
+  db.close()
+  return copy
+}
+
+/** The copy comes back behind everybody's back, as after a failover to a replica that lagged. */
+export async function fallBack(it: RunningAuthority, copy: string): Promise<void> {
+  await it.stop()
+  for (const suffix of ['-wal', '-shm']) {
+    rmSync(join(it.dataDir, `countersign.db${suffix}`), { force: true })
+  }
+  copyFileSync(copy, join(it.dataDir, 'countersign.db'))
+  await it.start()
+}
+
+export async function refreshes(it: RunningAuthority, refresh: string): Promise<number> {
+  return (await it.post('/api/token/refresh/', { refresh })).status
+}
+
+export async function headOf(it: RunningAuthority): Promise<{ readonly position: number }> {
+  const [head] = query(it.dataDir, 'SELECT position FROM revocation_head')
+  return { position: Number(head?.['position']) }
 }

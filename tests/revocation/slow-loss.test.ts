@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest'
+
+import { query } from '../../packages/server/test/support/database.ts'
+import {
+  copyDatabase,
+  countersign,
+  decide,
+  fallBack,
+  headOf,
+  kidOf,
+  refreshes,
+  runAuthority,
+  type Pair,
+} from './support.ts'
+
+// Guards get eight seconds to hand back what was lost.
+
+test('where no guard can give it back, a token that is ahead of the log makes everybody sign in again', async () => {
+  await using it = await runAuthority()
+  const first = await it.login('alice')
+  const copy = copyDatabase(it)
+  const stolen = kidOf(first.access)
+  await countersign(it, ['keys', 'kill', stolen])
+  await it.authority.accounts.addRole('alice', 'one', 'test')
+  await it.authority.accounts.addRole('alice', 'two', 'test')
+  const answer = await it.post('/api/token/refresh/', { refresh: first.refresh })
+  const { access, refresh } = (await answer.json()) as Pair
+  await fallBack(it, copy)
+
+  expect((await it.post('/api/token/verify/', { token: access })).status).toBe(200)
+  await expect
+    .poll(async () => (await headOf(it)).position, { timeout: 15_000 })
+    .toBeGreaterThan(1_000_000)
+  expect((await it.post('/api/token/verify/', { token: access })).status).toBe(401)
+  expect(await refreshes(it, refresh)).toBe(401)
+  const again = await it.login('alice')
+  expect(await refreshes(it, again.refresh)).toBe(200)
+  expect(query(it.dataDir, `SELECT 1 FROM audit WHERE event = 'log_started_over'`)).toHaveLength(1)
+  // The kill was lost with the rest: none of the keys that the store knew may sign.
+  expect([stolen, kidOf(access)]).not.toContain(kidOf(again.access))
+  expect(await (await fetch(`${it.url}/.well-known/jwks.json`)).text()).not.toContain(stolen)
+})
+
+test('a token of a session that the store has lost with the rest shows the loss too', async () => {
+  await using it = await runAuthority()
+  await it.login('alice')
+  const copy = copyDatabase(it)
+  await it.authority.accounts.addRole('alice', 'one', 'test')
+  const lost = await it.login('alice')
+  await it.post('/api/token/blacklist/', { refresh: lost.refresh })
+  await fallBack(it, copy)
+  const me = { headers: { authorization: `Bearer ${lost.access}` } }
+  expect((await fetch(`${it.url}/auth/me`, me)).status).toBe(401)
+  await expect
+    .poll(async () => (await headOf(it)).position, { timeout: 15_000 })
+    .toBeGreaterThan(1_000_000)
+  const guard = await it.guard({ policy: 'strict' })
+  expect(decide(guard, lost.access)).toBe('token_stale')
+})
