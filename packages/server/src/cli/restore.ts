@@ -42,7 +42,7 @@ const restore: Command = {
         // Above what was replaced too, which may have been put back before: no position means two things.
         Math.max(position, replaced?.position ?? 0),
         by,
-        replaced?.killed,
+        { killed: replaced?.killed ?? [] },
       )
       if (kept !== undefined) print(`The database from before is ${kept}.`)
       if (replaced === undefined) {

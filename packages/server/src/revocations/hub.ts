@@ -12,7 +12,7 @@ import { createCoalescer } from './coalesce.ts'
 import { Confirmations, LEASE_MS, type EffectiveReport } from './confirmations.ts'
 import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
-import { BATCH_MS, LogTail, type TailParts } from './tail.ts'
+import { BATCH_MS, LogTail, pause, type TailParts } from './tail.ts'
 
 /** A guard that holds back more than this is dropped: it resumes, and never slows the authority. */
 export const HELD_BACK_BYTES_MAX = 8 * 1024 * 1024
@@ -184,7 +184,7 @@ export class FeedHub {
     this.#isIncomplete = true
     try {
       for (let waited = 0; waited < TOKEN_AHEAD_WAIT_MS; waited += TOKEN_AHEAD_STEP_MS) {
-        await this.#sleep(TOKEN_AHEAD_STEP_MS)
+        await pause(this.#parts, TOKEN_AHEAD_STEP_MS)
         if (!(await isBehind())) return
         // Who hears nothing takes the connection for dead.
         this.#askToConfirm(this.log.position)
@@ -260,7 +260,7 @@ export class FeedHub {
       this.#sendOrDrop(subscriber, page.message)
       subscriber.sent = page.last
       while (isCurrent() && subscriber.link.heldBackBytes > CATCH_UP_BYTES_MAX) {
-        await this.#sleep(CATCH_UP_POLL_MS)
+        await pause(this.#parts, CATCH_UP_POLL_MS)
       }
     }
     if (isCurrent()) subscriber.state = 'live'
@@ -353,12 +353,6 @@ export class FeedHub {
   #echo(subscriber: Subscriber, nonces: readonly string[], head: EchoHead): void {
     this.#confirmations.echoed(subscriber.guard)
     for (const nonce of nonces) this.#send(subscriber, { ...head, nonce })
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#parts.after(ms, resolve)
-    })
   }
 
   async #takeEvidence(subscriber: Subscriber, batches: readonly WireBatch[]): Promise<void> {

@@ -2,7 +2,7 @@ import type { LogHead, RevocationEntry, RevocationKind } from '@countersign/guar
 
 import type { RevocationStore } from '../store/store.ts'
 import { createCoalescer } from './coalesce.ts'
-import type { LogTail, Timers } from './tail.ts'
+import { pause, type LogTail, type Timers } from './tail.ts'
 
 /** What the mirror says of itself once a second. */
 export interface MirrorHead {
@@ -113,9 +113,7 @@ export class LogMirror {
         this.forget()
         this.#tell('failed', { event: 'mirror_failed', error })
       }
-      await new Promise<void>((resolve) => {
-        this.#parts.after(PAUSE_MS, resolve)
-      })
+      await pause(this.#parts, PAUSE_MS)
     } while (this.#isStale && !this.#isClosed)
     this.#isBusy = false
     if (!this.#isClosed) this.#cancel = this.#parts.after(ROUND_MS - PAUSE_MS, () => this.changed())

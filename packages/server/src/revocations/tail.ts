@@ -26,6 +26,13 @@ export interface Timers {
   readonly after: (ms: number, call: () => void) => () => void
 }
 
+/** Resolves after some milliseconds. */
+export function pause({ after }: Pick<Timers, 'after'>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    after(ms, resolve)
+  })
+}
+
 export interface TailParts extends Timers {
   readonly issuer: string
   readonly store: Pick<
@@ -155,7 +162,7 @@ export class LogTail {
     const { elapsed } = this.#parts
     while (this.#isStale && !this.#isClosed) {
       const early = this.#readAt + BATCH_MS - elapsed()
-      if (early > 0) await this.#sleep(early)
+      if (early > 0) await pause(this.#parts, early)
       this.#isStale = false
       this.#readAt = elapsed()
       try {
@@ -164,7 +171,7 @@ export class LogTail {
         if (this.#isClosed) return
         this.#parts.onEvent({ event: 'revocations_unreadable', error })
         this.#isStale = true
-        await this.#sleep(RETRY_MS)
+        await pause(this.#parts, RETRY_MS)
       }
     }
     this.#isPumping = false
@@ -220,12 +227,6 @@ export class LogTail {
     const result = this.#work.then(work)
     this.#work = result.catch(() => {})
     return result
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#parts.after(ms, resolve)
-    })
   }
 }
 

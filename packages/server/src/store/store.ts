@@ -249,9 +249,14 @@ export interface RevocationStore {
   startedOverFor(): Promise<string | undefined>
   /**
    * Moves the head by jumps above a position, ends every session and kills all keys that sign access tokens: one step.
-   * `killed` are more keys that are dead and that this store may take for alive.
+   * Only a `restored` log moves by more than some jumps: there an operator says how far it was. Its `killed` are more
+   * keys that are dead and that this store may take for alive.
    */
-  startOver(position: number, by: RepairBy, killed?: readonly string[]): Promise<RepairOutcome>
+  startOver(
+    position: number,
+    by: RepairBy,
+    restored?: { readonly killed: readonly string[] },
+  ): Promise<RepairOutcome>
   /** Says once more, in the name of this issuer, that everybody signs in again. */
   startOverAs(by: RepairBy): Promise<RepairOutcome>
 }

@@ -33,15 +33,21 @@ export function repair(db: SqliteDatabase, evidence: LossEvidence, by: RepairBy)
 }
 
 /** See `RevocationStore.startOver`; inside a transaction. */
-export function startOver(db: SqliteDatabase, lost: number, by: RepairBy): RepairOutcome {
+export function startOver(
+  db: SqliteDatabase,
+  lost: number,
+  by: RepairBy,
+  restored?: { readonly killed: readonly string[] },
+): RepairOutcome {
   const head = readHead(db)
   const jumps = jumpsAbove(lost, head.position)
-  // An operator knows how far the log was; whoever only shows a token does not.
-  if (jumps > JUMPS_MAX && by.actor === 'system') {
+  if (jumps > JUMPS_MAX && restored === undefined) {
     return { kind: 'too_far', position: head.position, recovered: 0 }
   }
   jump(db, jumps, by.at)
-  return beginAnew(db, by)
+  const outcome = beginAnew(db, by)
+  for (const kid of restored?.killed ?? []) killAgain(db, kid, by)
+  return outcome
 }
 
 /** See `RevocationStore.startOverAs`; inside a transaction. */
@@ -69,7 +75,7 @@ function endAll(db: SqliteDatabase, by: RepairBy): RepairOutcome {
 }
 
 /** A key that was killed after this copy was made: its thief still has it. Inside a transaction. */
-export function killAgain(db: SqliteDatabase, kid: string, { at, actor }: RepairBy): void {
+function killAgain(db: SqliteDatabase, kid: string, { at, actor }: RepairBy): void {
   const isKnown = db.get(`SELECT 1 FROM keys WHERE kid = ? AND state = 'revoked'`, kid)
   if (isKnown !== undefined) return
   appendAndApply(db, { kind: 'key', subject: kid, strength: 'soft', at })

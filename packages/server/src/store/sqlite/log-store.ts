@@ -1,7 +1,7 @@
 import type { RevocationStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { step, type SqliteDatabase } from './database.ts'
-import { killAgain, repair, startOver, startOverAs } from './log-repair.ts'
+import { repair, startOver, startOverAs } from './log-repair.ts'
 import {
   appendRevocation,
   readAfter,
@@ -45,12 +45,8 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
         )
         return row === undefined ? undefined : String(row['subject'])
       }),
-    startOver: async (position, by, killed = []) =>
-      db.write(() => {
-        const outcome = startOver(db, position, by)
-        for (const kid of killed) killAgain(db, kid, by)
-        return outcome
-      }),
+    startOver: async (position, by, restored) =>
+      db.write(() => startOver(db, position, by, restored)),
     startOverAs: async (by) => db.write(() => startOverAs(db, by)),
   }
 }
