@@ -173,6 +173,18 @@ test('countersign restore reads the write-ahead log of a copy, and is not given 
   for (const suffix of ['', '-wal']) copyFileSync(database + suffix, copy + suffix)
   await it.stop()
   await expect(countersign(it, ['restore', database])).rejects.toThrow('is the database itself')
+  // What an interrupted restore, or a database that is gone, has left is none of the copy's.
+  copyFileSync(`${copy}-wal`, `${database}.restoring-wal`)
+  const left = `${database}.restoring`
+  copyFileSync(copy, left)
+  await expect(countersign(it, ['restore', left])).rejects.toThrow('interrupted restore')
+  const whole = join(it.dataDir, 'whole.db')
+  copyFileSync(database, whole)
+  rmSync(database)
+  copyFileSync(`${copy}-wal`, `${database}-wal`)
+  await countersign(it, ['restore', whole])
+  expect(query(it.dataDir, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }])
+  expect(readdirSync(it.dataDir).filter((name) => /before-.*-wal$/.test(name))).toHaveLength(1)
   await countersign(it, ['restore', copy])
   expect(query(it.dataDir, `SELECT 1 FROM accounts WHERE disabled_at IS NOT NULL`)).toHaveLength(1)
   expect(readdirSync(it.dataDir).filter((name) => name.includes('restoring'))).toEqual([])

@@ -85,11 +85,16 @@ function readReplaced(database: string): Replaced | undefined {
 function putBack(copy: string, database: string): string | undefined {
   const fresh = `${database}.restoring`
   try {
-    if (existsSync(database) && realpathSync(copy) === realpathSync(database)) {
+    if (isSame(copy, database)) {
       throw new SetupError(
         `${copy} is the database itself. Leave FILE out where you have put a copy in its place.`,
       )
     }
+    if (isSame(copy, fresh)) {
+      throw new SetupError(`${copy} is what an interrupted restore has left. Name the copy itself.`)
+    }
+    // A write-ahead log that an interrupted restore has left would be taken for one of this copy.
+    discard(fresh)
     // What a server that was killed had not copied over yet is part of the copy.
     for (const suffix of ['', '-wal']) {
       if (suffix === '' || existsSync(copy + suffix)) {
@@ -107,7 +112,7 @@ function putBack(copy: string, database: string): string | undefined {
   if (hadOne) renameSync(database, kept)
   // What a server that was killed had not copied over yet belongs to the file from before.
   for (const suffix of ['-wal', '-shm']) {
-    if (hadOne && existsSync(`${database}${suffix}`)) {
+    if (existsSync(`${database}${suffix}`)) {
       renameSync(`${database}${suffix}`, `${kept}${suffix}`)
     }
   }
@@ -126,11 +131,19 @@ function assertOurs(path: string, name: string): void {
       if (Number(schema) > migrations.length) throw new Error('it is of a newer version')
     })
   } catch (error) {
-    for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
+    discard(path)
     throw new SetupError(`${name} is no copy of a Countersign database: ${messageOf(error)}`, {
       cause: error,
     })
   }
+}
+
+function isSame(path: string, other: string): boolean {
+  return existsSync(other) && realpathSync(path) === realpathSync(other)
+}
+
+function discard(path: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
 }
 
 /** Opens a database that may be none of ours. */
