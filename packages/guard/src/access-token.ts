@@ -2,7 +2,7 @@ import {
   type AcceptedToken,
   createVerifier,
   type KeySet,
-  type RefusalCode as JwtRefusalCode,
+  type JwtRefusalCode,
   type VerifyingKey,
 } from '@countersign/jwt'
 

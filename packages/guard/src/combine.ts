@@ -2,7 +2,7 @@ import { decodeUnverified } from '@countersign/jwt'
 
 import { readBearer } from './bearer.ts'
 import type { Guard, GuardMetrics, RouteGuard, VerifyResult } from './guard.ts'
-import type { RefusalCode, Refused } from './refusals.ts'
+import type { GuardRefusalCode, Refused } from './refusals.ts'
 import type { RequestView } from './request-view.ts'
 import { assertGuard } from './requirements.ts'
 
@@ -97,9 +97,9 @@ export function partsOf<AnyGuard extends object>(guard: AnyGuard): readonly (Any
 
 /** Counts of all; of the feed, that of the guard whose copy may be the oldest. */
 function addMetrics(all: readonly GuardMetrics[]): GuardMetrics {
-  const refused: Partial<Record<RefusalCode, number>> = {}
+  const refused: Partial<Record<GuardRefusalCode, number>> = {}
   for (const each of all) {
-    for (const [code, count] of Object.entries(each.refused) as [RefusalCode, number][]) {
+    for (const [code, count] of Object.entries(each.refused) as [GuardRefusalCode, number][]) {
       refused[code] = (refused[code] ?? 0) + count
     }
   }

@@ -5,7 +5,7 @@ import { readCookie } from './cookies.ts'
 import { type GuardOptions, type GuardSettings, readGuardOptions } from './guard-options.ts'
 import { createFeedSource, createJwksSource, type KeySource } from './key-source.ts'
 import { isPolicy, POLICY_LIMITS_MS, type FreshnessPolicy } from './policy.ts'
-import type { RefusalCode, Refused } from './refusals.ts'
+import type { GuardRefusalCode, Refused } from './refusals.ts'
 import { checkCookieClaims, readRequestToken } from './request-token.ts'
 import type { RequestView } from './request-view.ts'
 import {
@@ -38,7 +38,7 @@ export interface GuardMetrics {
   /** Tokens that were accepted, and how many of them by the cache alone. */
   readonly verified: number
   readonly cached: number
-  readonly refused: Readonly<Partial<Record<RefusalCode, number>>>
+  readonly refused: Readonly<Partial<Record<GuardRefusalCode, number>>>
   /** The rest is about the feed: undefined without one. */
   readonly feed:
     | {
@@ -131,7 +131,7 @@ class IssuerGuard implements Guard {
   readonly #settings: GuardSettings
   readonly #source: KeySource
   readonly #check: TokenCheck
-  readonly #refused: Partial<Record<RefusalCode, number>> = {}
+  readonly #refused: Partial<Record<GuardRefusalCode, number>> = {}
   readonly #watchers = new Set<() => void | Promise<void>>()
   #watching: NodeJS.Timeout | undefined
   #notifying: NodeJS.Timeout | undefined

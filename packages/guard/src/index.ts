@@ -35,7 +35,7 @@ export {
 } from './live-session.ts'
 export { metricsText } from './metrics-text.ts'
 export type { FreshnessPolicy } from './policy.ts'
-export { type RefusalCode, type Refused, refusals } from './refusals.ts'
+export { type GuardRefusalCode, type Refused, refusals } from './refusals.ts'
 export {
   checkCookieClaims,
   type CookieRule,

@@ -77,13 +77,13 @@ export const refusals = {
 >
 
 /** A code of the table. */
-export type RefusalCode = keyof typeof refusals
+export type GuardRefusalCode = keyof typeof refusals
 
 /** A request that was turned away. */
 export interface Refused {
   readonly ok: false
   /** What the caller is told. */
-  readonly code: RefusalCode
+  readonly code: GuardRefusalCode
   /** The precise cause, for logs and metrics only: never send it to the caller. */
   readonly reason: string
   /** The claim that `reason` is about, where there is one. A name, never a value. */

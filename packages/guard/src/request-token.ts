@@ -2,7 +2,7 @@ import type { AccessTokenClaims } from './access-token.ts'
 import { readBearer } from './bearer.ts'
 import { readCookie } from './cookies.ts'
 import { checkCsrfToken, checkOrigin, isSafeMethod } from './csrf.ts'
-import type { Refused, RefusalCode } from './refusals.ts'
+import type { Refused, GuardRefusalCode } from './refusals.ts'
 import type { RequestView } from './request-view.ts'
 
 /** How a service takes access tokens from cookies. */
@@ -81,6 +81,6 @@ function joined(values: readonly string[]): string | undefined {
   return values.length === 0 ? undefined : values.join(', ')
 }
 
-function refuse(code: RefusalCode, reason: string): Refused {
+function refuse(code: GuardRefusalCode, reason: string): Refused {
   return { ok: false, code, reason }
 }

@@ -27,4 +27,4 @@ export {
   type KeyInput,
 } from './key/import.ts'
 export { verifyingKeyOf, type SigningKey, type VerifyingKey } from './key/key.ts'
-export { refusals, type RefusalCode, type Refused } from './refusals.ts'
+export { refusals, type JwtRefusalCode, type Refused } from './refusals.ts'

@@ -20,17 +20,17 @@ export const refusals = Object.freeze({
 } as const satisfies Record<string, string>)
 
 /** The closed list of reasons to refuse a token. */
-export type RefusalCode = keyof typeof refusals
+export type JwtRefusalCode = keyof typeof refusals
 
 /** A refused token. `claim` names the claim for `claim_missing` and `claim_invalid`. */
 export interface Refused {
   readonly ok: false
-  readonly code: RefusalCode
+  readonly code: JwtRefusalCode
   readonly claim?: string
 }
 
 /** A refusal with this code. Frozen and shared: an attacker chooses how often we refuse. */
-export function refuse(code: Exclude<RefusalCode, 'claim_missing' | 'claim_invalid'>): Refused {
+export function refuse(code: Exclude<JwtRefusalCode, 'claim_missing' | 'claim_invalid'>): Refused {
   const known = shared.get(code)
   if (known !== undefined) return known
   const refused: Refused = Object.freeze({ ok: false, code })
@@ -43,4 +43,4 @@ export function refuseClaim(code: 'claim_missing' | 'claim_invalid', claim: stri
   return { ok: false, code, claim }
 }
 
-const shared = new Map<RefusalCode, Refused>()
+const shared = new Map<JwtRefusalCode, Refused>()

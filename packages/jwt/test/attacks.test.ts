@@ -10,7 +10,7 @@ import {
   importVerifyingKey,
   publicJwkOf,
   verifyingKeyOf,
-  type RefusalCode,
+  type JwtRefusalCode,
 } from '../src/index.ts'
 import {
   encodePart,
@@ -28,7 +28,7 @@ const hsVerifier = verifierFor(hs)
 const claims = validClaims()
 const claimsText = JSON.stringify(claims)
 
-function refusalOf(token: string): RefusalCode | 'accepted' {
+function refusalOf(token: string): JwtRefusalCode | 'accepted' {
   const result = hsVerifier.verify(token)
   return result.ok ? 'accepted' : result.code
 }

@@ -42,7 +42,7 @@ import type { TailEvent, Timers } from './revocations/tail.ts'
 import { createTopics } from './revocations/topics.ts'
 import type { ClaimsHook } from './sessions/access-token.ts'
 import { createCsrf } from './sessions/csrf.ts'
-import type { SessionParts } from './sessions/parts.ts'
+import type { SessionServices } from './sessions/services.ts'
 import { createRefreshTokenVerifier } from './sessions/refresh-token.ts'
 import { createRefresher } from './sessions/refresh.ts'
 import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
@@ -183,9 +183,9 @@ async function assemble(
     }),
   )
   // Both ask the log, which is opened with the ring and the store in place.
-  let noteAhead: NonNullable<SessionParts['noteAhead']> = () => {}
-  let standingOf: NonNullable<SessionParts['standingOf']> = async () => 'stands'
-  const sessions: SessionParts = {
+  let noteAhead: NonNullable<SessionServices['noteAhead']> = () => {}
+  let standingOf: NonNullable<SessionServices['standingOf']> = async () => 'stands'
+  const sessions: SessionServices = {
     store,
     source,
     ring,
@@ -357,7 +357,7 @@ function openHub({
   logger,
 }: {
   readonly settings: Settings
-  readonly sessions: SessionParts
+  readonly sessions: SessionServices
   readonly sealer: Sealer
   readonly isFirst: boolean
   readonly logger: Logger
@@ -394,7 +394,7 @@ async function openMirror(
     logger,
   }: {
     readonly settings: Settings
-    readonly sessions: SessionParts
+    readonly sessions: SessionServices
     readonly hub: FeedHub
     readonly logger: Logger
   },

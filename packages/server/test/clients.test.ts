@@ -211,7 +211,7 @@ describe('a request that is in flight', () => {
     'gets nothing when %s comes between',
     async (change) => {
       await using own = await openTestSessions()
-      const clients = createClientManager({ ...own.parts, store: own.store })
+      const clients = createClientManager({ ...own.services, store: own.store })
       const created = await clients.create({ name: 'billing' }, 'test')
       if (!created.ok) throw new Error(created.text)
       const { client, secret } = created.value
@@ -228,7 +228,7 @@ describe('a request that is in flight', () => {
           },
         },
       }
-      expect(await grantToClient({ ...own.parts, store }, credentials, HERE)).toEqual({
+      expect(await grantToClient({ ...own.services, store }, credentials, HERE)).toEqual({
         ok: false,
         code: 'client_invalid',
       })
@@ -237,7 +237,7 @@ describe('a request that is in flight', () => {
 
   test('gets a token older than the change of roles that came between', async () => {
     await using own = await openTestSessions()
-    const clients = createClientManager({ ...own.parts, store: own.store })
+    const clients = createClientManager({ ...own.services, store: own.store })
     const created = await clients.create({ name: 'billing' }, 'test')
     if (!created.ok) throw new Error(created.text)
     const { client, secret } = created.value
@@ -253,7 +253,7 @@ describe('a request that is in flight', () => {
       },
     }
     const granted = await grantToClient(
-      { ...own.parts, store },
+      { ...own.services, store },
       { clientId: client.id, secret: secret.secret },
       HERE,
     )

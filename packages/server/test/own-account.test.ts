@@ -317,12 +317,12 @@ describe('a session that outlives what it took back has another access token at 
     const result = it.authority.verify(token)
     return result.ok ? 'ok' : result.code
   }
-  const takingBack = [
+  const revokingCalls = [
     ['/auth/sessions/end-others', undefined],
     ['/auth/password', { old_password: PASSWORD, new_password: NEW_PASSWORD }],
   ] as const
 
-  test.each(takingBack)('%s: in the cookie', async (path, body) => {
+  test.each(revokingCalls)('%s: in the cookie', async (path, body) => {
     const before = browser.cookies.get(NAME) ?? ''
     expect((await browser.visit(path, { body })).status).toBe(204)
     // As a guard decides it.
@@ -333,7 +333,7 @@ describe('a session that outlives what it took back has another access token at 
     expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
   })
 
-  test.each(takingBack)('%s: in the answer where it came in the header', async (path, body) => {
+  test.each(revokingCalls)('%s: in the answer where it came in the header', async (path, body) => {
     const { access: before } = await it.login()
     it.clock.advanceMs(60_000)
     const answer = await it.authority.fetch(

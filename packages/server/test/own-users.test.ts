@@ -193,7 +193,7 @@ describe('what the application tells', () => {
       ).toBe(401)
       expect(query(it.dataDir, 'SELECT id FROM sessions')).toHaveLength(before)
       expect(query(it.dataDir, "SELECT detail FROM audit WHERE outcome = 'refused'")).toEqual([
-        { detail: 'taken_back' },
+        { detail: 'revoked' },
       ])
       it.users.before = () => undefined
       await it.login()
@@ -489,7 +489,7 @@ describe('a log-in', () => {
         },
       },
     })
-    const parts = { ...sessions.parts, source: checkSource(users) }
+    const parts = { ...sessions.services, source: checkSource(users) }
     const credentials = { username: 'mallory', password: PASSWORD }
     expect(await signIn(parts, credentials, HERE)).toEqual({
       ok: false,
@@ -714,7 +714,7 @@ test('a refresh asks the store twice and the application once', async () => {
   await using sessions = await openTestSessions()
   const users = new TestUsers()
   users.add(ALICE, USERNAME)
-  const parts = { ...sessions.parts, source: checkSource(users) }
+  const parts = { ...sessions.services, source: checkSource(users) }
   const granted = await signIn(parts, { username: USERNAME, password: PASSWORD }, HERE)
   if (!granted.ok) throw new Error(granted.code)
   users.asked.length = 0

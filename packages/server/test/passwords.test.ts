@@ -95,7 +95,7 @@ describe('a hash with other parameters than those of today', () => {
     const at = it.clock.nowMs()
     hooks.beforeUpgrade = () =>
       it.store.accounts.setPasswordHash(id, 'the new one', { at, actor: 'test' })
-    const result = await signIn(it.parts, { username: USERNAME, password: PASSWORD }, HERE)
+    const result = await signIn(it.services, { username: USERNAME, password: PASSWORD }, HERE)
     expect(result).toMatchObject({ ok: false, code: 'credentials_invalid' })
     expect(hashOf(it)).toBe('the new one')
   })
@@ -105,9 +105,9 @@ describe('a hash with other parameters than those of today', () => {
       hasher: { ...plainHasher, isOutdated: () => true },
     })
     await it.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
-    const full: PasswordHasher = { ...it.parts.hasher, hash: () => undefined }
+    const full: PasswordHasher = { ...it.services.hasher, hash: () => undefined }
     const credentials = { username: USERNAME, password: PASSWORD }
-    expect((await signIn({ ...it.parts, hasher: full }, credentials, HERE)).ok).toBe(true)
+    expect((await signIn({ ...it.services, hasher: full }, credentials, HERE)).ok).toBe(true)
     expect(hashOf(it)).toBe(PASSWORD)
   })
 })
@@ -181,7 +181,7 @@ describe('an account that does not exist', () => {
     const results = []
     for (const username of attempts) {
       const password = username === 'wrong' ? 'a wrong long password' : PASSWORD
-      results.push(await signIn(it.parts, { username, password }, HERE))
+      results.push(await signIn(it.services, { username, password }, HERE))
     }
     expect(verified).toEqual([PASSWORD, PASSWORD, PASSWORD, ...Array(4).fill(undefined)])
     expect(results[0]!.ok).toBe(true)

@@ -38,7 +38,7 @@ async function me(it: TestAuthority, access: string): Promise<number> {
 }
 
 /** Each thing that takes back, what its entry says, and what the audit calls it. */
-const takingBack: readonly [
+const revokingCalls: readonly [
   name: string,
   act: (it: TestAuthority, pair: Pair) => Promise<unknown>,
   kind: 'account' | 'session',
@@ -110,7 +110,7 @@ async function openWithSession(): Promise<{ it: TestAuthority; pair: Pair }> {
   return { it, pair: await it.login() }
 }
 
-describe.each(takingBack)('%s', (_, act, kind, strength, event) => {
+describe.each(revokingCalls)('%s', (_, act, kind, strength, event) => {
   test(`writes one ${strength} entry about the ${kind}, and its line in the audit`, async () => {
     const { it, pair } = await openWithSession()
     await using authority = it
@@ -297,7 +297,7 @@ describe('rvp', () => {
     await it.accounts.create({ username: 'alice', password: PASSWORD }, 'test')
     const credentials = { username: 'alice', password: PASSWORD }
     hooks.meanwhile = () => it.accounts.addRole('alice', 'reader', 'test')
-    const granted = await signIn(it.parts, credentials, HERE)
+    const granted = await signIn(it.services, credentials, HERE)
     expect(granted.ok && claimsOf(granted.access)).toMatchObject({ rvp: 0, roles: [] })
     expect((await it.store.revocations.head()).position).toBe(1)
   })
@@ -335,13 +335,13 @@ describe('a log-in that is in flight', () => {
     })
     await it.accounts.create({ username: 'alice', password: PASSWORD }, 'test')
     hooks.meanwhile = () => change(it.accounts)
-    expect(await signIn(it.parts, { username: 'alice', password: PASSWORD }, HERE)).toEqual({
+    expect(await signIn(it.services, { username: 'alice', password: PASSWORD }, HERE)).toEqual({
       ok: false,
       code: 'credentials_invalid',
     })
     expect(query(it.dataDir, 'SELECT * FROM sessions')).toEqual([])
     expect(query(it.dataDir, `SELECT outcome, detail FROM audit WHERE event = 'login'`)).toEqual([
-      { outcome: 'refused', detail: 'taken_back' },
+      { outcome: 'refused', detail: 'revoked' },
     ])
   })
 
@@ -358,14 +358,14 @@ describe('a log-in that is in flight', () => {
     })
     await it.accounts.create({ username: 'alice', password: PASSWORD }, 'test')
     const credentials = { username: 'alice', password: PASSWORD }
-    const older = await signIn(it.parts, credentials, HERE)
+    const older = await signIn(it.services, credentials, HERE)
     const sid = older.ok ? String(claimsOf(older.access)['sid']) : ''
     const at = it.clock.nowMs()
     hooks.meanwhile = () => it.store.sessions.end(sid, { event: 'logout' }, { at, actor: 'test' })
-    const granted = await signIn(it.parts, credentials, HERE)
+    const granted = await signIn(it.services, credentials, HERE)
     expect(granted.ok).toBe(true)
     const token = granted.ok ? granted.refresh! : ''
-    expect((await createRefresher(it.parts)(token, HERE)).ok).toBe(true)
+    expect((await createRefresher(it.services)(token, HERE)).ok).toBe(true)
   })
 })
 

@@ -5,7 +5,7 @@ import { checkSource, type CheckedSource } from '../src/accounts/source.ts'
 import { createUserManager, type UserManager } from '../src/accounts/users.ts'
 import { randomId } from '../src/base/random.ts'
 import { inspectToken } from '../src/sessions/inspect.ts'
-import type { Granted, SessionParts } from '../src/sessions/parts.ts'
+import type { Granted, SessionServices } from '../src/sessions/services.ts'
 import { createRefresher, type Refresher } from '../src/sessions/refresh.ts'
 import { signIn } from '../src/sessions/sign-in.ts'
 import { claimsOf } from './support/forge.ts'
@@ -21,7 +21,7 @@ const PASSWORD = 'the old long password'
 const NEW_PASSWORD = 'the new long password'
 
 interface Race {
-  readonly parts: SessionParts
+  readonly services: SessionServices
   readonly refresh: Refresher
   readonly users: UserManager
   readonly user: User
@@ -51,8 +51,8 @@ function scheduledUsers(users: TestUsers, scheduler: fc.Scheduler): CheckedSourc
 
 async function setUpRace(it: TestSessions, scheduler: fc.Scheduler): Promise<Race> {
   const users = new TestUsers()
-  const user = users.add(randomId(it.parts.random), 'alice', PASSWORD)
-  const plain = { ...it.parts, source: checkSource(users) }
+  const user = users.add(randomId(it.services.random), 'alice', PASSWORD)
+  const plain = { ...it.services, source: checkSource(users) }
   const tokens: string[] = []
   const first = await signIn(plain, { username: 'alice', password: PASSWORD }, HERE)
   if (!first.ok) throw new Error(first.code)
@@ -63,10 +63,10 @@ async function setUpRace(it: TestSessions, scheduler: fc.Scheduler): Promise<Rac
     tokens.push(next.refresh!)
   }
   const store = scheduledStore(it.store, scheduler)
-  const parts = { ...it.parts, store, source: scheduledUsers(users, scheduler) }
+  const services = { ...it.services, store, source: scheduledUsers(users, scheduler) }
   return {
-    parts,
-    refresh: createRefresher(parts),
+    services,
+    refresh: createRefresher(services),
     users: createUserManager({ store, clock: it.clock }),
     user,
     tokens,
@@ -85,7 +85,7 @@ async function refreshOnAndOn(race: Race, token: string): Promise<void> {
 }
 
 async function logInAndOn(race: Race): Promise<void> {
-  const result = await signIn(race.parts, { username: 'alice', password: PASSWORD }, HERE)
+  const result = await signIn(race.services, { username: 'alice', password: PASSWORD }, HERE)
   if (!result.ok) return
   race.granted.push(result)
   await refreshOnAndOn(race, result.refresh!)
@@ -138,16 +138,16 @@ describe('at every interleaving', () => {
           race.user.isActive = true
           const users = new TestUsers()
           users.users.set(race.user.id, race.user)
-          const parts = { ...it.parts, source: checkSource(users) }
+          const services = { ...it.services, source: checkSource(users) }
           const { entries } = await it.store.revocations.tail(before, 20)
           for (const pair of race.granted) {
             const { sid, sub, rvp } = claimsOf(pair.access)
             const about = entries.filter(({ subject }) => subject === sub || subject === sid)
             const newest = Math.max(...about.map(({ position }) => position))
             expect(newest).toBeGreaterThan(Number(rvp))
-            expect((await inspectToken(parts, pair.access)).ok).toBe(false)
+            expect((await inspectToken(services, pair.access)).ok).toBe(false)
           }
-          const refresh = createRefresher(parts)
+          const refresh = createRefresher(services)
           for (const token of [...race.tokens, ...race.granted.map((pair) => pair.refresh!)]) {
             expect((await refresh(token, HERE)).ok).toBe(false)
           }

@@ -6,7 +6,7 @@ import { createAccountManager, type AccountManager } from '../src/accounts/manag
 import { randomId } from '../src/base/random.ts'
 import { endByRefreshToken } from '../src/sessions/end.ts'
 import { inspectToken } from '../src/sessions/inspect.ts'
-import type { Granted, Refusal, SessionParts } from '../src/sessions/parts.ts'
+import type { Granted, Refusal, SessionServices } from '../src/sessions/services.ts'
 import { createRefresher, type Refresher } from '../src/sessions/refresh.ts'
 import { signIn } from '../src/sessions/sign-in.ts'
 import type { Pair } from './support/authority.ts'
@@ -51,7 +51,7 @@ const NEW_PASSWORD = 'the new long password'
 
 interface Race {
   /** Under the scheduler. */
-  readonly parts: SessionParts
+  readonly services: SessionServices
   readonly accounts: AccountManager
   readonly refresh: Refresher
   readonly username: string
@@ -59,7 +59,7 @@ interface Race {
   readonly tokens: readonly string[]
   readonly granted: Granted[]
   /** Whether the answer to what takes back is out. */
-  isTakenBack: boolean
+  isRevoked: boolean
 }
 
 async function setUpRace(
@@ -67,36 +67,36 @@ async function setUpRace(
   scheduler: fc.Scheduler,
   rotations: number,
 ): Promise<Race> {
-  const username = randomId(it.parts.random)
+  const username = randomId(it.services.random)
   const created = await it.accounts.create({ username, password: PASSWORD }, 'test')
   if (!created.ok) throw new Error(created.text)
 
-  const plainRefresh = createRefresher(it.parts)
+  const plainRefresh = createRefresher(it.services)
   const tokens = [
-    grantedBy(await signIn(it.parts, { username, password: PASSWORD }, HERE)).refresh!,
+    grantedBy(await signIn(it.services, { username, password: PASSWORD }, HERE)).refresh!,
   ]
   for (let n = 0; n < rotations; n += 1) {
     tokens.push(grantedBy(await plainRefresh(tokens.at(-1)!, HERE)).refresh!)
   }
 
   const store = scheduledStore(it.store, scheduler)
-  const hasher = scheduledHasher(it.parts.hasher, scheduler)
-  const { clock, random } = it.parts
-  const parts = { ...it.parts, store, hasher }
+  const hasher = scheduledHasher(it.services.hasher, scheduler)
+  const { clock, random } = it.services
+  const services = { ...it.services, store, hasher }
   return {
-    parts,
+    services,
     accounts: createAccountManager({
       store,
       hasher,
       clock,
       random,
-      publicUrl: parts.access.issuer,
+      publicUrl: services.access.issuer,
     }),
-    refresh: createRefresher(parts),
+    refresh: createRefresher(services),
     username,
     tokens,
     granted: [],
-    isTakenBack: false,
+    isRevoked: false,
   }
 }
 
@@ -109,27 +109,27 @@ function grantedBy(result: Granted | Refusal): Granted {
 async function refreshOnAndOn(race: Race, token: string): Promise<void> {
   let current = token
   for (let n = 0; n < 3; n += 1) {
-    const wasTakenBack = race.isTakenBack
+    const wasRevoked = race.isRevoked
     const result = await race.refresh(current, HERE)
     if (!result.ok) return
-    expect(wasTakenBack).toBe(false)
+    expect(wasRevoked).toBe(false)
     race.granted.push(result)
     current = result.refresh!
   }
 }
 
 async function logInAndOn(race: Race, password: string): Promise<void> {
-  const wasTakenBack = race.isTakenBack
-  const result = await signIn(race.parts, { username: race.username, password }, HERE)
+  const wasRevoked = race.isRevoked
+  const result = await signIn(race.services, { username: race.username, password }, HERE)
   if (!result.ok) return
-  expect(wasTakenBack).toBe(false)
+  expect(wasRevoked).toBe(false)
   race.granted.push(result)
   await refreshOnAndOn(race, result.refresh!)
 }
 
-async function takeBack(race: Race, work: Promise<unknown>): Promise<void> {
+async function revokeInRace(race: Race, work: Promise<unknown>): Promise<void> {
   await work
-  race.isTakenBack = true
+  race.isRevoked = true
 }
 
 /** Nothing that was granted in the race, before or while it was taken back, is worth anything now. */
@@ -138,11 +138,11 @@ async function expectAllDead(it: TestSessions, race: Race, headBefore: number): 
   // A guard's copy of the log, and the rule that it decides by.
   const log = new RevocationLog({ position: headBefore, chain }, { retainMs: 360_000 })
   expect(log.apply(entries, entries.at(-1)?.chain ?? chain, 0)).toBeUndefined()
-  const refresh = createRefresher(it.parts)
+  const refresh = createRefresher(it.services)
   for (const pair of race.granted) {
     const claims = claimsOf(pair.access) as unknown as TokenSubjects
     expect(decideStanding(claims, log)).toBe('session_ended')
-    expect((await inspectToken(it.parts, pair.access)).ok).toBe(false)
+    expect((await inspectToken(it.services, pair.access)).ok).toBe(false)
   }
   for (const token of [...race.tokens, ...race.granted.map((pair) => pair.refresh!)]) {
     expect((await refresh(token, HERE)).ok).toBe(false)
@@ -163,11 +163,11 @@ describe('at every interleaving', () => {
         async (scheduler, presented, blacklisted) => {
           const race = await setUpRace(it, scheduler, 2)
           const { position } = await it.store.revocations.head()
-          const ending = endByRefreshToken(race.parts, race.tokens[blacklisted]!, HERE)
+          const ending = endByRefreshToken(race.services, race.tokens[blacklisted]!, HERE)
           await scheduler.waitFor(
             Promise.all([
               ...presented.map((n) => refreshOnAndOn(race, race.tokens[n]!)),
-              takeBack(race, ending),
+              revokeInRace(race, ending),
             ]),
           )
           await expectAllDead(it, race, position)
@@ -202,7 +202,7 @@ describe('at every interleaving', () => {
             Promise.all([
               ...presented.map((n) => refreshOnAndOn(race, race.tokens[n]!)),
               ...Array.from({ length: logins }, () => logInAndOn(race, PASSWORD)),
-              takeBack(race, apply(race)),
+              revokeInRace(race, apply(race)),
             ]),
           )
           await expectAllDead(it, race, position)
@@ -224,7 +224,7 @@ describe('at every interleaving', () => {
         const results: (Granted | Refusal)[] = []
         const logIn = async (): Promise<void> => {
           const credentials = { username: race.username, password: NEW_PASSWORD }
-          results.push(await signIn(race.parts, credentials, HERE))
+          results.push(await signIn(race.services, credentials, HERE))
         }
         await scheduler.waitFor(
           Promise.all([
@@ -233,7 +233,7 @@ describe('at every interleaving', () => {
             logIn(),
           ]),
         )
-        const refresh = createRefresher(it.parts)
+        const refresh = createRefresher(it.services)
         for (const result of results) {
           if (result.ok) expect(await refresh(result.refresh!, HERE)).toMatchObject({ ok: true })
         }

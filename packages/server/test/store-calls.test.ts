@@ -36,7 +36,7 @@ function countedStore(store: Store, calls: string[]): Store {
 test('a log-in with roles and a tenant asks the store three times, a refresh once', async () => {
   await using it = await openTestSessions()
   await it.accounts.create({ username: USERNAME, password: PASSWORD, roles: ['reader'] }, 'test')
-  const tenants = createTenantManager(it.parts)
+  const tenants = createTenantManager(it.services)
   await tenants.create('acme', 'test')
   await tenants.setMember({ username: USERNAME, tenant: 'acme', roles: ['editor'] }, 'test')
 
@@ -44,9 +44,9 @@ test('a log-in with roles and a tenant asks the store three times, a refresh onc
   const rate = { triesMax: 10, periodMs: 60_000 }
   const rates = { account: rate, source: rate, address: rate, device: rate }
   const parts = {
-    ...it.parts,
+    ...it.services,
     store: countedStore(it.store, calls),
-    throttle: createThrottle(rates, [it.parts.random.bytes(32)], it.parts.random),
+    throttle: createThrottle(rates, [it.services.random.bytes(32)], it.services.random),
   }
   const granted = await signIn(
     parts,

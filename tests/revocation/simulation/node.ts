@@ -31,7 +31,7 @@ export interface NodeLink {
   close(): void
 }
 
-export interface NodeParts {
+export interface SimulatedNodeOptions {
   readonly world: World
   readonly store: ModelStore
   /** What the node reads the log from: the primary, or a replica. */
@@ -44,19 +44,19 @@ export interface NodeParts {
 /** An authority: the real hub on the model's store, with clocks and timers of this world. */
 export class Node {
   readonly machine: Machine
-  readonly #parts: NodeParts
+  readonly #options: SimulatedNodeOptions
   #hub: FeedHub | undefined
   readonly #waiting: ((hub: FeedHub) => void)[] = []
 
-  constructor(parts: NodeParts) {
-    this.machine = new Machine(parts.world)
-    this.#parts = parts
+  constructor(options: SimulatedNodeOptions) {
+    this.machine = new Machine(options.world)
+    this.#options = options
     void this.#open()
   }
 
   /** The store, as far as this node is from it. */
   async later<T>(work: () => T): Promise<T> {
-    const { world } = this.#parts
+    const { world } = this.#options
     await this.sleep(world.dice.between(0.2, 8))
     const result = work()
     await this.sleep(world.dice.between(0.2, 8))
@@ -76,7 +76,7 @@ export class Node {
 
   /** Takes a guard's connection. Messages keep their order in each direction, but for a few. */
   accept(guard: SimGuard, receive: (text: string) => void): NodeLink {
-    const { world } = this.#parts
+    const { world } = this.#options
     const { machine } = this
     const toGuard = { at: 0 }
     const toNode = { at: 0 }
@@ -129,7 +129,7 @@ export class Node {
   }
 
   async #open(): Promise<void> {
-    const { store, read, key, keys, onRepair } = this.#parts
+    const { store, read, key, keys, onRepair } = this.#options
     const { elapsed, clock, after } = this.machine
     this.#hub = await FeedHub.open({
       issuer: ISSUER,

@@ -3,7 +3,7 @@ import { createKeySet, importSigningKey, verifyingKeyOf } from '@countersign/jwt
 import { SimGuard } from './guard.ts'
 import { headOf, ISSUER, ModelStore, type State } from './model-store.ts'
 import { LIFETIME_SEC, Node } from './node.ts'
-import { Truth, type SimToken, type TakenBack } from './truth.ts'
+import { Truth, type SimToken, type SimRevocation } from './truth.ts'
 import type { Variant } from './variants.ts'
 import { World } from './world.ts'
 
@@ -62,7 +62,7 @@ class Simulation {
     )
     this.#every(400, 1_600, () => void this.#signIn())
     this.#every(300, 1_200, () => void this.#refresh())
-    this.#every(400, 2_500, () => void this.#takeBack())
+    this.#every(400, 2_500, () => void this.#revoke())
     this.#every(20, 120, () => this.#present())
     this.#every(3_000, 15_000, () => this.#trouble())
     this.#every(200, 200, () => this.#remember())
@@ -187,7 +187,7 @@ class Simulation {
     return token
   }
 
-  async #takeBack(): Promise<void> {
+  async #revoke(): Promise<void> {
     const node = this.#node()
     const { dice } = this.#world
     const token = dice.pick(this.#truth.tokens)
@@ -202,7 +202,7 @@ class Simulation {
 
   async #commit(
     node: Node,
-    kind: TakenBack['kind'],
+    kind: SimRevocation['kind'],
     subject: string,
     isHard: boolean,
   ): Promise<void> {
@@ -221,7 +221,7 @@ class Simulation {
       } else {
         this.#store.appendAndApply(entry)
       }
-      this.#truth.takenBack.push({
+      this.#truth.revocations.push({
         kind,
         subject,
         isHard,
@@ -290,7 +290,7 @@ class Simulation {
     if (back === undefined) return
     this.#store.goBackTo(back.state)
     this.#lost.push([back.step, this.#truth.lastStep])
-    for (const each of this.#truth.takenBack)
+    for (const each of this.#truth.revocations)
       if (each.step > back.step) each.committedAt = undefined
     for (const token of this.#truth.tokens)
       if (token.readStep > back.step) token.isOfLostBranch = true
@@ -307,7 +307,7 @@ class Simulation {
     this.#repairs.push(kind)
     if (kind === 'start_over') {
       this.#truth.hasStartedOver = true
-      for (const each of this.#truth.takenBack) each.againAt = this.#world.now
+      for (const each of this.#truth.revocations) each.againAt = this.#world.now
       return
     }
     const written = new Set(
@@ -315,7 +315,7 @@ class Simulation {
         .slice(this.#store.state.entries.findLastIndex((entry) => entry.kind === 'jump') + 1)
         .map((entry) => `${entry.kind}/${entry.subject}`),
     )
-    for (const each of this.#truth.takenBack) {
+    for (const each of this.#truth.revocations) {
       if (!written.has(`${each.kind}/${each.subject}`)) continue
       each.committedAt ??= this.#world.now
       each.againAt = this.#world.now
@@ -335,7 +335,7 @@ class Simulation {
 
   async #expectHonestSessions(): Promise<void> {
     const honest = [...this.#sessions].filter(([id, { account, provenStep }]) =>
-      this.#truth.takenBack.every(
+      this.#truth.revocations.every(
         ({ kind, subject, isHard, step, committedAt }) =>
           committedAt === undefined ||
           !isHard ||

@@ -19,7 +19,7 @@ export interface SimToken {
 }
 
 /** Something that was taken back. */
-export interface TakenBack {
+export interface SimRevocation {
   readonly kind: 'session' | 'account' | 'token'
   readonly subject: string
   readonly isHard: boolean
@@ -32,7 +32,7 @@ export interface TakenBack {
 
 /** What really happened, seen by somebody who is everywhere at once. */
 export class Truth {
-  readonly takenBack: TakenBack[] = []
+  readonly revocations: SimRevocation[] = []
   readonly tokens: SimToken[] = []
   /** Everybody had to sign in again: nobody is wronged by a session that is over. */
   hasStartedOver = false
@@ -51,7 +51,7 @@ export class Truth {
   /** Since when a token must not be accepted any more; undefined while it may be. */
   overSince(token: SimToken): number | undefined {
     let since: number | undefined
-    for (const each of this.takenBack) {
+    for (const each of this.revocations) {
       if (!concerns(each, token)) continue
       const at = token.isOfLostBranch ? each.againAt : each.committedAt
       if (at !== undefined && (since === undefined || at < since)) since = at
@@ -60,7 +60,7 @@ export class Truth {
   }
 }
 
-function concerns({ kind, subject, isHard, step }: TakenBack, token: SimToken): boolean {
+function concerns({ kind, subject, isHard, step }: SimRevocation, token: SimToken): boolean {
   const { claims, readStep, provenStep } = token
   const named = kind === 'session' ? claims.sid : kind === 'account' ? claims.sub : claims.jti
   if (named !== subject) return false

@@ -1,10 +1,10 @@
-import { refusals, type RefusalCode, type Refused } from '../refusals.ts'
+import { refusals, type JwtRefusalCode, type Refused } from '../refusals.ts'
 import type { AcceptedToken, Verifier } from './verify.ts'
 
 /** A refused token as an exception: its message is the text of the table of refusals. */
 export class TokenRefusedError extends Error {
   override readonly name = 'TokenRefusedError'
-  readonly code: RefusalCode
+  readonly code: JwtRefusalCode
   /** The claim, for `claim_missing` and `claim_invalid`: a name, never a value. */
   readonly claim: string | undefined
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Client, Tenant } from '../store/rows.ts'
-import type { Change, ClientSummary, Origin, Store } from '../store/store.ts'
+import type { Change, ClientSummary, AuditContext, Store } from '../store/store.ts'
 import { makeClientSecret } from './client-secrets.ts'
 import { checkRoles, no, yes, type Managed } from './manage.ts'
 
@@ -30,15 +30,15 @@ export interface ClientManager {
   removeSecret(name: string, secretId: string, by: string): Promise<Managed<Change>>
 }
 
-export interface ClientManagerParts {
+export interface ClientManagerOptions {
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
 }
 
-export function createClientManager({ store, clock, random }: ClientManagerParts): ClientManager {
+export function createClientManager({ store, clock, random }: ClientManagerOptions): ClientManager {
   const { clients, tenants } = store
-  const origin = (by: string): Origin => ({ at: clock.nowMs(), actor: by })
+  const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
   async function withClient<T>(
     name: string,
@@ -75,7 +75,7 @@ export function createClientManager({ store, clock, random }: ClientManagerParts
         createdAt: now,
       }
       const secret = makeClientSecret(random, now)
-      const created = await clients.create(client, secret.row, origin(by))
+      const created = await clients.create(client, secret.row, auditBy(by))
       if (created === 'taken')
         return no('client_taken', `There is a service account "${name}" already.`)
       const { hardPosition: _, ...shown } = client
@@ -89,22 +89,24 @@ export function createClientManager({ store, clock, random }: ClientManagerParts
     list: () => clients.list(),
 
     disable: (name, by) =>
-      withClient(name, async ({ id }) => yes(await clients.disable(id, origin(by)))),
+      withClient(name, async ({ id }) => yes(await clients.disable(id, auditBy(by)))),
 
     enable: (name, by) =>
-      withClient(name, async ({ id }) => yes(await clients.enable(id, origin(by)))),
+      withClient(name, async ({ id }) => yes(await clients.enable(id, auditBy(by)))),
 
     async setRoles(name, roles, by) {
       const problem = checkRoles(roles)
       if (problem !== undefined) return no(problem.code, problem.text)
       const sorted = [...new Set(roles)].toSorted()
-      return withClient(name, async ({ id }) => yes(await clients.setRoles(id, sorted, origin(by))))
+      return withClient(name, async ({ id }) =>
+        yes(await clients.setRoles(id, sorted, auditBy(by))),
+      )
     },
 
     addSecret: (name, by) =>
       withClient(name, async ({ id }) => {
         const { row, text } = makeClientSecret(random, clock.nowMs())
-        const added = await clients.addSecret(id, row, origin(by))
+        const added = await clients.addSecret(id, row, auditBy(by))
         return added === 'added'
           ? yes({ id: row.id, secret: text })
           : no(
@@ -115,7 +117,7 @@ export function createClientManager({ store, clock, random }: ClientManagerParts
 
     removeSecret: (name, secretId, by) =>
       withClient(name, async ({ id }) => {
-        const removed = await clients.removeSecret(id, secretId, origin(by))
+        const removed = await clients.removeSecret(id, secretId, auditBy(by))
         return removed === 'unknown'
           ? no('client_secret_unknown', `The service account "${name}" has no such secret.`)
           : yes(removed)

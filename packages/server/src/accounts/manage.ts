@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account } from '../store/rows.ts'
-import type { Change, Origin, Store } from '../store/store.ts'
+import type { Change, AuditContext, Store } from '../store/store.ts'
 import { checkNewPassword, type PasswordProblemCode } from './password-rules.ts'
 import type { PasswordHasher } from './passwords.ts'
 import { checkUsername, usernameKey, type UsernameProblemCode } from './usernames.ts'
@@ -60,7 +60,7 @@ export interface AccountManager {
 }
 
 /** What the manager works with. */
-export interface AccountManagerParts {
+export interface AccountManagerOptions {
   readonly store: Store
   readonly hasher: PasswordHasher
   readonly clock: Clock
@@ -69,18 +69,18 @@ export interface AccountManagerParts {
   readonly publicUrl: string
 }
 
-export function createAccountManager(parts: AccountManagerParts): AccountManager {
-  const { store, hasher, clock, random, publicUrl } = parts
+export function createAccountManager(options: AccountManagerOptions): AccountManager {
+  const { store, hasher, clock, random, publicUrl } = options
   const { accounts } = store
-  const origin = (by: string): Origin => ({ at: clock.nowMs(), actor: by })
+  const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
   async function change(
     username: string,
     by: string,
-    apply: (accountId: string, origin: Origin) => Promise<Change>,
+    apply: (accountId: string, context: AuditContext) => Promise<Change>,
   ): Promise<Managed<Change>> {
     const account = await accounts.find(usernameKey(username))
-    return account === undefined ? unknown(username) : yes(await apply(account.id, origin(by)))
+    return account === undefined ? unknown(username) : yes(await apply(account.id, auditBy(by)))
   }
 
   /** The one way to the hash of a new password: none is stored that has not passed the rules. */
@@ -110,7 +110,7 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
         hardPosition: 0,
         createdAt: clock.nowMs(),
       }
-      const created = await accounts.create(account, usernameKey(username), origin(by))
+      const created = await accounts.create(account, usernameKey(username), auditBy(by))
       return created === 'taken'
         ? no('username_taken', `There is an account "${username}" already.`)
         : yes(summarize(account))
@@ -137,7 +137,7 @@ export function createAccountManager(parts: AccountManagerParts): AccountManager
       // The name as it is, not as the caller spells it, must not be the password.
       const hash = await hashNew(password, account.username)
       if (!hash.ok) return hash
-      return yes(await accounts.setPasswordHash(account.id, hash.value, origin(by)))
+      return yes(await accounts.setPasswordHash(account.id, hash.value, auditBy(by)))
     },
 
     async addRole(username, role, by) {

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
-import type { Change, Origin, Store } from '../store/store.ts'
+import type { Change, AuditContext, Store } from '../store/store.ts'
 import { checkRoles, no, unknown, yes, type Managed } from './manage.ts'
 import { usernameKey } from './usernames.ts'
 
@@ -34,14 +34,14 @@ export interface RoleManager {
   define(role: RoleDefinition, by: string): Promise<Managed<Change>>
 }
 
-export interface TenantManagerParts {
+export interface TenantManagerOptions {
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
 }
 
-export function createTenantManager({ store, clock, random }: TenantManagerParts): TenantManager {
-  const origin = (by: string): Origin => ({ at: clock.nowMs(), actor: by })
+export function createTenantManager({ store, clock, random }: TenantManagerOptions): TenantManager {
+  const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
   async function withTenant(
     name: string,
@@ -77,7 +77,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
         hardPosition: 0,
         createdAt: clock.nowMs(),
       }
-      const created = await store.tenants.create(tenant, origin(by))
+      const created = await store.tenants.create(tenant, auditBy(by))
       return created === 'taken'
         ? no('tenant_taken', `There is a tenant "${name}" already.`)
         : yes(tenant)
@@ -86,10 +86,10 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
     list: () => store.tenants.list(),
 
     disable: (name, by) =>
-      withTenant(name, async ({ id }) => yes(await store.tenants.disable(id, origin(by)))),
+      withTenant(name, async ({ id }) => yes(await store.tenants.disable(id, auditBy(by)))),
 
     enable: (name, by) =>
-      withTenant(name, async ({ id }) => yes(await store.tenants.enable(id, origin(by)))),
+      withTenant(name, async ({ id }) => yes(await store.tenants.enable(id, auditBy(by)))),
 
     setMember: ({ roles, ...input }, by) =>
       withMember(input, async (account, tenant) => {
@@ -97,17 +97,17 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
         const problem = checkRoles([...account.roles, ...roles])
         if (problem !== undefined) return { ok: false, ...problem }
         const sorted = [...new Set(roles)].toSorted()
-        return yes(await store.tenants.setMember(account.id, tenant.id, sorted, origin(by)))
+        return yes(await store.tenants.setMember(account.id, tenant.id, sorted, auditBy(by)))
       }),
 
     removeMember: (input, by) =>
       withMember(input, async (account, tenant) =>
-        yes(await store.tenants.removeMember(account.id, tenant.id, origin(by))),
+        yes(await store.tenants.removeMember(account.id, tenant.id, auditBy(by))),
       ),
 
     setDefault: (input, by) =>
       withMember(input, async (account, tenant) => {
-        const change = await store.tenants.setDefault(account.id, tenant.id, origin(by))
+        const change = await store.tenants.setDefault(account.id, tenant.id, auditBy(by))
         return change === 'unknown'
           ? no(
               'member_unknown',
@@ -128,7 +128,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerParts
 export function createRoleManager({
   store,
   clock,
-}: Omit<TenantManagerParts, 'random'>): RoleManager {
+}: Omit<TenantManagerOptions, 'random'>): RoleManager {
   return {
     list: () => store.roles.list(),
 
@@ -136,8 +136,8 @@ export function createRoleManager({
       const problem = checkRoles([name]) ?? checkPermissions(permissions)
       if (problem !== undefined) return { ok: false, ...problem }
       const sorted = [...new Set(permissions)].toSorted()
-      const origin = { at: clock.nowMs(), actor: by }
-      return yes(await store.roles.define({ name, permissions: sorted }, origin))
+      const context = { at: clock.nowMs(), actor: by }
+      return yes(await store.roles.define({ name, permissions: sorted }, context))
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Origin, Store } from '../store/store.ts'
+import type { AuditContext, Store } from '../store/store.ts'
 import { isSourceId } from './source.ts'
 
 /**
@@ -23,10 +23,10 @@ export function createUserManager({
   readonly store: Store
   readonly clock: Clock
 }): UserManager {
-  const origin = (by: string): Origin => ({ at: clock.nowMs(), actor: by })
+  const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
   return {
-    changed: async (id, by) => store.shadows.noteChange(assertId(id), origin(by)),
-    endSessions: async (id, by) => store.shadows.endSessions(assertId(id), origin(by)),
+    changed: async (id, by) => store.shadows.noteChange(assertId(id), auditBy(by)),
+    endSessions: async (id, by) => store.shadows.endSessions(assertId(id), auditBy(by)),
   }
 }
 

@@ -7,7 +7,7 @@ import { refusals } from '../base/refusals.ts'
 import { ACCESS_TYP, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import { decideRotation } from '../sessions/decide-rotation.ts'
 import { createRefreshTokenVerifier, isGenuineJti } from '../sessions/refresh-token.ts'
-import { isAccountTakenBack, whyClientOver } from '../sessions/standing.ts'
+import { isRevokedWithAccount, whyClientOver } from '../sessions/standing.ts'
 import type { Settings } from '../settings.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { ClientView, Store } from '../store/store.ts'
@@ -167,7 +167,7 @@ function checkEnded(state: SessionState): Finding {
   if (tenantDisabled || tenantHardPosition > session.signedInPosition) {
     return failed('session', 'ended with all others in its tenant')
   }
-  return isAccountTakenBack(session, accountHardPosition)
+  return isRevokedWithAccount(session, accountHardPosition)
     ? failed('session', 'ended with all others of its account')
     : passed('session', 'lives')
 }

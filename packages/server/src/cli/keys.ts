@@ -11,7 +11,7 @@ import {
   keepUp,
   killKey,
   KeyRing,
-  type KeyRingParts,
+  type KeyRingOptions,
 } from '../keys/ring.ts'
 import { KNOWN_AFTER_MS, ringSchedule, storedSchedule } from '../keys/schedule.ts'
 import { createSealer } from '../keys/sealing.ts'
@@ -29,7 +29,7 @@ export async function ringParts({
   settings,
   store,
   random,
-}: Pick<Workbench, 'settings' | 'store' | 'random'>): Promise<KeyRingParts> {
+}: Pick<Workbench, 'settings' | 'store' | 'random'>): Promise<KeyRingOptions> {
   if ((await store.keys.list()).length === 0) {
     throw new SetupError('There are no signing keys yet. Start the server first.')
   }
@@ -49,7 +49,7 @@ export async function ringParts({
  * The same for who changes it: on the server's schedule, and with proof that our secret opens the keys, since a
  * new one must be one that the server can open.
  */
-async function openRing(bench: Workbench): Promise<KeyRingParts> {
+async function openRing(bench: Workbench): Promise<KeyRingOptions> {
   const read = await ringParts(bench)
   const parts = { ...read, schedule: await storedSchedule(bench.store.keys) }
   await KeyRing.read(parts)
@@ -122,7 +122,7 @@ function checkIsKnown(pending: StoredKey | undefined): void {
 }
 
 /** Rotates, and says what signs now, what verifies still and what comes next. */
-async function rotateNow(bench: Workbench, parts: KeyRingParts, use: KeyUse): Promise<void> {
+async function rotateNow(bench: Workbench, parts: KeyRingOptions, use: KeyUse): Promise<void> {
   const { store } = bench
   const before = keyOf(await store.keys.list(), use, 'active')
   await keepUp(parts, { actor: bench.actor, force: [use] })
@@ -280,7 +280,7 @@ function algOf(key: KeyObject, given: string | undefined): SigningAlg {
 }
 
 function sealImported(
-  parts: KeyRingParts,
+  parts: KeyRingOptions,
   privateKey: KeyObject,
   alg: SigningAlg,
   chain: readonly X509Certificate[],

@@ -9,7 +9,7 @@ import { clientAddress } from '../base/address.ts'
 import { SignerFault, SourceFault, StoreFault, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
-import type { Caller, SessionParts } from '../sessions/parts.ts'
+import type { Caller, SessionServices } from '../sessions/services.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import { authenticate, isOfBearer } from './authenticate.ts'
 import { createCookies } from './browser/cookies.ts'
@@ -35,7 +35,12 @@ import { answerTokenRefusal } from './oauth2/answers.ts'
 import { createPage } from './page.ts'
 import { problem } from './problem.ts'
 import { FEED_PATH } from './revocations/feed-socket.ts'
-import { answerGuardMessages, answerPoll, POLL_PATH, type PollParts } from './revocations/poll.ts'
+import {
+  answerGuardMessages,
+  answerPoll,
+  POLL_PATH,
+  type FeedServices,
+} from './revocations/poll.ts'
 import { answerSignUp } from './sign-up.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 import { createJwksAnswer, createServerMetadataAnswer } from './well-known.ts'
@@ -46,14 +51,14 @@ export interface RequestContext {
   readonly address?: string | undefined
 }
 
-export interface AppParts {
-  readonly sessions: SessionParts
+export interface AppServices {
+  readonly sessions: SessionServices
   /** Undefined where the application keeps the accounts: nothing here changes them then. */
   readonly accounts: AccountManager | undefined
   readonly refresh: Refresher
   readonly http: HttpSettings
   readonly logger: Logger
-  readonly feed: PollParts
+  readonly feed: FeedServices
 }
 
 /** What the settings say of browsers and proxies. */
@@ -73,7 +78,7 @@ type Handler = (request: Request, caller: Caller, id: string) => Response | Prom
 
 /** The whole HTTP API as one function of a request. */
 export function createApp(
-  app: AppParts,
+  app: AppServices,
 ): (request: Request, context?: RequestContext) => Promise<Response> {
   const { sessions, http } = app
   const hono = new Hono<{ Bindings: RequestContext }>()
@@ -137,7 +142,7 @@ function hasEscapedPath({ url }: Request): boolean {
 
 type Routes = Readonly<Record<string, Readonly<Record<string, Handler>>>>
 
-function pagesOf({ sessions, feed }: AppParts): Routes {
+function pagesOf({ sessions, feed }: AppServices): Routes {
   return {
     '/.well-known/jwks.json': { GET: createJwksAnswer(sessions.ring) },
     '/.well-known/oauth-authorization-server': {
@@ -160,7 +165,7 @@ function pagesOf({ sessions, feed }: AppParts): Routes {
 }
 
 /** What browsers use, with cookies; and, with an access token in the header, whoever holds one. */
-function browserRoutes({ sessions, accounts, refresh, http }: AppParts): Routes {
+function browserRoutes({ sessions, accounts, refresh, http }: AppServices): Routes {
   const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
   const origins: ReadonlySet<string> = new Set([...http.origins, new URL(http.publicUrl).origin])
   const browser = { sessions, refresh, cookies, origins }

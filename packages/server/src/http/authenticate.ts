@@ -9,7 +9,7 @@ import {
 
 import { refusals, type RefusalCode } from '../base/refusals.ts'
 import { inspectSession } from '../sessions/inspect.ts'
-import type { SessionParts } from '../sessions/parts.ts'
+import type { SessionServices } from '../sessions/services.ts'
 import type { SessionState } from '../store/refresh.ts'
 import { problem } from './problem.ts'
 
@@ -29,25 +29,25 @@ export type Authenticated =
  * rules; then its session and account once more in the store, which is at hand here.
  */
 export async function authenticate(
-  parts: SessionParts,
+  services: SessionServices,
   rule: CookieRule,
   request: Request,
 ): Promise<Authenticated> {
   const view = viewOfRequest(request)
   const reading = readRequestToken(view, rule)
-  if (!reading.ok) return no(challenge(parts, reading))
-  const token = parts.verifyAccess.verify(reading.token)
+  if (!reading.ok) return no(challenge(services, reading))
+  const token = services.verifyAccess.verify(reading.token)
   if (!token.ok) {
     const code = token.code === 'token_expired' ? 'token_expired' : 'token_invalid'
-    return no(challenge(parts, { ok: false, code, reason: token.code }))
+    return no(challenge(services, { ok: false, code, reason: token.code }))
   }
   const refused = reading.isCookie ? checkCookieClaims(view, token.claims) : undefined
-  if (refused !== undefined) return no(challenge(parts, refused))
+  if (refused !== undefined) return no(challenge(services, refused))
   const { sid } = token.claims
   // What is served behind this belongs to a person and their session. A service account has neither.
   if (sid === undefined) return no(problem('person_required'))
-  const standing = await inspectSession(parts, { ...token.claims, sid })
-  if (!standing.ok) return no(sessionOver(parts, standing.code))
+  const standing = await inspectSession(services, { ...token.claims, sid })
+  if (!standing.ok) return no(sessionOver(services, standing.code))
   const { isCookie } = reading
   return { ok: true, state: standing.state, isCookie, expSec: token.claims.exp }
 }
@@ -62,14 +62,17 @@ function no(response: Response): { readonly ok: false; readonly response: Respon
   return { ok: false, response }
 }
 
-function challenge(parts: SessionParts, refused: Parameters<typeof challengeFor>[0]): Response {
-  const { status, headers, body } = challengeFor(refused, parts.access.issuer)
+function challenge(
+  services: SessionServices,
+  refused: Parameters<typeof challengeFor>[0],
+): Response {
+  const { status, headers, body } = challengeFor(refused, services.access.issuer)
   return new Response(body, { status, headers })
 }
 
 /** RFC 6750 §3.1 has one error for every token that is over; `code` says that refreshing is in vain. */
-function sessionOver(parts: SessionParts, code: RefusalCode): Response {
+function sessionOver(services: SessionServices, code: RefusalCode): Response {
   return problem(code, {
-    'www-authenticate': `Bearer realm="${parts.access.issuer}", error="invalid_token", error_description="${refusals[code].text}"`,
+    'www-authenticate': `Bearer realm="${services.access.issuer}", error="invalid_token", error_description="${refusals[code].text}"`,
   })
 }

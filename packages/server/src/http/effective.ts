@@ -7,7 +7,7 @@ const TAKES_BACK =
   /^\/(?:auth\/(?:logout|password|sessions\/[\w-]+)|api\/token\/blacklist\/?|oauth2\/revoke)$/
 
 /** What waiting takes. */
-export interface EffectParts {
+export interface EffectiveWaitServices {
   readonly hub: FeedHub
   readonly store: Pick<RevocationStore, 'head'>
 }
@@ -18,7 +18,7 @@ export interface EffectParts {
  * is refused before anything is done: a slip of the pen would answer too soon.
  */
 export async function whenEffective(
-  { hub, store }: EffectParts,
+  { hub, store }: EffectiveWaitServices,
   request: Request,
   answer: () => Response | Promise<Response>,
 ): Promise<Response> {

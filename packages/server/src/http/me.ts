@@ -1,10 +1,10 @@
-import type { SessionParts } from '../sessions/parts.ts'
+import type { SessionServices } from '../sessions/services.ts'
 import type { SessionState } from '../store/refresh.ts'
 import { answerJson } from './browser/session-answers.ts'
 
 /** `GET /auth/me`: who the access token's account is now, and what it may do. */
 export async function answerMe(
-  { store }: SessionParts,
+  { store }: SessionServices,
   { session, account, username }: SessionState,
 ): Promise<Response> {
   const [definitions, memberships] = await Promise.all([

@@ -2,11 +2,11 @@ import { checkNewPassword } from '../accounts/password-rules.ts'
 import { usernameKey } from '../accounts/usernames.ts'
 import { limits } from '../base/limits.ts'
 import { grantAfterwards } from '../sessions/grant.ts'
-import type { Caller, SessionParts } from '../sessions/parts.ts'
+import type { Caller, SessionServices } from '../sessions/services.ts'
 import { countTry } from '../sessions/sign-in.ts'
 import { whyOver } from '../sessions/standing.ts'
 import type { SessionState } from '../store/refresh.ts'
-import type { Origin, SessionSummary } from '../store/store.ts'
+import type { AuditContext, SessionSummary } from '../store/store.ts'
 import type { Cookies } from './browser/cookies.ts'
 import { answerJson, sessionCookies } from './browser/session-answers.ts'
 import { describeDevice } from './device.ts'
@@ -25,7 +25,7 @@ export interface LoggedIn {
 
 /** `GET /auth/sessions`: the live ones, the newest first. */
 export async function answerSessions(
-  { store, clock }: SessionParts,
+  { store, clock }: SessionServices,
   { account, session }: SessionState,
 ): Promise<Response> {
   const sessions = await store.sessions.list({
@@ -52,32 +52,32 @@ function describeSummary(session: SessionSummary, currentId: string): Record<str
 
 /** `DELETE /auth/sessions/ID`: ends one of the account's own sessions; of another's, nothing is said. */
 export async function answerEndSession(
-  parts: SessionParts,
+  services: SessionServices,
   { account }: SessionState,
   sessionId: string,
   caller: Caller,
 ): Promise<Response> {
-  const { store } = parts
+  const { store } = services
   const other = await store.sessions.state(sessionId)
   if (other === undefined || other.account.id !== account.id) return problem('not_found')
   await store.sessions.end(
     sessionId,
     { event: 'session_ended' },
-    originOf(parts, account.id, caller),
+    auditContextOf(services, account.id, caller),
   )
   return answerJson(204, undefined)
 }
 
 /** `POST /auth/logout` with an access token in the header: ends its session. */
 export async function answerEndOwnSession(
-  parts: SessionParts,
+  services: SessionServices,
   { account, session }: SessionState,
   caller: Caller,
 ): Promise<Response> {
-  await parts.store.sessions.end(
+  await services.store.sessions.end(
     session.id,
     { event: 'logout' },
-    originOf(parts, account.id, caller),
+    auditContextOf(services, account.id, caller),
   )
   return answerJson(204, undefined)
 }
@@ -87,21 +87,21 @@ const END_RATE = { triesMax: 10, intervalMs: 10_000 } as const
 
 /** `POST /auth/sessions/end-others` and `end-all`. */
 export async function answerEndSessions(
-  parts: SessionParts,
+  services: SessionServices,
   who: LoggedIn,
   which: 'others' | 'all',
   caller: Caller,
 ): Promise<Response> {
   const { account, session } = who.state
   // By session: a thief with one of the account's keeps its owner from nothing.
-  const throttled = await countTry(parts, [{ key: `end:${session.id}`, ...END_RATE }])
+  const throttled = await countTry(services, [{ key: `end:${session.id}`, ...END_RATE }])
   if (throttled !== undefined) return problemFor(throttled)
-  await parts.store.accounts.endSessions(
+  await services.store.accounts.endSessions(
     account.id,
     which === 'others' ? session.id : undefined,
-    originOf(parts, account.id, caller),
+    auditContextOf(services, account.id, caller),
   )
-  return which === 'others' ? answerOutlived(parts, who) : answerJson(204, undefined)
+  return which === 'others' ? answerOutlived(services, who) : answerJson(204, undefined)
 }
 
 /**
@@ -109,14 +109,14 @@ export async function answerEndSessions(
  * the header.
  */
 async function answerOutlived(
-  parts: SessionParts,
+  services: SessionServices,
   { state, isCookie, expSec, cookies }: LoggedIn,
 ): Promise<Response> {
   const { id } = state.session
-  const granted = await grantAfterwards(parts, id, { expSec, forCookies: isCookie })
+  const granted = await grantAfterwards(services, id, { expSec, forCookies: isCookie })
   if (granted === undefined) return answerJson(204, undefined)
   return isCookie
-    ? answerJson(204, undefined, sessionCookies(parts, cookies, granted))
+    ? answerJson(204, undefined, sessionCookies(services, cookies, granted))
     : answerJson(200, { access: granted.access })
 }
 
@@ -126,7 +126,7 @@ async function answerOutlived(
  * many addresses, does not get to guess here.
  */
 export async function answerChangePassword(
-  parts: SessionParts,
+  services: SessionServices,
   who: LoggedIn,
   request: Request,
   caller: Caller,
@@ -135,8 +135,8 @@ export async function answerChangePassword(
   const fields = await readFields(request, { required: ['old_password', 'new_password'] })
   if (!fields.ok) return fields.response
   const { old_password: oldPassword, new_password: newPassword } = fields.values
-  const { store, hasher, throttle } = parts
-  const context = { username: state.username, publicUrl: parts.access.issuer }
+  const { store, hasher, throttle } = services
+  const context = { username: state.username, publicUrl: services.access.issuer }
   const rejected = checkNewPassword(newPassword, context)
   if (rejected !== undefined) return problem(rejected.code, {}, { detail: rejected.text })
 
@@ -151,7 +151,7 @@ export async function answerChangePassword(
     isKnownAddress: true,
     sessionId: state.session.id,
   })
-  const throttled = await countTry(parts, tries)
+  const throttled = await countTry(services, tries)
   if (throttled !== undefined) return problemFor(throttled)
   const verifying = hasher.verify(account?.passwordHash, oldPassword, key)
   if (verifying === undefined) return problem('password_queue_full')
@@ -162,10 +162,10 @@ export async function answerChangePassword(
     account.id,
     { from: account.passwordHash, to: hash },
     state.session.id,
-    originOf(parts, account.id, caller),
+    auditContextOf(services, account.id, caller),
     tries,
   )
-  if (change === 'changed') return answerOutlived(parts, who)
+  if (change === 'changed') return answerOutlived(services, who)
   // While the hash was computed, somebody ended this session or changed the password before.
   const now = await store.sessions.state(state.session.id)
   return now === undefined || whyOver(now) !== undefined
@@ -177,6 +177,10 @@ function wrongPassword(): Response {
   return problem('credentials_invalid', {}, { detail: 'The old password is not right.' })
 }
 
-function originOf({ clock }: SessionParts, accountId: string, { address }: Caller): Origin {
+function auditContextOf(
+  { clock }: SessionServices,
+  accountId: string,
+  { address }: Caller,
+): AuditContext {
   return { at: clock.nowMs(), actor: accountId, address }
 }

@@ -1,5 +1,5 @@
 import { refusals, type RefusalCode } from '../base/refusals.ts'
-import type { Refusal } from '../sessions/parts.ts'
+import type { Refusal } from '../sessions/services.ts'
 
 /** Seconds after which whoever got a 503 may try again. */
 export const RETRY_AFTER_SEC = 1

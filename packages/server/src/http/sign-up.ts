@@ -1,6 +1,6 @@
 import type { AccountManager, ManagedCode } from '../accounts/manage.ts'
 import { refusals, type RefusalCode } from '../base/refusals.ts'
-import type { Caller, SessionParts } from '../sessions/parts.ts'
+import type { Caller, SessionServices } from '../sessions/services.ts'
 import { countTry } from '../sessions/sign-in.ts'
 import { isFromForeignPage } from './browser/page-origin.ts'
 import { answerJson } from './browser/session-answers.ts'
@@ -15,7 +15,7 @@ import { problem, problemFor } from './problem.ts'
  * other way to tell.
  */
 export async function answerSignUp(
-  parts: SessionParts,
+  services: SessionServices,
   accounts: AccountManager,
   origins: ReadonlySet<string>,
   request: Request,
@@ -24,13 +24,13 @@ export async function answerSignUp(
   if (isFromForeignPage(request, origins)) return problem('csrf_failed')
   const fields = await readFields(request, { required: ['username', 'password'] })
   if (!fields.ok) return fields.response
-  const tries = parts.throttle.bucketsOf({
+  const tries = services.throttle.bucketsOf({
     usernameKey: '',
     address: caller.address,
     // Where addresses are not known, all sign-ups count together.
     isKnownAddress: caller.address !== '',
   })
-  const throttled = await countTry(parts, tries)
+  const throttled = await countTry(services, tries)
   if (throttled !== undefined) return problemFor(throttled)
   const created = await accounts.create(fields.values, 'anonymous')
   if (!created.ok) return problem(codeOf(created.code), {}, { detail: created.text })

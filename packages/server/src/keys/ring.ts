@@ -48,7 +48,7 @@ export interface RingState {
   readonly killed: readonly string[]
 }
 
-export interface KeyRingParts extends KeyMaker {
+export interface KeyRingOptions extends KeyMaker {
   readonly store: KeyStore
   readonly clock: Clock
   readonly schedule: RingSchedule
@@ -62,16 +62,16 @@ export interface KeyRingParts extends KeyMaker {
  * taking one. Both change by themselves.
  */
 export class KeyRing implements RingState {
-  readonly #parts: KeyRingParts
+  readonly #parts: KeyRingOptions
   #state: RingState
 
-  private constructor(parts: KeyRingParts, state: RingState) {
+  private constructor(parts: KeyRingOptions, state: RingState) {
     this.#parts = parts
     this.#state = state
   }
 
   /** The ring as it is, for who only looks: nothing is created, and nothing sealed again. */
-  static async read(parts: KeyRingParts): Promise<KeyRing> {
+  static async read(parts: KeyRingOptions): Promise<KeyRing> {
     return new KeyRing(parts, openState(await parts.store.list(), parts))
   }
 
@@ -79,7 +79,7 @@ export class KeyRing implements RingState {
    * Opens the ring, and creates its first keys in an empty store. Seals with the first secret what another
    * one had sealed. Throws a `SetupError` when no secret opens the keys that are there.
    */
-  static async open(parts: KeyRingParts): Promise<KeyRing> {
+  static async open(parts: KeyRingOptions): Promise<KeyRing> {
     await keepUp(parts)
     const stored = await parts.store.list()
     const state = openState(stored, parts)
@@ -164,7 +164,7 @@ export function perRingState<T>(
 
 /** Whether something was changed. `force` rotates keys of these uses now. */
 export async function keepUp(
-  parts: KeyRingParts,
+  parts: KeyRingOptions,
   by: { readonly actor: string; readonly force?: readonly KeyUse[] } = { actor: 'system' },
 ): Promise<boolean> {
   return changeRing(parts, by.actor, (keys, now, make) =>
@@ -176,7 +176,7 @@ export async function keepUp(
  * Kills a key: what it signed is refused at once, everywhere. Gives false for one that is not known or is
  * dead already.
  */
-export async function killKey(parts: KeyRingParts, kid: string, actor: string): Promise<boolean> {
+export async function killKey(parts: KeyRingOptions, kid: string, actor: string): Promise<boolean> {
   return changeRing(parts, actor, (keys, now, make) => {
     const key = keys.find((each) => each.kid === kid && each.state !== 'revoked')
     return key && planKill(keys, key, parts.schedule, now, make)
@@ -185,7 +185,7 @@ export async function killKey(parts: KeyRingParts, kid: string, actor: string): 
 
 /** Puts a key into the place of the pending one. Gives false where the ring has it already. */
 export async function addPendingKey(
-  parts: KeyRingParts,
+  parts: KeyRingOptions,
   key: StoredKey,
   actor: string,
 ): Promise<boolean> {
@@ -201,7 +201,7 @@ const TRIES_MAX = 10
 
 /** Plans on the ring as it is and changes it, again where somebody else was faster. */
 async function changeRing(
-  parts: KeyRingParts,
+  parts: KeyRingOptions,
   actor: string,
   plan: (keys: readonly StoredKey[], now: number, make: RingMaker) => RingChange | undefined,
 ): Promise<boolean> {
@@ -219,7 +219,7 @@ async function changeRing(
   throw new Error('The key ring is changed by others all the time.')
 }
 
-async function reseal({ store, sealer, clock }: KeyRingParts, key: StoredKey): Promise<void> {
+async function reseal({ store, sealer, clock }: KeyRingOptions, key: StoredKey): Promise<void> {
   if (key.state === 'revoked') return
   const sealed = resealed(key, sealer)
   if (sealed !== undefined) {
@@ -229,7 +229,7 @@ async function reseal({ store, sealer, clock }: KeyRingParts, key: StoredKey): P
 
 function openState(
   stored: readonly StoredKey[],
-  { sealer, foreign }: Pick<KeyRingParts, 'sealer' | 'foreign'>,
+  { sealer, foreign }: Pick<KeyRingOptions, 'sealer' | 'foreign'>,
 ): RingState {
   const alive = stored.filter(({ state }) => state !== 'revoked').map((key) => openKey(key, sealer))
   const access = alive.filter((each) => each.stored.use === 'access')

@@ -12,7 +12,7 @@ import { createCoalescer } from './coalesce.ts'
 import { Confirmations, LEASE_MS, type EffectiveReport } from './confirmations.ts'
 import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
-import { BATCH_MS, LogTail, pause, type TailParts } from './tail.ts'
+import { BATCH_MS, LogTail, pause, type LogTailOptions } from './tail.ts'
 
 /** A guard that holds back more than this is dropped: it resumes, and never slows the authority. */
 export const HELD_BACK_BYTES_MAX = 8 * 1024 * 1024
@@ -46,7 +46,7 @@ export interface FeedTopics {
   readonly reload: (kinds: ReadonlySet<RevocationKind>) => Promise<void>
 }
 
-export interface HubParts extends TailParts {
+export interface FeedHubOptions extends LogTailOptions {
   readonly topics: FeedTopics
   /** Whether no process has served this log before: then no guard can hold a lease of it. */
   readonly isFirst?: boolean
@@ -60,7 +60,7 @@ type EchoHead = Omit<Extract<AuthorityMessage, { type: 'echo' }>, 'nonce'>
  * of them can be simulated.
  */
 export class FeedHub {
-  readonly #parts: HubParts
+  readonly #parts: FeedHubOptions
   readonly #subscribers = new Set<Subscriber>()
   readonly #confirmations: Confirmations
   readonly #pages: LogPages
@@ -73,7 +73,7 @@ export class FeedHub {
   #isIncomplete = false
   #tags: readonly string[]
 
-  private constructor(parts: HubParts) {
+  private constructor(parts: FeedHubOptions) {
     this.#parts = parts
     this.#pages = new LogPages(parts)
     this.#confirmations = new Confirmations(parts, parts.isFirst === true ? 0 : LEASE_MS)
@@ -82,7 +82,7 @@ export class FeedHub {
   }
 
   /** Reads the part of the log that living tokens can know. */
-  static async open(parts: HubParts): Promise<FeedHub> {
+  static async open(parts: FeedHubOptions): Promise<FeedHub> {
     const hub = new FeedHub(parts)
     hub.#tail = await LogTail.open(parts, {
       beforeBatch: (kinds) => hub.#reloadTopics(kinds),

@@ -33,7 +33,7 @@ export interface MirrorTarget {
   close(): Promise<void>
 }
 
-export interface MirrorParts extends Timers {
+export interface LogMirrorOptions extends Timers {
   readonly issuer: string
   readonly target: MirrorTarget
   readonly tail: Pick<LogTail, 'read' | 'head' | 'log'>
@@ -66,7 +66,7 @@ const OF_NO_TOKEN: ReadonlySet<RevocationKind> = new Set(['keyset', 'role', 'jum
  * it before it has a head, and where it has none, its readers refuse.
  */
 export class LogMirror {
-  readonly #parts: MirrorParts
+  readonly #parts: LogMirrorOptions
   readonly #round: () => Promise<void>
   /** Up to where the mirror holds the log; undefined: fill it anew. */
   #copied: LogHead | undefined
@@ -77,7 +77,7 @@ export class LogMirror {
   #isStale = false
   #cancel = (): void => {}
 
-  constructor(parts: MirrorParts) {
+  constructor(parts: LogMirrorOptions) {
     this.#parts = parts
     this.#round = createCoalescer(() => this.#copyOnce())
     void this.#keepUp()

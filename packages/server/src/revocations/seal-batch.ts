@@ -22,7 +22,7 @@ export interface BatchSealer {
 /** An entry with the chain value that it has in the log. */
 export type SealedEntry = RevocationEntry & { readonly chain: Uint8Array }
 
-export interface SealerParts {
+export interface BatchSealerOptions {
   readonly issuer: string
   /** The signer for batches as it is now: keys rotate. */
   readonly signer: () => Signer
@@ -32,7 +32,12 @@ export interface SealerParts {
 }
 
 /** Makes the sealer. Two proofs on each batch: guards check the signature, only we the HMAC. */
-export function createBatchSealer({ issuer, signer, macKeys, clock }: SealerParts): BatchSealer {
+export function createBatchSealer({
+  issuer,
+  signer,
+  macKeys,
+  clock,
+}: BatchSealerOptions): BatchSealer {
   const keys = macKeys.map((key) => createSecretKey(key))
   const [first] = keys
   if (first === undefined) throw new TypeError('createBatchSealer needs a key')

@@ -33,7 +33,7 @@ export function pause({ after }: Pick<Timers, 'after'>, ms: number): Promise<voi
   })
 }
 
-export interface TailParts extends Timers {
+export interface LogTailOptions extends Timers {
   readonly issuer: string
   readonly store: Pick<
     RevocationStore,
@@ -71,7 +71,7 @@ export interface TailListener {
 export class LogTail {
   /** Reads what is new; each call is served by a read that begins after it. */
   readonly read: () => Promise<void>
-  readonly #parts: TailParts
+  readonly #parts: LogTailOptions
   readonly #listener: TailListener
   readonly #own: RetainedBatches
   #log: RevocationLog
@@ -81,7 +81,7 @@ export class LogTail {
   #isClosed = false
   #readAt = -Infinity
 
-  private constructor(parts: TailParts, listener: TailListener, log: RevocationLog) {
+  private constructor(parts: LogTailOptions, listener: TailListener, log: RevocationLog) {
     this.#parts = parts
     this.#listener = listener
     this.#log = log
@@ -90,7 +90,7 @@ export class LogTail {
   }
 
   /** Reads the part of the log that living tokens can know. */
-  static async open(parts: TailParts, listener: TailListener): Promise<LogTail> {
+  static async open(parts: LogTailOptions, listener: TailListener): Promise<LogTail> {
     const tail = new LogTail(parts, listener, await emptyLog(parts))
     await tail.read()
     return tail
@@ -231,6 +231,6 @@ export class LogTail {
 }
 
 /** A copy that begins where the oldest living token can have been issued. */
-async function emptyLog({ store, retainMs, nowMs }: TailParts): Promise<RevocationLog> {
+async function emptyLog({ store, retainMs, nowMs }: LogTailOptions): Promise<RevocationLog> {
   return new RevocationLog(await store.floorBefore(nowMs() - retainMs), { retainMs })
 }

@@ -4,7 +4,7 @@ import { limits } from '../base/limits.ts'
 import { stripOuterSpace } from '../base/text.ts'
 import type { Account } from '../store/rows.ts'
 import type { SignInView } from '../store/store.ts'
-import type { Caller, SessionParts } from './parts.ts'
+import type { Caller, SessionServices } from './services.ts'
 
 /** What a log-in says. */
 export interface Credentials {
@@ -26,17 +26,17 @@ export interface Candidate extends SignInView {
 
 /** Looks the account up, in our own table or at the application. */
 export async function findCandidate(
-  parts: SessionParts,
+  services: SessionServices,
   credentials: Credentials,
   caller: Caller,
 ): Promise<Candidate> {
-  return parts.source === undefined
-    ? findOwn(parts, credentials, caller)
-    : findAtSource(parts, parts.source, credentials, caller)
+  return services.source === undefined
+    ? findOwn(services, credentials, caller)
+    : findAtSource(services, services.source, credentials, caller)
 }
 
 async function findOwn(
-  { store, hasher }: SessionParts,
+  { store, hasher }: SessionServices,
   { username, password, tenant }: Credentials,
   { address }: Caller,
 ): Promise<Candidate> {
@@ -51,12 +51,12 @@ async function findOwn(
 }
 
 async function findAtSource(
-  parts: SessionParts,
+  services: SessionServices,
   source: CheckedSource,
   { username, password }: Credentials,
   { address }: Caller,
 ): Promise<Candidate> {
-  const { store, hasher, clock } = parts
+  const { store, hasher, clock } = services
   // Before the application is asked: what it takes back from now on is newer than what is made here.
   const { position } = await store.revocations.head()
   const typed = stripOuterSpace(username)

@@ -3,7 +3,7 @@ import type { Client, ClientSecret } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
 import type { Bucket } from '../store/throttle.ts'
 import { mintClientToken } from './access-token.ts'
-import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
+import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 import { countTry } from './sign-in.ts'
 
 /** How a service account says who it is. */
@@ -35,12 +35,12 @@ export interface ProvenClient {
  * carries the log position that was read before the client, and what was taken back since exceeds it.
  */
 export async function grantToClient(
-  parts: SessionParts,
+  services: SessionServices,
   credentials: ClientCredentials,
   caller: Caller,
 ): Promise<ClientGranted | Refusal> {
-  const { clock, random, ring, access } = parts
-  return proveClient(parts, credentials, caller, async ({ client, position }) => {
+  const { clock, random, ring, access } = services
+  return proveClient(services, credentials, caller, async ({ client, position }) => {
     const now = clock.nowMs()
     const token = await mintClientToken(ring.accessSigner, access, random, {
       client,
@@ -63,30 +63,34 @@ export async function grantToClient(
  * few minutes for years. When a secret was used last stands in its row.
  */
 export async function proveClient<Granted>(
-  parts: SessionParts,
+  services: SessionServices,
   { clientId, secret }: ClientCredentials,
   caller: Caller,
   then: (proven: ProvenClient) => Granted | Promise<Granted>,
 ): Promise<Granted | Refusal> {
-  const { store, clock } = parts
+  const { store, clock } = services
   const view = await store.clients.view(clientId)
   const { client, position } = view
   const found = findClientSecret(view.secrets, secret)
   const refusal = whyRefused(view, found)
   if (client === undefined || found === undefined || refusal !== undefined) {
-    const throttled = await countTry(parts, triesOf(parts, clientId, caller))
-    if (throttled === undefined) return refuseClient(parts, caller, view, refusal)
+    const throttled = await countTry(services, triesOf(services, clientId, caller))
+    if (throttled === undefined) return refuseClient(services, caller, view, refusal)
     // Who has the secret is told no, and not to wait: the account may be enabled in the next moment.
     return found === undefined ? throttled : refuse('client_invalid')
   }
   const granted = await then({ ok: true, client, position })
   const noted = await store.clients.noteUse({ clientId, secretId: found.id, at: clock.nowMs() })
-  return noted === 'refused' ? refuseClient(parts, caller, view, 'taken_back') : granted
+  return noted === 'refused' ? refuseClient(services, caller, view, 'revoked') : granted
 }
 
 // By address alone. A client's id is in each of its tokens: counted as a whole, others could fill the audit log in
 // its name until nobody's failures were seen. Where addresses are not known, all that fail count together.
-function triesOf({ throttle }: SessionParts, clientId: string, caller: Caller): readonly Bucket[] {
+function triesOf(
+  { throttle }: SessionServices,
+  clientId: string,
+  caller: Caller,
+): readonly Bucket[] {
   return throttle.bucketsOf({
     usernameKey: caller.address === '' ? 'client:' : `client:${clientId}`,
     address: caller.address,
@@ -99,7 +103,7 @@ type ClientRefusal =
   | 'wrong_secret'
   | 'client_disabled'
   | 'tenant_disabled'
-  | 'taken_back'
+  | 'revoked'
 
 function whyRefused(
   { client, tenantDisabled }: ClientView,
@@ -113,7 +117,7 @@ function whyRefused(
 
 /** The audit knows the reason; the answer never does. */
 async function refuseClient(
-  { store, clock }: SessionParts,
+  { store, clock }: SessionServices,
   caller: Caller,
   { client }: ClientView,
   detail: ClientRefusal | undefined,

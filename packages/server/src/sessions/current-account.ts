@@ -1,6 +1,6 @@
 import { isOwnAccountId } from '../accounts/source.ts'
 import type { SessionState } from '../store/refresh.ts'
-import type { SessionParts } from './parts.ts'
+import type { SessionServices } from './services.ts'
 import { whyOver } from './standing.ts'
 
 /**
@@ -14,7 +14,7 @@ import { whyOver } from './standing.ts'
  * disabled.
  */
 export async function withCurrentAccount(
-  { source }: Pick<SessionParts, 'source'>,
+  { source }: Pick<SessionServices, 'source'>,
   state: SessionState,
 ): Promise<SessionState> {
   const id = state.session.accountId

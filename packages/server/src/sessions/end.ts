@@ -1,4 +1,4 @@
-import { refuse, type Caller, type Refusal, type SessionParts } from './parts.ts'
+import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 import { isGenuineJti } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
 
@@ -7,25 +7,25 @@ import { whyOver } from './standing.ts'
  * an old copy is no worse. Refuses what is over already.
  */
 export async function endByRefreshToken(
-  parts: SessionParts,
+  services: SessionServices,
   token: string,
   caller: Caller,
 ): Promise<{ readonly ok: true } | Refusal> {
-  const verified = parts.verifyRefresh(token)
+  const verified = services.verifyRefresh(token)
   if (!verified.ok) return refuse(verified.code)
   const { sid, gen, jti } = verified.claims
 
-  const state = await parts.store.sessions.state(sid)
+  const state = await services.store.sessions.state(sid)
   if (state === undefined) return refuse('session_unknown')
   // The seed of a row never changes, so this may be checked before the atomic step.
   if (!isGenuineJti(state.session, { generation: gen, jti })) return refuse('token_invalid')
   const over = whyOver(state)
   if (over !== undefined) return refuse(over)
 
-  const change = await parts.store.sessions.end(
+  const change = await services.store.sessions.end(
     sid,
     { event: 'logout' },
-    { at: parts.clock.nowMs(), actor: state.account.id, address: caller.address },
+    { at: services.clock.nowMs(), actor: state.account.id, address: caller.address },
   )
   return change === 'changed' ? { ok: true } : refuse('session_ended')
 }

@@ -1,14 +1,14 @@
 import { SignerFault, SourceFault, StoreFault } from '../base/faults.ts'
 import type { Session } from '../store/rows.ts'
 import { mintAccessToken, type MintInput } from './access-token.ts'
-import type { Granted, SessionParts } from './parts.ts'
+import type { Granted, SessionServices } from './services.ts'
 import { withCurrentAccount } from './current-account.ts'
 import { makeRefreshToken } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
 
 /** What a session is given at its sign-in and at every refresh. */
 export async function grant(
-  { ring, access, random, csrf }: SessionParts,
+  { ring, access, random, csrf }: SessionServices,
   input: MintInput & { readonly session: Session },
   options: { readonly withRefresh: boolean; readonly forCookies?: boolean | undefined },
 ): Promise<Granted> {
@@ -35,18 +35,18 @@ export async function grant(
  * able to make it last.
  */
 export async function grantAfterwards(
-  parts: SessionParts,
+  services: SessionServices,
   sessionId: string,
   { expSec, forCookies }: { readonly expSec: number; readonly forCookies: boolean },
 ): Promise<Granted | undefined> {
   try {
-    const read = await parts.store.sessions.state(sessionId)
-    const state = read && (await withCurrentAccount(parts, read))
+    const read = await services.store.sessions.state(sessionId)
+    const state = read && (await withCurrentAccount(services, read))
     if (state === undefined || whyOver(state) !== undefined) return undefined
     const session = { ...state.session, endsAt: Math.min(state.session.endsAt, expSec * 1000) }
     return await grant(
-      parts,
-      { ...state, session, now: parts.clock.nowMs() },
+      services,
+      { ...state, session, now: services.clock.nowMs() },
       { withRefresh: false, forCookies },
     )
   } catch (error) {

@@ -5,7 +5,7 @@ import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
 import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
-import { refuse, type Refusal, type SessionParts } from './parts.ts'
+import { refuse, type Refusal, type SessionServices } from './services.ts'
 import { isGenuineJti, type RefreshClaims } from './refresh-token.ts'
 import { isOutlived, whyClientOver, whyOver } from './standing.ts'
 
@@ -30,26 +30,26 @@ export type Inspected =
  * token that is shown here is refused, and its session lives on.
  */
 export async function inspectToken(
-  parts: SessionParts,
+  services: SessionServices,
   token: string,
 ): Promise<Inspected | Refusal> {
-  const access = parts.verifyAccess.verify(token)
-  if (access.ok) return inspectAccess(parts, access.claims)
+  const access = services.verifyAccess.verify(token)
+  if (access.ok) return inspectAccess(services, access.claims)
   const accessCode = whyAccessRefused(access)
   if (accessCode !== undefined) return refuse(accessCode)
 
-  const refresh = parts.verifyRefresh(token)
+  const refresh = services.verifyRefresh(token)
   if (!refresh.ok) return refuse(refresh.code)
   const { sid, gen, jti } = refresh.claims
-  const read = await parts.store.sessions.state(sid)
+  const read = await services.store.sessions.state(sid)
   if (read === undefined) return refuse('session_unknown')
   if (!isGenuineJti(read.session, { generation: gen, jti })) return refuse('token_invalid')
-  const state = await withCurrentAccount(parts, read)
+  const state = await withCurrentAccount(services, read)
   // Seen as its own device would send it: nothing here tells whose token is shown.
   const decision = decideRotation(
     state,
     { ...state.session, generation: gen },
-    { now: parts.clock.nowMs(), ...parts.rotation },
+    { now: services.clock.nowMs(), ...services.rotation },
   )
   return decision.kind === 'refuse' || decision.kind === 'end'
     ? refuse(decision.code)
@@ -57,15 +57,15 @@ export async function inspectToken(
 }
 
 async function inspectAccess(
-  parts: SessionParts,
+  services: SessionServices,
   claims: AccessTokenClaims,
 ): Promise<Inspected | Refusal> {
   const { sub, sid, rvp } = claims
   if (sid === undefined) {
-    const standing = await inspectClient(parts, claims)
+    const standing = await inspectClient(services, claims)
     return standing.ok ? { ok: true, kind: 'access', claims, username: undefined } : standing
   }
-  const standing = await inspectSession(parts, { ...claims, sid, sub, rvp })
+  const standing = await inspectSession(services, { ...claims, sid, sub, rvp })
   return standing.ok
     ? { ok: true, kind: 'access', claims, username: standing.state.username }
     : standing
@@ -76,13 +76,13 @@ async function inspectAccess(
  * have changed since it was issued.
  */
 export async function inspectAsGuard(
-  parts: SessionParts,
+  services: SessionServices,
   token: string,
 ): Promise<Inspected | Refusal> {
-  const inspected = await inspectToken(parts, token)
+  const inspected = await inspectToken(services, token)
   if (!inspected.ok || inspected.kind === 'refresh') return inspected
-  const { position } = await parts.store.revocations.head()
-  const code = await whyTakenBack(parts, inspected.claims, position)
+  const { position } = await services.store.revocations.head()
+  const code = await whyRevoked(services, inspected.claims, position)
   return code === undefined ? inspected : refuse(code)
 }
 
@@ -91,12 +91,12 @@ export async function inspectAsGuard(
  * a broken one: its holder put it in the wrong place, and that is no secret to them.
  */
 export function explainNoRefreshToken(
-  parts: SessionParts,
+  services: SessionServices,
   token: string,
   code: RefusalCode,
 ): RefusalCode {
   if (code !== 'token_invalid') return code
-  const access = parts.verifyAccess.verify(token)
+  const access = services.verifyAccess.verify(token)
   return access.ok ? 'token_wrong_type' : (whyAccessRefused(access) ?? code)
 }
 
@@ -116,35 +116,35 @@ function whyAccessRefused(
  * session and account here, as they are now, and of what the session has outlived; the log of the token alone.
  */
 export async function inspectSession(
-  parts: SessionParts,
+  services: SessionServices,
   claims: TokenSubjects & { readonly sid: string },
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
-  const read = await parts.store.sessions.state(claims.sid)
+  const read = await services.store.sessions.state(claims.sid)
   if (read === undefined) {
     // We have signed it, so the session was there: it may be among what the store has lost.
-    const { position } = await parts.store.revocations.head()
-    if (claims.rvp > position) parts.noteAhead?.(claims.rvp)
+    const { position } = await services.store.revocations.head()
+    if (claims.rvp > position) services.noteAhead?.(claims.rvp)
     return refuse('session_unknown')
   }
   if (read.account.id !== claims.sub) return refuse('session_unknown')
-  const state = await withCurrentAccount(parts, read)
+  const state = await withCurrentAccount(services, read)
   const code =
     whyOver(state) ??
     // Its session lives: who holds it by right refreshes, and goes on.
     (isOutlived(state, claims.rvp)
       ? 'token_stale'
-      : await whyTakenBack(parts, aloneOf(claims), read.position))
+      : await whyRevoked(services, aloneOf(claims), read.position))
   return code === undefined ? { ok: true, state } : refuse(code)
 }
 
 /** Whether the service account behind an access token's claims still stands, as of that token. */
 async function inspectClient(
-  parts: SessionParts,
+  services: SessionServices,
   claims: TokenSubjects,
 ): Promise<{ readonly ok: true } | Refusal> {
-  const view = await parts.store.clients.view(claims.sub)
+  const view = await services.store.clients.view(claims.sub)
   const code =
-    whyClientOver(view, claims.rvp) ?? (await whyTakenBack(parts, aloneOf(claims), view.position))
+    whyClientOver(view, claims.rvp) ?? (await whyRevoked(services, aloneOf(claims), view.position))
   return code === undefined ? { ok: true } : refuse(code)
 }
 
@@ -154,8 +154,8 @@ function aloneOf({ rvp, jti }: TokenSubjects): TokenSubjects {
 }
 
 /** What the log says of these subjects. */
-async function whyTakenBack(
-  { standingOf, noteAhead }: SessionParts,
+async function whyRevoked(
+  { standingOf, noteAhead }: SessionServices,
   claims: TokenSubjects,
   position: number,
 ): Promise<'session_ended' | 'token_stale' | undefined> {

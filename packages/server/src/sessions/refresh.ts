@@ -8,7 +8,13 @@ import type {
 import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { grant } from './grant.ts'
-import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
+import {
+  refuse,
+  type Caller,
+  type Granted,
+  type Refusal,
+  type SessionServices,
+} from './services.ts'
 import { RefreshQueue } from './refresh-queue.ts'
 import { isGenuineJti } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
@@ -28,22 +34,22 @@ export interface RefreshWanted {
   readonly forCookies?: boolean
 }
 
-export function createRefresher(parts: SessionParts): Refresher {
-  const queue = new RefreshQueue(parts.store.sessions, () => rulesNow(parts))
+export function createRefresher(services: SessionServices): Refresher {
+  const queue = new RefreshQueue(services.store.sessions, () => rulesNow(services))
   return async (token, caller, wanted = {}) => {
-    const verified = parts.verifyRefresh(token)
+    const verified = services.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
     const { sub, sid, gen, jti } = verified.claims
     const { address, userAgent } = caller
     const { tenant } = wanted
     // Of an application that does not keep the accounts any more: nobody knows what they are now.
-    if (parts.source === undefined && !isOwnAccountId(sub)) return refuse('account_disabled')
-    const asked = parts.source && (await askSource(parts, sid, { generation: gen, jti }))
+    if (services.source === undefined && !isOwnAccountId(sub)) return refuse('account_disabled')
+    const asked = services.source && (await askSource(services, sid, { generation: gen, jti }))
     if (asked?.ok === false) return asked
     const attempt = { sessionId: sid, generation: gen, jti, address, userAgent, tenant }
     const pending = queue.submit(attempt)
     if (pending === undefined) return refuse('refresh_queue_full')
-    return answer(parts, sid, caller, wanted, current(await pending, asked?.state))
+    return answer(services, sid, caller, wanted, current(await pending, asked?.state))
   }
 }
 
@@ -52,14 +58,14 @@ export function createRefresher(parts: SessionParts): Refresher {
  * the application is asked, then the store decides, which refuses what was taken back meanwhile.
  */
 async function askSource(
-  parts: SessionParts,
+  services: SessionServices,
   sessionId: string,
   presented: Pick<RefreshAttempt, 'generation' | 'jti'>,
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
-  const read = await parts.store.sessions.state(sessionId)
+  const read = await services.store.sessions.state(sessionId)
   if (read === undefined) return refuse('session_unknown')
   if (!isGenuineJti(read.session, presented)) return refuse('token_invalid')
-  const state = await withCurrentAccount(parts, read)
+  const state = await withCurrentAccount(services, read)
   const over = whyOver(state)
   return over === undefined ? { ok: true, state } : refuse(over)
 }
@@ -75,7 +81,7 @@ function current(outcome: RefreshOutcome, asked: SessionState | undefined): Refr
   return { ...outcome, account, position: Math.min(position, outcome.position) }
 }
 
-function rulesNow({ clock, rotation, ring }: SessionParts): RefreshRules {
+function rulesNow({ clock, rotation, ring }: SessionServices): RefreshRules {
   const now = clock.nowMs()
   const { graceMs, startedAt, healing } = rotation
   return {
@@ -90,7 +96,7 @@ function rulesNow({ clock, rotation, ring }: SessionParts): RefreshRules {
 }
 
 async function answer(
-  parts: SessionParts,
+  services: SessionServices,
   sessionId: string,
   caller: Caller,
   wanted: RefreshWanted,
@@ -101,10 +107,10 @@ async function answer(
       return refuse(outcome.code)
     case 'ending':
       // In a transaction of its own: the batch that found it stays short, and takes no counter.
-      await parts.store.sessions.end(
+      await services.store.sessions.end(
         sessionId,
         { event: outcome.code },
-        { at: parts.clock.nowMs(), actor: 'anonymous', address: caller.address },
+        { at: services.clock.nowMs(), actor: 'anonymous', address: caller.address },
       )
       return refuse(outcome.code)
     case 'rotated':
@@ -112,9 +118,9 @@ async function answer(
     case 'repeated':
     case 'kept':
       return grant(
-        parts,
-        { ...outcome, now: parts.clock.nowMs() },
-        { withRefresh: parts.rotation.rotates, forCookies: wanted.forCookies },
+        services,
+        { ...outcome, now: services.clock.nowMs() },
+        { withRefresh: services.rotation.rotates, forCookies: wanted.forCookies },
       )
   }
 }

@@ -3,7 +3,13 @@ import type { Account, AccountClaims, Membership, Session } from '../store/rows.
 import type { Bucket } from '../store/throttle.ts'
 import { findCandidate, type Credentials } from './candidate.ts'
 import { grant } from './grant.ts'
-import { refuse, type Caller, type Granted, type Refusal, type SessionParts } from './parts.ts'
+import {
+  refuse,
+  type Caller,
+  type Granted,
+  type Refusal,
+  type SessionServices,
+} from './services.ts'
 
 /**
  * Logs in with a password: one read, the try counted, the hash, one write.
@@ -16,22 +22,22 @@ import { refuse, type Caller, type Granted, type Refusal, type SessionParts } fr
  * after the other, and taken out again when it was right.
  */
 export async function signIn(
-  parts: SessionParts,
+  services: SessionServices,
   credentials: Credentials,
   caller: Caller,
   options: { readonly forCookies?: boolean } = {},
 ): Promise<SignedIn | Refusal> {
-  const { store } = parts
-  const candidate = await findCandidate(parts, credentials, caller)
+  const { store } = services
+  const candidate = await findCandidate(services, credentials, caller)
   const { account, position, membership, isKnownAddress, throttleKey: key } = candidate
   const { hardPosition } = account ?? {}
-  const tries = parts.throttle.bucketsOf({
+  const tries = services.throttle.bucketsOf({
     usernameKey: key,
     ...caller,
     isKnownAddress,
     hardPosition,
   })
-  const throttled = await countTry(parts, tries)
+  const throttled = await countTry(services, tries)
   if (throttled !== undefined) return throttled
 
   const verifying = candidate.verifyPassword()
@@ -40,19 +46,19 @@ export async function signIn(
 
   const refusal = whyRefused(account, isRight)
   if (account === undefined || refusal !== undefined) {
-    return refuseLogin(parts, caller, account, refusal)
+    return refuseLogin(services, caller, account, refusal)
   }
   // Said only to who has the password.
   if (credentials.tenant !== undefined && membership === undefined) {
     return refuse('tenant_forbidden')
   }
 
-  await upgradeHash(parts, account, credentials.password)
-  const session = newSession(parts, account, position, caller, membership?.tenantId)
+  await upgradeHash(services, account, credentials.password)
+  const session = newSession(services, account, position, caller, membership?.tenantId)
   // Minted before anything is written: what cannot be minted must leave no session behind.
   const claims = claimsIn(account, membership)
   const granted = await grant(
-    parts,
+    services,
     { session, account: claims, position, now: session.createdAt },
     { withRefresh: true, forCookies: options.forCookies },
   )
@@ -62,8 +68,8 @@ export async function signIn(
     tries,
     candidate.shadow,
   )
-  if (created === 'refused') return refuseLogin(parts, caller, account, 'taken_back')
-  return { ...granted, device: parts.throttle.rememberDevice(key, account.hardPosition) }
+  if (created === 'refused') return refuseLogin(services, caller, account, 'revoked')
+  return { ...granted, device: services.throttle.rememberDevice(key, account.hardPosition) }
 }
 
 /** A pair, and what a browser keeps so that others' guesses do not slow it down. */
@@ -73,7 +79,7 @@ export interface SignedIn extends Granted {
 
 /** Counts a try before it is made; gives the refusal where there were too many. */
 export async function countTry(
-  { store, clock }: SessionParts,
+  { store, clock }: SessionServices,
   buckets: readonly Bucket[],
 ): Promise<Refusal | undefined> {
   if (buckets.length === 0) return undefined
@@ -90,7 +96,7 @@ function claimsIn(account: Account, membership: Membership | undefined): Account
   return { id, userId, roles: all, tenantId: membership.tenantId }
 }
 
-type LoginRefusal = 'unknown_account' | 'wrong_password' | 'account_disabled' | 'taken_back'
+type LoginRefusal = 'unknown_account' | 'wrong_password' | 'account_disabled' | 'revoked'
 
 function whyRefused(account: Account | undefined, isRight: boolean): LoginRefusal | undefined {
   if (account === undefined) return 'unknown_account'
@@ -100,13 +106,13 @@ function whyRefused(account: Account | undefined, isRight: boolean): LoginRefusa
 
 /** The audit knows the reason; the answer never does. */
 async function refuseLogin(
-  parts: SessionParts,
+  services: SessionServices,
   caller: Caller,
   account: Account | undefined,
   detail: LoginRefusal | undefined,
 ): Promise<Refusal> {
-  await parts.store.audit.append({
-    at: parts.clock.nowMs(),
+  await services.store.audit.append({
+    at: services.clock.nowMs(),
     actor: 'anonymous',
     event: 'login',
     outcome: 'refused',
@@ -119,8 +125,12 @@ async function refuseLogin(
 }
 
 /** Only now is the password known: a hash with other parameters than today's is made anew. */
-async function upgradeHash(parts: SessionParts, account: Account, password: string): Promise<void> {
-  const { hasher, store } = parts
+async function upgradeHash(
+  services: SessionServices,
+  account: Account,
+  password: string,
+): Promise<void> {
+  const { hasher, store } = services
   if (account.passwordHash === undefined || !hasher.isOutdated(account.passwordHash)) return
   const hash = await hasher.hash(password)
   // With a full queue the login goes on; the next one upgrades.
@@ -130,7 +140,7 @@ async function upgradeHash(parts: SessionParts, account: Account, password: stri
 }
 
 function newSession(
-  { clock, random, ring, rotation }: SessionParts,
+  { clock, random, ring, rotation }: SessionServices,
   account: Account,
   position: number,
   caller: Caller,

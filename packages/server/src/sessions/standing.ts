@@ -18,14 +18,14 @@ export function whyOver({
   if (session.endedAt !== undefined || refreshKeyKilled) return 'session_ended'
   if (accountDisabled) return 'account_disabled'
   if (tenantDisabled) return 'session_ended'
-  return isAccountTakenBack(session, accountHardPosition) ||
+  return isRevokedWithAccount(session, accountHardPosition) ||
     tenantHardPosition > session.signedInPosition
     ? 'session_ended'
     : undefined
 }
 
 /** Whether the session ended with all of its account. Pure. */
-export function isAccountTakenBack(
+export function isRevokedWithAccount(
   { signedInPosition, survivedPosition }: Pick<Session, 'signedInPosition' | 'survivedPosition'>,
   accountHardPosition: number,
 ): boolean {

@@ -20,7 +20,7 @@ import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from 
 import type { Bucket, TakeResult } from './throttle.ts'
 
 /** Who asks for a change, when and from where: what the audit says about it. */
-export interface Origin {
+export interface AuditContext {
   readonly at: EpochMs
   /** See {@link AuditEntry.actor}. */
   readonly actor: string
@@ -54,7 +54,7 @@ export type SessionSummary = Omit<Session, 'seed'> & {
 export type Change = 'changed' | 'unchanged' | 'unknown'
 
 export interface AccountStore {
-  create(account: Account, usernameKey: string, origin: Origin): Promise<'created' | 'taken'>
+  create(account: Account, usernameKey: string, origin: AuditContext): Promise<'created' | 'taken'>
   viewForSignIn(usernameKey: string, from: SignInFrom): Promise<SignInView>
   find(usernameKey: string): Promise<Account | undefined>
   list(): Promise<readonly Account[]>
@@ -62,16 +62,16 @@ export interface AccountStore {
   /** Up to `limit` password hashes of accounts that follow each other from `fromId` on. */
   sampleHashes(fromId: string, limit: number): Promise<readonly string[]>
   /** Disables the account and takes back all its sessions and tokens, in one step. */
-  disable(accountId: string, origin: Origin): Promise<Change>
+  disable(accountId: string, origin: AuditContext): Promise<Change>
   /** Lets the account log in again. What was taken back stays taken back. */
-  enable(accountId: string, origin: Origin): Promise<Change>
+  enable(accountId: string, origin: AuditContext): Promise<Change>
   /**
    * Deletes the account with its sessions and memberships, and takes back all its tokens, in one step. The log
    * and the audit keep its id.
    */
-  delete(accountId: string, origin: Origin): Promise<Change>
+  delete(accountId: string, origin: AuditContext): Promise<Change>
   /** Sets the password's hash and takes back all sessions and tokens of the account, in one step. */
-  setPasswordHash(accountId: string, hash: string, origin: Origin): Promise<Change>
+  setPasswordHash(accountId: string, hash: string, origin: AuditContext): Promise<Change>
   /**
    * Sets the hash of a new password where `from` is still the one of the old, and takes back all
    * sessions but the one that changes it, which moves to the new position: one step.
@@ -80,15 +80,19 @@ export interface AccountStore {
     accountId: string,
     hashes: { readonly from: string; readonly to: string },
     keepSessionId: string,
-    origin: Origin,
+    origin: AuditContext,
     giveBack?: readonly Bucket[],
   ): Promise<Change>
   /** Ends all sessions, or all but one, and takes back all tokens. */
-  endSessions(accountId: string, keepSessionId: string | undefined, origin: Origin): Promise<Change>
+  endSessions(
+    accountId: string,
+    keepSessionId: string | undefined,
+    origin: AuditContext,
+  ): Promise<Change>
   /** Replaces a hash of the same password, if nobody changed it meanwhile. */
   upgradePasswordHash(accountId: string, from: string, to: string): Promise<void>
-  addRole(accountId: string, role: string, origin: Origin): Promise<Change>
-  removeRole(accountId: string, role: string, origin: Origin): Promise<Change>
+  addRole(accountId: string, role: string, origin: AuditContext): Promise<Change>
+  removeRole(accountId: string, role: string, origin: AuditContext): Promise<Change>
 }
 
 /**
@@ -102,9 +106,9 @@ export interface ShadowStore {
     address: string,
   ): Promise<{ readonly isKnownAddress: boolean; readonly hardPosition: number }>
   /** Says that tokens of the account are out of date. */
-  noteChange(accountId: string, origin: Origin): Promise<void>
+  noteChange(accountId: string, origin: AuditContext): Promise<void>
   /** Takes back all sessions and tokens of the account, in one step; also where it has no row yet. */
-  endSessions(accountId: string, origin: Origin): Promise<void>
+  endSessions(accountId: string, origin: AuditContext): Promise<void>
 }
 
 export interface SessionStore {
@@ -116,7 +120,7 @@ export interface SessionStore {
    */
   create(
     session: Session,
-    origin: Origin,
+    origin: AuditContext,
     giveBack?: readonly Bucket[],
     shadow?: Account,
   ): Promise<'created' | 'refused'>
@@ -126,7 +130,7 @@ export interface SessionStore {
     rules: RefreshRules,
   ): Promise<readonly RefreshOutcome[]>
   /** Ends the session, if it lives. */
-  end(sessionId: string, ending: SessionEnding, origin: Origin): Promise<Change>
+  end(sessionId: string, ending: SessionEnding, origin: AuditContext): Promise<Change>
   /** Session and account from one snapshot, the log position read first. */
   state(sessionId: string): Promise<SessionState | undefined>
   /** Newest first; of one account or of all. */
@@ -147,22 +151,22 @@ export interface SessionEnding {
 }
 
 export interface TenantStore {
-  create(tenant: Tenant, origin: Origin): Promise<'created' | 'taken'>
+  create(tenant: Tenant, origin: AuditContext): Promise<'created' | 'taken'>
   find(name: string): Promise<Tenant | undefined>
   list(): Promise<readonly Tenant[]>
   /** Disables the tenant and takes back all sessions that are in it, in one step. */
-  disable(tenantId: string, origin: Origin): Promise<Change>
-  enable(tenantId: string, origin: Origin): Promise<Change>
+  disable(tenantId: string, origin: AuditContext): Promise<Change>
+  enable(tenantId: string, origin: AuditContext): Promise<Change>
   /** Makes the account a member with exactly these roles. The first membership becomes its default. */
   setMember(
     accountId: string,
     tenantId: string,
     roles: readonly string[],
-    origin: Origin,
+    origin: AuditContext,
   ): Promise<Change>
-  removeMember(accountId: string, tenantId: string, origin: Origin): Promise<Change>
+  removeMember(accountId: string, tenantId: string, origin: AuditContext): Promise<Change>
   /** Sets the tenant of log-ins that name none; `unknown` where the account is no member of it. */
-  setDefault(accountId: string, tenantId: string, origin: Origin): Promise<Change>
+  setDefault(accountId: string, tenantId: string, origin: AuditContext): Promise<Change>
   /** In live tenants, by name. */
   membershipsOf(accountId: string): Promise<readonly Membership[]>
 }
@@ -170,7 +174,7 @@ export interface TenantStore {
 export interface RoleStore {
   list(): Promise<readonly RoleDefinition[]>
   /** Says what a role may do: exactly these permissions from now on. */
-  define(role: RoleDefinition, origin: Origin): Promise<Change>
+  define(role: RoleDefinition, origin: AuditContext): Promise<Change>
 }
 
 export interface ThrottleStore {
@@ -199,28 +203,28 @@ export interface ClientView {
 
 /** Service accounts. */
 export interface ClientStore {
-  create(client: Client, secret: ClientSecret, origin: Origin): Promise<'created' | 'taken'>
+  create(client: Client, secret: ClientSecret, origin: AuditContext): Promise<'created' | 'taken'>
   view(clientId: string): Promise<ClientView>
   /** By name. */
   list(): Promise<readonly ClientSummary[]>
   find(name: string): Promise<Client | undefined>
   /** Disables the client and takes back all its tokens, in one step. */
-  disable(clientId: string, origin: Origin): Promise<Change>
+  disable(clientId: string, origin: AuditContext): Promise<Change>
   /** Lets the client have tokens again. What was taken back stays taken back. */
-  enable(clientId: string, origin: Origin): Promise<Change>
+  enable(clientId: string, origin: AuditContext): Promise<Change>
   /** Gives it exactly these roles. */
-  setRoles(clientId: string, roles: readonly string[], origin: Origin): Promise<Change>
+  setRoles(clientId: string, roles: readonly string[], origin: AuditContext): Promise<Change>
   /** Adds a secret, unless there are two. */
   addSecret(
     clientId: string,
     secret: ClientSecret,
-    origin: Origin,
+    origin: AuditContext,
   ): Promise<'added' | 'full' | 'unknown'>
   /**
    * Removes a secret. Whoever had it may have a token out of it: all of the client are out of date,
    * and who holds the other secret gets the next one.
    */
-  removeSecret(clientId: string, secretId: string, origin: Origin): Promise<Change>
+  removeSecret(clientId: string, secretId: string, origin: AuditContext): Promise<Change>
   /** Notes that a secret was used: `refused` where secret or client were taken back since they were read. */
   noteUse(use: {
     readonly clientId: string
@@ -240,7 +244,7 @@ export interface RevocationStore {
     limit: number,
   ): Promise<{ readonly chain: Uint8Array | undefined; readonly entries: readonly Revocation[] }>
   /** Takes back one access token by its `jti`: one entry, however often it is said. */
-  takeBackToken(jti: string, accountId: string, origin: Origin): Promise<Change>
+  revokeToken(jti: string, accountId: string, origin: AuditContext): Promise<Change>
   /** The newest entry that was written before a time: what comes after it, a living token can need. */
   floorBefore(at: EpochMs): Promise<LogHead>
   /** Mends the log where evidence shows that it has lost entries: one step, with all their effects. */
@@ -283,10 +287,10 @@ export interface KeyStore {
   change(
     from: readonly StoredKey[],
     change: RingChange,
-    origin: Origin,
+    origin: AuditContext,
   ): Promise<'changed' | 'outdated'>
   /** Writes the same key as another secret seals it. */
-  reseal(kid: string, sealed: Uint8Array, origin: Origin): Promise<void>
+  reseal(kid: string, sealed: Uint8Array, origin: AuditContext): Promise<void>
 }
 
 /**

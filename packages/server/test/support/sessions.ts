@@ -11,7 +11,7 @@ import { createSystemRandom } from '../../src/base/random.ts'
 import { KeyRing } from '../../src/keys/ring.ts'
 import { createSealer } from '../../src/keys/sealing.ts'
 import { createCsrf } from '../../src/sessions/csrf.ts'
-import type { SessionParts } from '../../src/sessions/parts.ts'
+import type { SessionServices } from '../../src/sessions/services.ts'
 import { createRefreshTokenVerifier } from '../../src/sessions/refresh-token.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -27,7 +27,7 @@ export const plainHasher: PasswordHasher = {
 }
 
 export interface TestSessions extends AsyncDisposable {
-  readonly parts: SessionParts
+  readonly services: SessionServices
   readonly accounts: AccountManager
   readonly store: Store
   readonly clock: TestClock
@@ -56,7 +56,7 @@ export async function openTestSessions(
       livesMs: { access: 360_000, refresh: 30 * 86_400_000 },
     },
   })
-  const parts: SessionParts = {
+  const services: SessionServices = {
     store,
     ring,
     hasher,
@@ -83,7 +83,7 @@ export async function openTestSessions(
     }),
   }
   return {
-    parts,
+    services,
     accounts: createAccountManager({ store, hasher, clock, random, publicUrl: ISSUER }),
     store,
     clock,

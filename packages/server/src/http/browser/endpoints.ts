@@ -1,6 +1,6 @@
 import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import { endByRefreshToken } from '../../sessions/end.ts'
-import type { Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, SessionServices } from '../../sessions/services.ts'
 import type { Refresher, RefreshWanted } from '../../sessions/refresh.ts'
 import { signIn } from '../../sessions/sign-in.ts'
 import { readFields } from '../fields.ts'
@@ -15,11 +15,11 @@ import {
   withCookies,
 } from './session-answers.ts'
 
-export interface BrowserParts {
-  readonly sessions: SessionParts
+export interface BrowserServices {
+  readonly sessions: SessionServices
   readonly refresh: Refresher
   readonly cookies: Cookies
-  /** Other origins whose pages may use the cookies, as browsers write `Origin`. */
+  /** Other origins whose pages may use the cookies, as browsers write `AuditContext`. */
   readonly origins: ReadonlySet<string>
 }
 
@@ -38,10 +38,10 @@ interface BrowserRequest {
  * `GET /auth/csrf`: the token that a page sends back as `X-CSRF-Token`. It is bound to the session; before
  * a log-in, to a cookie that this answer sets.
  */
-export async function answerCsrf(parts: BrowserParts, request: Request): Promise<Response> {
-  const { cookies } = parts
-  const { csrf } = parts.sessions
-  const read = readBrowser(parts, request)
+export async function answerCsrf(services: BrowserServices, request: Request): Promise<Response> {
+  const { cookies } = services
+  const { csrf } = services.sessions
+  const read = readBrowser(services, request)
   if (!read.ok) return problem('cookie_repeated')
   if (read.sessionId !== undefined) {
     return answerJson(200, { csrf_token: csrf.forSession(read.sessionId) })
@@ -63,14 +63,14 @@ function isNonce(value: string | undefined): value is string {
  * somebody planted there lives on in nobody's hands.
  */
 export async function answerLogin(
-  parts: BrowserParts,
+  services: BrowserServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
-  const { sessions, cookies } = parts
-  const read = readBrowser(parts, request)
+  const { sessions, cookies } = services
+  const read = readBrowser(services, request)
   if (!read.ok) return problem('cookie_repeated')
-  if (!isFromOurOrigin(request, parts.origins) || !hasCsrfToken(parts, request, read)) {
+  if (!isFromOurOrigin(request, services.origins) || !hasCsrfToken(services, request, read)) {
     return problem('csrf_failed')
   }
   const fields = await readFields(request, {
@@ -101,25 +101,25 @@ export async function answerLogin(
 
 /** `POST /auth/refresh`: the next pair, in cookies. A body may name a tenant, or null for none. */
 export async function answerRefresh(
-  parts: BrowserParts,
+  services: BrowserServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
-  const { sessions, cookies } = parts
-  const read = readBrowser(parts, request)
+  const { sessions, cookies } = services
+  const read = readBrowser(services, request)
   if (!read.ok) return problem('cookie_repeated')
-  if (!isFromOurOrigin(request, parts.origins)) return problem('csrf_failed')
+  if (!isFromOurOrigin(request, services.origins)) return problem('csrf_failed')
   if (read.refreshToken === undefined) return problem('cookie_missing')
   if (read.code !== undefined) {
     // Before the page's proof, which hangs on the session: this one is not known.
     const code = read.code === 'token_not_yet_valid' ? read.code : 'token_invalid'
     return withCookies(problem(code), isOver(code) ? forgetSession(cookies) : [])
   }
-  if (!hasCsrfToken(parts, request, read)) return problem('csrf_failed')
+  if (!hasCsrfToken(services, request, read)) return problem('csrf_failed')
   const wanted = await readWanted(sessions, request)
   if (!wanted.ok) return wanted.response
 
-  const granted = await parts.refresh(read.refreshToken, caller, {
+  const granted = await services.refresh(read.refreshToken, caller, {
     ...wanted.value,
     forCookies: true,
   })
@@ -139,25 +139,25 @@ export async function answerRefresh(
  * already, or the cookie is none of ours: who logs out wants to be out.
  */
 export async function answerLogout(
-  parts: BrowserParts,
+  services: BrowserServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
-  const read = readBrowser(parts, request)
+  const read = readBrowser(services, request)
   if (!read.ok) return problem('cookie_repeated')
   // Without a session too: the answer itself makes a browser forget its cookies.
-  if (!isFromOurOrigin(request, parts.origins)) return problem('csrf_failed')
-  if (read.sessionId !== undefined && !hasCsrfToken(parts, request, read)) {
+  if (!isFromOurOrigin(request, services.origins)) return problem('csrf_failed')
+  if (read.sessionId !== undefined && !hasCsrfToken(services, request, read)) {
     return problem('csrf_failed')
   }
   if (read.refreshToken !== undefined) {
-    await endByRefreshToken(parts.sessions, read.refreshToken, caller)
+    await endByRefreshToken(services.sessions, read.refreshToken, caller)
   }
-  return answerJson(204, undefined, forgetSession(parts.cookies))
+  return answerJson(204, undefined, forgetSession(services.cookies))
 }
 
 function readBrowser(
-  { sessions, cookies }: BrowserParts,
+  { sessions, cookies }: BrowserServices,
   request: Request,
 ): ({ readonly ok: true } & BrowserRequest) | { readonly ok: false } {
   const refresh = cookies.read(request, 'refresh')
@@ -175,7 +175,7 @@ function readBrowser(
 
 /** Whether it shows the token of its session, or of its browser before there is one. */
 function hasCsrfToken(
-  { sessions: { csrf } }: BrowserParts,
+  { sessions: { csrf } }: BrowserServices,
   { headers }: Request,
   { sessionId, nonce }: BrowserRequest,
 ): boolean {
@@ -197,7 +197,7 @@ type Wanted =
   | { readonly ok: true; readonly value: RefreshWanted }
   | { readonly ok: false; readonly response: Response }
 
-async function readWanted({ store }: SessionParts, request: Request): Promise<Wanted> {
+async function readWanted({ store }: SessionServices, request: Request): Promise<Wanted> {
   const fields = await readFields(request, {
     required: [],
     optional: ['tenant'],

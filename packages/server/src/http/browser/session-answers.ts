@@ -1,4 +1,4 @@
-import type { Granted, SessionParts } from '../../sessions/parts.ts'
+import type { Granted, SessionServices } from '../../sessions/services.ts'
 import type { CookieKind, Cookies } from './cookies.ts'
 
 const DEVICE_SEC = 365 * 86_400
@@ -26,14 +26,14 @@ export function withCookies(response: Response, cookies: readonly string[]): Res
 
 /** The lines that put a pair into the browser. Where refreshing does not rotate, the old token stays. */
 export function sessionCookies(
-  parts: SessionParts,
+  services: SessionServices,
   cookies: Cookies,
   granted: Granted & { readonly device?: string },
 ): string[] {
-  const now = parts.clock.nowMs()
+  const now = services.clock.nowMs()
   const secondsTo = (ms: number): number => Math.max(0, Math.ceil((ms - now) / 1000))
   const { session, access, refresh, device } = granted
-  const lines = [cookies.set('access', access, parts.access.lifetimeSec)]
+  const lines = [cookies.set('access', access, services.access.lifetimeSec)]
   if (refresh !== undefined) {
     lines.push(cookies.set('refresh', refresh, secondsTo(session.expiresAt)))
   }
@@ -49,11 +49,11 @@ export function forgetSession(cookies: Cookies): string[] {
 
 /** What a page learns of its session: never a token of it. */
 export function describeSession(
-  parts: SessionParts,
+  services: SessionServices,
   { session, account }: Granted,
 ): Record<string, unknown> {
   const accessEndsAt = Math.min(
-    parts.clock.nowMs() + parts.access.lifetimeSec * 1000,
+    services.clock.nowMs() + services.access.lifetimeSec * 1000,
     session.endsAt,
   )
   return {
@@ -62,7 +62,7 @@ export function describeSession(
     roles: account.roles,
     ...(account.tenantId === undefined ? {} : { tid: account.tenantId }),
     sid: session.id,
-    csrf_token: parts.csrf.forSession(session.id),
+    csrf_token: services.csrf.forSession(session.id),
     // Seconds since 1970: a page refreshes in the last half of this time.
     access_expires_at: Math.floor(accessEndsAt / 1000),
     refresh_expires_at: Math.floor(session.expiresAt / 1000),

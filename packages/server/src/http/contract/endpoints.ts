@@ -1,6 +1,6 @@
 import { endByRefreshToken } from '../../sessions/end.ts'
 import { explainNoRefreshToken, inspectToken } from '../../sessions/inspect.ts'
-import type { Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, SessionServices } from '../../sessions/services.ts'
 import type { Refresher } from '../../sessions/refresh.ts'
 import { signIn } from '../../sessions/sign-in.ts'
 import { readBody } from '../body.ts'
@@ -19,14 +19,14 @@ export type ContractEndpoint = (request: Request, caller: Caller) => Promise<Res
 
 /** The four endpoints by their paths. An `Authorization` header on them is ignored, as there. */
 export function createContractEndpoints(
-  parts: SessionParts,
+  services: SessionServices,
   refresh: Refresher,
 ): ReadonlyMap<string, ContractEndpoint> {
   return new Map([
     [
       '/api/token',
       endpoint(['username', 'password'], async (credentials, caller) => {
-        const granted = await signIn(parts, credentials, caller)
+        const granted = await signIn(services, credentials, caller)
         if (!granted.ok) {
           return granted.retryAfterSec === undefined
             ? answerRefusal(granted.code)
@@ -39,22 +39,22 @@ export function createContractEndpoints(
       '/api/token/refresh',
       endpoint(['refresh'], async ({ refresh: token }, caller) => {
         const granted = await refresh(token, caller)
-        if (!granted.ok) return answerRefusal(explainNoRefreshToken(parts, token, granted.code))
+        if (!granted.ok) return answerRefusal(explainNoRefreshToken(services, token, granted.code))
         return answerJson(200, { access: granted.access, refresh: granted.refresh })
       }),
     ],
     [
       '/api/token/verify',
       endpoint(['token'], async ({ token }) => {
-        const standing = await inspectToken(parts, token)
+        const standing = await inspectToken(services, token)
         return standing.ok ? answerJson(200, {}) : answerVerifyRefusal(standing.code)
       }),
     ],
     [
       '/api/token/blacklist',
       endpoint(['refresh'], async ({ refresh: token }, caller) => {
-        const ended = await endByRefreshToken(parts, token, caller)
-        if (!ended.ok) return answerRefusal(explainNoRefreshToken(parts, token, ended.code))
+        const ended = await endByRefreshToken(services, token, caller)
+        if (!ended.ok) return answerRefusal(explainNoRefreshToken(services, token, ended.code))
         return answerJson(200, {})
       }),
     ],

@@ -1,4 +1,4 @@
-import type { Refusal, Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Refusal, Caller, SessionServices } from '../../sessions/services.ts'
 import { proveClient, type ProvenClient } from '../../sessions/client-credentials.ts'
 import { readForm } from '../body.ts'
 import { answerTokenRefusal } from './answers.ts'
@@ -30,7 +30,7 @@ export async function readParameters(
  * wrong with the request is said before anybody is asked who they are.
  */
 export async function readTokenRequest(
-  parts: SessionParts,
+  services: SessionServices,
   request: Request,
   caller: Caller,
 ): Promise<
@@ -45,16 +45,16 @@ export async function readTokenRequest(
     clientId: form.parameter('client_id'),
     secret: form.parameter('client_secret'),
   })
-  if (!auth.ok) return { ok: false, response: refuseClientWith(parts, auth) }
-  const proven = await proveClient(parts, auth.credentials, caller, (each) => each)
+  if (!auth.ok) return { ok: false, response: refuseClientWith(services, auth) }
+  const proven = await proveClient(services, auth.credentials, caller, (each) => each)
   return proven.ok
     ? { ok: true, token, client: proven.client }
-    : { ok: false, response: refuseClientWith(parts, proven) }
+    : { ok: false, response: refuseClientWith(services, proven) }
 }
 
 /** The answer to a client that was refused. */
 export function refuseClientWith(
-  { access }: SessionParts,
+  { access }: SessionServices,
   { code, retryAfterSec }: Refusal,
 ): Response {
   return answerTokenRefusal(code, {

@@ -1,5 +1,5 @@
 import { inspectAsGuard, type Inspected } from '../../sessions/inspect.ts'
-import type { Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, SessionServices } from '../../sessions/services.ts'
 import type { Client } from '../../store/rows.ts'
 import { answerTokenJson } from './answers.ts'
 import { readTokenRequest } from './client-request.ts'
@@ -10,14 +10,15 @@ import { readTokenRequest } from './client-request.ts'
  * service account that is bound to a tenant hears of tokens of that tenant only.
  */
 export async function answerIntrospect(
-  parts: SessionParts,
+  services: SessionServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
-  const asked = await readTokenRequest(parts, request, caller)
+  const asked = await readTokenRequest(services, request, caller)
   if (!asked.ok) return asked.response
-  const token = await inspectAsGuard(parts, asked.token)
-  const body = token.ok && maySee(asked.client, token) ? describe(parts, token) : { active: false }
+  const token = await inspectAsGuard(services, asked.token)
+  const body =
+    token.ok && maySee(asked.client, token) ? describe(services, token) : { active: false }
   return answerTokenJson(200, body)
 }
 
@@ -26,7 +27,7 @@ function maySee({ tenantId }: Client, token: Inspected): boolean {
   return tenantId === undefined || tenantId === tid
 }
 
-function describe({ access }: SessionParts, token: Inspected): object {
+function describe({ access }: SessionServices, token: Inspected): object {
   if (token.kind === 'access') {
     const { claims, username } = token
     const { csh: _, ...shown } = claims

@@ -1,6 +1,6 @@
 import { endByRefreshToken } from '../../sessions/end.ts'
 import { inspectToken, type Inspected } from '../../sessions/inspect.ts'
-import type { Caller, Refusal, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, Refusal, SessionServices } from '../../sessions/services.ts'
 import { countTry } from '../../sessions/sign-in.ts'
 import type { Client } from '../../store/rows.ts'
 import { answerTokenRefusal } from './answers.ts'
@@ -18,21 +18,21 @@ const FIRST_PARTY = 'first-party'
  * it is bound to a tenant, with those of log-ins without a client: it shows the token itself.
  */
 export async function answerRevoke(
-  parts: SessionParts,
+  services: SessionServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
-  const asked = await readTokenRequest(parts, request, caller)
+  const asked = await readTokenRequest(services, request, caller)
   if (!asked.ok) return asked.response
-  const token = await inspectToken(parts, asked.token)
+  const token = await inspectToken(services, asked.token)
   if (token.ok) {
     if (!mayRevoke(asked.client, token)) return answerForeign(asked.client)
-    const throttled = await countOwn(parts, token, asked.client)
-    if (throttled !== undefined) return refuseClientWith(parts, throttled)
-    await takeBack(parts, asked.token, token, asked.client, caller)
+    const throttled = await countOwn(services, token, asked.client)
+    if (throttled !== undefined) return refuseClientWith(services, throttled)
+    await revokeFor(services, asked.token, token, asked.client, caller)
   } else if (asked.client.tenantId === undefined) {
     // An old copy of a refresh token that still lives ends its session too, as at a log-out.
-    await endByRefreshToken(parts, asked.token, caller)
+    await endByRefreshToken(services, asked.token, caller)
   }
   return answerDone()
 }
@@ -56,25 +56,25 @@ function mayRevoke({ id, tenantId }: Client, token: Inspected): boolean {
  * Those of people are not counted: a gateway that logs many out at once must not wait.
  */
 async function countOwn(
-  parts: SessionParts,
+  services: SessionServices,
   token: Inspected,
   { id }: Client,
 ): Promise<Refusal | undefined> {
   const isOwn = token.kind === 'access' && token.claims.sub === id
-  return isOwn ? countTry(parts, [{ key: `revoke:${id}`, ...OWN_RATE }]) : undefined
+  return isOwn ? countTry(services, [{ key: `revoke:${id}`, ...OWN_RATE }]) : undefined
 }
 
-async function takeBack(
-  parts: SessionParts,
+async function revokeFor(
+  services: SessionServices,
   text: string,
   token: Inspected,
   client: Client,
   caller: Caller,
 ): Promise<void> {
   if (token.kind === 'refresh') {
-    await endByRefreshToken(parts, text, caller)
+    await endByRefreshToken(services, text, caller)
     return
   }
-  const origin = { at: parts.clock.nowMs(), actor: client.id, address: caller.address }
-  await parts.store.revocations.takeBackToken(token.claims.jti, token.claims.sub, origin)
+  const origin = { at: services.clock.nowMs(), actor: client.id, address: caller.address }
+  await services.store.revocations.revokeToken(token.claims.jti, token.claims.sub, origin)
 }

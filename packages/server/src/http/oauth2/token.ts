@@ -1,5 +1,5 @@
 import { grantToClient } from '../../sessions/client-credentials.ts'
-import type { Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, SessionServices } from '../../sessions/services.ts'
 import { answerTokenJson, answerTokenRefusal } from './answers.ts'
 import { readClientAuth } from './client-auth.ts'
 import { readParameters, refuseClientWith } from './client-request.ts'
@@ -9,7 +9,7 @@ import { readParameters, refuseClientWith } from './client-request.ts'
  * request is said before anybody is asked who they are.
  */
 export async function answerToken(
-  parts: SessionParts,
+  services: SessionServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
@@ -26,9 +26,9 @@ export async function answerToken(
     clientId: parameter('client_id'),
     secret: parameter('client_secret'),
   })
-  if (!auth.ok) return refuseClientWith(parts, auth)
-  const granted = await grantToClient(parts, auth.credentials, caller)
-  if (!granted.ok) return refuseClientWith(parts, granted)
+  if (!auth.ok) return refuseClientWith(services, auth)
+  const granted = await grantToClient(services, auth.credentials, caller)
+  if (!granted.ok) return refuseClientWith(services, granted)
   return answerTokenJson(200, {
     access_token: granted.access,
     token_type: 'Bearer',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { RefusalCode } from '../../base/refusals.ts'
 import type { FeedHub } from '../../revocations/hub.ts'
 import { proveClient } from '../../sessions/client-credentials.ts'
-import type { Caller, SessionParts } from '../../sessions/parts.ts'
+import type { Caller, SessionServices } from '../../sessions/services.ts'
 import { readClientAuth } from '../oauth2/client-auth.ts'
 
 /** The service account behind a guard, or why it may not have the feed. */
@@ -31,7 +31,10 @@ const KNOWN_MAX = 10_000
  * (RFC 7617), not an access token, which the feed would take back under its own reader. One that is
  * bound to a tenant may not know of the others.
  */
-export function createFeedAuthenticator(sessions: SessionParts, hub: FeedHub): FeedAuthenticator {
+export function createFeedAuthenticator(
+  sessions: SessionServices,
+  hub: FeedHub,
+): FeedAuthenticator {
   const known = new Map<string, { readonly client: FeedClient & { ok: true }; until: number }>()
 
   return async (authorization, caller) => {

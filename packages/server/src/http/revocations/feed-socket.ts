@@ -10,7 +10,7 @@ import { limits } from '../../base/limits.ts'
 import type { RefusalCode } from '../../base/refusals.ts'
 import type { FeedHub } from '../../revocations/hub.ts'
 import type { FeedLink, Subscriber } from '../../revocations/subscriber.ts'
-import type { Caller } from '../../sessions/parts.ts'
+import type { Caller } from '../../sessions/services.ts'
 import { problemText } from '../problem.ts'
 import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-client.ts'
 import { guardName, readGuardId } from './guard-name.ts'
@@ -40,7 +40,7 @@ export interface FeedSocket extends FeedLine {
   close(): void
 }
 
-export interface FeedSocketParts {
+export interface FeedSocketOptions {
   readonly hub: FeedHub
   readonly authenticate: FeedAuthenticator
   readonly callerOf: (incoming: IncomingMessage) => Caller
@@ -53,7 +53,7 @@ export function createFeedSocket({
   authenticate,
   callerOf,
   logger,
-}: FeedSocketParts): FeedSocket {
+}: FeedSocketOptions): FeedSocket {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.feedMessageBytesMax,

@@ -9,7 +9,7 @@ import {
 import { limits } from '../../base/limits.ts'
 import type { FeedHub } from '../../revocations/hub.ts'
 import type { FeedLink } from '../../revocations/subscriber.ts'
-import type { Caller } from '../../sessions/parts.ts'
+import type { Caller } from '../../sessions/services.ts'
 import { problem } from '../problem.ts'
 import { BASIC_CHALLENGE, type FeedAuthenticator, type FeedClient } from './feed-client.ts'
 import { guardName, readGuardId } from './guard-name.ts'
@@ -18,7 +18,7 @@ import { guardName, readGuardId } from './guard-name.ts'
 export const POLL_PATH = '/revocations'
 
 /** What the handlers of long polling work with. */
-export interface PollParts {
+export interface FeedServices {
   readonly hub: FeedHub
   readonly authenticate: FeedAuthenticator
 }
@@ -28,7 +28,7 @@ export interface PollParts {
  * with the first news, or after `wait` milliseconds. The answer's messages are those of the WebSocket.
  */
 export async function answerPoll(
-  { hub, authenticate }: PollParts,
+  { hub, authenticate }: FeedServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {
@@ -56,7 +56,7 @@ export async function answerPoll(
 
 /** `POST /revocations`: what a guard that polls has to say beside its question. */
 export async function answerGuardMessages(
-  { hub, authenticate }: PollParts,
+  { hub, authenticate }: FeedServices,
   request: Request,
   caller: Caller,
 ): Promise<Response> {

@@ -1,5 +1,5 @@
 import type { Account, AuditEvent, Membership } from '../rows.ts'
-import type { AccountStore, Change, Origin } from '../store.ts'
+import type { AccountStore, Change, AuditContext } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { toMembership, toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
@@ -10,7 +10,7 @@ import { giveBack } from './throttles.ts'
 
 export function createAccountStore(db: SqliteDatabase): AccountStore {
   return {
-    create: async (account, usernameKey, origin) =>
+    create: async (account, usernameKey, context) =>
       db.write(() => {
         const created = db.run(
           `INSERT INTO accounts (id, username, username_key, user_id, password_hash, roles,
@@ -25,7 +25,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           account.createdAt,
         )
         if (created === 0) return 'taken'
-        auditChange(db, account.id, 'account_created', origin)
+        auditChange(db, account.id, 'account_created', context)
         return 'created'
       }),
 
@@ -60,49 +60,49 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           .map((row) => row['password_hash'] as string),
       ),
 
-    disable: async (accountId, origin) =>
+    disable: async (accountId, context) =>
       change(db, accountId, () => {
         const changed = db.run(
           'UPDATE accounts SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL',
-          origin.at,
+          context.at,
           accountId,
         )
         if (changed === 0) return false
-        takeBackAll(db, accountId, origin)
-        auditChange(db, accountId, 'account_disabled', origin)
+        revokeAll(db, accountId, context)
+        auditChange(db, accountId, 'account_disabled', context)
         return true
       }),
 
-    enable: async (accountId, origin) =>
+    enable: async (accountId, context) =>
       change(db, accountId, () => {
         const changed = db.run(
           'UPDATE accounts SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL',
           accountId,
         )
         if (changed === 0) return false
-        auditChange(db, accountId, 'account_enabled', origin)
+        auditChange(db, accountId, 'account_enabled', context)
         return true
       }),
 
-    delete: async (accountId, origin) =>
+    delete: async (accountId, context) =>
       change(db, accountId, () => {
-        appendRevocation(db, 'account', accountId, 'hard', origin.at)
-        auditChange(db, accountId, 'account_deleted', origin)
+        appendRevocation(db, 'account', accountId, 'hard', context.at)
+        auditChange(db, accountId, 'account_deleted', context)
         db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
         db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
         db.run('DELETE FROM accounts WHERE id = ?', accountId)
         return true
       }),
 
-    setPasswordHash: async (accountId, hash, origin) =>
+    setPasswordHash: async (accountId, hash, context) =>
       change(db, accountId, () => {
         db.run('UPDATE accounts SET password_hash = ? WHERE id = ?', hash, accountId)
-        takeBackAll(db, accountId, origin)
-        auditChange(db, accountId, 'password_changed', origin)
+        revokeAll(db, accountId, context)
+        auditChange(db, accountId, 'password_changed', context)
         return true
       }),
 
-    changePassword: async (accountId, { from, to }, keepSessionId, origin, tries = []) =>
+    changePassword: async (accountId, { from, to }, keepSessionId, context, tries = []) =>
       db.write(() => {
         const changed = db.run(
           `UPDATE accounts SET password_hash = ?
@@ -118,15 +118,15 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         )
         if (changed === 0) return 'unchanged'
         giveBack(db, tries)
-        auditChange(db, accountId, 'password_changed', origin)
-        takeBackAllBut(db, accountId, keepSessionId, origin)
+        auditChange(db, accountId, 'password_changed', context)
+        revokeAllExcept(db, accountId, keepSessionId, context)
         return 'changed'
       }),
 
-    endSessions: async (accountId, keepSessionId, origin) =>
+    endSessions: async (accountId, keepSessionId, context) =>
       change(db, accountId, () => {
-        auditChange(db, accountId, 'sessions_ended', origin)
-        takeBackAllBut(db, accountId, keepSessionId, origin)
+        auditChange(db, accountId, 'sessions_ended', context)
+        revokeAllExcept(db, accountId, keepSessionId, context)
         return true
       }),
 
@@ -141,13 +141,13 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
       )
     },
 
-    addRole: async (accountId, role, origin) =>
-      changeRoles(db, accountId, origin, 'role_added', role, (roles) =>
+    addRole: async (accountId, role, context) =>
+      changeRoles(db, accountId, context, 'role_added', role, (roles) =>
         roles.includes(role) ? roles : [...roles, role].toSorted(),
       ),
 
-    removeRole: async (accountId, role, origin) =>
-      changeRoles(db, accountId, origin, 'role_removed', role, (roles) =>
+    removeRole: async (accountId, role, context) =>
+      changeRoles(db, accountId, context, 'role_removed', role, (roles) =>
         roles.filter((each) => each !== role),
       ),
   }
@@ -169,8 +169,8 @@ const TENANT_STANDS = `(s.tenant_id IS NULL OR EXISTS
    AND t.hard_position <= s.signed_in_position))`
 
 /** Ends every session and token of the account with one entry and one row, however many there are. */
-function takeBackAll(db: SqliteDatabase, accountId: string, origin: Origin): void {
-  const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
+function revokeAll(db: SqliteDatabase, accountId: string, context: AuditContext): void {
+  const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
   db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
 }
 
@@ -178,13 +178,13 @@ function takeBackAll(db: SqliteDatabase, accountId: string, origin: Origin): voi
  * The same, but one session lives on: it survives the new position, of its account alone. One that was
  * over already stays over.
  */
-function takeBackAllBut(
+function revokeAllExcept(
   db: SqliteDatabase,
   accountId: string,
   keepSessionId: string | undefined,
-  origin: Origin,
+  context: AuditContext,
 ): void {
-  const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
+  const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
   if (keepSessionId !== undefined) {
     db.run(
       `UPDATE sessions SET survived_position = ?
@@ -202,7 +202,7 @@ function takeBackAllBut(
 function changeRoles(
   db: SqliteDatabase,
   accountId: string,
-  origin: Origin,
+  context: AuditContext,
   event: AuditEvent,
   role: string,
   apply: (roles: readonly string[]) => readonly string[],
@@ -213,8 +213,8 @@ function changeRoles(
     const after = apply(before)
     if (after.length === before.length) return false
     db.run('UPDATE accounts SET roles = ? WHERE id = ?', JSON.stringify(after), accountId)
-    auditChange(db, accountId, event, origin, role)
-    appendRevocation(db, 'account', accountId, 'soft', origin.at)
+    auditChange(db, accountId, event, context, role)
+    appendRevocation(db, 'account', accountId, 'soft', context.at)
     return true
   })
 }

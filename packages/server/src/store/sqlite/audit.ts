@@ -1,5 +1,5 @@
 import type { AuditEntry, AuditEvent } from '../rows.ts'
-import type { AuditStore, Origin } from '../store.ts'
+import type { AuditStore, AuditContext } from '../store.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 
 export function appendAudit(db: SqliteDatabase, entry: AuditEntry): void {
@@ -22,13 +22,13 @@ export function auditChange(
   db: SqliteDatabase,
   accountId: string | undefined,
   event: AuditEvent,
-  origin: Origin,
+  context: AuditContext,
   detail?: string,
 ): void {
   appendAudit(db, {
-    at: origin.at,
-    actor: origin.actor,
-    address: origin.address,
+    at: context.at,
+    actor: context.actor,
+    address: context.address,
     event,
     outcome: 'ok',
     accountId,

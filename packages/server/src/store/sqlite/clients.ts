@@ -9,7 +9,7 @@ const SECRETS_MAX = 2
 
 export function createClientStore(db: SqliteDatabase): ClientStore {
   return {
-    create: async (client, secret, origin) =>
+    create: async (client, secret, context) =>
       db.write(() => {
         const created = db.run(
           `INSERT INTO clients (id, name, roles, tenant_id, disabled_at, hard_position, created_at)
@@ -22,7 +22,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
         )
         if (created === 0) return 'taken'
         insertSecret(db, client.id, secret)
-        auditChange(db, client.id, 'client_created', origin, secret.id)
+        auditChange(db, client.id, 'client_created', context, secret.id)
         return 'created'
       }),
 
@@ -36,32 +36,32 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
         return row === undefined ? undefined : toClient(row)
       }),
 
-    disable: async (clientId, origin) =>
+    disable: async (clientId, context) =>
       change(db, clientId, () => {
         const changed = db.run(
           'UPDATE clients SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL',
-          origin.at,
+          context.at,
           clientId,
         )
         if (changed === 0) return false
-        auditChange(db, clientId, 'client_disabled', origin)
-        const position = appendRevocation(db, 'client', clientId, 'hard', origin.at)
+        auditChange(db, clientId, 'client_disabled', context)
+        const position = appendRevocation(db, 'client', clientId, 'hard', context.at)
         db.run('UPDATE clients SET hard_position = ? WHERE id = ?', position, clientId)
         return true
       }),
 
-    enable: async (clientId, origin) =>
+    enable: async (clientId, context) =>
       change(db, clientId, () => {
         const changed = db.run(
           'UPDATE clients SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL',
           clientId,
         )
         if (changed === 0) return false
-        auditChange(db, clientId, 'client_enabled', origin)
+        auditChange(db, clientId, 'client_enabled', context)
         return true
       }),
 
-    setRoles: async (clientId, roles, origin) =>
+    setRoles: async (clientId, roles, context) =>
       change(db, clientId, () => {
         const text = JSON.stringify(roles)
         const changed = db.run(
@@ -71,21 +71,21 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
           text,
         )
         if (changed === 0) return false
-        auditChange(db, clientId, 'client_roles_set', origin, roles.join(' '))
-        appendRevocation(db, 'client', clientId, 'soft', origin.at)
+        auditChange(db, clientId, 'client_roles_set', context, roles.join(' '))
+        appendRevocation(db, 'client', clientId, 'soft', context.at)
         return true
       }),
 
-    addSecret: async (clientId, secret, origin) =>
+    addSecret: async (clientId, secret, context) =>
       db.write(() => {
         if (!exists(db, clientId)) return 'unknown'
         if (readSecrets(db, clientId).length >= SECRETS_MAX) return 'full'
         insertSecret(db, clientId, secret)
-        auditChange(db, clientId, 'client_secret_added', origin, secret.id)
+        auditChange(db, clientId, 'client_secret_added', context, secret.id)
         return 'added'
       }),
 
-    removeSecret: async (clientId, secretId, origin) =>
+    removeSecret: async (clientId, secretId, context) =>
       db.write(() => {
         const removed = db.run(
           'DELETE FROM client_secrets WHERE client_id = ? AND id = ?',
@@ -93,8 +93,8 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
           secretId,
         )
         if (removed === 0) return 'unknown'
-        auditChange(db, clientId, 'client_secret_removed', origin, secretId)
-        appendRevocation(db, 'client', clientId, 'soft', origin.at)
+        auditChange(db, clientId, 'client_secret_removed', context, secretId)
+        appendRevocation(db, 'client', clientId, 'soft', context.at)
         return 'changed'
       }),
 

@@ -1,5 +1,5 @@
 import type { AuditEvent, KeySchedule, KeyState, KeyUse, RingChange, StoredKey } from '../rows.ts'
-import type { KeyStore, Origin } from '../store.ts'
+import type { KeyStore, AuditContext } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
@@ -28,23 +28,23 @@ export function createKeyStore(db: SqliteDatabase): KeyStore {
         )
       }),
 
-    change: async (from, change, origin) =>
+    change: async (from, change, context) =>
       db.write(() => {
         if (nameRing(readKeys(db)) !== nameRing(from)) return 'outdated'
         for (const kid of change.remove) {
           db.run('DELETE FROM keys WHERE kid = ?', kid)
-          audit(db, 'key_removed', kid, origin)
+          audit(db, 'key_removed', kid, context)
         }
-        for (const key of change.put) put(db, key, from, origin)
+        for (const key of change.put) put(db, key, from, context)
         // Nobody can have another ring than the first.
-        if (from.length > 0) noteInLog(db, change, origin)
+        if (from.length > 0) noteInLog(db, change, context)
         return 'changed'
       }),
 
-    reseal: async (kid, sealed, origin) =>
+    reseal: async (kid, sealed, context) =>
       db.write(() => {
         db.run('UPDATE keys SET sealed = ? WHERE kid = ?', sealed, kid)
-        audit(db, 'key_resealed', kid, origin)
+        audit(db, 'key_resealed', kid, context)
       }),
   }
 }
@@ -79,7 +79,12 @@ const EVENTS: Readonly<Record<KeyState, AuditEvent>> = {
   revoked: 'key_killed',
 }
 
-function put(db: SqliteDatabase, key: StoredKey, from: readonly StoredKey[], origin: Origin): void {
+function put(
+  db: SqliteDatabase,
+  key: StoredKey,
+  from: readonly StoredKey[],
+  context: AuditContext,
+): void {
   db.run(
     `INSERT INTO keys (kid, alg, use, state, sealed, created_at, changed_at, verifies_until,
                        certificates, imported)
@@ -98,22 +103,22 @@ function put(db: SqliteDatabase, key: StoredKey, from: readonly StoredKey[], ori
     key.imported ? 1 : 0,
   )
   const isNew = !from.some(({ kid }) => kid === key.kid)
-  audit(db, isNew ? 'key_created' : EVENTS[key.state], key.kid, origin)
+  audit(db, isNew ? 'key_created' : EVENTS[key.state], key.kid, context)
 }
 
 /** Guards learn of another key set, and other processes of another ring, by the position of the log. */
 function noteInLog(
   db: SqliteDatabase,
   { put: keys, remove, killed }: RingChange,
-  origin: Origin,
+  context: AuditContext,
 ): void {
-  if (killed !== undefined) appendRevocation(db, 'key', killed, 'soft', origin.at)
+  if (killed !== undefined) appendRevocation(db, 'key', killed, 'soft', context.at)
   const [first = remove[0]] = keys.map(({ kid }) => kid)
-  if (first !== undefined) appendRevocation(db, 'keyset', first, 'soft', origin.at)
+  if (first !== undefined) appendRevocation(db, 'keyset', first, 'soft', context.at)
 }
 
-function audit(db: SqliteDatabase, event: AuditEvent, kid: string, origin: Origin): void {
-  auditChange(db, undefined, event, origin, kid)
+function audit(db: SqliteDatabase, event: AuditEvent, kid: string, context: AuditContext): void {
+  auditChange(db, undefined, event, context, kid)
 }
 
 function toKey(row: Row): StoredKey {

@@ -26,15 +26,15 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
         )
         return row === undefined ? readOrigin(db) : toHead(row)
       }),
-    takeBackToken: async (jti, accountId, origin) =>
+    revokeToken: async (jti, accountId, context) =>
       db.write(() => {
         const known = db.get(
           `SELECT 1 FROM revocations WHERE kind = 'token' AND subject = ? LIMIT 1`,
           jti,
         )
         if (known !== undefined) return 'unchanged'
-        auditChange(db, accountId, 'token_revoked', origin, jti)
-        appendRevocation(db, 'token', jti, 'soft', origin.at)
+        auditChange(db, accountId, 'token_revoked', context, jti)
+        appendRevocation(db, 'token', jti, 'soft', context.at)
         return 'changed'
       }),
     repair: async (evidence, by) => db.write(() => repair(db, evidence, by)),

@@ -14,7 +14,7 @@ export function createRoleStore(db: SqliteDatabase): RoleStore {
         })),
       ),
 
-    define: async ({ name, permissions }, origin) =>
+    define: async ({ name, permissions }, context) =>
       db.write(() => {
         const text = JSON.stringify(permissions)
         const before = db.get('SELECT permissions FROM roles WHERE name = ?', name)
@@ -26,9 +26,9 @@ export function createRoleStore(db: SqliteDatabase): RoleStore {
           text,
         )
         appendAudit(db, {
-          at: origin.at,
-          actor: origin.actor,
-          address: origin.address,
+          at: context.at,
+          actor: context.actor,
+          address: context.address,
           event: 'role_defined',
           outcome: 'ok',
           accountId: undefined,
@@ -36,7 +36,7 @@ export function createRoleStore(db: SqliteDatabase): RoleStore {
           detail: name,
         })
         // Of no token: guards have the definitions, and are told that one has changed.
-        appendRevocation(db, 'role', name, 'soft', origin.at)
+        appendRevocation(db, 'role', name, 'soft', context.at)
         return 'changed'
       }),
   }

@@ -10,7 +10,7 @@ import { giveBack } from './throttles.ts'
 
 export function createSessionStore(db: SqliteDatabase): SessionStore {
   return {
-    create: async (session, origin, tries = [], shadow) =>
+    create: async (session, context, tries = [], shadow) =>
       db.write(() => {
         // A row that is new here has lost nothing yet, so a session that is refused leaves none behind.
         if (shadow !== undefined) keepShadow(db, shadow)
@@ -18,13 +18,13 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
         if (shadow !== undefined) updateShadow(db, shadow)
         giveBack(db, tries)
         appendAudit(db, {
-          at: origin.at,
+          at: context.at,
           actor: session.accountId,
           event: 'login',
           outcome: 'ok',
           accountId: session.accountId,
           sessionId: session.id,
-          address: origin.address,
+          address: context.address,
           detail: undefined,
         })
         return 'created'
@@ -32,23 +32,23 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
 
     refreshBatch: async (attempts, rules) => refreshBatch(db, attempts, rules),
 
-    end: (sessionId, ending, origin) =>
+    end: (sessionId, ending, context) =>
       db.writeTogether(() => {
         const row = db.get('SELECT account_id, ended_at FROM sessions WHERE id = ?', sessionId)
         if (row === undefined) return 'unknown'
         if (row['ended_at'] !== null) return 'unchanged'
-        db.run('UPDATE sessions SET ended_at = ? WHERE id = ?', origin.at, sessionId)
+        db.run('UPDATE sessions SET ended_at = ? WHERE id = ?', context.at, sessionId)
         appendAudit(db, {
-          at: origin.at,
-          actor: origin.actor,
+          at: context.at,
+          actor: context.actor,
           event: ending.event,
           outcome: 'ok',
           accountId: row['account_id'] as string,
           sessionId,
-          address: origin.address,
+          address: context.address,
           detail: undefined,
         })
-        appendRevocation(db, 'session', sessionId, 'hard', origin.at)
+        appendRevocation(db, 'session', sessionId, 'hard', context.at)
         return 'changed'
       }),
 

@@ -16,18 +16,18 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
         }
       }),
 
-    noteChange: async (accountId, origin) =>
+    noteChange: async (accountId, context) =>
       db.write(() => {
-        auditChange(db, accountId, 'account_changed', origin)
-        appendRevocation(db, 'account', accountId, 'soft', origin.at)
+        auditChange(db, accountId, 'account_changed', context)
+        appendRevocation(db, 'account', accountId, 'soft', context.at)
       }),
 
-    endSessions: async (accountId, origin) =>
+    endSessions: async (accountId, context) =>
       db.write(() => {
         // Also where nobody has logged in yet: a first log-in may be on its way, and finds the position.
-        keepShadow(db, { id: accountId, username: accountId, roles: [], createdAt: origin.at })
-        auditChange(db, accountId, 'sessions_ended', origin)
-        const position = appendRevocation(db, 'account', accountId, 'hard', origin.at)
+        keepShadow(db, { id: accountId, username: accountId, roles: [], createdAt: context.at })
+        auditChange(db, accountId, 'sessions_ended', context)
+        const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
         db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
       }),
   }

@@ -1,5 +1,5 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
-import type { Change, Origin, TenantStore } from '../store.ts'
+import type { Change, AuditContext, TenantStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
@@ -7,7 +7,7 @@ import { appendRevocation } from './revocations.ts'
 
 export function createTenantStore(db: SqliteDatabase): TenantStore {
   return {
-    create: async (tenant, origin) =>
+    create: async (tenant, context) =>
       db.write(() => {
         const created = db.run(
           `INSERT INTO tenants (id, name, disabled_at, hard_position, created_at)
@@ -17,7 +17,7 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
           tenant.createdAt,
         )
         if (created === 0) return 'taken'
-        audit(db, 'tenant_created', origin, tenant.id)
+        audit(db, 'tenant_created', context, tenant.id)
         return 'created'
       }),
 
@@ -29,33 +29,33 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
 
     list: async () => step(() => db.all('SELECT * FROM tenants ORDER BY name').map(toTenant)),
 
-    disable: async (tenantId, origin) =>
+    disable: async (tenantId, context) =>
       db.write(() => {
         const changed = db.run(
           'UPDATE tenants SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL',
-          origin.at,
+          context.at,
           tenantId,
         )
         if (changed === 0) return 'unchanged'
-        audit(db, 'tenant_disabled', origin, tenantId)
+        audit(db, 'tenant_disabled', context, tenantId)
         // One entry and one row, however many sessions are in the tenant.
-        const position = appendRevocation(db, 'tenant', tenantId, 'hard', origin.at)
+        const position = appendRevocation(db, 'tenant', tenantId, 'hard', context.at)
         db.run('UPDATE tenants SET hard_position = ? WHERE id = ?', position, tenantId)
         return 'changed'
       }),
 
-    enable: async (tenantId, origin) =>
+    enable: async (tenantId, context) =>
       db.write(() => {
         const changed = db.run(
           'UPDATE tenants SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL',
           tenantId,
         )
         if (changed === 0) return 'unchanged'
-        audit(db, 'tenant_enabled', origin, tenantId)
+        audit(db, 'tenant_enabled', context, tenantId)
         return 'changed'
       }),
 
-    setMember: async (accountId, tenantId, roles, origin) =>
+    setMember: async (accountId, tenantId, roles, context) =>
       db.write(() => {
         const text = JSON.stringify(roles)
         const before = db.get(
@@ -70,22 +70,22 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
           accountId,
           tenantId,
           text,
-          origin.at,
+          context.at,
         )
         db.run(
           'UPDATE accounts SET default_tenant = ? WHERE id = ? AND default_tenant IS NULL',
           tenantId,
           accountId,
         )
-        audit(db, 'member_added', origin, tenantId, accountId)
-        if (before !== undefined) appendRevocation(db, 'account', accountId, 'soft', origin.at)
+        audit(db, 'member_added', context, tenantId, accountId)
+        if (before !== undefined) appendRevocation(db, 'account', accountId, 'soft', context.at)
         return 'changed'
       }),
 
-    removeMember: async (accountId, tenantId, origin) =>
-      removeMember(db, accountId, tenantId, origin),
+    removeMember: async (accountId, tenantId, context) =>
+      removeMember(db, accountId, tenantId, context),
 
-    setDefault: async (accountId, tenantId, origin) =>
+    setDefault: async (accountId, tenantId, context) =>
       db.write(() => {
         const changed = db.run(
           `UPDATE accounts SET default_tenant = ? WHERE id = ? AND EXISTS
@@ -95,7 +95,7 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
           tenantId,
         )
         if (changed === 0) return 'unknown'
-        audit(db, 'default_tenant_set', origin, tenantId, accountId)
+        audit(db, 'default_tenant_set', context, tenantId, accountId)
         return 'changed'
       }),
 
@@ -116,7 +116,7 @@ function removeMember(
   db: SqliteDatabase,
   accountId: string,
   tenantId: string,
-  origin: Origin,
+  context: AuditContext,
 ): Change {
   return db.write(() => {
     const removed = db.run(
@@ -130,8 +130,8 @@ function removeMember(
       accountId,
       tenantId,
     )
-    audit(db, 'member_removed', origin, tenantId, accountId)
-    appendRevocation(db, 'account', accountId, 'soft', origin.at)
+    audit(db, 'member_removed', context, tenantId, accountId)
+    appendRevocation(db, 'account', accountId, 'soft', context.at)
     return 'changed'
   })
 }
@@ -139,11 +139,11 @@ function removeMember(
 function audit(
   db: SqliteDatabase,
   event: AuditEvent,
-  origin: Origin,
+  context: AuditContext,
   tenantId: string,
   accountId?: string,
 ): void {
-  auditChange(db, accountId, event, origin, tenantId)
+  auditChange(db, accountId, event, context, tenantId)
 }
 
 function toTenant(row: Row): Tenant {

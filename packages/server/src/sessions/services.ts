@@ -15,7 +15,7 @@ import type { Csrf } from './csrf.ts'
 import type { RefreshTokenVerifier } from './refresh-token.ts'
 
 /** What the session operations work with. One object for the life of an authority. */
-export interface SessionParts {
+export interface SessionServices {
   readonly store: Store
   /** The application's accounts, where it keeps them; else they are those of the store. */
   readonly source?: CheckedSource | undefined
