@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 import express from 'express'
 
-import { authOf, requireAuth } from '../../packages/guard/src/express.ts'
+import { authOf, requireAuth } from '../../packages/guard/src/adapters/express.ts'
 import { createGuard, type GuardOptions } from '../../packages/guard/src/index.ts'
 import { portOf } from './proxy.ts'
 

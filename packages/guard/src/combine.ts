@@ -1,10 +1,10 @@
 import { decodeUnverified } from '@countersign/jwt'
 
-import { readBearer } from './bearer.ts'
+import { readBearer } from './request/bearer.ts'
 import type { Guard, GuardMetrics, RouteGuard, VerifyResult } from './guard.ts'
 import type { GuardRefusalCode, Refused } from './refusals.ts'
-import type { RequestView } from './request-view.ts'
-import { assertGuard } from './requirements.ts'
+import type { RequestView } from './request/request-view.ts'
+import { assertGuard } from './route-of.ts'
 
 /**
  * Puts the guards of several issuers together: each token is checked by the guard of the issuer that it

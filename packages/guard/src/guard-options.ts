@@ -1,15 +1,15 @@
 import type { KeySet } from '@countersign/jwt'
-import type { JwksFault } from './jwks-fetch.ts'
-import { isSharedSecret, SHARED_SECRET_CHARS_MIN, sharedSecretKeys } from './shared-secret.ts'
-import { isPolicy, type FreshnessPolicy } from './policy.ts'
-import type { FeedTransport, RemoteFeed } from './revocations/feed-client.ts'
+import type { JwksFault } from './keys/jwks-fetch.ts'
+import { isSharedSecret, SHARED_SECRET_CHARS_MIN, sharedSecretKeys } from './keys/shared-secret.ts'
+import { isPolicy, type FreshnessPolicy } from './verification/policy.ts'
+import type { FeedTransport, RemoteFeed } from './revocations/feed-connection.ts'
 import type { FeedFault } from './revocations/feed-fault.ts'
 import type { FeedLine } from './revocations/socket.ts'
 import type { Refused } from './refusals.ts'
-import { TOLERANCE_SEC_DEFAULT } from './access-token.ts'
-import { accessCookieName } from './cookies.ts'
-import { isOrigin } from './csrf.ts'
-import type { CookieRule } from './request-token.ts'
+import { TOLERANCE_SEC_DEFAULT } from './verification/access-token.ts'
+import { accessCookieName } from './request/cookies.ts'
+import { isOrigin } from './request/csrf.ts'
+import type { CookieRule } from './request/request-token.ts'
 
 /** How cookies are read. */
 export interface CookieOptions {

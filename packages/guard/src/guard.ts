@@ -1,22 +1,22 @@
-import type { AccessTokenClaims } from './access-token.ts'
-import { plainBearer } from './bearer.ts'
-import { challengeFor, type Challenge } from './challenge.ts'
-import { readCookie } from './cookies.ts'
+import type { AccessTokenClaims } from './verification/access-token.ts'
+import { plainBearer } from './request/bearer.ts'
+import { challengeFor, type Challenge } from './request/challenge.ts'
+import { readCookie } from './request/cookies.ts'
 import { type GuardOptions, type GuardSettings, readGuardOptions } from './guard-options.ts'
-import { createFeedSource, createJwksSource, type KeySource } from './key-source.ts'
-import { isPolicy, POLICY_LIMITS_MS, type FreshnessPolicy } from './policy.ts'
+import { createFeedSource, createJwksSource, type KeySource } from './keys/key-source.ts'
+import { isPolicy, POLICY_LIMITS_MS, type FreshnessPolicy } from './verification/policy.ts'
 import type { GuardRefusalCode, Refused } from './refusals.ts'
-import { checkCookieClaims, readRequestToken } from './request-token.ts'
-import type { RequestView } from './request-view.ts'
+import { checkCookieClaims, readRequestToken } from './request/request-token.ts'
+import type { RequestView } from './request/request-view.ts'
 import {
   decideAccess,
   type ReadRequirements,
   readRequirements,
   type Requirements,
-} from './requirements.ts'
+} from './verification/requirements.ts'
 import { FeedFault } from './revocations/feed-fault.ts'
-import { asError } from './thrown.ts'
-import { TokenCheck, type Verification } from './verification.ts'
+import { asError } from './errors.ts'
+import { TokenCheck, type Verification } from './verification/token-check.ts'
 
 /** What a guard answers about a token. The claims are frozen unless `cacheEntriesMax` is 0. */
 export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClaims } | Refused

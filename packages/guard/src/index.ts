@@ -4,10 +4,10 @@ export {
   type AccessTokenVerifier,
   type AccessTokenVerifierOptions,
   createAccessTokenVerifier,
-} from './access-token.ts'
-export { type BearerReading, readBearer } from './bearer.ts'
-export { type Challenge, challengeFor } from './challenge.ts'
-export { accessCookieName, type CookieReading, readCookie } from './cookies.ts'
+} from './verification/access-token.ts'
+export { type BearerReading, readBearer } from './request/bearer.ts'
+export { type Challenge, challengeFor } from './request/challenge.ts'
+export { accessCookieName, type CookieReading, readCookie } from './request/cookies.ts'
 export {
   checkCsrfToken,
   checkOrigin,
@@ -16,7 +16,7 @@ export {
   isOrigin,
   isSafeMethod,
   type RequestSource,
-} from './csrf.ts'
+} from './request/csrf.ts'
 export { combineGuards } from './combine.ts'
 export type { CookieOptions, FeedSettings, GuardOptions } from './guard-options.ts'
 export {
@@ -26,7 +26,7 @@ export {
   type RouteGuard,
   type VerifyResult,
 } from './guard.ts'
-export { JwksFault, type JwksFaultCode } from './jwks-fetch.ts'
+export { JwksFault, type JwksFaultCode } from './keys/jwks-fetch.ts'
 export {
   closeWithSession,
   type LiveSession,
@@ -34,18 +34,23 @@ export {
   watchToken,
 } from './live-session.ts'
 export { metricsText } from './metrics-text.ts'
-export type { FreshnessPolicy } from './policy.ts'
+export type { FreshnessPolicy } from './verification/policy.ts'
 export { type GuardRefusalCode, type Refused, refusals } from './refusals.ts'
 export {
   checkCookieClaims,
   type CookieRule,
   readRequestToken,
   type TokenReading,
-} from './request-token.ts'
-export { type NodeRequest, type RequestView, viewOfNode, viewOfRequest } from './request-view.ts'
-export type { Requirements } from './requirements.ts'
-export { type ResourceMetadata, resourceMetadata } from './resource-metadata.ts'
+} from './request/request-token.ts'
+export {
+  type NodeRequest,
+  type RequestView,
+  viewOfNode,
+  viewOfRequest,
+} from './request/request-view.ts'
+export type { Requirements } from './verification/requirements.ts'
+export { type ResourceMetadata, resourceMetadata } from './request/resource-metadata.ts'
 export { FeedFault, type FeedConnectionFaultCode } from './revocations/feed-fault.ts'
 export type { FeedLine } from './revocations/socket.ts'
-export { sharedSecretKey } from './shared-secret.ts'
-export { type Authentication, createAuthenticator } from './web.ts'
+export { sharedSecretKey } from './keys/shared-secret.ts'
+export { type Authentication, createAuthenticator } from './adapters/web.ts'

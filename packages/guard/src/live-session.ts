@@ -1,6 +1,6 @@
-import type { AccessTokenClaims } from './access-token.ts'
+import type { AccessTokenClaims } from './verification/access-token.ts'
 import type { Guard, VerifyResult } from './guard.ts'
-import type { FreshnessPolicy } from './policy.ts'
+import type { FreshnessPolicy } from './verification/policy.ts'
 import type { Refused } from './refusals.ts'
 
 /** Close code of a WebSocket whose session is over, of the range for applications (RFC 6455 §7.4.2). */

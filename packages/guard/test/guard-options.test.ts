@@ -1,6 +1,6 @@
 import { createKeySet } from '@countersign/jwt'
 import { describe, expect, test } from 'vitest'
-import { optionalAuth, requireAuth } from '../src/express.ts'
+import { optionalAuth, requireAuth } from '../src/adapters/express.ts'
 import {
   accessCookieName,
   combineGuards,

@@ -1,4 +1,4 @@
-import { withReason } from '../fault-reason.ts'
+import { withReason } from '../errors.ts'
 import type { FeedFaultCode } from './feed.ts'
 
 /** Why the feed is not connected: see `FeedFault.needsOperator` for those that do not mend themselves. */

@@ -32,11 +32,11 @@ export class RevocationLog implements RevocationView {
   #retainMs: number
   readonly #hash = createSubjectHasher()
   /** The oldest first; the last one takes new entries. */
-  #buckets: Bucket[] = []
-  /** How many entries of each kind are in the buckets: most kinds have none, and need no look-up. */
+  #periods: WatermarkPeriod[] = []
+  /** How many entries of each kind are in the periods: most kinds have none, and need no look-up. */
   readonly #kinds = new Uint32Array(16)
   readonly #recent = new RecentChain()
-  /** What was found in each bucket at first sight, see `WatermarkTable.peek`. */
+  /** What was found in each period at first sight, see `WatermarkTable.peek`. */
   #peeked = new Uint32Array(4 * PEEKED)
 
   #version = nextVersion()
@@ -79,7 +79,7 @@ export class RevocationLog implements RevocationView {
   get size(): { readonly entries: number; readonly bytes: number } {
     let entries = 0
     let bytes = 0
-    for (const { table } of this.#buckets) {
+    for (const { table } of this.#periods) {
       entries += table.count
       bytes += table.bytes
     }
@@ -120,14 +120,14 @@ export class RevocationLog implements RevocationView {
 
   /** Drops what no living token can be older than. Cheap; to be called now and then. */
   tick(nowMs: number): void {
-    const newest = this.#buckets.at(-1)
+    const newest = this.#periods.at(-1)
     if (newest !== undefined && nowMs - newest.beganAtMs >= this.#retainMs / 2)
       this.#close(newest, nowMs)
     while (
-      this.#buckets[0] !== undefined &&
-      nowMs - this.#buckets[0].closedAtMs >= this.#retainMs
+      this.#periods[0] !== undefined &&
+      nowMs - this.#periods[0].closedAtMs >= this.#retainMs
     ) {
-      this.#drop(this.#buckets[0])
+      this.#drop(this.#periods[0])
     }
   }
 
@@ -135,20 +135,20 @@ export class RevocationLog implements RevocationView {
     const code = KIND_CODES[kind]
     if (this.#kinds[code] === 0) return 0
     const hash = this.#hash(code, subject)
-    const buckets = this.#buckets
+    const periods = this.#periods
     const peeked = this.#peeked
-    for (let at = 0; at < buckets.length; at++) buckets[at]?.table.peek(hash, peeked, at)
+    for (let at = 0; at < periods.length; at++) periods[at]?.table.peek(hash, peeked, at)
     // The newest first: what a subject has there is its newest.
-    for (let at = buckets.length - 1; at >= 0; at--) {
+    for (let at = periods.length - 1; at >= 0; at--) {
       if (peeked[PEEKED * at + 1] === 0) continue
-      const mark = buckets[at]?.table.find(hash, peeked[PEEKED * at] ?? 0) ?? 0
+      const mark = periods[at]?.table.find(hash, peeked[PEEKED * at] ?? 0) ?? 0
       if (mark !== 0) return mark
     }
     return 0
   }
 
   #add({ position, kind, subject, strength }: RevocationEntry, nowMs: number): void {
-    const { table, counts } = this.#bucketFor(position, nowMs)
+    const { table, counts } = this.#periodFor(position, nowMs)
     const code = KIND_CODES[kind]
     table.raise(this.#hash(code, subject), position, strength === 'hard')
     counts[code] = (counts[code] ?? 0) + 1
@@ -156,40 +156,40 @@ export class RevocationLog implements RevocationView {
     this.#position = position
   }
 
-  #bucketFor(position: number, nowMs: number): Bucket {
+  #periodFor(position: number, nowMs: number): WatermarkPeriod {
     this.tick(nowMs)
-    const newest = this.#buckets.at(-1)
+    const newest = this.#periods.at(-1)
     if (newest?.closedAtMs === Infinity) {
       if (newest.table.holds(position)) return newest
       this.#close(newest, nowMs)
     }
-    const bucket: Bucket = {
+    const period: WatermarkPeriod = {
       table: new WatermarkTable(position - 1),
       counts: new Uint32Array(16),
       beganAtMs: nowMs,
       closedAtMs: Infinity,
       lastPosition: 0,
     }
-    this.#buckets.push(bucket)
-    if (PEEKED * this.#buckets.length > this.#peeked.length) {
-      this.#peeked = new Uint32Array(2 * PEEKED * this.#buckets.length)
+    this.#periods.push(period)
+    if (PEEKED * this.#periods.length > this.#peeked.length) {
+      this.#peeked = new Uint32Array(2 * PEEKED * this.#periods.length)
     }
-    return bucket
+    return period
   }
 
-  #close(bucket: Bucket, nowMs: number): void {
-    if (bucket.closedAtMs !== Infinity) return
-    bucket.closedAtMs = nowMs
-    bucket.lastPosition = this.#position
-    bucket.table.seal()
+  #close(period: WatermarkPeriod, nowMs: number): void {
+    if (period.closedAtMs !== Infinity) return
+    period.closedAtMs = nowMs
+    period.lastPosition = this.#position
+    period.table.seal()
   }
 
-  #drop(bucket: Bucket): void {
-    this.#buckets.shift()
-    this.#floor = bucket.lastPosition
+  #drop(period: WatermarkPeriod): void {
+    this.#periods.shift()
+    this.#floor = period.lastPosition
     this.#version = nextVersion()
-    for (let code = 0; code < bucket.counts.length; code++) {
-      this.#kinds[code] = (this.#kinds[code] ?? 0) - (bucket.counts[code] ?? 0)
+    for (let code = 0; code < period.counts.length; code++) {
+      this.#kinds[code] = (this.#kinds[code] ?? 0) - (period.counts[code] ?? 0)
     }
   }
 }
@@ -202,7 +202,7 @@ function nextVersion(): number {
 }
 
 /** The entries of half of the time that entries are kept: dropped together, so nothing is ever deleted. */
-interface Bucket {
+interface WatermarkPeriod {
   readonly table: WatermarkTable
   readonly counts: Uint32Array
   readonly beganAtMs: number

@@ -1,4 +1,4 @@
-import type { AccessTokenClaims } from '../access-token.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
 import type { RevocationView } from './log.ts'
 import type { RevocationKind } from './entry.ts'
 

@@ -1,7 +1,7 @@
 import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
 import { specOf, type Algorithm, type AlgorithmSpec, type HmacSpec } from '../algorithms.ts'
 import { parseJwk, type ParsedJwk } from '../jwk/parse.ts'
-import type { PublicKeyMembers } from '../jwk/public.ts'
+import type { PublicKeyMembers } from '../jwk/public-jwk.ts'
 import { jwkThumbprint } from '../jwk/thumbprint.ts'
 import { isKid } from '../limits.ts'
 import {

@@ -1,5 +1,5 @@
 import type { Algorithm } from '../algorithms.ts'
-import type { PublicJwk } from '../jwk/public.ts'
+import type { PublicJwk } from '../jwk/public-jwk.ts'
 
 declare const kind: unique symbol
 

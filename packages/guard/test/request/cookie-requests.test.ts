@@ -3,9 +3,9 @@ import { serve } from '@hono/node-server'
 import fastify from 'fastify'
 import { Hono } from 'hono'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import * as onExpress from '../src/express.ts'
-import * as onFastify from '../src/fastify.ts'
-import * as onHono from '../src/hono.ts'
+import * as onExpress from '../../src/adapters/express.ts'
+import * as onFastify from '../../src/adapters/fastify.ts'
+import * as onHono from '../../src/adapters/hono.ts'
 import {
   createGuard,
   csrfHash,
@@ -13,9 +13,9 @@ import {
   type GuardOptions,
   refusals,
   viewOfNode,
-} from '../src/index.ts'
-import { createTestKey, NOW_MS, NOW_SEC, portOf, TestIssuer } from './support/issuer.ts'
-import { sendRaw, type Service, services } from './support/services.ts'
+} from '../../src/index.ts'
+import { createTestKey, NOW_MS, NOW_SEC, portOf, TestIssuer } from '../support/issuer.ts'
+import { sendRaw, type Service, services } from '../support/services.ts'
 
 /** Whose tokens the services take; its keys are those of the local server. */
 const ISSUER = 'https://auth.example'

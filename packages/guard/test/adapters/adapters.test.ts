@@ -3,11 +3,11 @@ import { createServer, IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import fastify from 'fastify'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import * as onExpress from '../src/express.ts'
-import * as onFastify from '../src/fastify.ts'
-import { createGuard, type Guard, refusals, type Refused } from '../src/index.ts'
-import { createTestKey, NOW_MS, NOW_SEC, signRaw, TestIssuer } from './support/issuer.ts'
-import { listen, sendRaw, type Service, services } from './support/services.ts'
+import * as onExpress from '../../src/adapters/express.ts'
+import * as onFastify from '../../src/adapters/fastify.ts'
+import { createGuard, type Guard, refusals, type Refused } from '../../src/index.ts'
+import { createTestKey, NOW_MS, NOW_SEC, signRaw, TestIssuer } from '../support/issuer.ts'
+import { listen, sendRaw, type Service, services } from '../support/services.ts'
 
 const issuer = new TestIssuer()
 let refused: Refused[] = []

@@ -1,7 +1,8 @@
-import type { AccessTokenClaims } from './access-token.ts'
-import type { Guard } from './guard.ts'
-import { viewOfRequest } from './request-view.ts'
-import { routeOf, type Requirements } from './requirements.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
+import type { Guard } from '../guard.ts'
+import { viewOfRequest } from '../request/request-view.ts'
+import { routeOf } from '../route-of.ts'
+import type { Requirements } from '../verification/requirements.ts'
 
 /** The claims of a request that may pass, or the answer to one that may not. */
 export type Authentication =

@@ -10,8 +10,8 @@ import {
   type Guard,
   type Refused,
   type Requirements,
-} from '../src/index.ts'
-import { NOW_MS, NOW_SEC, TestIssuer } from './support/issuer.ts'
+} from '../../src/index.ts'
+import { NOW_MS, NOW_SEC, TestIssuer } from '../support/issuer.ts'
 
 const issuer = new TestIssuer()
 const other = new TestIssuer()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readBearer } from '../src/bearer.ts'
+import { readBearer } from '../../src/request/bearer.ts'
 
 const missing = (reason: string) => ({ ok: false, code: 'token_missing', reason })
 const malformed = (reason: string) => ({ ok: false, code: 'request_malformed', reason })

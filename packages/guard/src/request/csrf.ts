@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { AccessTokenClaims } from './access-token.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
 
 /** What a request says about the page that sent it. */
 export interface RequestSource {

@@ -1,8 +1,7 @@
 import type { AccessTokenClaims } from './access-token.ts'
-import type { Guard, RouteGuard } from './guard.ts'
 import { isPolicy, type FreshnessPolicy } from './policy.ts'
-import type { Refused } from './refusals.ts'
-import type { RequestView } from './request-view.ts'
+import type { Refused } from '../refusals.ts'
+import type { RequestView } from '../request/request-view.ts'
 
 /**
  * What a route asks of whoever calls it. All that is given must hold. `FrameworkRequest` is what the
@@ -78,8 +77,11 @@ export function readRequirements(
   }
 }
 
-// What an object inherits or hides would be read in one place and overlooked in another: it must have none of it.
-function assertPlain(value: unknown): void {
+/**
+ * Throws a TypeError for requirements that are not a plain object. Inherited and hidden properties would be read in
+ * one place and overlooked in another.
+ */
+export function assertPlain(value: unknown): void {
   const isObject = typeof value === 'object' && value !== null
   const prototype: unknown = isObject ? Object.getPrototypeOf(value) : undefined
   // That of another realm is none of ours, and as empty.
@@ -106,33 +108,6 @@ function readNames(name: string, value: unknown): readonly string[] {
 
 function fail(problem: string): never {
   throw new TypeError(`requireAuth: ${problem}.`)
-}
-
-/** A guard with what a route of a framework requires. Throws a TypeError for what is no guard, or no requirement. */
-export function routeOf<FrameworkRequest>(
-  guard: Guard,
-  requirements: Requirements<FrameworkRequest>,
-): RouteGuard {
-  return assertGuard(guard).route(requirementsOf(requirements))
-}
-
-/** Gives a guard back, and throws a TypeError for anything else. */
-export function assertGuard(guard: Guard): Guard {
-  if (typeof (guard as Partial<Guard> | undefined)?.route === 'function') return guard
-  throw new TypeError(
-    'The first argument must be a guard, as createGuard or combineGuards makes it.',
-  )
-}
-
-// Its function gets the request of the framework in place of the view of it.
-function requirementsOf<FrameworkRequest>(
-  requirements: Requirements<FrameworkRequest>,
-): Requirements {
-  assertPlain(requirements)
-  const { tenant } = requirements
-  if (typeof tenant !== 'function') return requirements as Requirements
-  // Each adapter makes its views of the requests that its own type names.
-  return { ...requirements, tenant: ({ original }) => tenant(original as FrameworkRequest) }
 }
 
 /** What a decision rests on, beside the claims. */

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-import type { AccessTokenClaims } from './access-token.ts'
-import type { Guard } from './guard.ts'
-import { viewOfNode } from './request-view.ts'
-import { routeOf, type Requirements } from './requirements.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
+import type { Guard } from '../guard.ts'
+import { viewOfNode } from '../request/request-view.ts'
+import { routeOf } from '../route-of.ts'
+import type { Requirements } from '../verification/requirements.ts'
 
 export { authOf } from './auth-of.ts'
 

@@ -13,9 +13,9 @@ import { ExpressAdapter } from '@nestjs/platform-express'
 import { FastifyAdapter } from '@nestjs/platform-fastify'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { createGuard, type Guard } from '../src/index.ts'
-import { authOf, createNestGuard } from '../src/nest.ts'
-import { NOW_MS, TestIssuer } from './support/issuer.ts'
+import { createGuard, type Guard } from '../../src/index.ts'
+import { authOf, createNestGuard } from '../../src/adapters/nest.ts'
+import { NOW_MS, TestIssuer } from '../support/issuer.ts'
 
 /** An application of one controller, its decorators called by hand: the tests are compiled without them. */
 function applicationWith(guard: Guard): DynamicModule {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { accessCookieName, COOKIES_CHARS_MAX, readCookie } from '../src/cookies.ts'
+import { accessCookieName, COOKIES_CHARS_MAX, readCookie } from '../../src/request/cookies.ts'
 
 const NAME = '__Host-cs_access'
 const found = (value: string) => ({ kind: 'found', value })

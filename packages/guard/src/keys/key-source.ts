@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 
 import { createKeySet, type KeySet } from '@countersign/jwt'
 
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from '../guard-options.ts'
 import { JwksClient } from './jwks-client.ts'
-import { FeedClient } from './revocations/feed-client.ts'
-import { RevocationFeed } from './revocations/feed.ts'
+import { FeedConnection } from '../revocations/feed-connection.ts'
+import { RevocationFeed } from '../revocations/feed.ts'
 
 /**
  * Where a guard has its keys from, and whether it can tell what was taken back: the published keys alone,
@@ -80,7 +80,7 @@ export function createFeedSource(
       keys = own === undefined ? published : withoutKilled(own, feed)
     },
   })
-  const client = new FeedClient(feed, {
+  const client = new FeedConnection(feed, {
     ...settings,
     connection,
     guardId: randomBytes(16).toString('base64url'),

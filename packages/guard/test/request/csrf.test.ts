@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { checkCsrfToken, checkOrigin, csrfHash } from '../src/csrf.ts'
+import { checkCsrfToken, checkOrigin, csrfHash } from '../../src/request/csrf.ts'
 
 const APP = 'https://app.example'
 const origins = new Set([APP, 'http://localhost:5173'])

@@ -1,5 +1,5 @@
-import { partsOf } from './combine.ts'
-import type { Guard } from './guard.ts'
+import { partsOf } from '../combine.ts'
+import type { Guard } from '../guard.ts'
 
 /** A protected resource's metadata (RFC 9728 §2), as far as a guard knows it. */
 export interface ResourceMetadata {

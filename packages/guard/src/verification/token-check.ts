@@ -4,11 +4,11 @@ import {
   createAccessTokenVerifier,
 } from './access-token.ts'
 import { decodeUnverified, type KeySet } from '@countersign/jwt'
-import type { GuardSettings } from './guard-options.ts'
+import type { GuardSettings } from '../guard-options.ts'
 import { POLICY_LIMITS_MS, type FreshnessPolicy } from './policy.ts'
-import type { Refused } from './refusals.ts'
-import type { RevocationFeed } from './revocations/feed.ts'
-import { decideStanding } from './revocations/rule.ts'
+import type { Refused } from '../refusals.ts'
+import type { RevocationFeed } from '../revocations/feed.ts'
+import { decideStanding } from '../revocations/rule.ts'
 
 /** A token that was checked, or why it is refused. */
 export type Verification = AcceptedAccessToken | Refused

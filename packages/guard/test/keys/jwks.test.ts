@@ -1,8 +1,8 @@
 import { createSecretKey, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createGuard, type Guard, type GuardOptions, type JwksFault } from '../src/index.ts'
-import { createTestKey, NOW_MS, TestIssuer } from './support/issuer.ts'
+import { createGuard, type Guard, type GuardOptions, type JwksFault } from '../../src/index.ts'
+import { createTestKey, NOW_MS, TestIssuer } from '../support/issuer.ts'
 
 let issuer: TestIssuer
 let guard: Guard

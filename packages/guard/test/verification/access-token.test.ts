@@ -1,8 +1,8 @@
 import { type KeySet, keySetFromJwks } from '@countersign/jwt'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createAccessTokenVerifier, createGuard } from '../src/index.ts'
-import { createTestKey, NOW_MS, NOW_SEC, signRaw, TestIssuer } from './support/issuer.ts'
+import { createAccessTokenVerifier, createGuard } from '../../src/index.ts'
+import { createTestKey, NOW_MS, NOW_SEC, signRaw, TestIssuer } from '../support/issuer.ts'
 
 const issuer = new TestIssuer()
 const audience = issuer.url

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AccessTokenClaims } from './access-token.ts'
-import type { Guard, RouteGuard, VerifyResult } from './guard.ts'
-import type { Refused } from './refusals.ts'
-import { viewOfNode } from './request-view.ts'
-import { assertGuard, routeOf, type Requirements } from './requirements.ts'
-import { asError } from './thrown.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
+import type { Guard, RouteGuard, VerifyResult } from '../guard.ts'
+import type { Refused } from '../refusals.ts'
+import { viewOfNode } from '../request/request-view.ts'
+import { assertGuard, routeOf } from '../route-of.ts'
+import type { Requirements } from '../verification/requirements.ts'
+import { asError } from '../errors.ts'
 
 export { authOf } from './auth-of.ts'
 

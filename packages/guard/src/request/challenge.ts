@@ -1,4 +1,4 @@
-import { type Refused, refusals } from './refusals.ts'
+import { type Refused, refusals } from '../refusals.ts'
 
 /** A whole HTTP answer to a refused request, for any framework. */
 export interface Challenge {

@@ -1,4 +1,4 @@
-import type { Refused } from './refusals.ts'
+import type { Refused } from '../refusals.ts'
 
 // RFC 6750 §2.1: the scheme, one or more spaces, one b64token. The scheme ignores case
 // (RFC 9110 §11.1). The classes do not overlap, so the match takes linear time.

@@ -1,8 +1,9 @@
 import type { Context, MiddlewareHandler, Next } from 'hono'
-import type { AccessTokenClaims } from './access-token.ts'
-import type { Guard, VerifyResult } from './guard.ts'
-import { viewOfRequest } from './request-view.ts'
-import { assertGuard, routeOf, type Requirements } from './requirements.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
+import type { Guard, VerifyResult } from '../guard.ts'
+import { viewOfRequest } from '../request/request-view.ts'
+import { assertGuard, routeOf } from '../route-of.ts'
+import type { Requirements } from '../verification/requirements.ts'
 
 /** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
 export interface AuthEnv {

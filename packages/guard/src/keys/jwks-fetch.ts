@@ -1,4 +1,4 @@
-import { withReason } from './fault-reason.ts'
+import { withReason } from '../errors.ts'
 import { type KeySet, keySetFromJwks, parseJsonStrict } from '@countersign/jwt'
 
 /** The largest key set that is read, in bytes after decompression. A dozen RSA keys take under 10 KiB. */

@@ -1,8 +1,8 @@
-import type { AccessTokenClaims } from './access-token.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
 import { readBearer } from './bearer.ts'
 import { readCookie } from './cookies.ts'
 import { checkCsrfToken, checkOrigin, isSafeMethod } from './csrf.ts'
-import type { Refused, GuardRefusalCode } from './refusals.ts'
+import type { Refused, GuardRefusalCode } from '../refusals.ts'
 import type { RequestView } from './request-view.ts'
 
 /** How a service takes access tokens from cookies. */

@@ -41,7 +41,7 @@ export interface RemoteFeed {
   readonly transport: FeedTransport
 }
 
-export interface FeedClientOptions {
+export interface FeedConnectionOptions {
   readonly connection: RemoteFeed | FeedLine
   /** Names this guard over all its connections: 16 to 64 characters of base64url. */
   readonly guardId: string
@@ -58,9 +58,9 @@ export interface FeedClientOptions {
  * Keeps a feed connected: by WebSocket, else by polling, with growing waits between tries. No method
  * throws or rejects.
  */
-export class FeedClient {
+export class FeedConnection {
   readonly #feed: RevocationFeed
-  readonly #options: FeedClientOptions
+  readonly #options: FeedConnectionOptions
   readonly #closing = new AbortController()
   #isStarted = false
   #isConnected = false
@@ -69,7 +69,7 @@ export class FeedClient {
   #hasMissedSocket = false
   #fault: FeedFault | undefined
 
-  constructor(feed: RevocationFeed, options: FeedClientOptions) {
+  constructor(feed: RevocationFeed, options: FeedConnectionOptions) {
     this.#feed = feed
     this.#options = options
   }

@@ -1,4 +1,4 @@
-import type { AccessTokenClaims } from './access-token.ts'
+import type { AccessTokenClaims } from '../verification/access-token.ts'
 
 /**
  * Gives the claims that `requireAuth` left on a request, without undefined in the type. Throws when it

@@ -1,0 +1,30 @@
+import type { Guard, RouteGuard } from './guard.ts'
+import { assertPlain, type Requirements } from './verification/requirements.ts'
+
+/**
+ * Gives a guard that also enforces the requirements of one framework route. Throws a TypeError when the guard is not
+ * a guard, or when a requirement is wrong.
+ */
+export function routeOf<FrameworkRequest>(
+  guard: Guard,
+  requirements: Requirements<FrameworkRequest>,
+): RouteGuard {
+  return assertGuard(guard).route(requirementsOf(requirements))
+}
+
+/** Returns the guard. Throws a TypeError for any other value. */
+export function assertGuard(guard: Guard): Guard {
+  if (typeof (guard as Partial<Guard> | undefined)?.route === 'function') return guard
+  throw new TypeError('The first argument must be a guard from createGuard or combineGuards.')
+}
+
+/** Wraps `tenant`, so that the route's function receives the framework's request instead of our view of it. */
+function requirementsOf<FrameworkRequest>(
+  requirements: Requirements<FrameworkRequest>,
+): Requirements {
+  assertPlain(requirements)
+  const { tenant } = requirements
+  if (typeof tenant !== 'function') return requirements as Requirements
+  // The cast is safe: each adapter puts the request of its own framework into `original`.
+  return { ...requirements, tenant: ({ original }) => tenant(original as FrameworkRequest) }
+}
