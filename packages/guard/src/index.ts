@@ -1,9 +1,12 @@
 export {
+  type AccessTokenCheck,
   type AccessTokenClaims,
+  type AccessTokenReport,
   type AccessTokenResult,
   type AccessTokenVerifier,
   type AccessTokenVerifierOptions,
   createAccessTokenVerifier,
+  explainAccessToken,
 } from './verification/access-token.ts'
 export { type BearerReading, readBearer } from './request/bearer.ts'
 export { type Challenge, challengeFor } from './request/challenge.ts'

@@ -10,14 +10,15 @@ export { signJws, type SignJwsOptions } from './jws/sign.ts'
 export { verifyJws, type VerifyJwsOptions, type VerifyJwsResult } from './jws/verify.ts'
 export type { JwtClaims } from './jwt/claims.ts'
 export { decodeUnverified, type DecodeResult } from './jwt/decode-unverified.ts'
+export { explainToken, type CheckReport, type TokenCheck } from './jwt/explain.ts'
 export { createSigner, type Signer } from './jwt/sign.ts'
 export {
   createVerifier,
   type AcceptedToken,
   type Verifier,
-  type VerifierOptions,
   type VerifyResult,
 } from './jwt/verify.ts'
+export type { VerifierOptions } from './jwt/verifier-options.ts'
 export type { AskedClaims, JwtHeader } from './jwt/types.ts'
 export { TokenRefusedError, verifyOrThrow } from './jwt/verify-or-throw.ts'
 export { generateSigningKey } from './key/generate.ts'

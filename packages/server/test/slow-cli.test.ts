@@ -244,7 +244,7 @@ test('service accounts and their secrets are administered', async () => {
     { name: 'billing', id, state: 'disabled', roles: ['writer'], secrets: 1 },
   ])
   expect(await output(['clients', 'enable', 'billing'])).toContain('enabled')
-  expect((await run(['token', 'inspect', token])).stdout).toContain('was taken back')
+  expect((await run(['token', 'inspect', token])).stdout).toContain('was revoked')
   expect((await tokenFor(second)).status).toBe(200)
   expect(await run(['clients', 'disable', 'nobody'])).toEqual({
     code: 1,
@@ -632,7 +632,7 @@ describe.concurrent('token inspect', () => {
       'key',
       /no key of this server/,
     ],
-    ['a broken signature', () => `${pair.access.slice(0, -4)}AAAA`, 'signature', /is not right/],
+    ['a broken signature', () => `${pair.access.slice(0, -4)}AAAA`, 'signature', /is not valid/],
     [
       'another issuer',
       () => forge.access({ ...access, iss: 'https://other' }),
@@ -655,7 +655,7 @@ describe.concurrent('token inspect', () => {
       'a token without an end',
       () => forge.access({ ...access, exp: undefined }),
       'expiry',
-      /exp is missing, not a number/,
+      /exp is missing: A required claim is missing/,
     ],
     [
       'a token of tomorrow',

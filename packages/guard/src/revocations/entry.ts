@@ -40,6 +40,14 @@ export interface LogHead {
   readonly chain: Uint8Array
 }
 
+/**
+ * Whether two chain values are the same. `own` is undefined where a log does not know the chain value of a position,
+ * and then equals no other.
+ */
+export function isSameChain(own: Uint8Array | undefined, other: Uint8Array): boolean {
+  return own !== undefined && Buffer.compare(own, other) === 0
+}
+
 /** How far a `jump` moves the log on: more than any store loses, and no more without an operator. */
 export const JUMP_POSITIONS = 1_000_000
 

@@ -1,7 +1,7 @@
 import { createKeySet, keySetFromJwks, type KeySet } from '@countersign/jwt'
 
 import { createBatchOpener, issuerOfBatch, type BatchOpener, type WireBatch } from './batch.ts'
-import type { LogHead, RevocationEntry } from './entry.ts'
+import { isSameChain, type LogHead, type RevocationEntry } from './entry.ts'
 import { Lease, type EchoOutcome, type LeaseClocks } from './lease.ts'
 import { RevocationLog } from './log.ts'
 import { parseAuthorityMessage, type AuthorityMessage, type GuardMessage } from './messages.ts'
@@ -227,7 +227,7 @@ export class RevocationFeed {
     if (incoming === undefined || incoming.log.position < incoming.until) return NOTHING
     const held = this.#log
     const isFork =
-      held?.position === incoming.log.position && !isSame(held.chain, incoming.log.chain)
+      held?.position === incoming.log.position && !isSameChain(held.chain, incoming.log.chain)
     if (isFork) return fail('feed_went_backwards')
     this.#incoming = undefined
     this.#log = incoming.log
@@ -257,8 +257,7 @@ export class RevocationFeed {
   #isEvidenceOfLoss(outcome: EchoOutcome, head: LogHead): boolean {
     if (outcome === 'off_chain') return true
     if (outcome !== 'behind') return false
-    const chain = this.#log?.chainAt(head.position)
-    return chain === undefined || !isSame(chain, head.chain)
+    return !isSameChain(this.#log?.chainAt(head.position), head.chain)
   }
 
   // Each echo says the same again until the authority has found out.
@@ -289,10 +288,6 @@ function reply(message: GuardMessage): FeedStep {
 
 function fail(code: FeedFaultCode): FeedStep {
   return { ok: false, code }
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0
 }
 
 function encode(chain: Uint8Array): string {

@@ -12,6 +12,7 @@ export {
 export {
   chainValue,
   follows,
+  isSameChain,
   isPosition,
   JUMP_POSITIONS,
   type LogHead,

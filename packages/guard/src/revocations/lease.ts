@@ -1,4 +1,4 @@
-import type { LogHead } from './entry.ts'
+import { isSameChain, type LogHead } from './entry.ts'
 
 /** Two clocks: one that is never set, and the one on the wall. Both in milliseconds. */
 export interface LeaseClocks {
@@ -60,7 +60,7 @@ export class Lease {
       this.#awaited.push({ head, sentAt })
       return 'awaited'
     }
-    if (Buffer.compare(head.chain, held.chain) !== 0) return 'off_chain'
+    if (!isSameChain(head.chain, held.chain)) return 'off_chain'
     this.#renew(sentAt)
     return 'renewed'
   }
@@ -75,7 +75,7 @@ export class Lease {
       if (head.position > position) return true
       const chain = chainAt(head.position)
       if (chain === undefined) return false
-      if (Buffer.compare(head.chain, chain) === 0) {
+      if (isSameChain(chain, head.chain)) {
         this.#renew(sentAt)
         if (outcome === 'awaited') outcome = 'renewed'
       } else {

@@ -1,6 +1,7 @@
 import {
   chainValue,
   follows,
+  isSameChain,
   type LogHead,
   type RevocationEntry,
   type RevocationKind,
@@ -108,7 +109,7 @@ export class RevocationLog implements RevocationView {
       chains.push(value)
       position = entry.position
     }
-    if (Buffer.compare(value, chain) !== 0) return 'chain_differs'
+    if (!isSameChain(value, chain)) return 'chain_differs'
     for (const [index, entry] of entries.entries()) {
       this.#add(entry, nowMs)
       this.#recent.note(entry.position, chains[index] ?? value)

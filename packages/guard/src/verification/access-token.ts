@@ -1,31 +1,37 @@
 import {
   type AcceptedToken,
+  type CheckReport,
   createVerifier,
-  type KeySet,
+  decodeUnverified,
+  explainToken,
   type JwtRefusalCode,
+  type KeySet,
+  type Refused,
+  type TokenCheck,
+  type VerifierOptions,
   type VerifyingKey,
 } from '@countersign/jwt'
 
-/** The claims of an access token (RFC 9068 §2.2) as the authority mints them. */
+/** The claims of an access token (RFC 9068 §2.2) as the authority issues it. */
 export interface AccessTokenClaims {
   /** The issuer's URL. */
   readonly iss: string
-  /** The account, or the service account. Stable, never given to another one. */
+  /** The id of the account or service account. It never changes and is never reused for another account. */
   readonly sub: string
-  /** The services the token is for. */
+  /** The services that the token is for. */
   readonly aud: string | readonly string[]
   /** Seconds since 1970 (NumericDate, RFC 7519 §2), like `iat` and `auth_time`. */
   readonly exp: number
   readonly iat: number
-  /** Names this one token. */
+  /** Identifies this token. */
   readonly jti: string
-  /** The OAuth client, or `first-party` for a direct log-in. A service account's own id: its `sub`. */
+  /** The OAuth client, or `first-party` for a direct log-in. For a service account its own id, equal to `sub`. */
   readonly client_id: string
-  /** The session: one log-in on one device. Left out only where `sub` is `client_id`. */
+  /** The session: one log-in on one device. Absent only where `sub` equals `client_id`. */
   readonly sid?: string
-  /** Position of the revocation log when the token was issued: a safe integer of at least 0. */
+  /** The position of the revocation log when the token was issued: a safe integer of at least 0. */
   readonly rvp: number
-  /** Global roles and those of the current tenant. */
+  /** Global roles. */
   readonly roles: readonly string[]
   /** The current tenant. */
   readonly tid?: string
@@ -34,56 +40,56 @@ export interface AccessTokenClaims {
   readonly auth_time?: number
   /** How the person proved who they are (RFC 8176). */
   readonly amr?: readonly string[]
-  /** How strong that proof was (OpenID Connect Core §2). */
+  /** The authentication context class of that proof (OpenID Connect Core §2). */
   readonly acr?: string
   /** `access`, for Django services. */
   readonly token_type?: string
-  /** The account's id in Django where there is one, else `sub`. */
+  /** The account's id in Django if it has one, otherwise `sub`. */
   readonly user_id?: string
-  /** Hash of the session's CSRF token (`csrfHash`): only in tokens that are minted for a cookie. */
+  /** Hash of the session's CSRF token (`csrfHash`). Present only in tokens that are issued for a cookie. */
   readonly csh?: string
   /** The application's own claims. */
   readonly [claim: string]: unknown
 }
 
 /**
- * An access token that was accepted. With a cache it is the same object at each sight, its claims frozen
- * through and through. `mark` is for who checks tokens against a log: 0 at first.
+ * An access token that was accepted. With a cache it is the same object at each use, and its claims are deeply frozen.
+ * `mark` is 0 at first. A caller that compares tokens with a log stores there the log version it compared with.
  */
 export type AcceptedAccessToken = Pick<
   AcceptedToken<AccessTokenClaims>,
   'ok' | 'claims' | 'header' | 'mark'
 >
 
-/** What the verifier of access tokens answers. A refusal's `claim` is a name, never a value. */
+/** The result of verifying an access token. `claim` in a refusal is the name of a claim, never its value. */
 export type AccessTokenResult =
   | AcceptedAccessToken
   | { readonly ok: false; readonly code: JwtRefusalCode; readonly claim?: string }
 
-/** What an access token is held against. */
+/** What an access token must match. */
 export interface AccessTokenVerifierOptions {
   readonly keys: VerifyingKey | KeySet
-  /** Compared exactly with `iss`, byte for byte. */
+  /** Compared with `iss` byte for byte. */
   readonly issuer: string
-  /** One of these must stand in `aud`, exactly. */
+  /** One of these must be in `aud`, exactly. */
   readonly audience: string | readonly string[]
   /** How far clocks may differ, in seconds, 0 to 60. Default 5. */
   readonly toleranceSec?: number
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly clock?: () => number
   /**
-   * How many verified tokens are remembered: 8 to 1,048,576, or 0 (default) for none. Times are
-   * checked at every sight. About 1 kB each.
+   * How many verified tokens are remembered: 8 to 1,048,576, or 0 (default) for none. Times are still checked at every
+   * use. About 1 kB each.
    */
   readonly cacheEntriesMax?: number
 }
 
-/** Checks one access token after the other. Synchronous; no network, no store. */
+/** Verifies access tokens. Synchronous: it uses neither network nor store. */
 export interface AccessTokenVerifier {
   verify(token: string): AccessTokenResult
 }
 
-/** Seconds by which the clocks of an authority and a service may differ by default. */
+/** By how many seconds the clocks of an authority and a service may differ by default. */
 export const TOLERANCE_SEC_DEFAULT = 5
 
 const REQUIRED = ['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'client_id', 'rvp', 'roles']
@@ -94,7 +100,7 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
   ['jti', isText],
   ['client_id', isText],
   ['sid', optional(isText)],
-  // A position that cannot be compared would slip past every watermark: NaN > x is false.
+  // A position that cannot be compared would pass every watermark: NaN > x is false.
   ['rvp', isPosition],
   ['roles', isTextList],
   ['tid', optional(isText)],
@@ -108,51 +114,82 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
 ]
 
 /**
- * Gives the verifier of access tokens (RFC 9068 §4): `typ` is `at+jwt`, so no other kind of JWT from
- * the same issuer passes, and issuer, audience, life and the type of every named claim are checked.
- * The authority uses it for its own tokens, so there is one rule in one place.
+ * Makes a verifier of access tokens (RFC 9068 §4). `typ` must be `at+jwt`, so no other kind of JWT from the same issuer
+ * passes. It checks issuer, audience, times and the type of every named claim. The authority uses it for its own
+ * tokens, so authority and services apply the same rule.
  */
 export function createAccessTokenVerifier(
   options: AccessTokenVerifierOptions,
 ): AccessTokenVerifier {
-  const { keys, issuer, audience, toleranceSec = TOLERANCE_SEC_DEFAULT, clock } = options
-  const { cacheEntriesMax = 0 } = options
-  const verifier = createVerifier<AccessTokenClaims>({
-    keys,
-    typ: 'at+jwt',
-    issuer,
-    audience,
-    requiredClaims: REQUIRED,
-    toleranceSec,
-    cacheEntriesMax,
-    ...(clock === undefined ? {} : { clock }),
-  })
-
+  const verifier = createVerifier<AccessTokenClaims>(verifierOptions(options))
   return {
     verify(token) {
       const result = verifier.verify(token)
-      // Claims out of the cache cannot change, so those with a mark were found right before.
+      // Claims from the cache cannot change, so a token with a mark has passed these checks before.
       if (!result.ok || result.mark !== undefined) return result
-      const { claims } = result
-      const claim = firstIllTyped(claims)
-      if (claim !== undefined) return { ok: false, code: 'claim_invalid', claim }
-      if (lacksSession(claims)) return { ok: false, code: 'claim_missing', claim: 'sid' }
+      const refused = checkAccessClaims(result.claims)
+      if (refused !== undefined) return refused
       result.mark = 0
       return result
     },
   }
 }
 
+/** What one check of an access token found. `access_claims`: the types of the claims, and that a session is named. */
+export type AccessTokenReport =
+  | CheckReport
+  | { readonly check: 'access_claims'; readonly refused: Refused | undefined }
+
+/** A check of the access token verifier. */
+export type AccessTokenCheck = TokenCheck | AccessTokenReport['check']
+
 /**
- * Whether a session should be named and is not. A service account has none (RFC 6749 §4.4): it acts for
- * itself, so its `sub` is its `client_id` (RFC 9068 §2.2). A person's token without `sid` would outlive
- * the end of its session, since no watermark of one would fit it.
+ * Runs the checks of an access token verifier with these options and reports every one, in order, as `explainToken` of
+ * `@countersign/jwt` does. For tools that show a person everything that is wrong with a token. Never decide with it:
+ * the token may be forged.
  */
-function lacksSession({ sub, client_id, sid }: AccessTokenClaims): boolean {
+export function explainAccessToken(
+  token: string,
+  options: AccessTokenVerifierOptions,
+): readonly AccessTokenReport[] {
+  const reports = explainToken(token, verifierOptions(options))
+  const decoded = decodeUnverified(token)
+  if (!decoded.ok) return reports
+  return [...reports, { check: 'access_claims', refused: checkAccessClaims(decoded.claims) }]
+}
+
+function verifierOptions(options: AccessTokenVerifierOptions): VerifierOptions {
+  const { keys, issuer, audience, toleranceSec = TOLERANCE_SEC_DEFAULT, clock } = options
+  return {
+    keys,
+    typ: 'at+jwt',
+    issuer,
+    audience,
+    requiredClaims: REQUIRED,
+    toleranceSec,
+    cacheEntriesMax: options.cacheEntriesMax ?? 0,
+    ...(clock === undefined ? {} : { clock }),
+  }
+}
+
+type Claims = Readonly<Record<string, unknown>>
+
+function checkAccessClaims(claims: Claims): Refused | undefined {
+  const claim = firstIllTyped(claims)
+  if (claim !== undefined) return { ok: false, code: 'claim_invalid', claim }
+  return lacksSession(claims) ? { ok: false, code: 'claim_missing', claim: 'sid' } : undefined
+}
+
+/**
+ * Whether a token without `sid` should have one. A service account has no session (RFC 6749 §4.4): it acts for itself,
+ * so its `sub` equals its `client_id` (RFC 9068 §2.2). A person's token without `sid` would outlive the end of its
+ * session, because no watermark of a session would match it.
+ */
+function lacksSession({ sub, client_id, sid }: Claims): boolean {
   return sid === undefined && sub !== client_id
 }
 
-function firstIllTyped(claims: AccessTokenClaims): string | undefined {
+function firstIllTyped(claims: Claims): string | undefined {
   for (const [claim, holds] of CLAIM_TYPES) if (!holds(claims[claim])) return claim
   return undefined
 }

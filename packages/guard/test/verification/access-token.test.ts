@@ -1,7 +1,7 @@
 import { type KeySet, keySetFromJwks } from '@countersign/jwt'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createAccessTokenVerifier, createGuard } from '../../src/index.ts'
+import { createAccessTokenVerifier, createGuard, explainAccessToken } from '../../src/index.ts'
 import { createTestKey, NOW_MS, NOW_SEC, signRaw, TestIssuer } from '../support/issuer.ts'
 
 const issuer = new TestIssuer()
@@ -316,5 +316,34 @@ describe('the cache of verified tokens', () => {
       }),
       { numRuns: 200 },
     )
+  })
+})
+
+describe('the explanation of an access token', () => {
+  const options = { keys, issuer: issuer.url, audience, clock: () => NOW_MS }
+
+  function failures(token: string): readonly string[] {
+    return explainAccessToken(token, options).flatMap(({ check, refused }) =>
+      refused === undefined ? [] : `${check}: ${[refused.code, refused.claim].join(' ').trim()}`,
+    )
+  }
+
+  test('has no failed check for an accepted token', () => {
+    expect(failures(issuer.token())).toEqual([])
+    expect(explainAccessToken(issuer.token(), options).at(-1)?.check).toBe('access_claims')
+  })
+
+  test('has every failed check, those of this package last', () => {
+    const token = issuer.token({ exp: NOW_SEC - 60, iss: 'https://other', rvp: -1 })
+    expect(failures(token)).toEqual([
+      'exp: token_expired',
+      'iss: issuer_mismatch',
+      'access_claims: claim_invalid rvp',
+    ])
+    expect(failures(issuer.token({ sid: undefined }))).toEqual(['access_claims: claim_missing sid'])
+  })
+
+  test('of text that is not a token has one check', () => {
+    expect(failures('a.b')).toEqual(['form: token_malformed'])
   })
 })

@@ -16,10 +16,10 @@ export interface JwtClaims {
   readonly [claim: string]: unknown
 }
 
-/** What claims must be to be accepted. Times are in milliseconds. */
+/** What claims must satisfy to be accepted. Times are in milliseconds. */
 export interface ClaimsPolicy {
   readonly issuer: string
-  /** One of these must be in `aud`; `null` when there must be no `aud`. */
+  /** One of these must be in `aud`. With `null` there must be no `aud`. */
   readonly audiences: ReadonlySet<string> | null
   readonly requiredClaims: readonly string[]
   readonly maxAgeMs: number | undefined
@@ -28,59 +28,109 @@ export interface ClaimsPolicy {
 
 type Claims = Readonly<Record<string, unknown>>
 
+/** The name of one check of the claims: the claim, or the rule, that it is about. */
+export type ClaimCheck =
+  | 'exp'
+  | 'nbf'
+  | 'iat'
+  | 'max_age'
+  | 'iss'
+  | 'aud'
+  | 'sub'
+  | 'jti'
+  | 'required'
+
+interface NamedCheck {
+  readonly name: ClaimCheck
+  /** `now` is in milliseconds since 1970. */
+  readonly check: (claims: Claims, policy: ClaimsPolicy, now: number) => Refused | undefined
+}
+
+/** All checks of the claims, in the order in which the verifier runs them. Each works without the others. */
+export const CLAIM_CHECKS: readonly NamedCheck[] = [
+  { name: 'exp', check: checkExpiry },
+  { name: 'nbf', check: checkNotBefore },
+  { name: 'iat', check: checkIssuedAt },
+  { name: 'max_age', check: checkAge },
+  { name: 'iss', check: checkIssuer },
+  { name: 'aud', check: checkAudience },
+  { name: 'sub', check: (claims) => checkString(claims, 'sub') },
+  { name: 'jti', check: (claims) => checkString(claims, 'jti') },
+  { name: 'required', check: checkRequired },
+]
+
 /**
- * Checks claims whose signature is already known to be right. Pure: reads no clock; `now` is in
- * milliseconds since 1970. Types come before values throughout: an `iss` of `["I"]` or an `exp` of
- * `"9999999999"` has passed elsewhere because it was compared first (CVE-2025-30144).
+ * Checks claims whose signature was already verified, and returns the first refusal. Pure: it reads no clock; `now` is
+ * in milliseconds since 1970. Every check looks at the type before the value. Other libraries compared first and
+ * accepted an `iss` of `["I"]` or an `exp` of `"9999999999"` (CVE-2025-30144).
  */
 export function checkClaims(
   claims: Claims,
   policy: ClaimsPolicy,
   now: number,
 ): Refused | undefined {
-  return (
-    checkTimes(claims, policy, now) ??
-    checkIssuer(claims, policy.issuer) ??
-    checkAudience(claims, policy.audiences) ??
-    checkString(claims, 'sub') ??
-    checkString(claims, 'jti') ??
-    checkRequired(claims, policy.requiredClaims)
-  )
+  for (const { check } of CLAIM_CHECKS) {
+    const refused = check(claims, policy, now)
+    if (refused !== undefined) return refused
+  }
+  return undefined
 }
 
-function checkTimes(claims: Claims, policy: ClaimsPolicy, now: number): Refused | undefined {
+function checkExpiry(
+  claims: Claims,
+  { toleranceMs }: ClaimsPolicy,
+  now: number,
+): Refused | undefined {
   const exp = claims['exp']
-  const nbf = claims['nbf']
-  const iat = claims['iat']
-  const { toleranceMs, maxAgeMs } = policy
-
   if (exp === undefined) return refuseClaim('claim_missing', 'exp')
   if (!isNumericDate(exp)) return refuseClaim('claim_invalid', 'exp')
-  // At `exp` itself the token is already too old (RFC 7519 §4.1.4: "on or after").
-  if (now >= exp * 1000 + toleranceMs) return refuse('token_expired')
+  // A token is expired at `exp` itself (RFC 7519 §4.1.4: "on or after").
+  return now >= exp * 1000 + toleranceMs ? refuse('token_expired') : undefined
+}
 
-  if (nbf !== undefined) {
-    if (!isNumericDate(nbf)) return refuseClaim('claim_invalid', 'nbf')
-    if (now < nbf * 1000 - toleranceMs) return refuse('token_not_yet_valid')
-  }
-  if (iat !== undefined) {
-    if (!isNumericDate(iat)) return refuseClaim('claim_invalid', 'iat')
-    if (now < iat * 1000 - toleranceMs) return refuse('token_issued_in_future')
-  }
+function checkNotBefore(
+  claims: Claims,
+  { toleranceMs }: ClaimsPolicy,
+  now: number,
+): Refused | undefined {
+  const nbf = claims['nbf']
+  if (nbf === undefined) return undefined
+  if (!isNumericDate(nbf)) return refuseClaim('claim_invalid', 'nbf')
+  return now < nbf * 1000 - toleranceMs ? refuse('token_not_yet_valid') : undefined
+}
+
+function checkIssuedAt(
+  claims: Claims,
+  { toleranceMs }: ClaimsPolicy,
+  now: number,
+): Refused | undefined {
+  const iat = claims['iat']
+  if (iat === undefined) return undefined
+  if (!isNumericDate(iat)) return refuseClaim('claim_invalid', 'iat')
+  return now < iat * 1000 - toleranceMs ? refuse('token_issued_in_future') : undefined
+}
+
+function checkAge(
+  claims: Claims,
+  { maxAgeMs, toleranceMs }: ClaimsPolicy,
+  now: number,
+): Refused | undefined {
   if (maxAgeMs === undefined) return undefined
+  const iat = claims['iat']
   if (iat === undefined) return refuseClaim('claim_missing', 'iat')
+  if (!isNumericDate(iat)) return refuseClaim('claim_invalid', 'iat')
   return now >= iat * 1000 + maxAgeMs + toleranceMs ? refuse('token_too_old') : undefined
 }
 
-/** When a token is valid, in milliseconds since 1970: from the first on, and before the second. */
+/** When a token is valid, in milliseconds since 1970: from `fromMs` on, and before `untilMs`. */
 export interface ValidityMs {
   readonly fromMs: number
   readonly untilMs: number
 }
 
 /**
- * The time within which claims that `checkClaims` has accepted stay accepted. The terms are written
- * as they are there, so that the two agree to the last bit.
+ * The time within which claims that `checkClaims` has accepted stay accepted. Each term is written as in the checks
+ * above, so that both agree to the last bit.
  */
 export function validityOf(claims: Claims, policy: ClaimsPolicy): ValidityMs {
   const exp = claims['exp']
@@ -95,14 +145,14 @@ export function validityOf(claims: Claims, policy: ClaimsPolicy): ValidityMs {
   return { fromMs: Math.max(nbfMs, iatMs), untilMs: Math.min(expMs, ageMs) }
 }
 
-function checkIssuer(claims: Claims, issuer: string): Refused | undefined {
+function checkIssuer(claims: Claims, { issuer }: ClaimsPolicy): Refused | undefined {
   const iss = claims['iss']
   if (iss === undefined) return refuseClaim('claim_missing', 'iss')
   if (typeof iss !== 'string') return refuseClaim('claim_invalid', 'iss')
   return iss === issuer ? undefined : refuse('issuer_mismatch')
 }
 
-function checkAudience(claims: Claims, audiences: ReadonlySet<string> | null): Refused | undefined {
+function checkAudience(claims: Claims, { audiences }: ClaimsPolicy): Refused | undefined {
   const aud = claims['aud']
   if (audiences === null) return aud === undefined ? undefined : refuse('audience_mismatch')
   if (aud === undefined) return refuseClaim('claim_missing', 'aud')
@@ -119,9 +169,11 @@ function checkString(claims: Claims, name: 'sub' | 'jti'): Refused | undefined {
   return refuseClaim('claim_invalid', name)
 }
 
-function checkRequired(claims: Claims, names: readonly string[]): Refused | undefined {
-  // Own members only: `toString` and `constructor` are there in every object.
-  const missing = names.find((name) => !Object.hasOwn(claims, name) || claims[name] === null)
+function checkRequired(claims: Claims, { requiredClaims }: ClaimsPolicy): Refused | undefined {
+  // Only own members count: every object inherits `toString` and `constructor`.
+  const missing = requiredClaims.find(
+    (name) => !Object.hasOwn(claims, name) || claims[name] === null,
+  )
   return missing === undefined ? undefined : refuseClaim('claim_missing', missing)
 }
 

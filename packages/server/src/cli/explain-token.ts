@@ -1,28 +1,44 @@
-import { createAccessTokenVerifier } from '@countersign/guard'
-import { decodeUnverified, verifyJws } from '@countersign/jwt'
+import {
+  createAccessTokenVerifier,
+  explainAccessToken,
+  type AccessTokenCheck,
+  type AccessTokenReport,
+  type AccessTokenVerifierOptions,
+} from '@countersign/guard'
+import {
+  decodeUnverified,
+  explainToken as explainJwt,
+  refusals as jwtRefusals,
+  type Refused,
+} from '@countersign/jwt'
 
 import { isOwnAccountId } from '../accounts/source.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
 import { refusals } from '../base/refusals.ts'
 import { ACCESS_TYP, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import { decideRotation } from '../sessions/decide-rotation.ts'
-import { createRefreshTokenVerifier, isGenuineJti } from '../sessions/refresh-token.ts'
+import {
+  createRefreshTokenVerifier,
+  isGenuineJti,
+  refreshVerifierOptions,
+} from '../sessions/refresh-token.ts'
 import { isRevokedWithAccount, whyClientOver } from '../sessions/standing.ts'
 import type { Settings } from '../settings.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { ClientView, Store } from '../store/store.ts'
 import { formatJson } from './print.ts'
 
-/** One check of a token: whether it passes, and what was seen. */
+/** One check of a token: whether the token passes, and what was found. */
 export interface Finding {
   readonly passed: boolean
   readonly check: string
   readonly text: string
-  /** True where only the authority can tell, because it asked its database. */
+  /** True for a check that needs the authority's database, so that no other service can make it. */
   readonly isKnownHereOnly?: boolean
 }
 
-export interface ExplainParts {
+/** What `explainToken` needs of the authority. */
+export interface ExplainContext {
   readonly settings: Settings
   readonly store: Store
   readonly ring: KeyRing
@@ -33,36 +49,27 @@ type Claims = Readonly<Record<string, unknown>>
 type Kind = 'access' | 'refresh'
 
 /**
- * Checks a token one rule at a time, all of them, so that a person sees everything that is wrong with
- * it and not the first thing only. The real verifier has the last word.
+ * Reports every check of a token, not only the first that fails. The checks of the token itself are those that the
+ * verifier reports. The checks of its session or service account read the database. The last finding is the answer of
+ * the verifier that serves requests.
  */
 export async function explainToken(
   token: string,
-  parts: ExplainParts,
+  context: ExplainContext,
 ): Promise<readonly Finding[]> {
   const decoded = decodeUnverified(token)
   if (!decoded.ok) return [failed('form', `is not a JWT: ${decoded.code}`)]
   const { header, claims } = decoded
-  const now = parts.clock.nowMs()
-
   const kind = kindOf(header['typ'])
   if (kind === undefined) {
-    return [
-      failed(
-        'kind',
-        `typ is ${show(header['typ'])}; tokens of this server are ${ACCESS_TYP} or ${REFRESH_TYP}`,
-      ),
-    ]
+    const expected = `tokens of this server are ${ACCESS_TYP} or ${REFRESH_TYP}`
+    return [failed('kind', `typ is ${show(header['typ'])}; ${expected}`)]
   }
+  const shown = { header, claims, kind, nowMs: context.clock.nowMs() }
   return [
-    passed('kind', kind === 'access' ? 'an access token' : 'a refresh token'),
-    ...checkSignature(token, header, kind, parts.ring),
-    checkIssuer(claims, parts.settings),
-    ...(kind === 'access' ? [checkAudience(claims, parts.settings)] : []),
-    checkExpiry(claims, now),
-    checkIssued(claims, now),
-    ...(await checkSession(claims, kind, now, parts)),
-    checkVerifier(token, kind, parts),
+    ...reportsOf(token, kind, context).flatMap((report) => describeReport(report, shown) ?? []),
+    ...(await checkSession(claims, kind, shown.nowMs, context)),
+    checkVerifier(token, kind, context),
   ]
 }
 
@@ -71,57 +78,127 @@ function kindOf(typ: unknown): Kind | undefined {
   return typ === REFRESH_TYP ? 'refresh' : undefined
 }
 
-function checkSignature(token: string, header: Claims, kind: Kind, ring: KeyRing): Finding[] {
-  const keys = kind === 'access' ? ring.accessKeys : ring.refreshKeys
-  const kid = header['kid']
-  const key = typeof kid === 'string' ? keys.get(kid) : undefined
-  if (key === undefined) return [failed('key', `no key of this server has the kid ${show(kid)}`)]
-  const verified = verifyJws(token, keys)
-  return [
-    passed('key', `${key.alg} key ${show(kid)}`),
-    verified.ok
-      ? passed('signature', 'is right')
-      : failed('signature', `is not right (${verified.code})`),
-  ]
+function reportsOf(
+  token: string,
+  kind: Kind,
+  context: ExplainContext,
+): readonly AccessTokenReport[] {
+  const { ring, settings, clock } = context
+  return kind === 'access'
+    ? explainAccessToken(token, accessVerifierOptions(context))
+    : explainJwt(token, refreshVerifierOptions(ring.refreshKeys, settings.publicUrl, clock))
 }
 
-function checkIssuer(claims: Claims, { publicUrl }: Settings): Finding {
-  return claims['iss'] === publicUrl
-    ? passed('issuer', publicUrl)
-    : failed('issuer', `iss is ${show(claims['iss'])}, this server is ${publicUrl}`)
+function accessVerifierOptions({
+  ring,
+  settings,
+  clock,
+}: ExplainContext): AccessTokenVerifierOptions {
+  const { publicUrl: issuer, audience } = settings
+  const keys = ring.accessKeys
+  return { keys, issuer, audience, toleranceSec: 0, clock: () => clock.nowMs() }
 }
 
-function checkAudience(claims: Claims, { audience }: Settings): Finding {
-  const aud = claims['aud']
-  const isOurs = aud === audience || (Array.isArray(aud) && aud.includes(audience))
-  return isOurs
-    ? passed('audience', audience)
-    : failed('audience', `aud is ${show(aud)}, expected ${audience}`)
+/** What each check of the verifier is called in the output. */
+const LABELS: Readonly<Record<AccessTokenCheck, string>> = {
+  form: 'form',
+  header: 'header',
+  typ: 'kind',
+  key: 'key',
+  signature: 'signature',
+  payload: 'payload',
+  exp: 'expiry',
+  nbf: 'not before',
+  iat: 'issued',
+  max_age: 'age',
+  iss: 'issuer',
+  aud: 'audience',
+  sub: 'subject',
+  jti: 'token id',
+  required: 'claims',
+  access_claims: 'claim type',
 }
 
-function checkExpiry(claims: Claims, now: EpochMs): Finding {
-  const exp = claims['exp']
-  if (typeof exp !== 'number') return failed('expiry', `exp is ${show(exp)}, not a number`)
-  const leftSec = exp - now / 1000
-  return leftSec > 0
-    ? passed('expiry', `expires in ${formatSpan(leftSec)}`)
-    : failed('expiry', `expired ${formatSpan(-leftSec)} ago`)
+interface ShownToken {
+  readonly header: Claims
+  readonly claims: Claims
+  readonly kind: Kind
+  readonly nowMs: EpochMs
 }
 
-function checkIssued(claims: Claims, now: EpochMs): Finding {
-  const iat = claims['iat']
-  if (typeof iat !== 'number') return failed('issued', `iat is ${show(iat)}, not a number`)
-  const ageSec = now / 1000 - iat
-  return ageSec >= 0
-    ? passed('issued', `${formatSpan(ageSec)} ago`)
-    : failed('issued', `${formatSpan(-ageSec)} in the future`)
+/** Describes what a check found, or gives undefined for a check that passed and has nothing to show. */
+function describeReport(
+  { check, refused }: AccessTokenReport,
+  token: ShownToken,
+): Finding | undefined {
+  if (refused !== undefined) return failed(LABELS[check], describeFailed(check, refused, token))
+  const text = describePassed(check, token)
+  return text === undefined ? undefined : passed(LABELS[check], text)
+}
+
+function describePassed(
+  check: AccessTokenCheck,
+  { header, claims, kind, nowMs }: ShownToken,
+): string | undefined {
+  switch (check) {
+    case 'typ':
+      return kind === 'access' ? 'an access token' : 'a refresh token'
+    case 'key':
+      return `${String(header['alg'])} key ${show(header['kid'])}`
+    case 'signature':
+      return 'is valid'
+    case 'iss':
+      return String(claims['iss'])
+    case 'aud':
+      return claims['aud'] === undefined ? undefined : show(claims['aud'])
+    case 'exp':
+      return `expires in ${formatSpan(Number(claims['exp']) - nowMs / 1000)}`
+    case 'nbf':
+      return claims['nbf'] === undefined ? undefined : 'has passed'
+    case 'iat':
+      return claims['iat'] === undefined
+        ? undefined
+        : `${formatSpan(nowMs / 1000 - Number(claims['iat']))} ago`
+    case 'required':
+      return 'all required claims are present'
+    case 'access_claims':
+      return 'all claims have the right type'
+    default:
+      return undefined
+  }
+}
+
+function describeFailed(
+  check: AccessTokenCheck,
+  { code, claim = check }: Refused,
+  { header, claims, nowMs }: ShownToken,
+): string {
+  switch (code) {
+    case 'key_unknown':
+      return `no key of this server has the kid ${show(header['kid'])}`
+    case 'algorithm_mismatch':
+      return `alg is ${show(header['alg'])}, which is not the algorithm of the key`
+    case 'signature_invalid':
+      return 'is not valid'
+    case 'token_expired':
+      return `expired ${formatSpan(nowMs / 1000 - Number(claims['exp']))} ago`
+    case 'token_issued_in_future':
+      return `${formatSpan(Number(claims['iat']) - nowMs / 1000)} in the future`
+    case 'issuer_mismatch':
+    case 'audience_mismatch':
+    case 'claim_missing':
+    case 'claim_invalid':
+      return `${claim} is ${show(claims[claim])}: ${jwtRefusals[code]}`
+    default:
+      return jwtRefusals[code]
+  }
 }
 
 async function checkSession(
   claims: Claims,
   kind: Kind,
   now: EpochMs,
-  { store, settings }: ExplainParts,
+  { store, settings }: ExplainContext,
 ): Promise<Finding[]> {
   const sid = claims['sid']
   if (kind === 'access' && sid === undefined && claims['sub'] === claims['client_id']) {
@@ -137,7 +214,7 @@ async function checkSession(
   return [...standing, checkRotation(claims, state, now, settings)]
 }
 
-/** What stands behind the token of a service account, in place of a session. */
+/** The token of a service account has no session, so the service account itself is checked. */
 async function checkClient(claims: Claims, store: Store): Promise<Finding> {
   const view = await store.clients.view(String(claims['sub']))
   const code = whyClientOver(view, Number(claims['rvp']))
@@ -152,7 +229,7 @@ function explainClient(code: ReturnType<typeof whyClientOver>, { client }: Clien
     case 'account_disabled':
       return failed('client', `the service account ${client.name} is disabled`)
     default:
-      return failed('client', `was taken back, with all tokens of ${client.name} or its tenant`)
+      return failed('client', `was revoked with all tokens of ${client.name} or of its tenant`)
   }
 }
 
@@ -162,19 +239,19 @@ function checkEnded(state: SessionState): Finding {
     return failed('session', `ended at ${new Date(session.endedAt).toISOString()}`)
   }
   if (state.refreshKeyKilled) {
-    return failed('session', 'ended with the secret of its refresh tokens, which was killed')
+    return failed('session', 'ended because the key of its refresh tokens was revoked')
   }
   if (tenantDisabled || tenantHardPosition > session.signedInPosition) {
     return failed('session', 'ended with all others in its tenant')
   }
   return isRevokedWithAccount(session, accountHardPosition)
     ? failed('session', 'ended with all others of its account')
-    : passed('session', 'lives')
+    : passed('session', 'is live')
 }
 
 function checkAccount({ session, username, accountDisabled }: SessionState): Finding {
   if (!isOwnAccountId(session.accountId)) {
-    return passed('account', `${username} is an account of the application, which was not asked`)
+    return passed('account', `${username} belongs to the application, which was not asked`)
   }
   return accountDisabled
     ? failed('account', `${username} is disabled`)
@@ -212,23 +289,13 @@ function checkRotation(
   }
 }
 
-/** The rules above are for people; this is the rule that counts. */
-function checkVerifier(
-  token: string,
-  kind: Kind,
-  { ring, settings, clock }: ExplainParts,
-): Finding {
-  const { publicUrl: issuer, audience } = settings
+/** The answer of the verifier that serves requests. */
+function checkVerifier(token: string, kind: Kind, context: ExplainContext): Finding {
+  const { ring, settings, clock } = context
   const result =
     kind === 'access'
-      ? createAccessTokenVerifier({
-          keys: ring.accessKeys,
-          issuer,
-          audience,
-          toleranceSec: 0,
-          clock: () => clock.nowMs(),
-        }).verify(token)
-      : createRefreshTokenVerifier(ring, issuer, clock)(token)
+      ? createAccessTokenVerifier(accessVerifierOptions(context)).verify(token)
+      : createRefreshTokenVerifier(ring, settings.publicUrl, clock)(token)
   return result.ok ? passed('verifier', 'accepts it') : failed('verifier', `says ${result.code}`)
 }
 

@@ -1,4 +1,5 @@
 import {
+  isSameChain,
   parseGuardMessage,
   type AuthorityMessage,
   type GuardMessage,
@@ -227,7 +228,7 @@ export class FeedHub {
   async #isOurs({ position, chain }: LogHead): Promise<boolean> {
     if (position > this.log.position) return false
     const own = this.log.chainAt(position) ?? (await this.#parts.store.chainAt(position))
-    return own !== undefined && Buffer.compare(own, chain) === 0
+    return isSameChain(own, chain)
   }
 
   async #snapshot(subscriber: Subscriber): Promise<void> {

@@ -1,4 +1,4 @@
-import type { LogHead } from '@countersign/guard/revocations'
+import { isSameChain, type LogHead } from '@countersign/guard/revocations'
 
 import type { RevocationStore } from '../store/store.ts'
 import type { BatchSealer } from './seal-batch.ts'
@@ -43,7 +43,7 @@ export class LogPages {
     if (kept !== undefined) return kept
     const limit = PAGE_ENTRIES - (head.position % PAGE_ENTRIES)
     const { chain, entries } = await this.#store.tail(head.position, limit)
-    if (chain === undefined || Buffer.compare(chain, head.chain) !== 0) return undefined
+    if (!isSameChain(chain, head.chain)) return undefined
     const wanted = entries.filter(({ position }) => position <= until)
     const last = wanted.at(-1)
     if (last === undefined) return undefined

@@ -1,4 +1,9 @@
-import type { LogHead, RevocationEntry, RevocationKind } from '@countersign/guard/revocations'
+import {
+  isSameChain,
+  type LogHead,
+  type RevocationEntry,
+  type RevocationKind,
+} from '@countersign/guard/revocations'
 
 import type { RevocationStore } from '../store/store.ts'
 import { createCoalescer } from './coalesce.ts'
@@ -150,7 +155,7 @@ export class LogMirror {
     while (from.position < position) {
       const { chain, entries } = await store.tail(from.position, PAGE_ENTRIES)
       const last = entries.at(-1)
-      if (last === undefined || chain === undefined || Buffer.compare(chain, from.chain) !== 0) {
+      if (last === undefined || !isSameChain(chain, from.chain)) {
         throw new Error('the log has changed while it was copied')
       }
       await this.#raise(entries)

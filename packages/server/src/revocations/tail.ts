@@ -1,4 +1,5 @@
 import {
+  isSameChain,
   RetainedBatches,
   RevocationLog,
   type BatchOpener,
@@ -123,7 +124,7 @@ export class LogTail {
       return head
     }
     const own = this.#log.chainAt(head.position)
-    const isOff = own !== undefined && Buffer.compare(own, head.chain) !== 0
+    const isOff = own !== undefined && !isSameChain(own, head.chain)
     if (isOff || head.position < before.position) await this.read()
     return this.head
   }
@@ -136,7 +137,7 @@ export class LogTail {
     if (tip === undefined) return 'nothing'
     // Nothing is lost. Said before thousands of batches are opened, for whoever hands them back for no reason.
     const own = await store.chainAt(tip.position)
-    if (own !== undefined && Buffer.compare(own, tip.chain) === 0) return 'nothing'
+    if (isSameChain(own, tip.chain)) return 'nothing'
     const evidence = readEvidence(batches, proof)
     if (evidence === undefined) return 'nothing'
     return this.#inOrder(() => this.#repair(evidence))
@@ -181,7 +182,7 @@ export class LogTail {
     const { store, sealer, elapsed } = this.#parts
     const held = this.head
     const { chain, entries } = await store.tail(held.position, BATCH_ENTRIES_MAX)
-    if (chain === undefined || Buffer.compare(chain, held.chain) !== 0) return this.#mendOwn()
+    if (!isSameChain(chain, held.chain)) return this.#mendOwn()
     const last = entries.at(-1)
     this.#log.tick(elapsed())
     if (last === undefined) return
@@ -199,7 +200,7 @@ export class LogTail {
     const { opener, sealer, nowMs } = this.#parts
     const held = this.head
     const own = readEvidence(this.#own.list(), { open: opener(), sealer })
-    const isWhole = own !== undefined && Buffer.compare(own.tip.chain, held.chain) === 0
+    const isWhole = own !== undefined && isSameChain(own.tip.chain, held.chain)
     const evidence: LossEvidence = isWhole
       ? own
       : { start: held, entries: [], tip: held, signedAt: nowMs() }

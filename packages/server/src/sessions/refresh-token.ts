@@ -1,6 +1,12 @@
 import { timingSafeEqual } from 'node:crypto'
 
-import { createVerifier, type KeySet, type Refused, type Verifier } from '@countersign/jwt'
+import {
+  createVerifier,
+  type KeySet,
+  type Refused,
+  type Verifier,
+  type VerifierOptions,
+} from '@countersign/jwt'
 
 import { toEpochSec, type Clock } from '../base/clock.ts'
 import { StoreFault } from '../base/faults.ts'
@@ -82,21 +88,29 @@ export type RefreshTokenRefusal =
 /** Verifies signature, kind and claims of a refresh token. Says nothing about its session. */
 export type RefreshTokenVerifier = (token: string) => RefreshTokenResult
 
+/** What a refresh token must match: the options of its JWT verifier. */
+export function refreshVerifierOptions(
+  keys: KeySet,
+  issuer: string,
+  clock: Clock,
+): VerifierOptions {
+  return {
+    keys,
+    typ: REFRESH_TYP,
+    issuer,
+    audience: null,
+    requiredClaims: ['sub', 'sid', 'gen', 'jti', 'iat', 'token_type'],
+    clock: () => clock.nowMs(),
+  }
+}
+
 export function createRefreshTokenVerifier(
   ring: KeyRing,
   issuer: string,
   clock: Clock,
 ): RefreshTokenVerifier {
   const create = (keys: KeySet, toleranceSec: number): Verifier<RefreshClaims> =>
-    createVerifier<RefreshClaims>({
-      keys,
-      typ: REFRESH_TYP,
-      issuer,
-      audience: null,
-      requiredClaims: ['sub', 'sid', 'gen', 'jti', 'iat', 'token_type'],
-      toleranceSec,
-      clock: () => clock.nowMs(),
-    })
+    createVerifier<RefreshClaims>({ ...refreshVerifierOptions(keys, issuer, clock), toleranceSec })
   // A clock that a time server set back some seconds must not log out whoever refreshed just before:
   // we alone sign these tokens, so one from the future was issued before the step. Expiry stays exact.
   const verifiers = perRingState(ring, ({ refreshKeys }) => ({

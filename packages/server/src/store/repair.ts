@@ -1,4 +1,4 @@
-import { JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations'
+import { isSameChain, JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations'
 
 import type { EpochMs } from '../base/clock.ts'
 import type { Revocation } from './rows.ts'
@@ -82,8 +82,7 @@ export const JUMPS_MAX = 3
 const NOTHING: RepairDecision = { kind: 'nothing' }
 
 function isKnown({ position, chain }: LogHead, known: LogKnowledge): boolean {
-  const own = known.chainAt(position)
-  return own !== undefined && Buffer.compare(own, chain) === 0
+  return isSameChain(known.chainAt(position), chain)
 }
 
 /** What came of a repair: counts only. */
