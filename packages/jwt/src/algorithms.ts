@@ -1,7 +1,9 @@
-/** ML-DSA, the lattice signatures of FIPS 204, by their names in RFC 9964. */
+/** ML-DSA, the lattice signatures of FIPS 204, under the names of RFC 9964. */
 export type MlDsaAlgorithm = 'ML-DSA-44' | 'ML-DSA-65' | 'ML-DSA-87'
 
-/** The signature algorithms this package knows (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not one. */
+/**
+ * The signature algorithms that this package supports (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not among them.
+ */
 export type Algorithm =
   | 'HS256'
   | 'HS384'
@@ -21,7 +23,9 @@ export type Algorithm =
 /** Hash functions by the name that node:crypto and RSASSA-PSS parameters share. */
 export type HashName = 'sha256' | 'sha384' | 'sha512'
 
-/** HMAC: the block is what RFC 2104 pads the secret to, the hash size is the least secret size. */
+/**
+ * HMAC. The secret is padded to the block size (RFC 2104). The hash size is the smallest accepted secret size.
+ */
 export interface HmacSpec {
   readonly family: 'hmac'
   readonly hash: HashName
@@ -29,14 +33,14 @@ export interface HmacSpec {
   readonly blockBytes: number
 }
 
-/** RSASSA-PKCS1-v1_5 or RSASSA-PSS; the PSS salt is as long as the hash (RFC 7518 §3.5). */
+/** RSASSA-PKCS1-v1_5 or RSASSA-PSS. The PSS salt is as long as the hash (RFC 7518 §3.5). */
 export interface RsaSpec {
   readonly family: 'rsa' | 'rsa-pss'
   readonly hash: HashName
   readonly hashBytes: number
 }
 
-/** ECDSA: the curve under its JWK name and its OpenSSL name, and the size of r, s, x and y. */
+/** ECDSA: the curve's JWK name and OpenSSL name, and the size of r, s, x and y. */
 export interface EcdsaSpec {
   readonly family: 'ecdsa'
   readonly hash: HashName
@@ -45,12 +49,12 @@ export interface EcdsaSpec {
   readonly coordinateBytes: number
 }
 
-/** EdDSA on Ed25519, the only curve here: Ed448 is a different algorithm with a different name. */
+/** EdDSA on Ed25519, the only supported curve. Ed448 is a different algorithm with a different name. */
 export interface EddsaSpec {
   readonly family: 'eddsa'
 }
 
-/** ML-DSA: each name is one set of parameters, and so one size of keys and signatures. */
+/** ML-DSA. Each name stands for one set of parameters, and so for one size of keys and signatures. */
 export interface MlDsaSpec {
   readonly family: 'ml-dsa'
   readonly alg: MlDsaAlgorithm
@@ -59,7 +63,7 @@ export interface MlDsaSpec {
   readonly signatureBytes: number
 }
 
-/** What an algorithm demands of its key. */
+/** What an algorithm requires of its key. */
 export type AlgorithmSpec = HmacSpec | RsaSpec | EcdsaSpec | EddsaSpec | MlDsaSpec
 
 const sha256 = { hash: 'sha256', hashBytes: 32 } as const
@@ -86,12 +90,12 @@ const specs: ReadonlyMap<unknown, AlgorithmSpec> = new Map<Algorithm, AlgorithmS
   ['ML-DSA-87', mlDsa('ML-DSA-87', 'ml-dsa-87', 2592, 4627)],
 ])
 
-/** True for the exact name of a known algorithm: case matters (RFC 7515 §4.1.1). */
+/** True for the exact name of a supported algorithm. Case matters (RFC 7515 §4.1.1). */
 export function isAlgorithm(value: unknown): value is Algorithm {
   return specs.has(value)
 }
 
-/** What `alg` demands of its key. Throws a `TypeError` for anything that is not an algorithm. */
+/** Returns what `alg` requires of its key. Throws a `TypeError` for anything that is not an algorithm. */
 export function specOf(alg: Algorithm): AlgorithmSpec {
   const spec = specs.get(alg)
   if (spec === undefined) throw new TypeError('The option alg is not a supported algorithm.')

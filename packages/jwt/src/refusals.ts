@@ -1,4 +1,4 @@
-/** Why a token was refused: the one table of codes. Codes are API: never renamed. */
+/** Why a token was refused: the text of each code. Codes are API and are never renamed. */
 export const refusals = Object.freeze({
   token_too_large: 'The token is longer than the limit.',
   token_malformed: 'The token is not a JWS in compact serialization.',
@@ -19,7 +19,7 @@ export const refusals = Object.freeze({
   audience_mismatch: 'The token is for another audience.',
 } as const satisfies Record<string, string>)
 
-/** The closed list of reasons to refuse a token. */
+/** Every reason to refuse a token. */
 export type JwtRefusalCode = keyof typeof refusals
 
 /** A refused token. `claim` names the claim for `claim_missing` and `claim_invalid`. */
@@ -29,7 +29,10 @@ export interface Refused {
   readonly claim?: string
 }
 
-/** A refusal with this code. Frozen and shared: an attacker chooses how often we refuse. */
+/**
+ * Returns the refusal with this code. The object is frozen and shared, because an attacker chooses how often we
+ * refuse.
+ */
 export function refuse(code: Exclude<JwtRefusalCode, 'claim_missing' | 'claim_invalid'>): Refused {
   const known = shared.get(code)
   if (known !== undefined) return known
@@ -38,7 +41,7 @@ export function refuse(code: Exclude<JwtRefusalCode, 'claim_missing' | 'claim_in
   return refused
 }
 
-/** A refusal because of one claim, which it names. */
+/** Returns a refusal that names a claim. */
 export function refuseClaim(code: 'claim_missing' | 'claim_invalid', claim: string): Refused {
   return { ok: false, code, claim }
 }

@@ -1,21 +1,21 @@
 import { TOKEN_BYTES_MAX } from './limits.ts'
 
 /**
- * Room for one character more than a token has. Without it, a text with a two-byte character would
- * be cut off at the end of the buffer, at exactly as many bytes as the text has characters.
+ * Room for one more character than the longest token has. Without it, a text with a two-byte character would be
+ * cut off at the end of the buffer, after exactly as many bytes as the text has characters.
  */
 export const SPARE_BYTES = 4
 
-// One buffer for every signing input. Making a Buffer for each token costs more than hashing it;
-// everything here is synchronous, so nobody can write while somebody else still reads.
+// One buffer for all signing inputs. Making a Buffer for each token costs more than hashing it. All code here
+// is synchronous, so nothing writes to the buffer while it is being read.
 const buffer = Buffer.alloc(TOKEN_BYTES_MAX + SPARE_BYTES)
 
 /**
- * The first `length` bytes of an ASCII text, or `undefined` when the text holds anything but ASCII.
- * Valid until the next call of this module.
+ * Returns the first `length` bytes of an ASCII text, or `undefined` if the text contains anything but ASCII.
+ * The bytes are valid until the next call of this module.
  *
- * Written as UTF-8 and never as latin1, which would make each character c and c+256 the same byte,
- * so that altered tokens pass as the original.
+ * The text is written as UTF-8, never as latin1. In latin1 the characters c and c+256 become the same byte, so
+ * an altered token would pass as the original.
  */
 export function asciiBytes(text: string, length: number): Uint8Array | undefined {
   if (text.length > TOKEN_BYTES_MAX) return longAsciiBytes(text, length)
@@ -29,8 +29,8 @@ function longAsciiBytes(text: string, length: number): Uint8Array | undefined {
 }
 
 /**
- * The bytes of an encoded header, a dot and an encoded payload. Valid until the next call of this
- * module. Throws a `TypeError` for texts that are not ASCII.
+ * Returns the bytes of an encoded header, a dot and an encoded payload. They are valid until the next call of
+ * this module. Throws a `TypeError` for texts that are not ASCII.
  */
 export function signingInput(header: string, payload: string): Uint8Array {
   const length = header.length + 1 + payload.length
@@ -39,7 +39,7 @@ export function signingInput(header: string, payload: string): Uint8Array {
   return target.subarray(0, length)
 }
 
-/** Writes the same into a buffer that has `SPARE_BYTES` more than they take. */
+/** Writes the same bytes into a buffer that has `SPARE_BYTES` more room than they need. */
 export function writeSigningInput(
   target: Buffer,
   at: number,

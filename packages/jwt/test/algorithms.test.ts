@@ -60,7 +60,7 @@ test.each(['none', 'HS128', 'hs256', '', undefined, null, 7, 'toString'])(
 
 describe('a key of another kind', () => {
   const needs: Readonly<Record<string, string>> = {
-    HS: 'HMAC takes a secret; this is a public or private key.',
+    HS: 'HMAC needs a secret; this is a public or private key.',
     RS: 'This algorithm needs an RSA key.',
     PS: 'This algorithm needs an RSA key.',
     ES256: 'This algorithm needs an EC key on the curve P-256.',

@@ -45,7 +45,7 @@ describe('where a key comes from', () => {
     ['an object of two members', { secret, pem: spkiPem }],
     ['a function', () => ''],
   ])('%s is no input', (_name, input) => {
-    const message = 'A key comes from exactly one member, such as jwk, pem or secret.'
+    const message = 'A key input must have exactly one member, such as jwk, pem or secret.'
     importBoth(input, 'HS256', message)
   })
 
@@ -58,7 +58,7 @@ describe('where a key comes from', () => {
   test.each<[name: string, input: object, alg: Algorithm, message: string]>([
     ['a secret as text', { secret: 'text' }, 'HS256', 'A secret must be bytes.'],
     ['a secret as an array', { secret: [...secret] }, 'HS256', 'A secret must be bytes.'],
-    ['a secret', { secret }, 'ES256', 'This algorithm takes a key pair, not a secret.'],
+    ['a secret', { secret }, 'ES256', 'This algorithm needs a key pair, not a secret.'],
     ['DER as text', { der: 'text' }, 'ES256', 'The member der must be bytes.'],
     ['DER as an array', { der: [...spki] }, 'ES256', 'The member der must be bytes.'],
     ['a member of another name', { other: 1 }, 'ES256', objectMessage],
@@ -108,17 +108,17 @@ test('each half is asked for by name where the other is given', () => {
   ] as const) {
     const publicKey = createPublicKey(key)
     expect(() => importSigningKey({ keyObject: publicKey }, { alg })).toThrow(
-      'To sign with this algorithm takes a private key.',
+      'Signing with this algorithm needs a private key.',
     )
     expect(() => importVerifyingKey({ keyObject: key }, { alg })).toThrow(
-      'To verify with this algorithm takes a public key.',
+      'Verifying with this algorithm needs a public key.',
     )
     expect(() => importVerifyingKey({ jwk: key.export({ format: 'jwk' }) }, { alg })).toThrow(
       'This JWK is private; import it as a signing key.',
     )
   }
   expect(() => importVerifyingKey({ keyObject: es }, { alg: 'HS256' })).toThrow(
-    'HMAC takes a secret; this is a public or private key.',
+    'HMAC needs a secret; this is a public or private key.',
   )
 })
 
@@ -183,7 +183,7 @@ describe('a JWK', () => {
       'with a kid that is none',
       { ...esJwk, kid: 'a/b' },
       'ES256',
-      'The kid of a JWK must be 1 to 64 of A-Z a-z 0-9 _ and -.',
+      'The kid of a JWK must be 1 to 64 characters of A-Z a-z 0-9 _ and -.',
     ],
     ['of kty RSA for ES256', rsJwk, 'ES256', 'The algorithm needs a JWK with kty EC.'],
     ['of kty EC for RS256', esJwk, 'RS256', 'The algorithm needs a JWK with kty RSA.'],
@@ -291,7 +291,7 @@ test('a kid that is none is told what it may be', () => {
   for (const kid of ['', 'a b', 'x'.repeat(65), 7, null]) {
     const options = { alg: 'HS256', kid } as never
     expect(() => importSigningKey({ secret }, options)).toThrow(
-      'A kid must be 1 to 64 of A-Z a-z 0-9 _ and -.',
+      'A kid must be 1 to 64 characters of A-Z a-z 0-9 _ and -.',
     )
   }
   expect(importSigningKey({ secret }, { alg: 'HS256', kid: 'x'.repeat(64) }).kid).toHaveLength(64)

@@ -21,7 +21,7 @@ afterAll(() => {
 
 const alg = 'ML-DSA-44'
 const jwk = { kty: 'AKP', alg, kid: 'pq', pub: Buffer.alloc(1312, 1).toString('base64url') }
-const message = 'This runtime has no ML-DSA: it takes Node 24.6 or newer with OpenSSL 3.5.'
+const message = 'This runtime has no ML-DSA. Use Node 24.6 or newer with OpenSSL 3.5.'
 
 test('a runtime without ML-DSA says so, whatever the key', () => {
   for (const input of [{ jwk }, { pem: 'x' }, { der: Buffer.from('x') }]) {

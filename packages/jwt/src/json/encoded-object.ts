@@ -7,9 +7,9 @@ const buffer = Buffer.alloc(TOKEN_BYTES_MAX)
 const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * The JSON object that canonical base64url text encodes as UTF-8, or `undefined` for anything else:
- * another spelling, invalid UTF-8, a byte order mark, an array, a duplicate member (RFC 7519 §7.2).
- * `text` is ASCII, which the caller has proved, and at most one token long.
+ * Returns the JSON object that a canonical base64url text encodes as UTF-8. Returns `undefined` for anything
+ * else: another spelling, invalid UTF-8, a byte order mark, an array, a duplicate member (RFC 7519 §7.2). The
+ * caller must have proved that `text` is ASCII. It may be as long as one token.
  */
 export function parseEncodedObject(text: string): Record<string, unknown> | undefined {
   if (text.length > TOKEN_BYTES_MAX) return undefined
@@ -17,8 +17,8 @@ export function parseEncodedObject(text: string): Record<string, unknown> | unde
   if (!isCanonicalSpelling(text, byteCount)) return undefined
 
   const json = buffer.toString('utf8', 0, byteCount)
-  // Node writes U+FFFD for invalid UTF-8. A payload may also hold that character honestly, so only
-  // its presence costs the slower decoder that tells the two apart.
+  // Node replaces invalid UTF-8 with U+FFFD. A valid payload may also contain that character. So the slower
+  // decoder, which tells the two apart, runs only when it is present.
   if (json.includes('\uFFFD') && !isValidUtf8(buffer.subarray(0, byteCount))) return undefined
 
   const result = parseJsonStrict(json)

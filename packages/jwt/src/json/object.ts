@@ -1,11 +1,11 @@
-/** True for what JSON calls an object: no array, no null. */
+/** True for what JSON calls an object: not an array, not null. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**
- * The object itself, or where somebody has given `Object.prototype` members of their own, a copy
- * that inherits nothing: a host with such an `exp` would else accept tokens without one.
+ * Returns the object itself. If some code has added members to `Object.prototype`, returns a copy that inherits
+ * nothing. Otherwise a process with such an inherited `exp` would accept tokens without one.
  */
 export function withoutInherited<T extends object>(object: T): T {
   for (const inherited in Object.prototype) {

@@ -1,12 +1,15 @@
 import { JSON_DEPTH_MAX } from '../limits.ts'
 
-/** Bounds for one text: deepest nesting (`{}` is 1; default 10), most UTF-16 units (default none). */
+/**
+ * Limits for one text. `depthMax`: the deepest nesting, where `{}` is 1; default 10. `sizeMax`: the longest
+ * text in UTF-16 units; default none.
+ */
 export interface JsonLimits {
   readonly depthMax?: number
   readonly sizeMax?: number
 }
 
-/** The value, or why there is none. */
+/** The parsed value, or why the text was refused. */
 export type JsonResult =
   | { readonly ok: true; readonly value: unknown }
   | {
@@ -15,11 +18,15 @@ export type JsonResult =
     }
 
 /**
- * Parses JSON (RFC 8259) and refuses what two parsers could read differently: a member name that
- * occurs twice in one object, also when one of them is written with escapes (RFC 7519 §4); numbers
- * that overflow to Infinity, such as 1e400; a member named `__proto__`, which turns into a prototype
- * at the first careless copy; a byte order mark. Text over `sizeMax` is `json_malformed`, unread.
- * Never throws; linear in the text.
+ * Parses JSON (RFC 8259) and refuses what two parsers could read differently:
+ *
+ * - a member name that occurs twice in one object, also if one of them is written with escapes (RFC 7519 §4);
+ * - numbers that overflow to Infinity, such as 1e400;
+ * - a member named `__proto__`, which becomes a prototype in a careless copy;
+ * - a byte order mark.
+ *
+ * A text longer than `sizeMax` is `json_malformed` and is not read. Never throws. The time is linear in the
+ * text.
  */
 export function parseJsonStrict(text: string, limits?: JsonLimits): JsonResult {
   if (typeof text !== 'string') return malformed
@@ -53,13 +60,13 @@ const FORBIDDEN = -1
 const UNKNOWN = NaN
 
 /**
- * The least number of UTF-16 units in which JSON can express this value, or `NaN` where that is not
- * plain to see. A text that is no longer than its own value needs has room for nothing that the
- * value does not show: no second member of a name, no escape, no white space. So do nearly all
- * tokens look, and proving it here takes a quarter of the time of counting their members.
+ * Returns the smallest number of UTF-16 units in which JSON can express this value, or `NaN` if that is not
+ * easy to see. A text of exactly that length has no room for anything that the value does not show: no second
+ * member of the same name, no escape, no white space. Nearly all tokens are like this, and proving it here
+ * takes a quarter of the time of counting their members.
  */
 function shortestLength(value: unknown, depthMax: number): number {
-  // Each unit of a string takes at least one, an escape more.
+  // Each unit of a string takes at least one unit, and an escape takes more.
   if (typeof value === 'string') return value.length + 2
   if (typeof value === 'number') return shortestNumber(value)
   if (value === true || value === null) return 4
@@ -79,7 +86,7 @@ function shortestArray(values: readonly unknown[], depthMax: number): number {
 
 function shortestObject(object: Record<string, unknown>, depthMax: number): number {
   let length = 1
-  // What the prototype may add makes the sum too long, and is then counted like any other text.
+  // Members that the prototype adds make the sum too long. The text is then counted like any other.
   for (const name in object) {
     if (name === '__proto__') return UNKNOWN
     const value = object[name]
@@ -90,8 +97,8 @@ function shortestObject(object: Record<string, unknown>, depthMax: number): numb
   return length === 1 ? 2 : length
 }
 
-// The digits of a natural number. Of those with three zeros at the end there are shorter forms, such
-// as 1e3; negative numbers and fractions are rare in claims.
+// The number of digits of a natural number. A number that ends in three zeros has a shorter form, such as 1e3.
+// Negative numbers and fractions are rare in claims.
 function shortestNumber(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0 || (value % 1000 === 0 && value !== 0))
     return UNKNOWN
@@ -104,8 +111,8 @@ const QUOTE = 0x22
 const COLON = 0x3a
 const BACKSLASH = 0x5c
 
-// Counts the colons outside strings: in well-formed JSON that is one for each member written. What
-// is counted in malformed text does not matter, JSON.parse refuses it.
+// Counts the colons outside strings. Well-formed JSON has one for each member. The count for malformed text
+// does not matter, because JSON.parse refuses it.
 function countWrittenMembers(text: string, depthMax: number): number {
   const { length } = text
   let depth = 0
@@ -117,7 +124,7 @@ function countWrittenMembers(text: string, depthMax: number): number {
     } else if (code === COLON) {
       members++
     } else if ((code | 0x20) === 0x7b) {
-      // `{` is 7b and `[` is 5b: one bit apart. So are `}` and `]`.
+      // `{` is 7b and `[` is 5b: they differ in one bit. The same holds for `}` and `]`.
       if (++depth > depthMax) return TOO_DEEP
     } else if ((code | 0x20) === 0x7d) {
       depth--
@@ -126,9 +133,9 @@ function countWrittenMembers(text: string, depthMax: number): number {
   return members
 }
 
-// The index of the quote that closes the string, or of the end of the text. A native search from
-// quote to quote: most of a request body is one long token. A quote behind an odd number of
-// backslashes is escaped; each backslash is counted for one quote only, so this stays linear.
+// Returns the index of the quote that closes the string, or the length of the text. It searches natively from
+// quote to quote, because most of a request body is one long token. A quote after an odd number of backslashes
+// is escaped. Each backslash is counted for one quote only, so the time stays linear.
 function endOfString(text: string, start: number): number {
   let quote = text.indexOf('"', start)
   while (quote !== -1 && text.charCodeAt(quote - 1) === BACKSLASH) {
@@ -140,8 +147,8 @@ function endOfString(text: string, start: number): number {
   return quote === -1 ? text.length : quote
 }
 
-// Counts the members that JSON.parse kept. It keeps one of those with equal names, so a duplicate at
-// any depth leaves fewer here than were written, however either name was escaped.
+// Counts the members that JSON.parse kept. It keeps one of several members with equal names. So a duplicate at
+// any depth makes this count smaller than the count of written members, however the names were escaped.
 function countKeptMembers(root: unknown): number {
   if (!isOpenable(root)) return isFiniteIfNumber(root) ? 0 : FORBIDDEN
   const open: object[] = [root]

@@ -5,15 +5,15 @@ import { verifyingMaterialOf, type VerifyingKey } from '../key/key.ts'
 import { isKid, KEY_SET_KEYS_MAX } from '../limits.ts'
 import { hasPrivateMember } from './parse.ts'
 
-/** Verifying keys by their `kid`. Never changes; another set of keys is another object. */
+/** Verifying keys by their `kid`. A set never changes. Other keys are another object. */
 export interface KeySet {
   readonly keys: readonly VerifyingKey[]
   get(kid: string): VerifyingKey | undefined
 }
 
 /**
- * Puts verifying keys together. Throws a `TypeError` for a key without `kid`, and for two keys with
- * the same, because then the order would decide which one verifies.
+ * Makes a set of verifying keys. Throws a `TypeError` for a key without `kid`, and for two keys with the same
+ * `kid`, because their order would decide which one verifies.
  */
 export function createKeySet(keys: readonly VerifyingKey[]): KeySet {
   const byKid = new Map<string, VerifyingKey>()
@@ -30,9 +30,9 @@ export function createKeySet(keys: readonly VerifyingKey[]): KeySet {
 }
 
 /**
- * Reads a parsed JWKS (RFC 7517 §5): its usable keys, or `undefined` when it is not one at all.
- * Never throws. What cannot be used is skipped, as §5 asks, so that one key of a kind that we do not
- * know does not stop the others. At most 100 keys are read.
+ * Reads a parsed JWKS (RFC 7517 §5). Returns its usable keys, or `undefined` if it is not a JWKS. Never throws.
+ * Unusable keys are skipped, as §5 requires, so that one key of an unknown kind does not disable the others. At
+ * most 100 keys are read.
  */
 export function keySetFromJwks(jwks: unknown): KeySet | undefined {
   const entries = isObject(jwks) ? jwks['keys'] : undefined
@@ -41,7 +41,8 @@ export function keySetFromJwks(jwks: unknown): KeySet | undefined {
   const byKid = new Map<string, VerifyingKey>()
   for (const entry of entries.slice(0, KEY_SET_KEYS_MAX)) {
     const key = readEntry(entry)
-    // The first of two equal names stays: that some verifier takes the second proves nothing.
+    // The first of two keys with the same `kid` is kept. Otherwise a key that is appended to the document could
+    // replace it.
     if (key?.kid !== undefined && !byKid.has(key.kid)) byKid.set(key.kid, key)
   }
   return createKeySet([...byKid.values()])
@@ -49,16 +50,15 @@ export function keySetFromJwks(jwks: unknown): KeySet | undefined {
 
 function readEntry(jwk: unknown): VerifyingKey | undefined {
   if (!isObject(jwk)) return undefined
-  // Without a name no token can select it; without an algorithm the token would choose that.
+  // Without a `kid` no token can select the key. Without an `alg` the token would choose the algorithm.
   const alg = algorithmOf(jwk)
   if (alg === undefined || !isKid(jwk['kid'])) return undefined
-  // A secret in a published document is everybody's, and so is a private key: whoever reads the set
-  // can sign with them.
+  // Everybody who reads the set could sign with a secret or private key that it contains.
   if (jwk['kty'] === 'oct' || hasPrivateMember(jwk)) return undefined
   try {
     return importVerifyingKey({ jwk }, { alg })
   } catch {
-    // Another use, another curve, a key too small, a point off its curve.
+    // For example another use, another curve, a key that is too small, or a point that is not on its curve.
     return undefined
   }
 }

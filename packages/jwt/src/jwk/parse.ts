@@ -8,16 +8,16 @@ import { isKid } from '../limits.ts'
 export interface ParsedJwk {
   readonly keyObject: KeyObject
   readonly kid: string | undefined
-  /** The JWK names its algorithm `EdDSA`, the name before RFC 9864. */
+  /** True if the JWK names its algorithm `EdDSA`, which was the name before RFC 9864. */
   readonly acceptsEdDsa: boolean
 }
 
 type Members = Record<string, unknown>
 
 /**
- * Reads a JWK (RFC 7517) as a key for `alg`. `key_ops` and `use`, if there, must allow `operation`;
- * `alg`, if there, must be the same. Members other than those of the key itself are ignored, above
- * all `x5u` and `x5c`. Throws a `TypeError` that names the member but never its value.
+ * Reads a JWK (RFC 7517) as a key for `alg`. `key_ops` and `use`, if present, must allow `operation`. `alg`, if
+ * present, must be the same. Only members of the key itself are read; `x5u` and `x5c` above all are ignored.
+ * Throws a `TypeError` that names the member but never its value.
  */
 export function parseJwk(jwk: unknown, alg: Algorithm, operation: 'sign' | 'verify'): ParsedJwk {
   if (!isObject(jwk)) throw new TypeError('A JWK must be an object.')
@@ -31,7 +31,7 @@ export function parseJwk(jwk: unknown, alg: Algorithm, operation: 'sign' | 'veri
   }
 }
 
-/** True when a JWK holds a private or secret member (RFC 7518 §6, RFC 9964). */
+/** True if a JWK has a private or secret member (RFC 7518 §6, RFC 9964). */
 export function hasPrivateMember(jwk: Members): boolean {
   return privateMembers.some((name) => jwk[name] !== undefined)
 }
@@ -56,7 +56,8 @@ function assertPurpose(jwk: Members, alg: Algorithm, operation: 'sign' | 'verify
 function kidOf(jwk: Members): string | undefined {
   const kid = jwk['kid']
   if (kid === undefined) return undefined
-  if (!isKid(kid)) throw new TypeError('The kid of a JWK must be 1 to 64 of A-Z a-z 0-9 _ and -.')
+  if (!isKid(kid))
+    throw new TypeError('The kid of a JWK must be 1 to 64 characters of A-Z a-z 0-9 _ and -.')
   return kid
 }
 
@@ -83,8 +84,8 @@ function privateKeyFrom(jwk: Members, fixed: Members, shape: Shape): KeyObject {
   const names = [...shape.names.public, ...shape.names.private]
   const key = { ...fixed, ...pick(jwk, names, shape) }
   const keyObject = orInvalid(() => createPrivateKey({ key, format: 'jwk' }))
-  // Node takes an Ed25519 key from `d` alone, so that an `x` of another key would go unnoticed, and
-  // whoever stored the pair would publish what verifies nothing.
+  // Node reads an Ed25519 key from `d` alone, so an `x` of another key would go unnoticed. The published key
+  // would then verify none of our signatures.
   const actual: Members = { ...createPublicKey(keyObject).export({ format: 'jwk' }) }
   if (shape.names.public.some((name) => actual[name] !== jwk[name])) {
     throw new TypeError('The private and public parts of this JWK do not belong together.')
@@ -101,7 +102,7 @@ function orInvalid(create: () => KeyObject): KeyObject {
   try {
     return create()
   } catch {
-    // The cause is left out: nothing promises that OpenSSL's messages hold no part of the key.
+    // The cause is omitted, because OpenSSL's messages may contain a part of the key.
     throw new TypeError('The JWK is not a valid key.')
   }
 }
@@ -109,7 +110,7 @@ function orInvalid(create: () => KeyObject): KeyObject {
 interface Shape {
   readonly kty: 'oct' | 'RSA' | 'EC' | 'OKP' | 'AKP'
   readonly names: { readonly public: readonly string[]; readonly private: readonly string[] }
-  /** Exact size of members in bytes, where the standard fixes it. */
+  /** The exact size of members in bytes, where the standard fixes it. */
   readonly memberBytes?: Readonly<Record<string, number>>
 }
 
@@ -134,7 +135,7 @@ function shapeOf(spec: AlgorithmSpec): Shape {
   return { kty: 'EC', names, memberBytes: { x: size, y: size, d: size } }
 }
 
-// The private member is the seed, from which FIPS 204 §6.1 makes the rest.
+// The private member is the seed, from which FIPS 204 §6.1 derives the rest.
 function akpShape(spec: MlDsaSpec): Shape {
   const names = { public: ['pub'], private: ['priv'] }
   return { kty: 'AKP', names, memberBytes: { pub: spec.publicBytes, priv: 32 } }
@@ -147,7 +148,7 @@ function curveOf(jwk: Members, spec: AlgorithmSpec): { crv?: string } {
   return { crv }
 }
 
-// Elsewhere `alg` is optional; the bytes of an AKP key mean nothing without it (RFC 9964).
+// `alg` is optional for other kinds. The bytes of an AKP key mean nothing without it (RFC 9964).
 function parametersOf(jwk: Members, spec: AlgorithmSpec): { alg?: string } {
   if (spec.family !== 'ml-dsa') return {}
   if (jwk['alg'] !== spec.alg) throw new TypeError('A JWK with kty AKP needs its member alg.')
@@ -164,8 +165,8 @@ function bytesOf(jwk: Members, name: string, { kty, memberBytes }: Shape): Uint8
   if (exactBytes !== undefined && bytes.length !== exactBytes) {
     throw new TypeError(`The JWK member ${name} must have ${exactBytes} bytes.`)
   }
-  // Numbers have no leading zeros (RFC 7518 §6.3.1.1): they would be the same key under another
-  // thumbprint.
+  // Numbers must not have leading zeros (RFC 7518 §6.3.1.1). Otherwise the same key would have several
+  // thumbprints.
   if (kty === 'RSA' && bytes[0] === 0) {
     throw new TypeError(`The JWK member ${name} has a leading zero.`)
   }

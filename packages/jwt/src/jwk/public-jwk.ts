@@ -10,7 +10,7 @@ interface PublishedMembers {
   readonly 'x5t#S256'?: string
 }
 
-/** The members of a public key that its value consists of (RFC 7518 §6, RFC 8037 §2, RFC 9964). */
+/** The members that make up the value of a public key (RFC 7518 §6, RFC 8037 §2, RFC 9964). */
 export type PublicKeyMembers =
   | { readonly kty: 'RSA'; readonly n: string; readonly e: string }
   | {
@@ -22,5 +22,5 @@ export type PublicKeyMembers =
   | { readonly kty: 'OKP'; readonly crv: 'Ed25519'; readonly x: string }
   | { readonly kty: 'AKP'; readonly alg: MlDsaAlgorithm; readonly pub: string }
 
-/** A public key as it stands in a JWKS (RFC 7517 §4): never a private member. */
+/** A public key as a JWKS shows it (RFC 7517 §4). It never has a private member. */
 export type PublicJwk = PublicKeyMembers & PublishedMembers

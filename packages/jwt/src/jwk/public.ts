@@ -8,9 +8,9 @@ import {
 import type { PublicJwk } from './public-jwk.ts'
 
 /**
- * The public half of a key, for publication: the members of its kind, `kid`, `alg` and `use: "sig"`;
- * `x5c` and `x5t#S256` too for a key that was imported from a certificate. Throws a `TypeError`
- * for HMAC keys, which have no public half. A fresh object each time.
+ * Returns the public half of a key, for publication: the members of its kind, `kid`, `alg` and `use: "sig"`.
+ * For a key that was imported from a certificate it also has `x5c` and `x5t#S256`. Throws a `TypeError` for
+ * HMAC keys, which have no public half. The object is new each time.
  */
 export function publicJwkOf(key: SigningKey | VerifyingKey): PublicJwk {
   const verifyingKey = isSigningKey(key) ? verifyingKeyOf(key) : key

@@ -2,8 +2,8 @@ import { hash } from 'node:crypto'
 import { decodeBase64url } from '../base64url.ts'
 import { isObject } from '../json/object.ts'
 
-// The required members of each kind, in the order of their names (RFC 7638 §3.2, RFC 8037 §2, RFC
-// 9964: one AKP key under two algorithms is two keys).
+// The required members of each kind, ordered by name (RFC 7638 §3.2, RFC 8037 §2). For AKP they include `alg`
+// (RFC 9964): the same bytes under two algorithms are two keys.
 const required: ReadonlyMap<unknown, readonly string[]> = new Map([
   ['AKP', ['alg', 'kty', 'pub']],
   ['EC', ['crv', 'kty', 'x', 'y']],
@@ -12,10 +12,10 @@ const required: ReadonlyMap<unknown, readonly string[]> = new Map([
 ])
 
 /**
- * The SHA-256 thumbprint of a public or private JWK, as base64url (RFC 7638 §3). Only the required
- * public members count, so both halves of a pair have the same one. Throws a `TypeError` for
- * anything but a whole EC, OKP, RSA or AKP key; for `oct` too, where the thumbprint would be a hash
- * of the secret.
+ * Returns the SHA-256 thumbprint of a public or private JWK, as base64url (RFC 7638 §3). Only the required
+ * public members count, so both halves of a pair have the same thumbprint. Throws a `TypeError` for anything
+ * but a complete EC, OKP, RSA or AKP key. `oct` is refused because its thumbprint would be a hash of the
+ * secret.
  */
 export function jwkThumbprint(jwk: unknown): string {
   const members = isObject(jwk) ? required.get(jwk['kty']) : undefined
@@ -29,7 +29,7 @@ export function jwkThumbprint(jwk: unknown): string {
 function memberOf(jwk: Record<string, unknown>, name: string): string {
   const value = Object.hasOwn(jwk, name) ? jwk[name] : undefined
   const isEncoded = name !== 'kty' && name !== 'crv' && name !== 'alg'
-  // Another spelling of the same number would be another thumbprint of the same key.
+  // Another spelling of the same number would give the same key another thumbprint.
   if (
     typeof value !== 'string' ||
     value === '' ||

@@ -12,21 +12,20 @@ export interface JwsHeader {
   readonly cty?: string
 }
 
-/** Encodes the header of our own tokens: always the same members in the same order. */
+/** Encodes the header of our own tokens. It always has the same members in the same order. */
 export function encodeHeader(
   alg: string,
   typ: string | undefined,
   kid: string | undefined,
 ): string {
-  // JSON.stringify leaves out what is undefined.
+  // JSON.stringify omits undefined members.
   return encodeTextBase64url(JSON.stringify({ alg, typ, kid }))
 }
 
 /**
- * Reads an encoded header. `jku`, `x5u`, `jwk` and `x5c` are never followed: a key that a token
- * brings along proves nothing (RFC 8725 §3.10). `crit` in any form is refused, since it always means
- * that something must be understood that we do not (RFC 7515 §4.1.11), and so is `b64`, which
- * changes what is signed (RFC 7797 §3).
+ * Reads an encoded header. `jku`, `x5u`, `jwk` and `x5c` are never used: a key that comes with the token proves
+ * nothing (RFC 8725 §3.10). `crit` is refused in every form, because it always demands an extension that is not
+ * supported here (RFC 7515 §4.1.11). `b64` is refused because it changes what is signed (RFC 7797 §3).
  */
 export function parseHeader(encoded: string): { ok: true; header: JwsHeader } | Refused {
   const members = isAscii(encoded) ? parseEncodedObject(encoded) : undefined

@@ -4,9 +4,10 @@ import { refuse, type Refused } from '../refusals.ts'
 import type { JwsHeader } from './header.ts'
 
 /**
- * The key that a header selects, or a refusal. From a set, only `kid` selects, and it must be there.
- * A single key needs no name, but a name that is another one's is refused. Either way the algorithm
- * is the key's and the header must agree; nothing is ever chosen by `alg` (RFC 8725 §3.1).
+ * Returns the key that a header selects, or a refusal. In a set, only `kid` selects a key, and it must be
+ * present. For a single key, `kid` may be absent, but a `kid` that names another key is refused. In both cases
+ * the algorithm is that of the key, and the header must name the same one. The header's `alg` never chooses
+ * anything (RFC 8725 §3.1).
  */
 export function selectKey(
   keys: VerifyingKey | KeySet,
@@ -18,7 +19,7 @@ export function selectKey(
   return { ok: true, key }
 }
 
-/** Throws a `TypeError` unless `keys` is a verifying key or a set of them. */
+/** Returns the keys as a list. Throws a `TypeError` unless `keys` is a verifying key or a set of them. */
 export function assertKeys(keys: VerifyingKey | KeySet): readonly VerifyingKey[] {
   if (typeof keys !== 'object' || keys === null) {
     throw new TypeError('The option keys must be a verifying key or a key set.')

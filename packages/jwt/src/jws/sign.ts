@@ -3,13 +3,13 @@ import { signingMaterialOf, type SigningKey } from '../key/key.ts'
 import { encodeHeader } from './header.ts'
 import { assertTyp } from './typ.ts'
 
-/** `typ` says what kind of document is signed; left out of the header when not given. */
+/** `typ` is the kind of document that is signed. It is omitted from the header if absent. */
 export interface SignJwsOptions {
   readonly typ?: string
 }
 
 /**
- * Signs bytes and gives the compact serialization (RFC 7515 §7.1). Of any length, but verifiers
+ * Signs bytes and returns the compact serialization (RFC 7515 §7.1). The length is not limited, but verifiers
  * refuse more than 8 KiB unless told otherwise.
  */
 export function signJws(

@@ -8,15 +8,15 @@ import { assertKeys, selectKey } from './select-key.ts'
 import { assertTyp, normalizeTyp } from './typ.ts'
 
 /**
- * `typ`: the kind of document expected, compared as RFC 7515 §4.1.9 says; any kind when not given.
- * `tokenBytesMax`: the longest token that is read, in bytes; 8192 when not given.
+ * `typ`: the expected kind of document, compared by RFC 7515 §4.1.9; any kind if absent. `tokenBytesMax`: the
+ * longest token that is read, in bytes; 8192 if absent.
  */
 export interface VerifyJwsOptions {
   readonly typ?: string
   readonly tokenBytesMax?: number
 }
 
-/** The very bytes that were signed, the header, and the key that verified them. */
+/** The signed bytes, the header, and the key that verified them; or a refusal. */
 export type VerifyJwsResult =
   | {
       readonly ok: true
@@ -27,8 +27,8 @@ export type VerifyJwsResult =
   | Refused
 
 /**
- * Verifies a compact JWS and gives its payload as it is, whatever it holds. Throws a `TypeError` for
- * keys that were not imported here, never because of the token.
+ * Verifies a compact JWS and returns its payload unchanged. Throws a `TypeError` for keys that were not
+ * imported by this package, never because of the token.
  */
 export function verifyJws(
   token: string,

@@ -3,17 +3,17 @@ import { checkClaims, validityOf } from './claims.ts'
 import { createTokenCache } from './token-cache.ts'
 import type { Refused } from '../refusals.ts'
 
-/** What a verifier answers for a token that it accepts, as far as the cache reads it. */
+/** The part of a verifier's answer for an accepted token that the cache reads. */
 interface Accepted {
   readonly ok: true
   readonly claims: Readonly<Record<string, unknown>>
 }
 
 /**
- * Puts a cache of at most `entriesMax` tokens before a verifier. Only what `verify` has accepted
- * enters, never a refusal; each later answer is the same object, frozen through and through but for
- * `mark`. All times are held against the clock at each hit, so a token that expires, or whose `nbf`
- * or `iat` a clock that stepped back puts into the future, is refused as without the cache.
+ * Puts a cache of at most `entriesMax` tokens in front of a verifier. Only accepted tokens are stored, never
+ * refusals. Each later answer is the same object, deeply frozen except for `mark`. All times are checked
+ * against the clock at every use. So a token that expires is refused as without the cache. The same holds if
+ * the clock steps back, so that `nbf` or `iat` lies in the future.
  */
 export function cacheVerify<Result extends Accepted>(
   verify: (token: string) => Result | Refused,
@@ -42,15 +42,15 @@ export function cacheVerify<Result extends Accepted>(
     return entry
   }
 
-  // Its other claims were right when it entered and cannot have changed, so this names the time
-  // that is wrong, without the price of a signature.
+  // Its other claims were valid when it was stored and cannot have changed. So this check names the time that
+  // is wrong, without the cost of a signature check.
   function refuseUntimely(entry: Result, now: number): Refused | undefined {
     return checkClaims({ ...entry.claims }, policy, now)
   }
 }
 
-// Everybody who presents the token gets this one object: what one caller could change, the next
-// would believe.
+// Every caller that presents the token gets this object. Without freezing, one caller could change what the
+// next one reads.
 function sealResult<Result extends Accepted>(result: Result): Result {
   freezeDeep(result.claims)
   const sealed = { ...result, mark: undefined }
@@ -58,7 +58,7 @@ function sealResult<Result extends Accepted>(result: Result): Result {
   return Object.seal(sealed)
 }
 
-// At most as deep as JSON_DEPTH_MAX.
+// Nesting is limited by JSON_DEPTH_MAX, so the recursion is bounded.
 function freezeDeep(value: unknown): void {
   if (typeof value !== 'object' || value === null) return
   for (const member of Object.values(value)) freezeDeep(member)

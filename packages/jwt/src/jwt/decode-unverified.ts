@@ -3,7 +3,7 @@ import { parseEncodedObject } from '../json/encoded-object.ts'
 import { findDots } from '../jws/compact.ts'
 import { refuse, type Refused } from '../refusals.ts'
 
-/** What a token says of itself. Nobody has vouched for it. */
+/** The decoded parts of a token, or a refusal. The contents are not verified. */
 export type DecodeResult =
   | {
       readonly ok: true
@@ -14,8 +14,8 @@ export type DecodeResult =
   | Refused
 
 /**
- * Reads a token strictly and verifies nothing: for tools that show tokens, and for logs. Never for a
- * decision; anybody can write whatever this gives.
+ * Reads a token strictly and verifies nothing. For tools that show tokens, and for logs. Never decide with it:
+ * anybody can write what it returns.
  */
 export function decodeUnverified(token: string): DecodeResult {
   const dots = findDots(token)

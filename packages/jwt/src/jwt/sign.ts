@@ -5,17 +5,17 @@ import { signingMaterialOf, type SigningKey } from '../key/key.ts'
 import { TOKEN_BYTES_MAX } from '../limits.ts'
 import { isNumericDate } from './claims.ts'
 
-/** Signs claims; what stands behind may also be a key service or an HSM. */
+/** Signs claims. An implementation may also use a key service or an HSM. */
 export interface Signer {
   /**
-   * Gives the token for these claims, written as `JSON.stringify` does. Throws a `TypeError` for
-   * what no verifier would accept: an `exp`, `nbf` or `iat` that is no NumericDate (seconds), claims
-   * that are no plain object, a token over 8 KiB.
+   * Returns the token for these claims, written as `JSON.stringify` does. Throws a `TypeError` for claims that
+   * no verifier would accept: an `exp`, `nbf` or `iat` that is not a NumericDate (seconds), a value that is not
+   * a plain object, a token over 8 KiB.
    */
   sign(claims: object): string
 }
 
-/** Makes a signer for tokens of one kind: `typ` is in every header, and is encoded here, once. */
+/** Makes a signer for tokens of one kind. `typ` is in every header. The header is encoded once, here. */
 export function createSigner(key: SigningKey, options: { readonly typ: string }): Signer {
   const { sign } = signingMaterialOf(key)
   assertTyp(options.typ)
@@ -34,8 +34,8 @@ export function createSigner(key: SigningKey, options: { readonly typ: string })
 }
 
 function stringifyClaims(claims: object): string {
-  // JSON.stringify writes NaN and Infinity as null, so a wrong time would go unnoticed until its
-  // first verification.
+  // JSON.stringify writes NaN and Infinity as null, so a wrong time would go unnoticed until the first
+  // verification.
   const { exp, nbf, iat }: { exp?: unknown; nbf?: unknown; iat?: unknown } = claims
   if (!(isOptionalDate(exp) && isOptionalDate(nbf) && isOptionalDate(iat))) {
     throw new TypeError('The claims exp, nbf and iat must be seconds since 1970.')

@@ -1,35 +1,37 @@
 import type { ValidityMs } from './claims.ts'
 
 /**
- * Entries that share one place in the table, which are also the fewest that there can be. With four,
- * a table that is a quarter full already has places with five tokens, each of which pushes the next
- * one out; with eight, hardly any.
+ * Entries that share one place in the table, and the smallest size of a table. With four, a table that is a
+ * quarter full already has places with five tokens, and each of those evicts another. With eight, hardly any
+ * place overflows.
  */
 export const WAYS = 8
 
-/** Most entries that a cache may be given: about 1 GB of ordinary access tokens. */
+/** The largest number of entries of a cache: about 1 GB of ordinary access tokens. */
 export const CACHE_ENTRIES_MAX = 1_048_576
 
-/** Remembers what was made of whole tokens. One for each verifier, so nobody else's keys matter. */
+/**
+ * Remembers the results for whole tokens. Each verifier has its own, so keys of other verifiers do not matter.
+ */
 export interface TokenCache<Entry> {
-  /** What was made of exactly this token, if `now` (milliseconds since 1970) is in its time. */
+  /** Returns the entry of exactly this token if `now` (milliseconds since 1970) is within its validity. */
   timely(token: string, now: number): Entry | undefined
-  /** The same at any time. */
+  /** Returns the entry of exactly this token, whatever the time. */
   find(token: string): Entry | undefined
-  /** Enters a token that has just been verified; an older one of the same place may go for it. */
+  /** Stores a token that was just verified. It may evict an older one of the same place. */
   add(token: string, entry: Entry, validity: ValidityMs, now: number): void
 }
 
 /**
- * Makes a table of at most `entriesMax` tokens, 8 or more: rounded down to eight times a power of
- * two, and never grown. Memory is bounded by that many tokens of 8 KiB with their claims; an access
- * token of ten claims takes about 1 kB.
+ * Makes a table of at most `entriesMax` tokens, 8 or more, rounded down to eight times a power of two. It never
+ * grows. Memory is bounded by that many tokens of 8 KiB with their claims. An access token of ten claims takes
+ * about 1 kB.
  *
- * A place is found by a hash of characters of the signature, so V8 need not hash the whole of each
- * new string as for a `Map`; that hash decides nothing, `===` on the whole token does. Without the
- * key nobody chooses where a token lands, and who holds many valid ones can do no more than push
- * out the eight of one place. A guessed signature reaches the comparison, whose time could tell how
- * much of it was right, only if it first meets all 32 bits of the hash.
+ * A hash of characters of the signature selects the place, so V8 need not hash each whole new string, as it
+ * must for a `Map`. The hash decides nothing: `===` on the whole token does. Without the signing key, nobody
+ * can choose where a token lands. Somebody with many valid tokens can at most evict the eight of one place.
+ * Comparing the text of a guessed signature could reveal by its time how much of it was right. That comparison
+ * happens only if the guess matches all 32 bits of the hash.
  */
 export function createTokenCache<Entry extends { readonly ok: true }>(
   entriesMax: number,
@@ -39,12 +41,12 @@ export function createTokenCache<Entry extends { readonly ok: true }>(
   const tags = new Int32Array(size)
   const tokens = Array.from<string | undefined>({ length: size }).fill(undefined)
   const entries = Array.from<Entry | undefined>({ length: size }).fill(undefined)
-  // From and until of each slot side by side: at a hit, both are in one line of the processor's cache.
+  // The start and end of each slot's validity are adjacent, so that a hit reads them from one cache line.
   const timesMs = new Float64Array(2 * size)
   const oldest = new Uint8Array(places)
 
-  // A server between two requests for a token has forgotten where all this lies. So everything is asked for
-  // before the token is compared: the processor then waits for these lines of memory at once, not in turn.
+  // A busy server has evicted these lines from the processor's cache between two requests for the same token.
+  // So all of them are read before the token is compared: the processor then fetches them at once, not in turn.
   function timely(token: string, now: number): Entry | undefined {
     const tag = tagOf(token)
     const first = (tag & (places - 1)) * WAYS
@@ -66,7 +68,7 @@ export function createTokenCache<Entry extends { readonly ok: true }>(
     return undefined
   }
 
-  // A slot that is free or whose token has expired, else the one that was filled first.
+  // Returns a slot that is free or whose token has expired, otherwise the one that was filled first.
   function slotFor(place: number, now: number): number {
     const first = place * WAYS
     for (let slot = first; slot < first + WAYS; slot++) {
@@ -90,8 +92,8 @@ export function createTokenCache<Entry extends { readonly ok: true }>(
   return { timely, find, add }
 }
 
-// FNV-1a over eight characters near the end of the signature, 48 bits of it. The very last
-// character is left out: of many signatures it holds only two or four bits.
+// FNV-1a over eight characters near the end of the signature: 48 bits of it. The last character is omitted,
+// because in many signatures it carries only two or four bits.
 function tagOf(token: string): number {
   const end = token.length - 1
   let tag = 0x811c9dc5
@@ -99,8 +101,8 @@ function tagOf(token: string): number {
   return (tag ^ (tag >>> 15)) | 0
 }
 
-// A token cut out of a request header keeps the whole header in memory for as long as it is kept
-// itself. Only tokens that were verified, and so are ASCII, come here.
+// A token that is a slice of a request header keeps the whole header in memory. Only verified tokens, which are
+// ASCII, reach this function.
 function copyOf(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1')
 }

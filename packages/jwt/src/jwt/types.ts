@@ -2,15 +2,15 @@ import type { Algorithm } from '../algorithms.ts'
 import type { JwsHeader } from '../jws/header.ts'
 import type { JwtClaims } from './claims.ts'
 
-/** The header of a token that a verifier has accepted. */
+/** The header of a token that a verifier accepted. */
 export interface JwtHeader extends JwsHeader {
-  /** The key's own algorithm, or its name before RFC 9864. */
+  /** The key's own algorithm, or the name that RFC 9864 replaced. */
   readonly alg: Algorithm | 'EdDSA'
-  /** As the token spells it; the same media type as the verifier's. */
+  /** As the token spells it. It is the same media type as the verifier's. */
   readonly typ: string
 }
 
-/** The part of a verifier's options that says which claims must be there. */
+/** The part of a verifier's options that decides which claims must be present. */
 interface Asking {
   readonly requiredClaims?: readonly string[]
   readonly audience: string | readonly string[] | null
@@ -18,16 +18,16 @@ interface Asking {
 }
 
 /**
- * The claims that a verifier with these options gives: what it demands is there and not null. Of
- * options whose type says less than their value, such as `string[]` for names, it promises less.
+ * The claims that a verifier with these options returns: required claims are present and not null. If the type
+ * of the options says less than their value, such as `string[]` for names, this type promises less.
  */
 export type AskedClaims<Options extends Asking> = JwtClaims & {
   readonly [Name in RequiredNames<Options> | ImpliedNames<Options>]: NonNullable<JwtClaims[Name]>
 }
 
 /**
- * Makes every member an error that `Known` has not. TypeScript looks for misspelled members only
- * where the type is written out, and a misspelled `maxAgeSec` would be a check that never happens.
+ * Makes every member an error that `Known` does not have. TypeScript looks for misspelled members only in
+ * object literals, and a misspelled `maxAgeSec` would be a check that never happens.
  */
 export type NoOthers<Options, Known> = {
   readonly [Name in Exclude<keyof Options, keyof Known>]: never

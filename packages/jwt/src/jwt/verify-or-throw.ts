@@ -1,11 +1,11 @@
 import { refusals, type JwtRefusalCode, type Refused } from '../refusals.ts'
 import type { AcceptedToken, Verifier } from './verify.ts'
 
-/** A refused token as an exception: its message is the text of the table of refusals. */
+/** A refused token as an exception. Its message is the text of the refusal's code. */
 export class TokenRefusedError extends Error {
   override readonly name = 'TokenRefusedError'
   readonly code: JwtRefusalCode
-  /** The claim, for `claim_missing` and `claim_invalid`: a name, never a value. */
+  /** The name of the claim, for `claim_missing` and `claim_invalid`. Never its value. */
   readonly claim: string | undefined
 
   constructor({ code, claim }: Refused) {
@@ -16,8 +16,8 @@ export class TokenRefusedError extends Error {
 }
 
 /**
- * Verifies a token and throws a `TokenRefusedError` when it is refused. A throw costs thirty times
- * a returned refusal, and whoever sends tokens chooses how often; where that is anybody, use
+ * Verifies a token and throws a `TokenRefusedError` if it is refused. A throw costs thirty times as much as a
+ * returned refusal, and the sender of tokens chooses how often that happens. Where anybody can send tokens, use
  * `verifier.verify`.
  */
 export function verifyOrThrow<Claims>(

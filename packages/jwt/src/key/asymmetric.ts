@@ -3,24 +3,26 @@ import { encodedLength, isCanonicalSpelling } from '../base64url.ts'
 import { asciiBytes, signingInput } from '../scratch.ts'
 import type { SignText, VerifyToken } from './key.ts'
 
-/** How a family of algorithms writes its signatures; the identity for all but ECDSA. */
+/** How a family of algorithms writes its signatures. The conversions change nothing except for ECDSA. */
 export interface SignatureFormat {
   readonly bytes: number
-  /** From the form of JOSE to the form of OpenSSL. */
+  /** Converts from the form of JOSE to the form of OpenSSL. */
   toOpenssl(signature: Buffer): Uint8Array
-  /** From the form of OpenSSL to the form of JOSE. */
+  /** Converts from the form of OpenSSL to the form of JOSE. */
   fromOpenssl(signature: Buffer): Buffer
 }
 
-/** The format of RSA and Ed25519: `bytes` bytes that JOSE and OpenSSL write alike. */
+/** The format of RSA, Ed25519 and ML-DSA: `bytes` bytes, written alike by JOSE and OpenSSL. */
 export function plainFormat(bytes: number): SignatureFormat {
   return { bytes, toOpenssl: (signature) => signature, fromOpenssl: (signature) => signature }
 }
 
-// crypto.sign and crypto.verify get a bare KeyObject: on Node 24 any options object around it costs
-// 13 to 29 µs a call. Padding, salt and encoding are settled at import instead.
+// crypto.sign and crypto.verify receive a bare KeyObject. On Node 24 any options object around it costs 13 to
+// 29 µs a call. Padding, salt and encoding are decided at import instead.
 
-/** Signs with a private key. `hash` is `null` for Ed25519, which brings its own. */
+/**
+ * Makes the function that signs with a private key. `hash` is `null` for Ed25519 and ML-DSA, which include one.
+ */
 export function createAsymmetricSign(
   privateKey: KeyObject,
   hash: string | null,
@@ -32,7 +34,7 @@ export function createAsymmetricSign(
   }
 }
 
-/** Verifies tokens with a public key. */
+/** Makes the function that verifies tokens with a public key. */
 export function createAsymmetricVerify(
   publicKey: KeyObject,
   hash: string | null,

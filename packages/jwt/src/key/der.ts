@@ -1,4 +1,4 @@
-/** DER tags that keys are written with (X.690 §8). */
+/** The DER tags that keys use (X.690 §8). */
 export const tags = {
   integer: 0x02,
   bitString: 0x03,
@@ -20,8 +20,8 @@ export function encodeElement(tag: number, ...parts: readonly Uint8Array[]): Buf
 }
 
 /**
- * The contents of the elements that lie side by side in `source`. For DER that OpenSSL has written:
- * it reads tags and lengths, and throws a `RangeError` where they do not fit.
+ * Returns the contents of the elements that are next to each other in `source`. For DER that OpenSSL has
+ * written. It reads tags and lengths, and throws a `RangeError` if they do not fit.
  */
 export function decodeElements(source: Buffer): Buffer[] {
   const contents: Buffer[] = []

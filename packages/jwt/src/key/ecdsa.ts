@@ -4,7 +4,7 @@ import type { SignatureFormat } from './asymmetric.ts'
 
 /** Throws a `TypeError` unless this is a key on exactly the curve of the algorithm. */
 export function assertEcdsaKey(key: KeyObject, spec: EcdsaSpec): void {
-  // The type alone would admit secp256k1 for ES256: same sizes, another curve.
+  // The type alone would accept secp256k1 for ES256: the same sizes, another curve.
   if (
     key.asymmetricKeyType !== 'ec' ||
     key.asymmetricKeyDetails?.namedCurve !== spec.opensslCurve
@@ -14,9 +14,9 @@ export function assertEcdsaKey(key: KeyObject, spec: EcdsaSpec): void {
 }
 
 /**
- * ECDSA signatures: JOSE writes r and s side by side at full width (RFC 7518 §3.4), OpenSSL writes
- * a DER sequence of two integers (RFC 3279 §2.2.3). Doing this here takes 0.2 µs; the option
- * `dsaEncoding` takes 13 or more.
+ * The format of ECDSA signatures. JOSE writes r and s next to each other at full width (RFC 7518 §3.4). OpenSSL
+ * writes a DER sequence of two integers (RFC 3279 §2.2.3). Converting here takes 0.2 µs; the option
+ * `dsaEncoding` takes 13 µs or more.
  */
 export function ecdsaFormat(spec: EcdsaSpec): SignatureFormat {
   const width = spec.coordinateBytes
@@ -30,11 +30,12 @@ export function ecdsaFormat(spec: EcdsaSpec): SignatureFormat {
 const SEQUENCE = 0x30
 const INTEGER = 0x02
 
-// Twice 66 bytes of P-521, each with a sign byte and two bytes of tag and length; the outer three.
+// Two numbers of 66 bytes (P-521), each with a sign byte and two bytes of tag and length, plus three outer
+// bytes.
 const der = Buffer.alloc(3 + 2 * (3 + 66))
 
 function encodeDer(signature: Buffer, width: number): Uint8Array {
-  // Two bytes of tag and length stay free in front; a third when the length needs its long form.
+  // Two bytes are reserved in front for tag and length, and a third for the long form of the length.
   const contentStart = 3
   const afterR = writeInteger(signature, 0, width, contentStart)
   const end = writeInteger(signature, width, 2 * width, afterR)
@@ -50,7 +51,7 @@ function encodeDer(signature: Buffer, width: number): Uint8Array {
   return der.subarray(0, end)
 }
 
-// DER integers have no leading zero bytes, except one where the first bit would read as a sign.
+// DER integers have no leading zero bytes, except one where the first bit would be read as a sign.
 function writeInteger(source: Buffer, from: number, to: number, at: number): number {
   let first = from
   while (first < to - 1 && source[first] === 0) first++
@@ -65,7 +66,7 @@ function writeInteger(source: Buffer, from: number, to: number, at: number): num
 
 const joseSignature = Buffer.alloc(2 * 66)
 
-// Reads what OpenSSL itself has just written, so the shape is known. Valid until the next call.
+// Reads what OpenSSL has just written, so the shape is known. The result is valid until the next call.
 function decodeDer(source: Uint8Array, width: number): Buffer {
   const rStart = source[1] === 0x81 ? 3 : 2
   const sStart = rStart + 2 + byteAt(source, rStart + 1)
@@ -74,8 +75,8 @@ function decodeDer(source: Uint8Array, width: number): Buffer {
   return joseSignature.subarray(0, 2 * width)
 }
 
-// Byte by byte: a native copy of so few costs more than the loop. What a short integer lacks in
-// front is zero; a sign byte is left out.
+// Copies byte by byte, because a native copy of so few bytes costs more than the loop. A short integer is
+// padded with zeros in front. A sign byte is dropped.
 function readInteger(source: Uint8Array, at: number, from: number, to: number): void {
   const sourceBytes = byteAt(source, at + 1)
   const sourceEnd = at + 2 + sourceBytes

@@ -4,14 +4,13 @@ import { importSigningKey } from './import.ts'
 import type { SigningKey } from './key.ts'
 import { assertMlDsaRuntime } from './ml-dsa.ts'
 
-/** Size of generated RSA keys, in bits: good beyond 2030 (NIST SP 800-57 part 1, table 2). */
+/** Size of generated RSA keys, in bits: sufficient beyond 2030 (NIST SP 800-57 part 1, table 2). */
 const RSA_BITS = 3072
 
 /**
- * Generates a signing key with the random source of node:crypto: RSA with 3072 bits, an HMAC secret
- * as long as the hash. It cannot be exported; generate with node:crypto and import what must be
- * stored. RSA takes about a tenth of a second. Throws a `TypeError` for
- * ML-DSA where the runtime has none.
+ * Generates a signing key with the random source of node:crypto: RSA with 3072 bits, or an HMAC secret as long
+ * as the hash. The key cannot be exported. To store a key, generate it with node:crypto and import it. RSA
+ * takes about a tenth of a second. Throws a `TypeError` for ML-DSA if the runtime does not support it.
  */
 export function generateSigningKey(
   alg: Algorithm,

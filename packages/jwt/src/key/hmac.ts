@@ -5,7 +5,7 @@ import { TOKEN_BYTES_MAX } from '../limits.ts'
 import { asciiBytes, signingInput, SPARE_BYTES, writeSigningInput } from '../scratch.ts'
 import type { SignText, VerifyToken } from './key.ts'
 
-/** Both directions of HMAC with one secret. */
+/** HMAC with one secret, to sign and to verify. */
 export interface HmacText {
   readonly sign: SignText
   readonly verify: VerifyToken
@@ -14,9 +14,9 @@ export interface HmacText {
 /**
  * HMAC (RFC 2104, RFC 7518 §3.2) over ASCII texts with one secret.
  *
- * H(K ^ opad, H(K ^ ipad, text)) with both padded keys made once, each at the front of a buffer of
- * this key's own. Two one-shot hashes that give strings take less than half the time of
- * `createHmac`, because making Buffers and Hmac objects costs more than SHA-2 itself.
+ * It computes H(K ^ opad, H(K ^ ipad, text)). Both padded keys are made once, each at the front of a buffer of
+ * this key's own. Two one-shot hashes that return strings take less than half the time of `createHmac`, because
+ * making Buffers and Hmac objects costs more than SHA-2 itself.
  */
 export function createHmacText(secret: Uint8Array, spec: HmacSpec): HmacText {
   const { blockBytes } = spec
@@ -41,8 +41,8 @@ export function createHmacText(secret: Uint8Array, spec: HmacSpec): HmacText {
     const start = payloadEnd + 1
     if (token.length - start !== macLength) return false
     if (token.length > TOKEN_BYTES_MAX) return verifyLong(token, payloadEnd)
-    // As UTF-8 and never as latin1, which would make each character c and c+256 the same byte, so
-    // that altered tokens pass as the original.
+    // Written as UTF-8, never as latin1. In latin1 the characters c and c+256 become the same byte, so an
+    // altered token would pass as the original.
     if (inner.write(token, blockBytes) !== token.length) return false
     return equalInConstantTime(macOfWritten(payloadEnd), inner, blockBytes + start)
   }
@@ -63,9 +63,8 @@ export function createHmacText(secret: Uint8Array, spec: HmacSpec): HmacText {
   return { sign, verify }
 }
 
-// Compares the text of a MAC with the bytes of one: comparing decoded bytes would let other spellings
-// of a right MAC pass. Looks at every character whatever it finds, so that the time does not tell
-// how many were right.
+// Compares the text of a MAC with the bytes of another. Comparing decoded bytes would accept other spellings of
+// a valid MAC. It always looks at every character, so that the time does not reveal how many were right.
 function equalInConstantTime(expected: string, bytes: Uint8Array, start: number): boolean {
   let difference = 0
   for (let at = 0; at < expected.length; at++) {
@@ -81,7 +80,7 @@ function padSecret(secret: Uint8Array, spec: HmacSpec): Uint8Array {
   return padded
 }
 
-// For signed messages longer than a token.
+// For signed messages that are longer than a token.
 function longHmac(keyObject: KeyObject, spec: HmacSpec, bytes: Uint8Array): string {
   return createHmac(spec.hash, keyObject).update(bytes).digest('base64url')
 }

@@ -34,7 +34,7 @@ import {
 import { assertSecret } from './secret.ts'
 import { readCertificate, type CertificateMembers } from './x509.ts'
 
-/** Where a key comes from. The caller says which form it is; nothing is guessed from its content. */
+/** The source of a key. The caller states its form, and nothing is guessed from its content. */
 export type KeyInput =
   /** A key of node:crypto. */
   | { readonly keyObject: KeyObject }
@@ -42,30 +42,30 @@ export type KeyInput =
   | { readonly jwk: unknown }
   /** One PEM block: SPKI `PUBLIC KEY` or unencrypted PKCS#8 `PRIVATE KEY`. */
   | { readonly pem: string }
-  /** The same without the PEM around it: SPKI to verify, PKCS#8 to sign. */
+  /** The same as bytes, without PEM: SPKI to verify, PKCS#8 to sign. */
   | { readonly der: Uint8Array }
   /**
-   * One X.509 certificate, as PEM text or DER, to verify with its key. Nothing in it is checked but
-   * the key: dates, chain, names, key usage and revocation are the caller's matter, before this.
+   * One X.509 certificate, as PEM text or DER, to verify with its key. Only the key is checked. Check dates,
+   * chain, names, key usage and revocation yourself before you import it.
    */
   | { readonly certificate: string | Uint8Array }
-  /** The bytes of an HMAC secret, at least as many as the hash has. Copied. */
+  /** The bytes of an HMAC secret, at least as many as the hash has. They are copied. */
   | { readonly secret: Uint8Array }
 
-/** The one algorithm of the key, and its name in headers: 1 to 64 of `A-Z a-z 0-9 _ -`. */
+/** The one algorithm of the key, and its name in headers: 1 to 64 characters of `A-Z a-z 0-9 _ -`. */
 export interface ImportOptions {
   readonly alg: Algorithm
   readonly kid?: string
 }
 
 /**
- * Makes a signing key for exactly one algorithm. Its `kid` is the given one, else that of the JWK,
- * else the RFC 7638 thumbprint; HMAC keys have no thumbprint. Signs once and verifies, so that a
- * private key whose public half belongs to another one is found here and not by every service.
+ * Makes a signing key for exactly one algorithm. Its `kid` is the given one, otherwise that of the JWK,
+ * otherwise the RFC 7638 thumbprint. HMAC keys have no thumbprint. It signs and verifies once, so that a
+ * private key with the public half of another key is found here, and not by every service.
  *
- * Throws a `TypeError`, which never holds key material, for a public key, a key of another kind or
- * curve, RSA below 2048 bits, a secret shorter than the hash, a JWK for another `alg` or `use`, and
- * for ML-DSA on a runtime that has none.
+ * Throws a `TypeError` for a public key, a key of another kind or curve, RSA below 2048 bits, a secret shorter
+ * than the hash, a JWK for another `alg` or `use`, and for ML-DSA on a runtime that does not support it. The
+ * message never contains key material.
  */
 export function importSigningKey(input: KeyInput, options: ImportOptions): SigningKey {
   const spec = specOf(options.alg)
@@ -76,8 +76,8 @@ export function importSigningKey(input: KeyInput, options: ImportOptions): Signi
 }
 
 /**
- * Makes a verifying key for exactly one algorithm. `kid` and refusals are as for `importSigningKey`,
- * with the halves exchanged: a private key is refused, because whoever verifies must not hold it.
+ * Makes a verifying key for exactly one algorithm. `kid` and refusals are as for `importSigningKey`, with the
+ * halves exchanged: a private key is refused, because a verifier must not hold one.
  */
 export function importVerifyingKey(input: KeyInput, options: ImportOptions): VerifyingKey {
   const spec = specOf(options.alg)
@@ -85,7 +85,7 @@ export function importVerifyingKey(input: KeyInput, options: ImportOptions): Ver
   const kid = readKid(options, source)
   if (spec.family === 'hmac') return verifyingKeyOf(sealHmac(source, spec, { ...options, kid }))
   if (source.keyObject.type !== 'public') {
-    throw new TypeError('To verify with this algorithm takes a public key.')
+    throw new TypeError('Verifying with this algorithm needs a public key.')
   }
   return sealPublicKey(source, spec, { ...options, kid })
 }
@@ -103,7 +103,7 @@ interface Naming {
 
 function readInput(input: KeyInput, alg: Algorithm, operation: 'sign' | 'verify'): Source {
   if (typeof input !== 'object' || input === null || Object.keys(input).length !== 1) {
-    throw new TypeError('A key comes from exactly one member, such as jwk, pem or secret.')
+    throw new TypeError('A key input must have exactly one member, such as jwk, pem or secret.')
   }
   if (specOf(alg).family === 'ml-dsa') assertMlDsaRuntime()
   if ('jwk' in input) return parseJwk(input.jwk, alg, operation)
@@ -127,7 +127,7 @@ function readKeyObject(
   if ('secret' in input) {
     if (!(input.secret instanceof Uint8Array)) throw new TypeError('A secret must be bytes.')
     if (specOf(alg).family !== 'hmac') {
-      throw new TypeError('This algorithm takes a key pair, not a secret.')
+      throw new TypeError('This algorithm needs a key pair, not a secret.')
     }
     return createSecretKey(input.secret)
   }
@@ -139,13 +139,14 @@ function readKeyObject(
 
 function readKid(options: ImportOptions, source: Source): string | undefined {
   if (options.kid === undefined) return source.kid
-  if (!isKid(options.kid)) throw new TypeError('A kid must be 1 to 64 of A-Z a-z 0-9 _ and -.')
+  if (!isKid(options.kid))
+    throw new TypeError('A kid must be 1 to 64 characters of A-Z a-z 0-9 _ and -.')
   return options.kid
 }
 
 function sealHmac(source: Source, spec: HmacSpec, { alg, kid }: Naming): SigningKey {
   if (source.keyObject.type !== 'secret') {
-    throw new TypeError('HMAC takes a secret; this is a public or private key.')
+    throw new TypeError('HMAC needs a secret; this is a public or private key.')
   }
   const secret = source.keyObject.export()
   assertSecret(secret, spec)
@@ -156,7 +157,7 @@ function sealHmac(source: Source, spec: HmacSpec, { alg, kid }: Naming): Signing
 
 function sealPrivateKey(source: Source, spec: AsymmetricSpec, naming: Naming): SigningKey {
   if (source.keyObject.type !== 'private') {
-    throw new TypeError('To sign with this algorithm takes a private key.')
+    throw new TypeError('Signing with this algorithm needs a private key.')
   }
   const prepared = prepareKey(source.keyObject, spec)
   const sign = createAsymmetricSign(prepared.keyObject, prepared.hash, prepared.format)
@@ -192,9 +193,9 @@ function sealPublicKey(
 }
 
 interface PreparedKey {
-  /** The key for node:crypto, bound to the algorithm as far as OpenSSL can. */
+  /** The key for node:crypto, bound to the algorithm as far as OpenSSL allows. */
   readonly keyObject: KeyObject
-  /** The same key without such a bond: Node writes no JWK of an `rsa-pss` key. */
+  /** The same key without that bond: Node exports no JWK of an `rsa-pss` key. */
   readonly plain: KeyObject
   readonly hash: string | null
   readonly format: SignatureFormat
@@ -221,7 +222,7 @@ function prepareKey(keyObject: KeyObject, spec: AsymmetricSpec): PreparedKey {
 }
 
 function publicMembersOf(publicKey: KeyObject, spec: AsymmetricSpec): PublicKeyMembers {
-  // Node writes exactly the members of RFC 7518 §6 and RFC 9964 for what prepareKey lets through.
+  // Node writes exactly the members of RFC 7518 §6 and RFC 9964 for the keys that prepareKey accepts.
   const { x = '', y = '', n = '', e = '', pub = '' } = publicKey.export({ format: 'jwk' })
   if (spec.family === 'ecdsa') return { kty: 'EC', crv: spec.curve, x, y }
   if (spec.family === 'eddsa') return { kty: 'OKP', crv: 'Ed25519', x }

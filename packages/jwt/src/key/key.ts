@@ -4,8 +4,8 @@ import type { PublicJwk } from '../jwk/public-jwk.ts'
 declare const kind: unique symbol
 
 /**
- * A key that signs with one algorithm. Closed: it holds its material where neither a log, nor
- * `JSON.stringify`, nor a caller can reach it. `kid` goes into the header of each signature.
+ * A key that signs with one algorithm. It is sealed: neither a log, nor `JSON.stringify`, nor a caller can
+ * reach its material. `kid` goes into the header of each signature.
  */
 export interface SigningKey {
   readonly alg: Algorithm
@@ -13,7 +13,7 @@ export interface SigningKey {
   readonly [kind]?: 'signing'
 }
 
-/** A key that verifies signatures of one algorithm, and no other. Closed like a signing key. */
+/** A key that verifies signatures of one algorithm, and no other. It is sealed like a signing key. */
 export interface VerifyingKey {
   readonly alg: Algorithm
   readonly kid: string | undefined
@@ -21,27 +21,27 @@ export interface VerifyingKey {
 }
 
 /**
- * Signs an encoded header and payload, which are ASCII, and gives the encoded signature over both with
- * the dot between them. Two texts, since to join them would make a third, only to be read once.
+ * Signs an encoded header and payload, which are ASCII, joined by a dot. Returns the encoded signature. It
+ * takes two texts because joining them would create a third text that is read only once.
  */
 export type SignText = (header: string, payload: string) => string
 
 /**
- * Checks the signature of a compact token: its text from behind the dot at `payloadEnd`, over its
- * text before that dot. Refuses every spelling of the signature but the canonical one, and any token
- * that is not ASCII throughout: what reads the payload afterwards relies on that.
+ * Checks the signature of a compact token. The signature is the text after the dot at `payloadEnd`, and it
+ * covers the text before that dot. Refuses every spelling of the signature other than the canonical one, and
+ * every token that is not entirely ASCII. Code that reads the payload afterwards relies on both.
  */
 export type VerifyToken = (token: string, payloadEnd: number) => boolean
 
-/** What a verifying key keeps to itself. `publicJwk` is `undefined` for HMAC. */
+/** The sealed material of a verifying key. `publicJwk` is `undefined` for HMAC. */
 export interface VerifyingMaterial {
   readonly verify: VerifyToken
   readonly publicJwk: PublicJwk | undefined
-  /** The JWK called its algorithm `EdDSA`, so its tokens may too (RFC 9864 §2.2). */
+  /** True if the JWK named its algorithm `EdDSA`, so that its tokens may do so too (RFC 9864 §2.2). */
   readonly acceptsEdDsa: boolean
 }
 
-/** What a signing key keeps to itself. */
+/** The sealed material of a signing key. */
 export interface SigningMaterial {
   readonly sign: SignText
   readonly verifyingKey: VerifyingKey
@@ -50,7 +50,7 @@ export interface SigningMaterial {
 const signing = new WeakMap<object, SigningMaterial>()
 const verifying = new WeakMap<object, VerifyingMaterial>()
 
-/** Makes the closed object for a verifying key. */
+/** Makes the sealed object for a verifying key. */
 export function sealVerifyingKey(
   alg: Algorithm,
   kid: string | undefined,
@@ -61,7 +61,7 @@ export function sealVerifyingKey(
   return key
 }
 
-/** Makes the closed object for a signing key; it takes name and algorithm of its other half. */
+/** Makes the sealed object for a signing key. It takes `kid` and algorithm from the verifying key. */
 export function sealSigningKey(material: SigningMaterial): SigningKey {
   const { alg, kid } = material.verifyingKey
   const key: SigningKey = Object.freeze({ alg, kid })
@@ -69,31 +69,35 @@ export function sealSigningKey(material: SigningMaterial): SigningKey {
   return key
 }
 
-/** The material of a signing key. Throws a `TypeError` for any object that we did not make. */
+/**
+ * Returns the material of a signing key. Throws a `TypeError` for any object that this package did not make.
+ */
 export function signingMaterialOf(key: SigningKey): SigningMaterial {
   const material = signing.get(key)
   if (material === undefined) throw new TypeError('This is not a signing key; import it first.')
   return material
 }
 
-/** The material of a verifying key. Throws a `TypeError` for any object that we did not make. */
+/**
+ * Returns the material of a verifying key. Throws a `TypeError` for any object that this package did not make.
+ */
 export function verifyingMaterialOf(key: VerifyingKey): VerifyingMaterial {
   const material = verifying.get(key)
   if (material === undefined) throw new TypeError('This is not a verifying key; import it first.')
   return material
 }
 
-/** True for a verifying key made here, and for nothing that merely looks like one. */
+/** True for a verifying key that this package made. An object that only looks like one gives false. */
 export function isVerifyingKey(value: object): value is VerifyingKey {
   return verifying.has(value)
 }
 
-/** True for a signing key made here, and for nothing that merely looks like one. */
+/** True for a signing key that this package made. An object that only looks like one gives false. */
 export function isSigningKey(value: object): value is SigningKey {
   return signing.has(value)
 }
 
-/** The public half of a signing key, under the same `kid`; for HMAC, the same secret. */
+/** Returns the verifying key of a signing key, under the same `kid`. For HMAC it holds the same secret. */
 export function verifyingKeyOf(key: SigningKey): VerifyingKey {
   return signingMaterialOf(key).verifyingKey
 }

@@ -1,14 +1,14 @@
 import type { KeyObject } from 'node:crypto'
 import { parsePkcs8, parseSpki } from './key-der.ts'
 
-/** What stands behind BEGIN and END (RFC 7468 §5, §10, §13). */
+/** The text after BEGIN and END (RFC 7468 §5, §10, §13). */
 export type PemLabel = 'PUBLIC KEY' | 'PRIVATE KEY' | 'CERTIFICATE'
 
 /**
- * Reads one PEM block (RFC 7468): `PUBLIC KEY` (SPKI) or unencrypted `PRIVATE KEY` (PKCS#8). Throws
- * a `TypeError` for everything else: PKCS#1, certificates, OpenSSH, encrypted keys, two blocks, text
- * around the block. Text that is no PEM is never tried as anything else; that is how public keys
- * became HMAC secrets elsewhere (CVE-2023-48223 and its successors).
+ * Reads one PEM block (RFC 7468): `PUBLIC KEY` (SPKI) or unencrypted `PRIVATE KEY` (PKCS#8). Throws a
+ * `TypeError` for everything else: PKCS#1, certificates, OpenSSH, encrypted keys, two blocks, text around the
+ * block. Text that is not PEM is never tried as another form. Other libraries did so, and accepted public keys
+ * as HMAC secrets (CVE-2023-48223 and its successors).
  */
 export function parsePem(pem: string): KeyObject {
   const block = matchBlock(pem)
@@ -17,7 +17,7 @@ export function parsePem(pem: string): KeyObject {
   throw new TypeError('The PEM must be one block, PUBLIC KEY (SPKI) or PRIVATE KEY (PKCS#8).')
 }
 
-/** The DER in one PEM block of this label; a `TypeError` for everything else. */
+/** Returns the DER in one PEM block with this label. Throws a `TypeError` for everything else. */
 export function parsePemBlock(pem: string, label: PemLabel): Buffer {
   const block = matchBlock(pem)
   if (block?.label !== label) throw new TypeError(`The PEM must be one block, ${label}.`)

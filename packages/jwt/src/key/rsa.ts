@@ -3,7 +3,7 @@ import type { HashName, RsaSpec } from '../algorithms.ts'
 import { decodeBase64url } from '../base64url.ts'
 import { decodeElements, encodeElement, tags } from './der.ts'
 
-// RFC 7518 §3.3 asks for 2048. Beyond 8192 one verification takes milliseconds, which an attacker
+// RFC 7518 §3.3 requires 2048 bits. Above 8192 bits one verification takes milliseconds, which an attacker
 // could make us spend.
 const RSA_BITS_MIN = 2048
 const RSA_BITS_MAX = 8192
@@ -12,8 +12,8 @@ const EXPONENT_MIN = 65_537n
 const EXPONENT_MAX = 2n ** 64n
 
 /**
- * Throws a `TypeError` unless this is an RSA key of sound size. An exponent of 1 would make each
- * signature equal to its message, and small odd ones have a history of forgeries.
+ * Throws a `TypeError` unless this is an RSA key of a safe size. With an exponent of 1 each signature would
+ * equal its message. Small odd exponents have a history of forgeries.
  */
 export function assertRsaKey(key: KeyObject): void {
   if (key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'rsa-pss') {
@@ -29,20 +29,20 @@ export function assertRsaKey(key: KeyObject): void {
   }
 }
 
-/** Throws a `TypeError` for an even modulus, which is no product of two large primes. */
+/** Throws a `TypeError` for an even modulus, which is not a product of two large primes. */
 export function assertOddModulus(n: string): void {
   const last = decodeBase64url(n)?.at(-1) ?? 0
   if (last % 2 === 0) throw new TypeError('The modulus of an RSA key must be odd.')
 }
 
-/** Size of this key's signatures, in bytes. */
+/** Returns the size of this key's signatures, in bytes. */
 export function rsaSignatureBytes(key: KeyObject): number {
   return Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 0) / 8)
 }
 
 /**
- * The same RSA key without restrictions of its own, as type `rsa`. A certificate authority may have
- * restricted a key to RSASSA-PSS with other parameters; such a key is refused with a `TypeError`.
+ * Returns the same RSA key without restrictions of its own, as type `rsa`. A certificate authority may have
+ * restricted a key to RSASSA-PSS with other parameters. Such a key is refused with a `TypeError`.
  */
 export function unwrapRsaKey(key: KeyObject, spec: RsaSpec): KeyObject {
   if (key.asymmetricKeyType === 'rsa') return key
@@ -52,8 +52,8 @@ export function unwrapRsaKey(key: KeyObject, spec: RsaSpec): KeyObject {
 }
 
 /**
- * The same RSA key bound to RSASSA-PSS with the parameters of the algorithm (RFC 4055 §3.1), so that
- * OpenSSL pads rightly without being told at each call, and cannot use it for anything else.
+ * Returns the same RSA key bound to RSASSA-PSS with the parameters of the algorithm (RFC 4055 §3.1). OpenSSL
+ * then uses the right padding without options at each call, and cannot use the key for anything else.
  */
 export function wrapAsPss(key: KeyObject, spec: RsaSpec): KeyObject {
   const algorithm = pssAlgorithm(spec)
@@ -69,7 +69,7 @@ export function wrapAsPss(key: KeyObject, spec: RsaSpec): KeyObject {
   return createPublicKey({ key: spki, format: 'der', type: 'spki' })
 }
 
-// The numbers of RFC 8017 appendix A.2.3 (RSASSA-PSS), A.2.1 (MGF1) and B.1 (hashes), encoded.
+// The encoded object identifiers of RFC 8017 appendix A.2.3 (RSASSA-PSS), A.2.1 (MGF1) and B.1 (hashes).
 const PSS_OID = Buffer.from('2a864886f70d01010a', 'hex')
 const MGF1_OID = Buffer.from('2a864886f70d010108', 'hex')
 const hashOids: Record<HashName, Buffer> = {
@@ -107,8 +107,8 @@ function assertPssParameters(key: KeyObject, spec: RsaSpec): void {
   }
 }
 
-// The bare numbers of the key (RFC 8017 appendix A.1), cut out of what surrounds them: Node exports
-// no PKCS#1 of `rsa-pss` keys, nor of a public key that was itself read from PKCS#1.
+// Returns the bare numbers of the key (RFC 8017 appendix A.1), cut out of the surrounding structure. Node
+// exports no PKCS#1 of `rsa-pss` keys, nor of a public key that was itself read from PKCS#1.
 function pkcs1Of(key: KeyObject): Buffer {
   // PrivateKeyInfo is version, algorithm, octet string (RFC 5208 §5).
   if (key.type === 'private') return nestedElement(key.export({ format: 'der', type: 'pkcs8' }), 2)

@@ -3,10 +3,10 @@ import type { HmacSpec } from '../algorithms.ts'
 import { isObject } from '../json/object.ts'
 
 /**
- * Throws a `TypeError` unless these bytes can be an HMAC secret: at least as long as the hash (RFC
- * 7518 §3.2), and not the text or bytes of a public key. Who takes a public key for a secret lets
- * everybody sign, because everybody can read it; the caller has declared it a secret, but a wrong
- * line in a configuration file does that too.
+ * Throws a `TypeError` unless these bytes can be an HMAC secret: at least as long as the hash (RFC 7518 §3.2),
+ * and not the text or bytes of a public key. If a public key is used as a secret, everybody can sign, because
+ * everybody can read it. The caller has declared these bytes a secret, but a wrong line in a configuration file
+ * does that too.
  */
 export function assertSecret(secret: Uint8Array, spec: HmacSpec): void {
   if (secret.length < spec.hashBytes) {
@@ -17,8 +17,8 @@ export function assertSecret(secret: Uint8Array, spec: HmacSpec): void {
   }
 }
 
-// Searched anywhere and without NULs, so that neither a byte order mark, nor a comment in front, nor
-// UTF-16 hides it.
+// The pattern may be anywhere, and NULs are removed first. So a byte order mark, a leading comment or UTF-16
+// does not hide it.
 function isKeyText(secret: Uint8Array): boolean {
   const text = Buffer.from(secret).toString('latin1').replaceAll('\0', '')
   return (
@@ -30,7 +30,7 @@ function isKeyText(secret: Uint8Array): boolean {
   )
 }
 
-// However its members are spelled.
+// Parsing finds the members even if their names are written with escapes.
 function isJwkText(text: string): boolean {
   const start = text.indexOf('{')
   if (start === -1) return false
@@ -42,8 +42,8 @@ function isJwkText(text: string): boolean {
   }
 }
 
-// The bytes of a key as environment variables often hold them: the body of a PEM file without its
-// lines, or hexadecimal.
+// The bytes of a key as environment variables often hold them: the body of a PEM file on one line, or
+// hexadecimal.
 function isEncodedKey(text: string): boolean {
   const body = text.replaceAll(/\s/g, '')
   return (
@@ -57,7 +57,7 @@ function isKeyBytes(bytes: Buffer): boolean {
 }
 
 function isPublicKeyDer(key: Buffer): boolean {
-  // A DER sequence; random secrets begin with it once in 256 times and then fail to parse.
+  // A DER sequence. One random secret in 256 begins with this byte, and then fails to parse.
   if (key[0] !== 0x30) return false
   return (
     parses(() => createPublicKey({ key, format: 'der', type: 'spki' })) ||
@@ -66,8 +66,8 @@ function isPublicKeyDer(key: Buffer): boolean {
   )
 }
 
-// An uncompressed point (SEC 1 §2.3.3), for which random bytes pass with a chance of 2^-256. Of a
-// compressed one, or of an Ed25519 key, half of all random secrets would pass for one.
+// An uncompressed point (SEC 1 §2.3.3). Random bytes pass this test with a probability of 2^-256. Compressed
+// points and Ed25519 keys are not tested, because half of all random secrets would pass for one.
 function isEcPoint(point: Buffer): boolean {
   const crv = curvesByPointBytes.get(point.length)
   if (crv === undefined || point[0] !== 0x04) return false

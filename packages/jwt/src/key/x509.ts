@@ -1,13 +1,13 @@
 import { hash, X509Certificate, type KeyObject } from 'node:crypto'
 import { parsePemBlock } from './pem.ts'
 
-/** The key of a certificate, and the members under which a JWK shows the certificate. */
+/** The key of a certificate, and the JWK members that show the certificate. */
 export interface CertifiedKey {
   readonly keyObject: KeyObject
   readonly members: CertificateMembers
 }
 
-/** RFC 7517 §4.7 and §4.9: the certificate in base64, and its SHA-256 thumbprint in base64url. */
+/** The certificate in base64 (RFC 7517 §4.7), and its SHA-256 thumbprint in base64url (RFC 7517 §4.9). */
 export interface CertificateMembers {
   readonly x5c: string[]
   readonly 'x5t#S256': string
@@ -17,15 +17,15 @@ export interface CertificateMembers {
 const CERTIFICATE_BYTES_MAX = 16_384
 
 /**
- * Takes the public key out of one X.509 certificate (RFC 5280), as one PEM block `CERTIFICATE` or
- * as DER. Looks at nothing else in it: dates, chain, names, key usage and revocation are for whoever
- * gives it. Throws a `TypeError` for anything that is not exactly one certificate.
+ * Reads the public key of one X.509 certificate (RFC 5280), given as one PEM block `CERTIFICATE` or as DER. It
+ * reads nothing else. The caller must check dates, chain, names, key usage and revocation. Throws a `TypeError`
+ * for anything that is not exactly one certificate.
  */
 export function readCertificate(source: string | Uint8Array): CertifiedKey {
   const der = typeof source === 'string' ? parsePemBlock(source, 'CERTIFICATE') : source
   if (!(der instanceof Uint8Array) || der.length > CERTIFICATE_BYTES_MAX) throw invalid()
   const { keyObject, raw } = parseCertificate(der)
-  // Node also takes PEM text as bytes, and ignores what follows the certificate.
+  // Node also accepts PEM text as bytes, and ignores what follows the certificate.
   if (!raw.equals(der)) throw invalid()
   return {
     keyObject,
@@ -38,7 +38,7 @@ function parseCertificate(der: Uint8Array): { keyObject: KeyObject; raw: Buffer 
     const { publicKey: keyObject, raw } = new X509Certificate(der)
     return { keyObject, raw }
   } catch {
-    // No certificate, or one of a kind of key that this OpenSSL does not know.
+    // It is not a certificate, or its key is of a kind that this OpenSSL does not support.
     throw invalid()
   }
 }
