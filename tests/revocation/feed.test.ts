@@ -145,10 +145,8 @@ test('a wrong secret and an authority that is not there are told once, and why',
   wrong.close()
   alone.close()
   expect(notices.toSorted()).toEqual([
-    expect.stringMatching(
-      /^The authority does not know this service account.* tries again by itself\.$/,
-    ),
-    `The revocation feed cannot be reached (ECONNREFUSED). The guard of ${nowhere} tries again by itself.`,
+    expect.stringMatching(/^The service account or its secret is wrong.* retries automatically\.$/),
+    `The revocation feed cannot be reached (ECONNREFUSED). The guard of ${nowhere} retries automatically.`,
   ])
 })
 
@@ -181,7 +179,9 @@ test('another name of the same address is told as such, at once', async () => {
     const from = performance.now()
     await expect(guard.ready()).rejects.toMatchObject({
       code: 'feed_issuer_differs',
-      message: expect.stringContaining(`it calls itself "${own.url}", and issuer is "${issuer}"`),
+      message: expect.stringContaining(
+        `the authority is "${own.url}", the option issuer is "${issuer}"`,
+      ),
     })
     expect(performance.now() - from).toBeLessThan(5_000)
     guard.close()

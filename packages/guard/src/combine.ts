@@ -7,26 +7,30 @@ import type { RequestView } from './request/request-view.ts'
 import { assertGuard } from './route-of.ts'
 
 /**
- * Puts the guards of several issuers together: each token is checked by the guard of the issuer that it
- * names, with that issuer's keys and log, and by no other. A token of none is refused by the first one.
- * A cookie is taken by the guard that has one of its name. Throws a TypeError for two of one issuer, or of one
- * name of the cookie. What was combined already counts as its parts.
+ * Combines the guards of several issuers. Each token is verified by the guard of the issuer that it names, with
+ * that issuer's keys and log, and by no other. The first guard refuses a token of any other issuer. A cookie
+ * goes to the guard that reads a cookie of that name. Combining a combined guard counts as combining its parts.
+ * Throws a TypeError for two guards of the same issuer or with the same cookie name.
  */
 export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
-  if (!Array.isArray(given)) throw new TypeError('combineGuards takes a list of guards.')
+  if (!Array.isArray(given)) throw new TypeError('combineGuards needs an array of guards.')
   const guards = given.flatMap((guard) => partsOf(assertGuard(guard)))
   const [first = refuseNone()] = guards
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
-  if (byIssuer.size < guards.length) throw new TypeError('combineGuards: two are of one issuer.')
+  if (byIssuer.size < guards.length)
+    throw new TypeError('combineGuards: two guards have the same issuer.')
   const cookieNames = guards.flatMap(({ cookieName }) => cookieName ?? [])
   if (new Set(cookieNames).size < cookieNames.length) {
-    throw new TypeError('combineGuards: two take the same cookie. Give one another cookies.name.')
+    throw new TypeError(
+      'combineGuards: two guards read the same cookie. Change cookies.name of one of them.',
+    )
   }
 
-  // Whose refusal it is: realm and metadata of a challenge are that issuer's.
+  // The guard that made each refusal. A challenge carries the realm and metadata of that guard.
   const refusers = new WeakMap<Refused, Guard>()
 
-  // What a token says of its issuer is nobody's word: it selects who holds it against their own keys.
+  // The `iss` of an unverified token proves nothing. It only selects the guard that verifies the token with its
+  // own keys.
   function guardOf(token: string): Guard {
     const decoded = decodeUnverified(token)
     const iss = decoded.ok ? decoded.claims['iss'] : undefined
@@ -85,17 +89,17 @@ export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
 }
 
 function refuseNone(): never {
-  throw new TypeError('combineGuards: there is no guard in the list.')
+  throw new TypeError('combineGuards: the array is empty.')
 }
 
 const parts = new WeakMap<object, readonly Guard[]>()
 
-/** What a guard was combined of, or itself. */
+/** Returns the guards that a guard combines, or the guard itself. */
 export function partsOf<AnyGuard extends object>(guard: AnyGuard): readonly (AnyGuard | Guard)[] {
   return parts.get(guard) ?? [guard]
 }
 
-/** Counts of all; of the feed, that of the guard whose copy may be the oldest. */
+/** Adds up the counts. `feed` is that of the guard whose copy of the log may be the oldest. */
 function addMetrics(all: readonly GuardMetrics[]): GuardMetrics {
   const refused: Partial<Record<GuardRefusalCode, number>> = {}
   for (const each of all) {

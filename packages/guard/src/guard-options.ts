@@ -11,104 +11,108 @@ import { accessCookieName } from './request/cookies.ts'
 import { isOrigin } from './request/csrf.ts'
 import type { CookieRule } from './request/request-token.ts'
 
-/** How cookies are read. */
+/** How the guard reads cookies. */
 export interface CookieOptions {
   /**
-   * The cookie's name. Default: `accessCookieName(issuer)`. Of an https issuer it must begin with
-   * `__Host-` or `__Secure-`: any other could have been set over plain http.
+   * The cookie's name. Default: `accessCookieName(issuer)`. With an https issuer it must begin with `__Host-`
+   * or `__Secure-`. Any other cookie could have been set over plain http.
    */
   readonly name?: string
   /**
-   * Other origins whose pages may call this service with cookies, each exactly as a browser writes
-   * `Origin`: `https://app.example.com`. The service's own belongs here only for browsers without
-   * `Sec-Fetch-Site`, which are those before 2023. Default: none.
+   * Other origins whose pages may call this service with cookies, each exactly as a browser writes `Origin`:
+   * `https://app.example.com`. List the service's own origin only for browsers without `Sec-Fetch-Site`, which
+   * are those before 2023. Default: none.
    */
   readonly origins?: readonly string[]
 }
 
-/** What `createGuard` takes. Anything that is not as described throws a TypeError that names it. */
+/** The options of `createGuard`. A wrong value throws a TypeError that names the option. */
 export interface GuardOptions {
   /**
-   * URL of the authority, exactly as it stands in `iss`. https, or http on localhost, 127.0.0.1 or
-   * [::1]; without query, fragment and credentials (RFC 8414 §2).
+   * The URL of the authority, exactly as in `iss`. It must be https, or http on localhost, 127.0.0.1 or [::1],
+   * without query, fragment and credentials (RFC 8414 §2).
    */
   readonly issuer: string
-  /** What must stand in `aud`: one of these, exactly. Default: the issuer, as the authority has it. */
+  /** One of these must be in `aud`, exactly. Default: the issuer, which is the authority's default too. */
   readonly audience?: string | readonly string[]
-  /** Where the keys are, under the same rules as `issuer`. Default: its `/.well-known/jwks.json`. */
+  /**
+   * The URL of the key set, under the same rules as `issuer`. Default: `/.well-known/jwks.json` of the issuer.
+   */
   readonly jwksUrl?: string
   /**
-   * Whether access tokens are also taken from the authority's cookie, with protection against forged
-   * requests. Default false: no cookie is read. `true` is the same as `{}`.
+   * Whether the guard also reads access tokens from the authority's cookie, with protection against forged
+   * requests. Default false: it reads no cookie. `true` is the same as `{}`.
    */
   readonly cookies?: boolean | CookieOptions
   /**
-   * The revocation feed: with it, a logout, a disabled account or a changed role takes effect here in under
-   * a second. Of an authority in this process it is `authority.feed`. Default: none; what was taken back is
-   * then accepted until it expires.
+   * The revocation feed. With it, a logout, a disabled account or a changed role takes effect here in under a
+   * second. Pass `authority.feed` for an authority in the same process. Default: no feed. Revoked tokens are
+   * then accepted until they expire.
    */
   readonly feed?: FeedSettings | FeedLine
   /**
-   * What to do when the copy of the revocation log may be out of date; a route may say otherwise. Default
-   * `bounded`: accept for 30 s. Without `feed` nothing is known, and nothing of it applies.
+   * What to do when the copy of the revocation log may be out of date. A route can override it. Default
+   * `bounded`: accept for 30 s. It has no effect without `feed`.
    */
   readonly policy?: FreshnessPolicy
   /** How long `ready` waits for the first lease of the feed, 100 to 600 000 ms. Default 10 s. */
   readonly readyTimeoutMs?: number
-  /** The keys of tokens, in place of those that the issuer publishes. */
+  /** The keys that verify tokens, instead of those that the issuer publishes. */
   readonly keys?: KeySet
   /**
-   * The secret that the authority signs access tokens with (HS256), where it is set up so; several while it
-   * changes. Whoever has it can make tokens. In place of `keys`.
+   * The secret with which the authority signs access tokens (HS256), if it is configured that way. Give several
+   * while the secret changes. Anybody who has it can make tokens. Use it instead of `keys`.
    */
   readonly sharedSecret?: string | readonly string[]
-  /** URL of this service's metadata (RFC 9728): named in WWW-Authenticate. */
+  /** The URL of this service's metadata (RFC 9728), which WWW-Authenticate then names. */
   readonly resourceMetadata?: string
   /** How far clocks may differ, in seconds, 0 to 60. Default 5. */
   readonly toleranceSec?: number
   /** Time between two background refreshes of the keys, 1 000 to 86 400 000 ms. Default 5 min. */
   readonly refreshIntervalMs?: number
-  /** Time for one fetch of the keys to its last byte, 50 to 60 000 ms. Default 5 s. */
+  /** Time limit for one fetch of the keys, to its last byte, 50 to 60 000 ms. Default 5 s. */
   readonly fetchTimeoutMs?: number
   /** Keys that could not be refreshed for this long are dropped, 60 000 ms or more. Default 24 h. */
   readonly keysMaxAgeMs?: number
   /**
-   * How many verified tokens are remembered, so that the next request with one costs a look-up: 8 to
-   * 1,048,576, or 0 for none. Default 8192, about 8 MB when full. Claims out of it are frozen.
+   * How many verified tokens are remembered, so that the next request with the same token costs only a look-up:
+   * 8 to 1,048,576, or 0 for none. Default 8192, about 8 MB when full. Claims from the cache are frozen.
    */
   readonly cacheEntriesMax?: number
   /**
-   * Called for each refusal, except where no token was sent: for logs and metrics. What it throws
-   * reaches the framework's error handling.
+   * Called for each refusal, except where no token was sent. For logs and metrics. An error that it throws goes
+   * to the framework's error handling.
    */
   readonly onRefused?: (refused: Refused) => void
   /**
-   * Called for each failed fetch of the keys, for logs and metrics. What it throws is dropped. Default: the
-   * first of each kind is a notice.
+   * Called for each failed fetch of the keys, for logs and metrics. An error that it throws is ignored.
+   * Default: the first fault with each code becomes a notice.
    */
   readonly onKeysError?: (fault: JwksFault) => void
-  /** Called for each connection to the feed that failed, with the same default. */
+  /** Called for each failed connection to the feed, with the same default. */
   readonly onFeedError?: (fault: FeedFault) => void
-  /** Called with what an operator should know, each thing once. Default: a warning of the process. */
+  /** Called with texts that an operator should read, each once. Default: a warning of the process. */
   readonly onNotice?: (text: string) => void
   /** Fetches the keys. Default: the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch
   /** Milliseconds since 1970. Default `Date.now`. For tests. */
   readonly clock?: () => number
-  /** Milliseconds on a clock that is never set. Default `performance.now`. For tests. */
+  /** Milliseconds on a monotonic clock. Default `performance.now`. For tests. */
   readonly elapsed?: () => number
-  /** A number from 0 up to 1 that spreads refreshes in time. Default `Math.random`. For tests. */
+  /** A number from 0 up to 1 that spreads refreshes over time. Default `Math.random`. For tests. */
   readonly random?: () => number
 }
 
-/** How the revocation feed is reached. */
+/** How the guard reaches the revocation feed. */
 export interface FeedSettings {
-  /** A service account that is bound to no tenant, and its secret. */
+  /** The id of a service account that is bound to no tenant. `clientSecret` is its secret. */
   readonly clientId: string
   readonly clientSecret: string
-  /** Where the authority is reached, under the same rules as `issuer`, which is the default. */
+  /**
+   * The URL where this service reaches the authority, under the same rules as `issuer`. Default: the issuer.
+   */
   readonly url?: string
-  /** Default `auto`: a WebSocket where Node has one (22 or later) and it opens, else polling. */
+  /** Default `auto`: a WebSocket if Node has one (22 or later) and it opens, otherwise polling. */
   readonly transport?: FeedTransport
 }
 
@@ -117,7 +121,7 @@ export interface GuardSettings extends Omit<
   Required<GuardOptions>,
   'cookies' | 'feed' | 'keys' | 'sharedSecret' | 'resourceMetadata'
 > {
-  /** Undefined when no cookie is read. */
+  /** Undefined if no cookie is read. */
   readonly cookies: CookieRule | undefined
   readonly feed: RemoteFeed | FeedLine | undefined
   readonly keys: KeySet | undefined
@@ -127,7 +131,7 @@ export interface GuardSettings extends Omit<
 /** Checks the options and fills in the defaults. Throws a TypeError that names the first bad one. */
 export function readGuardOptions(options: GuardOptions): GuardSettings {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError('createGuard takes an object of options, at least { issuer }.')
+    throw new TypeError('createGuard needs an object of options with at least { issuer }.')
   }
   refuseUnknown(options, OPTION_NAMES, '')
   readUrl('issuer', options.issuer)
@@ -184,8 +188,8 @@ function defaultJwksUrl(issuer: string): string {
 
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-// The WHATWG parser drops line ends and blanks and takes quotes; a URL with any of these would not
-// be what stands in `iss`, and could break out of the realm in WWW-Authenticate.
+// The WHATWG parser drops line ends and blanks and accepts quotes. A URL with any of these would not be the one
+// in `iss`, and could break out of the realm in WWW-Authenticate.
 const URL_CHARACTERS = /^[!#-[\]-~]+$/
 
 function readUrl(name: string, value: unknown): URL {
@@ -208,7 +212,7 @@ function readAudience(value: unknown): string | readonly string[] {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value]
   const names = list.filter((name): name is string => typeof name === 'string' && name !== '')
   if (names.length === 0 || names.length !== list.length) {
-    fail('audience', 'must be one or more names that are not empty')
+    fail('audience', 'must be one or more non-empty names')
   }
   return typeof value === 'string' ? value : Object.freeze(names)
 }
@@ -226,12 +230,12 @@ function readCookies(value: unknown, issuer: string): CookieRule | undefined {
   }
 }
 
-// A token of RFC 9110 §5.6.2, which is what a cookie's name must be (RFC 6265bis §4.1.1).
+// A cookie's name must be a token of RFC 9110 §5.6.2 (RFC 6265bis §4.1.1).
 const COOKIE_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 function readCookieName(name: unknown, issuer: string): string {
   if (typeof name !== 'string' || !COOKIE_NAME.test(name)) {
-    return fail('cookies.name', 'is not the name of a cookie')
+    return fail('cookies.name', 'is not a valid cookie name')
   }
   if (issuer.startsWith('https:') && !/^__(?:Host|Secure)-/.test(name)) {
     fail('cookies.name', 'must begin with __Host- or __Secure- for an https issuer')
@@ -283,12 +287,12 @@ function isFeedLine(value: object): value is FeedLine {
 function readText(name: string, value: unknown): string {
   return typeof value === 'string' && value !== ''
     ? value
-    : fail(name, 'must be text that is not empty')
+    : fail(name, 'must be a non-empty string')
 }
 
 function readPolicy({ policy = 'bounded', feed }: GuardOptions): FreshnessPolicy {
   if (!isPolicy(policy)) fail('policy', 'must be strict, bounded or open')
-  // As with a route that asks for it: a promise that nothing could keep.
+  // Without a feed nothing could keep this promise. The same rule holds for a route.
   if (policy === 'strict' && feed === undefined) fail('policy', 'strict needs the option feed')
   return policy
 }
@@ -299,17 +303,17 @@ function readKeys({
 }: Pick<GuardOptions, 'keys' | 'sharedSecret'>): KeySet | undefined {
   if (sharedSecret === undefined) {
     if (keys !== undefined && !Array.isArray(keys?.keys)) {
-      fail('keys', 'must be a key set, as createKeySet or keySetFromJwks makes it')
+      fail('keys', 'must be a key set from createKeySet or keySetFromJwks')
     }
-    if (keys?.keys.length === 0) fail('keys', 'has no key')
+    if (keys?.keys.length === 0) fail('keys', 'is an empty key set')
     return keys
   }
-  if (keys !== undefined) fail('keys', 'and sharedSecret exclude each other')
+  if (keys !== undefined) fail('keys', 'and sharedSecret cannot be used together')
   const secrets: readonly unknown[] = Array.isArray(sharedSecret) ? sharedSecret : [sharedSecret]
   if (secrets.length === 0 || !secrets.every(isSharedSecret)) {
     fail(
       'sharedSecret',
-      `must be one or more texts of ${SHARED_SECRET_CHARS_MIN} characters or more`,
+      `must be one or more strings of at least ${SHARED_SECRET_CHARS_MIN} characters`,
     )
   }
   return sharedSecretKeys(secrets)
@@ -317,13 +321,16 @@ function readKeys({
 
 const warned = new Set<string>()
 
-// A service with several guards need not be told for each.
+// A service with several guards gets each warning once.
 function warn(text: string): void {
   if (!warned.has(text)) process.emitWarning(text, { type: 'CountersignWarning' })
   warned.add(text)
 }
 
-/** Who listens to no faults is told of the first of each kind: a wrong secret must not look like silence. */
+/**
+ * For a guard without fault listeners, the first fault with each code becomes a notice. Otherwise a wrong
+ * secret would go unnoticed.
+ */
 function noticeOnce(
   notice: (text: string) => void,
   issuer: string,
@@ -332,17 +339,19 @@ function noticeOnce(
   return ({ code, message }) => {
     if (told.has(code)) return
     told.add(code)
-    notice(`${message} The guard of ${issuer} tries again by itself.`)
+    notice(`${message} The guard of ${issuer} retries automatically.`)
   }
 }
 
 const CACHE_ENTRIES_DEFAULT = 8192
 
-// The same bounds as those of the verifier, which is made only once there are keys.
+// These are the limits of the verifier, which is created only once there are keys.
 function readCacheSize(value: unknown): number {
   if (value === 0) return value
   const entriesMax = readNumber('cacheEntriesMax', value, 8, 1_048_576)
-  return Number.isInteger(entriesMax) ? entriesMax : fail('cacheEntriesMax', 'must be whole')
+  return Number.isInteger(entriesMax)
+    ? entriesMax
+    : fail('cacheEntriesMax', 'must be a whole number')
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(
@@ -375,10 +384,10 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
 const FEED_NAMES: ReadonlySet<string> = new Set(['clientId', 'clientSecret', 'url', 'transport'])
 const COOKIE_NAMES: ReadonlySet<string> = new Set(['name', 'origins'])
 
-/** A misspelt option must not become its default. */
+/** Refuses unknown names. Otherwise a misspelled option would silently get its default. */
 function refuseUnknown(given: object, known: ReadonlySet<string>, prefix: string): void {
   for (const name of Object.keys(given)) {
-    if (!known.has(name)) fail(`${prefix}${name}`, 'is no option')
+    if (!known.has(name)) fail(`${prefix}${name}`, 'is not a known option')
   }
 }
 

@@ -18,85 +18,95 @@ import { FeedFault } from './revocations/feed-fault.ts'
 import { asError } from './errors.ts'
 import { TokenCheck, type Verification } from './verification/token-check.ts'
 
-/** What a guard answers about a token. The claims are frozen unless `cacheEntriesMax` is 0. */
+/** The result of verifying a token. The claims are frozen unless `cacheEntriesMax` is 0. */
 export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClaims } | Refused
 
-/** A guard as one route has it. */
+/** A guard with the requirements of one route. */
 export interface RouteGuard {
   /**
-   * Checks a request: finds its token in the Authorization header, or in the cookie where the option
-   * `cookies` is on, verifies it, for a cookie that no other site sent the request, and what the route
-   * requires.
+   * Checks a request. It takes the token from the Authorization header, or from the cookie if the option
+   * `cookies` is on. It verifies the token and checks what the route requires. For a cookie it also checks that
+   * no other site sent the request.
    */
   authenticate(request: RequestView): VerifyResult | Promise<VerifyResult>
-  /** The answer to a request that was refused. */
+  /** Returns the HTTP answer to a refused request. */
   challenge(refused: Refused): Challenge
 }
 
-/** Numbers about a guard, for monitoring. Counts are since it was made. */
+/** Numbers about a guard, for monitoring. Counts start when the guard is created. */
 export interface GuardMetrics {
-  /** Tokens that were accepted, and how many of them by the cache alone. */
+  /** Accepted tokens, and how many of them were answered from the cache. */
   readonly verified: number
   readonly cached: number
   readonly refused: Readonly<Partial<Record<GuardRefusalCode, number>>>
-  /** The rest is about the feed: undefined without one. */
+  /** Numbers about the revocation feed; undefined without one. */
   readonly feed:
     | {
         readonly connected: boolean
-        /** How old the copy of the log may be, in milliseconds; `Infinity` before the first lease. */
+        /**
+         * How old the copy of the revocation log may be, in milliseconds; `Infinity` before the first lease.
+         */
         readonly leaseAgeMs: number
         readonly position: number
-        /** Subjects in memory, and the bytes of their tables. */
+        /** Revoked subjects in memory, and the bytes of their tables. */
         readonly entries: number
         readonly bytes: number
       }
     | undefined
 }
 
-/** Verifies the access tokens of one issuer for one service. Made once at start, used by all requests. */
+/**
+ * Verifies the access tokens of one issuer for one service. Create it once at start and use it for all
+ * requests.
+ */
 export interface Guard extends RouteGuard {
   readonly issuer: string
   readonly audience: string | readonly string[]
-  /** Whether it has a revocation feed. */
+  /** Whether the guard has a revocation feed. */
   readonly hasFeed: boolean
-  /** The cookie that it takes tokens from, where it does. */
+  /** The name of the cookie that the guard reads tokens from; undefined if it reads none. */
   readonly cookieName: string | undefined
-  /** Whether a request carries this guard's cookie, good or bad. */
+  /** Whether a request carries this guard's cookie, valid or not. */
   hasCookieOf(request: RequestView): boolean
   /**
-   * Checks one token. The answer is there at once while keys and log are loaded; it is a promise only when
-   * they must be fetched first. Throws what `onRefused` throws, nothing else.
+   * Verifies one token. The result is returned at once while keys and log are loaded. It is a promise only if
+   * they must be fetched first. Throws what `onRefused` throws, and nothing else.
    */
   verify(
     token: string,
     options?: { readonly policy?: FreshnessPolicy },
   ): VerifyResult | Promise<VerifyResult>
-  /** This guard with what a route requires. Throws a TypeError that names a requirement that is wrong. */
+  /** Returns this guard with the requirements of a route. Throws a TypeError that names a wrong requirement. */
   route(requirements: Requirements): RouteGuard
   /**
-   * Resolves when keys are loaded and, with a feed, the first lease is held; starts loading if need be.
-   * Rejects with a `JwksFault` or `FeedFault` when that fails, at once where only an operator can mend it;
-   * requests keep trying in any case.
+   * Resolves when keys are loaded and, with a feed, when the first lease is held. Starts loading if needed.
+   * Rejects with a `JwksFault` or `FeedFault` after `readyTimeoutMs`, or at once if only an operator can fix
+   * the cause. Later requests try again in any case.
    */
   ready(): Promise<void>
   /**
-   * Whether tokens can be decided by a policy now: for the application's own readiness. Starts connecting to
-   * the feed if nothing has yet, so that a service that waits for it before its first request becomes fresh.
+   * Whether tokens can be decided under a policy now. Use it for the readiness check of the application. It
+   * starts the connection to the feed if nothing has yet. So a service that waits for it before its first
+   * request becomes fresh.
    */
   isFresh(policy?: FreshnessPolicy): boolean
   /**
-   * Calls after each change of what was taken back, and now and then. Gives what ends it. What a call throws or
-   * rejects with is a notice: it must not keep the others, or the feed, from going on.
+   * Calls `changed` after each change of the revocation log, and at least twice a second. Returns the function
+   * that stops this. An error that a call throws or rejects with becomes a notice. It stops neither the other
+   * calls nor the feed.
    */
   watch(changed: () => void | Promise<void>): () => void
   metrics(): GuardMetrics
-  /** Ends connections and background work. What is loaded goes on verifying, and grows old. */
+  /**
+   * Ends connections and background work. The guard still verifies with what it has loaded, which is no longer
+   * refreshed.
+   */
   close(): void
 }
 
 /**
- * Makes a guard. Opens no connection yet: the first request, `ready` or `isFresh` does. Throws a TypeError
- * that names the option when one is wrong.
+ * Makes a guard. It opens no connection: the first request, `ready` or `isFresh` does. Throws a TypeError that
+ * names the wrong option.
  */
 export function createGuard(options: GuardOptions): Guard {
   const settings = readGuardOptions(options)
@@ -113,12 +123,13 @@ function needsOperator(fault: Error | undefined): boolean {
 }
 
 const NO_FEED =
-  'This guard has no revocation feed (option feed): what was taken back is accepted until it expires.'
-/** How often watchers are called though nothing has come, in milliseconds: leases run out in silence. */
+  'This guard has no revocation feed (option feed). It accepts revoked tokens until they expire.'
+/** How often watchers are called when nothing arrives, in milliseconds. Leases run out without any message. */
 const WATCH_EVERY_MS = 500
 /**
- * Entries come up to twenty times a second; watchers, who may be thousands, are called with this much between, or
- * four times as long as the calls took: they get a fifth of the process at most, and still twice a second.
+ * Entries arrive up to twenty times a second, and there may be thousands of watchers. Between two rounds of
+ * calls lie at least this many milliseconds, or four times as long as the last round took. So watchers take at
+ * most a fifth of the process, and are still called twice a second.
  */
 const NOTIFY_GAP_MS = 100
 const NOTIFY_GAP_FACTOR = 4
@@ -135,7 +146,7 @@ class IssuerGuard implements Guard {
   readonly #watchers = new Set<() => void | Promise<void>>()
   #watching: NodeJS.Timeout | undefined
   #notifying: NodeJS.Timeout | undefined
-  /** The version of the log that watchers were called about last. */
+  /** The version of the log at the last call of the watchers. */
   #notified: number | undefined
 
   constructor(settings: GuardSettings, source: KeySource) {
@@ -156,7 +167,10 @@ class IssuerGuard implements Guard {
     return this.#loadAndVerify(token, policy)
   }
 
-  /** Checks a token, or takes what came of that, and once more where loading may turn a refusal into a yes. */
+  /**
+   * Checks a token, or uses the given result. Checks once more after loading, if loading may turn the refusal
+   * into an acceptance.
+   */
   #loadAndVerify(
     token: string,
     policy: FreshnessPolicy,
@@ -201,11 +215,11 @@ class IssuerGuard implements Guard {
       if (this.#isReady()) return
       await this.#source.load()
       if (this.#isReady()) return
-      // Waiting mends neither a wrong secret nor an account that may not have the feed.
+      // Waiting fixes neither a wrong secret nor an account that is not allowed to use the feed.
       if (needsOperator(this.#source.fault)) break
       if (elapsed() < until) await new Promise((resolve) => setTimeout(resolve, 50))
     } while (elapsed() < until)
-    throw this.#source.fault ?? new Error('The guard is closed, or its authority does not answer.')
+    throw this.#source.fault ?? new Error('The guard is closed, or its authority did not answer.')
   }
 
   isFresh(policy: FreshnessPolicy = this.#settings.policy): boolean {
@@ -295,7 +309,7 @@ class IssuerGuard implements Guard {
     return keys !== undefined && (feed === undefined || feed.lease.ageMs() !== Infinity)
   }
 
-  /** What may turn a refusal into a yes, if there is something and it is allowed now. */
+  /** Returns the load that may turn a refusal into an acceptance, if there is one and it is allowed now. */
   #loadFor({ code, reason }: Refused): Promise<void> | undefined {
     if (code === 'keys_unavailable' || code === 'revocations_unavailable')
       return this.#source.load()
@@ -311,7 +325,7 @@ class IssuerGuard implements Guard {
     return whole
   }
 
-  // An echo changes nothing that is not looked after anyway, twice a second.
+  // Echoes do not change the version. What they do change is checked twice a second anyway.
   #noteChange(): void {
     const version = this.#source.feed?.log?.version
     if (this.#watchers.size === 0 || version === this.#notified || this.#notifying !== undefined)
@@ -339,9 +353,9 @@ class IssuerGuard implements Guard {
       await changed()
     } catch (error) {
       const { message } = asError(error)
-      // There is no caller to throw to: from a timer, an error here would end the whole process.
+      // There is no caller to throw to. An error thrown from a timer would end the process.
       try {
-        this.#settings.onNotice(`Who watches the guard has thrown: ${message}`)
+        this.#settings.onNotice(`A listener of guard.watch threw an error: ${message}`)
       } catch {}
     }
   }

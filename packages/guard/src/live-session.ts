@@ -3,31 +3,34 @@ import type { Guard, VerifyResult } from './guard.ts'
 import type { FreshnessPolicy } from './verification/policy.ts'
 import type { Refused } from './refusals.ts'
 
-/** Close code of a WebSocket whose session is over, of the range for applications (RFC 6455 §7.4.2). */
+/** Close code of a WebSocket whose session has ended, from the range for applications (RFC 6455 §7.4.2). */
 export const CLOSE_UNAUTHORIZED = 4401
 /**
- * The same where it cannot be told any more whether it is: the client may come back. Not 1013, which a standard
- * WebSocket may not send.
+ * Close code if the guard can no longer tell whether the session is live. The client may reconnect. It is not
+ * 1013, which a standard WebSocket must not send.
  */
 export const CLOSE_TRY_AGAIN = 4503
 
-/** What is watched for the life of a long connection. */
+/** A token that is checked during the life of a long connection. */
 export interface LiveSession {
-  /** Takes a fresh token of the same session, so that the connection outlives the one before. */
+  /** Takes a fresh token of the same session, so that the connection outlives the previous token. */
   renew(token: string): VerifyResult | Promise<VerifyResult>
   stop(): void
 }
 
+/** Options of `watchToken`. */
 export interface LiveSessionOptions {
   readonly policy?: FreshnessPolicy
-  /** Called once, when the token stands no longer: ended, expired, or beyond what the policy allows. */
+  /**
+   * Called once, when the token is no longer accepted: its session ended, it expired, or the policy refuses.
+   */
   readonly onEnd: (refused: Refused) => void
 }
 
 /**
- * Watches a verified token while a long connection lives by it: checked again at each change of the
- * revocation log and twice a second. Without a feed it ends at `exp`. Where the check itself throws, which only
- * an `onRefused` does, it ends too.
+ * Checks a verified token while a long connection depends on it: at each change of the revocation log, and
+ * twice a second. Without a feed the watch ends at `exp`. It also ends if the check itself throws, which only
+ * an `onRefused` can cause.
  */
 export function watchToken(guard: Guard, token: string, options: LiveSessionOptions): LiveSession {
   const { onEnd, policy } = options
@@ -58,7 +61,7 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
       throw error
     }
     if ('ok' in result) return conclude(result)
-    // A promise means that nothing is known yet: as at the beginning, that may turn out well.
+    // A promise means that the result is not known yet. As at the start, the token may turn out valid.
     return result.then(
       (late) => (checked === current ? conclude(late) : undefined),
       (error: unknown) => {
@@ -75,7 +78,7 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
 
   function accept(result: VerifyResult, renewed: string): VerifyResult {
     if (!result.ok) return result
-    // The token of another session, account, tenant or issuer must not carry this connection on.
+    // A token of another session, account, tenant or issuer must not prolong this connection.
     if (first === undefined || !isOfSame(first, result.claims)) {
       return { ok: false, code: 'token_invalid', reason: 'session_differs' }
     }
@@ -88,11 +91,11 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
     return 'ok' in result ? accept(result, renewed) : result.then((late) => accept(late, renewed))
   }
 
-  // Later ones are the guard's to tell; of this one `onEnd` has told.
+  // Errors of later calls become notices of the guard. For the first call, `onEnd` has already reported it.
   const opening = check()?.catch(() => {})
   return {
     stop,
-    // While it is not known whose the connection is, nobody's token carries it on.
+    // Until the first token is verified, no other token may prolong the connection.
     renew: (renewed) =>
       first === undefined && opening !== undefined
         ? opening.then(() => renew(renewed))
@@ -100,7 +103,7 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
   }
 }
 
-/** No verdict is no yes. */
+/** The refusal for a check that threw: without a result the token is not accepted. */
 const THREW: Refused = { ok: false, code: 'token_invalid', reason: 'check_threw' }
 
 function isOfSame(a: AccessTokenClaims, b: AccessTokenClaims): boolean {
@@ -109,14 +112,14 @@ function isOfSame(a: AccessTokenClaims, b: AccessTokenClaims): boolean {
 
 const SAME = ['iss', 'sub', 'client_id', 'sid', 'tid'] as const
 
-/** A WebSocket as far as it must be closed: the standard's, or that of `ws`. */
+/** The part of a WebSocket that is needed to close it: the standard's, or that of `ws`. */
 export interface Closable {
   close(code: number, reason: string): void
 }
 
 /**
- * Closes a WebSocket when its token stands no longer: with 4401 and the code of the refusal as its reason,
- * or with 4503 where that cannot be told any more.
+ * Closes a WebSocket when its token is no longer accepted. The close code is 4401 with the refusal's code as
+ * reason, or 4503 if the guard can no longer tell.
  */
 export function closeWithSession(
   guard: Guard,

@@ -1,10 +1,10 @@
 import { partsOf } from './combine.ts'
 import type { Guard, GuardMetrics } from './guard.ts'
 
-/** The part of a guard that its numbers come from. */
+/** The part of a guard that this file reads. */
 type Measured = Pick<Guard, 'metrics' | 'issuer'>
 
-/** One number: its name, kind and meaning, and its values with their labels beside the issuer. */
+/** One metric: its name, kind and meaning, and its values with their labels besides the issuer. */
 interface Metric {
   readonly name: string
   readonly type: 'counter' | 'gauge'
@@ -13,8 +13,8 @@ interface Metric {
 }
 
 /**
- * The numbers of a guard in the text format of Prometheus (version 0.0.4), labelled with its issuer. Of combined guards
- * each has its own.
+ * Returns the numbers of a guard in the text format of Prometheus (version 0.0.4), labelled with its issuer.
+ * Each part of a combined guard has its own lines.
  */
 export function metricsText(guard: Measured): string {
   const measured = partsOf(guard).map((each) => ({
@@ -41,37 +41,39 @@ const METRICS: readonly Metric[] = [
   {
     name: 'verified_total',
     type: 'counter',
-    help: 'Access tokens that were accepted, whatever the route asked for beside.',
+    help: 'Accepted access tokens, before the requirements of routes.',
     values: ({ verified }) => [['', verified]],
   },
   {
     name: 'cached_total',
     type: 'counter',
-    help: 'Those of them that were known from before.',
+    help: 'Accepted access tokens that were found in the cache.',
     values: ({ cached }) => [['', cached]],
   },
   {
     name: 'refused_total',
     type: 'counter',
-    help: 'Refusals by code, also where a public route let the request pass.',
+    help: 'Refusals by code, including those where a public route let the request pass.',
     values: ({ refused }) =>
       Object.entries(refused).map(([code, count]) => [`,code="${code}"`, count] as const),
   },
-  ofFeed('feed_connected', 'Whether the last exchange with the authority went well.', (feed) =>
-    Number(feed.connected),
+  ofFeed(
+    'feed_connected',
+    'Whether the last exchange with the authority succeeded: 1 or 0.',
+    (feed) => Number(feed.connected),
   ),
   ofFeed(
     'lease_age_seconds',
-    'How old the copy of the revocation log may be.',
+    'How old the copy of the revocation log may be, in seconds.',
     ({ leaseAgeMs }) => leaseAgeMs / 1000,
   ),
-  ofFeed('log_position', 'The position up to which the log is known.', ({ position }) => position),
   ofFeed(
-    'log_entries',
-    'Subjects that were taken back and are remembered.',
-    ({ entries }) => entries,
+    'log_position',
+    'The newest position of the copy of the revocation log.',
+    ({ position }) => position,
   ),
-  ofFeed('log_bytes', 'Memory of their tables.', ({ bytes }) => bytes),
+  ofFeed('log_entries', 'Revoked subjects in memory.', ({ entries }) => entries),
+  ofFeed('log_bytes', 'Memory of the tables of revoked subjects, in bytes.', ({ bytes }) => bytes),
 ]
 
 function ofFeed(

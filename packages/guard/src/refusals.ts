@@ -1,19 +1,20 @@
 /**
- * Everything a guard says to the outside, in one table: the stable code, the HTTP status, the text a
- * person reads and the `error` of RFC 6750 §3.1 or RFC 9470 §3 (none when no token was sent, and none where it is not about the token).
+ * Everything that a guard tells its callers, in one table: the stable code, the HTTP status, the text for a
+ * person, and the `error` of RFC 6750 §3.1 or RFC 9470 §3. `error` is undefined if no token was sent or the
+ * refusal is not about the token.
  *
- * The table is short on purpose: a precise cause would tell whoever forges a token how far it came.
- * The cause is the `reason` of a refusal, for logs only. Codes are API: never renamed, only retired.
+ * The table is short on purpose: a precise cause would tell a forger how far a token got. The cause is the
+ * `reason` of a refusal, for logs only. Codes are API: never renamed, only retired.
  */
 export const refusals = {
   token_missing: {
     status: 401,
-    text: 'This request needs an access token.',
+    text: 'This request requires an access token.',
     error: undefined,
   },
   request_malformed: {
     status: 400,
-    text: 'The access token must be sent once: behind "Bearer" in Authorization, or in its cookie.',
+    text: 'Send the access token exactly once: as "Bearer" in Authorization, or in its cookie.',
     error: 'invalid_request',
   },
   token_invalid: {
@@ -33,17 +34,17 @@ export const refusals = {
   },
   session_ended: {
     status: 401,
-    text: 'What the access token was given for has ended: a session, or the account. Sign in again.',
+    text: 'The session or the account of this access token has ended. Sign in again.',
     error: 'invalid_token',
   },
   insufficient_user_authentication: {
     status: 401,
-    text: 'This needs a stronger or a more recent sign-in.',
+    text: 'This request requires a stronger or more recent sign-in.',
     error: 'insufficient_user_authentication',
   },
   role_missing: {
     status: 403,
-    text: 'The account does not have a role that may do this.',
+    text: 'The account does not have a role that allows this.',
     error: 'insufficient_scope',
   },
   permission_missing: {
@@ -63,12 +64,12 @@ export const refusals = {
   },
   revocations_unavailable: {
     status: 503,
-    text: 'It cannot be told at the moment whether the access token still stands. Try again shortly.',
+    text: 'The server cannot tell at the moment whether the access token was revoked. Try again shortly.',
     error: undefined,
   },
   keys_unavailable: {
     status: 503,
-    text: 'Access tokens cannot be checked at the moment. Try again shortly.',
+    text: 'The server cannot verify access tokens at the moment. Try again shortly.',
     error: undefined,
   },
 } as const satisfies Record<
@@ -76,20 +77,20 @@ export const refusals = {
   { readonly status: number; readonly text: string; readonly error: string | undefined }
 >
 
-/** A code of the table. */
+/** A code of this table. */
 export type GuardRefusalCode = keyof typeof refusals
 
-/** A request that was turned away. */
+/** A refused request. */
 export interface Refused {
   readonly ok: false
-  /** What the caller is told. */
+  /** The code that the caller receives. */
   readonly code: GuardRefusalCode
-  /** The precise cause, for logs and metrics only: never send it to the caller. */
+  /** The precise cause, for logs and metrics. Never send it to the caller. */
   readonly reason: string
-  /** The claim that `reason` is about, where there is one. A name, never a value. */
+  /** The name of the claim that `reason` is about, if there is one. Never its value. */
   readonly claim?: string
   /** Whole seconds, at least 1, after which a retry may succeed. Only with a 503. */
   readonly retryAfterSec?: number
-  /** What a sign-in must be like (RFC 9470 §3). Only with `insufficient_user_authentication`. */
+  /** What a new sign-in must satisfy (RFC 9470 §3). Only with `insufficient_user_authentication`. */
   readonly stepUp?: { readonly acr_values?: string; readonly max_age?: string }
 }

@@ -156,11 +156,13 @@ describe('options', () => {
     ['cookies.origin', { cookies: { origin: ['https://app.example'] } }],
     ['feed.secret', { feed: { clientId: 'svc_x', clientSecret: 'x', secret: 'x' } }],
   ])('%s is no option: what is misspelt does not become a default', (name, options) => {
-    expect(() => createWrong({ issuer, ...options })).toThrow(`createGuard: ${name} is no option.`)
+    expect(() => createWrong({ issuer, ...options })).toThrow(
+      `createGuard: ${name} is not a known option.`,
+    )
   })
 
   test('what is no options, no keys, no guard or no policy is said to be none', () => {
-    const options = 'createGuard takes an object of options'
+    const options = 'createGuard needs an object of options'
     for (const wrong of [undefined, null, issuer]) {
       expect(() => Reflect.apply(createGuard, undefined, [wrong])).toThrow(options)
     }
@@ -174,7 +176,7 @@ describe('options', () => {
       expect(() => Reflect.apply(combineGuards, undefined, [[wrong]])).toThrow('must be a guard')
     }
     const guard = createGuard({ issuer })
-    expect(() => Reflect.apply(combineGuards, undefined, [guard, guard])).toThrow('takes a list')
+    expect(() => Reflect.apply(combineGuards, undefined, [guard, guard])).toThrow('needs an array')
     expect(() => guard.isFresh('Strict' as 'strict')).toThrow('The policy must be')
   })
 })

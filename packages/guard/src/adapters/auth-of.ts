@@ -1,8 +1,8 @@
 import type { AccessTokenClaims } from '../verification/access-token.ts'
 
 /**
- * Gives the claims that `requireAuth` left on a request, without undefined in the type. Throws when it
- * did not run before, which is a mistake in the routes.
+ * Returns the claims that `requireAuth` stored on a request, without undefined in the type. Throws if
+ * `requireAuth` did not run before, which is a mistake in the routes.
  */
 export function authOf(request: {
   readonly auth?: AccessTokenClaims | undefined

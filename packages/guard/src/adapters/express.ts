@@ -19,8 +19,8 @@ declare global {
 }
 
 /**
- * Middleware for Express 4 and 5, and for whatever else calls `(request, response, next)` with Node's
- * own objects. Typed by those, so that a route's parameters are still inferred from its path.
+ * Middleware for Express 4 and 5, and for anything else that calls `(request, response, next)` with Node's own
+ * objects. It is typed with Node's types, so that Express still infers a route's parameters from its path.
  */
 export type Middleware = (
   request: IncomingMessage & { auth?: AccessTokenClaims },
@@ -28,7 +28,7 @@ export type Middleware = (
   next: (error?: unknown) => void,
 ) => void
 
-/** What a function among the requirements gets: the request of Express, as far as it is typed here. */
+/** The request that a function in the requirements receives: that of Express, as far as it is typed here. */
 export interface ExpressRequest extends IncomingMessage {
   readonly params: Readonly<Record<string, string | undefined>>
   readonly query: Readonly<Record<string, unknown>>
@@ -38,9 +38,9 @@ export interface ExpressRequest extends IncomingMessage {
 }
 
 /**
- * Lets a request pass only with a good access token that has what the route requires; its claims are then
- * `request.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
- * `onRefused` goes to `next`. Throws a TypeError for a requirement that is wrong.
+ * Lets a request pass only with a valid access token that satisfies the requirements of the route. The claims
+ * are then in `request.auth`. It answers other requests itself: 400, 401, 403 or 503 with a problem document.
+ * An error from `onRefused` goes to `next`. Throws a TypeError for a wrong requirement.
  */
 export function requireAuth(
   guard: Guard,
@@ -48,7 +48,7 @@ export function requireAuth(
 ): Middleware {
   const route = routeOf(guard, requirements)
   return middlewareFor(route, (refused, response) => {
-    // A time-out of the application may have answered while keys were being fetched.
+    // A timeout of the application may have answered while keys were being fetched.
     if (response.headersSent) return
     const { status, headers, body } = route.challenge(refused)
     response.writeHead(status, headers).end(body)
@@ -56,8 +56,8 @@ export function requireAuth(
 }
 
 /**
- * Sets `request.auth` where a request carries a good access token, and lets every request pass: a
- * public page must not turn into a 401 because a token in the browser has expired.
+ * Sets `request.auth` if a request carries a valid access token, and lets every request pass. A public page
+ * must not become a 401 because a token in the browser has expired.
  */
 export function optionalAuth(guard: Guard): Middleware {
   return middlewareFor(assertGuard(guard), (_refused, _response, next) => next())
@@ -83,7 +83,7 @@ function middlewareFor(guard: RouteGuard, onRefused: OnRefused): Middleware {
     } catch (error) {
       return next(asError(error))
     }
-    // Without a promise where none is needed.
+    // A promise is used only if one is needed.
     if ('ok' in outcome) return conclude(outcome, request, response, next)
     const fail = (error: unknown): void => next(asError(error))
     outcome.then((result) => conclude(result, request, response, next), fail)

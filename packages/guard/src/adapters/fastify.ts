@@ -16,7 +16,7 @@ declare module 'fastify' {
   }
 }
 
-/** A hook for `onRequest`, or any later one before the handler. */
+/** A hook for `onRequest`, or for any later phase before the handler. */
 export type Hook = (
   request: FastifyRequest,
   reply: FastifyReply,
@@ -24,14 +24,14 @@ export type Hook = (
 ) => void
 
 /**
- * Lets a request pass only with a good access token that has what the route requires; its claims are then
- * `request.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
- * `onRefused` goes to `done`. Throws a TypeError for a requirement that is wrong.
+ * Lets a request pass only with a valid access token that satisfies the requirements of the route. The claims
+ * are then in `request.auth`. It answers other requests itself: 400, 401, 403 or 503 with a problem document.
+ * An error from `onRefused` goes to `done`. Throws a TypeError for a wrong requirement.
  */
 export function requireAuth(guard: Guard, requirements: Requirements<FastifyRequest> = {}): Hook {
   const route = routeOf(guard, requirements)
   return hookFor(route, (refused, reply) => {
-    // A time-out of the application may have answered while keys were being fetched.
+    // A timeout of the application may have answered while keys were being fetched.
     if (reply.sent) return
     const { status, headers, body } = route.challenge(refused)
     reply.code(status).headers(headers).send(body)
@@ -39,8 +39,8 @@ export function requireAuth(guard: Guard, requirements: Requirements<FastifyRequ
 }
 
 /**
- * Sets `request.auth` where a request carries a good access token, and lets every request pass: a
- * public page must not turn into a 401 because a token in the browser has expired.
+ * Sets `request.auth` if a request carries a valid access token, and lets every request pass. A public page
+ * must not become a 401 because a token in the browser has expired.
  */
 export function optionalAuth(guard: Guard): Hook {
   return hookFor(assertGuard(guard), (_refused, _reply, done) => done())
@@ -64,10 +64,11 @@ function hookFor(guard: RouteGuard, onRefused: OnRefused): Hook {
     try {
       outcome = guard.authenticate(viewOfNode(request.raw, request))
     } catch (error) {
-      // Not every 5.x release catches what a hook with a callback throws; it would end the process.
+      // Not every 5.x release catches an error that a hook with a callback throws. The error would end the
+      // process.
       return done(asError(error))
     }
-    // Without a promise where none is needed.
+    // A promise is used only if one is needed.
     if ('ok' in outcome) conclude(outcome, request, reply, done)
     else {
       const fail = (error: unknown): void => done(asError(error))

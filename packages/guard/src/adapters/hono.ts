@@ -16,16 +16,16 @@ export interface OptionalAuthEnv {
 }
 
 /**
- * Lets a request pass only with a good access token that has what the route requires; its claims are then
- * `c.var.auth`. Answers the rest itself: 400, 401, 403 or 503 with a problem document. An error of
- * `onRefused` goes to `app.onError`. Throws a TypeError for a requirement that is wrong.
+ * Lets a request pass only with a valid access token that satisfies the requirements of the route. The claims
+ * are then in `c.var.auth`. It answers other requests itself: 400, 401, 403 or 503 with a problem document. An
+ * error from `onRefused` goes to `app.onError`. Throws a TypeError for a wrong requirement.
  */
 export function requireAuth(
   guard: Guard,
   requirements: Requirements<Context> = {},
 ): MiddlewareHandler<AuthEnv> {
   const route = routeOf(guard, requirements)
-  // Not async: of a request that may pass, the only promise is that of what comes next.
+  // Not async: an accepted request creates no promise besides that of the next handler.
   const conclude = (
     c: Context<AuthEnv>,
     next: Next,
@@ -36,12 +36,13 @@ export function requireAuth(
       return next()
     }
     const { status, headers, body } = route.challenge(result)
-    // Not a Response of our own: `c.body` keeps what others put on the answer, such as CORS headers.
+    // `c.body` keeps what other middleware put on the answer, such as CORS headers. A new Response would lose
+    // it.
     return Promise.resolve(c.body(body, status, { ...headers }))
   }
   return (c, next) => {
     const outcome = route.authenticate(viewOfRequest(c.req.raw, c))
-    // Without waiting where there is nothing to wait for.
+    // A promise is awaited only if there is one.
     return 'ok' in outcome
       ? conclude(c, next, outcome)
       : outcome.then((result) => conclude(c, next, result))
@@ -49,8 +50,8 @@ export function requireAuth(
 }
 
 /**
- * Sets `c.var.auth` where a request carries a good access token, and lets every request pass: a public
- * page must not turn into a 401 because a token in the browser has expired.
+ * Sets `c.var.auth` if a request carries a valid access token, and lets every request pass. A public page must
+ * not become a 401 because a token in the browser has expired.
  */
 export function optionalAuth(guard: Guard): MiddlewareHandler<OptionalAuthEnv> {
   assertGuard(guard)

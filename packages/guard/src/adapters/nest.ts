@@ -8,7 +8,7 @@ import type { Requirements } from '../verification/requirements.ts'
 
 export { authOf } from './auth-of.ts'
 
-/** What NestJS hands to a guard, as far as this one reads it. */
+/** The part of NestJS's execution context that this guard reads. */
 export interface NestContext {
   switchToHttp(): { getRequest(): unknown; getResponse(): unknown }
 }
@@ -18,7 +18,7 @@ export interface NestGuard {
   canActivate(context: NestContext): Promise<boolean>
 }
 
-/** What a function among the requirements gets, as far as it is the same on both platforms. */
+/** The request that a function in the requirements receives: the part that both platforms share. */
 export interface NestRequestView {
   readonly params: Readonly<Record<string, string | undefined>>
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
@@ -26,9 +26,9 @@ export interface NestRequestView {
 }
 
 /**
- * Makes a NestJS guard, for its Express or its Fastify platform. It lets a request pass only with a good
- * access token that has what the route requires; its claims are then `request.auth`. It answers the
- * rest itself, with the same bytes as the other adapters. Throws a TypeError for a requirement that is wrong.
+ * Makes a NestJS guard, for its Express or its Fastify platform. It lets a request pass only with a valid
+ * access token that satisfies the requirements of the route. The claims are then in `request.auth`. It answers
+ * other requests itself, with the same bytes as the other adapters. Throws a TypeError for a wrong requirement.
  */
 export function createNestGuard<PlatformRequest = NestRequestView>(
   guard: Guard,
@@ -47,13 +47,13 @@ export function createNestGuard<PlatformRequest = NestRequestView>(
       const response = http.getResponse() as NestResponse
       const { status, headers, body } = route.challenge(result)
       const raw = response.raw ?? response
-      // What is answered already is left alone by the filter that `false` leads to.
+      // Returning `false` runs an exception filter, which leaves a finished answer alone.
       if (!raw.headersSent) raw.writeHead(status, headers).end(body)
       return false
     },
   }
 }
 
-/** Of Express it is Node's own, of Fastify that is `raw`. */
+/** On Express this is Node's own request. On Fastify, `raw` is Node's. */
 type NestRequest = IncomingMessage & { auth?: AccessTokenClaims; readonly raw?: IncomingMessage }
 type NestResponse = ServerResponse & { readonly raw?: ServerResponse }

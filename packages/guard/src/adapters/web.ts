@@ -4,14 +4,14 @@ import { viewOfRequest } from '../request/request-view.ts'
 import { routeOf } from '../route-of.ts'
 import type { Requirements } from '../verification/requirements.ts'
 
-/** The claims of a request that may pass, or the answer to one that may not. */
+/** The claims of an accepted request, or the answer to a refused one. */
 export type Authentication =
   | { readonly ok: true; readonly claims: AccessTokenClaims }
   | { readonly ok: false; readonly response: Response }
 
 /**
- * Makes the check of web-standard requests for one route, for whatever has no adapter of its own: a
- * server of Deno's shape, a function, a router. Throws a TypeError for a requirement that is wrong.
+ * Makes the check of one route for web-standard requests. Use it where there is no adapter: a server in the
+ * style of Deno, a function, a router. Throws a TypeError for a wrong requirement.
  */
 export function createAuthenticator(
   guard: Guard,

@@ -1,18 +1,18 @@
 import type { KeySet } from '@countersign/jwt'
 import { fetchJwks, JwksFault } from './jwks-fetch.ts'
 
-/** Least time between two fetches that unknown `kid`s cause, in milliseconds. */
+/** The shortest time between two fetches that unknown `kid`s cause, in milliseconds. */
 export const UNKNOWN_KEY_COOLDOWN_MS = 30_000
 
-/** The first wait after a failed first load, and the longest, in milliseconds. */
+/** The first and the longest wait after a failed first load, in milliseconds. */
 export const FIRST_LOAD_BACKOFF_MS = { first: 250, last: 30_000 } as const
 
-// A failed refresh is tried again sooner than the interval, because a key may have been revoked.
+// A failed refresh is retried before the interval ends, because a key may have been revoked.
 const REFRESH_RETRY_MS = 30_000
-// Refreshes come at 90 to 110 % of the interval, so that services started together drift apart.
+// Refreshes happen at 90 to 110 % of the interval, so that services that start together spread out.
 const JITTER = 0.2
 
-/** What a `JwksClient` needs. */
+/** The options of a `JwksClient`. */
 export interface JwksClientOptions {
   readonly url: string
   readonly fetch: typeof globalThis.fetch
@@ -22,7 +22,7 @@ export interface JwksClientOptions {
   readonly keysMaxAgeMs: number
   /** Milliseconds since 1970. */
   readonly clock: () => number
-  /** Milliseconds on a clock that is never set. */
+  /** Milliseconds on a monotonic clock. */
   readonly elapsed: () => number
   /** A number from 0 up to 1. */
   readonly random: () => number
@@ -31,9 +31,9 @@ export interface JwksClientOptions {
 }
 
 /**
- * Holds the issuer's key set and keeps it fresh: a refresh in the background, one fetch at a time,
- * and bounds on how often a request from outside can cause one. A fetch that fails changes nothing:
- * the keys that are held stay until `keysMaxAgeMs`. No method throws or rejects.
+ * Holds the issuer's key set and keeps it fresh. It refreshes in the background, runs one fetch at a time, and
+ * limits how often requests can cause a fetch. A failed fetch changes nothing: the keys stay until
+ * `keysMaxAgeMs`. No method throws or rejects.
  */
 export class JwksClient {
   readonly #options: JwksClientOptions
@@ -52,21 +52,21 @@ export class JwksClient {
     this.#options = options
   }
 
-  /** The newest keys; undefined before the first load and when they are too old. Never an empty set. */
+  /** The newest keys. Undefined before the first load and when they are too old. Never an empty set. */
   get keys(): KeySet | undefined {
-    // Asked at each use: a machine that slept runs no timer that could have dropped them.
+    // Checked at each use, because timers do not run while a machine sleeps.
     if (this.#keys !== undefined && this.#keysAgeMs() > this.#options.keysMaxAgeMs) this.#dropKeys()
     return this.#keys
   }
 
-  /** Why the last fetch failed; undefined after one that did not. */
+  /** Why the last fetch failed; undefined if it succeeded. */
   get fault(): JwksFault | undefined {
     return this.#fault
   }
 
   /**
-   * Fetches the keys that are missing. Undefined while a retry would come too early: the wait doubles
-   * from 250 ms to 30 s with each failure, and only requests cause retries.
+   * Fetches the keys if there are none. Returns undefined if it is too early for a retry. The wait doubles from
+   * 250 ms to 30 s with each failure, and only requests cause retries.
    */
   load(): Promise<void> | undefined {
     if (this.#flight !== undefined) return this.#flight
@@ -80,8 +80,8 @@ export class JwksClient {
   }
 
   /**
-   * Fetches because a token named an unknown key. Undefined while the cooldown lasts: whoever sends
-   * tokens with random `kid`s gets one fetch out of us in 30 s, not one for each.
+   * Fetches the keys because a token named an unknown key. Returns undefined during the cooldown. So a sender
+   * of tokens with random `kid`s causes one fetch in 30 s, not one for each token.
    */
   loadForUnknownKey(): Promise<void> | undefined {
     if (this.#flight !== undefined) return this.#flight
@@ -91,7 +91,7 @@ export class JwksClient {
     return this.#startFlight()
   }
 
-  /** Ends refreshes and the fetch under way. The keys that are held stay. */
+  /** Ends the refreshes and the current fetch. The keys stay. */
   close(): void {
     clearTimeout(this.#timer)
     this.#closing.abort()
@@ -111,11 +111,11 @@ export class JwksClient {
 
   async #fetchOnce(): Promise<void> {
     const { url, fetch, fetchTimeoutMs: timeoutMs, elapsed, clock } = this.#options
-    // Age counts from the request, not the answer: a slow answer may describe an older state.
+    // The age counts from the request, not from the answer, because a slow answer may describe an older state.
     const startedAt = { elapsed: elapsed(), clock: clock() }
     try {
       const fetched = await fetchJwks({ url, fetch, timeoutMs, signal: this.#closing.signal })
-      // The same keys are the same object: who verifies with them keeps what it has verified.
+      // Unchanged keys stay the same object, so that the verifier keeps its cache of tokens.
       if (this.#keys === undefined || fetched.text !== this.#text) this.#keys = fetched.keys
       this.#text = fetched.text
       this.#keysAt = startedAt
@@ -139,7 +139,8 @@ export class JwksClient {
     this.#options.onFault(new JwksFault('jwks_too_old'))
   }
 
-  // The larger of both ages: one clock may be set back, the other stands still in a sleeping machine.
+  // The larger of both ages, because the wall clock may be set back and the monotonic clock stops while a
+  // machine sleeps.
   #keysAgeMs(): number {
     const { elapsed, clock } = this.#options
     return Math.max(elapsed() - this.#keysAt.elapsed, clock() - this.#keysAt.clock)
@@ -159,7 +160,7 @@ export class JwksClient {
       this.#fault === undefined ? refreshIntervalMs : Math.min(refreshIntervalMs, REFRESH_RETRY_MS)
     const jittered = waitMs * (1 - JITTER / 2 + JITTER * random())
     this.#timer = setTimeout(() => void this.#startFlight(), jittered)
-    // A guard alone must not keep a process from ending.
+    // The timer must not keep the process alive.
     this.#timer.unref()
   }
 }

@@ -6,7 +6,7 @@ export const JWKS_BYTES_MAX = 64 * 1024
 
 const JSON_DEPTH_MAX = 8
 
-/** Why a key set could not be had. */
+/** Why fetching the key set failed. */
 export type JwksFaultCode =
   | 'jwks_unreachable'
   | 'jwks_timeout'
@@ -19,16 +19,17 @@ export type JwksFaultCode =
 
 const FAULT_TEXTS: Readonly<Record<JwksFaultCode, string>> = {
   jwks_unreachable: 'The issuer cannot be reached.',
-  jwks_timeout: 'The issuer did not send its key set in time.',
-  jwks_redirected: 'The key set must not be behind a redirect.',
-  jwks_status: 'The issuer did not answer 200.',
+  jwks_timeout: 'The issuer did not send its key set within fetchTimeoutMs.',
+  jwks_redirected:
+    'The URL of the key set redirects, which is not allowed. Set jwksUrl to the final URL.',
+  jwks_status: 'The issuer did not answer the request for its key set with 200.',
   jwks_too_large: 'The key set is larger than 64 KiB.',
-  jwks_malformed: 'The answer is not a JSON Web Key Set.',
-  jwks_without_keys: 'The key set holds no key that can verify a token.',
-  jwks_too_old: 'The keys were dropped: they could not be refreshed for too long.',
+  jwks_malformed: 'The answer of the issuer is not a JSON Web Key Set. Check issuer and jwksUrl.',
+  jwks_without_keys: 'The key set of the issuer has no key that can verify a token.',
+  jwks_too_old: 'The keys were dropped because they could not be refreshed within keysMaxAgeMs.',
 }
 
-/** The issuer's keys could not be had. A fault, not a refusal: `cause` has the rest. */
+/** Fetching the issuer's keys failed. This is a fault, not a refusal. `cause` has the details. */
 export class JwksFault extends Error {
   override readonly name = 'JwksFault'
   readonly code: JwksFaultCode
@@ -39,26 +40,26 @@ export class JwksFault extends Error {
   }
 }
 
-/** One request for a key set. */
+/** The parameters of one fetch of a key set. */
 export interface JwksRequest {
   readonly url: string
   readonly fetch: typeof globalThis.fetch
-  /** For everything from the connection to the last byte, in milliseconds. */
+  /** Time limit from the connection to the last byte, in milliseconds. */
   readonly timeoutMs: number
-  /** Ends the request early, when the guard is closed. */
+  /** Ends the fetch early, when the guard is closed. */
   readonly signal: AbortSignal
 }
 
-/** A key set as it was read, and its text: the same text is the same set. */
+/** A key set and its text. The same text is the same set. */
 export interface FetchedJwks {
   readonly text: string
   readonly keys: KeySet
 }
 
 /**
- * Fetches a key set once. Throws a `JwksFault` for whatever is not a set with at least one usable key
- * (RFC 7517 §5: unknown kinds are skipped). The set is believed because of the TLS connection, so a
- * redirect is refused: it could lead off that connection.
+ * Fetches a key set once. Throws a `JwksFault` for anything that is not a set with at least one usable key (RFC
+ * 7517 §5: unknown kinds are skipped). The set is trusted because of the TLS connection. So a redirect, which
+ * could leave that connection, is refused.
  */
 export async function fetchJwks(request: JwksRequest): Promise<FetchedJwks> {
   const controller = new AbortController()
@@ -67,14 +68,14 @@ export async function fetchJwks(request: JwksRequest): Promise<FetchedJwks> {
   const timer = setTimeout(onTimeout, request.timeoutMs)
   request.signal.addEventListener('abort', onClose, { once: true })
   try {
-    // The race holds even where a fetch of the caller's own does not heed the signal.
+    // The race ends on time even if the caller's own fetch ignores the signal.
     return await Promise.race([download(request, controller.signal), abortion(controller.signal)])
   } catch (error) {
     throw error instanceof JwksFault ? error : new JwksFault('jwks_unreachable', { cause: error })
   } finally {
     clearTimeout(timer)
     request.signal.removeEventListener('abort', onClose)
-    // Frees the socket when the body was not read to its end.
+    // Frees the socket if the body was not read to its end.
     controller.abort()
   }
 }
@@ -105,7 +106,7 @@ function abortion(signal: AbortSignal): Promise<never> {
   })
 }
 
-// Counts while reading: Content-Length may be absent, wrong, or that of a compressed bomb.
+// Counts bytes while reading. Content-Length may be absent, wrong, or that of a compressed bomb.
 async function readText(response: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
@@ -125,7 +126,7 @@ function parseJwks(text: string): KeySet {
   const json = parseJsonStrict(text, { depthMax: JSON_DEPTH_MAX })
   if (!json.ok) throw new JwksFault('jwks_malformed')
   const keys = keySetFromJwks(json.value)
-  // An empty set is what a misconfigured issuer sends; taking it would refuse every token.
+  // A misconfigured issuer may send an empty set. Using it would refuse every token.
   if (keys === undefined || keys.keys.length === 0) throw new JwksFault('jwks_without_keys')
   return keys
 }

@@ -8,30 +8,30 @@ import { FeedConnection } from '../revocations/feed-connection.ts'
 import { RevocationFeed } from '../revocations/feed.ts'
 
 /**
- * Where a guard has its keys from, and whether it can tell what was taken back: the published keys alone,
- * or the revocation feed, which brings keys, roles and the log.
+ * Where a guard gets its keys: from the published key set alone, or from the revocation feed, which brings
+ * keys, roles and the log.
  */
 export interface KeySource {
-  /** The keys of now; undefined while there are none. */
+  /** The current keys; undefined if there are none. */
   readonly keys: KeySet | undefined
   readonly feed: RevocationFeed | undefined
   readonly isConnected: boolean
-  /** Whole seconds, at least 1, until it is worth trying again. */
+  /** Whole seconds, at least 1, after which a retry may succeed. */
   readonly retryAfterSec: number
-  /** Why there is nothing, where that is known. */
+  /** Why there are no keys or no lease, if that is known. */
   readonly fault: Error | undefined
-  /** Starts what is not started yet. */
+  /** Starts loading or connecting, unless that has happened. */
   start(): void
-  /** The same; resolves when that has come to something. Undefined: not now. */
+  /** Starts too, and resolves when loading has succeeded or failed. Undefined if it may not load now. */
   load(): Promise<void> | undefined
-  /** The same because of a token of an unknown key. */
+  /** Loads because of a token with an unknown key. */
   loadForUnknownKey(): Promise<void> | undefined
-  /** Calls whenever something may have changed. */
+  /** Sets the function that is called whenever something may have changed. */
   onChange(changed: () => void): void
   close(): void
 }
 
-/** Keys that the issuer publishes (RFC 7517), or those of the options. */
+/** Gets keys from the published set (RFC 7517), or from the options. */
 export function createJwksSource(settings: GuardSettings): KeySource {
   const client = new JwksClient({
     ...settings,
@@ -61,7 +61,7 @@ export function createJwksSource(settings: GuardSettings): KeySource {
   }
 }
 
-/** Keys, roles and the log out of the feed. Keys of the options verify tokens, never the feed. */
+/** Gets keys, roles and the log from the feed. Keys of the options verify tokens, but never the feed. */
 export function createFeedSource(
   settings: GuardSettings,
   connection: NonNullable<GuardSettings['feed']>,
@@ -96,7 +96,7 @@ export function createFeedSource(
 
   function load(): Promise<void> | undefined {
     client.start()
-    // Who asks while it is known to be down is told so at once.
+    // While the connection is known to be down, callers get the answer at once.
     if (feed.lease.ageMs() !== Infinity || client.fault !== undefined) return undefined
     return new Promise((resolve) => {
       const timer = setTimeout(done, settings.fetchTimeoutMs)
@@ -123,7 +123,7 @@ export function createFeedSource(
     },
     start: () => client.start(),
     load,
-    // Keys are pushed: one that the feed did not bring is none.
+    // The feed pushes all keys, so an unknown key cannot be fetched.
     loadForUnknownKey: () => undefined,
     onChange: (call) => (changed = call),
     close: () => {
@@ -137,7 +137,7 @@ function withoutKilled({ keys }: KeySet, feed: RevocationFeed): KeySet {
   return createKeySet(keys.filter(({ kid = '' }) => !feed.isKilled(kid)))
 }
 
-// There is no caller to throw to: from a timer, an error here would end the whole process.
+// There is no caller to throw to. An error thrown from a timer would end the process.
 function quietly(call: () => void): void {
   try {
     call()

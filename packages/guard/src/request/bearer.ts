@@ -5,15 +5,15 @@ import type { Refused } from '../refusals.ts'
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 const BEARER_SCHEME = /^bearer(?:$|[ \t,])/i
 
-/** The token of a request, or why there is none to check. */
+/** The token of a request, or why there is none to verify. */
 export type BearerReading = { readonly ok: true; readonly token: string } | Refused
 
 /**
- * Reads the token out of the values of all Authorization headers of one request. Pure.
+ * Reads the token from the values of all Authorization headers of one request. Pure.
  *
- * A token in the query or in the body is never looked for (RFC 9700 §4.3.2). Another scheme than
- * Bearer counts as no token. Two headers are refused instead of choosing one: a proxy in front could
- * have checked the other (RFC 6750 §2 allows one method once).
+ * A token in the query or body is never read (RFC 9700 §4.3.2). Another scheme than Bearer counts as no token.
+ * Two headers are refused, because a proxy in front could have checked the other one (RFC 6750 §2 allows one
+ * method, once).
  */
 export function readBearer(values: readonly string[]): BearerReading {
   const [value, second] = values
@@ -28,9 +28,10 @@ export function readBearer(values: readonly string[]): BearerReading {
 }
 
 /**
- * The token of one Authorization header as nearly every client writes it; its characters are not looked at.
- * For who verifies it at once and lets `readBearer` say what a refused one is: nothing that a verifier
- * takes has other characters (RFC 7515 §7.1), and looking at each costs as much as all the rest.
+ * Returns the token of one Authorization header in its usual form, without looking at its characters. Use it
+ * only to verify the token at once. If the verifier refuses it, `readBearer` decides what to answer. A verifier
+ * accepts no token with other characters (RFC 7515 §7.1), and testing each character costs as much as
+ * everything else.
  */
 export function plainBearer(values: readonly string[]): string | undefined {
   const [value] = values

@@ -1,6 +1,6 @@
 import { type Refused, refusals } from '../refusals.ts'
 
-/** A whole HTTP answer to a refused request, for any framework. */
+/** A complete HTTP answer to a refused request, for any framework. */
 export interface Challenge {
   readonly status: (typeof refusals)[Refused['code']]['status']
   readonly headers: Readonly<Record<string, string>>
@@ -16,19 +16,18 @@ const TITLES = {
 } as const
 
 /**
- * Turns a refusal into an answer. Depends only on the outward code (and, at 503, on the wait), so
- * every cause of `token_invalid` gets the same bytes. `realm` is the guard's issuer, which was
- * checked at construction to hold no character that could end the quoted string; so was the URL of
- * the metadata.
+ * Turns a refusal into an answer. The answer depends only on the code and, with 503, on the wait. So every
+ * cause of `token_invalid` gets the same bytes. `realm` is the guard's issuer. It was checked at creation to
+ * contain no character that could end the quoted string, and so was the URL of the metadata.
  */
 export function challengeFor(
   refused: Refused,
   realm: string,
-  /** URL of the resource's metadata (RFC 9728 §5.1). */
+  /** The URL of the resource's metadata (RFC 9728 §5.1). */
   resourceMetadata?: string,
 ): Challenge {
   const { status, text } = refusals[refused.code]
-  // RFC 9457 §4.2.1: with `about:blank` the title is the phrase of the status.
+  // RFC 9457 §4.2.1: with `about:blank`, the title is the phrase of the status.
   const body = JSON.stringify({
     type: 'about:blank',
     title: TITLES[status],
@@ -46,8 +45,8 @@ export function challengeFor(
   return { status, headers, body }
 }
 
-// RFC 6750 §3: no error attribute when the request carried no token. Quotes may not stand in an
-// error_description, so those of our texts are left out.
+// RFC 6750 §3: no error attribute if the request carried no token. An error_description must not contain
+// quotes, so those of our texts are removed.
 function wwwAuthenticate(refused: Refused, realm: string, metadata: string | undefined): string {
   const { error, text } = refusals[refused.code]
   const parameters = {

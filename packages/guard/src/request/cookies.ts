@@ -1,23 +1,26 @@
-/** What the Cookie headers of a request hold under one name. */
+/** The result of looking for one name in the Cookie headers of a request. */
 export type CookieReading =
   | { readonly kind: 'found'; readonly value: string }
   | { readonly kind: 'absent' }
-  /** The name stands there more than once. */
+  /** The name occurs more than once. */
   | { readonly kind: 'repeated' }
-  /** More than `COOKIES_CHARS_MAX`: not read, since what is cut off could hold the name again. */
+  /**
+   * The headers exceed `COOKIES_CHARS_MAX`. They are not read, because the part that is cut off could contain
+   * the name again.
+   */
   | { readonly kind: 'too_large' }
 
-/** Cookie headers beyond this length together, in characters, are not read. Node's own limit is 16 KiB. */
+/** The longest accepted total of all Cookie headers, in characters. Node's own limit is 16 KiB. */
 export const COOKIES_CHARS_MAX = 16 * 1024
 
 /**
- * Finds a cookie in the values of all Cookie headers of a request (RFC 6265bis §4.2.1; HTTP/2 may
- * send several, RFC 9113 §8.2.3). Pure. Names are compared exactly; values stay as they are, quotes
- * included: whoever unquotes lets `"` swallow the cookies up to the next one.
+ * Finds a cookie in the values of all Cookie headers of a request (RFC 6265bis §4.2.1; HTTP/2 may send several,
+ * RFC 9113 §8.2.3). Pure. Names are compared exactly. Values stay as they are, quotes included, because
+ * unquoting would let a `"` swallow the following cookies.
  *
- * Two of one name are never a choice: a subdomain, or a script on another path, can set a cookie that
- * arrives beside ours, before or after it. A pair without a name (`=x`, `x`) is nobody's: that is how
- * a page sends `__Host-` names which the browser would not let it set.
+ * Two cookies with the name are refused, and none is chosen. A subdomain, or a script on another path, can set
+ * a cookie that arrives before or after ours. A pair without a name (`=x`, `x`) matches nothing: a page can use
+ * it to send `__Host-` names that the browser would not let it set.
  */
 export function readCookie(values: readonly string[], name: string): CookieReading {
   let chars = 0
@@ -29,7 +32,7 @@ export function readCookie(values: readonly string[], name: string): CookieReadi
     for (const pair of value.split(';')) {
       const trimmed = trimBlanks(pair)
       const nameEnd = trimmed.indexOf('=')
-      // An empty `name` finds nothing: it would be the nameless ones.
+      // An empty `name` finds nothing. It would match the pairs without a name.
       if (nameEnd <= 0 || trimmed.slice(0, nameEnd) !== name) continue
       if (found !== undefined) return { kind: 'repeated' }
       found = trimmed.slice(nameEnd + 1)
@@ -38,8 +41,8 @@ export function readCookie(values: readonly string[], name: string): CookieReadi
   return found === undefined ? { kind: 'absent' } : { kind: 'found', value: found }
 }
 
-// OWS is SP and HTAB (RFC 9110 §5.6.3). `trim` would also take U+00A0 and others, which stand in
-// names of their own. No regular expression: `[ \t]+$` takes quadratic time.
+// OWS is SP and HTAB (RFC 9110 §5.6.3). `trim` would also remove U+00A0 and others, which are part of other
+// names. A regular expression such as `[ \t]+$` would take quadratic time.
 function trimBlanks(text: string): string {
   let start = 0
   let end = text.length
@@ -53,9 +56,9 @@ function isBlank(character: string | undefined): boolean {
 }
 
 /**
- * The name of the cookie that carries the access tokens of an issuer. `__Host-` (RFC 6265bis §4.1.3):
- * only this very host can have set it, over https. `domain` is for cookies that the hosts of one
- * domain share, which `__Host-` forbids. Over http, on a developer's machine, browsers take neither.
+ * Returns the name of the cookie that carries the access tokens of an issuer. Only the same host can set a
+ * `__Host-` cookie, over https (RFC 6265bis §4.1.3). Use `domain` for cookies that the hosts of one domain
+ * share, which `__Host-` forbids. Browsers accept neither prefix over http, as on a developer's machine.
  */
 export function accessCookieName(issuer: string, { domain = false } = {}): string {
   if (!issuer.startsWith('https:')) return 'cs_access'

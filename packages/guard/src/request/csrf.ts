@@ -1,50 +1,49 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { AccessTokenClaims } from '../verification/access-token.ts'
 
-/** What a request says about the page that sent it. */
+/** The parts of a request that tell which page sent it. */
 export interface RequestSource {
   readonly method: string
-  /** The value of `Sec-Fetch-Site` (Fetch Metadata §2.3); several joined by ", ", as Fetch does. */
+  /** The value of `Sec-Fetch-Site` (Fetch Metadata §2.3). Several values are joined by ", ", as Fetch does. */
   readonly secFetchSite: string | undefined
-  /** The value of `Origin` (RFC 6454 §7); several joined likewise. */
+  /** The value of `Origin` (RFC 6454 §7). Several values are joined by ", ". */
   readonly origin: string | undefined
 }
 
-/** The outcome of a check against forged requests. */
+/** The result of a check against forged requests. */
 export type CsrfCheck = 'ok' | 'refused'
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** True for the methods that change nothing, by the standard (RFC 9110 §9.2.1): GET, HEAD, OPTIONS. */
+/** True for the methods that the standard defines as safe (RFC 9110 §9.2.1): GET, HEAD, OPTIONS. */
 export function isSafeMethod(method: string): boolean {
   return SAFE_METHODS.has(method)
 }
 
 /**
- * Says whether the page that sent a request may use the visitor's cookies. Pure; the authority and
- * the guard both ask here. `origins` are other origins than the service's own that may.
+ * Decides whether the page that sent a request may use the visitor's cookies. Pure. Both the authority and the
+ * guard use it. `origins` lists other origins than the service's own that may.
  *
- * Only what a browser sets itself and a page cannot is looked at. `Host` and `X-Forwarded-Host` are
- * left out, since what a proxy makes of them is somebody's configuration, and so is `Referer`, which
- * privacy settings remove. `same-site` is not enough: a neighbouring subdomain may be another team's,
- * or taken over.
+ * It reads only headers that a browser sets itself and a page cannot change. It does not read `Host` and
+ * `X-Forwarded-Host`, which depend on the configuration of proxies, nor `Referer`, which privacy settings
+ * remove. `same-site` is not sufficient: a neighbouring subdomain may belong to another team, or be taken over.
  */
 export function checkOrigin(request: RequestSource, origins: ReadonlySet<string>): CsrfCheck {
   const { method, secFetchSite, origin } = request
   if (isSafeMethod(method)) return 'ok'
-  // `none`: the person did it, by address bar or bookmark, and no page.
+  // `none`: the person opened the address directly, by address bar or bookmark, and no page sent the request.
   if (secFetchSite === 'same-origin' || secFetchSite === 'none') return 'ok'
-  // `same-site`, `cross-site`, what we do not know, and browsers that send none. Every sandboxed
-  // frame and every data: URL calls itself `null`.
+  // These are `same-site`, `cross-site`, unknown values, and browsers that send none. Every sandboxed frame and
+  // every data: URL has the origin `null`.
   return origin !== undefined && origin !== 'null' && origins.has(origin) ? 'ok' : 'refused'
 }
 
 /**
- * True for an origin exactly as a browser writes it in `Origin`, http or https: in lower case, without
- * default port, last slash or wildcard. `null` is none. For whoever reads such origins from settings.
+ * True for an http or https origin exactly as a browser writes it in `Origin`: in lower case, without default
+ * port, last slash or wildcard. `null` is not accepted. For code that reads origins from settings.
  */
 export function isOrigin(value: unknown): value is string {
-  // A host may hold `*` for the URL parser, and would look like a wildcard here.
+  // The URL parser accepts `*` in a host, where it would look like a wildcard.
   if (typeof value !== 'string' || !/^https?:[^*]+$/.test(value)) return false
   return URL.canParse(value) && new URL(value).origin === value
 }
@@ -52,17 +51,17 @@ export function isOrigin(value: unknown): value is string {
 const HASH_BYTES = 16
 
 /**
- * The claim `csh` of a session's CSRF token: base64url of the first 16 bytes of SHA-256. Ties the
- * token in the page to the token in the cookie, so a service needs no state to compare them. A CSRF
- * token is ASCII, and random: this hash protects nothing that can be guessed.
+ * Returns the claim `csh` for a session's CSRF token: base64url of the first 16 bytes of its SHA-256. It binds
+ * the token in the page to the token in the cookie, so that a service needs no state to compare them. A CSRF
+ * token is ASCII and random. The hash protects nothing that can be guessed.
  */
 export function csrfHash(token: string): string {
   return createHash('sha256').update(token).digest().subarray(0, HASH_BYTES).toString('base64url')
 }
 
 /**
- * Says whether the CSRF token that a request presents is the one of its session. An access token
- * without `csh` was not made for a cookie: somebody planted it there, and nothing fits it.
+ * Decides whether a request presents the CSRF token of its session. An access token without `csh` was not
+ * issued for a cookie, so somebody else put it there. No CSRF token matches it.
  */
 export function checkCsrfToken(
   claims: Pick<AccessTokenClaims, 'csh'>,

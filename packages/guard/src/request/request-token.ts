@@ -5,26 +5,27 @@ import { checkCsrfToken, checkOrigin, isSafeMethod } from './csrf.ts'
 import type { Refused, GuardRefusalCode } from '../refusals.ts'
 import type { RequestView } from './request-view.ts'
 
-/** How a service takes access tokens from cookies. */
+/** How a service reads access tokens from cookies. */
 export interface CookieRule {
-  /** The cookie's name, compared exactly. */
+  /** The cookie's name, which is compared exactly. */
   readonly name: string
   /** Other origins whose pages may call the service with cookies, as browsers write `Origin`. */
   readonly origins: ReadonlySet<string>
 }
 
-/** The token of a request and whether a cookie carried it, or why there is none to check. */
+/** The token of a request and whether a cookie carried it, or why there is none to verify. */
 export type TokenReading =
   | { readonly ok: true; readonly token: string; readonly isCookie: boolean }
   | Refused
 
 /**
- * Takes the access token out of a request: from the Authorization header, else from the cookie where
- * `cookies` is given and the page that sent the request may use it. Pure. Never from query or body.
+ * Reads the access token of a request: from the Authorization header, otherwise from the cookie. It reads the
+ * cookie only if `cookies` is given and the page that sent the request may use it. Pure. It never reads query
+ * or body.
  *
- * A header with a Bearer token, good or bad, wins and no cookie is looked at: no page can make a
- * browser send that header to another site unasked. Another scheme is no token. Whoever gets
- * `isCookie` calls `checkCookieClaims` once the token is verified.
+ * A header with a Bearer token, valid or not, takes precedence, and no cookie is read. No page can make a
+ * browser send that header to another site. Another scheme counts as no token. If `isCookie` is true, call
+ * `checkCookieClaims` after verifying the token.
  */
 export function readRequestToken(
   request: RequestView,
@@ -44,15 +45,15 @@ export function readRequestToken(
 }
 
 /**
- * Says why a request must not use the verified token that its cookie carried; undefined when it may.
- * Pure. The token must have been minted for a cookie (`csh`), whatever the method; methods that may
- * change something must show the session's CSRF token too.
+ * Returns why a request must not use the verified token from its cookie, or undefined if it may. Pure. Whatever
+ * the method, the token must have been issued for a cookie (`csh`). A method that may change something also
+ * needs the session's CSRF token.
  */
 export function checkCookieClaims(
   request: RequestView,
   claims: Pick<AccessTokenClaims, 'csh'>,
 ): Refused | undefined {
-  // About the token, not about the page: the way out is a new one, as for any that is not valid.
+  // This is about the token, not the page. The remedy is a new token, as for any invalid one.
   if (claims.csh === undefined) return refuse('token_invalid', 'cookie_without_csh')
   if (isSafeMethod(request.method)) return undefined
 
@@ -63,20 +64,20 @@ export function checkCookieClaims(
   return undefined
 }
 
-/** Ours, and the one that Django's frontends send. */
+/** Our header, and the one that Django's frontends send. */
 const CSRF_HEADERS = ['x-csrf-token', 'x-csrftoken'] as const
 
 function sourceOf(request: RequestView): Parameters<typeof checkOrigin>[0] {
   return {
-    // A WebSocket opens with a GET, which a page of any site may send and then talk for the visitor:
-    // no CORS stands in the way. It cannot carry headers of ours, so its origin has to do.
+    // A WebSocket opens with a GET. A page of any site may send it, and then act for the visitor, because CORS
+    // does not apply. It cannot carry our headers, so its origin must be sufficient.
     method: request.values('upgrade').length === 0 ? request.method : 'CONNECT',
     secFetchSite: joined(request.values('sec-fetch-site')),
     origin: joined(request.values('origin')),
   }
 }
 
-// A header that was sent twice then has a value that nothing equals.
+// A header that was sent twice gets a value that matches nothing.
 function joined(values: readonly string[]): string | undefined {
   return values.length === 0 ? undefined : values.join(', ')
 }

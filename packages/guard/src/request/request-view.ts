@@ -1,29 +1,32 @@
-/** What a guard looks at in a request, whatever the framework. */
+/** The parts of a request that a guard reads, in any framework. */
 export interface RequestView {
-  /** As the standard writes it: `GET`, in upper case. */
+  /** The method in upper case, such as `GET`. */
   readonly method: string
   /**
-   * The values of all header lines of this name, which is in lower case; empty when there is none.
-   * Lines that something before us has joined are one value.
+   * Returns the values of all header lines with this name, which must be in lower case. Empty if there is none.
+   * Lines that earlier code has joined are one value.
    */
   values(name: string): readonly string[]
-  /** What it is a view of. */
+  /** The request that this is a view of. */
   readonly original?: unknown
 }
 
-/** The part of a Node request (HTTP/1 and HTTP/2) that a view shows. */
+/** The part of a Node request (HTTP/1 and HTTP/2) that a view reads. */
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly rawHeaders: readonly string[]
 }
 
-/** The view of a Node request: that of Express, or `request.raw` of Fastify, whose own is then `original`. */
+/**
+ * Makes the view of a Node request: that of Express, or `request.raw` of Fastify with Fastify's request as
+ * `original`.
+ */
 export function viewOfNode(request: NodeRequest, original: unknown = request): RequestView {
   return new NodeView(request, original)
 }
 
-/** A class, so that no function has to be made for each request. */
+/** A class, so that no function is created for each request. */
 class NodeView implements RequestView {
   readonly #request: NodeRequest
   readonly original: unknown
@@ -42,7 +45,7 @@ class NodeView implements RequestView {
   }
 }
 
-/** The view of a web-standard `Request`. */
+/** Makes the view of a web-standard `Request`. */
 export function viewOfRequest(
   request: Pick<Request, 'method' | 'headers'>,
   original: unknown = request,
@@ -51,8 +54,8 @@ export function viewOfRequest(
   return {
     method,
     original,
-    // Headers joins several values with ", " (Fetch §2.2.2), those of Cookie with "; " on Node. A
-    // comma is in no token, origin or word that we compare with, so two are refused here too.
+    // Headers joins several values with ", " (Fetch §2.2.2), and those of Cookie with "; " on Node. No token,
+    // origin or word that we compare with contains a comma. So two values are refused here too.
     values(name) {
       const value = headers.get(name)
       return value === null ? [] : [value]
@@ -61,16 +64,17 @@ export function viewOfRequest(
 }
 
 /**
- * Node keeps the first of several Authorization headers in `headers` and drops the rest without a
- * word, so lines are counted in `rawHeaders`. The value comes from `headers`, where middleware before
- * us may have set or removed it: everybody in the process must see the same one.
+ * Node keeps the first of several Authorization headers in `headers` and silently drops the others. So lines
+ * are counted in `rawHeaders`. The value comes from `headers`, where earlier middleware may have set or removed
+ * it: all code in the process must see the same value.
  */
 function nodeValues({ headers, rawHeaders }: NodeRequest, name: string): readonly string[] {
-  // Never out of Object.prototype: whoever could write there would say where a request came from.
+  // Inherited values are ignored. Code that could write to Object.prototype would otherwise decide where a
+  // request came from.
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined
   if (value === undefined) return []
   if (typeof value !== 'string') return value
-  // Several Cookie lines are ordinary in HTTP/2, and Node has joined them with "; ".
+  // Several Cookie lines are normal in HTTP/2, and Node has joined them with "; ".
   return name !== 'cookie' && isRepeated(rawHeaders, name) ? [value, value] : [value]
 }
 
@@ -84,8 +88,8 @@ function isRepeated(rawHeaders: readonly string[], name: string): boolean {
   return count > 1
 }
 
-// `toLowerCase` would make a string for each request. Header names are ASCII (RFC 9110 §5.1); `lower` is in lower
-// case and as long.
+// `toLowerCase` would create a string for each request. Header names are ASCII (RFC 9110 §5.1). `lower` is in
+// lower case and has the same length.
 function equalsIgnoringCase(candidate: string, lower: string): boolean {
   for (let at = 0; at < lower.length; at++) {
     const code = candidate.charCodeAt(at)

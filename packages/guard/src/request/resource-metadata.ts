@@ -1,7 +1,7 @@
 import { partsOf } from '../combine.ts'
 import type { Guard } from '../guard.ts'
 
-/** A protected resource's metadata (RFC 9728 §2), as far as a guard knows it. */
+/** The metadata of a protected resource (RFC 9728 §2), as far as a guard knows it. */
 export interface ResourceMetadata {
   /** The resource identifier: an https URL without a fragment. */
   readonly resource: string
@@ -13,9 +13,9 @@ export interface ResourceMetadata {
 }
 
 /**
- * The document to serve at `/.well-known/oauth-protected-resource`, whose URL is the option
- * `resourceMetadata`: clients that are refused learn from it where to sign in. `guards` is the resource's guard, combined or
- * not, or several.
+ * Returns the document to serve at `/.well-known/oauth-protected-resource`. Set the option `resourceMetadata`
+ * to its URL: refused clients then learn where to sign in. `guards` is the resource's guard, combined or not,
+ * or several guards.
  */
 export function resourceMetadata(
   guards: Pick<Guard, 'issuer'> | readonly Pick<Guard, 'issuer'>[],

@@ -2,16 +2,17 @@ import { parseJsonStrict, verifyJws, type KeySet } from '@countersign/jwt'
 
 import { isEntry, isPosition, type RevocationEntry } from './entry.ts'
 
-/** `typ` of a signed batch. Each kind of JWT has its own. */
+/** The `typ` of a signed batch. Each kind of JWT has its own. */
 export const BATCH_TYP = 'revlog+jwt'
 
-/** An entry on the wire: position, kind, subject, 1 for hard, milliseconds since 1970. */
+/** An entry as it is sent: position, kind, subject, 1 for hard or 0 for soft, milliseconds since 1970. */
 export type WireEntry = readonly [number, string, string, 0 | 1, number]
 
 /**
- * Entries that follow each other, as they travel. `head` is a JWT over where they begin and end and the
- * chain values there, which bind each entry; it is signed once for all guards. `mac` is the authority's own
- * over `head`: by it a guard can hand a batch back to an authority that has lost it, without being trusted.
+ * Consecutive entries as they are sent. `head` is a JWT over the positions where they begin and end and the
+ * chain values there. The chain values bind each entry, and `head` is signed once for all guards. `mac` is the
+ * authority's own MAC over `head`. It lets a guard hand a batch back to an authority that has lost it, although
+ * the authority does not trust the guard.
  */
 export interface WireBatch {
   readonly head: string
@@ -23,28 +24,31 @@ export interface WireBatch {
 /** The claims of `head`. */
 export interface BatchClaims {
   readonly iss: string
-  /** Seconds since 1970, for people: what a batch says depends on no clock. */
+  /** Seconds since 1970, for people. The meaning of a batch depends on no clock. */
   readonly iat: number
-  /** The position that the batch follows, and the chain value there, base64url. */
+  /** The position before the first entry. `prev` is the chain value there, as base64url. */
   readonly after: number
   readonly prev: string
-  /** The position of the last entry, and the chain value there; those of `after` when there is none. */
+  /**
+   * The position of the last entry. `chain` is the chain value there. Without entries both equal those of
+   * `after`.
+   */
   readonly last: number
   readonly chain: string
 }
 
-/** A batch whose signature is right and whose entries are well-formed. The chain is not followed yet. */
+/** A batch with a valid signature and well-formed entries. Its chain values were not computed yet. */
 export interface OpenedBatch {
   readonly claims: BatchClaims
   readonly entries: readonly RevocationEntry[]
-  /** The key that has signed it. */
+  /** The key that signed the batch. */
   readonly kid: string | undefined
 }
 
-/** Opens a batch, or gives undefined for one that was not signed by these keys or is malformed. */
+/** Opens a batch. Returns undefined for a batch that these keys did not sign, or that is malformed. */
 export type BatchOpener = (batch: WireBatch) => OpenedBatch | undefined
 
-/** Makes the opener for one issuer's keys; a revoked key must not be among them. */
+/** Makes the opener for one issuer's keys. They must not include a revoked key. */
 export function createBatchOpener(keys: KeySet, issuer: string): BatchOpener {
   return ({ head, entries }) => {
     const opened = openHead(head, keys)
@@ -54,7 +58,10 @@ export function createBatchOpener(keys: KeySet, issuer: string): BatchOpener {
   }
 }
 
-/** Who a batch says it is of, where these keys have signed it: to tell an operator why it is not opened. */
+/**
+ * Returns the issuer that a batch names, if one of these keys signed it. It tells an operator why the batch is
+ * refused.
+ */
 export function issuerOfBatch({ head }: WireBatch, keys: KeySet): string | undefined {
   return openHead(head, keys)?.claims.iss
 }
@@ -92,7 +99,7 @@ export function isChain(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{43}$/.test(value)
 }
 
-/** An entry as it travels. */
+/** Converts an entry to the form in which it is sent. */
 export function toWire({ position, kind, subject, strength, at }: RevocationEntry): WireEntry {
   return [position, kind, subject, strength === 'hard' ? 1 : 0, at]
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-/** What was taken back, or, in the last three, what has changed that no token names. */
+/** What an entry revokes, or, for the last three kinds, what has changed that no token names. */
 export const REVOCATION_KINDS = [
   'issuer',
   'tenant',
@@ -15,25 +15,27 @@ export const REVOCATION_KINDS = [
 ] as const
 
 /**
- * The kind of an entry. `key` was killed; `keyset` says that the published keys have changed, `role` that
- * a role may do something else, `jump` that the log found itself behind and moved on.
+ * The kind of an entry. `key`: a key was revoked. `keyset`: the published keys have changed. `role`: the
+ * permissions of a role have changed. `jump`: the log had lost entries and moved its head forward.
  */
 export type RevocationKind = (typeof REVOCATION_KINDS)[number]
 
-/** One entry of the revocation log, as it goes over the wire. */
+/** One entry of the revocation log, as it is sent. */
 export interface RevocationEntry {
   /** 1, 2, 3, ... without gaps, except before a `jump`. */
   readonly position: number
   readonly kind: RevocationKind
-  /** The identifier of its kind: the `iss`, `tid`, `client_id`, `sub`, `sid`, `jti`, `kid`, or a name. */
+  /** The identifier for the kind: the `iss`, `tid`, `client_id`, `sub`, `sid`, `jti`, `kid`, or a name. */
   readonly subject: string
-  /** `hard`: the session is over. `soft`: the token is out of date, and a refresh mends it. */
+  /** `hard`: the session has ended. `soft`: the token is out of date, and a refresh gives a valid one. */
   readonly strength: 'hard' | 'soft'
-  /** Milliseconds since 1970 on the authority's clock: for people, never compared. */
+  /** Milliseconds since 1970 on the authority's clock. For people, never compared. */
   readonly at: number
 }
 
-/** A position of the log and the chain value there: two logs that agree on both agree on all before. */
+/**
+ * A position of the log and the chain value there. Two logs that agree on both agree on all earlier entries.
+ */
 export interface LogHead {
   readonly position: number
   /** 32 bytes. */
@@ -48,14 +50,16 @@ export function isSameChain(own: Uint8Array | undefined, other: Uint8Array): boo
   return own !== undefined && Buffer.compare(own, other) === 0
 }
 
-/** How far a `jump` moves the log on: more than any store loses, and no more without an operator. */
+/**
+ * How far a `jump` moves the log forward. No store loses so many entries, and a larger jump needs an operator.
+ */
 export const JUMP_POSITIONS = 1_000_000
 
 /**
- * The chain value of an entry: SHA-256 over the value before it and the entry itself. Two logs that
- * agree on a position and its chain value agree on everything up to there, so a store that lost its
- * last writes is recognised even when the positions look alike. Each text is preceded by its
- * length: without that, entries could be cut differently and hash the same.
+ * Computes the chain value of an entry: SHA-256 over the previous chain value and the entry. Two logs that
+ * agree on a position and its chain value agree on everything up to there. So a store that lost its last writes
+ * is recognised even if the positions look alike. The length of each text precedes it. Otherwise differently
+ * split entries could have the same hash.
  */
 export function chainValue(previous: Uint8Array, entry: RevocationEntry): Buffer {
   const kind = Buffer.byteLength(entry.kind)
@@ -75,7 +79,7 @@ export function chainValue(previous: Uint8Array, entry: RevocationEntry): Buffer
 
 const NUMBERS_BYTES = 25
 
-/** Whether an entry may follow a position: the next one, or a jump within its bound. */
+/** Whether an entry may follow a position: it is the next one, or a jump within its limit. */
 export function follows(entry: RevocationEntry, position: number): boolean {
   const step = entry.position - position
   return step === 1 || (entry.kind === 'jump' && step > 1 && step <= JUMP_POSITIONS)
@@ -84,7 +88,10 @@ export function follows(entry: RevocationEntry, position: number): boolean {
 const KINDS: ReadonlySet<unknown> = new Set(REVOCATION_KINDS)
 const SUBJECT_CHARS_MAX = 512
 
-/** Whether a value that came over the wire is an entry. A kind that is not known is none: fail closed. */
+/**
+ * Whether a received value is an entry. Entries of unknown kinds are refused, because the guard could not apply
+ * them.
+ */
 export function isEntry(
   value: Readonly<Record<keyof RevocationEntry, unknown>>,
 ): value is RevocationEntry {

@@ -10,40 +10,46 @@ import {
   type FeedSocket,
 } from './socket.ts'
 
-/** How often a guard asks for an echo, in milliseconds: a lease is then about this old. */
+/** How often a guard asks for an echo, in milliseconds. A lease is about as old. */
 export const ASK_EVERY_MS = 500
-/** A connection on which nothing came for this long is dead, in milliseconds. */
+/** A connection without a message for this long counts as dead, in milliseconds. */
 export const SILENCE_MS = 2_500
-/** How long a poll waits for news, in milliseconds: well below the 3 s of strict routes. */
+/** How long a poll waits for news, in milliseconds. This is well below the 3 s of strict routes. */
 export const POLL_WAIT_MS = 1_000
 const POLL_PAUSE_MS = 20
-/** The waits between tries grow from the first to the last, in milliseconds, each drawn at random below it. */
+/**
+ * The waits between attempts grow from the first to the last, in milliseconds. Each is chosen at random below
+ * that limit.
+ */
 export const RECONNECT_MS = { first: 250, last: 5_000 } as const
-/** The same where only an operator can help: tries that cannot succeed are a load on the authority. */
+/**
+ * The same for faults that only an operator can fix. Attempts that cannot succeed are a load on the authority.
+ */
 const OPERATOR_WAIT_MS = { first: 2_000, last: 15_000 } as const
-/** An authority cannot send a guard away for longer than this, in milliseconds. */
+/** The longest wait that an authority can impose on a guard, in milliseconds. */
 const RETRY_AFTER_MAX_MS = 300_000
 /**
- * Where WebSockets do not come through and polls do, they are tried again after these times, in milliseconds: the first
- * is for an authority that came up between the two.
+ * If WebSockets fail and polls succeed, WebSockets are tried again after these times, in milliseconds. The
+ * first is short, for an authority that started between the two attempts.
  */
 const SOCKET_RETRY_MS = { first: 5_000, later: 300_000 } as const
 
-/** How the feed is carried: `auto` takes a WebSocket, and polls where there is none or it does not open. */
+/** How the feed is transported. `auto` uses a WebSocket, and polls if there is none or it does not open. */
 export type FeedTransport = 'auto' | 'websocket' | 'polling'
 
-/** An authority behind a network. */
+/** An authority that is reached over the network. */
 export interface RemoteFeed {
-  /** The authority's URL, without a slash at its end. */
+  /** The authority's URL, without a trailing slash. */
   readonly url: string
   readonly clientId: string
   readonly clientSecret: string
   readonly transport: FeedTransport
 }
 
+/** The options of a `FeedConnection`. */
 export interface FeedConnectionOptions {
   readonly connection: RemoteFeed | FeedLine
-  /** Names this guard over all its connections: 16 to 64 characters of base64url. */
+  /** Identifies this guard across its connections: 16 to 64 characters of base64url. */
   readonly guardId: string
   readonly fetch: typeof globalThis.fetch
   readonly elapsed: () => number
@@ -55,7 +61,7 @@ export interface FeedConnectionOptions {
 }
 
 /**
- * Keeps a feed connected: by WebSocket, else by polling, with growing waits between tries. No method
+ * Keeps a feed connected, by WebSocket or else by polling, with growing waits between attempts. No method
  * throws or rejects.
  */
 export class FeedConnection {
@@ -74,12 +80,12 @@ export class FeedConnection {
     this.#options = options
   }
 
-  /** Whether the last exchange with the authority went well. */
+  /** Whether the last exchange with the authority succeeded. */
   get isConnected(): boolean {
     return this.#isConnected
   }
 
-  /** Why the last try failed; undefined while connected. */
+  /** Why the last attempt failed; undefined while connected. */
   get fault(): FeedFault | undefined {
     return this.#fault
   }
@@ -106,7 +112,7 @@ export class FeedConnection {
     }
   }
 
-  /** Resolves, or rejects, when one connection has come to its end. */
+  /** Resolves or rejects when one connection has ended. */
   async #connectOnce(connection: RemoteFeed | FeedLine): Promise<void> {
     const { guardId } = this.#options
     const { signal } = this.#closing
@@ -118,7 +124,7 @@ export class FeedConnection {
       await socket.opened
     } catch (error) {
       if (connection.transport === 'websocket') throw error
-      // A socket that does not open says nothing of the reason; a poll does, and may well go through.
+      // A socket that does not open gives no reason. A poll does, and it may well succeed.
       await this.#poll(address)
       const { first, later } = SOCKET_RETRY_MS
       this.#socketNotBefore = this.#options.elapsed() + (this.#hasMissedSocket ? later : first)
@@ -136,7 +142,7 @@ export class FeedConnection {
     return transport === 'auto' && has && elapsed() >= this.#socketNotBefore
   }
 
-  /** A connection that is open, to its end. */
+  /** Serves an open connection until it ends. */
   async #hold(socket: FeedSocket): Promise<void> {
     const asking = new AbortController()
     try {
@@ -170,14 +176,15 @@ export class FeedConnection {
       this.#reply(this.#feed.take(message), (reply) => replies.push(reply))
     }
     if (replies.length > 0) await pollFeed.tell(asker, replies, this.#closing.signal)
-    // An authority that does not wait must not be asked in a loop.
+    // An authority that answers at once must not be polled in a tight loop.
     await sleep(POLL_PAUSE_MS, this.#closing.signal)
   }
 
   #reply(step: FeedStep, send: (message: GuardMessage) => void): void {
     if (!step.ok) throw new FeedFault(step.code, { cause: step.detail })
     this.#fault = undefined
-    // Not at the first message: an authority whose log cannot be taken would be asked in a loop.
+    // This is not done at the first message. Otherwise an authority whose log is refused would be asked in a
+    // tight loop.
     if (this.#feed.lease.ageMs() < SILENCE_MS) this.#failures = 0
     this.#isConnected = true
     for (const message of step.replies) send(message)
@@ -199,12 +206,12 @@ export class FeedConnection {
     // Of a database that is away nobody knows for how long it will be: there the wait grows by itself.
     const least = needsOperator ? Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) : 0
     this.#failures += 1
-    // Guards that lost the same authority do not come back in step.
+    // The random wait keeps guards that lost the same authority from reconnecting together.
     return sleep(least + longest * this.#options.random(), this.#closing.signal)
   }
 }
 
-/** Resolves after a time, or when the signal says so. Does not keep the process from ending. */
+/** Resolves after a time, or when the signal aborts. It does not keep the process alive. */
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve()

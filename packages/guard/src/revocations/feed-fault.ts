@@ -1,7 +1,7 @@
 import { withReason } from '../errors.ts'
 import type { FeedFaultCode } from './feed.ts'
 
-/** Why the feed is not connected: see `FeedFault.needsOperator` for those that do not mend themselves. */
+/** Why the feed is not connected. `FeedFault.needsOperator` tells which faults need an operator. */
 export type FeedConnectionFaultCode =
   | FeedFaultCode
   | 'feed_unreachable'
@@ -14,28 +14,28 @@ export type FeedConnectionFaultCode =
 const TEXTS: Readonly<Record<FeedConnectionFaultCode, string>> = {
   feed_unreachable: 'The revocation feed cannot be reached.',
   feed_unauthorized:
-    'The authority does not know this service account or its secret, or has disabled it. Check feed.clientId and feed.clientSecret.',
+    'The service account or its secret is wrong, or the account is disabled. Check feed.clientId and feed.clientSecret.',
   feed_forbidden:
-    'This service account may not have the revocation feed: it is bound to a tenant. Use one that is not.',
+    'This service account cannot use the revocation feed because it is bound to a tenant. Use a service account without a tenant.',
   feed_throttled:
-    'The authority takes no more tries from here for now: too many have failed. Check feed.clientId and feed.clientSecret, and that the service account is not disabled.',
-  feed_refused: 'The authority refuses the revocation feed.',
-  feed_silent: 'The authority has not answered for too long.',
-  feed_malformed: 'The revocation feed sent something that cannot be read.',
+    'The authority blocks further attempts from this address for a while, because too many have failed. Check feed.clientId and feed.clientSecret, and that the service account is not disabled.',
+  feed_refused: 'The authority refused the revocation feed.',
+  feed_silent: 'The authority stopped answering on the revocation feed.',
+  feed_malformed: 'The revocation feed sent a message that cannot be read.',
   feed_keys_missing: 'The revocation feed sent entries before any key.',
-  feed_batch_refused: 'A batch of the revocation feed is not signed by a key of the authority.',
+  feed_batch_refused: 'A batch of the revocation feed was not signed by a key of the authority.',
   feed_issuer_differs:
-    'The authority at this address is another issuer. The option issuer must be its COUNTERSIGN_PUBLIC_URL, letter by letter; where it is reached is feed.url.',
-  feed_batch_gap: 'A batch of the revocation feed does not follow what is held.',
-  feed_chain_differs: 'A batch of the revocation feed belongs to another history.',
-  feed_went_backwards: 'The authority offers a log that ends before the one that is held.',
+    'The authority at this address has another issuer. Set issuer to exactly its COUNTERSIGN_PUBLIC_URL, and feed.url to the address where this service reaches it.',
+  feed_batch_gap: 'A batch of the revocation feed does not follow the copy of the log.',
+  feed_chain_differs: 'A batch of the revocation feed belongs to another log.',
+  feed_went_backwards: 'The log of the authority ends before the copy of the log.',
 }
 
-/** A connection to the feed that failed or was given up. It is tried again by itself. */
+/** A connection to the feed that failed or was closed. The guard retries automatically. */
 export class FeedFault extends Error {
   override readonly name = 'FeedFault'
   readonly code: FeedConnectionFaultCode
-  /** When the authority said that it is worth trying again, in milliseconds from then; else 0. */
+  /** After how many milliseconds the authority allows a retry; 0 if it did not say. */
   readonly retryAfterMs: number
 
   constructor(
@@ -47,7 +47,7 @@ export class FeedFault extends Error {
     this.retryAfterMs = retryAfterMs
   }
 
-  /** Whether waiting does not mend it: an option or a service account is wrong. */
+  /** Whether waiting cannot fix it, because an option or a service account is wrong. */
   get needsOperator(): boolean {
     return NEEDS_OPERATOR.has(this.code)
   }

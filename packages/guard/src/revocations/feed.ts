@@ -7,7 +7,7 @@ import { RevocationLog } from './log.ts'
 import { parseAuthorityMessage, type AuthorityMessage, type GuardMessage } from './messages.ts'
 import { RetainedBatches } from './retained.ts'
 
-/** Why a connection to the authority is of no use any more: it is closed and opened again. */
+/** Why a connection to the authority is closed and opened again. */
 export type FeedFaultCode =
   | 'feed_malformed'
   | 'feed_keys_missing'
@@ -17,39 +17,45 @@ export type FeedFaultCode =
   | 'feed_chain_differs'
   | 'feed_went_backwards'
 
-/** What a feed needs. */
+/** The options of a `RevocationFeed`. */
 export interface FeedOptions extends LeaseClocks {
   readonly issuer: string
-  /** A nonce that nobody can guess: 16 to 64 characters of base64url. */
+  /** Makes a nonce that nobody can guess: 16 to 64 characters of base64url. */
   readonly nonce: () => string
-  /** Verify batches in place of the keys that the feed brings: for a simulation, which need not publish any. */
+  /**
+   * Keys that verify batches instead of those that the feed brings. For simulations, which need not publish
+   * keys.
+   */
   readonly batchKeys?: KeySet
-  /** Called with the keys as they are now, whenever they may have changed. */
+  /** Called with the current keys whenever they may have changed. */
   readonly onKeys?: (keys: KeySet) => void
 }
 
-/** What came of a message: what to send back, or why to begin a new connection. */
+/** The result of a message: the replies to send, or why a new connection is needed. */
 export type FeedStep =
   | { readonly ok: true; readonly replies: readonly GuardMessage[] }
   | { readonly ok: false; readonly code: FeedFaultCode; readonly detail?: string }
 
 /**
- * A guard's side of the revocation feed, without its connection: takes messages, keeps the log, the
- * lease, the keys and the roles, and says what to send back. Knows no socket and no timer, so a whole
- * network of them can be simulated.
+ * The guard's side of the revocation feed, without the connection. It takes messages, keeps the log, the lease,
+ * the keys and the roles, and returns the replies. It uses no socket and no timer, so that a whole network of
+ * guards can be simulated.
  *
- * What it holds never goes backwards: a snapshot below it is not taken, and an echo below it renews no
+ * Its state never goes backwards: it ignores a snapshot below its position, and an echo below it renews no
  * lease.
  */
 export class RevocationFeed {
   readonly lease: Lease
   readonly #options: FeedOptions
   readonly #killed = new Set<string>()
-  /** Every key that was seen since the log began: an authority with none of them is another one. */
+  /**
+   * The `kid` of every key that was seen since the log began. An authority that publishes none of them is a
+   * different one.
+   */
   readonly #kidsSeen = new Set<string>()
   readonly #retained: RetainedBatches
   #log: RevocationLog | undefined
-  /** A snapshot that is not complete yet. The log before it is in force until then. */
+  /** An incomplete snapshot. The previous log is in force until it is complete. */
   #incoming: { readonly log: RevocationLog; readonly until: number } | undefined
   #keys: KeySet | undefined
   #open: BatchOpener | undefined
@@ -64,27 +70,27 @@ export class RevocationFeed {
     this.#retained = new RetainedBatches(options.elapsed)
   }
 
-  /** Undefined until the first snapshot is complete. */
+  /** The copy of the log; undefined until the first snapshot is complete. */
   get log(): RevocationLog | undefined {
     return this.#log
   }
 
-  /** Names of the states of keys and roles that were told last: who polls sends them along. */
+  /** The tags of the keys and roles that were received last. A polling guard sends them along. */
   get tags(): { readonly keys: string | undefined; readonly roles: string | undefined } {
     return this.#tags
   }
 
-  /** What each role may do; nothing before the authority has said so. */
+  /** The permissions of each role. Empty before the authority has sent them. */
   get roles(): Readonly<Record<string, readonly string[]>> {
     return this.#roles
   }
 
-  /** Whether a key was killed: nothing that it ever signed is taken. */
+  /** Whether a key was revoked. Nothing that it ever signed is accepted. */
   isKilled(kid: string): boolean {
     return this.#killed.has(kid)
   }
 
-  /** What to say first on a new connection. A snapshot that was cut off goes on where it was. */
+  /** Returns the first message of a new connection. An interrupted snapshot continues where it stopped. */
   opened(): GuardMessage {
     this.lease.forgetAsked()
     const log = this.#incoming?.log ?? this.#log
@@ -93,19 +99,19 @@ export class RevocationFeed {
     return { type: 'resume', position: log.position, chain: encode(log.chain), handed }
   }
 
-  /** Asks for an echo. To be called a few times a second while connected, and never else. */
+  /** Returns a request for an echo. Call it a few times a second while connected, and at no other time. */
   ask(): GuardMessage {
     this.#log?.tick(this.#options.elapsed())
     return { type: 'nonce', nonce: this.lease.ask(), applied: this.#log?.position ?? 0 }
   }
 
-  /** Takes a message of the authority. */
+  /** Handles a message of the authority. */
   receive(text: string): FeedStep {
     const message = parseAuthorityMessage(text)
     return message === undefined ? fail('feed_malformed') : this.take(message)
   }
 
-  /** The same for a message that was parsed already. */
+  /** Handles a message that was already parsed. */
   take(message: AuthorityMessage): FeedStep {
     switch (message.type) {
       case 'keys':
@@ -133,11 +139,11 @@ export class RevocationFeed {
   #takeKeys({ jwks, killed, tag }: Extract<AuthorityMessage, { type: 'keys' }>): FeedStep {
     const before = this.#killed.size
     for (const kid of killed) this.#killed.add(kid)
-    // The same as before: whoever verifies keeps what it knows.
+    // Nothing changed, so the verifier keeps its cache.
     if (tag === this.#tags.keys && this.#killed.size === before) return NOTHING
     const keys = this.#options.batchKeys ?? keySetFromJwks(jwks)
     if (keys === undefined || keys.keys.length === 0) {
-      // What was killed is dead all the same.
+      // The revoked keys must be removed even if the message is malformed.
       if (this.#keys !== undefined) this.#setKeys(this.#keys)
       return fail('feed_malformed')
     }
@@ -147,8 +153,8 @@ export class RevocationFeed {
     return NOTHING
   }
 
-  // An authority that knows none of our keys has lost everything, or was set up anew. Every token from
-  // before is signed by a key that it does not publish, so nothing that was taken back comes to life.
+  // An authority that publishes none of our keys has lost everything, or was set up again. All earlier tokens
+  // are signed by keys that it does not publish, so nothing that was revoked becomes valid again.
   #isOther({ keys }: KeySet): boolean {
     return this.#kidsSeen.size > 0 && !keys.some(({ kid }) => this.#kidsSeen.has(kid ?? ''))
   }
@@ -196,7 +202,7 @@ export class RevocationFeed {
     const opened = this.#open(batch)
     if (opened === undefined) return this.#refuse(batch)
     const { after, prev, last, chain } = opened.claims
-    if (last <= target.position) return NOTHING // Sent twice: what it says is applied already.
+    if (last <= target.position) return NOTHING // A batch that was sent twice is already applied.
     if (after !== target.position) return fail('feed_batch_gap')
     if (prev !== encode(target.chain)) return fail('feed_chain_differs')
     const fault = target.apply(opened.entries, decode(chain), this.#options.elapsed())
@@ -206,13 +212,13 @@ export class RevocationFeed {
     return this.#incoming === undefined ? this.#moved() : this.#finishSnapshot()
   }
 
-  // Most often an address that is right and a name that is not, such as 127.0.0.1 for localhost.
+  // The usual cause is a correct address with another name, such as 127.0.0.1 for localhost.
   #refuse(batch: WireBatch): FeedStep {
     if (this.#keys === undefined) return fail('feed_keys_missing')
     const named = issuerOfBatch(batch, this.#keys)
     const { issuer } = this.#options
     if (named === undefined || named === issuer) return fail('feed_batch_refused')
-    const detail = `it calls itself ${JSON.stringify(named)}, and issuer is ${JSON.stringify(issuer)}`
+    const detail = `the authority is ${JSON.stringify(named)}, the option issuer is ${JSON.stringify(issuer)}`
     return { ok: false, code: 'feed_issuer_differs', detail }
   }
 
@@ -253,14 +259,14 @@ export class RevocationFeed {
     return this.#isEvidenceOfLoss(outcome, head) ? { ok: true, replies: this.#evidence() } : NOTHING
   }
 
-  // A node that merely lags is on our chain; anything else that is behind us has lost entries.
+  // A node that only lags is on our chain. Any other node behind us has lost entries.
   #isEvidenceOfLoss(outcome: EchoOutcome, head: LogHead): boolean {
     if (outcome === 'off_chain') return true
     if (outcome !== 'behind') return false
     return !isSameChain(this.#log?.chainAt(head.position), head.chain)
   }
 
-  // Each echo says the same again until the authority has found out.
+  // Every echo shows the loss again until the authority has repaired it.
   #evidence(): GuardMessage[] {
     const now = this.#options.elapsed()
     if (now - this.#evidenceAt < EVIDENCE_EVERY_MS) return []

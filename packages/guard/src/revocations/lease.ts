@@ -1,27 +1,27 @@
 import { isSameChain, type LogHead } from './entry.ts'
 
-/** Two clocks: one that is never set, and the one on the wall. Both in milliseconds. */
+/** Two clocks in milliseconds: a monotonic one, and the wall clock. */
 export interface LeaseClocks {
   readonly elapsed: () => number
   readonly clock: () => number
 }
 
-/** A moment on both. */
+/** A moment on both clocks. */
 interface Moment {
   readonly elapsed: number
   readonly clock: number
 }
 
-/** What an echo was worth. `behind` and `off_chain` are signs that the authority has lost entries. */
+/** The result of an echo. `behind` and `off_chain` are signs that the authority has lost entries. */
 export type EchoOutcome = 'renewed' | 'awaited' | 'unknown' | 'behind' | 'off_chain'
 
 const ASKED_MAX = 64
 
 /**
- * A guard's proof that its copy of the log is fresh. The guard sends a nonce; the authority echoes it
- * with a head of the log that it read after the nonce had arrived. The copy is then as fresh as the
- * moment the nonce was *sent*, once it holds that head: a buffered or replayed echo proves nothing, and no
- * clock of another machine matters.
+ * A guard's proof that its copy of the log is fresh. The guard sends a nonce. The authority echoes it with a
+ * head of the log that it read after the nonce arrived. Once the copy holds that head, it is as fresh as the
+ * moment when the nonce was *sent*. A buffered or replayed echo proves nothing, and no clock of another machine
+ * matters.
  */
 export class Lease {
   readonly #clocks: LeaseClocks
@@ -30,13 +30,13 @@ export class Lease {
   #awaited: { readonly head: LogHead; readonly sentAt: Moment }[] = []
   #since: Moment | undefined
 
-  /** `random` gives a nonce that nobody can guess. */
+  /** `random` makes a nonce that nobody can guess. */
   constructor(clocks: LeaseClocks, random: () => string) {
     this.#clocks = clocks
     this.#random = random
   }
 
-  /** The nonce to send now. */
+  /** Returns the nonce to send now. */
   ask(): string {
     const nonce = this.#random()
     if (this.#asked.size >= ASKED_MAX) {
@@ -48,8 +48,8 @@ export class Lease {
   }
 
   /**
-   * Takes an echo. `held` is the copy as it is: an echo below it, or off its chain, comes from a node that
-   * lags or has lost entries, and renews nothing. One above it counts when the copy has caught up.
+   * Handles an echo. `held` is the head of the copy. An echo below it, or off its chain, comes from a node that
+   * lags or has lost entries, and renews nothing. An echo above it counts once the copy has caught up.
    */
   echo(nonce: string, head: LogHead, held: LogHead): EchoOutcome {
     const sentAt = this.#asked.get(nonce)
@@ -66,8 +66,8 @@ export class Lease {
   }
 
   /**
-   * Tells that the copy has moved on. `chainAt` is its chain: an echo whose head turns out to be none of
-   * this history renews nothing. Nor does one that is too far back to tell.
+   * Reports that the copy has advanced. `chainAt` returns the chain values of the copy. An echo with a head
+   * from another history renews nothing, nor does one that is too old to compare.
    */
   applied(position: number, chainAt: (position: number) => Uint8Array | undefined): EchoOutcome {
     let outcome: EchoOutcome = 'awaited'
@@ -87,9 +87,9 @@ export class Lease {
   }
 
   /**
-   * How old the copy may be, in milliseconds: `Infinity` before the first lease. The larger of both ages: a
-   * clock on the wall may be set back, the other one stands still while a machine sleeps. `now` is that of the
-   * wall, for who has just read it.
+   * How old the copy may be, in milliseconds; `Infinity` before the first lease. It is the larger of both ages:
+   * the wall clock may be set back, and the monotonic clock stops while a machine sleeps. Pass `now`, the wall
+   * clock, if you have just read it.
    */
   ageMs(now = this.#clocks.clock()): number {
     const since = this.#since
@@ -97,19 +97,19 @@ export class Lease {
     return Math.max(this.#clocks.elapsed() - since.elapsed, now - since.clock, 0)
   }
 
-  /** Forgets what is under way: answers to a connection that is gone. The lease itself stays. */
+  /** Forgets the nonces that wait for an answer on a closed connection. The lease itself stays. */
   forgetAsked(): void {
     this.#asked.clear()
     this.#awaited = []
   }
 
-  /** Drops the lease: this copy proves nothing any more. */
+  /** Drops the lease: the copy is no longer known to be fresh. */
   drop(): void {
     this.forgetAsked()
     this.#since = undefined
   }
 
-  // Echoes may overtake one another: the latest moment counts.
+  // Echoes may arrive out of order, so the latest moment counts.
   #renew(sentAt: Moment): void {
     if (this.#since === undefined || sentAt.elapsed > this.#since.elapsed) this.#since = sentAt
   }

@@ -8,23 +8,23 @@ import {
 } from './entry.ts'
 import { createSubjectHasher, KIND_CODES, PEEKED, WatermarkTable } from './watermarks.ts'
 
-/** What the rule asks of a log. */
+/** What the revocation rule reads from a log. */
 export interface RevocationView {
-  /** The newest position that this copy holds. */
+  /** The newest position of this copy. */
   readonly position: number
-  /** The newest position that was dropped from memory: a token from before it is out of date. */
+  /** The newest position that was dropped from memory. A token from before it is out of date. */
   readonly floor: number
-  /** The newest mark of a subject, `position * 2 + hard`, or 0. */
+  /** Returns the newest mark of a subject, `position * 2 + hard`, or 0. */
   find(kind: RevocationKind, subject: string): number
 }
 
-/** Why entries could not be applied: they do not follow, or follow another history. */
+/** Why entries could not be applied: they do not follow the copy, or they follow another history. */
 export type ApplyFault = 'gap' | 'chain_differs'
 
 /**
- * One copy of the revocation log in memory: watermarks for as long as a token from before them can live,
- * and the chain that proves which history it is. The authority and each guard hold one; both refuse
- * tokens by it. Times are milliseconds on a clock that is never set.
+ * One copy of the revocation log in memory: the watermarks for as long as an older token can live, and the
+ * chain values that prove which history it is. The authority and each guard hold one, and both refuse tokens by
+ * it. Times are milliseconds on a monotonic clock.
  */
 export class RevocationLog implements RevocationView {
   #position: number
@@ -32,17 +32,17 @@ export class RevocationLog implements RevocationView {
   #floor: number
   #retainMs: number
   readonly #hash = createSubjectHasher()
-  /** The oldest first; the last one takes new entries. */
+  /** The oldest first. The last one takes new entries. */
   #periods: WatermarkPeriod[] = []
-  /** How many entries of each kind are in the periods: most kinds have none, and need no look-up. */
+  /** How many entries of each kind are in the periods. Most kinds have none and need no look-up. */
   readonly #kinds = new Uint32Array(16)
   readonly #recent = new RecentChain()
-  /** What was found in each period at first sight, see `WatermarkTable.peek`. */
+  /** The results of `WatermarkTable.peek` for each period. */
   #peeked = new Uint32Array(4 * PEEKED)
 
   #version = nextVersion()
 
-  /** Begins after `start`, as if everything up to there had been dropped. */
+  /** Begins after `start`, as if all entries up to there had been dropped. */
   constructor(start: LogHead, options: { readonly retainMs: number }) {
     this.#position = start.position
     this.#chain = start.chain
@@ -64,19 +64,19 @@ export class RevocationLog implements RevocationView {
   }
 
   /**
-   * Another number after each change, and none that another copy in this process has: what was decided
-   * about a token holds for as long as this stays.
+   * A number that differs after each change, and from every other copy in this process. A decision about a
+   * token stays valid while it is the same.
    */
   get version(): number {
     return this.#version
   }
 
-  /** Changes how long an entry is kept at least, in milliseconds. */
+  /** Changes for how long entries are kept at least, in milliseconds. */
   retain(retainMs: number): void {
     this.#retainMs = retainMs
   }
 
-  /** Subjects in memory, and the bytes of their tables. */
+  /** Revoked subjects in memory, and the bytes of their tables. */
   get size(): { readonly entries: number; readonly bytes: number } {
     let entries = 0
     let bytes = 0
@@ -87,14 +87,17 @@ export class RevocationLog implements RevocationView {
     return { entries, bytes }
   }
 
-  /** The chain value at one of the newest positions; undefined for one that is older or was jumped over. */
+  /**
+   * Returns the chain value at one of the newest positions; undefined for a position that is older or was
+   * jumped over.
+   */
   chainAt(position: number): Uint8Array | undefined {
     return this.#recent.at(position)
   }
 
   /**
-   * Applies entries that follow this copy, all or none, and gives the reason where they do not fit.
-   * `chain` is the value that the last of them must have.
+   * Applies entries that follow this copy: all of them, or none with the reason. `chain` is the chain value
+   * that the last entry must have.
    */
   apply(
     entries: readonly RevocationEntry[],
@@ -119,7 +122,7 @@ export class RevocationLog implements RevocationView {
     return undefined
   }
 
-  /** Drops what no living token can be older than. Cheap; to be called now and then. */
+  /** Drops entries that no live token can predate. It is cheap. Call it now and then. */
   tick(nowMs: number): void {
     const newest = this.#periods.at(-1)
     if (newest !== undefined && nowMs - newest.beganAtMs >= this.#retainMs / 2)
@@ -139,7 +142,7 @@ export class RevocationLog implements RevocationView {
     const periods = this.#periods
     const peeked = this.#peeked
     for (let at = 0; at < periods.length; at++) periods[at]?.table.peek(hash, peeked, at)
-    // The newest first: what a subject has there is its newest.
+    // Searches the newest period first: the mark there is the newest.
     for (let at = periods.length - 1; at >= 0; at--) {
       if (peeked[PEEKED * at + 1] === 0) continue
       const mark = periods[at]?.table.find(hash, peeked[PEEKED * at] ?? 0) ?? 0
@@ -202,7 +205,10 @@ function nextVersion(): number {
   return versions
 }
 
-/** The entries of half of the time that entries are kept: dropped together, so nothing is ever deleted. */
+/**
+ * The watermarks of one period, which is half of the time that entries are kept. A period is dropped as a
+ * whole, so no single entry is ever deleted.
+ */
 interface WatermarkPeriod {
   readonly table: WatermarkTable
   readonly counts: Uint32Array
@@ -213,7 +219,7 @@ interface WatermarkPeriod {
 
 const RECENT_MAX = 4096
 
-/** The chain values of the newest positions, to tell a copy that lags behind from one of another history. */
+/** The chain values of the newest positions. They distinguish a copy that lags from one of another history. */
 class RecentChain {
   readonly #positions = new Float64Array(RECENT_MAX).fill(-1)
   readonly #chains: Uint8Array[] = []

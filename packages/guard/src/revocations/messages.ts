@@ -1,11 +1,11 @@
 import { isChain, type WireBatch } from './batch.ts'
 import { isPosition } from './entry.ts'
 
-/** What a guard says. Over a WebSocket each message is one text frame of JSON. */
+/** The messages of a guard. On a WebSocket each message is one text frame of JSON. */
 export type GuardMessage =
   /**
-   * The first one: what the guard holds, or nothing yet. `handed`: it has just handed back what it holds,
-   * and asks for the log as it is now.
+   * The first message: the head of the guard's copy, or no head yet. `handed`: the guard has just handed back
+   * its batches, and asks for the current log.
    */
   | {
       readonly type: 'resume'
@@ -13,20 +13,20 @@ export type GuardMessage =
       readonly chain?: string
       readonly handed?: boolean
     }
-  /** Asks for an echo, and tells how far the guard has come. */
+  /** Asks for an echo, and reports how far the guard's copy goes. */
   | { readonly type: 'nonce'; readonly nonce: string; readonly applied: number }
-  /** The answer to `confirm`, when the guard has come so far. */
+  /** The answer to `confirm`, when the guard's copy has reached the position. */
   | { readonly type: 'applied'; readonly position: number }
-  /** Signed batches that the authority does not seem to know. */
+  /** Signed batches that the authority does not seem to have. */
   | { readonly type: 'evidence'; readonly batches: readonly WireBatch[] }
 
-/** What an authority says. */
+/** The messages of an authority. */
 export type AuthorityMessage =
-  /** The guard's pair is known: the entries after it follow. */
+  /** The authority knows the guard's head. The entries after it follow. */
   | { readonly type: 'resumed'; readonly retain_ms: number }
   /**
-   * The guard begins anew after `floor`: what came before, no living token can be older than. Entries up to
-   * `position` follow, and `proof`, an empty batch, shows that the authority was there.
+   * The guard starts again after `floor`; no live token predates the entries before it. The entries up to
+   * `position` follow. `proof`, an empty batch, proves that the authority's log includes `floor`.
    */
   | {
       readonly type: 'snapshot'
@@ -36,12 +36,15 @@ export type AuthorityMessage =
       readonly retain_ms: number
       readonly proof: WireBatch
     }
-  /** The guard's pair is not known: it holds what this log has lost, or another log. */
+  /**
+   * The authority does not know the guard's head: the guard has entries that this log has lost, or a copy of
+   * another log.
+   */
   | { readonly type: 'unknown' }
   | ({ readonly type: 'batch' } & WireBatch)
   /**
-   * The published keys (RFC 7517 §5) and the `kid`s of all that were ever killed. `tag` names this state:
-   * who polls says which one it has.
+   * The published keys (RFC 7517 §5) and the `kid`s of all keys that were ever revoked. `tag` identifies this
+   * state, and a polling guard sends the tag that it has.
    */
   | {
       readonly type: 'keys'
@@ -49,38 +52,38 @@ export type AuthorityMessage =
       readonly killed: readonly string[]
       readonly tag: string
     }
-  /** What each role may do. */
+  /** The permissions of each role. */
   | {
       readonly type: 'roles'
       readonly roles: Readonly<Record<string, readonly string[]>>
       readonly tag: string
     }
-  /** A head that was read from the primary database after the nonce had arrived. */
+  /** A head that was read from the primary database after the nonce arrived. */
   | {
       readonly type: 'echo'
       readonly nonce: string
       readonly position: number
       readonly chain: string
     }
-  /** Somebody waits for this position to be in force: answer `applied`. */
+  /** A caller waits until this position is in force. The guard answers `applied`. */
   | { readonly type: 'confirm'; readonly position: number }
 
-/** Reads a message of an authority; undefined for what is none, or of a type that is not known. */
+/** Reads a message of an authority. Returns undefined for text that is not one, or is of an unknown type. */
 export function parseAuthorityMessage(text: string): AuthorityMessage | undefined {
   return readAuthorityMessage(parseJson(text))
 }
 
-/** The same for what was parsed already. */
+/** Reads a message of an authority that was already parsed as JSON. */
 export function readAuthorityMessage(value: unknown): AuthorityMessage | undefined {
   return isObject(value) && isAuthorityMessage(value) ? value : undefined
 }
 
-/** Reads a message of a guard; undefined for what is none. */
+/** Reads a message of a guard. Returns undefined for text that is not one. */
 export function parseGuardMessage(text: string): GuardMessage | undefined {
   return readGuardMessage(parseJson(text))
 }
 
-/** The same for what was parsed already. */
+/** Reads a message of a guard that was already parsed as JSON. */
 export function readGuardMessage(value: unknown): GuardMessage | undefined {
   return isObject(value) && isGuardMessage(value) ? value : undefined
 }
@@ -141,7 +144,7 @@ function isGuardMessage(value: Fields): value is Fields & GuardMessage {
   }
 }
 
-/** The shape alone: entries are looked at once the signature is known to be right. */
+/** Checks only the shape. The entries are checked after the signature. */
 function isWireBatch(value: unknown): value is WireBatch {
   return (
     isObject(value) &&
@@ -151,14 +154,14 @@ function isWireBatch(value: unknown): value is WireBatch {
   )
 }
 
-/** Whether a value can be a nonce: up to 64 characters of base64url. */
+/** Whether a value can be a nonce: 16 to 64 characters of base64url. */
 export function isNonce(value: unknown): value is string {
   return typeof value === 'string' && /^[A-Za-z0-9_-]{16,64}$/.test(value)
 }
 
 /**
- * The value of a text of JSON, undefined for what is none. Depth is looked at before anything is made of it: of 32
- * million brackets JSON.parse makes more than a gigabyte.
+ * Parses JSON. Returns undefined for text that is not JSON. The depth is checked before parsing: of 32 million
+ * brackets JSON.parse makes more than a gigabyte.
  */
 export function parseJson(text: string): unknown {
   if (!isShallow(text)) return undefined
@@ -169,7 +172,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** No message is nested deeper. */
+/** The deepest nesting of any message. */
 const DEPTH_MAX = 10
 
 function isShallow(text: string): boolean {

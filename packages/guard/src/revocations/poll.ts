@@ -2,24 +2,26 @@ import { FeedFault, type FeedConnectionFaultCode } from './feed-fault.ts'
 import { readAuthorityMessage, type AuthorityMessage, type GuardMessage } from './messages.ts'
 import { basicAuthorization, FEED_MESSAGE_CHARS_MAX, type FeedAddress } from './socket.ts'
 
-/** Time for the answer beyond what the poll waits for news, in milliseconds. */
+/** Time limit for the answer in addition to the time that the poll waits for news, in milliseconds. */
 const ANSWER_MS = 4_000
 
 interface Asker extends FeedAddress {
   readonly fetch: typeof globalThis.fetch
 }
 
-/** What a poll says. */
+/** The content of one poll. */
 export interface PollQuery {
   readonly opened: GuardMessage
   readonly asked: GuardMessage
-  /** Names of the states of keys and roles that are held. */
+  /** The tags of the keys and roles that the guard has. */
   readonly keys: string | undefined
   readonly roles: string | undefined
   readonly waitMs: number
 }
 
-/** The feed over plain requests. Both reject with a `FeedFault`, or with what `fetch` rejects with. */
+/**
+ * The feed over plain HTTP requests. Both functions reject with a `FeedFault`, or with the error of `fetch`.
+ */
 export const pollFeed = { ask, tell }
 
 async function ask(
@@ -98,7 +100,10 @@ async function readText(response: Response): Promise<string> {
   return text + decoder.decode()
 }
 
-/** Seconds, as the authority writes them (RFC 9110 §10.2.3); a date says nothing to who trusts no clock. */
+/**
+ * Reads seconds, as the authority writes them (RFC 9110 §10.2.3). A date is ignored, because the guard trusts
+ * no clock.
+ */
 function readRetryAfter(value: string | null): number {
   return /^\d{1,6}$/.test(value ?? '') ? Number(value) * 1000 : 0
 }

@@ -1,16 +1,16 @@
 import type { WireBatch } from './batch.ts'
 
-/** How long a batch is kept to be handed back, and how many characters of them. */
+/** How long a batch is kept so that it can be handed back, in milliseconds. */
 export const RETAINED_MS = 300_000
 const RETAINED_CHARS_MAX = 8 * 1024 * 1024
 
-/** What an entry takes beside its subject, roughly. */
+/** The approximate size of an entry besides its subject. */
 const ENTRY_CHARS = 40
 
 /**
- * The newest signed batches, without a gap: what an authority that has lost its last writes can be given
- * back. A store that fails over loses seconds, so minutes are kept; always at least the last batch, which
- * proves where the log was.
+ * The newest signed batches, without a gap. They can be handed back to an authority that has lost its last
+ * writes. A store that fails over loses seconds, so minutes are kept. At least the last batch is always kept,
+ * because it proves where the log was.
  */
 export class RetainedBatches {
   readonly #elapsed: () => number
@@ -31,7 +31,7 @@ export class RetainedBatches {
     this.#trim()
   }
 
-  /** The oldest first. */
+  /** Returns the batches, the oldest first. */
   list(): readonly WireBatch[] {
     return this.#batches.map(({ batch }) => batch)
   }

@@ -2,7 +2,7 @@ import type { AccessTokenClaims } from '../verification/access-token.ts'
 import type { RevocationView } from './log.ts'
 import type { RevocationKind } from './entry.ts'
 
-/** What the log says of a token: it stands, its session is over, or it is out of date. */
+/** The result of comparing a token with the log: it stands, its session has ended, or it is out of date. */
 export type Standing = 'stands' | 'session_ended' | 'token_stale'
 
 /** The claims that name the subjects of a token. */
@@ -12,17 +12,17 @@ export type TokenSubjects = Pick<
 >
 
 /**
- * Decides whether the log has taken a token back: it has when the newest mark of any of its subjects lies
- * above its `rvp`. Pure, and the only place where this is decided. No clocks are compared, so none
- * can be wrong.
+ * Decides whether the log has revoked a token. It has if the newest mark of any of its subjects lies above its
+ * `rvp`. Pure, and the only place where this is decided. It compares no clocks, so a wrong clock cannot matter.
  *
- * A `hard` mark of any subject ends the session. Else a `soft` one, or an `rvp` below the floor, which is
- * where this copy no longer knows, makes the token out of date: its client gets the next one silently.
+ * A `hard` mark of any subject ends the session. Otherwise a `soft` mark makes the token out of date, and so
+ * does an `rvp` below the floor, where this copy has no entries. The client of such a token silently gets the
+ * next one.
  */
 export function decideStanding(claims: TokenSubjects, log: RevocationView): Standing {
   const { rvp } = claims
   if (rvp >= log.position) return 'stands'
-  // What is odd is `hard`. A mark is above `rvp` when `position * 2 + hard` is above `rvp * 2 + 1`.
+  // An odd mark is `hard`. A mark is above `rvp` if `position * 2 + hard` is above `rvp * 2 + 1`.
   const limit = rvp * 2 + 1
   let stale = rvp < log.floor
   for (const [kind, claim] of SUBJECTS) {

@@ -1,27 +1,30 @@
 import { FeedFault } from './feed-fault.ts'
 import type { GuardMessage } from './messages.ts'
 
-/** A message that is longer is not read: a snapshot comes in pages of some 200 kB. */
+/** The longest message that is read, in characters. A snapshot comes in pages of about 200 kB. */
 export const FEED_MESSAGE_CHARS_MAX = 32 * 1024 * 1024
 
-/** How long a WebSocket may take to open, in milliseconds: below the 3 s of strict routes. */
+/** How long a WebSocket may take to open, in milliseconds. This is below the 3 s of strict routes. */
 const OPEN_MS = 2_500
 
-/** A connection to the feed. */
+/** An open connection to the feed. */
 export interface FeedSocket {
-  /** Resolves when it is open; rejects with a `FeedFault` when it does not open. */
+  /** Resolves when the connection is open. Rejects with a `FeedFault` if it does not open. */
   readonly opened: Promise<void>
   send(message: GuardMessage): void
-  /** Each message as text, until the connection ends. Throws a `FeedFault` when none comes for a while. */
+  /**
+   * Returns each message as text until the connection ends. Throws a `FeedFault` if none arrives for
+   * `silenceMs`.
+   */
   messages(silenceMs: number): AsyncIterable<string>
   close(): void
 }
 
-/** The feed of an authority that runs in the same process: no network, no service account. */
+/** The feed of an authority in the same process: no network and no service account. */
 export interface FeedLine {
   /**
-   * Connects a guard: 16 to 64 characters of base64url name it over all its connections. `message` is called
-   * with each message of the authority, `ended` once when it says no more.
+   * Connects a guard. `guardId`, 16 to 64 characters of base64url, identifies the guard across its connections.
+   * `message` is called with each message of the authority, and `ended` once when there will be no more.
    */
   connect(
     guardId: string,
@@ -29,25 +32,25 @@ export interface FeedLine {
   ): { send(text: string): void; close(): void }
 }
 
-/** Who connects, and where to. */
+/** The address of the authority and the credentials of the guard. */
 export interface FeedAddress {
-  /** The authority's URL, without a slash at its end. */
+  /** The authority's URL, without a trailing slash. */
   readonly url: string
   readonly clientId: string
   readonly clientSecret: string
   readonly guardId: string
 }
 
-/** The Authorization header (RFC 7617; both parts are encoded as RFC 6749 §2.3.1 says). */
+/** Returns the Authorization header (RFC 7617). Both parts are encoded as RFC 6749 §2.3.1 requires. */
 export function basicAuthorization({ clientId, clientSecret }: FeedAddress): string {
   const pair = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`
   return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
-/** Opens a connection with the WebSocket that Node has (22 or later). */
+/** Opens a connection with Node's WebSocket (22 or later). */
 export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedSocket {
   const url = `${address.url.replace(/^http/, 'ws')}/revocations/feed?guard=${address.guardId}`
-  // Node's own takes headers, which the standard's does not: credentials have no place in a URL.
+  // Node's WebSocket accepts headers, which the standard's does not. Credentials must not be in a URL.
   const headers = { authorization: basicAuthorization(address) }
   const socket = new WebSocket(url, { headers })
   const queue = new MessageQueue()
@@ -58,9 +61,9 @@ export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedS
     else queue.end(new FeedFault('feed_malformed'))
   })
   const opened = new Promise<void>((resolve, reject) => {
-    // A proxy may swallow the opening without a word.
+    // A proxy may drop the opening request without an answer.
     const late = setTimeout(() => {
-      reject(new FeedFault('feed_unreachable', { cause: 'the WebSocket does not open' }))
+      reject(new FeedFault('feed_unreachable', { cause: 'the WebSocket did not open' }))
       socket.close()
     }, OPEN_MS)
     late.unref()
@@ -75,7 +78,7 @@ export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedS
       queue.end(fault)
       reject(fault)
     })
-    // Without a listener the error would be thrown; `close` follows it.
+    // Without a listener the error would be thrown. A `close` event follows it.
     socket.addEventListener('error', () => {})
   })
   return {
@@ -88,10 +91,11 @@ export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedS
   }
 }
 
-/** Connects to an authority in this process. */
+/** Connects to an authority in the same process. */
 export function openFeedLine(line: FeedLine, guardId: string, signal: AbortSignal): FeedSocket {
   const queue = new MessageQueue()
-  const ended = (): void => queue.end(new FeedFault('feed_unreachable', { cause: 'it is closed' }))
+  const ended = (): void =>
+    queue.end(new FeedFault('feed_unreachable', { cause: 'the connection is closed' }))
   const connection = line.connect(guardId, { message: (text) => queue.push(text), ended })
   const close = (): void => {
     signal.removeEventListener('abort', close)
@@ -107,7 +111,7 @@ export function openFeedLine(line: FeedLine, guardId: string, signal: AbortSigna
   }
 }
 
-/** Messages that have come and were not read yet. */
+/** Received messages that were not read yet. */
 class MessageQueue {
   #texts: string[] = []
   #fault: FeedFault | undefined

@@ -3,29 +3,32 @@ import { randomFillSync } from 'node:crypto'
 import { REVOCATION_KINDS, type RevocationKind } from './entry.ts'
 
 /**
- * The newest position at which each subject was revoked, in a table of 10 bytes a slot: 32 and 16 bits
- * of a keyed hash of kind and subject, and a position of 31 bits from a base, with one bit for `hard`.
- * 10 million entries fit into 150 MiB, where a `Set` of strings takes 711.
+ * The newest position at which each subject was revoked, in a table of 10 bytes a slot. A slot holds 32 and 16
+ * bits of a keyed hash of kind and subject, a position of 31 bits from a base, and one bit for `hard`. 10
+ * million entries fit into 150 MiB, where a `Set` of strings takes 711.
  *
- * Open addressing with linear probing, sorted by fingerprint: since the first slot of a fingerprint rises
- * with it, a look-up ends at the first one that is larger, most often in the line of the processor's cache
- * where it began, and a table grows in one pass from its beginning to its end.
+ * It uses open addressing with linear probing, sorted by fingerprint. The first slot of a fingerprint rises
+ * with the fingerprint. So a look-up ends at the first larger one, mostly in the cache line where it began, and
+ * the table grows in one pass from start to end.
  *
- * Two of n subjects look alike with a chance of n / 2^48; with ten million entries one look-up in 28
- * million finds what is not there, and refuses too much, never too little.
+ * Two of n subjects share a hash with probability n / 2^48. With ten million entries, one look-up in 28 million
+ * finds a subject that is not there. The guard then refuses too much, never too little.
  */
 export class WatermarkTable {
-  /** Positions are stored from here: the first entry's is `base + 1`. */
+  /** Positions are stored relative to this base. The first entry is `base + 1`. */
   readonly base: number
   /**
    * Five numbers of 16 bits a slot: fingerprint, extra bits and mark, the upper halves first. The mark is
-   * `(position - base) << 1 | hard`, and 0 in a free slot. All of a slot side by side, so that a look-up waits
-   * for one line of memory.
+   * `(position - base) << 1 | hard`, and 0 in a free slot. The parts of a slot are adjacent, so that a look-up
+   * waits for one line of memory.
    */
   #cells = new Uint16Array(CELLS * (SLOTS_MIN + TAIL_SLOTS_MIN))
-  /** Slots in which a fingerprint can begin. */
+  /** The number of slots in which a fingerprint can begin. */
   #size = SLOTS_MIN
-  /** Slots behind them for what is pushed over the end. The last one is always free: there every run ends. */
+  /**
+   * The number of slots after them, for fingerprints that are pushed past the end. The last one is always free,
+   * so every run ends there.
+   */
   #tail = TAIL_SLOTS_MIN
   #count = 0
 
@@ -33,22 +36,22 @@ export class WatermarkTable {
     this.base = base
   }
 
-  /** Distinct subjects. */
+  /** The number of distinct subjects. */
   get count(): number {
     return this.#count
   }
 
-  /** Memory of the table. */
+  /** The size of the table in bytes. */
   get bytes(): number {
     return this.#cells.byteLength
   }
 
-  /** Whether a position is near enough to the base to be stored. */
+  /** Whether a position is close enough to the base to be stored. */
   holds(position: number): boolean {
     return position - this.base <= OFFSET_MAX
   }
 
-  /** Notes the newest revocation of a subject. Positions come in rising order. */
+  /** Records the newest revocation of a subject. Positions must come in rising order. */
   raise(subject: SubjectHash, position: number, isHard: boolean): void {
     if (this.#count >= this.#size * LOAD_MAX) this.#resize(grownSize(this.#size))
     let at = this.#placeOf(subject)
@@ -60,9 +63,9 @@ export class WatermarkTable {
   }
 
   /**
-   * Notes in `peeked`, at `PEEKED * index`, where the subject would be first, and what stands there. Decides
-   * nothing by what it reads, so that the processor waits for the memory of several tables at once, and for
-   * the next line too, where the search may end.
+   * Writes to `peeked`, at `PEEKED * index`, the first slot of the subject and what is there. Nothing depends
+   * on the values that it reads. So the processor waits for the memory of several tables at once, and also for
+   * the next line, where the search may end.
    */
   peek({ fingerprint }: SubjectHash, peeked: Uint32Array, index: number): void {
     const home = homeOf(fingerprint, this.#size)
@@ -71,7 +74,10 @@ export class WatermarkTable {
     peeked[PEEKED * index + 2] = this.#cells[CELLS * (home + SLOTS_AHEAD)] ?? 0
   }
 
-  /** The subject's mark, `position * 2 + hard`, or 0 where there is none; `home` is what `peek` noted. No allocation. */
+  /**
+   * Returns the subject's mark, `position * 2 + hard`, or 0 if there is none. `home` is the value that `peek`
+   * wrote. It allocates nothing.
+   */
   find({ fingerprint, extra }: SubjectHash, home: number): number {
     const cells = this.#cells
     for (let at = CELLS * home; ; at += CELLS) {
@@ -83,12 +89,14 @@ export class WatermarkTable {
     }
   }
 
-  /** Gives back the room that was kept for growing; for a table that takes no more entries. */
+  /** Releases the memory that was reserved for growing. For a table that takes no more entries. */
   seal(): void {
     this.#resize(Math.max(SLOTS_MIN, Math.ceil(this.#count / LOAD_MAX) + 1))
   }
 
-  /** Where a subject is, or belongs: the first slot that is free or holds a larger one. */
+  /**
+   * Returns the offset where a subject is or belongs: the first slot that is free or has a larger fingerprint.
+   */
   #placeOf({ fingerprint, extra }: SubjectHash): number {
     const cells = this.#cells
     let at = CELLS * homeOf(fingerprint, this.#size)
@@ -111,8 +119,8 @@ export class WatermarkTable {
   }
 
   /**
-   * Makes room at a place: what stands there and right behind it moves on by one. False where that would
-   * take the last slot of all.
+   * Makes room at an offset by moving what is there and right after it by one slot. Returns false if that would
+   * fill the last slot.
    */
   #insert(at: number, { fingerprint, extra }: SubjectHash): boolean {
     const cells = this.#cells
@@ -130,7 +138,7 @@ export class WatermarkTable {
     if (!this.#moveTo(size, tail)) this.#resize(size, 2 * tail)
   }
 
-  /** Moves everything into a table of another size, in one pass. False where the tail is too short for that. */
+  /** Moves everything into a table of another size, in one pass. Returns false if the tail is too short. */
   #moveTo(size: number, tail: number): boolean {
     const old = this.#cells
     const cells = new Uint16Array(CELLS * (size + tail))
@@ -149,13 +157,13 @@ export class WatermarkTable {
   }
 }
 
-/** Numbers that `peek` notes of a table: the second is 0 where the subject is not in it. */
+/** How many numbers `peek` writes for a table. The second is 0 if the subject is not in the table. */
 export const PEEKED = 3
 const CELLS = 5
-/** Where in a slot its parts begin; the fingerprint does at 0. */
+/** The offsets of a slot's parts. The fingerprint is at 0. */
 const EXTRA = 2
 const MARK = 3
-/** Most searches end before that many slots behind the first. */
+/** Most searches end within this many slots after the first. */
 const SLOTS_AHEAD = 3
 const SLOTS_MIN = 1024
 const LOAD_MAX = 0.7
@@ -171,17 +179,17 @@ function writeWord(cells: Uint16Array, at: number, word: number): void {
   cells[at + 1] = word & 0xffff
 }
 
-// The slot follows from the fingerprint alone, so a table grows without the subjects' texts.
+// The slot depends on the fingerprint alone, so a table grows without the subjects' texts.
 function homeOf(fingerprint: number, size: number): number {
   return Math.floor((fingerprint * size) / 0x1_0000_0000)
 }
 
-// Small tables grow fast; large ones by little, so that never more than 40 % is free.
+// Small tables grow fast. Large tables grow slowly, so that never more than 40 % is free.
 function grownSize(size: number): number {
   return size < 1_048_576 ? size * 2 : Math.ceil(size * 1.15)
 }
 
-/** What a table knows of a subject. */
+/** The part of a subject that a table stores. */
 export interface SubjectHash {
   /** 32 bits. */
   readonly fingerprint: number
@@ -190,8 +198,9 @@ export interface SubjectHash {
 }
 
 /**
- * Hashes subjects for tables, with the number of their kind, under a random key of this process: whoever can choose
- * a subject does not know what it meets. The answer is one object, written anew by each call.
+ * Makes the function that hashes a subject with the number of its kind, under a random key of this process. An
+ * attacker who can choose a subject does not know which others it collides with. The function returns one
+ * object that each call overwrites.
  */
 export function createSubjectHasher(
   seed: Uint32Array = randomFillSync(new Uint32Array(2)),
@@ -214,7 +223,7 @@ export function createSubjectHasher(
   }
 }
 
-/** A small number for each kind. */
+/** A small number for each kind of entry. */
 export const KIND_CODES = Object.fromEntries(
   REVOCATION_KINDS.map((kind, index) => [kind, index + 1]),
 ) as Readonly<Record<RevocationKind, number>>

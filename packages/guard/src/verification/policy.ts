@@ -1,11 +1,11 @@
 /**
- * What a route does when the guard's copy of the revocation log may be out of date: `strict` refuses
- * beyond 3 s, `bounded` beyond 30 s, `open` accepts until the token expires. A guard that has never held
- * a lease refuses everywhere.
+ * What a route does when the guard's copy of the revocation log may be out of date. `strict` refuses after 3 s,
+ * `bounded` after 30 s, and `open` accepts until the token expires. A guard that has never held a lease refuses
+ * under every policy.
  */
 export type FreshnessPolicy = 'strict' | 'bounded' | 'open'
 
-/** How old a copy may be, in milliseconds, where something that was taken back must not be accepted. */
+/** How old the copy of the log may be before the policy refuses, in milliseconds. */
 export const POLICY_LIMITS_MS: Readonly<Record<Exclude<FreshnessPolicy, 'open'>, number>> = {
   strict: 3_000,
   bounded: 30_000,

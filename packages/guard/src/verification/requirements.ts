@@ -4,28 +4,34 @@ import type { Refused } from '../refusals.ts'
 import type { RequestView } from '../request/request-view.ts'
 
 /**
- * What a route asks of whoever calls it. All that is given must hold. `FrameworkRequest` is what the
- * framework hands to its handlers.
+ * What a route requires. Everything that is given must hold. `FrameworkRequest` is the request type that the
+ * framework passes to its handlers.
  */
 export interface Requirements<FrameworkRequest = RequestView> {
-  /** One of these roles. */
+  /** The account must have one of these roles. */
   readonly roles?: readonly string[]
-  /** All of these permissions, as the role definitions in the revocation feed give them. Needs a feed. */
+  /**
+   * The account must have all of these permissions. The revocation feed brings the role definitions, so this
+   * needs a feed.
+   */
   readonly permissions?: readonly string[]
   /**
-   * The tenant that the token must be in, by its id (`tid`): fixed, or as the request names it. What the
-   * function throws reaches the framework's error handling, and the request goes no further.
+   * The tenant that the token must be for, by its id (`tid`): a fixed one, or the one that the request names.
+   * An error that the function throws goes to the framework's error handling, and the request is not passed on.
    */
   readonly tenant?: string | ((request: FrameworkRequest) => string | undefined)
-  /** One of these authentication context classes (OpenID Connect Core §2), or a step-up is asked for. */
+  /**
+   * The token must have one of these authentication context classes (OpenID Connect Core §2). Otherwise a
+   * step-up is requested.
+   */
   readonly acr?: string | readonly string[]
-  /** Seconds since the person proved who they are, at most; beyond, a step-up is asked for. */
+  /** The longest accepted time since the person signed in, in seconds. After that a step-up is requested. */
   readonly maxAgeSec?: number
-  /** Where the guard's own does not suit this route. */
+  /** The policy for this route, if not the guard's. */
   readonly policy?: FreshnessPolicy
 }
 
-/** Requirements that were checked. */
+/** Requirements, checked and complete. */
 export interface ReadRequirements {
   readonly roles: readonly string[]
   readonly permissions: readonly string[]
@@ -33,15 +39,15 @@ export interface ReadRequirements {
   readonly acr: readonly string[]
   readonly maxAgeSec: number | undefined
   readonly policy: FreshnessPolicy | undefined
-  /** Whether every good token will do. */
+  /** Whether every valid token is accepted. */
   readonly isOpen: boolean
 }
 
 const NAMES = new Set(['roles', 'permissions', 'tenant', 'acr', 'maxAgeSec', 'policy'])
 
 /**
- * Checks what a route asks for, when the route is made: a misspelt requirement must not become none.
- * Throws a TypeError that names it.
+ * Checks the requirements when the route is created, so that a misspelled one does not go unnoticed. Throws a
+ * TypeError that names it.
  */
 export function readRequirements(
   requirements: Requirements,
@@ -49,13 +55,13 @@ export function readRequirements(
 ): ReadRequirements {
   assertPlain(requirements)
   for (const [name, value] of Object.entries(requirements)) {
-    if (!NAMES.has(name)) fail(`${name} is not known`)
-    // Out of a setting that is missing: what was meant to be asked for must not become nothing.
+    if (!NAMES.has(name)) fail(`${name} is not a known requirement`)
+    // This happens if a setting is missing. The requirement must not silently disappear.
     if (value === undefined) fail(`${name} is undefined`)
   }
   const { roles, permissions, tenant, acr, maxAgeSec, policy } = requirements
   if (permissions !== undefined && !guard.hasFeed) {
-    fail('permissions needs the option feed: they come with it')
+    fail('permissions needs the option feed, which brings the role definitions')
   }
   if (policy !== undefined && !isPolicy(policy)) fail('policy must be strict, bounded or open')
   if (policy === 'strict' && !guard.hasFeed) fail('policy strict needs the option feed')
@@ -84,7 +90,7 @@ export function readRequirements(
 export function assertPlain(value: unknown): void {
   const isObject = typeof value === 'object' && value !== null
   const prototype: unknown = isObject ? Object.getPrototypeOf(value) : undefined
-  // That of another realm is none of ours, and as empty.
+  // The prototype of another realm's objects is not ours, but it is empty too.
   const isRoot =
     prototype === null ||
     (typeof prototype === 'object' &&
@@ -98,11 +104,11 @@ export function assertPlain(value: unknown): void {
 function readNames(name: string, value: unknown): readonly string[] {
   if (value === undefined) return []
   const isList = Array.isArray(value) && value.length > 0
-  // Goes into a quoted string of a header (RFC 9470 §3).
+  // These names go into a quoted string of a header (RFC 9470 §3).
   if (!isList || !value.every((each) => typeof each === 'string' && /^[!#-[\]-~]+$/.test(each))) {
-    fail(`${name} must be names without spaces, quotes and backslashes, at least one`)
+    fail(`${name} must be at least one name without spaces, quotes and backslashes`)
   }
-  // A copy: whoever empties theirs later must not open the route.
+  // A copy, so that emptying the caller's array later does not open the route.
   return [...(value as readonly string[])]
 }
 
@@ -110,16 +116,18 @@ function fail(problem: string): never {
   throw new TypeError(`requireAuth: ${problem}.`)
 }
 
-/** What a decision rests on, beside the claims. */
+/** What a decision needs besides the claims. */
 export interface AccessContext {
   readonly request: RequestView
-  /** What each role may do. */
+  /** The permissions of each role. */
   readonly roles: Readonly<Record<string, readonly string[]>>
   /** Milliseconds since 1970. */
   readonly clock: () => number
 }
 
-/** Decides whether a verified token may do what a route is for; undefined when it may. Pure. */
+/**
+ * Decides whether a verified token satisfies the requirements of a route. Returns undefined if it does. Pure.
+ */
 export function decideAccess(
   claims: AccessTokenClaims,
   required: ReadRequirements,
@@ -128,7 +136,7 @@ export function decideAccess(
   const { acr, maxAgeSec } = required
   if (required.tenant !== undefined) {
     const tenant = typeof required.tenant === 'string' ? required.tenant : required.tenant(request)
-    // A request that names none is refused: `undefined === undefined` would let everybody in.
+    // A request that names no tenant is refused. Otherwise `undefined === undefined` would accept everybody.
     if (tenant === undefined || tenant !== claims.tid) return refuse('tenant_mismatch')
   }
   if (required.roles.length > 0 && !required.roles.some((role) => claims.roles.includes(role))) {

@@ -10,22 +10,22 @@ import type { Refused } from '../refusals.ts'
 import type { RevocationFeed } from '../revocations/feed.ts'
 import { decideStanding } from '../revocations/rule.ts'
 
-/** A token that was checked, or why it is refused. */
+/** An accepted token, or why it is refused. */
 export type Verification = AcceptedAccessToken | Refused
 
-/** The state of the log that tokens of a guard without one were checked at. */
+/** The log version that stands for "no log" in the marks of tokens. */
 const NO_LOG_VERSION = 1
 
 /**
- * Checks tokens with the keys and the log as they are at each call: the one path that every token takes.
- * Synchronous; no network.
+ * Checks tokens with the keys and the log as they are at each call. Every token takes this path. Synchronous,
+ * without network.
  */
 export class TokenCheck {
   readonly #settings: GuardSettings
   readonly #feed: RevocationFeed | undefined
   #verifier: AccessTokenVerifier | undefined
   #keys: KeySet | undefined
-  /** The time of the check that is going on, in milliseconds since 1970: read once for all of it. */
+  /** The time of the current check, in milliseconds since 1970. It is read once for the whole check. */
   #now = 0
   /** How many tokens were accepted, and how many of them without a signature check. */
   verified = 0
@@ -36,7 +36,7 @@ export class TokenCheck {
     this.#feed = feed
   }
 
-  /** Checks a token. `keys` are those of now: undefined while there are none. */
+  /** Checks a token. `keys` are the current keys; undefined if there are none. */
   check(token: string, keys: KeySet | undefined, policy: FreshnessPolicy): Verification {
     const verifier = this.#verifierFor(keys)
     if (verifier === undefined) return refuse('keys_unavailable')
@@ -57,8 +57,8 @@ export class TokenCheck {
   }
 
   /**
-   * One verifier for each key set, made when the set is first used. Its cache of tokens goes with it:
-   * a key that has left the set takes along what it has signed.
+   * Returns the verifier of a key set, which is created when the set is first used. Its token cache ends with
+   * it, so removing a key from the set also forgets the tokens that it signed.
    */
   #verifierFor(keys: KeySet | undefined): AccessTokenVerifier | undefined {
     if (keys === this.#keys) return this.#verifier
@@ -68,7 +68,10 @@ export class TokenCheck {
     return this.#verifier
   }
 
-  /** A token remembers the version of the log that it was held against: until that moves, it stands. */
+  /**
+   * Compares a token with the log. The token's mark holds the log version of the last comparison. While the log
+   * stays at that version, the token stays accepted.
+   */
   #checkStanding(token: AcceptedAccessToken): Refused | undefined {
     const log = this.#feed?.log
     if (this.#feed !== undefined && log === undefined) return refuse('revocations_unavailable')
@@ -79,7 +82,7 @@ export class TokenCheck {
     }
     const standing = log === undefined ? 'stands' : decideStanding(token.claims, log)
     if (standing !== 'stands') return refuse(standing)
-    // What is not remembered is a new object each time, and costs nothing to mark.
+    // Without the cache, the token is a new object each time, and marking it has no effect.
     token.mark = version
     return undefined
   }
@@ -91,7 +94,7 @@ export class TokenCheck {
     return ageMs <= limitMs ? undefined : refuse('revocations_unavailable')
   }
 
-  // What the token says of its key is nobody's word, and only decides which refusal it gets.
+  // The `kid` of an unverified token proves nothing. Here it only selects the refusal.
   #isOfKilledKey(token: string): boolean {
     if (this.#feed === undefined) return false
     const decoded = decodeUnverified(token)

@@ -179,7 +179,7 @@ test('of several issuers each token is checked by its own', async () => {
   expect(await codeOf(issuer.token({ iss: other.url }))).toBe('token_invalid')
   expect(await codeOf(issuer.token({ iss: 'https://nobody.example' }))).toBe('token_invalid')
   expect(await codeOf('x')).toBe('token_invalid')
-  expect(() => combineGuards([guard, guard])).toThrow('one issuer')
+  expect(() => combineGuards([guard, guard])).toThrow('the same issuer')
   const before = guard.metrics()
   expect(both.metrics()).toMatchObject({
     verified: before.verified + 1,
@@ -215,8 +215,8 @@ test('guards that were combined are combined again by their parts', async () => 
   const all = combineGuards([third, combineGuards([guard, second])])
   expect(await all.verify(other.token())).toMatchObject({ ok: true })
   expect(await all.verify(issuer.token())).toMatchObject({ ok: true })
-  expect(() => combineGuards([all, second])).toThrow('one issuer')
-  expect(() => combineGuards([] as never)).toThrow('no guard')
+  expect(() => combineGuards([all, second])).toThrow('the same issuer')
+  expect(() => combineGuards([] as never)).toThrow('the array is empty')
   second.close()
 })
 
@@ -312,7 +312,9 @@ test('a watched token ends though onRefused throws, and who watches disturbs nob
   const told = new Set(notices.slice(1))
   expect(told).toEqual(
     new Set(
-      ['as asked', 'clumsy', 'late'].map((why) => `Who watches the guard has thrown: ${why}`),
+      ['as asked', 'clumsy', 'late'].map(
+        (why) => `A listener of guard.watch threw an error: ${why}`,
+      ),
     ),
   )
   expect(ends).toHaveLength(1)
@@ -344,7 +346,7 @@ test('whatever a watcher throws, and though nobody can be told, the others are c
     issuer: issuer.url,
     clock: () => NOW_MS,
     onNotice: (text) => {
-      if (text.startsWith('Who watches')) throw new Error('no more')
+      if (text.startsWith('A listener')) throw new Error('no more')
     },
   })
   let calls = 0
@@ -380,7 +382,7 @@ test('whoever listens to no faults is told of the first of each kind, and why', 
   })
   for (let tries = 0; tries < 3; tries++) await made.verify(issuer.token())
   expect(notices.slice(1)).toEqual([
-    `The issuer cannot be reached (ECONNREFUSED). The guard of ${gone.url} tries again by itself.`,
+    `The issuer cannot be reached (ECONNREFUSED). The guard of ${gone.url} retries automatically.`,
   ])
   made.close()
 })

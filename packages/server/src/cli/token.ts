@@ -12,13 +12,12 @@ import { readFirstLine } from './prompt.ts'
 const inspect: Command = {
   words: ['token', 'inspect'],
   usage: 'token inspect [TOKEN]',
-  summary:
-    'decode a token and say check by check why it is accepted or refused; reads standard input too',
+  summary: 'decode a token and show each check that it passes or fails; also reads standard input',
   operands: { min: 0, max: 1 },
   async run({ operands: [operand] }) {
     if (operand === undefined && process.stdin.isTTY) process.stderr.write('Token: ')
     const given = operand === undefined || operand === '-' ? await readFirstLine() : operand
-    // As it is copied out of an Authorization header.
+    // The token may be copied from an Authorization header.
     const token = given.trim().replace(/^bearer +/i, '')
     if (token === '') throw new SetupError('No token was given.')
     const decoded = decodeUnverified(token)
@@ -54,4 +53,5 @@ function printFindings(findings: readonly Finding[]): void {
   }
 }
 
+/** The `token` commands. */
 export const tokenCommands: readonly Command[] = [inspect]

@@ -15,35 +15,33 @@ import { messageOf, SetupError, SignerFault } from '../base/faults.ts'
 import type { SigningAlg } from './material.ts'
 
 /**
- * A private key that never comes here: in a key service, an HSM, another process. It signs access tokens in
- * place of the ring's own; whoever runs it rotates it.
+ * A private key outside this process: in a key service, an HSM, another process. It signs access tokens instead
+ * of the ring's own keys. Its operator rotates it.
  */
 export interface ForeignSigner {
   readonly alg: SigningAlg
   /** The public half, which is published: a KeyObject of node:crypto, or a JWK. */
   readonly publicKey: KeyObject | object
-  /** Its name in tokens. Default: the RFC 7638 thumbprint. */
+  /** Its `kid` in tokens. Default: the RFC 7638 thumbprint. */
   readonly kid?: string
-  /**
-   * Signs bytes as RFC 7518 §3 has it for the algorithm: for ECDSA the two numbers one after the other, not DER.
-   */
+  /** Signs bytes in the format of RFC 7518 §3: for ECDSA the two numbers one after the other, not DER. */
   readonly sign: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>
 }
 
-/** What mints access tokens: at once with a key of ours, later with one elsewhere. */
+/** Signs access tokens: at once with our own key, or later with a key elsewhere. */
 export interface AccessSigner {
   sign(claims: object): string | Promise<string>
 }
 
-/** What signs access tokens in place of the ring's own keys, and what verifies them. */
+/** A signer of access tokens that replaces the ring's own keys, and the keys that verify its tokens. */
 export interface OpenedSigner {
   readonly signer: AccessSigner
   readonly keys: readonly VerifyingKey[]
-  /** What of that is published. */
+  /** The published part of the keys. */
   readonly jwks: readonly PublicJwk[]
 }
 
-/** Opens a foreign signer, and has it sign once. Throws a `SetupError` where that does not verify. */
+/** Opens a foreign signer, and lets it sign once. Throws a `SetupError` if that signature does not verify. */
 export async function openForeignSigner(
   foreign: ForeignSigner,
   typ: string,
@@ -64,14 +62,14 @@ export async function openForeignSigner(
   const probe = await signer.sign({ probe: true })
   if (!verifyJws(probe, key).ok) {
     throw new SetupError(
-      'The signer signs with another key, or in another format, than publicKey says.',
+      'The signature of the signer does not match publicKey: it used another key or another format.',
     )
   }
   return { signer, keys: [key], jwks: [publicJwkOf(key)] }
 }
 
 /**
- * Opens secrets that services share with us (HS256): the first signs, all verify. Nothing of them is
+ * Opens secrets that services share with us (HS256). The first signs, and all verify. Nothing of them is
  * published.
  */
 export function openSharedSecrets(secrets: readonly string[], typ: string): OpenedSigner {
@@ -91,7 +89,7 @@ function readPublicKey({ alg, publicKey, kid }: ForeignSigner): VerifyingKey {
       ? importVerifyingKey({ keyObject: publicKey }, options)
       : importVerifyingKey({ jwk: publicKey }, options)
   } catch (error) {
-    throw new SetupError(`The signer's publicKey is of no use: ${messageOf(error)}`, {
+    throw new SetupError(`The signer's publicKey cannot be used: ${messageOf(error)}`, {
       cause: error,
     })
   }

@@ -14,26 +14,27 @@ import { randomId, type Random } from '../base/random.ts'
 import type { KeyState, KeyUse, StoredKey } from '../store/rows.ts'
 import type { Sealer } from './sealing.ts'
 
-/** What access tokens may be signed with. HMAC is not among them: for that there is the shared secret. */
+/** The algorithms that may sign access tokens. HMAC is not among them; use the shared secret for it. */
 export const SIGNING_ALGS = ['ES256', 'Ed25519', 'RS256', 'PS256', 'ES384', 'ES512'] as const
+/** An algorithm that may sign access tokens. */
 export type SigningAlg = (typeof SIGNING_ALGS)[number]
 
-/** What refresh tokens are signed with: a secret that never leaves the authority. */
+/** The algorithm that signs refresh tokens, with a secret that never leaves the authority. */
 export const REFRESH_ALG = 'HS256'
 
-/** What keys are made with. */
+/** What creating a key needs. */
 export interface KeyMaker {
   readonly sealer: Sealer
   readonly random: Random
 }
 
-/** A key in the store and what signs with it. */
+/** A stored key and the signing key that it contains. */
 export interface OpenedKey {
   readonly stored: StoredKey
   readonly key: SigningKey
 }
 
-/** Makes a key for access tokens, named by its RFC 7638 thumbprint. RSA takes a tenth of a second. */
+/** Makes a key for access tokens. Its `kid` is its RFC 7638 thumbprint. RSA takes a tenth of a second. */
 export function createAccessKey(maker: KeyMaker, alg: SigningAlg, at: EpochMs): StoredKey {
   return sealAccessKey(maker, generate(alg), {
     alg,
@@ -43,7 +44,10 @@ export function createAccessKey(maker: KeyMaker, alg: SigningAlg, at: EpochMs): 
   })
 }
 
-/** Puts a private key into the shape of the store: `pending`, sealed. Throws a TypeError for one of another kind. */
+/**
+ * Turns a private key into a row of the store: `pending` and sealed. Throws a TypeError for a key of another
+ * kind.
+ */
 export function sealAccessKey(
   { sealer }: KeyMaker,
   privateKey: KeyObject,
@@ -64,7 +68,7 @@ export function sealAccessKey(
   }
 }
 
-/** Makes a secret for refresh tokens. Nobody else verifies them, so it signs at once. */
+/** Makes a secret for refresh tokens. Only the authority verifies them, so it signs at once. */
 export function createRefreshKey({ sealer, random }: KeyMaker, at: EpochMs): StoredKey {
   const name = { kid: randomId(random), alg: REFRESH_ALG, use: 'refresh' } as const
   const sealed = sealer.seal(random.bytes(32), contextOf(name))
@@ -78,7 +82,7 @@ function fresh(
   return { state, createdAt: at, changedAt: at, verifiesUntil: undefined }
 }
 
-/** Opens a key. Throws a `SetupError` where no secret does. */
+/** Opens a key. Throws a `SetupError` if no secret opens it. */
 export function openKey(stored: StoredKey, sealer: Sealer): OpenedKey {
   const { alg, kid } = stored
   const plain = sealer.open(stored.sealed, contextOf(stored))
@@ -89,20 +93,22 @@ export function openKey(stored: StoredKey, sealer: Sealer): OpenedKey {
   }
   if (alg === REFRESH_ALG) return { stored, key: importSigningKey({ secret: plain }, { alg, kid }) }
   if (!isSigningAlg(alg)) {
-    throw new SetupError(`The store holds a key for ${alg}, which this version does not know.`)
+    throw new SetupError(
+      `The database has a key for the algorithm ${alg}, which this version does not support.`,
+    )
   }
   const keyObject = createPrivateKey({ key: plain, format: 'der', type: 'pkcs8' })
   return { stored, key: importSigningKey({ keyObject }, { alg, kid }) }
 }
 
-/** The same key, sealed by the first secret; undefined where it is already. */
+/** Returns the key sealed by the first secret, or undefined if it already is. */
 export function resealed(stored: StoredKey, sealer: Sealer): Buffer | undefined {
   if (sealer.isCurrent(stored.sealed)) return undefined
   const plain = sealer.open(stored.sealed, contextOf(stored))
   return plain === undefined ? undefined : sealer.seal(plain, contextOf(stored))
 }
 
-/** The key as it is published, with its certificates where it has some (RFC 7517 §4.7, §4.9). */
+/** Returns the published form of the key, with its certificates if it has some (RFC 7517 §4.7, §4.9). */
 export function publishedJwk({ stored, key }: OpenedKey): PublicJwk {
   const jwk = publicJwkOf(key)
   const [own] = stored.certificates
@@ -115,6 +121,7 @@ export function publishedJwk({ stored, key }: OpenedKey): PublicJwk {
   return { ...jwk, x5c: [...stored.certificates], 'x5t#S256': thumbprint }
 }
 
+/** Whether an algorithm may sign access tokens. */
 export function isSigningAlg(alg: string): alg is SigningAlg {
   return (SIGNING_ALGS as readonly string[]).includes(alg)
 }

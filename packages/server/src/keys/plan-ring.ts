@@ -2,7 +2,7 @@ import type { EpochMs } from '../base/clock.ts'
 import type { KeySchedule, KeyUse, RingChange, StoredKey } from '../store/rows.ts'
 import type { SigningAlg } from './material.ts'
 
-/** A schedule whose algorithm is one of ours. */
+/** A schedule with an algorithm that this version supports. */
 export interface RingSchedule extends KeySchedule {
   readonly alg: SigningAlg
 }
@@ -13,13 +13,16 @@ export interface RingMaker {
   refresh(): StoredKey
 }
 
-/** A clock that is set by up to this much takes no key away too early, in milliseconds. */
+/**
+ * Retired keys are kept for this much longer, in milliseconds, so that a clock that is set forward removes none
+ * too early.
+ */
 const CLOCK_STEP_MS = 3_600_000
 
 /**
- * Decides what has to change in the ring now; undefined when nothing has. Pure, but for the keys that
- * `make` makes. There is always exactly one active key of each use and one pending of access tokens.
- * `force` rotates now, lead time or not.
+ * Decides what must change in the ring now; undefined if nothing must. Pure, except for the keys that `make`
+ * creates. There is always exactly one active key of each use, and one pending key for access tokens. `force`
+ * rotates now, without waiting for the lead time.
  */
 export function planRing(
   keys: readonly StoredKey[],
@@ -38,7 +41,10 @@ export function planRing(
   return change.put.length + change.remove.length === 0 ? undefined : change
 }
 
-/** Decides what changes when a key is killed: it is over at once, and another takes its place. Pure in the same way. */
+/**
+ * Decides what changes when a key is revoked: it ends at once, and another key takes its place. Pure, except
+ * for the keys that `make` creates.
+ */
 export function planKill(
   keys: readonly StoredKey[],
   killed: StoredKey,
@@ -73,13 +79,14 @@ function planAccess(
   const pending = keyOf(keys, 'access', 'pending')
   const { alg, leadMs } = schedule
   if (active === undefined) {
-    // At the first start, and when the active one was killed: whoever has a copy of the set knows the pending.
+    // At the first start, and when the active key was revoked. Every copy of the key set contains the pending
+    // key.
     const first = pending ?? make.access(alg)
     return { put: [activate(first, now), make.access(alg)], remove: [] }
   }
   if (pending === undefined) return { put: [make.access(alg)], remove: [] }
-  // The algorithm was changed: the next key has the new one, and does not wait for the schedule. A key that
-  // was made elsewhere keeps its own, and its time.
+  // The algorithm was changed. The next key has the new one and does not wait for the schedule. An imported key
+  // keeps its algorithm and its time.
   if (pending.alg !== alg && !pending.imported) {
     return { put: [make.access(alg)], remove: [pending.kid] }
   }
@@ -117,7 +124,7 @@ function retire(key: StoredKey, { livesMs }: RingSchedule, now: EpochMs): Stored
   return { ...key, state: 'retiring', changedAt: now, verifiesUntil: now + livesMs[key.use] }
 }
 
-/** The key of this use that is in this state. */
+/** Returns the key of this use in this state. */
 export function keyOf(
   keys: readonly StoredKey[],
   use: KeyUse,

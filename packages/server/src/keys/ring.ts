@@ -24,42 +24,44 @@ import {
 import type { AccessSigner, OpenedSigner } from './foreign-signer.ts'
 import { keyOf, planKill, planRing, type RingMaker, type RingSchedule } from './plan-ring.ts'
 
-/** `typ` of an access token (RFC 9068 §2.1) and of ours for refreshing. Each kind has its own. */
+/** The `typ` of an access token (RFC 9068 §2.1). Each kind of token has its own. */
 export const ACCESS_TYP = 'at+jwt'
+/** The `typ` of a refresh token. */
 export const REFRESH_TYP = 'rt+jwt'
 
-/** The keys as they are at one moment. Never changes; a changed ring has another one. */
+/** The keys at one moment. The object never changes; a changed ring has another one. */
 export interface RingState {
   readonly accessSigner: AccessSigner
-  /** What verifies access tokens: every key that is published. */
+  /** The keys that verify access tokens: every published key. */
   readonly accessKeys: KeySet
   /** The key that signs new refresh tokens. */
   readonly refreshKid: string
-  /** Undefined when the ring has no such key any more. */
+  /** Returns the signer of this refresh key; undefined if the ring no longer has it. */
   refreshSigner(kid: string): Signer | undefined
   readonly refreshKeys: KeySet
-  /** RFC 7517 §5, public members only. */
+  /** The published key set (RFC 7517 §5), with public members only. */
   readonly jwks: { readonly keys: readonly PublicJwk[] }
-  /** Signs batches of the revocation log: the key of access tokens, for another kind of token. */
+  /** Signs batches of the revocation log. It uses the key of access tokens, under another `typ`. */
   readonly logSigner: Signer
-  /** What verifies those batches: the ring's own keys alone. */
+  /** The keys that verify those batches: only the ring's own. */
   readonly logKeys: KeySet
-  /** The `kid`s of all keys that were ever killed. */
+  /** The `kid`s of all keys that were ever revoked. */
   readonly killed: readonly string[]
 }
 
+/** What a `KeyRing` needs. */
 export interface KeyRingOptions extends KeyMaker {
   readonly store: KeyStore
   readonly clock: Clock
   readonly schedule: RingSchedule
-  /** Signs access tokens in place of the ring's own keys, which then sign the revocation log alone. */
+  /** Signs access tokens instead of the ring's own keys, which then sign only the revocation log. */
   readonly foreign?: OpenedSigner | undefined
 }
 
 /**
- * The signing keys. Access tokens are signed with a private key whose public half is published;
- * refresh tokens with an HMAC key that never leaves the authority, so no service can be talked into
- * taking one. Both change by themselves.
+ * The signing keys. Access tokens are signed with a private key whose public half is published. Refresh tokens
+ * are signed with an HMAC key that never leaves the authority, so no service can be made to accept one. Both
+ * rotate automatically.
  */
 export class KeyRing implements RingState {
   readonly #parts: KeyRingOptions
@@ -70,14 +72,14 @@ export class KeyRing implements RingState {
     this.#state = state
   }
 
-  /** The ring as it is, for who only looks: nothing is created, and nothing sealed again. */
+  /** Opens the ring for reading: it creates nothing and re-seals nothing. */
   static async read(parts: KeyRingOptions): Promise<KeyRing> {
     return new KeyRing(parts, openState(await parts.store.list(), parts))
   }
 
   /**
-   * Opens the ring, and creates its first keys in an empty store. Seals with the first secret what another
-   * one had sealed. Throws a `SetupError` when no secret opens the keys that are there.
+   * Opens the ring, and creates the first keys in an empty store. Re-seals with the first secret what another
+   * secret sealed. Throws a `SetupError` if no secret opens the existing keys.
    */
   static async open(parts: KeyRingOptions): Promise<KeyRing> {
     await keepUp(parts)
@@ -88,7 +90,7 @@ export class KeyRing implements RingState {
     return new KeyRing(parts, state)
   }
 
-  /** The keys of now, in one piece. */
+  /** The current keys as one object. */
   get state(): RingState {
     return this.#state
   }
@@ -129,15 +131,15 @@ export class KeyRing implements RingState {
     return this.#state.refreshSigner(kid)
   }
 
-  /** Does what is due: keys that have signed long enough retire, the next one takes over. */
+  /** Does what is due: keys that have signed long enough retire, and the next key becomes active. */
   async keepUp(): Promise<void> {
     if (await keepUp(this.#parts)) await this.reload()
   }
 
-  /** Reads the keys again: somebody has changed them. */
+  /** Reads the keys again after another process has changed them. */
   async reload(): Promise<void> {
     let stored = await this.#parts.store.list()
-    // A kill that was lost and has been handed back names no successor.
+    // A revocation of a key that was lost and handed back names no successor.
     if (!USES.every((use) => keyOf(stored, use, 'active') !== undefined)) {
       await keepUp(this.#parts)
       stored = await this.#parts.store.list()
@@ -146,7 +148,7 @@ export class KeyRing implements RingState {
   }
 }
 
-/** Gives what was made of the keys of now, made anew when they are others. */
+/** Returns a function that gives a value made from the current keys, and makes it again when they change. */
 export function perRingState<T>(
   ring: Pick<KeyRing, 'state'>,
   create: (state: RingState) => T,
@@ -162,7 +164,9 @@ export function perRingState<T>(
   }
 }
 
-/** Whether something was changed. `force` rotates keys of these uses now. */
+/**
+ * Makes the changes that are due, and returns whether there were any. `force` rotates keys of these uses now.
+ */
 export async function keepUp(
   parts: KeyRingOptions,
   by: { readonly actor: string; readonly force?: readonly KeyUse[] } = { actor: 'system' },
@@ -173,8 +177,8 @@ export async function keepUp(
 }
 
 /**
- * Kills a key: what it signed is refused at once, everywhere. Gives false for one that is not known or is
- * dead already.
+ * Revokes a key: every token that it signed is refused at once, everywhere. Returns false for a key that is
+ * unknown or already revoked.
  */
 export async function killKey(parts: KeyRingOptions, kid: string, actor: string): Promise<boolean> {
   return changeRing(parts, actor, (keys, now, make) => {
@@ -183,7 +187,7 @@ export async function killKey(parts: KeyRingOptions, kid: string, actor: string)
   })
 }
 
-/** Puts a key into the place of the pending one. Gives false where the ring has it already. */
+/** Replaces the pending key with this one. Returns false if the ring already has it. */
 export async function addPendingKey(
   parts: KeyRingOptions,
   key: StoredKey,
@@ -199,7 +203,7 @@ export async function addPendingKey(
 const USES: readonly KeyUse[] = ['access', 'refresh']
 const TRIES_MAX = 10
 
-/** Plans on the ring as it is and changes it, again where somebody else was faster. */
+/** Plans a change of the current ring and writes it. Plans again if another process was faster. */
 async function changeRing(
   parts: KeyRingOptions,
   actor: string,
@@ -216,7 +220,7 @@ async function changeRing(
     if (change === undefined) return false
     if ((await store.change(keys, change, { at, actor })) === 'changed') return true
   }
-  throw new Error('The key ring is changed by others all the time.')
+  throw new Error('The key ring could not be changed: other processes kept changing it.')
 }
 
 async function reseal({ store, sealer, clock }: KeyRingOptions, key: StoredKey): Promise<void> {
@@ -254,6 +258,6 @@ function openState(
 
 function activeOf(keys: readonly OpenedKey[], use: KeyUse): OpenedKey {
   const active = keys.find(({ stored }) => stored.state === 'active')
-  if (active === undefined) throw new SetupError(`The store has no active ${use} key.`)
+  if (active === undefined) throw new SetupError(`The database has no active ${use} key.`)
   return active
 }

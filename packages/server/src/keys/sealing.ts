@@ -9,24 +9,24 @@ const IV_BYTES = 12
 const TAG_BYTES = 16
 const HEAD_BYTES = 1 + SECRET_ID_BYTES + IV_BYTES + TAG_BYTES
 
-/** Seals what must not lie readable in the store. All secrets open, the first one seals. */
+/** Seals values that the store must not hold in plain text. All secrets open, and the first one seals. */
 export interface Sealer {
-  /** `context` names what is sealed; only the same context opens it again. */
+  /** `context` names the sealed value. Only the same context opens it again. */
   seal(plain: Uint8Array, context: string): Buffer
-  /** Undefined when no secret opens it: another secret sealed it, or it was changed. */
+  /** Returns undefined if no secret opens it: another secret sealed it, or it was changed. */
   open(sealed: Uint8Array, context: string): Buffer | undefined
-  /** Whether the first secret has sealed it. */
+  /** Whether the first secret sealed it. */
   isCurrent(sealed: Uint8Array): boolean
-  /** A key of its own for another purpose, the same as long as the first secret stays. */
+  /** Derives a key for another purpose. It is the same as long as the first secret stays. */
   derive(purpose: string, bytes: number): Buffer
-  /** The same under every secret, in their order: what one made, another still knows. */
+  /** Derives that key from every secret, in their order, so that a value made under one is still recognised. */
   deriveEach(purpose: string, bytes: number): readonly Buffer[]
 }
 
 /**
- * AES-256-GCM under a key that HKDF-SHA256 (RFC 5869) derives from each secret, with a random 96-bit
- * IV. The context is authenticated, so a sealed value cannot be moved to another row. Layout:
- * version, 8 bytes that tell which secret, IV, tag, ciphertext.
+ * AES-256-GCM under a key that HKDF-SHA256 (RFC 5869) derives from each secret, with a random 96-bit IV. The
+ * context is authenticated, so a sealed value cannot be moved to another row. Layout: version, 8 bytes that
+ * identify the secret, IV, tag, ciphertext.
  */
 export function createSealer(secrets: readonly string[], random: Random): Sealer {
   if (secrets.some((secret) => secret.length < limits.secretCharsMin)) {
@@ -74,7 +74,7 @@ function decrypt(key: Buffer, bytes: Buffer, context: string): Buffer | undefine
   try {
     return Buffer.concat([decipher.update(bytes.subarray(HEAD_BYTES)), decipher.final()])
   } catch {
-    return undefined // The tag does not fit: node:crypto says no by throwing.
+    return undefined // The tag does not match. node:crypto reports this by throwing.
   }
 }
 

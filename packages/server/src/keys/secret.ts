@@ -17,9 +17,9 @@ import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 
 /**
- * The secret of a development server: read from the data directory, or made there on the first
- * start, readable by its owner alone. It is written whole, and to the disk, before it gets its name: a
- * full disk or a crash in between must not leave an empty one that would then seal the keys.
+ * Returns the secret of a development server. It is read from the data directory, or created there on the first
+ * start, readable only by its owner. It is written completely and synced to disk before it gets its name.
+ * Otherwise a full disk or a crash could leave an empty secret, which would then seal the keys.
  */
 export function readOrCreateSecret(dataDir: string, random: Random): string {
   const path = secretPath(dataDir)
@@ -28,12 +28,12 @@ export function readOrCreateSecret(dataDir: string, random: Random): string {
     try {
       mkdirSync(dataDir, { recursive: true, mode: 0o700 })
       writeDurably(draft, `${random.bytes(32).toString('base64url')}\n`)
-      // Fails where the name is taken, so two first starts at once agree on one secret.
+      // This fails if the name is taken, so two simultaneous first starts agree on one secret.
       linkSync(draft, path)
     } catch (error) {
       if (!existsSync(path)) {
         throw new SetupError(
-          `The data directory ${dataDir} cannot be written: ${messageOf(error)}. Make it writable, or set COUNTERSIGN_DATA_DIR.`,
+          `The data directory ${dataDir} is not writable: ${messageOf(error)}. Make it writable, or set COUNTERSIGN_DATA_DIR.`,
           { cause: error },
         )
       }
@@ -54,23 +54,23 @@ function writeDurably(path: string, text: string): void {
   }
 }
 
-/** The same secret for commands that only look: where there is none, they must not make one. */
+/** Returns the same secret for commands that only read. They must not create one. */
 export function readSecret(dataDir: string): string {
   const path = secretPath(dataDir)
   try {
     if ((statSync(path).mode & 0o077) !== 0) {
-      throw new SetupError(`Others can read ${path}. Run: chmod 600 ${path}`)
+      throw new SetupError(`Other users can read ${path}. Run: chmod 600 ${path}`)
     }
     const secret = readFileSync(path, 'utf8').trim()
     if (secret.length < limits.secretCharsMin) {
       throw new SetupError(
-        `The secret ${path} is empty or cut off. Restore it from a copy; without it the keys in the database cannot be opened.`,
+        `The secret file ${path} is empty or cut off. Restore it from a backup. Without it the keys in the database cannot be opened.`,
       )
     }
     return secret
   } catch (error) {
     if (error instanceof SetupError) throw error
-    throw new SetupError(`The secret ${path} cannot be read: ${messageOf(error)}.`, {
+    throw new SetupError(`The secret file ${path} cannot be read: ${messageOf(error)}.`, {
       cause: error,
     })
   }

@@ -1,74 +1,74 @@
 import type { Timers } from './tail.ts'
 
-/** The longest time that a guard accepts tokens by one lease, in milliseconds. Part of the protocol. */
+/** The longest time for which a guard accepts tokens under one lease, in milliseconds. Part of the protocol. */
 export const LEASE_MS = 30_000
 
-/** Who waits is looked after this often, in milliseconds, however many guards say how far they are. */
+/** The waiting calls are checked this often, in milliseconds, however many messages guards send. */
 const SETTLE_EVERY_MS = 10
 
-/** What came of waiting until something is in force everywhere. */
+/** The result of waiting until a position is in force everywhere. */
 export interface EffectiveReport {
-  /** How long that took, in milliseconds. */
+  /** How long the wait took, in milliseconds. */
   readonly ms: number
   /** How many guards held a lease. */
   readonly guards: number
-  /** How many of them have said that they apply it. */
+  /** How many of them confirmed that they apply the position. */
   readonly confirmed: number
-  /** How many have not, and can accept nothing any more since their lease has run out. */
+  /** How many did not confirm. Their lease has run out, so they accept nothing any more. */
   readonly expired: number
 }
 
-/** So many names of guards are kept before any are looked through for old ones. */
+/** Old guards are removed only when more than this many are known. */
 const FORGET_MIN = 1_024
 
 interface Guard {
   applied: number
-  /** When the last echo went to it, on the clock that is never set: its lease is no younger. */
+  /** When the last echo was sent to it, on the monotonic clock. Its lease is not newer. */
   echoedAtMs: number
 }
 
-/** All who wait for one position. */
+/** All callers that wait for one position. */
 interface Waiting {
   readonly position: number
   readonly guards: number
   confirmed: number
   /**
-   * The guards that have not confirmed, and until when each can accept tokens by an echo from before: one
-   * from after the commit renews nothing until its guard has applied the position.
+   * The guards that have not confirmed, and until when each can accept tokens under an earlier echo. An echo
+   * from after the commit renews nothing until the guard has applied the position.
    */
   readonly open: Map<string, number>
-  /** Resolves with the time at which that was. */
+  /** Resolves with the time at which the wait ended. */
   readonly done: Promise<number>
   readonly finish: (atMs: number) => void
 }
 
 /**
- * Knows how far each guard has come, and how long one that is silent may still accept tokens: no longer
- * than 30 s after the last echo that was sent to it, whatever has become of it.
+ * Tracks the position of each guard, and for how long a silent guard may still accept tokens: at most 30 s
+ * after the last echo that was sent to it, whatever happened to it.
  */
 export class Confirmations {
   readonly #timers: Timers
   readonly #guards = new Map<string, Guard>()
-  /** By position: anybody may ask to wait, and many who wait for the same cost no more than one. */
+  /** By position. Anybody may ask to wait, and many callers for one position cost no more than one. */
   readonly #waiting = new Map<number, Waiting>()
-  /** Guards of an earlier process are not known; their leases end then, where there can be any. */
+  /** Guards of an earlier process are not known. Any leases that they hold have ended by this time. */
   readonly #unknownUntilMs: number
   #isSettling = false
   #forgetAt = FORGET_MIN
 
-  /** `unknownMs`: how long guards may hold leases of an earlier process. */
+  /** `unknownMs`: for how long guards may hold leases of an earlier process. */
   constructor(timers: Timers, unknownMs: number) {
     this.#timers = timers
     this.#unknownUntilMs = timers.elapsed() + unknownMs
   }
 
-  /** How many guards may hold a lease. */
+  /** The number of guards that may hold a lease. */
   get live(): number {
     this.#forget()
     return this.#guards.size
   }
 
-  /** Notes that an echo goes to a guard, before it does. */
+  /** Records that an echo is about to be sent to a guard. */
   echoed(guard: string): void {
     const known = this.#guards.get(guard)
     const echoedAtMs = this.#timers.elapsed()
@@ -76,7 +76,7 @@ export class Confirmations {
       known.echoedAtMs = echoedAtMs
       return
     }
-    // Names are made by guards, at each start: those of long ago must go though nobody waits.
+    // Guards choose a new name at each start. Old names must be removed even if no caller waits.
     if (this.#guards.size >= this.#forgetAt) {
       this.#forget()
       this.#forgetAt = Math.max(FORGET_MIN, 2 * this.#guards.size)
@@ -84,18 +84,18 @@ export class Confirmations {
     this.#guards.set(guard, { applied: 0, echoedAtMs })
   }
 
-  /** Notes how far a guard has come. */
+  /** Records the position of a guard. */
   applied(guard: string, position: number): void {
     const known = this.#guards.get(guard)
     if (known !== undefined && position > known.applied) known.applied = position
   }
 
-  /** Whether somebody waits for a position already. */
+  /** Whether a caller already waits for a position. */
   awaits(position: number): boolean {
     return this.#waiting.has(position)
   }
 
-  /** Resolves when every guard that holds a lease now has applied a position or holds none any more. */
+  /** Resolves when every guard that holds a lease now has applied the position, or no longer holds a lease. */
   async wait(position: number): Promise<EffectiveReport> {
     const startedAtMs = this.#timers.elapsed()
     const waiting = this.#waiting.get(position) ?? this.#begin(position)
@@ -104,7 +104,7 @@ export class Confirmations {
     return { ms, guards, confirmed, expired: guards - confirmed }
   }
 
-  /** Nobody waits any longer: what is not confirmed yet is reported as it is. */
+  /** Ends all waits. Positions that are not confirmed yet are reported as they are. */
   close(): void {
     for (const { finish } of this.#waiting.values()) finish(this.#timers.elapsed())
     this.#waiting.clear()
@@ -147,7 +147,7 @@ export class Confirmations {
     finish(now)
   }
 
-  /** Drops guards whose leases have run out, unless somebody waits to report of them. */
+  /** Removes guards whose leases have run out, unless a caller waits for a report about them. */
   #forget(): void {
     if (this.#waiting.size > 0) return
     const since = this.#timers.elapsed() - LEASE_MS

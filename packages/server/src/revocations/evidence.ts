@@ -12,15 +12,15 @@ import type { LossEvidence } from '../store/repair.ts'
 import type { Revocation } from '../store/rows.ts'
 import type { BatchSealer } from './seal-batch.ts'
 
-/** What proves that a batch is ours. */
+/** What is needed to prove that a batch is ours. */
 export interface Proof {
   readonly open: BatchOpener
   readonly sealer: Pick<BatchSealer, 'isOurs'>
-  /** Our copy: batches that end in it need not be opened. */
+  /** Our copy of the log. Batches that end in it need not be opened. */
   readonly log?: RevocationLog
 }
 
-/** The head that the newest batch of evidence ends at; undefined where it is none of ours. */
+/** Returns the head at which the newest batch of evidence ends, or undefined if that batch is not ours. */
 export function tipOfEvidence(batches: readonly WireBatch[], proof: Proof): LogHead | undefined {
   const newest = batches.at(-1)
   const opened = newest !== undefined && proof.sealer.isOurs(newest) && proof.open(newest)
@@ -29,23 +29,23 @@ export function tipOfEvidence(batches: readonly WireBatch[], proof: Proof): LogH
 }
 
 /**
- * Reads the batches that a guard hands back, the oldest first. What is believed was signed by a key that is
- * not revoked and carries our own HMAC, so neither a guard nor the thief of one signing key can make us
- * believe anything. Gives undefined where nothing is left of them.
+ * Reads the batches that a guard hands back, the oldest first. It accepts only batches that an unrevoked key
+ * signed and that carry our own HMAC. So neither a guard nor the thief of one signing key can make us accept
+ * anything else. Returns undefined if no batch is accepted.
  */
 export function readEvidence(
   batches: readonly WireBatch[],
   proof: Proof,
 ): LossEvidence | undefined {
   const opened: OpenedBatch[] = []
-  // From the newest back: the first that does not fit ends what is known in one piece.
+  // Goes from the newest batch back. The first one that does not fit ends the contiguous part.
   for (const batch of batches.toReversed()) {
     const result = proof.sealer.isOurs(batch) ? proof.open(batch) : undefined
     const next = opened.at(-1)?.claims
     const fits =
       result !== undefined &&
       (next === undefined ||
-        // An empty one follows itself, and so does any number of it.
+        // An empty batch follows itself, and so would any number of them.
         (result.claims.after < next.after &&
           result.claims.last === next.after &&
           result.claims.chain === next.prev))

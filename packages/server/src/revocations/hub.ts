@@ -15,50 +15,55 @@ import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
 import { BATCH_MS, LogTail, pause, type LogTailOptions } from './tail.ts'
 
-/** A guard that holds back more than this is dropped: it resumes, and never slows the authority. */
+/**
+ * A guard with more unsent bytes than this is disconnected. It resumes later, and never slows the authority.
+ */
 export const HELD_BACK_BYTES_MAX = 8 * 1024 * 1024
-/** Who catches up gets the next page when less than this waits to be sent. */
+/** A guard that catches up gets the next page when fewer bytes than this wait to be sent. */
 const CATCH_UP_BYTES_MAX = 1024 * 1024
 const CATCH_UP_POLL_MS = 20
 /**
- * How long guards have to hand back what a token shows to be lost, and how often that is looked after, in
- * milliseconds: longer than any of them waits before it connects again.
+ * How long guards have to hand back what a token shows to be lost, and how often this is checked, in
+ * milliseconds. It is longer than any guard waits before it reconnects.
  */
 const TOKEN_AHEAD_WAIT_MS = 8_000
 const TOKEN_AHEAD_STEP_MS = 500
 
-/** Nonces of one connection that may wait for an echo: a guard sends two a second. */
+/** The largest number of nonces of one connection that wait for an echo. A guard sends two a second. */
 const NONCES_MAX = 64
 
-/** No guard's name: those are made of a client's id and what the guard calls itself. */
+/**
+ * The name of the mirror. No guard can have it: their names consist of a client id and the guard's own name.
+ */
 const MIRROR = 'mirror'
 
-/** One message and the name of the state that it tells. */
+/** A message and the tag of the state that it describes. */
 export interface Topic {
   readonly tag: string
   readonly message: AuthorityMessage
 }
 
-/** What the feed tells beside the log. */
+/** What the feed sends besides the log. */
 export interface FeedTopics {
-  /** The published keys and the roles, as they are now. */
+  /** Returns the current keys and roles. */
   readonly current: () => readonly Topic[]
-  /** Reads again what entries of these kinds say has changed, before they go out. */
+  /** Reads again what entries of these kinds have changed, before the entries are sent. */
   readonly reload: (kinds: ReadonlySet<RevocationKind>) => Promise<void>
 }
 
+/** What a `FeedHub` needs. */
 export interface FeedHubOptions extends LogTailOptions {
   readonly topics: FeedTopics
-  /** Whether no process has served this log before: then no guard can hold a lease of it. */
+  /** Whether no process has served this log before. Then no guard can hold a lease of it. */
   readonly isFirst?: boolean
 }
 
 type EchoHead = Omit<Extract<AuthorityMessage, { type: 'echo' }>, 'nonce'>
 
 /**
- * The authority's side of the revocation feed, without its connections: serves the log to guards, echoes
- * their nonces, and takes back from them what the store has lost. Knows no socket, so a whole network
- * of them can be simulated.
+ * The authority's side of the revocation feed, without its connections. It serves the log to guards, echoes
+ * their nonces, and accepts from them the entries that the store has lost. It uses no socket, so that a whole
+ * network can be simulated.
  */
 export class FeedHub {
   readonly #parts: FeedHubOptions
@@ -67,10 +72,13 @@ export class FeedHub {
   readonly #pages: LogPages
   readonly #answerNonces: () => Promise<void>
   #tail: LogTail | undefined
-  /** The position that guards are about to be asked to confirm, and when they were asked last. */
+  /** The position that guards will be asked to confirm, and when they were last asked. */
   #confirm: number | undefined
   #confirmAskedAt = -Infinity
-  /** Whether the log is known to lack something: until it is mended, nobody is told that a copy of it is whole. */
+  /**
+   * Whether entries are known to be missing from the log. Until it is repaired, no echo tells a guard that its
+   * copy is complete.
+   */
   #isIncomplete = false
   #tags: readonly string[]
 
@@ -82,7 +90,7 @@ export class FeedHub {
     this.#tags = parts.topics.current().map(({ tag }) => tag)
   }
 
-  /** Reads the part of the log that living tokens can know. */
+  /** Opens the hub and reads the part of the log that live tokens may predate. */
   static async open(parts: FeedHubOptions): Promise<FeedHub> {
     const hub = new FeedHub(parts)
     hub.#tail = await LogTail.open(parts, {
@@ -94,7 +102,7 @@ export class FeedHub {
   }
 
   get tail(): LogTail {
-    if (this.#tail === undefined) throw new Error('the feed is not open yet')
+    if (this.#tail === undefined) throw new Error('the feed hub is not open yet')
     return this.#tail
   }
 
@@ -103,14 +111,14 @@ export class FeedHub {
     return this.tail.log
   }
 
-  /** Guards that may hold a lease. */
+  /** The number of guards that may hold a lease. */
   get guards(): number {
     return this.#confirmations.live
   }
 
   /**
-   * Takes a guard's connection. `knows` are the names of the states that it has already; `guard` names it
-   * over all its connections.
+   * Adds a guard's connection. `knows` are the tags of the states that the guard has. `guard` identifies it
+   * across its connections.
    */
   connect(guard: string, link: FeedLink, knows: readonly string[] = []): Subscriber {
     const subscriber = new Subscriber(guard, link)
@@ -121,13 +129,13 @@ export class FeedHub {
     return subscriber
   }
 
-  /** The connection is gone. */
+  /** Removes a closed connection. */
   disconnect(subscriber: Subscriber): void {
     subscriber.state = 'gone'
     this.#subscribers.delete(subscriber)
   }
 
-  /** Takes a guard's message as it came; false for one that is malformed. */
+  /** Handles a guard's message as text. Returns false if it is malformed. */
   async receive(subscriber: Subscriber, text: string): Promise<boolean> {
     const message = parseGuardMessage(text)
     if (message === undefined) return false
@@ -135,12 +143,13 @@ export class FeedHub {
     return true
   }
 
-  /** The same for one that was parsed. Rejects with a `StoreFault` where the store cannot be read. */
+  /** Handles a parsed message. Rejects with a `StoreFault` if the store cannot be read. */
   async take(subscriber: Subscriber, message: GuardMessage): Promise<void> {
     if (!subscriber.link.isAllowed()) return this.#drop(subscriber, 'forbidden')
     switch (message.type) {
       case 'resume':
-        // Said once, first: whoever said it again and again would be sent the log again and again.
+        // This message is accepted once, as the first. A guard that repeats it would be sent the log again and
+        // again.
         if (subscriber.state !== 'greeting' || subscriber.era > 0)
           return this.#drop(subscriber, 'slow')
         subscriber.era += 1
@@ -157,18 +166,19 @@ export class FeedHub {
     }
   }
 
-  /** Resolves when a position is in force at every guard that holds a lease, and tells how long it took. */
+  /** Resolves when a position is in force at every guard that holds a lease, and reports how long it took. */
   effective(position: number): Promise<EffectiveReport> {
     const isNew = !this.#confirmations.awaits(position)
     const report = this.#confirmations.wait(position)
-    // Where all have confirmed it before, nobody is asked: waiting for what was done long ago is free to anybody.
+    // If all guards have confirmed the position before, none is asked again. So waiting for an old position
+    // costs nothing.
     if (isNew && this.#confirmations.awaits(position)) this.#askToConfirm(position)
     return report
   }
 
   /**
-   * Notes that the mirror is about to be believed for another while, or holds a position: who waits until
-   * something is in force waits for it as for a guard.
+   * Records that the head of the mirror is about to be renewed, or that the mirror holds a position. Callers
+   * that wait until a position is in force wait for the mirror as for a guard.
    */
   mirrored(position?: number): void {
     if (position === undefined) this.#confirmations.echoed(MIRROR)
@@ -176,8 +186,8 @@ export class FeedHub {
   }
 
   /**
-   * A token that we have signed knows of a later position than the store: entries are lost. Guards that
-   * hold them get a moment to hand them back; else everybody signs in again.
+   * Handles a token of ours that names a later position than the store has: entries were lost. Guards that have
+   * them get a moment to hand them back. Otherwise all sessions end.
    */
   async tokenAhead(rvp: number): Promise<void> {
     const isBehind = async (): Promise<boolean> => (await this.tail.freshHead()).position < rvp
@@ -187,7 +197,7 @@ export class FeedHub {
       for (let waited = 0; waited < TOKEN_AHEAD_WAIT_MS; waited += TOKEN_AHEAD_STEP_MS) {
         await pause(this.#parts, TOKEN_AHEAD_STEP_MS)
         if (!(await isBehind())) return
-        // Who hears nothing takes the connection for dead.
+        // A guard that receives nothing treats the connection as dead.
         this.#askToConfirm(this.log.position)
       }
       await this.tail.startOver(rvp)
@@ -217,9 +227,9 @@ export class FeedHub {
       this.#send(subscriber, { type: 'unknown' })
       return
     }
-    // Whoever polls says nothing else before the question has been answered.
+    // A polling guard sends nothing else before its request was answered.
     this.#confirmations.applied(subscriber.guard, position)
-    // From below the floor, a snapshot is shorter.
+    // For a position below the floor, a snapshot is shorter.
     if (position < this.log.floor) return this.#snapshot(subscriber)
     this.#send(subscriber, { type: 'resumed', retain_ms: this.#parts.retainMs })
     await this.#catchUp(subscriber, held)
@@ -256,7 +266,7 @@ export class FeedHub {
     while (isCurrent() && subscriber.sent.position < this.log.position) {
       const page = await this.#pages.after(subscriber.sent, this.log.position)
       if (!isCurrent()) return
-      // The store has another history by now; the tail will notice and begin anew with everybody.
+      // The history of the store has changed. The tail will notice it and restart all connections.
       if (page === undefined) return this.tail.read()
       this.#sendOrDrop(subscriber, page.message)
       subscriber.sent = page.last
@@ -267,7 +277,7 @@ export class FeedHub {
     if (isCurrent()) subscriber.state = 'live'
   }
 
-  /** Asks every guard, at most once a batch: who waits must not cost more than who takes back. */
+  /** Asks every guard, at most once a batch. Waiting must not cost more than revoking. */
   #askToConfirm(position: number): void {
     this.tail.changed()
     const isAsking = this.#confirm !== undefined
@@ -302,7 +312,8 @@ export class FeedHub {
 
   #sendOrDrop(subscriber: Subscriber, message: Buffer): void {
     const { link } = subscriber
-    // Here too, and not only where a guard asks: one that says nothing of itself would go on hearing everything.
+    // This is checked here too, not only for messages of the guard. A guard that sends nothing would otherwise
+    // keep receiving.
     if (!link.isAllowed()) this.#drop(subscriber, 'forbidden')
     else if (link.heldBackBytes > HELD_BACK_BYTES_MAX) this.#drop(subscriber, 'slow')
     else link.send(message)
@@ -332,7 +343,7 @@ export class FeedHub {
     }
   }
 
-  // The nonces that wait now: one read, begun after they came, serves them all.
+  // One read, begun after the waiting nonces arrived, serves all of them.
   async #answerNoncesOnce(): Promise<void> {
     if (this.#isIncomplete) return
     const waiting = [...this.#subscribers].filter(({ nonces }) => nonces.length > 0)

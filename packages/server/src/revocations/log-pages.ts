@@ -4,11 +4,11 @@ import type { RevocationStore } from '../store/store.ts'
 import type { BatchSealer } from './seal-batch.ts'
 import { encodeMessage } from './subscriber.ts'
 
-/** Entries of a page at most. Pages end at multiples of it, so that guards share them. */
+/** The largest number of entries of a page. Pages end at multiples of it, so that guards share them. */
 export const PAGE_ENTRIES = 2_000
 const PAGES_KEPT = 64
 
-/** A part of the log, signed and ready to be sent. */
+/** A part of the log, signed and ready to send. */
 export interface LogPage {
   readonly message: Buffer
   /** The head of its last entry. */
@@ -16,8 +16,8 @@ export interface LogPage {
 }
 
 /**
- * Older parts of the log for guards that have to catch up: signed once, however many guards come back at
- * the same time.
+ * Older parts of the log for guards that catch up. Each is signed once, however many guards reconnect at the
+ * same time.
  */
 export class LogPages {
   readonly #store: Pick<RevocationStore, 'tail'>
@@ -32,12 +32,15 @@ export class LogPages {
     this.#sealer = parts.sealer
   }
 
-  /** Forgets what is kept: the log or the signing key is another one. */
+  /** Forgets all pages, because the log or the signing key has changed. */
   clear(): void {
     this.#kept.clear()
   }
 
-  /** The entries after a head up to `until` or the end of the page; undefined where none follow it. */
+  /**
+   * Returns the entries after a head, up to `until` or the end of the page. Undefined if the log does not
+   * contain the head, or nothing follows it.
+   */
   async after(head: LogHead, until: number): Promise<LogPage | undefined> {
     const kept = this.#kept.get(head.position)
     if (kept !== undefined) return kept

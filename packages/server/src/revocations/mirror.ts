@@ -9,71 +9,72 @@ import type { RevocationStore } from '../store/store.ts'
 import { createCoalescer } from './coalesce.ts'
 import { pause, type LogTail, type Timers } from './tail.ts'
 
-/** What the mirror says of itself once a second. */
+/** The head that the mirror writes once a second. */
 export interface MirrorHead {
   readonly issuer: string
-  /** Every mark up to here is in the mirror. */
+  /** Every mark up to this position is in the mirror. */
   readonly position: number
-  /** A token with an `rvp` below it is out of date. */
+  /** A token with an `rvp` below this position is out of date. */
   readonly floor: number
 }
 
-/** What a subject has in the mirror. */
+/** The mark of one subject in the mirror. */
 export interface MirrorMark {
   readonly kind: RevocationKind
   readonly subject: string
   readonly position: number
-  /** A killed key's stays: it takes back whatever the key signed and will sign. */
+  /** The mark of a revoked key never expires: it revokes everything that the key signed or will sign. */
   readonly stays: boolean
 }
 
-/** Where the mirror is kept. Each method rejects where that cannot be reached. */
+/** The store of the mirror. Each method rejects if the store cannot be reached. */
 export interface MirrorTarget {
-  /** Whether it still holds all that this process wrote into it, and the time there. */
+  /** Returns whether the store still holds everything that this process wrote, and the time there. */
   probe(keepMs: number): Promise<{ readonly holds: boolean; readonly timeMs: number }>
-  /** Raises marks; one that is higher already stays. */
+  /** Raises marks. A mark that is already higher stays. */
   raise(marks: readonly MirrorMark[], keepMs: number): Promise<void>
-  /** Says how far it goes, to be believed until a time on its clock. Rejects where it has been emptied. */
+  /** Writes the head, which expires at a time on the store's clock. Rejects if the store was emptied. */
   setHead(head: MirrorHead, untilMs: number): Promise<void>
   close(): Promise<void>
 }
 
+/** What a `LogMirror` needs. */
 export interface LogMirrorOptions extends Timers {
   readonly issuer: string
   readonly target: MirrorTarget
   readonly tail: Pick<LogTail, 'read' | 'head' | 'log'>
   readonly store: Pick<RevocationStore, 'tail' | 'chainAt'>
   readonly keys: { readonly killed: readonly string[] }
-  /** How long a token can live at most, in milliseconds. */
+  /** The longest life of a token, in milliseconds. */
   readonly retainMs: number
   /** Called before each head is written, and after each one with its position. */
   readonly onHead: (position?: number) => void
   readonly onEvent: (event: MirrorEvent) => void
 }
 
-/** What an operator should know: each is told once, when it begins. */
+/** Events for an operator. Each is reported once, when the state begins. */
 export type MirrorEvent =
   | { readonly event: 'mirror_ready' }
   | { readonly event: 'mirror_failed'; readonly error: unknown }
 
-/** How long a reader believes a head, in milliseconds. */
+/** How long a head is valid for readers, in milliseconds. */
 export const MIRROR_HEAD_MS = 3_000
 const ROUND_MS = 1_000
 const PAUSE_MS = 50
 const PAGE_ENTRIES = 500
 
-/** These name the subject of no token. */
+/** Entries of these kinds are about no token. */
 const OF_NO_TOKEN: ReadonlySet<RevocationKind> = new Set(['keyset', 'role', 'jump'])
 
 /**
- * Copies the newest marks of the log into a store that services in other languages can read, and says
- * every second how far the copy goes. The log stays the truth: a mirror that was emptied is filled again from
- * it before it has a head, and where it has none, its readers refuse.
+ * Copies the newest marks of the log into a store that services in other languages can read, and writes every
+ * second how far the copy goes. The log is the truth. A mirror that was emptied is refilled before it gets a
+ * head. While it has no head, its readers refuse.
  */
 export class LogMirror {
   readonly #parts: LogMirrorOptions
   readonly #round: () => Promise<void>
-  /** Up to where the mirror holds the log; undefined: fill it anew. */
+  /** The head up to which the mirror has the log. Undefined: it must be filled again. */
   #copied: LogHead | undefined
   #era = 0
   #state: 'starting' | 'ready' | 'failed' = 'starting'
@@ -88,13 +89,13 @@ export class LogMirror {
     void this.#keepUp()
   }
 
-  /** Tells that something may have been written. Cheap, may be called at any time. */
+  /** Reports that something may have been written. It is cheap, and may be called at any time. */
   changed(): void {
     this.#isStale = true
     if (!this.#isBusy) void this.#keepUp()
   }
 
-  /** What the mirror held may be gone: it is filled again. */
+  /** Marks the content of the mirror as lost, so that it is filled again. */
   forget(): void {
     this.#era += 1
     this.#copied = undefined
@@ -132,12 +133,12 @@ export class LogMirror {
 
   async #copyOnce(): Promise<void> {
     const { target, tail, issuer, retainMs, onHead } = this.#parts
-    // What shows whether marks are there is kept shorter than they are: whatever the clock of the store
-    // does, it is gone first.
+    // The key that shows whether the marks still exist expires before them, whatever the clock of the store
+    // does.
     const { holds, timeMs } = await target.probe(retainMs)
     if (!holds) this.forget()
     const era = this.#era
-    // Begun after the time was asked for: a head is believed from then on, not from when it arrives.
+    // The read begins after the time was read. So a head is valid from then, not from its arrival.
     await tail.read()
     const { position } = tail.head
     const { floor } = tail.log
@@ -156,7 +157,7 @@ export class LogMirror {
       const { chain, entries } = await store.tail(from.position, PAGE_ENTRIES)
       const last = entries.at(-1)
       if (last === undefined || !isSameChain(chain, from.chain)) {
-        throw new Error('the log has changed while it was copied')
+        throw new Error('the log changed while it was copied')
       }
       await this.#raise(entries)
       from = last

@@ -12,7 +12,7 @@ const CONNECT_MS = 2_000
 const COMMAND_MS = 2_000
 const RECONNECT_MS_MAX = 1_000
 
-// Nodes write at the same time, and one may lag: a mark is only raised.
+// Several nodes write at the same time, and one may lag, so a mark is only ever raised.
 const RAISE = `
 local keepMs = tonumber(ARGV[1])
 for at, key in ipairs(KEYS) do
@@ -26,15 +26,16 @@ for at, key in ipairs(KEYS) do
   end
 end`
 
-// Each process has a mark of its own, which goes where the others go: with a flush, with a lost disk.
+// Each process has its own key. It disappears together with the others: in a flush, or with a lost disk.
 const PROBE = `
 local held = redis.call('EXISTS', KEYS[1])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 local now = redis.call('TIME')
 return { held, now[1], now[2] }`
 
-// Expires by the clock of Redis at a time that it told before the log was read: one that arrives late
-// says nothing any more. Never goes back: a node that lags takes nothing from one that does not.
+// The head expires by the clock of Redis, at a time that was read before the log was read. So a head that
+// arrives late has already expired. The head never goes back, so a lagging node cannot replace the head of one
+// that does not lag.
 const SET_HEAD = `
 if redis.call('EXISTS', KEYS[2]) == 0 then return 'emptied' end
 local old = redis.call('GET', KEYS[1])
@@ -47,7 +48,9 @@ redis.call('SET', KEYS[1], ARGV[4])
 redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 'ok'`
 
-/** Opens the mirror in a Redis (6 or newer, for KEEPTTL; or Valkey). Connects by itself, again and again. */
+/**
+ * Opens the mirror in a Redis (6 or newer, for KEEPTTL; or Valkey). It connects and reconnects automatically.
+ */
 export function createRedisMirror({
   url,
   random,
@@ -55,7 +58,7 @@ export function createRedisMirror({
 }: {
   readonly url: string
   readonly random: Random
-  /** A connection has come up: what a Redis before it held may be lost. */
+  /** Called when a connection opens. What an earlier Redis held may be lost. */
   readonly onConnect: () => void
 }): MirrorTarget {
   const closing = new AbortController()
@@ -64,7 +67,7 @@ export function createRedisMirror({
     connectionName: 'countersign',
     connectTimeout: CONNECT_MS,
     commandTimeout: COMMAND_MS,
-    // What could not be sent at once is out of date when it can be.
+    // A command that cannot be sent at once would be out of date later.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -78,7 +81,7 @@ export function createRedisMirror({
     if (redis.status === 'ready') return
     const signal = AbortSignal.any([AbortSignal.timeout(CONNECT_MS), closing.signal])
     await once(redis, 'ready', { signal }).catch(() => {
-      throw lastError ?? new Error('Redis does not answer')
+      throw lastError ?? new Error('Redis did not answer')
     })
   }
 
@@ -121,7 +124,7 @@ export function createRedisMirror({
         untilMs,
         text,
       )
-      // Another node is ahead, and its head is the better one.
+      // `behind`: another node is ahead, and its head is better.
       if (said !== 'ok' && said !== 'behind') throw new Error(FAULTS[String(said)] ?? String(said))
     },
     async close() {
@@ -132,12 +135,12 @@ export function createRedisMirror({
 }
 
 const FAULTS: Readonly<Record<string, string>> = {
-  emptied: 'Redis has been emptied while the log was copied',
+  emptied: 'Redis was emptied while the log was copied',
   other_issuer:
-    'another issuer writes to this Redis: give each one its own number, as in redis://host:6379/1',
+    'another issuer writes to this Redis: give each issuer its own database number, as in redis://host:6379/1',
 }
 
-/** A Redis that drops keys when it is full would let in what was taken back. */
+/** Throws if Redis may evict keys when it is full. Revoked tokens would then be accepted again. */
 function refuseEviction(info: string): void {
   const max = /^maxmemory:(\d+)/m.exec(info)?.[1] ?? '0'
   const policy = /^maxmemory_policy:([\w-]+)/m.exec(info)?.[1] ?? 'noeviction'

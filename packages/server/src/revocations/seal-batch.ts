@@ -11,27 +11,31 @@ import type { Signer } from '@countersign/jwt'
 
 import { toEpochSec, type Clock } from '../base/clock.ts'
 
-/** Signs batches of the log, and knows its own again. */
+/** Signs batches of the log, and recognises its own. */
 export interface BatchSealer {
-  /** Signs entries that follow a head; none at all proves the head itself. */
+  /** Signs entries that follow a head. An empty batch proves the head itself. */
   seal(after: LogHead, entries: readonly SealedEntry[]): WireBatch
   /** Whether the HMAC over a batch is ours, under any of the secrets. */
   isOurs(batch: WireBatch): boolean
 }
 
-/** An entry with the chain value that it has in the log. */
+/** An entry with its chain value in the log. */
 export type SealedEntry = RevocationEntry & { readonly chain: Uint8Array }
 
+/** What `createBatchSealer` needs. */
 export interface BatchSealerOptions {
   readonly issuer: string
-  /** The signer for batches as it is now: keys rotate. */
+  /** Returns the current signer for batches. Keys rotate. */
   readonly signer: () => Signer
-  /** One key for each secret of the authority; the first one makes, all recognise. */
+  /** One key for each secret of the authority. The first one makes MACs, and all recognise them. */
   readonly macKeys: readonly Uint8Array[]
   readonly clock: Clock
 }
 
-/** Makes the sealer. Two proofs on each batch: guards check the signature, only we the HMAC. */
+/**
+ * Makes the sealer. Each batch has two proofs: guards check the signature, and only the authority checks the
+ * HMAC.
+ */
 export function createBatchSealer({
   issuer,
   signer,

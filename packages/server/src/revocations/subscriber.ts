@@ -1,34 +1,34 @@
 import type { AuthorityMessage, LogHead } from '@countersign/guard/revocations'
 
-/** A connection to a guard, whatever carries it. */
+/** A connection to a guard, over any transport. */
 export interface FeedLink {
-  /** One message: JSON text as bytes, the same ones for all guards where it is the same message. */
+  /** Sends one message: JSON text as bytes. All guards get the same Buffer for the same message. */
   send(message: Buffer): void
-  /** Bytes that wait to be sent. */
+  /** The number of bytes that wait to be sent. */
   readonly heldBackBytes: number
-  /** Whether whoever is behind it may still have the feed. */
+  /** Whether the client of this connection may still use the feed. */
   readonly isAllowed: () => boolean
-  /** Ends the connection; the guard may come back. */
+  /** Ends the connection. The guard may reconnect. */
   end(why: 'slow' | 'closing' | 'forbidden'): void
 }
 
 /**
- * How far a guard has been served: `greeting` until it says what it holds, `behind` while older entries
- * are sent, `live` when each new batch goes to it, `unknown` while it holds what this log does not have.
+ * The state of a connection. `greeting`: the guard has not sent its head yet. `behind`: older entries are being
+ * sent. `live`: it gets each new batch. `unknown`: its copy has entries that this log does not have.
  */
 export type SubscriberState = 'greeting' | 'behind' | 'live' | 'unknown' | 'gone'
 
 /** One connection of a guard to the feed. */
 export class Subscriber {
-  /** Names the guard over all its connections. */
+  /** Identifies the guard across its connections. */
   readonly guard: string
   readonly link: FeedLink
   state: SubscriberState = 'greeting'
-  /** Up to where it was sent entries. */
+  /** The head up to which entries were sent. */
   sent: LogHead = { position: 0, chain: new Uint8Array() }
   /** Nonces that wait for an echo. */
   nonces: string[] = []
-  /** Counts what it was begun anew with: work for an earlier one stops. */
+  /** Counts the restarts of this connection. Work for an earlier one stops. */
   era = 0
 
   constructor(guard: string, link: FeedLink) {
@@ -41,7 +41,7 @@ export class Subscriber {
   }
 }
 
-/** A message as it goes out. */
+/** Encodes a message as it is sent. */
 export function encodeMessage(message: AuthorityMessage): Buffer {
   return Buffer.from(JSON.stringify(message))
 }

@@ -14,16 +14,16 @@ import { createCoalescer } from './coalesce.ts'
 import { readEvidence, tipOfEvidence } from './evidence.ts'
 import type { BatchSealer } from './seal-batch.ts'
 
-/** Batches go out at most this often, in milliseconds. */
+/** The shortest time between two batches, in milliseconds. */
 export const BATCH_MS = 50
 const RETRY_MS = 250
 const BATCH_ENTRIES_MAX = 10_000
 
-/** Timers, so that tests can have their own. */
+/** Timers. Tests replace them. */
 export interface Timers {
-  /** Milliseconds on a clock that is never set. */
+  /** Milliseconds on a monotonic clock. */
   readonly elapsed: () => number
-  /** Calls once after some milliseconds; gives what cancels it. */
+  /** Calls once after some milliseconds. Returns the function that cancels the call. */
   readonly after: (ms: number, call: () => void) => () => void
 }
 
@@ -34,6 +34,7 @@ export function pause({ after }: Pick<Timers, 'after'>, ms: number): Promise<voi
   })
 }
 
+/** What a `LogTail` needs. */
 export interface LogTailOptions extends Timers {
   readonly issuer: string
   readonly store: Pick<
@@ -41,36 +42,36 @@ export interface LogTailOptions extends Timers {
     'head' | 'chainAt' | 'tail' | 'floorBefore' | 'repair' | 'startOver'
   >
   readonly sealer: BatchSealer
-  /** Opens batches that are handed back, with the keys as they are now. */
+  /** Returns the opener for batches that guards hand back, with the current keys. */
   readonly opener: () => BatchOpener
-  /** How long a token can live at most, in milliseconds: entries are kept so long. */
+  /** The longest life of a token, in milliseconds. Entries are kept for that long. */
   readonly retainMs: number
   /** Milliseconds since 1970. */
   readonly nowMs: () => number
   readonly onEvent: (event: TailEvent) => void
 }
 
-/** What an operator should know. */
+/** Events for an operator. */
 export type TailEvent =
   | { readonly event: 'revocations_unreadable'; readonly error: unknown }
   | ({ readonly event: 'log_repaired' } & RepairOutcome)
 
-/** Who follows a tail. */
+/** The listener of a tail. */
 export interface TailListener {
-  /** Called before entries that say that keys or roles have changed go out: read them again. */
+  /** Called before entries go out, with their kinds. Read keys and roles again if they have changed. */
   beforeBatch(kinds: ReadonlySet<RevocationKind>): Promise<void>
-  /** New entries, signed, which follow `after`. */
+  /** Called with new signed entries, which follow `after`. */
   batch(batch: WireBatch, after: LogHead): void
-  /** The copy was read anew, since the store has another history than it had: nothing follows. */
+  /** Called when the copy was read again, because the history of the store has changed. */
   reloaded(): void
 }
 
 /**
- * Follows the log in the store: keeps the authority's own copy, signs what is new, and mends the log when
- * it turns out to have lost entries. Whatever it does it does in one order.
+ * Follows the log in the store. It keeps the authority's own copy, signs new entries, and repairs the log if
+ * the store has lost entries. It does one thing at a time.
  */
 export class LogTail {
-  /** Reads what is new; each call is served by a read that begins after it. */
+  /** Reads new entries. Each call is served by a read that begins after it. */
   readonly read: () => Promise<void>
   readonly #parts: LogTailOptions
   readonly #listener: TailListener
@@ -90,7 +91,7 @@ export class LogTail {
     this.read = createCoalescer(() => this.#inOrder(() => this.#readOnce()))
   }
 
-  /** Reads the part of the log that living tokens can know. */
+  /** Opens a tail and reads the part of the log that live tokens may predate. */
   static async open(parts: LogTailOptions, listener: TailListener): Promise<LogTail> {
     const tail = new LogTail(parts, listener, await emptyLog(parts))
     await tail.read()
@@ -106,15 +107,16 @@ export class LogTail {
     return { position: this.#log.position, chain: this.#log.chain }
   }
 
-  /** Tells that something may have been written. Cheap, may be called at any time. */
+  /** Reports that something may have been written. It is cheap, and may be called at any time. */
   changed(): void {
     this.#isStale = true
     if (!this.#isPumping) void this.#pump()
   }
 
   /**
-   * Reads the head from the primary database, begun after the call: what an echo may say. One that lies
-   * below what this copy had before, or off its chain, shows that the store has lost entries.
+   * Reads the head from the primary database, in a read that begins after the call. This is the head that an
+   * echo may carry. A head that is below the previous head of this copy, or off its chain, shows that the store
+   * has lost entries.
    */
   async freshHead(): Promise<LogHead> {
     const before = this.head
@@ -129,13 +131,14 @@ export class LogTail {
     return this.head
   }
 
-  /** Takes batches that a guard hands back. Gives what came of them. */
+  /** Handles batches that a guard hands back, and returns what was done. */
   async takeEvidence(batches: readonly WireBatch[]): Promise<RepairOutcome['kind']> {
     const { opener, sealer, store } = this.#parts
     const proof = { open: opener(), sealer, log: this.#log }
     const tip = tipOfEvidence(batches, proof)
     if (tip === undefined) return 'nothing'
-    // Nothing is lost. Said before thousands of batches are opened, for whoever hands them back for no reason.
+    // Nothing is lost. This is checked before thousands of batches are opened, in case a guard hands them back
+    // without reason.
     const own = await store.chainAt(tip.position)
     if (isSameChain(own, tip.chain)) return 'nothing'
     const evidence = readEvidence(batches, proof)
@@ -143,7 +146,7 @@ export class LogTail {
     return this.#inOrder(() => this.#repair(evidence))
   }
 
-  /** Everybody signs in again: entries up to `position` were lost, and nobody has handed them back. */
+  /** Ends all sessions, because entries up to `position` were lost and no guard handed them back. */
   startOver(position: number): Promise<void> {
     return this.#inOrder(async () => {
       this.#parts.onEvent({
@@ -188,14 +191,15 @@ export class LogTail {
     if (last === undefined) return
     await this.#listener.beforeBatch(new Set(entries.map(({ kind }) => kind)))
     const fault = this.#log.apply(entries, last.chain, elapsed())
-    if (fault !== undefined) throw new Error(`the revocation log does not fit together: ${fault}`)
+    if (fault !== undefined)
+      throw new Error(`the entries of the revocation log do not follow each other: ${fault}`)
     const batch = sealer.seal(held, entries)
     this.#own.add(batch)
     this.#listener.batch(batch, held)
     if (entries.length === BATCH_ENTRIES_MAX) return this.#readOnce()
   }
 
-  /** The store does not hold what this copy holds: it is given back what it has lost. */
+  /** The store does not have what this copy has. The lost entries are written to it again. */
   async #mendOwn(): Promise<void> {
     const { opener, sealer, nowMs } = this.#parts
     const held = this.head
@@ -231,7 +235,7 @@ export class LogTail {
   }
 }
 
-/** A copy that begins where the oldest living token can have been issued. */
+/** Makes a copy that begins where the oldest live token can have been issued. */
 async function emptyLog({ store, retainMs, nowMs }: LogTailOptions): Promise<RevocationLog> {
   return new RevocationLog(await store.floorBefore(nowMs() - retainMs), { retainMs })
 }

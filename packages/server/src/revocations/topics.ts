@@ -6,7 +6,9 @@ import type { KeyRing } from '../keys/ring.ts'
 import type { RoleStore } from '../store/store.ts'
 import type { FeedTopics, Topic } from './hub.ts'
 
-/** What the feed tells beside the log: the published keys, and what each role may do. */
+/**
+ * Makes the topics that the feed sends besides the log: the published keys, and the permissions of each role.
+ */
 export async function createTopics(
   ring: Pick<KeyRing, 'jwks' | 'killed' | 'reload'>,
   store: Pick<RoleStore, 'list'>,
@@ -34,7 +36,7 @@ async function rolesTopic(store: Pick<RoleStore, 'list'>): Promise<Topic> {
   return topic((tag) => ({ type: 'roles', roles, tag }))
 }
 
-/** Names a state by its content: who has it already need not be sent it again. */
+/** Names a state by a hash of its content, so that it is not sent again to a guard that has it. */
 function topic(messageWith: (tag: string) => AuthorityMessage): Topic {
   const text = JSON.stringify(messageWith(''))
   const tag = createHash('sha256').update(text).digest('base64url').slice(0, 22)
