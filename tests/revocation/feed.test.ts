@@ -145,8 +145,8 @@ test('a wrong secret and an authority that is not there are told once, and why',
   wrong.close()
   alone.close()
   expect(notices.toSorted()).toEqual([
-    expect.stringMatching(/^The service account or its secret is wrong.* retries automatically\.$/),
     `The revocation feed cannot be reached (ECONNREFUSED). The guard of ${nowhere} retries automatically.`,
+    expect.stringMatching(/^The service account or its secret is wrong.* retries automatically\.$/),
   ])
 })
 

@@ -165,7 +165,7 @@ test('a killed key of refresh tokens ends the sessions that it kept alive', asyn
   const sessions = await countersign(it, 'sessions', 'list', '--account', 'fay', '--json')
   expect(JSON.parse(sessions)).toMatchObject({ username: 'fay', state: 'over' })
   await expect(countersign(it, 'token', 'inspect', held)).rejects.toMatchObject({
-    stdout: expect.stringContaining('which was killed'),
+    stdout: expect.stringContaining('because the key of its refresh tokens was revoked'),
   })
   await expect
     .poll(async () => (await it.post('/api/token/refresh/', { refresh })).status)

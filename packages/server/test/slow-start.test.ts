@@ -238,7 +238,7 @@ describe('a start that cannot succeed says why in one line', () => {
     await (await startServerProcess({ dataDir })).stop()
     chmodSync(join(dataDir, 'secret'), 0o640)
     expect(await failToStart()).toBe(
-      `Others can read ${dataDir}/secret. Run: chmod 600 ${dataDir}/secret`,
+      `Other users can read ${dataDir}/secret. Run: chmod 600 ${dataDir}/secret`,
     )
   })
 
