@@ -13,21 +13,10 @@ import { assertGuard } from './route-of.ts'
  * Throws a TypeError for two guards of the same issuer or with the same cookie name.
  */
 export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
-  if (!Array.isArray(given)) throw new TypeError('combineGuards needs an array of guards.')
-  const guards = given.flatMap((guard) => partsOf(assertGuard(guard)))
-  const [first = refuseNone()] = guards
+  const guards = readGuards(given)
+  const [first] = guards
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
-  if (byIssuer.size < guards.length)
-    throw new TypeError('combineGuards: two guards have the same issuer.')
   const cookieNames = guards.flatMap(({ cookieName }) => cookieName ?? [])
-  if (new Set(cookieNames).size < cookieNames.length) {
-    throw new TypeError(
-      'combineGuards: two guards read the same cookie. Change cookies.name of one of them.',
-    )
-  }
-
-  // The guard that made each refusal. A challenge carries the realm and metadata of that guard.
-  const refusers = new WeakMap<Refused, Guard>()
 
   // The `iss` of an unverified token proves nothing. It only selects the guard that verifies the token with its
   // own keys.
@@ -43,32 +32,22 @@ export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
     return guards.find((guard) => guard.hasCookieOf(request)) ?? first
   }
 
-  function combined(routes: ReadonlyMap<Guard, RouteGuard>): RouteGuard {
-    const routeOf = (guard: Guard): RouteGuard => routes.get(guard) ?? guard
-    return {
-      authenticate(request) {
-        const guard = guardFor(request)
-        const note = (result: VerifyResult): VerifyResult => {
-          if (!result.ok) refusers.set(result, guard)
-          return result
-        }
-        const result = routeOf(guard).authenticate(request)
-        return 'ok' in result ? note(result) : result.then(note)
-      },
-      challenge: (refused) => (refusers.get(refused) ?? first).challenge(refused),
-    }
-  }
-
+  // The guard that made each refusal. A challenge carries the realm and metadata of that guard.
+  const refusers = new WeakMap<Refused, Guard>()
+  const combine = (routeOf: (guard: Guard) => RouteGuard): RouteGuard =>
+    combineRoutes({ guardFor, routeOf, first, refusers })
   const whole: Guard = {
-    ...combined(new Map()),
+    ...combine((guard) => guard),
     issuer: first.issuer,
     audience: [...new Set(guards.flatMap(({ audience }) => audience))],
     hasFeed: guards.every(({ hasFeed }) => hasFeed),
     cookieName: cookieNames[0],
     hasCookieOf: (request) => guards.some((guard) => guard.hasCookieOf(request)),
     verify: (token, options) => guardOf(token).verify(token, options),
-    route: (requirements) =>
-      combined(new Map(guards.map((guard) => [guard, guard.route(requirements)]))),
+    route: (requirements) => {
+      const routes = new Map(guards.map((guard) => [guard, guard.route(requirements)]))
+      return combine((guard) => routes.get(guard) ?? guard)
+    },
     ready: async () => {
       await Promise.all(guards.map((guard) => guard.ready()))
     },
@@ -88,8 +67,46 @@ export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
   return whole
 }
 
-function refuseNone(): never {
-  throw new TypeError('combineGuards: the array is empty.')
+function readGuards(given: readonly Guard[]): readonly [Guard, ...Guard[]] {
+  if (!Array.isArray(given)) throw new TypeError('combineGuards needs an array of guards.')
+  const [first, ...others] = given.flatMap((guard: Guard) => partsOf(assertGuard(guard)))
+  if (first === undefined) throw new TypeError('combineGuards: the array is empty.')
+  const guards = [first, ...others] as const
+  if (new Set(guards.map(({ issuer }) => issuer)).size < guards.length) {
+    throw new TypeError('combineGuards: two guards have the same issuer.')
+  }
+  const cookieNames = guards.flatMap(({ cookieName }) => cookieName ?? [])
+  if (new Set(cookieNames).size < cookieNames.length) {
+    throw new TypeError(
+      'combineGuards: two guards read the same cookie. Change cookies.name of one of them.',
+    )
+  }
+  return guards
+}
+
+function combineRoutes({
+  guardFor,
+  routeOf,
+  first,
+  refusers,
+}: {
+  readonly guardFor: (request: RequestView) => Guard
+  readonly routeOf: (guard: Guard) => RouteGuard
+  readonly first: Guard
+  readonly refusers: WeakMap<Refused, Guard>
+}): RouteGuard {
+  return {
+    authenticate(request) {
+      const guard = guardFor(request)
+      const note = (result: VerifyResult): VerifyResult => {
+        if (!result.ok) refusers.set(result, guard)
+        return result
+      }
+      const result = routeOf(guard).authenticate(request)
+      return 'ok' in result ? note(result) : result.then(note)
+    },
+    challenge: (refused) => (refusers.get(refused) ?? first).challenge(refused),
+  }
 }
 
 const parts = new WeakMap<object, readonly Guard[]>()

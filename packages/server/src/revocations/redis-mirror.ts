@@ -63,16 +63,7 @@ export function createRedisMirror({
 }): MirrorTarget {
   const closing = new AbortController()
   const own = `${PREFIX}held:${randomId(random)}`
-  const redis = new Redis(url, {
-    connectionName: 'countersign',
-    connectTimeout: CONNECT_MS,
-    commandTimeout: COMMAND_MS,
-    // A command that cannot be sent at once would be out of date later.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(times * 100, RECONNECT_MS_MAX),
-  })
+  const redis = connect(url)
   let lastError: Error | undefined
   redis.on('ready', onConnect)
   redis.on('error', (error) => (lastError = error))
@@ -132,6 +123,19 @@ export function createRedisMirror({
       redis.disconnect()
     },
   }
+}
+
+function connect(url: string): Redis {
+  return new Redis(url, {
+    connectionName: 'countersign',
+    connectTimeout: CONNECT_MS,
+    commandTimeout: COMMAND_MS,
+    // A command that cannot be sent at once would be out of date later.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times) => Math.min(times * 100, RECONNECT_MS_MAX),
+  })
 }
 
 const FAULTS: Readonly<Record<string, string>> = {
