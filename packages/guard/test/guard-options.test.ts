@@ -155,13 +155,16 @@ describe('options', () => {
     ['audiences', { audiences: ['a'] }],
     ['cookies.origin', { cookies: { origin: ['https://app.example'] } }],
     ['feed.secret', { feed: { clientId: 'svc_x', clientSecret: 'x', secret: 'x' } }],
-  ])('%s is no option: what is misspelt does not become a default', (name, options) => {
-    expect(() => createWrong({ issuer, ...options })).toThrow(
-      `createGuard: ${name} is not a known option.`,
-    )
-  })
+  ])(
+    '%s is not an option: a misspelled name does not silently become a default',
+    (name, options) => {
+      expect(() => createWrong({ issuer, ...options })).toThrow(
+        `createGuard: ${name} is not a known option.`,
+      )
+    },
+  )
 
-  test('what is no options, no keys, no guard or no policy is said to be none', () => {
+  test('invalid arguments throw a TypeError that names the argument', () => {
     const options = 'createGuard needs an object of options'
     for (const wrong of [undefined, null, issuer]) {
       expect(() => Reflect.apply(createGuard, undefined, [wrong])).toThrow(options)
@@ -181,7 +184,7 @@ describe('options', () => {
   })
 })
 
-/** Passes what the types forbid, as a caller without types would. */
+/** Passes arguments that the types forbid, as a caller without types would. */
 function createWrong(options: Record<string, unknown>): unknown {
   return Reflect.apply(createGuard, undefined, [options])
 }

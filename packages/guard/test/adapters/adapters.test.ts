@@ -29,7 +29,7 @@ beforeEach(() => {
   onRefused = (refusal) => refused.push(refusal)
 })
 
-/** Tokens that are refused as `token_invalid`, each for another reason. */
+/** Tokens that are refused as `token_invalid`, each for a different reason. */
 function invalidTokens(): ReadonlyArray<readonly [reason: string, token: string]> {
   const good = issuer.token()
   const [header = '', payload = '', signature = ''] = good.split('.')
@@ -100,7 +100,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     return fetch(`${service.origin}${path}`, { headers })
   }
 
-  test('a good token passes, and its claims are there', async () => {
+  test('a valid token passes, and its claims are available', async () => {
     const me = await get('/me', issuer.token())
     expect(me.status).toBe(200)
     expect(await me.json()).toEqual(issuer.claims())
@@ -134,7 +134,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(await answer.json()).toMatchObject({ code: 'token_missing' })
   })
 
-  test('a token in the query is never looked at', async () => {
+  test('a token in the query is never read', async () => {
     const answer = await get(`/me?access_token=${issuer.token()}`)
     expect(await answer.json()).toMatchObject({ code: 'token_missing' })
   })
@@ -147,7 +147,7 @@ describe.each(Object.keys(services))('%s', (name) => {
       () => Array.from({ length: 2 }, () => `Authorization: Bearer ${issuer.token()}`),
     ],
     [
-      'a good header and another scheme',
+      'a valid header and another scheme',
       () => [`Authorization: Bearer ${issuer.token()}`, 'aUTHORIZATION: Basic YTpi'],
     ],
     ['a list', () => [`Authorization: Bearer ${issuer.token()}, Bearer x`]],
@@ -170,7 +170,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(refused).toMatchObject([{ code: 'token_expired', reason: 'token_expired' }])
   })
 
-  test('every other cause gets the same answer, and the reason stays inside', async () => {
+  test('every other cause gets the same answer, and the reason is not sent', async () => {
     const answers = new Set<string>()
     const tokens = invalidTokens()
     for (const [reason, token] of tokens) {
@@ -202,7 +202,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     await alone.close()
   })
 
-  test('optionalAuth lets everybody pass, and knows only who has a good token', async () => {
+  test('optionalAuth lets every request pass, and has claims only with a valid token', async () => {
     const hello = async (token?: string) => {
       const answer = await get('/hello', token)
       expect(answer.status).toBe(200)
@@ -224,12 +224,12 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(await ask('/of/ten_1', { tid: 'ten_1' })).toBe(200)
     expect(await ask('/of/ten_2', { tid: 'ten_1' })).toBe(403)
     expect(await ask('/of/ten_1', {})).toBe(403)
-    // Nobody gets in where the question cannot be asked.
+    // No request passes if the function fails.
     expect(await ask('/of/fails', { tid: 'fails' })).toBe(500)
   })
 
   test.each([[undefined], [null], [0], [''], ['route'], ['router']])(
-    'whatever is thrown, %j too, lets nobody in, now and after a fetch',
+    'a thrown value such as %j lets no request pass, at once and after a fetch',
     async (thrown) => {
       onRefused = () => {
         // oxlint-disable-next-line only-throw-error -- that is the question
@@ -247,7 +247,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     },
   )
 
-  test('what onRefused throws reaches the error handler, now and after a fetch', async () => {
+  test('an error of onRefused reaches the error handler, at once and after a fetch', async () => {
     onRefused = () => {
       throw new Error('of the application')
     }
@@ -261,7 +261,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     await alone.close()
   })
 
-  test('a request that arrives first waits for the keys', async () => {
+  test('the first request waits for the keys', async () => {
     const fresh = newGuard()
     const alone = await startService(fresh)
     const headers = { authorization: `Bearer ${issuer.token()}` }
@@ -275,7 +275,7 @@ describe.each(Object.keys(services))('%s', (name) => {
   })
 })
 
-test('express: the middleware needs nothing but the objects of Node', async () => {
+test('express: the middleware needs only the objects of Node', async () => {
   const guard = newGuard()
   const middleware = onExpress.requireAuth(guard)
   const service = await listen(
@@ -290,7 +290,7 @@ test('express: the middleware needs nothing but the objects of Node', async () =
   await service.close()
 })
 
-test('express: a good token is passed on in the same turn of the event loop', async () => {
+test('express: a valid token passes in the same turn of the event loop', async () => {
   const guard = newGuard()
   await guard.ready()
   const headers = { authorization: `Bearer ${issuer.token()}` }
@@ -303,7 +303,7 @@ test('express: a good token is passed on in the same turn of the event loop', as
   guard.close()
 })
 
-test('express: an answer that a time-out gave first is left alone', async () => {
+test('express: an answer that a timeout sent first stays unchanged', async () => {
   const guard = createGuard({ issuer: issuer.url, fetchTimeoutMs: 100, fetch: never })
   const middleware = onExpress.requireAuth(guard)
   const service = await listen(
@@ -323,7 +323,7 @@ function never(): Promise<Response> {
   return new Promise(() => {})
 }
 
-test('hono: headers of other middleware stay on a refusal', async () => {
+test('hono: a refusal keeps the headers of other middleware', async () => {
   const guard = newGuard()
   const service = await services['hono']?.(guard)
   const headers = { origin: 'https://app.example' }

@@ -17,7 +17,10 @@ import { createGuard, type Guard } from '../../src/index.ts'
 import { authOf, createNestGuard } from '../../src/adapters/nest.ts'
 import { NOW_MS, TestIssuer } from '../support/issuer.ts'
 
-/** An application of one controller, its decorators called by hand: the tests are compiled without them. */
+/**
+ * An application with one controller. Its decorators are called by hand, because the tests are compiled without
+ * decorators.
+ */
 function applicationWith(guard: Guard): DynamicModule {
   class Routes {
     me(request: Parameters<typeof authOf>[0]): object {
@@ -74,7 +77,7 @@ describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, create
       token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
     )
 
-  test('lets a good token pass, with its claims on the request', async () => {
+  test('lets a valid token pass, with its claims on the request', async () => {
     const response = await ask('me', issuer.token({ roles: ['reader'] }))
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({ sub: issuer.claims()['sub'] })
@@ -89,7 +92,7 @@ describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, create
     expect(await (await ask('open')).json()).toEqual({ open: true })
   })
 
-  test('answers the rest itself, as the other adapters do', async () => {
+  test('answers refused requests itself, as the other adapters do', async () => {
     const missing = await ask('me')
     expect(missing.status).toBe(401)
     expect(missing.headers.get('www-authenticate')).toBe(`Bearer realm="${issuer.url}"`)

@@ -57,7 +57,7 @@ describe('loading', () => {
     expect(issuer.requests).toBe(1)
   })
 
-  test('ready waits for the keys, and once more costs nothing', async () => {
+  test('ready waits for the keys, and a second call costs nothing', async () => {
     start()
     await Promise.all([guard.ready(), guard.ready()])
     await guard.ready()
@@ -65,7 +65,7 @@ describe('loading', () => {
     expect(guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('the key set may be elsewhere', async () => {
+  test('jwksUrl may name another place', async () => {
     issuer.answer = (request, response) =>
       request.url === '/keys?v=1' ? response.end(issuer.jwks()) : response.writeHead(404).end()
     start({ jwksUrl: `${issuer.url}/keys?v=1` })
@@ -99,7 +99,7 @@ describe('loading', () => {
 })
 
 describe('an issuer that is down', () => {
-  test('is answered keys_unavailable, and asked again after 250 ms, 500 ms, ... 30 s', async () => {
+  test('gives keys_unavailable, and is tried again after 250 ms, 500 ms, ... 30 s', async () => {
     await issuer.stop()
     start()
     expect(await guard.verify('x')).toMatchObject({ code: 'keys_unavailable', retryAfterSec: 1 })
@@ -132,7 +132,7 @@ describe('an issuer that is down', () => {
     expect(await guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('does not take away the keys that were loaded', async () => {
+  test('does not remove loaded keys', async () => {
     start()
     await guard.ready()
     await issuer.stop()
@@ -144,7 +144,7 @@ describe('an issuer that is down', () => {
     expect(guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('loses them after keysMaxAgeMs', async () => {
+  test('keys are dropped after keysMaxAgeMs', async () => {
     start({ keysMaxAgeMs: 60_000 })
     await guard.ready()
     await issuer.stop()
@@ -165,7 +165,7 @@ function text(body: string | Buffer): Answer {
   return (_request, response) => response.end(body)
 }
 
-describe('an answer that is no key set', () => {
+describe('an answer that is not a key set', () => {
   const huge: Answer = (_request, response) => {
     const chunk = Buffer.alloc(1024 * 1024, ' ')
     let left = 10
@@ -234,7 +234,7 @@ describe('an answer that is no key set', () => {
     expect(guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('a fetch of the caller that heeds no signal is still ended', async () => {
+  test('a fetch of the caller that ignores the signal still ends', async () => {
     start({ fetchTimeoutMs: 50, fetch: () => new Promise(() => {}) })
     await expect(guard.ready()).rejects.toMatchObject({ code: 'jwks_timeout' })
   })
@@ -294,7 +294,7 @@ describe('unknown keys', () => {
     },
   )
 
-  test('addresses in a header are never visited', async () => {
+  test('URLs in a header are never fetched', async () => {
     start()
     await guard.ready()
     const header = { jku: `${issuer.url}/jku`, x5u: `${issuer.url}/x5u`, jwk: issuer.key.jwk }
@@ -304,7 +304,7 @@ describe('unknown keys', () => {
 })
 
 describe('the background refresh', () => {
-  test('replaces the keys while nobody asks', async () => {
+  test('replaces the keys without any request', async () => {
     start({ refreshIntervalMs: 1000, random: () => 0 })
     await guard.ready()
     const old = issuer.token()
@@ -314,7 +314,7 @@ describe('the background refresh', () => {
     expect(await guard.verify(old)).toMatchObject({ reason: 'key_unknown' })
   })
 
-  test('goes on after a failure, and whatever onKeysError throws', async () => {
+  test('continues after a failure, even if onKeysError throws', async () => {
     start({
       refreshIntervalMs: 1000,
       random: () => 0,
@@ -342,7 +342,7 @@ describe('the background refresh', () => {
     expect(issuer.requests).toBe(1)
   })
 
-  test('close ends a fetch under way, quietly', async () => {
+  test('close ends a running fetch without a fault', async () => {
     issuer.answer = () => {
       // Never answers.
     }

@@ -17,7 +17,7 @@ import {
 import { createTestKey, NOW_MS, NOW_SEC, portOf, TestIssuer } from '../support/issuer.ts'
 import { sendRaw, type Service, services } from '../support/services.ts'
 
-/** Whose tokens the services take; its keys are those of the local server. */
+/** The issuer of the tokens that the services accept. Its keys are those of the local server. */
 const ISSUER = 'https://auth.example'
 const LISTED = 'https://app.example'
 const FOREIGN = 'https://evil.example'
@@ -89,7 +89,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     await alone.close()
   }
 
-  /** Expects that a request is refused with a code, and nothing more precise than that goes out. */
+  /** Expects that a request is refused with a code, and that the answer contains nothing more precise. */
   async function expectRefused(
     method: string,
     lines: readonly string[],
@@ -111,7 +111,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect(refused).toEqual([])
   }
 
-  test('a page of the service reads with its cookie, and writes with its CSRF token too', async () => {
+  test('a page of the service reads with the cookie, and writes with the cookie and the CSRF token', async () => {
     const read = await send(service, 'GET', [cookie(), SAME_ORIGIN])
     expect(read.status).toBe(200)
     expect(read.text).toContain('{"sub":"acc-1"}')
@@ -178,7 +178,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     }
   })
 
-  test('neither Host nor what proxies and referrers say makes a page ours', async () => {
+  test('no Host, proxy or Referer header makes another site pass', async () => {
     const lines = [
       `X-Forwarded-Host: evil.example`,
       'X-Forwarded-Proto: https',
@@ -198,7 +198,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     await expectRefused('POST', [cookie(), CSRF, ...lines], 'csrf_failed', 'origin_refused')
   })
 
-  test('a WebSocket is opened by no page of another site, though by GET', async () => {
+  test('a page of another site cannot open a WebSocket, although the opening is a GET', async () => {
     const upgrade = 'Upgrade: websocket'
     const site = ['Sec-Fetch-Site: same-site', `Origin: ${FOREIGN}`]
     await expectRefused('GET', [cookie(), upgrade, ...site], 'csrf_failed', 'origin_refused')
@@ -232,23 +232,23 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect((await send(service, 'GET', sent)).status).toBe(200)
   })
 
-  test('the CSRF token sent twice, though it is right, is refused', async () => {
+  test('a correct CSRF token that is sent twice is refused', async () => {
     const { status } = await send(service, 'POST', [cookie(), SAME_ORIGIN, CSRF, CSRF])
     expect(status).toBe(403)
     expect(refused).toMatchObject([['csrf_failed', expect.stringMatching(/^csrf_token_/)]])
   })
 
-  test('the CSRF token in the query is never looked at', async () => {
+  test('a CSRF token in the query is never read', async () => {
     const path = `/note?csrf_token=${CSRF_TOKEN}&x-csrf-token=${CSRF_TOKEN}`
     expect((await send(service, 'POST', [cookie(), SAME_ORIGIN], path)).status).toBe(403)
   })
 
-  test('the token of another session does not take the CSRF token of this one', async () => {
+  test('the CSRF token of one session does not fit the access token of another', async () => {
     const other = cookie(cookieToken({ sid: 'ses-2', csh: csrfHash('other') }))
     await expectRefused('POST', [other, SAME_ORIGIN, CSRF], 'csrf_failed', 'csrf_token_wrong')
   })
 
-  test('a token that was not minted for a cookie is refused in one, by any method', async () => {
+  test('a token that was not issued for a cookie is refused in a cookie, with every method', async () => {
     const planted = cookie(cookieToken({ csh: undefined }))
     for (const method of ['GET', 'POST', 'OPTIONS', 'DELETE']) {
       const lines = [planted, SAME_ORIGIN, CSRF]
@@ -259,12 +259,12 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     }
   })
 
-  test('a token for a cookie is as good in the header, without CSRF token', async () => {
+  test('a token that was issued for a cookie is accepted in the header without a CSRF token', async () => {
     const lines = [`Authorization: Bearer ${cookieToken()}`, 'Sec-Fetch-Site: cross-site']
     expect((await send(service, 'POST', lines)).status).toBe(200)
   })
 
-  test('a bad or expired token in the cookie is answered as in the header', async () => {
+  test('an invalid or expired token in the cookie gets the same answer as in the header', async () => {
     const withoutDate = ({ text }: Answer) => text.replace(/^date: .*$/im, '')
     for (const [token, code, reason] of [
       ['x', 'token_invalid', 'token_malformed'],
@@ -322,11 +322,11 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
   ])('Cookie: %s is not the cookie', async (value) => {
     const line = `Cookie: ${value.replace('TOKEN', cookieToken())}`
     await expectMissing('GET', [line, SAME_ORIGIN])
-    // Nor does it disturb the one that is.
+    // It does not affect the valid cookie either.
     expect((await send(service, 'GET', [`${line}; ${NAME}=${cookieToken()}`])).status).toBe(200)
   })
 
-  test('300 other cookies, in one header or in many, are no matter', async () => {
+  test('300 other cookies, in one header or in many, change nothing', async () => {
     const pairs = Array.from({ length: 300 }, (_, n) => `cookie_${n}=value`)
     const one = `Cookie: ${pairs.toSpliced(150, 0, `${NAME}=${cookieToken()}`).join('; ')}`
     expect((await send(service, 'GET', [one])).status).toBe(200)
@@ -334,7 +334,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect((await send(service, 'GET', many)).status).toBe(200)
   })
 
-  test('a Bearer token in the header wins, good or bad, and the cookie is not looked at', async () => {
+  test('a Bearer token in the header takes precedence, valid or not, and the cookie is not read', async () => {
     const good = `Authorization: Bearer ${cookieToken({ sub: 'acc-2', csh: undefined })}`
     for (const line of [cookie(), cookie('x'), `Cookie: ${NAME}=x; ${NAME}=y`]) {
       const { status, text } = await send(service, 'POST', [good, line, `Origin: ${FOREIGN}`])
@@ -349,7 +349,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect((await send(service, 'POST', [good, good, ...rest])).status).toBe(400)
   })
 
-  test('another scheme in the header is no token, so the cookie counts', async () => {
+  test('another scheme in the header counts as no token, so the cookie is read', async () => {
     for (const line of ['Authorization: Basic YTpi', 'Authorization: Digest x', 'Authorization:']) {
       expect((await send(service, 'POST', [line, cookie(), SAME_ORIGIN, CSRF])).status).toBe(200)
       await expectRefused(
@@ -458,7 +458,7 @@ describe('over HTTP/2, where each cookie may be a header of its own', () => {
     const guard = newGuard()
     const middleware = onExpress.requireAuth(guard)
     const server = createHttp2Server((incoming, response) => {
-      // The compatibility objects of http2 have all that the middleware uses.
+      // The compatibility objects of http2 have everything that the middleware uses.
       middleware(incoming as never, response as never, () => response.end('in'))
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -499,7 +499,7 @@ test('fastify: cookies of inject are read', async () => {
   guard.close()
 })
 
-test('a view of any other making: several Cookie values, more than are read', async () => {
+test('a custom view with several Cookie values, longer than the limit', async () => {
   const guard = newGuard()
   const view = (...cookies: string[]) => ({
     method: 'GET',
@@ -515,7 +515,7 @@ test('a view of any other making: several Cookie values, more than are read', as
   guard.close()
 })
 
-test('a view of any other making: each value of a header that was sent twice', async () => {
+test('a custom view with both values of a header that was sent twice', async () => {
   const guard = newGuard()
   const post = (headers: Readonly<Record<string, readonly string[]>>) =>
     guard.authenticate({
@@ -537,7 +537,7 @@ test('a view of any other making: each value of a header that was sent twice', a
   guard.close()
 })
 
-test('no header is read out of a prototype', () => {
+test('no header is read from a prototype', () => {
   const headers = Object.create({ 'sec-fetch-site': 'same-origin' }, {})
   const view = viewOfNode({ method: 'POST', headers, rawHeaders: [] })
   expect(view.values('sec-fetch-site')).toEqual([])

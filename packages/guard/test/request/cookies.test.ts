@@ -81,13 +81,13 @@ describe('the Cookie header', () => {
     expect(readCookie(['a=1', `${NAME}=x`, 'b=2'], NAME)).toEqual(found('x'))
   })
 
-  test('300 cookies around it are no matter', () => {
+  test('300 other cookies change nothing', () => {
     const pairs = Array.from({ length: 300 }, (_, n) => `cookie_number_${n}=value`)
     expect(readCookie([pairs.toSpliced(150, 0, `${NAME}=x`).join('; ')], NAME)).toEqual(found('x'))
     expect(readCookie([pairs.join('; ')], NAME)).toEqual(absent)
   })
 
-  test('16 KiB are read and no more, in however many headers', () => {
+  test('16 KiB are read and no more, in one header or in many', () => {
     const cookie = `${NAME}=x; a=`
     const full = cookie.padEnd(COOKIES_CHARS_MAX, 'y')
     expect(readCookie([full], NAME)).toEqual(found('x'))
@@ -95,7 +95,7 @@ describe('the Cookie header', () => {
     expect(readCookie([full, 'y'], NAME)).toEqual({ kind: 'too_large' })
   })
 
-  test('whatever stands around it, it is found once, and twice is seen', () => {
+  test('among any other text one cookie is found, and two are reported', () => {
     const word = fc.stringMatching(/^[\w!#$%&'*+.^`|~-]{1,10}$/).filter((name) => name !== NAME)
     const value = fc.stringMatching(/^[\w."=, -]{0,12}$/).map((text) => text.trim())
     const other = fc.oneof(

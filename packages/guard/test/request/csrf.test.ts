@@ -10,7 +10,7 @@ function check(method: string, secFetchSite?: string, origin?: string, allowed =
 }
 
 describe('the origin of a request', () => {
-  test('a page of the service itself may, another one only by name', () => {
+  test('a page of the service passes, and another page only if its origin is listed', () => {
     expect(check('POST', 'same-origin', 'https://api.example')).toBe('ok')
     expect(check('POST', 'same-site', APP)).toBe('ok')
     expect(check('POST', 'cross-site', 'https://evil.example')).toBe('refused')
@@ -67,11 +67,11 @@ describe('the origin of a request', () => {
     }
   })
 
-  test('null is refused even where somebody has listed it', () => {
+  test('null is refused even if it is listed', () => {
     expect(check('POST', 'cross-site', 'null', new Set(['null']))).toBe('refused')
   })
 
-  test('whatever the headers say, nothing else passes', () => {
+  test('no other combination of headers passes', () => {
     const site = fc.option(
       fc.oneof(fc.string(), fc.constantFrom('same-origin', 'none', 'same-site', 'cross-site')),
       { nil: undefined },
@@ -90,7 +90,7 @@ describe('the origin of a request', () => {
 })
 
 describe('the CSRF token', () => {
-  test('fits the hash in the access token, and no other does', () => {
+  test('matches the hash in the access token, and no other token does', () => {
     const csh = csrfHash('kWDAJsmm0zvVEqF9')
     expect(checkCsrfToken({ csh }, 'kWDAJsmm0zvVEqF9')).toBe('ok')
     expect(checkCsrfToken({ csh }, 'kWDAJsmm0zvVEqF8')).toBe('refused')
@@ -105,24 +105,24 @@ describe('the CSRF token', () => {
     expect(csrfHash(token)).toMatch(/^[\w-]{22}$/)
   })
 
-  test('is refused when it is not there, and when the access token has no hash', () => {
+  test('is refused if it is missing, and if the access token has no hash', () => {
     expect(checkCsrfToken({ csh: csrfHash('a') }, undefined)).toBe('refused')
     expect(checkCsrfToken({}, 'a')).toBe('refused')
     expect(checkCsrfToken({}, undefined)).toBe('refused')
   })
 
   test.each(['', 'x', '\u0000', csrfHash('a').slice(1), `${csrfHash('a')}=`, `${csrfHash('a')} `])(
-    'the hash %j fits nothing',
+    'the hash %j matches nothing',
     (csh) => {
       expect(checkCsrfToken({ csh }, 'a')).toBe('refused')
     },
   )
 
-  test('a character above ASCII is not another one below', () => {
+  test('a character above ASCII does not equal one below', () => {
     expect(checkCsrfToken({ csh: csrfHash('A') }, '\u0141')).toBe('refused')
   })
 
-  test('exactly one token fits', () => {
+  test('exactly one token matches', () => {
     fc.assert(
       fc.property(fc.string(), fc.string(), (token, other) => {
         const claims = { csh: csrfHash(token) }

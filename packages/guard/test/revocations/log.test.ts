@@ -27,7 +27,7 @@ function newLog(): RevocationLog {
   return new RevocationLog(GENESIS, { retainMs: RETAIN_MS })
 }
 
-/** Applies one entry after the other, as if each had come in a batch of its own. */
+/** Applies the entries one by one, as if each had arrived in its own batch. */
 function take(log: RevocationLog, drafts: readonly Partial<RevocationEntry>[], nowMs = 0): void {
   const head = { position: log.position, chain: log.chain }
   const entries = entriesAfter(head, drafts)
@@ -35,7 +35,7 @@ function take(log: RevocationLog, drafts: readonly Partial<RevocationEntry>[], n
 }
 
 describe('chainValue', () => {
-  test('differs with every part of an entry and with what came before', () => {
+  test('depends on every part of an entry and on the previous chain value', () => {
     const entry: RevocationEntry = {
       position: 7,
       kind: 'session',
@@ -51,7 +51,7 @@ describe('chainValue', () => {
       chainValue(GENESIS.chain, { ...entry, subject: 'ses_2' }),
       chainValue(GENESIS.chain, { ...entry, strength: 'soft' }),
       chainValue(GENESIS.chain, { ...entry, at: 1_001 }),
-      // The same characters, cut elsewhere.
+      // The same characters, split at another place.
       chainValue(GENESIS.chain, { ...entry, kind: 'sessio' as 'session', subject: 'nses_1' }),
     ].map((value) => value.toString('hex'))
     expect(new Set(values).size).toBe(values.length)
@@ -59,7 +59,7 @@ describe('chainValue', () => {
 })
 
 describe('a log', () => {
-  test('holds for each subject its newest mark, as a plain map does', () => {
+  test('has the newest mark of each subject, like a plain map', () => {
     const draft = fc.record({
       kind: fc.constantFrom(...KINDS),
       subject: fc.constantFrom('a', 'b', 'c', 'd', 'é', 'long'.repeat(40)),
@@ -86,7 +86,7 @@ describe('a log', () => {
     )
   })
 
-  test('takes a batch whole or not at all', () => {
+  test('applies a batch completely or not at all', () => {
     const log = newLog()
     take(log, [{ subject: 'a' }])
     const head = { position: log.position, chain: log.chain }
@@ -100,7 +100,7 @@ describe('a log', () => {
     expect(log.find('session', 'b')).toBe(0)
   })
 
-  test('leaves out positions only before a jump, and only a million of them', () => {
+  test('skips positions only before a jump, and at most a million of them', () => {
     const log = newLog()
     const head = { position: log.position, chain: log.chain }
     const jumpTo = (position: number, kind: RevocationKind): RevocationEntry => ({
@@ -120,7 +120,7 @@ describe('a log', () => {
     expect(log.position).toBe(JUMP_POSITIONS)
   })
 
-  test('forgets what no living token can be older than, and raises the floor', () => {
+  test('drops entries that no live token can predate, and raises the floor', () => {
     const log = newLog()
     take(log, [{ subject: 'first' }], 0)
     take(log, [{ subject: 'second' }], RETAIN_MS / 2 + 1)
@@ -128,7 +128,7 @@ describe('a log', () => {
     expect(log.find('session', 'first')).toBe(3)
     expect(log.floor).toBe(0)
 
-    // Its bucket was closed when the second one began; from there it is kept for the whole time.
+    // Its period was closed when the second one began. From then on it is kept for the full time.
     log.tick(RETAIN_MS * 1.5 + 2)
     expect(log.find('session', 'first')).toBe(0)
     expect(log.floor).toBe(1)
@@ -161,7 +161,7 @@ describe('a log', () => {
           for (const { subject, atMs, position } of applied) {
             const held = log.find('session', subject) !== 0
             if (nowMs - atMs < RETAIN_MS) expect(held).toBe(true)
-            // What is gone lies below the floor: nothing is forgotten silently.
+            // Dropped entries lie below the floor, so nothing is forgotten silently.
             if (!held) expect(log.floor).toBeGreaterThanOrEqual(position)
           }
         }
@@ -170,7 +170,7 @@ describe('a log', () => {
     )
   })
 
-  test('goes on beyond 2^32 positions', () => {
+  test('works beyond 2^32 positions', () => {
     const far = { position: 2 ** 40, chain: Buffer.alloc(32, 5) }
     const log = new RevocationLog(far, { retainMs: RETAIN_MS })
     take(log, [{ subject: 'a' }, { subject: 'b', strength: 'soft' }])
@@ -179,7 +179,7 @@ describe('a log', () => {
   })
 })
 
-/** As the log does it: a glance at where the subject would be, then the search from there. */
+/** As the log does it: first `peek`, then the search from there. */
 function look(table: WatermarkTable, subject: SubjectHash): number {
   const peeked = new Uint32Array(PEEKED)
   table.peek(subject, peeked, 0)
@@ -190,7 +190,7 @@ function look(table: WatermarkTable, subject: SubjectHash): number {
 }
 
 describe('a table of watermarks', () => {
-  test('finds every one of 200,000 subjects while it grows, and none that is not there', () => {
+  test('finds each of 200,000 subjects while it grows, and no subject that is not there', () => {
     const hash = createSubjectHasher(Uint32Array.of(1, 2))
     const table = new WatermarkTable(100)
     const count = 200_000
@@ -209,7 +209,7 @@ describe('a table of watermarks', () => {
     expect(look(table, hash(KIND_CODES.session, 'ses_77'))).toBe(178 * 2 + 1)
   })
 
-  test('is a map, also where all hashes crowd at its end or are the same', () => {
+  test('behaves like a map even if all hashes are equal or at its end', () => {
     const fingerprint = fc.oneof(
       fc.integer({ min: 0, max: 3 }),
       fc.integer({ min: 2 ** 32 - 40, max: 2 ** 32 - 1 }),
@@ -240,7 +240,7 @@ describe('a table of watermarks', () => {
     )
   })
 
-  test('holds no position that is 2^31 or more above its base', () => {
+  test('refuses a position that is 2^31 or more above its base', () => {
     const table = new WatermarkTable(10)
     expect(table.holds(10 + 0x7fff_ffff)).toBe(true)
     expect(table.holds(11 + 0x7fff_ffff)).toBe(false)
@@ -287,7 +287,7 @@ describe('decideStanding', () => {
   })
 
   test.each(subjects)(
-    'is not moved by another %s, nor by its name under another kind',
+    'ignores another %s, and the same name under another kind',
     (kind, subject) => {
       const others = KINDS.filter((other) => other !== kind).map((other) => ({
         kind: other,
@@ -298,7 +298,7 @@ describe('decideStanding', () => {
     },
   )
 
-  test('hard outweighs soft, in either order', () => {
+  test('hard takes precedence over soft, in either order', () => {
     const soft = { kind: 'account', subject: 'acct_1', strength: 'soft' } as const
     const hard = { kind: 'session', subject: 'ses_1' } as const
     expect(decideStanding(token, logWith([soft, hard]))).toBe('session_ended')
@@ -312,7 +312,7 @@ describe('decideStanding', () => {
     expect(decideStanding({ ...token, rvp: 3 }, log)).toBe('stands')
   })
 
-  test('a token of a service account has no session to look for', () => {
+  test('a token of a service account has no session to look up', () => {
     const { sid: _, tid: __, ...machine } = token
     expect(decideStanding(machine, logWith([{ subject: 'undefined' }]))).toBe('stands')
   })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { parseGuardMessage, parseJson } from '../../src/revocations/index.ts'
 
 describe('a message of the feed', () => {
-  test('is read, brackets and quotes in its texts being no brackets and quotes', () => {
+  test('is read, and brackets and quotes inside its strings do not count', () => {
     const text = JSON.stringify({ type: 'keys', tag: '[[[[[[[[[[[[{{"\\"[' })
     expect(parseJson(text)).toEqual(JSON.parse(text))
     expect(parseGuardMessage('{"type":"applied","position":7}')).toEqual({
@@ -12,7 +12,7 @@ describe('a message of the feed', () => {
     })
   })
 
-  test('that is nested deeper than any is, is none, and nothing is made of it', () => {
+  test('is refused without parsing if it is nested too deep', () => {
     expect(parseJson(`${'['.repeat(10)}${']'.repeat(10)}`)).toBeDefined()
     expect(parseJson(`${'['.repeat(11)}${']'.repeat(11)}`)).toBeUndefined()
     expect(parseJson(`{"a":${'{"a":'.repeat(10)}1${'}'.repeat(11)}`)).toBeUndefined()

@@ -2,13 +2,13 @@ import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:cry
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Server as NetServer } from 'node:net'
 
-/** The time of every test, in milliseconds: all clocks that are given stand still here. */
+/** The time of every test, in milliseconds. All injected clocks return it. */
 export const NOW_MS = Date.UTC(2026, 4, 4, 12)
 
-/** The same in seconds, as `iat` and `exp` have it. */
+/** The same in seconds, for `iat` and `exp`. */
 export const NOW_SEC = NOW_MS / 1000
 
-/** A P-256 key made and used with node:crypto alone, so any header and payload can be signed. */
+/** A P-256 key that is made and used with node:crypto alone, so that any header and payload can be signed. */
 export interface TestKey {
   readonly kid: string
   readonly privateKey: KeyObject
@@ -23,7 +23,7 @@ export function createTestKey(): TestKey {
   return { kid, privateKey, jwk }
 }
 
-/** Signs header and payload as they are, given as objects or as raw text. */
+/** Signs a header and payload unchanged. They are objects or raw text. */
 export function signRaw(key: TestKey, header: object | string, payload: object | string): string {
   const input = `${encode(header)}.${encode(payload)}`
   const signature = sign('sha256', Buffer.from(input), {
@@ -49,7 +49,7 @@ export function portOf(server: NetServer): number {
 export class TestIssuer {
   /** Requests that arrived so far. */
   requests = 0
-  /** Replaces the honest answer. */
+  /** Replaces the normal answer. */
   answer: RequestListener | undefined
   keys = [createTestKey()]
   #server: Server | undefined
@@ -65,7 +65,7 @@ export class TestIssuer {
     return key
   }
 
-  /** Listens; after `stop` on the same port again. */
+  /** Listens. After `stop`, it listens on the same port again. */
   async start(): Promise<this> {
     this.#server = createServer((request, response) => {
       this.requests += 1
@@ -107,7 +107,7 @@ export class TestIssuer {
     }
   }
 
-  /** A token of the newest key. A change to `undefined` removes that claim or header parameter. */
+  /** Makes a token with the newest key. A change to `undefined` removes that claim or header parameter. */
   token(changes: object = {}, header: object = {}, key: TestKey = this.key): string {
     const base = { alg: 'ES256', typ: 'at+jwt', kid: key.kid }
     return signRaw(key, { ...base, ...header }, { ...this.claims(), ...changes })

@@ -1,9 +1,9 @@
 import { chainValue, type LogHead, type RevocationEntry } from '../../src/revocations/index.ts'
 
-/** Where the logs of these tests begin. */
+/** The head at which the logs of these tests begin. */
 export const GENESIS: LogHead = { position: 0, chain: Buffer.alloc(32) }
 
-/** Entries that follow a head: hard ends of sessions, but for what the drafts say. */
+/** Makes entries that follow a head: hard ends of sessions, unless the drafts say otherwise. */
 export function entriesAfter(
   head: LogHead,
   drafts: readonly Partial<RevocationEntry>[],
@@ -18,7 +18,7 @@ export function entriesAfter(
   }))
 }
 
-/** The chain value after entries that follow a head. */
+/** Returns the chain value after entries that follow a head. */
 export function lastChain(head: LogHead, entries: readonly RevocationEntry[]): Uint8Array {
   return entries.reduce<Uint8Array>((chain, entry) => chainValue(chain, entry), head.chain)
 }

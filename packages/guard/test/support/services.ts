@@ -12,8 +12,8 @@ import type { Guard } from '../../src/index.ts'
 import { portOf } from './issuer.ts'
 
 /**
- * A running service with GET /me and GET /item/:id (token required), GET /of/:tenant (a token of that tenant),
- * and for all methods /note (required) and /hello (optional). Tenant `fails` makes what asks for it throw.
+ * A running service. GET /me and GET /item/:id require a token, GET /of/:tenant a token of that tenant. All
+ * methods of /note require one, and of /hello accept one. For tenant `fails` the requirement throws.
  */
 export interface Service {
   readonly origin: string
@@ -122,7 +122,7 @@ export async function listen(server: Server): Promise<Service> {
   }
 }
 
-/** Sends header lines as they are, which fetch would not, and gives the whole answer as text. */
+/** Sends header lines unchanged, which fetch would not, and returns the whole answer as text. */
 export function sendRaw(
   origin: string,
   path: string,

@@ -97,13 +97,13 @@ describe('claims', () => {
     expect(verify(issuer.token({ roles: [] })).ok).toBe(true)
   })
 
-  test('a rvp that no double holds exactly is refused', () => {
+  test('an rvp that a double cannot hold exactly is refused', () => {
     const payload = JSON.stringify(issuer.claims()).replace('"rvp":7', '"rvp":1e999')
     const header = { alg: 'ES256', typ: 'at+jwt', kid: issuer.key.kid }
     expect(verify(signRaw(issuer.key, header, payload)).ok).toBe(false)
   })
 
-  test('whatever rvp is, only a safe integer of at least 0 passes', () => {
+  test('only a safe integer of at least 0 passes as rvp', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (rvp) => {
         const sent: unknown = JSON.parse(JSON.stringify(rvp))
@@ -118,7 +118,7 @@ describe('claims', () => {
 describe('the session', () => {
   const service = { sub: 'svc-1', client_id: 'svc-1' }
 
-  test('is missing only in the token of a service account, which is its own client', () => {
+  test('may be absent only in the token of a service account, whose sub is its client_id', () => {
     const token = issuer.token({ ...service, sid: undefined })
     const result = verify(token)
     if (!result.ok) throw new Error(result.code)
@@ -194,26 +194,26 @@ describe('issuer and audience', () => {
 describe('a tolerance of 5 s', () => {
   const atSec = (token: string, sec: number) => verify(token, NOW_MS + sec * 1000)
 
-  test('exp: good until 5 s after, refused at 5 s', () => {
+  test('exp: accepted until 5 s after it, refused at 5 s', () => {
     const token = issuer.token({ exp: NOW_SEC + 300 })
     expect(atSec(token, 300).ok).toBe(true)
     expect(atSec(token, 304.999).ok).toBe(true)
     expect(atSec(token, 305)).toMatchObject({ ok: false, code: 'token_expired' })
   })
 
-  test('nbf: good from 5 s before', () => {
+  test('nbf: accepted from 5 s before it', () => {
     const token = issuer.token({ nbf: NOW_SEC + 100 })
     expect(atSec(token, 95).ok).toBe(true)
     expect(atSec(token, 94)).toMatchObject({ ok: false, code: 'token_not_yet_valid' })
   })
 
-  test('iat: good from 5 s before', () => {
+  test('iat: accepted from 5 s before it', () => {
     const token = issuer.token({ iat: NOW_SEC + 100 })
     expect(atSec(token, 95).ok).toBe(true)
     expect(atSec(token, 94)).toMatchObject({ ok: false, code: 'token_issued_in_future' })
   })
 
-  test('a forged token is never told that it has expired', () => {
+  test('the answer to a forged token never says that it has expired', () => {
     const forged = issuer.token({ exp: NOW_SEC - 1 }, { kid: issuer.key.kid }, createTestKey())
     expect(verify(forged)).toMatchObject({ ok: false })
     expect(verify(forged)).not.toMatchObject({ code: 'token_expired' })
@@ -231,7 +231,7 @@ describe('the cache of verified tokens', () => {
     })
   }
 
-  test('gives the claims of a token again, frozen through and through', () => {
+  test('returns the same deeply frozen claims again', () => {
     const verifier = createVerifier(8)
     const token = issuer.token({ plan: { name: 'gold' } })
     const first = verifier.verify(token)
@@ -244,7 +244,7 @@ describe('the cache of verified tokens', () => {
     }
   })
 
-  test('is off unless it is asked for: each answer is of its own', () => {
+  test('is off by default: each answer is a new object', () => {
     const verifier = createVerifier(0)
     const token = issuer.token()
     const [first, second] = [verifier.verify(token), verifier.verify(token)]
@@ -273,7 +273,7 @@ describe('the cache of verified tokens', () => {
     await local.stop()
   })
 
-  test('lets no claim of a wrong type pass at the second sight', () => {
+  test('refuses a claim of a wrong type at the second use too', () => {
     const verifier = createVerifier(8)
     for (const [claim, value] of Object.entries({ rvp: '7', roles: 'admin', csh: 7, tid: '' })) {
       const token = issuer.token({ [claim]: value })
@@ -283,7 +283,7 @@ describe('the cache of verified tokens', () => {
     }
   })
 
-  test('keeps no token beyond its time', () => {
+  test('accepts no token after its expiry', () => {
     let nowMs = NOW_MS
     const verifier = createVerifier(8, () => nowMs)
     const token = issuer.token({ exp: NOW_SEC + 300 })
@@ -300,7 +300,7 @@ describe('the cache of verified tokens', () => {
     }
   })
 
-  test('answers as without it, whatever the claims and however often', () => {
+  test('gives the same answers as a verifier without a cache', () => {
     let nowMs = NOW_MS
     const [cached, bare] = [8, 0].map((size) => createVerifier(size, () => nowMs))
     const name = fc.constantFrom('sub', 'sid', 'rvp', 'roles', 'tid', 'amr', 'csh', 'exp', 'nbf')

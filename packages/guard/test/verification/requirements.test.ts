@@ -48,7 +48,7 @@ async function ask(
 }
 
 describe('a route that requires', () => {
-  test('a role takes any of those that it names', async () => {
+  test('a role passes if the account has one of the named roles', async () => {
     expect(await ask({ roles: ['admin', 'reader'] })).toMatchObject({ status: 200 })
     const refused = await ask({ roles: ['admin', 'owner'] })
     expect(refused).toMatchObject({ status: 403, code: 'role_missing' })
@@ -72,7 +72,7 @@ describe('a route that requires', () => {
     expect((await ask(tenant === undefined ? {} : { tenant }, claims)).status).toBe(status)
   })
 
-  test('a stronger sign-in says which (RFC 9470)', async () => {
+  test('a stronger sign-in names what is missing (RFC 9470)', async () => {
     expect(await ask({ acr: 'mfa' }, { acr: 'mfa' })).toMatchObject({ status: 200 })
     const { status, challenge } = await ask({ acr: ['mfa', 'hw'] }, { acr: 'pwd' })
     expect(status).toBe(401)
@@ -95,7 +95,7 @@ describe('a route that requires', () => {
   test.each<[string, object]>([
     ['inherits them', Object.create({ roles: ['owner'] }) as object],
     [
-      'has a class of its own',
+      'is an instance of a class',
       new (class {
         get roles(): string[] {
           return ['owner']
@@ -108,7 +108,7 @@ describe('a route that requires', () => {
     ['is a set', new Set(['owner'])],
     ['is a function', () => ['owner']],
     [
-      'inherits some beside a function',
+      'inherits a member besides a function',
       Object.assign(Object.create({ roles: ['owner'] }) as object, { tenant: () => 'ten_1' }),
     ],
   ])('something with an object that %s is a mistake when the route is made', (_, odd) => {
@@ -116,7 +116,7 @@ describe('a route that requires', () => {
     expect(() => createAuthenticator(guard, odd as Requirements<Request>)).toThrow('plain object')
   })
 
-  test('something goes on requiring it when the list that it was given is emptied', async () => {
+  test('a role still requires it after the caller empties the list', async () => {
     const roles = ['admin']
     const check = createAuthenticator(guard, { roles })
     roles.length = 0
@@ -126,7 +126,7 @@ describe('a route that requires', () => {
     })
   })
 
-  test('what only the feed could tell is a mistake without it', () => {
+  test('something that needs the feed throws without a feed', () => {
     expect(() => guard.route({ permissions: ['a'] })).toThrow('permissions')
     expect(() => guard.route({ policy: 'strict' })).toThrow('strict')
   })
@@ -143,12 +143,9 @@ describe('a route that requires', () => {
     ['roles', { roles: undefined }],
     ['maxAgeSec', { maxAgeSec: -1 }],
     ['policy', { policy: 'loose' }],
-  ])(
-    'something that is no requirement (%s: %j) is a mistake when the route is made',
-    (name, bad) => {
-      expect(() => guard.route(bad as Requirements)).toThrow(name)
-    },
-  )
+  ])('an invalid requirement (%s: %j) throws when the route is created', (name, bad) => {
+    expect(() => guard.route(bad as Requirements)).toThrow(name)
+  })
 })
 
 test('a refusal names the metadata of the resource (RFC 9728)', async () => {
@@ -165,7 +162,7 @@ test('a refusal names the metadata of the resource (RFC 9728)', async () => {
   })
 })
 
-test('of several issuers each token is checked by its own', async () => {
+test('with several issuers each token is verified by its own issuer', async () => {
   const second = createGuard({ issuer: other.url, clock: () => NOW_MS, onNotice: () => {} })
   const both = combineGuards([guard, second])
   await both.ready()
@@ -175,7 +172,7 @@ test('of several issuers each token is checked by its own', async () => {
   }
   expect(await codeOf(issuer.token())).toBe(issuer.url)
   expect(await codeOf(other.token())).toBe(other.url)
-  // The other's claims under our key, and one of nobody.
+  // The claims of the other issuer, signed with our key; and a token of an unknown issuer.
   expect(await codeOf(issuer.token({ iss: other.url }))).toBe('token_invalid')
   expect(await codeOf(issuer.token({ iss: 'https://nobody.example' }))).toBe('token_invalid')
   expect(await codeOf('x')).toBe('token_invalid')
@@ -188,7 +185,7 @@ test('of several issuers each token is checked by its own', async () => {
   second.close()
 })
 
-test('of several issuers the challenge is that of the one whose token it was', async () => {
+test('with several issuers the challenge comes from the issuer of the token', async () => {
   const second = createGuard({ issuer: other.url, clock: () => NOW_MS, onNotice: () => {} })
   const both = combineGuards([guard, second])
   await both.ready()
@@ -209,7 +206,7 @@ test('of several issuers the challenge is that of the one whose token it was', a
   second.close()
 })
 
-test('guards that were combined are combined again by their parts', async () => {
+test('combining combined guards combines their parts', async () => {
   const second = createGuard({ issuer: other.url, clock: () => NOW_MS, onNotice: () => {} })
   const third = createGuard({ issuer: 'https://third.example', onNotice: () => {} })
   const all = combineGuards([third, combineGuards([guard, second])])
@@ -220,7 +217,7 @@ test('guards that were combined are combined again by their parts', async () => 
   second.close()
 })
 
-test('guards that take the same cookie are not combined', () => {
+test('guards that read the same cookie cannot be combined', () => {
   const made = ['a', 'b', 'c'].map((name) =>
     createGuard({
       issuer: `https://${name}.example`,
@@ -233,7 +230,7 @@ test('guards that take the same cookie are not combined', () => {
   expect(combineGuards([a, c]).cookieName).toBe(a.cookieName)
 })
 
-test('metrics count what was accepted, from memory too, and what was refused', async () => {
+test('metrics count accepted tokens, those from the cache, and refusals', async () => {
   const made = createGuard({ issuer: issuer.url, clock: () => NOW_MS, onNotice: () => {} })
   await made.ready()
   const token = issuer.token()
@@ -257,7 +254,7 @@ test('metrics count what was accepted, from memory too, and what was refused', a
   made.close()
 })
 
-test('a token that is watched ends when it expires, once, and another of its session carries it on', async () => {
+test('a watch ends once when the token expires, and a new token of the session prolongs it', async () => {
   let nowMs = NOW_MS
   const made = createGuard({ issuer: issuer.url, clock: () => nowMs, onNotice: () => {} })
   await made.ready()
@@ -284,7 +281,7 @@ test('a token that is watched ends when it expires, once, and another of its ses
   made.close()
 })
 
-test('a watched token ends though onRefused throws, and who watches disturbs nobody else', async () => {
+test('a watch ends although onRefused throws, and a failing listener does not disturb the others', async () => {
   let nowMs = NOW_MS
   const notices: string[] = []
   const made = createGuard({
@@ -318,18 +315,18 @@ test('a watched token ends though onRefused throws, and who watches disturbs nob
     ),
   )
   expect(ends).toHaveLength(1)
-  // At the beginning it is the caller's to hear.
+  // At the start the caller receives the error itself.
   const first = (): unknown => watchToken(made, 'x', { onEnd: (refused) => ends.push(refused) })
   expect(first).toThrow('as asked')
   expect(ends).toHaveLength(2)
   made.close()
 })
 
-test('while nothing is known of a watched token, that of another session does not carry it on', async () => {
+test('while a watched token is unverified, a token of another session does not prolong the watch', async () => {
   const made = createGuard({ issuer: issuer.url, clock: () => NOW_MS, onNotice: () => {} })
   const ends: Refused[] = []
   const onEnd = (refused: Refused): unknown => ends.push(refused)
-  // No key is loaded yet.
+  // No keys are loaded yet.
   const live = watchToken(made, issuer.token(), { onEnd })
   const bad = watchToken(made, other.token({ iss: issuer.url }), { onEnd })
   const differing = live.renew(issuer.token({ sid: 'ses-2' }))
@@ -341,7 +338,7 @@ test('while nothing is known of a watched token, that of another session does no
   made.close()
 })
 
-test('whatever a watcher throws, and though nobody can be told, the others are called on', async () => {
+test('the other listeners are still called when one throws and onNotice throws too', async () => {
   const made = createGuard({
     issuer: issuer.url,
     clock: () => NOW_MS,
@@ -362,7 +359,7 @@ test('whatever a watcher throws, and though nobody can be told, the others are c
   made.close()
 })
 
-test('without a feed it says so, once', () => {
+test('a guard without a feed gives one notice about it', () => {
   const notices: string[] = []
   const made = createGuard({ issuer: issuer.url, onNotice: (text) => notices.push(text) })
   expect(notices).toEqual([expect.stringContaining('no revocation feed')])
@@ -370,7 +367,7 @@ test('without a feed it says so, once', () => {
   made.close()
 })
 
-test('whoever listens to no faults is told of the first of each kind, and why', async () => {
+test('without fault listeners the first fault with each code becomes a notice with its reason', async () => {
   const notices: string[] = []
   const gone = await new TestIssuer().start()
   await gone.stop()
