@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../scripts/lib/processes.ts'
 import { decide, runAuthority, until, type RunningAuthority } from './support.ts'
 
-/** What the product promises. */
+/** The promise of the product, in milliseconds. */
 const IN_FORCE_MS = 1_000
 
 describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', (transport) => {
@@ -19,14 +19,14 @@ describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', 
   })
   afterAll(() => it[Symbol.asyncDispose]())
 
-  test('refuses a session that has logged out', async () => {
+  test('refuses the tokens of a session that has logged out', async () => {
     const { access, refresh } = await it.login()
     expect(decide(guard, access)).toBe('ok')
     expect((await it.post('/api/token/blacklist/', { refresh })).status).toBe(200)
     expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(IN_FORCE_MS)
   })
 
-  test('refuses every session of a disabled account, and no other', async () => {
+  test('refuses every session of a disabled account, and no other session', async () => {
     const first = await it.login('bob')
     const second = await it.login('bob')
     const other = await it.login('carol')
@@ -38,13 +38,13 @@ describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', 
     expect(decide(guard, other.access)).toBe('ok')
   })
 
-  test('refuses what a deleted account has', async () => {
+  test('refuses the tokens of a deleted account', async () => {
     const { access } = await it.login('ivan')
     await it.authority.accounts.delete('ivan', 'test')
     expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(IN_FORCE_MS)
   })
 
-  test('calls a token out of date whose roles have changed, and takes the next one', async () => {
+  test('answers token_stale after a change of roles, and accepts the next token', async () => {
     const { access, refresh } = await it.login('dave')
     await it.authority.accounts.addRole('dave', 'editor', 'test')
     expect(await until('token_stale', () => decide(guard, access))).toBeLessThan(IN_FORCE_MS)
@@ -54,7 +54,7 @@ describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', 
     expect(decide(guard, next.access)).toBe('ok')
   })
 
-  test('gives an account a permission as soon as its role has it, with the token it has', async () => {
+  test('accepts a permission as soon as the role has it, with the same token', async () => {
     await it.login('erin')
     await it.authority.accounts.addRole('erin', 'printer', 'test')
     const { access } = await it.login('erin')
@@ -83,7 +83,7 @@ describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', 
     expect(await closed).toEqual([4401, 'session_ended'])
   })
 
-  test('tells its numbers', () => {
+  test('reports its metrics', () => {
     const { feed, verified, refused } = guard.metrics()
     expect(verified).toBeGreaterThan(0)
     expect(refused.session_ended).toBeGreaterThan(0)
@@ -93,12 +93,12 @@ describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', 
     expect(guard.isFresh('strict')).toBe(true)
   })
 
-  test('resumes after a restart of the authority, and knows what was taken back meanwhile', async () => {
+  test('resumes after a restart of the authority, and learns what was revoked in the meantime', async () => {
     const { access } = await it.login('grace')
     const { access: kept } = await it.login('heidi')
     expect(decide(guard, access)).toBe('ok')
     await it.stop()
-    // Bounded: what is known is good for 30 s.
+    // With the policy bounded, the known state is accepted for 30 s.
     expect(decide(guard, access)).toBe('ok')
     await it.start()
     await it.authority.accounts.disable('grace', 'test')
@@ -129,7 +129,7 @@ test('a guard with a shared secret has the feed too', async () => {
   expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(1_000)
 })
 
-test('a wrong secret and an authority that is not there are told once, and why', async () => {
+test('a wrong secret and an unreachable authority give one notice each, with the reason', async () => {
   await using own = await runAuthority()
   const notices: string[] = []
   const onNotice = (text: string): void => void notices.push(text)
@@ -137,7 +137,7 @@ test('a wrong secret and an authority that is not there are told once, and why',
   const wrong = createGuard({ issuer: own.url, feed, onNotice })
   const nowhere = `http://127.0.0.1:${await freePort()}`
   const alone = createGuard({ issuer: nowhere, feed, onNotice, readyTimeoutMs: 1_000 })
-  // Waiting for longer would mend nothing.
+  // A longer wait would not help.
   const from = performance.now()
   await expect(wrong.ready()).rejects.toMatchObject({ code: 'feed_unauthorized' })
   expect(performance.now() - from).toBeLessThan(5_000)
@@ -150,7 +150,7 @@ test('a wrong secret and an authority that is not there are told once, and why',
   ])
 })
 
-test('a service set up with a wrong secret keeps out none behind the same address', async () => {
+test('a service with a wrong secret does not block others behind the same address', async () => {
   await using own = await runAuthority({ throttle: 'source=2/15m' })
   const faults: { code: string; retryAfterMs: number }[] = []
   const onFeedError = ({ code, ...fault }: FeedFault): void => {
@@ -172,7 +172,7 @@ test('a service set up with a wrong secret keeps out none behind the same addres
   expect(right.isFresh('strict')).toBe(true)
 })
 
-test('another name of the same address is told as such, at once', async () => {
+test('another name for the same address fails at once, with that reason', async () => {
   await using own = await runAuthority()
   for (const issuer of [own.url.replace('127.0.0.1', 'localhost'), `${own.url}/`]) {
     const guard = createGuard({ issuer, feed: own.feed, onFeedError: () => {} })
@@ -188,7 +188,7 @@ test('another name of the same address is told as such, at once', async () => {
   }
 })
 
-test('a guard that is only asked whether it is fresh connects and becomes so', async () => {
+test('isFresh alone makes a guard connect and become fresh', async () => {
   await using own = await runAuthority()
   const withFeed = createGuard({ issuer: own.url, feed: own.feed })
   const without = createGuard({ issuer: own.url, onNotice: () => {} })
@@ -221,7 +221,7 @@ test('a guard in the process of the authority needs no service account and no ne
   await own.start()
 })
 
-test('a disabled service account hears nothing more, though its connection never asks for an echo', async () => {
+test('a disabled service account receives nothing more, even if its connection never asks for an echo', async () => {
   await using own = await runAuthority()
   const { clientId, clientSecret } = own.feed
   const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64')
@@ -244,8 +244,8 @@ test('a disabled service account hears nothing more, though its connection never
   expect(heard).toEqual([])
 })
 
-describe('whoever abuses the feed', () => {
-  test('by asking for the log again and again is cut off, and others are served', async () => {
+describe('a client that abuses the feed', () => {
+  test('by asking for the log again and again is disconnected, and others are served', async () => {
     await using own = await runAuthority()
     const { clientId, clientSecret } = own.feed
     const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64')
@@ -280,7 +280,7 @@ describe('whoever abuses the feed', () => {
     expect((await own.guard()).isFresh('strict')).toBe(true)
   })
 
-  test('by keeping a refused connection open holds nothing up, not even the end', async () => {
+  test('by keeping a refused connection open delays nothing, not even the shutdown', async () => {
     await using own = await runAuthority()
     const { hostname, port } = new URL(own.url)
     const held = await Promise.all(
@@ -303,7 +303,7 @@ describe('whoever abuses the feed', () => {
   })
 })
 
-test('after a restart of the authority a guard does not go on polling', async () => {
+test('after a restart of the authority a guard does not stay with polling', async () => {
   await using own = await runAuthority()
   let lastPollAt = 0
   const guard = await own.guard({
@@ -317,7 +317,7 @@ test('after a restart of the authority a guard does not go on polling', async ()
   await expect.poll(() => lastPollAt, { timeout: 5_000 }).toBeGreaterThan(0)
   await own.start()
   await expect.poll(() => guard.isFresh('strict'), { timeout: 10_000 }).toBe(true)
-  // Each poll waits for a second at most.
+  // Each poll waits for at most a second.
   await expect
     .poll(() => performance.now() - lastPollAt, { timeout: 15_000 })
     .toBeGreaterThan(2_500)
@@ -327,7 +327,7 @@ test('after a restart of the authority a guard does not go on polling', async ()
 test('a WebSocket that never opens does not keep a guard from polling', async () => {
   await using own = await runAuthority()
   const upgrades: Socket[] = []
-  // A proxy that swallows upgrades, and passes on everything else.
+  // A proxy that drops upgrade requests, and passes everything else.
   const proxy = createServer((incoming, outgoing) => {
     const { headers, method } = incoming
     const target = request(`${own.url}${incoming.url ?? ''}`, { headers, method: method ?? 'GET' })

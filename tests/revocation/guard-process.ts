@@ -1,6 +1,6 @@
 import { createGuard, type FreshnessPolicy, type GuardOptions } from '@countersign/guard'
 
-/** A service of its own for tests about processes: answers what its guard says of tokens. */
+/** A separate process for tests about processes. It returns what its guard answers about tokens. */
 const guard = createGuard(JSON.parse(process.argv[2] ?? '{}') as GuardOptions)
 await guard.ready()
 process.on('message', (question: { token: string; policy: FreshnessPolicy }) => {

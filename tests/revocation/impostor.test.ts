@@ -13,9 +13,8 @@ import { makeCertificate } from '../support/certificate.ts'
 import { describeWith } from '../support/requirements.ts'
 
 /**
- * Somebody who has got hold of the issuer's name, of an address or a DNS entry, and of any signing key, and
- * offers a whole authority of their own: key set, log and tokens fit together. What stops guards from
- * believing it is the certificate, and nothing else.
+ * An attacker controls the issuer's name, by an address or a DNS entry, and any signing key, and runs a
+ * complete authority: key set, log and tokens fit together. Only the certificate stops guards from trusting it.
  */
 describeWith('chromium', 'an impostor at the address of the issuer', () => {
   let dir: string
@@ -69,7 +68,7 @@ describeWith('chromium', 'an impostor at the address of the issuer', () => {
   })
   afterAll(() => close())
 
-  /** What a guard in a process of its own says of the impostor's token, or why it is not ready. */
+  /** Returns what a guard in a separate process answers about the impostor's token, or why it is not ready. */
   async function ask(options: Partial<GuardOptions>, trusts: boolean): Promise<string> {
     const all = { issuer: url, readyTimeoutMs: 2_000, ...options }
     const child = fork(join(import.meta.dirname, 'guard-process.ts'), [JSON.stringify(all)], {
@@ -101,11 +100,11 @@ describeWith('chromium', 'an impostor at the address of the issuer', () => {
   test.each(ways)('is not believed by %s', async (_, options) => {
     const complaint = await ask(options(), false)
     expect(complaint).toMatch(/feed_unreachable|jwks_unreachable/)
-    // A WebSocket does not say why it does not open.
+    // A WebSocket gives no reason when it does not open.
     expect(complaint).toMatch(/SELF_SIGNED_CERT|closed with 1006/)
   })
 
-  // All of it fits together, so nothing else is what refuses it.
+  // Everything fits together, so only the certificate can cause the refusal.
   test.each(ways)('would be by %s if its certificate were trusted', async (_, options) => {
     expect(await ask(options(), true)).toBe('ok')
   })

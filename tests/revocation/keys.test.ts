@@ -22,7 +22,7 @@ import {
 
 const run = promisify(execFile)
 
-/** What a shell says of keys that is not what the server has. */
+/** Key settings of a shell that differ from the server's. */
 const SHELL = {
   COUNTERSIGN_SIGNING_ALG: 'Ed25519',
   COUNTERSIGN_KEY_ROTATION: '1h',
@@ -31,7 +31,7 @@ const SHELL = {
   COUNTERSIGN_REFRESH_LIFETIME: '1h',
 }
 
-/** A command beside the running server, from that shell. */
+/** A command in that shell, beside the running server. */
 function countersign(it: RunningAuthority, ...words: readonly string[]): Promise<string> {
   return giveCommand(it, words, { ...SHELL, COUNTERSIGN_PUBLIC_URL: it.url })
 }
@@ -69,7 +69,7 @@ beforeAll(async () => {
 })
 afterAll(() => it[Symbol.asyncDispose]())
 
-test('rotation loses no request, of whoever logs in, refreshes and verifies meanwhile', async () => {
+test('rotation fails no log-in, refresh or verification in the meantime', async () => {
   const failures: string[] = []
   const stopping = new AbortController()
   const kids = new Set<string>()
@@ -100,10 +100,10 @@ test('rotation loses no request, of whoever logs in, refreshes and verifies mean
   expect(after).toHaveLength(before.length + 3)
 })
 
-test('commands change keys as the server would, whatever the settings of their shell', async () => {
+test('commands change keys by the schedule of the server, whatever the settings of their shell', async () => {
   const keys = await list(it)
   const next = keys.find(({ state }) => state === 'pending')
-  // Services without the feed cannot know it yet.
+  // Services without the feed cannot have it yet.
   await expect(countersign(it, 'keys', 'rotate')).rejects.toThrow(/published at .*--activate-now/)
   expect(await list(it)).toEqual(keys)
   const printed = await countersign(it, 'keys', 'rotate', '--activate-now')
@@ -113,7 +113,7 @@ test('commands change keys as the server would, whatever the settings of their s
   const after = await list(it)
   expect(after.find(({ kid }) => kid === next?.kid)).toMatchObject({ state: 'active' })
   expect(new Set(after.map(({ algorithm }) => algorithm))).toEqual(new Set(['ES256', 'HS256']))
-  // Until the longest session ends: thirty days, not the hour of this shell.
+  // Until the longest session ends: thirty days, and not the hour of this shell.
   await countersign(it, 'keys', 'rotate', '--refresh')
   const retired = (await list(it)).filter(
     ({ use, state }) => use === 'refresh' && state === 'retiring',
@@ -124,7 +124,7 @@ test('commands change keys as the server would, whatever the settings of their s
   expect(verifiesUntil).toBeGreaterThan(Date.now() + 29 * 86_400_000)
 })
 
-test('a killed key is refused everywhere at once, whatever its tokens say, and nobody has to sign in', async () => {
+test('a revoked key is refused everywhere at once, whatever its tokens claim, and no session ends', async () => {
   const { access, refresh } = await it.login('eve')
   expect(decide(guard, access)).toBe('ok')
   const killed = kidOf(access)
@@ -134,7 +134,7 @@ test('a killed key is refused everywhere at once, whatever its tokens say, and n
 
   expect(await until('token_stale', () => decide(guard, access))).toBeLessThan(1_000)
   expect(await jwks(it)).not.toContain(killed)
-  // The thief still has the key: with any position, for anybody.
+  // The thief still has the key and can sign any position and account.
   const signer = createSigner(stolen, { typ: 'at+jwt' })
   for (const rvp of [0, 1, 1_000_000, Number.MAX_SAFE_INTEGER]) {
     const forged = signer.sign({ ...claimsOf(access), rvp, jti: `forged-${rvp}` })
@@ -151,12 +151,12 @@ test('a killed key is refused everywhere at once, whatever its tokens say, and n
   expect(await countersign(it, 'keys', 'list')).toContain('revoked')
 })
 
-test('a key whose name begins with a dash is no option', async () => {
+test('a key whose kid begins with a dash is not read as an option', async () => {
   const kid = `-${'x'.repeat(42)}`
   await expect(countersign(it, 'keys', 'kill', kid)).rejects.toThrow(`There is no key ${kid}`)
 })
 
-test('a killed key of refresh tokens ends the sessions that it kept alive', async () => {
+test('revoking a key of refresh tokens ends the sessions that depend on it', async () => {
   const { refresh, access: held } = await it.login('fay')
   const printed = await countersign(it, 'keys', 'kill', kidOf(refresh))
   expect(printed).toContain('their people sign in again')
@@ -174,8 +174,8 @@ test('a killed key of refresh tokens ends the sessions that it kept alive', asyn
   expect(decide(guard, access)).toBe('ok')
 })
 
-describe('what a thief of a signing key tells a guard or the authority', () => {
-  test('as evidence of a lost log is not believed without the HMAC, nor after the kill', async () => {
+describe('what the thief of a signing key sends to a guard or the authority', () => {
+  test('as evidence of a lost log is refused without the HMAC, and after the revocation of the key', async () => {
     const { access } = await it.login('gus')
     const kid = kidOf(access)
     const stolen = createSigner(stealKey(it, kid), { typ: 'revlog+jwt' })
@@ -207,13 +207,13 @@ describe('what a thief of a signing key tells a guard or the authority', () => {
       expect(response.status).toBe(204)
     }
     await new Promise((resolve) => setTimeout(resolve, 200))
-    // No jump, and nobody had to sign in again.
+    // The log did not jump, and no session ended.
     expect(guard.metrics().feed?.position).toBe(position)
     expect(decide(guard, access)).toBe('ok')
   })
 })
 
-test('an own key with its certificate is published with it, and signs when it is told to', async () => {
+test('an imported key is published with its certificate, and signs when it is activated', async () => {
   const dir = it.dataDir
   await run('openssl', [
     ...'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -days 30 -subj /CN=auth.test'.split(
@@ -251,7 +251,7 @@ test('an own key with its certificate is published with it, and signs when it is
   expect(await countersign(it, 'keys', 'export-public', '--pem')).toContain('BEGIN PUBLIC KEY')
 })
 
-/** The private key as a thief has it who has the database and the secret. */
+/** The private key, as a thief with the database and the secret has it. */
 function stealKey(of: RunningAuthority, kid: string): ReturnType<typeof importSigningKey> {
   const secret = readFileSync(join(of.dataDir, 'secret'), 'utf8').trim()
   const row = withDatabase(of.dataDir, (db) =>

@@ -18,7 +18,7 @@ import {
   type Pair,
 } from './support.ts'
 
-test('what the store has lost, guards give back: nobody who logged out is in again, nobody else is out', async () => {
+test('guards hand back what the store has lost: no ended session revives, and no other session ends', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const gone = await it.login('alice')
@@ -43,14 +43,14 @@ test('what the store has lost, guards give back: nobody who logged out is in aga
   const audited = query(it.dataDir, `SELECT detail FROM audit WHERE event = 'log_repaired'`)
   expect(audited).toHaveLength(1)
 
-  // A second guard that knew the same tells nothing new.
+  // A second guard with the same batches adds nothing.
   const { position } = await headOf(it)
   const late = await it.guard()
   expect(decide(late, gone.access)).toBe('session_ended')
   expect((await headOf(it)).position).toBe(position)
 })
 
-test('countersign restore puts a copy back, and everybody signs in again', async () => {
+test('countersign restore puts a backup back, and all sessions end', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const before = await it.login('alice')
@@ -73,7 +73,7 @@ test('countersign restore puts a copy back, and everybody signs in again', async
   expect(await refreshes(it, again.refresh)).toBe(200)
 })
 
-test('countersign restore from a shell that knows another URL takes back what the server has signed', async () => {
+test('countersign restore from a shell with another URL revokes the tokens that the server signed', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const { access } = await it.login('alice')
@@ -84,14 +84,14 @@ test('countersign restore from a shell that knows another URL takes back what th
   expect(await until('token_stale', () => decide(guard, access), 15_000)).toBeLessThan(15_000)
   const again = await it.login('alice')
   expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
-  // Said once: another start changes nothing.
+  // This is done once. Another start changes nothing.
   const { position } = await headOf(it)
   await it.stop()
   await it.start()
   expect((await headOf(it)).position).toBe(position)
 })
 
-test('countersign restore leaves killed keys dead, replaces what is broken, and nothing by what is not ours', async () => {
+test('countersign restore keeps revoked keys revoked, replaces a broken database, and rejects files that are no backup', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const { access } = await it.login('alice')
@@ -126,14 +126,14 @@ test('countersign restore leaves killed keys dead, replaces what is broken, and 
   expect((await it.post('/api/token/', {})).status).toBe(400)
 })
 
-test('whatever copy is put back, and however often, no token and no key from before lives again', async () => {
+test('after any number of restores no earlier token and no earlier key is valid again', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const stolen = kidOf((await it.login('alice')).access)
   const copy = copyDatabase(it)
   await it.stop()
   await countersign(it, ['keys', 'kill', stolen])
-  // Twice the same copy: what was minted between stands at positions that the second one has too.
+  // The same backup twice: tokens issued in between have positions that the second restore has too.
   const positions: number[] = []
   const between: Pair[] = []
   for (let times = 0; times < 2; times++) {
@@ -146,7 +146,7 @@ test('whatever copy is put back, and however often, no token and no key from bef
     await it.stop()
   }
   expect(positions[1]).toBeGreaterThan(positions[0] ?? Infinity)
-  // And behind everybody's back, with the word after it.
+  // The file is replaced without the command, which then runs.
   for (const suffix of ['-wal', '-shm']) {
     rmSync(join(it.dataDir, `countersign.db${suffix}`), { force: true })
   }
@@ -163,17 +163,17 @@ test('whatever copy is put back, and however often, no token and no key from bef
   for (const { refresh } of between) expect(await refreshes(it, refresh)).toBe(401)
 })
 
-test('countersign restore reads the write-ahead log of a copy, and is not given the database itself', async () => {
+test('countersign restore reads the write-ahead log of a backup, and rejects the database itself', async () => {
   await using it = await runAuthority()
   const database = join(it.dataDir, 'countersign.db')
   const copy = join(it.dataDir, 'copy.db')
-  // What was written last lies in the log: the server is running.
+  // The newest writes are in the write-ahead log, because the server is running.
   await it.login('bob')
   await it.authority.accounts.disable('bob', 'test')
   for (const suffix of ['', '-wal']) copyFileSync(database + suffix, copy + suffix)
   await it.stop()
   await expect(countersign(it, ['restore', database])).rejects.toThrow('is the database itself')
-  // What an interrupted restore, or a database that is gone, has left is none of the copy's.
+  // Files of an interrupted restore, or of a database that no longer exists, do not belong to the backup.
   copyFileSync(`${copy}-wal`, `${database}.restoring-wal`)
   const left = `${database}.restoring`
   copyFileSync(copy, left)
@@ -190,7 +190,7 @@ test('countersign restore reads the write-ahead log of a copy, and is not given 
   expect(readdirSync(it.dataDir).filter((name) => name.includes('restoring'))).toEqual([])
 })
 
-test('a kill that the store has lost and a guard hands back leaves nobody without a key', async () => {
+test('a lost key revocation that a guard hands back leaves an active key', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const { access, refresh } = await it.login('alice')

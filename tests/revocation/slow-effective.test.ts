@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => it[Symbol.asyncDispose]())
 
-test('a log-out that waits answers when every guard refuses the session, and soon', async () => {
+test('a log-out with wait=effective answers soon, when every guard refuses the session', async () => {
   const guards = [
     await it.guard(),
     await it.guard({ feed: { ...it.feed, transport: 'polling' } }),
@@ -28,14 +28,14 @@ test('a log-out that waits answers when every guard refuses the session, and soo
   const { access, refresh } = await it.login('alice')
   for (const guard of guards) expect(decide(guard, access)).toBe('ok')
   const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
-  // At this very moment, without waiting.
+  // Checked at this moment, without waiting.
   for (const guard of guards) expect(decide(guard, access)).toBe('session_ended')
   const { effective } = (await response.json()) as Effective
   expect(effective).toMatchObject({ guards: 4, confirmed: 4, expired: 0 })
   expect(effective.ms).toBeLessThan(2_000)
 })
 
-test('a log-out right after another is not kept waiting by a guard that polls', async () => {
+test('a polling guard does not delay a log-out right after another', async () => {
   await it.guard({ feed: { ...it.feed, transport: 'polling' } })
   const took: number[] = []
   for (let times = 0; times < 3; times++) {
@@ -48,11 +48,11 @@ test('a log-out right after another is not kept waiting by a guard that polls', 
     expect(effective.expired).toBe(0)
     took.push(effective.ms)
   }
-  // Each poll waits for news for a second.
+  // Each poll waits a second for news.
   expect(Math.min(...took)).toBeLessThan(700)
 })
 
-test('everything that takes something back can be waited for, and says what it has to say', async () => {
+test('every operation that revokes something can wait, and keeps its own answer', async () => {
   const guard = await it.guard()
   const login = async (): Promise<{ access: string; refresh: string }> => it.login('carol')
   const asked = async (
@@ -94,7 +94,7 @@ test('everything that takes something back can be waited for, and says what it h
   expect(left).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
   expect(decide(guard, leaving.access)).toBe('session_ended')
 
-  // Without a session there is nothing to wait for but what others have taken back.
+  // Without a session it only waits for revocations by others.
   const nobody = await fetch(`${it.url}/auth/logout?wait=effective`, {
     method: 'POST',
     headers: { 'sec-fetch-site': 'same-origin', connection: 'close' },
@@ -102,7 +102,7 @@ test('everything that takes something back can be waited for, and says what it h
   expect(await nobody.json()).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
 })
 
-test('who waits for what is in force long since costs the guards nothing', async () => {
+test('waiting for a position that has long been in force costs the guards nothing', async () => {
   const asked: string[] = []
   const { feed } = it.authority
   const guard = await it.guard({
@@ -123,7 +123,7 @@ test('who waits for what is in force long since costs the guards nothing', async
       headers: { 'sec-fetch-site': 'same-origin', connection: 'close' },
     })
   expect((await ask()).status).toBe(200)
-  // By its next question each guard has said how far it is.
+  // With its next request each guard has reported its position.
   await new Promise((resolve) => setTimeout(resolve, 1_500))
   asked.length = 0
   for (let count = 0; count < 20; count++) expect((await ask()).status).toBe(200)
@@ -136,7 +136,7 @@ test('a refused log-out does not wait', async () => {
   expect(response.status).toBe(401)
 })
 
-test('a guard that is gone is waited for until its lease has run out', async () => {
+test('a wait includes a disconnected guard until its lease has run out', async () => {
   const guard = await it.guard()
   guard.close()
   const { refresh } = await it.login('bob')
@@ -147,7 +147,7 @@ test('a guard that is gone is waited for until its lease has run out', async () 
   expect(effective.ms).toBeLessThan(31_000)
 }, 60_000)
 
-test('after a restart, guards of the process before are waited for, whoever they were', async () => {
+test('after a restart a wait includes the unknown guards of the previous process', async () => {
   await it.stop()
   await it.start()
   const { refresh } = await it.login('erin')

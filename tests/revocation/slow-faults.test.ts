@@ -8,13 +8,13 @@ import { afterEach, expect, test } from 'vitest'
 import { startServerProcess, ADMIN } from '../../packages/server/test/support/server-process.ts'
 import { runAuthority, type RunningAuthority } from './support.ts'
 
-/** What a guard says of a token, and how old its copy of the log is. */
+/** What a guard answers about a token, and how old its copy of the log is. */
 interface Verdict {
   readonly code: string
   readonly leaseAgeMs: number
 }
 
-/** A service with a guard, in a process of its own. */
+/** A service with a guard, in a separate process. */
 class Service implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #waiting: ((verdict: Verdict) => void)[] = []
@@ -80,7 +80,7 @@ class Proxy implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Silently: connections stay open and nothing comes through, as behind a broken router. */
+  /** Cuts it silently: connections stay open and nothing passes, as behind a broken router. */
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) {
@@ -118,7 +118,7 @@ async function logOut(it: RunningAuthority, refresh: string): Promise<void> {
   expect((await it.post('/api/token/blacklist/', { refresh })).status).toBe(200)
 }
 
-test('a feed that is cut by a proxy: strict routes refuse after 3 s, bounded ones go on, all is well again', async () => {
+test('a feed that a proxy cuts: strict routes refuse after 3 s, bounded routes continue, and all recover', async () => {
   const it = use(await runAuthority())
   const proxy = use(new Proxy(Number(new URL(it.url).port)))
   const feed = { ...it.feed, url: `http://127.0.0.1:${await proxy.listen()}` }
@@ -139,7 +139,7 @@ test('a feed that is cut by a proxy: strict routes refuse after 3 s, bounded one
   expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
 }, 60_000)
 
-test('a guard that is stopped wakes up to refuse what was taken back meanwhile', async () => {
+test('a guard that was stopped refuses after waking what was revoked in the meantime', async () => {
   const it = use(await runAuthority())
   const service = use(await Service.start({ issuer: it.url, feed: it.feed }))
   const gone = await it.login('alice')
@@ -148,7 +148,7 @@ test('a guard that is stopped wakes up to refuse what was taken back meanwhile',
   service.signal('SIGSTOP')
   await logOut(it, gone.refresh)
   await sleep(3_500)
-  // The question is the first thing that it finds when it goes on.
+  // The request is the first thing that it handles when it continues.
   const asked = service.verify(gone.access, 'strict')
   service.signal('SIGCONT')
   expect(['session_ended', 'revocations_unavailable']).toContain(await asked)
@@ -156,7 +156,7 @@ test('a guard that is stopped wakes up to refuse what was taken back meanwhile',
   expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
 }, 60_000)
 
-test('an authority that is killed: what it had answered is in force when it is back', async () => {
+test('revocations that a killed authority has answered are in force after its restart', async () => {
   const first = await startServerProcess()
   const port = Number(new URL(first.url).port)
   const issuer = `http://localhost:${port}`

@@ -13,9 +13,9 @@ import {
   type Pair,
 } from './support.ts'
 
-// Guards get eight seconds to hand back what was lost.
+// Guards have eight seconds to hand back lost entries.
 
-test('where no guard can give it back, a token that is ahead of the log makes everybody sign in again', async () => {
+test('if no guard can hand the entries back, a token ahead of the log ends all sessions', async () => {
   await using it = await runAuthority()
   const first = await it.login('alice')
   const copy = copyDatabase(it)
@@ -36,12 +36,12 @@ test('where no guard can give it back, a token that is ahead of the log makes ev
   const again = await it.login('alice')
   expect(await refreshes(it, again.refresh)).toBe(200)
   expect(query(it.dataDir, `SELECT 1 FROM audit WHERE event = 'log_started_over'`)).toHaveLength(1)
-  // The kill was lost with the rest: none of the keys that the store knew may sign.
+  // The revocation of the key was lost too. None of the keys that the store has may sign.
   expect([stolen, kidOf(access)]).not.toContain(kidOf(again.access))
   expect(await (await fetch(`${it.url}/.well-known/jwks.json`)).text()).not.toContain(stolen)
 })
 
-test('a token of a session that the store has lost with the rest shows the loss too', async () => {
+test('a token of a lost session shows the loss too', async () => {
   await using it = await runAuthority()
   await it.login('alice')
   const copy = copyDatabase(it)

@@ -26,10 +26,10 @@ export interface RunningAuthority extends AsyncDisposable {
   readonly authority: Authority
   readonly feed: { readonly clientId: string; readonly clientSecret: string }
   readonly dataDir: string
-  /** Creates an account and gives a pair of tokens of a first session. */
+  /** Creates an account and returns the tokens of its first session. */
   login(username?: string): Promise<Pair>
   post(path: string, body: unknown): Promise<Response>
-  /** A guard with the feed, connected. It is closed with the authority. */
+  /** Returns a connected guard with the feed. It is closed with the authority. */
   guard(options?: Partial<GuardOptions>): Promise<Guard>
   stop(): Promise<void>
   start(): Promise<void>
@@ -68,7 +68,7 @@ export async function runAuthority(settings: AuthorityConfig = {}): Promise<Runn
   async function post(path: string, body: unknown): Promise<Response> {
     return fetch(`${url}${path}`, {
       method: 'POST',
-      // Of a server that is started again, no connection may be left.
+      // A restarted server must have no old connections.
       headers: { 'content-type': 'application/json', connection: 'close' },
       body: JSON.stringify(body),
     })
@@ -113,7 +113,9 @@ export async function runAuthority(settings: AuthorityConfig = {}): Promise<Runn
 
 const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
 
-/** Gives a command as an operator does, and what it printed. `shell` is what else the shell has set. */
+/**
+ * Runs a command as an operator does, and returns its output. `shell` adds environment variables of the shell.
+ */
 export async function countersign(
   { dataDir, url }: RunningAuthority,
   words: readonly string[],
@@ -123,19 +125,19 @@ export async function countersign(
   return (await promisify(execFile)(process.execPath, [LAUNCHER, ...words], { env })).stdout
 }
 
-/** The key that a token names. */
+/** Returns the `kid` that a token names. */
 export function kidOf(token: string): string {
   const decoded = decodeUnverified(token)
   return decoded.ok ? String(decoded.header['kid']) : ''
 }
 
-/** The refusal's code, or `ok`, which a guard with keys and log says at once. */
+/** Returns the refusal's code, or `ok`. A guard with keys and log answers at once. */
 export function decide(guard: Guard, token: string): string {
   const result = guard.verify(token) as VerifyResult
   return result.ok ? 'ok' : result.code
 }
 
-/** Asks until the answer is this one, and gives how many milliseconds that took; fails after a while. */
+/** Asks until the answer is this one, and returns how many milliseconds that took. Fails after a while. */
 export async function until(answer: string, ask: () => string, withinMs = 5_000): Promise<number> {
   const from = performance.now()
   let last = ask()
@@ -149,7 +151,7 @@ export async function until(answer: string, ask: () => string, withinMs = 5_000)
   return performance.now() - from
 }
 
-/** A whole copy of the database, as a backup takes it. */
+/** Makes a complete copy of the database, as a backup does. */
 export function copyDatabase(it: RunningAuthority): string {
   const copy = join(it.dataDir, `copy-${Date.now()}.db`)
   const db = new DatabaseSync(join(it.dataDir, 'countersign.db'))
@@ -158,7 +160,7 @@ export function copyDatabase(it: RunningAuthority): string {
   return copy
 }
 
-/** The copy comes back behind everybody's back, as after a failover to a replica that lagged. */
+/** Puts the copy back without the command, as after a failover to a replica that lagged. */
 export async function fallBack(it: RunningAuthority, copy: string): Promise<void> {
   await it.stop()
   for (const suffix of ['-wal', '-shm']) {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { Confirmations, LEASE_MS } from '../src/revocations/confirmations.ts'
 
-/** Timers of a clock that a test moves. */
+/** Timers on a clock that a test moves. */
 class ManualTimers {
   #nowMs = 0
   #calls: { at: number; call: () => void }[] = []
@@ -36,19 +36,19 @@ async function afterStart(): Promise<{ timers: ManualTimers; confirmations: Conf
   return { timers, confirmations }
 }
 
-test('nobody is waited for where there is no guard', async () => {
+test('without guards there is no wait', async () => {
   const { confirmations } = await afterStart()
   expect(await confirmations.wait(5)).toEqual({ ms: 0, guards: 0, confirmed: 0, expired: 0 })
 })
 
-test('guards of the process before are waited for, whoever they were', async () => {
+test('a wait includes the unknown guards of the previous process', async () => {
   const timers = new ManualTimers()
   const report = new Confirmations(timers, LEASE_MS).wait(5)
   await timers.advance(LEASE_MS + 10)
   expect((await report).ms).toBe(LEASE_MS)
 })
 
-test('where there was no process before, only those that are known are waited for', async () => {
+test('without a previous process a wait includes only known guards', async () => {
   const timers = new ManualTimers()
   const confirmations = new Confirmations(timers, 0)
   expect(await confirmations.wait(5)).toMatchObject({ ms: 0, guards: 0 })
@@ -60,14 +60,14 @@ test('where there was no process before, only those that are known are waited fo
   expect(await report).toMatchObject({ guards: 1, confirmed: 1 })
 })
 
-test('each guard confirms or its lease runs out', async () => {
+test('each guard confirms, or its lease runs out', async () => {
   const { timers, confirmations } = await afterStart()
   for (const name of ['a', 'b', 'c']) confirmations.echoed(name)
   confirmations.applied('c', 7)
   const report = confirmations.wait(7)
   await timers.advance(1_000)
   confirmations.applied('a', 6)
-  // An echo that went out meanwhile renews nothing: its guard has not applied what was taken back.
+  // An echo that was sent in the meantime renews nothing, because its guard has not applied the revocation.
   confirmations.echoed('b')
   await timers.advance(1_000)
   confirmations.applied('a', 9)
@@ -76,7 +76,7 @@ test('each guard confirms or its lease runs out', async () => {
   expect(timers.pending).toBe(0)
 })
 
-test('a thousand who wait for one position cost as much as one', async () => {
+test('a thousand waits for one position cost as much as one', async () => {
   const { timers, confirmations } = await afterStart()
   confirmations.echoed('a')
   expect(confirmations.awaits(3)).toBe(false)
@@ -94,7 +94,7 @@ test('a thousand who wait for one position cost as much as one', async () => {
   expect(confirmations.awaits(3)).toBe(false)
 })
 
-test('at the end everybody is told how far it came', async () => {
+test('closing ends every wait with a report of the current state', async () => {
   const { confirmations } = await afterStart()
   confirmations.echoed('a')
   const report = confirmations.wait(3)

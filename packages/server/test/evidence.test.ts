@@ -14,7 +14,7 @@ const opened: OpenedBatch = {
 }
 
 describe('evidence', () => {
-  test('of one empty batch is that head, however often it is handed back, and each is not opened', () => {
+  test('of one repeated empty batch is its head, and not every copy is opened', () => {
     let times = 0
     const open = (): OpenedBatch => {
       times += 1

@@ -8,7 +8,7 @@ import { openTestAuthority, PASSWORD, USERNAME } from './support/authority.ts'
 import { askWithSecret, newClient, tokenOf } from './support/clients.ts'
 import { headerOf } from './support/forge.ts'
 
-/** A module that keeps its key, as an HSM does, and takes its time. */
+/** A module that keeps its key, as an HSM does, and signs slowly. */
 function createModule(): {
   readonly publicKey: KeyObject
   readonly sign: (bytes: Uint8Array) => Promise<Uint8Array>
@@ -27,7 +27,7 @@ function createModule(): {
   return module
 }
 
-test('a key that never comes here signs every access token, and is published', async () => {
+test('an external key signs every access token, and its public half is published', async () => {
   const hsm = createModule()
   await using it = await openTestAuthority({
     signer: { alg: 'ES256', publicKey: hsm.publicKey, kid: 'hsm-1', sign: hsm.sign },
@@ -48,7 +48,7 @@ test('a key that never comes here signs every access token, and is published', a
   expect(keys.map(({ kid }) => kid)).toContain('hsm-1')
 })
 
-test('while it cannot be reached nobody logs in, nothing is written, and all is well again after', async () => {
+test('while the signer is unreachable, log-ins fail and write nothing; afterwards they work again', async () => {
   const hsm = createModule()
   await using it = await openTestAuthority({
     signer: { alg: 'ES256', publicKey: hsm.publicKey.export({ format: 'jwk' }), sign: hsm.sign },
@@ -61,11 +61,11 @@ test('while it cannot be reached nobody logs in, nothing is written, and all is 
   expect(await answer.text()).not.toContain('no session')
   expect((await it.post('/api/token/refresh/', { refresh: pair.refresh })).status).toBe(503)
   hsm.isDown = false
-  // The refresh had happened; its answer is given again.
+  // The refresh was done before. Its answer is repeated.
   expect((await it.post('/api/token/refresh/', { refresh: pair.refresh })).status).toBe(200)
 })
 
-test('one whose public half does not fit is found at the start', async () => {
+test('a signer with a wrong public key fails at start', async () => {
   const hsm = createModule()
   const { publicKey } = createModule()
   const other = openTestAuthority({ signer: { alg: 'ES256', publicKey, sign: hsm.sign } })

@@ -14,7 +14,7 @@ const SCHEDULE: RingSchedule = {
   livesMs: { access: 6 * MINUTE, refresh: 30 * DAY },
 }
 
-/** A ring that lives by its plans, as the store applies them. */
+/** A ring that applies its plans as the store does. */
 class PlannedRing {
   keys: readonly StoredKey[] = []
   schedule = SCHEDULE
@@ -47,7 +47,7 @@ class PlannedRing {
     return key
   }
 
-  /** Whether what a key signed is still taken. */
+  /** Whether tokens that a key signed are still accepted. */
   verifies(kid: string): boolean {
     return this.keys.some((key) => key.kid === kid && key.state !== 'revoked')
   }
@@ -106,7 +106,7 @@ test('a key signs for 30 days, then verifies until its last token has expired', 
   expect(ring.verifies(first)).toBe(false)
 })
 
-test('of a ring that is off, nothing changes until somebody asks', () => {
+test('a ring without automatic rotation changes only when it is forced', () => {
   const ring = new PlannedRing()
   ring.schedule = { ...SCHEDULE, rotationMs: undefined }
   ring.keepUp(0)
@@ -128,7 +128,7 @@ test('another algorithm takes over when it has been published for the lead time'
   expect(ring.active('access').alg).toBe('Ed25519')
 })
 
-test('an algorithm that is taken back before it has signed never does', () => {
+test('an algorithm that is replaced before its key has signed never signs', () => {
   const ring = new PlannedRing()
   ring.keepUp(0)
   ring.schedule = { ...SCHEDULE, alg: 'Ed25519' }
@@ -140,13 +140,13 @@ test('an algorithm that is taken back before it has signed never does', () => {
   expect(ring.active('access').changedAt).toBe(0)
 })
 
-test('keys that were made elsewhere keep their algorithm, and sign for as long as others', () => {
+test('imported keys keep their algorithm, and sign for as long as others', () => {
   const ring = new PlannedRing()
   ring.keepUp(0)
   ring.import('ES384', HOUR)
   ring.keepUp(2 * HOUR, ['access'])
   expect(ring.active('access').alg).toBe('ES384')
-  // The next one was published for long; it waits for the schedule all the same.
+  // The next key was published long ago. It still waits for the schedule.
   ring.keepUp(10 * DAY)
   expect(ring.active('access').alg).toBe('ES384')
   ring.import('ES384', 10 * DAY)
@@ -156,8 +156,8 @@ test('keys that were made elsewhere keep their algorithm, and sign for as long a
   expect(ring.active('access')).toMatchObject({ alg: 'ES384', createdAt: 10 * DAY })
 })
 
-describe('a key that is killed', () => {
-  test('of access tokens is dead at once, and the pending one signs', () => {
+describe('a revoked key', () => {
+  test('of access tokens is unusable at once, and the pending one signs', () => {
     const ring = new PlannedRing()
     ring.keepUp(0)
     const first = ring.active('access').kid
@@ -169,7 +169,7 @@ describe('a key that is killed', () => {
     expect(ring.of('access', 'revoked')[0]?.sealed).toEqual(new Uint8Array())
   })
 
-  test('before it has signed makes room for another', () => {
+  test('that has not signed yet is replaced by another', () => {
     const ring = new PlannedRing()
     ring.keepUp(0)
     const [pending] = ring.of('access', 'pending')
@@ -178,7 +178,7 @@ describe('a key that is killed', () => {
     expect(ring.verifies(String(pending?.kid))).toBe(false)
   })
 
-  test('is known as such for ever', () => {
+  test('stays in the ring as revoked for ever', () => {
     const ring = new PlannedRing()
     ring.keepUp(0)
     const first = ring.active('access').kid
@@ -198,7 +198,7 @@ const step = fc.oneof(
   },
 )
 
-test('whatever happens: one key signs, one is next, and every token is good until it expires', () => {
+test('after any sequence of events one key signs, one is next, and every token is valid until it expires', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const ring = new PlannedRing()
@@ -230,7 +230,8 @@ test('whatever happens: one key signs, one is next, and every token is good unti
         expect(ring.of('access', 'pending')).toHaveLength(1)
         expect(ring.of('refresh', 'active')).toHaveLength(1)
         for (const { kid } of ring.keys) if (!published.has(kid)) published.set(kid, real)
-        // Nobody meets a signature of a key that they cannot know, but for an order or a kill.
+        // No service sees a signature of a key that it cannot know, except after a forced rotation or a
+        // revocation.
         const { kid } = ring.active('access')
         if (kid !== before && !isForced) {
           expect(real - (published.get(kid) ?? 0)).toBeGreaterThanOrEqual(SCHEDULE.leadMs - HOUR)

@@ -37,7 +37,7 @@ async function me(it: TestAuthority, access: string): Promise<number> {
   return (await it.authority.fetch(new Request(`${ISSUER}/auth/me`, { headers }))).status
 }
 
-/** Each thing that takes back, what its entry says, and what the audit calls it. */
+/** Each operation that revokes something, its log entry, and its audit event. */
 const revokingCalls: readonly [
   name: string,
   act: (it: TestAuthority, pair: Pair) => Promise<unknown>,
@@ -103,7 +103,7 @@ function onAccounts(act: (accounts: AccountManager) => Promise<unknown>) {
   return (it: TestAuthority): Promise<unknown> => act(it.authority.accounts)
 }
 
-/** An authority whose alice is a reader, with one session of hers. */
+/** An authority with the account alice, who is a reader and has one session. */
 async function openWithSession(): Promise<{ it: TestAuthority; pair: Pair }> {
   const it = await openTestAuthority({ secret: SECRET })
   await it.authority.accounts.addRole(USERNAME, 'reader', 'test')
@@ -125,37 +125,34 @@ describe.each(revokingCalls)('%s', (_, act, kind, strength, event) => {
     expect(await me(it, pair.access)).toBe(strength === 'hard' ? 401 : 200)
   })
 
-  test.each(['revocations', 'audit'])(
-    'changes nothing where %s cannot be written',
-    async (table) => {
-      const { it, pair } = await openWithSession()
-      await using authority = it
-      execute(
+  test.each(['revocations', 'audit'])('changes nothing if %s cannot be written', async (table) => {
+    const { it, pair } = await openWithSession()
+    await using authority = it
+    execute(
+      it.dataDir,
+      `CREATE TRIGGER broken BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'broken'); END`,
+    )
+    const stateBefore = (): unknown => [
+      query(
         it.dataDir,
-        `CREATE TRIGGER broken BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'broken'); END`,
-      )
-      const stateBefore = (): unknown => [
-        query(
-          it.dataDir,
-          'SELECT id, password_hash, roles, disabled_at, hard_position FROM accounts',
-        ),
-        query(it.dataDir, 'SELECT id, ended_at FROM sessions'),
-        query(it.dataDir, 'SELECT * FROM audit'),
-        query(it.dataDir, 'SELECT * FROM revocation_head'),
-        entries(authority),
-      ]
-      const before = stateBefore()
-      // The HTTP API answers 503, the library rejects.
-      const outcome = await act(it, pair).catch((error: unknown) => error)
-      if (outcome instanceof Response) expect(outcome.status).toBe(503)
-      else if (outcome !== undefined) expect(outcome).toBeInstanceOf(StoreFault)
-      expect(stateBefore()).toEqual(before)
-      expect(await me(it, pair.access)).toBe(200)
-    },
-  )
+        'SELECT id, password_hash, roles, disabled_at, hard_position FROM accounts',
+      ),
+      query(it.dataDir, 'SELECT id, ended_at FROM sessions'),
+      query(it.dataDir, 'SELECT * FROM audit'),
+      query(it.dataDir, 'SELECT * FROM revocation_head'),
+      entries(authority),
+    ]
+    const before = stateBefore()
+    // The HTTP API answers 503, and the library rejects.
+    const outcome = await act(it, pair).catch((error: unknown) => error)
+    if (outcome instanceof Response) expect(outcome.status).toBe(503)
+    else if (outcome !== undefined) expect(outcome).toBeInstanceOf(StoreFault)
+    expect(stateBefore()).toEqual(before)
+    expect(await me(it, pair.access)).toBe(200)
+  })
 })
 
-test('what takes nothing back writes no entry', async () => {
+test('an operation that revokes nothing writes no entry', async () => {
   await using it = await openTestAuthority()
   const { accounts } = it.authority
   const pair = await it.login()
@@ -176,7 +173,7 @@ test('what takes nothing back writes no entry', async () => {
   ])
 })
 
-test('of a deleted account nothing is left but its id in log and audit, and its name is free', async () => {
+test('only the id of a deleted account is left, in log and audit, and its name is free', async () => {
   await using it = await openTestAuthority()
   const { accounts, tenants } = it.authority
   await tenants.create('acme', 'test')
@@ -214,7 +211,7 @@ test('an account has its newest hard position in its own row', async () => {
 })
 
 describe('the log', () => {
-  test('has no gap and an unbroken chain when everything happens at once', async () => {
+  test('has no gap and an unbroken chain after concurrent operations', async () => {
     await using it = await openTestAuthority()
     const start = readChainStart(it.dataDir)
     const pairs = await Promise.all(Array.from({ length: 20 }, () => it.login()))
@@ -228,7 +225,7 @@ describe('the log', () => {
     expect(expectWholeLog(it.dataDir, start)).toBe(40)
   })
 
-  test('is one log for two processes', async () => {
+  test('is shared by two processes', async () => {
     await using server = await startServerProcess()
     const start = readChainStart(server.dataDir)
     const http = new HttpClient(server.url)
@@ -242,7 +239,7 @@ describe('the log', () => {
     )
     for (let n = 0; n < 60; n += 1) {
       await beside.accounts.addRole(admin, `role-${n}`, { at: Date.now(), actor: 'test' })
-      // Whoever holds the only thread must let the answers in.
+      // The loop must yield, so that the answers can arrive.
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect((await answers).map(({ status }) => status)).toEqual(Array(60).fill(200))
@@ -251,7 +248,7 @@ describe('the log', () => {
     expect(expectWholeLog(server.dataDir, start)).toBe(120)
   })
 
-  test('and the audit only ever grow', async () => {
+  test('and the audit only grow', async () => {
     const { it, pair } = await openWithSession()
     await using authority = it
     await logOut(it, pair)
@@ -266,7 +263,7 @@ describe('the log', () => {
 })
 
 describe('rvp', () => {
-  test('is the head of the log when the token is minted', async () => {
+  test('is the head of the log when the token is issued', async () => {
     await using it = await openTestAuthority()
     const { accounts } = it.authority
     let pair = await it.login()
@@ -282,7 +279,7 @@ describe('rvp', () => {
     expect(claimsOf((await it.login()).access)['rvp']).toBe(2)
   })
 
-  test('of a log-in is read before the account: what changes meanwhile is newer than the token', async () => {
+  test('of a log-in is read before the account, so a change during the log-in is newer than the token', async () => {
     // The change happens while the password is checked.
     const hooks: { meanwhile?: () => Promise<unknown> } = {}
     await using it = await openTestSessions({
@@ -369,7 +366,7 @@ describe('a log-in that is in flight', () => {
   })
 })
 
-test('no token, password or key lies readable in the files', async () => {
+test('the files contain no readable token, password or key', async () => {
   await using it = await openTestAuthority({ secret: SECRET })
   const pairs = [await it.login()]
   for (let n = 0; n < 3; n += 1) {
@@ -387,7 +384,7 @@ test('no token, password or key lies readable in the files', async () => {
   expect(names).toEqual(expect.arrayContaining(['countersign.db', 'countersign.db-wal']))
   const files = names.map((name) => readFileSync(join(it.dataDir, name)))
   const holds = (secret: Buffer | string): boolean => files.some((file) => file.includes(secret))
-  // What must be there, so that the search below is known to find things.
+  // These values must be in the files, which shows that the search below finds things.
   expect(holds(String(claimsOf(pairs[0]!.access)['sid']))).toBe(true)
   expect(holds('test-agent')).toBe(true)
 

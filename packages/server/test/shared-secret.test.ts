@@ -29,11 +29,11 @@ test('every access token is signed with the shared secret, and nothing of it is 
   const jwks = await answer.text()
   expect(jwks).not.toContain('oct')
   expect(jwks).not.toContain(String(headerOf(pair.access)['kid']))
-  // Refreshing goes on with keys that nobody shares.
+  // Refresh tokens are still signed with keys that are not shared.
   expect((await it.post('/api/token/refresh/', { refresh: pair.refresh })).status).toBe(200)
 })
 
-test('the shared secret makes access tokens alone, no refresh token', async () => {
+test('the shared secret makes access tokens, but no refresh token', async () => {
   await using it = await openTestAuthority({ sharedSecret: SECRET })
   const { access, refresh } = await it.login()
   const key = importSigningKey(
@@ -45,7 +45,7 @@ test('the shared secret makes access tokens alone, no refresh token', async () =
   expect((await it.post('/api/token/refresh/', { refresh })).status).toBe(200)
 })
 
-test('it changes like other secrets: all verify, the first signs', async () => {
+test('several shared secrets: all verify, the first signs', async () => {
   await using it = await openTestAuthority({ sharedSecret: SECRET })
   const { access: old } = await it.login()
   await it.restart({ sharedSecret: `${NEXT},${SECRET}` })
@@ -62,7 +62,7 @@ test('it changes like other secrets: all verify, the first signs', async () => {
   expect(it.authority.verify(old).ok).toBe(false)
 })
 
-test('a guard with the shared secret takes no token that a published key has signed', async () => {
+test('a guard with the shared secret refuses a token that a published key signed', async () => {
   await using it = await openTestAuthority()
   const { access } = await it.login()
   const guard = guardWith(it, SECRET)
@@ -72,7 +72,7 @@ test('a guard with the shared secret takes no token that a published key has sig
 test.each([[{ sharedSecret: 'short' }], [{ sharedSecret: [] }], [{ sharedSecret: [SECRET, 5] }]])(
   'a guard refuses %j',
   (options) => {
-    // As JavaScript gives it.
+    // An untyped value, as from a JavaScript caller.
     const wrong = { issuer: ISSUER, ...options } as unknown as Parameters<typeof createGuard>[0]
     expect(() => createGuard(wrong)).toThrow('sharedSecret must be one or more texts')
   },

@@ -11,14 +11,14 @@ const ASK_EVERY_MS = 500
 const SILENCE_MS = 2_500
 const TOLERANCE_MS = 5_000
 
-/** A service with a guard: the real feed and the real rule behind a connection of this world. */
+/** A service with a guard: the real feed and the real rule, on a connection of this world. */
 export class SimGuard {
   readonly name: string
   readonly machine: Machine
   readonly #feed: RevocationFeed
   readonly #variant: Variant
   readonly #nodes: () => readonly Node[]
-  /** Until when the network between this guard and all nodes is cut. */
+  /** The time until which the network between this guard and all nodes is cut. */
   #cutUntil = -1
   #link: NodeLink | undefined
   #heardAt = 0
@@ -51,7 +51,7 @@ export class SimGuard {
     return this.#link !== undefined
   }
 
-  /** Cuts the network for a while: what is under way arrives afterwards, as TCP does it. */
+  /** Cuts the network for a while. Messages in transit arrive afterwards, as with TCP. */
   cut(ms: number): void {
     this.#cutUntil = Math.max(this.#cutUntil, this.machine.world.now + ms)
   }
@@ -68,12 +68,12 @@ export class SimGuard {
     return this.#variant.noLease === true || lease.ageMs() <= limitMs
   }
 
-  /** When something that is sent now arrives: after a latency, and not while the network is cut. */
+  /** Returns when a message that is sent now arrives: after a latency, and not while the network is cut. */
   arrival(before: number): number {
     const { world } = this.machine
     const at =
       world.now + world.dice.between(1, !world.isCalm && world.dice.chance(0.02) ? 1_500 : 60)
-    // After a cut, what was lost is sent again bit by bit, with new waits between.
+    // After a cut, lost messages are sent again one by one, with new waits between them.
     const after = this.#cutUntil > at ? this.#cutUntil + world.dice.between(0, 3_000) : at
     return Math.max(before, after)
   }
@@ -105,7 +105,7 @@ export class SimGuard {
     for (const reply of step.replies) link.send(reply)
   }
 
-  /** A lease that counts from the arrival: as if the nonce had only been sent now. */
+  /** A lease that counts from the arrival of the echo, as if the nonce had only been sent then. */
   #asIfNew(text: string): string {
     const message = JSON.parse(text) as { type: string; nonce?: string }
     if (message.type !== 'echo') return text

@@ -33,7 +33,7 @@ type Draft = Omit<Revocation, 'position' | 'chain'>
 const ORIGIN: LogHead = { position: 0, chain: Buffer.alloc(32, 7) }
 
 /**
- * The database as far as revocation is concerned: each method is one atomic step on an immutable state, so
+ * The part of the database that concerns revocation. Each method is one atomic step on an immutable state, so
  * that any earlier state can come back, as after a failover to a replica that lagged.
  */
 export class ModelStore {
@@ -49,7 +49,7 @@ export class ModelStore {
     return this.#state
   }
 
-  /** Loses everything since. */
+  /** Loses everything since that state. */
   goBackTo(state: State): void {
     this.#state = state
   }
@@ -128,7 +128,7 @@ export class ModelStore {
     return { kind: 'start_over', position, recovered: 0 }
   }
 
-  /** Writes an entry and what it does to the rows, in one step. */
+  /** Writes an entry and its effect on the rows in one step. */
   appendAndApply({ kind, subject, strength, at }: Draft): number {
     const position = this.append({ kind, subject, strength, at })
     if (strength === 'soft') return position

@@ -21,11 +21,11 @@ import {
 } from './model-store.ts'
 import { Machine, type World } from './world.ts'
 
-/** How long a token lives, and so how long entries are kept: short, so that a test sees them dropped. */
+/** How long a token lives, and so how long entries are kept. It is short, so that a test sees them dropped. */
 export const LIFETIME_SEC = 45
 const RETAIN_MS = (LIFETIME_SEC + 10) * 1000
 
-/** A connection as its guard has it. */
+/** A connection from the side of its guard. */
 export interface NodeLink {
   send(message: GuardMessage): void
   close(): void
@@ -34,14 +34,14 @@ export interface NodeLink {
 export interface SimulatedNodeOptions {
   readonly world: World
   readonly store: ModelStore
-  /** What the node reads the log from: the primary, or a replica. */
+  /** The store that the node reads the log from: the primary, or a replica. */
   readonly read: () => State
   readonly key: SigningKey
   readonly keys: KeySet
   readonly onRepair: (kind: string) => void
 }
 
-/** An authority: the real hub on the model's store, with clocks and timers of this world. */
+/** An authority: the real hub on the model store, with clocks and timers of this world. */
 export class Node {
   readonly machine: Machine
   readonly #options: SimulatedNodeOptions
@@ -54,7 +54,7 @@ export class Node {
     void this.#open()
   }
 
-  /** The store, as far as this node is from it. */
+  /** The store, as this node reaches it. */
   async later<T>(work: () => T): Promise<T> {
     const { world } = this.#options
     await this.sleep(world.dice.between(0.2, 8))
@@ -69,12 +69,12 @@ export class Node {
     })
   }
 
-  /** Something may have been written. */
+  /** Reports that something may have been written. */
   changed(): void {
     this.machine.deliver(() => this.#hub?.tail.changed())
   }
 
-  /** Takes a guard's connection. Messages keep their order in each direction, but for a few. */
+  /** Accepts a guard's connection. Messages keep their order in each direction, except for a few. */
   accept(guard: SimGuard, receive: (text: string) => void): NodeLink {
     const { world } = this.#options
     const { machine } = this
@@ -168,7 +168,7 @@ export class Node {
       },
     })
     for (const call of this.#waiting.splice(0)) call(this.#hub)
-    // The store is polled, whoever has written.
+    // The store is polled, whichever node has written.
     const poll = (): void => {
       this.#hub?.tail.changed()
       after(100, poll)

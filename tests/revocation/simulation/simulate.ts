@@ -7,7 +7,7 @@ import { Truth, type SimToken, type SimRevocation } from './truth.ts'
 import type { Variant } from './variants.ts'
 import { World } from './world.ts'
 
-/** What the product promises, in milliseconds. */
+/** The promises of the product, in milliseconds. */
 const STRICT_MS = 3_000
 const BOUNDED_MS = 30_000
 
@@ -15,7 +15,7 @@ const ACCOUNTS = ['acct_1', 'acct_2', 'acct_3', 'acct_4']
 const TROUBLE_MS = 130_000
 const CALM_MS = 25_000
 
-/** What came of one world. */
+/** The result of one world. */
 export interface SimResult {
   readonly violations: readonly string[]
   readonly accepted: number
@@ -27,7 +27,7 @@ const secret = Buffer.alloc(32, 9)
 const key = importSigningKey({ secret }, { alg: 'HS256', kid: 'sim' })
 const keys = createKeySet([verifyingKeyOf(key)])
 
-/** Lets a world with every kind of trouble run, then calm, and says what should not have happened in it. */
+/** Runs a world with every kind of fault, then without faults, and returns what should not have happened. */
 export async function simulate(seed: number, variant: Variant = {}): Promise<SimResult> {
   const sim = new Simulation(seed, variant)
   await sim.run()
@@ -43,9 +43,9 @@ class Simulation {
   readonly #violations: string[] = []
   readonly #repairs: string[] = []
   readonly #history: { readonly at: number; readonly step: number; readonly state: State }[] = []
-  /** The live refresh chain of each session: its token that was minted last. */
+  /** The current token of each session: the one that was issued last. */
   readonly #sessions = new Map<string, { readonly account: string; readonly provenStep: number }>()
-  /** Steps that the store has lost. */
+  /** The steps that the store has lost. */
   readonly #lost: (readonly [after: number, upTo: number])[] = []
   #nodes: Node[] = []
   #accepted = 0
@@ -121,7 +121,7 @@ class Simulation {
     return this.#world.dice.pick(this.#nodes.filter(({ machine }) => machine.isRunning))
   }
 
-  // --- what people do
+  // --- what users do
 
   async #signIn(): Promise<void> {
     const node = this.#node()
@@ -129,7 +129,7 @@ class Simulation {
     if (node === undefined || account === undefined) return
     const before = await node.later(() => headOf(this.#store.state).position)
     const provenStep = this.#truth.step()
-    await node.sleep(this.#world.dice.between(10, 900)) // the password is checked
+    await node.sleep(this.#world.dice.between(10, 900)) // the password check
     const id = `ses_${this.#ids++}`
     const created = await node.later(() => {
       const { position } = headOf(this.#store.state)
@@ -152,7 +152,10 @@ class Simulation {
     return this.#lost.some(([from, to]) => step > from && step <= to)
   }
 
-  /** Mints from position and state, read one after the other: undefined where the session is over. */
+  /**
+   * Issues a token from position and state, which are read one after the other. Returns undefined if the
+   * session has ended.
+   */
   async #mint(node: Node, id: string): Promise<SimToken | undefined> {
     const readPosition = (): Promise<number> => node.later(() => headOf(this.#store.state).position)
     const provenStep = this.#sessions.get(id)?.provenStep ?? 0
@@ -233,7 +236,7 @@ class Simulation {
     this.#changed()
   }
 
-  /** Somebody tries a token, good or bad, at some service. */
+  /** A client sends a token, valid or not, to some service. */
   #present(): void {
     const guard = this.#world.dice.pick(this.#guards)
     const token = this.#world.dice.pick(this.#truth.tokens)
@@ -252,7 +255,7 @@ class Simulation {
     }
   }
 
-  // --- what goes wrong
+  // --- faults
 
   #trouble(): void {
     if (this.#world.isCalm) return
@@ -261,7 +264,7 @@ class Simulation {
     const node = dice.pick(this.#nodes)
     if (guard === undefined || node === undefined) return
     const what = dice.next()
-    // Trouble ends with its time.
+    // Faults end when their time is over.
     const lasting = (from: number, to: number): number =>
       Math.min(dice.between(from, to), TROUBLE_MS - this.#world.now)
     if (what < 0.3) guard.cut(lasting(200, dice.chance(0.2) ? 40_000 : 6_000))
@@ -282,7 +285,7 @@ class Simulation {
     })
   }
 
-  /** The store fails over to a copy from a moment ago; it may be that a node dies at the same time. */
+  /** The store fails over to a slightly older copy. A node may die at the same time. */
   #loseLastWrites(restarted: Node | undefined): void {
     const back = this.#history.findLast(
       ({ at }) => at < this.#world.now - this.#world.dice.between(0, 2_500),
@@ -297,7 +300,7 @@ class Simulation {
     for (const id of this.#sessions.keys()) {
       if (this.#store.session(id) === undefined) this.#sessions.delete(id)
     }
-    // What the memory of the dead knew is gone with it.
+    // The knowledge of a dead node is lost with its memory.
     this.#history.splice(this.#history.indexOf(back) + 1)
     if (restarted !== undefined) this.#restart(restarted)
     this.#changed()
@@ -331,7 +334,7 @@ class Simulation {
     if (this.#history.length > 60) this.#history.shift()
   }
 
-  // --- what must be well again after a while of calm
+  // --- what must work again after a time without faults
 
   async #expectHonestSessions(): Promise<void> {
     const honest = [...this.#sessions].filter(([id, { account, provenStep }]) =>
@@ -363,5 +366,5 @@ class Simulation {
   }
 }
 
-/** An hour, and a little more than entries are kept. */
+/** An hour, which is a little longer than entries are kept. */
 const CLOCK_STEPS = [3_600_000, -3_600_000, 95_000, -95_000, -95_000]

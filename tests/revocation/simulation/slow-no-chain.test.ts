@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 
 import { simulate } from './simulate.ts'
 
-// A chain value that depends on the position alone: positions are compared, histories are not.
+// A chain value that depends only on the position: positions are compared, histories are not.
 vi.mock('../../../packages/guard/src/revocations/entry.ts', async (original) => ({
   ...(await original<object>()),
   chainValue: (_previous: Uint8Array, { position }: { readonly position: number }) => {
@@ -12,7 +12,7 @@ vi.mock('../../../packages/guard/src/revocations/entry.ts', async (original) => 
   },
 }))
 
-test('each rule is needed: no chain is found out', async () => {
+test('each rule is needed: the simulation detects a missing chain', async () => {
   const found: string[] = []
   for (let seed = 1; seed <= 500 && found.length === 0; seed++) {
     const { violations } = await simulate(seed)

@@ -5,7 +5,7 @@ import { variants } from './variants.ts'
 
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 2_000)
 
-test(`${SEEDS} worlds: nothing is accepted after its time, no honest session is lost`, async () => {
+test(`${SEEDS} worlds: no revoked token is accepted too late, no honest session is lost`, async () => {
   let accepted = 0
   const bad: string[] = []
   const repairs: Record<string, number> = {}
@@ -17,15 +17,15 @@ test(`${SEEDS} worlds: nothing is accepted after its time, no honest session is 
   }
   console.log(JSON.stringify({ seeds: SEEDS, accepted, repairs }))
   expect(bad.slice(0, 20)).toEqual([])
-  // A world in which nothing is accepted, or nothing breaks, proves nothing.
+  // A world in which nothing is accepted, or nothing fails, proves nothing.
   expect(accepted / SEEDS).toBeGreaterThan(100)
   expect(repairs['rejoin'] ?? 0).toBeGreaterThan(SEEDS / 20)
 }, 600_000)
 
 test.each(Object.entries(variants))(
-  'each rule is needed: %s is found out',
+  'each rule is needed: the simulation detects %s',
   async (_name, variant) => {
-    // Nearly all show within a few; that a lease counts from the arrival of its echo takes some hundred.
+    // Nearly all show within a few worlds. A lease that counts from the arrival of its echo takes some hundred.
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { violations } = await simulate(seed, variant)
       if (violations.some((violation) => violation.includes('accepted'))) return

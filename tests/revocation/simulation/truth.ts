@@ -1,4 +1,4 @@
-/** A token as the world knows it: who it is of, and when what it says was read. */
+/** What the world knows about a token: whose it is, and when its content was read. */
 export interface SimToken {
   readonly claims: {
     readonly iss: string
@@ -10,35 +10,35 @@ export interface SimToken {
     readonly iat: number
     readonly exp: number
   }
-  /** Where in the order of all steps the account and the session behind it were read. */
+  /** The place of reading account and session in the order of all steps. */
   readonly readStep: number
-  /** The same for the first proof of its sign-in. */
+  /** The place of the first proof of its sign-in. */
   readonly provenStep: number
-  /** Minted from a state that the store has lost since. */
+  /** Issued from a state that the store has lost since. */
   isOfLostBranch: boolean
 }
 
-/** Something that was taken back. */
+/** A revocation. */
 export interface SimRevocation {
   readonly kind: 'session' | 'account' | 'token'
   readonly subject: string
   readonly isHard: boolean
   readonly step: number
-  /** When it was committed, or written again after a loss; undefined while the store has lost it. */
+  /** When it was committed, or written again after a loss. Undefined while the store has lost it. */
   committedAt: number | undefined
-  /** When it was written again for those who know a lost branch. */
+  /** When it was written again for guards that know a lost branch. */
   againAt: number | undefined
 }
 
-/** What really happened, seen by somebody who is everywhere at once. */
+/** What really happened, as an observer of the whole world sees it. */
 export class Truth {
   readonly revocations: SimRevocation[] = []
   readonly tokens: SimToken[] = []
-  /** Everybody had to sign in again: nobody is wronged by a session that is over. */
+  /** All sessions were ended, so no ended session is a fault. */
   hasStartedOver = false
   #step = 0
 
-  /** The next place in the order of all steps. */
+  /** Returns the next place in the order of all steps. */
   step(): number {
     this.#step += 1
     return this.#step
@@ -48,7 +48,7 @@ export class Truth {
     return this.#step
   }
 
-  /** Since when a token must not be accepted any more; undefined while it may be. */
+  /** Returns since when a token must not be accepted; undefined while it may be. */
   overSince(token: SimToken): number | undefined {
     let since: number | undefined
     for (const each of this.revocations) {
@@ -64,6 +64,7 @@ function concerns({ kind, subject, isHard, step }: SimRevocation, token: SimToke
   const { claims, readStep, provenStep } = token
   const named = kind === 'session' ? claims.sid : kind === 'account' ? claims.sub : claims.jti
   if (named !== subject) return false
-  // What ends an account's sessions ends those that were proven before, whenever they were written.
+  // An end of all of an account's sessions includes those whose proof was earlier, whenever their rows were
+  // written.
   return kind === 'account' && isHard ? provenStep < step : readStep < step
 }

@@ -1,14 +1,14 @@
-/** The product as it is, and the product with one rule left out. */
+/** The product as it is, and the product with one rule removed. */
 export interface Variant {
-  /** Mint: the position of the log is read after account and session. */
+  /** Issuing a token reads the position of the log after account and session. */
   readonly positionAfterState?: boolean
-  /** The entry of the log is written some time after what it speaks of, in a step of its own. */
+  /** The log entry is written some time after the change that it describes, in a separate step. */
   readonly entryLater?: boolean
   /** A lease counts from the arrival of the echo. */
   readonly leaseFromArrival?: boolean
   /** Nodes read the log from a replica that lags. */
   readonly lagging?: boolean
-  /** Guards do not know what they have forgotten. */
+  /** Guards do not know which entries they have dropped. */
   readonly noFloor?: boolean
   /** The position of a sign-in is read when its session is written. */
   readonly positionAtWrite?: boolean

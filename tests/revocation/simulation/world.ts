@@ -1,4 +1,4 @@
-/** A small random generator (mulberry32): the same seed, the same world. */
+/** A small random generator (mulberry32). The same seed gives the same world. */
 export class Dice {
   #state: number
 
@@ -34,11 +34,11 @@ interface Event {
   readonly call: () => void
 }
 
-/** Time and everything that happens in it: events one after the other, those of one moment in order. */
+/** The time and all events in it: one after the other, in order at the same moment. */
 export class World {
   readonly dice: Dice
   now = 0
-  /** Nothing goes wrong any more, and the network is a good one. */
+  /** Nothing fails any more, and the network is good. */
   isCalm = false
   #events: Event[] = []
   #order = 0
@@ -47,7 +47,7 @@ export class World {
     this.dice = new Dice(seed)
   }
 
-  /** Calls after some milliseconds; gives what cancels it. */
+  /** Calls after some milliseconds. Returns the function that cancels the call. */
   after(ms: number, call: () => void): () => void {
     let isCancelled = false
     this.#push({
@@ -62,7 +62,7 @@ export class World {
     }
   }
 
-  /** Runs until a moment. After each event, whatever was waiting for it goes on first. */
+  /** Runs until a moment. After each event, everything that waited for it runs first. */
   async run(untilMs: number): Promise<void> {
     for (;;) {
       const next = this.#events[0]
@@ -114,8 +114,8 @@ function settle(): Promise<void> {
 }
 
 /**
- * A process or a machine: it has clocks of its own, can be paused (SIGSTOP, garbage collection, a machine
- * that sleeps) and ended.
+ * A process or a machine. It has its own clocks, can be paused (SIGSTOP, garbage collection, a sleeping
+ * machine) and ended.
  */
 export class Machine {
   readonly world: World
@@ -129,17 +129,17 @@ export class Machine {
     this.world = world
   }
 
-  /** The clock on the wall, which may be set. */
+  /** The wall clock, which may be set. */
   readonly clock = (): number => Math.floor(EPOCH_MS + this.world.now + this.#clockOffset)
 
-  /** The clock that is never set, and stands still while the machine sleeps. */
+  /** The monotonic clock, which stops while the machine sleeps. */
   readonly elapsed = (): number => this.world.now - this.#slept
 
-  /** A timer of this machine: it fires late when the machine is paused, never when it has ended. */
+  /** A timer of this machine. It fires late if the machine is paused, and never if it has ended. */
   readonly after = (ms: number, call: () => void): (() => void) =>
     this.world.after(ms, () => this.deliver(call))
 
-  /** Something reaches this machine. */
+  /** A message reaches this machine. */
   deliver(call: () => void): void {
     if (this.#isEnded) return
     if (this.#pausedAt === undefined) call()
@@ -154,7 +154,7 @@ export class Machine {
     this.#clockOffset += byMs
   }
 
-  /** Stops for a while; `sleeps`: its own clock stands still too. */
+  /** Pauses for a while. With `sleeps`, the monotonic clock stops too. */
   pause(ms: number, sleeps: boolean): void {
     if (this.#pausedAt !== undefined) return
     this.#pausedAt = this.world.now
