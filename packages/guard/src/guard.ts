@@ -326,7 +326,7 @@ class IssuerGuard implements Guard {
     return whole
   }
 
-  // Echoes do not change the version. What they do change is checked twice a second anyway.
+  // An echo does not change the version. Its effect on leases is checked twice a second anyway.
   #noteChange(): void {
     const version = this.#source.feed?.log?.version
     if (this.#watchers.size === 0 || version === this.#notified || this.#notifying !== undefined)

@@ -16,7 +16,7 @@ import {
 } from '../src/index.ts'
 import { algorithms, keyObjectFor } from './tokens.ts'
 
-// What each name stands for (RFC 7518 §3.1), asked of node:crypto, which is told nothing but that.
+// What each name means (RFC 7518 §3.1), computed with node:crypto from nothing else.
 const meaning: Readonly<Record<string, readonly [hash: string | null, options: SigningOptions]>> = {
   RS256: ['sha256', { padding: constants.RSA_PKCS1_PADDING }],
   RS384: ['sha384', { padding: constants.RSA_PKCS1_PADDING }],
@@ -33,11 +33,11 @@ const meaning: Readonly<Record<string, readonly [hash: string | null, options: S
 describe.each(Object.entries(meaning))('%s', (alg, [hash, options]) => {
   const keyObject = keyObjectFor(alg as Algorithm) as KeyObject
 
-  test('is what its name says', () => {
+  test('signs what its name means', () => {
     const signer = createSigner(importSigningKey({ keyObject }, { alg: alg as Algorithm }), {
       typ: 'at+jwt',
     })
-    // r or s of ECDSA begins with a zero byte once in 128 times, and then has its place all the same.
+    // r or s of ECDSA begins with a zero byte once in 128 times, and still has its full width.
     const count = alg === 'ES256' ? 1500 : 40
     for (let at = 0; at < count; at++) {
       const token = signer.sign({ at })
@@ -69,7 +69,7 @@ describe('a key of another kind', () => {
     Ed25519: 'This algorithm needs an Ed25519 key.',
   }
 
-  test.each(algorithms)('than %s needs is refused by name', (alg) => {
+  test.each(algorithms)('is refused for %s with a message that names the needed key', (alg) => {
     const message = needs[alg] ?? needs[alg.slice(0, 2)] ?? 'unknown'
     for (const other of ['RS256', 'ES256', 'ES384', 'ES512', 'Ed25519'] as const) {
       if (other === alg || (other === 'RS256' && /^[RP]S/.test(alg))) continue
@@ -82,7 +82,7 @@ describe('a key of another kind', () => {
 })
 
 describe('bounds of RSA', () => {
-  /** A public key whose modulus has so many bits: whether it is a product of primes nobody asks. */
+  /** A public key with a modulus of so many bits. It need not be a product of primes. */
   function modulusOf(bits: number): string {
     const n = Buffer.alloc(Math.ceil(bits / 8), 0xff)
     n[0] = 0xff >> (n.length * 8 - bits)
@@ -112,7 +112,7 @@ describe('bounds of RSA', () => {
     else expect(importIt).toThrow(message)
   })
 
-  test('an even modulus is none', () => {
+  test('an even modulus is refused', () => {
     const n = Buffer.from(modulusOf(2048), 'base64url')
     n[n.length - 1] = 0xfe
     const jwk = { n: n.toString('base64url') }
@@ -123,7 +123,7 @@ describe('bounds of RSA', () => {
 describe('a key that its maker has restricted to RSASSA-PSS', () => {
   const restricted = (hashAlgorithm: string, mgf1HashAlgorithm: string, saltLength: number) => {
     const options = { modulusLength: 2048, hashAlgorithm, mgf1HashAlgorithm }
-    // The types say text, Node takes a number.
+    // The types require text, but Node accepts only a number.
     return generateKeyPairSync('rsa-pss', { ...options, saltLength: saltLength as never })
       .privateKey
   }
@@ -141,7 +141,7 @@ describe('a key that its maker has restricted to RSASSA-PSS', () => {
     else expect(importIt).toThrow('This RSA key is restricted to another algorithm.')
   })
 
-  test('signs no PKCS#1', () => {
+  test('does not sign with PKCS#1', () => {
     const keyObject = restricted('sha256', 'sha256', 32)
     expect(() => importSigningKey({ keyObject }, { alg: 'RS256' })).toThrow(
       'This RSA key is restricted to another algorithm.',

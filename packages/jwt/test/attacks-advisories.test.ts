@@ -30,7 +30,7 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-// One test for each advisory of another library that a package like this one could earn as well.
+// One test for each advisory about another library that could apply to a package like this one.
 
 const hs = signingKeyFor('HS256')
 const rs = signingKeyFor('RS256')
@@ -44,13 +44,13 @@ function answer(token: string, verifier: Verifier = verifierFor(hs)): string {
 }
 
 describe('fast-jwt', () => {
-  test('CVE-2025-30144: an iss that is a list with the right one in it', () => {
+  test('CVE-2025-30144: an iss that is a list with the right issuer in it', () => {
     for (const iss of [['I'], ['evil', 'I'], [['I']], { 0: 'I' }, { toString: 'I' }]) {
       expect(answer(signParts(hsHeader, validClaims({ iss })))).toBe('claim_invalid iss')
     }
   })
 
-  test('CVE-2026-35039: no token ever answers for another one', () => {
+  test('CVE-2026-35039: no token gets the answer of another one', () => {
     const verifier = verifierFor(hs)
     const tokens = Array.from({ length: 200 }, (_, at) =>
       signParts(hsHeader, validClaims({ sub: `user-${at}` })),
@@ -59,7 +59,7 @@ describe('fast-jwt', () => {
       for (const [at, token] of tokens.entries()) {
         expect(verifier.verify(token)).toMatchObject({ ok: true, claims: { sub: `user-${at}` } })
         const other = tokens[(at + 1) % tokens.length] ?? ''
-        // Head of one, tail of the other: everything but the whole text is equal.
+        // The head of one and the tail of the other: everything but the whole text is equal.
         const mixed = other.slice(0, other.lastIndexOf('.')) + token.slice(token.lastIndexOf('.'))
         expect(answer(mixed, verifier)).toBe('signature_invalid')
       }
@@ -86,7 +86,7 @@ describe('fast-jwt', () => {
     expect(answer(signParts(escaped, claims))).toBe('critical_unknown')
   })
 
-  test('CVE-2026-35041, GHSA-3j8v-cgw4-2g6q: no option takes a pattern', () => {
+  test('CVE-2026-35041, GHSA-3j8v-cgw4-2g6q: no option accepts a pattern', () => {
     const options = { keys: verifyingKeyOf(hs), typ: 'at+jwt', issuer: 'I', audience: 'A' }
     for (const pattern of [/I/, /(a+)+$/, /A/g, /A/y]) {
       for (const name of ['issuer', 'audience', 'typ', 'requiredClaims', 'keys']) {
@@ -108,7 +108,7 @@ describe('fast-jwt', () => {
         TypeError,
       )
     }
-    // A set of somebody else's making cannot smuggle one in either, now or later.
+    // A key set made by the caller cannot add such a key either, now or later.
     for (const smuggled of ['', undefined, null, { alg: 'HS256', kid: 'unknown' }]) {
       const fake = { keys: [verifyingKeyOf(hs)], get: () => smuggled } as unknown as KeySet
       expect(answer(forged, verifierFor(hs, { keys: fake }))).toBe('key_unknown')
@@ -159,7 +159,7 @@ describe('jose, node-jose', () => {
     expect(answer(signParts({ ...hsHeader, zip: 'DEF' }, randomBytes(40)))).toBe('payload_invalid')
   })
 
-  test('CVE-2018-0114: keys and addresses in the header are not used; nobody is called', async () => {
+  test('CVE-2018-0114: keys and addresses in the header are not used, and no request is made', async () => {
     let connections = 0
     const canary = createServer((socket) => {
       connections++
@@ -191,7 +191,7 @@ describe('jose, node-jose', () => {
     expect(connections).toBe(0)
   })
 
-  test('CVE-2026-22817: a JWK without alg takes none from a token', () => {
+  test('CVE-2026-22817: a JWK without alg does not get one from a token', () => {
     const { alg: _, ...jwk } = publicJwkOf(rs)
     expect(keySetFromJwks({ keys: [jwk] })?.keys).toEqual([])
     expect(() => importVerifyingKey({ jwk }, { alg: undefined as never })).toThrow(TypeError)
@@ -229,7 +229,7 @@ describe('jsonwebtoken, node-jws', () => {
     }
   })
 
-  test('CVE-2022-23539: a key of the wrong kind is no key', () => {
+  test('CVE-2022-23539: a key of the wrong kind is refused', () => {
     for (const alg of algorithms) {
       for (const other of algorithms) {
         const [keyObject, expected] = [keyObjectFor(other), keyObjectFor(alg)]
@@ -291,7 +291,7 @@ describe('PyJWT, golang-jwt, go-jose, Java', () => {
     expect(answer(signParts(hsHeader, validClaims({ aud: [] })))).toBe('audience_mismatch')
   })
 
-  test('CVE-2024-51744: a forged token never learns anything of its claims', () => {
+  test('CVE-2024-51744: the answer to a forged token says nothing about its claims', () => {
     for (const more of [
       { exp: 1 },
       { exp: 'x' },
@@ -346,7 +346,7 @@ describe('PyJWT, golang-jwt, go-jose, Java', () => {
   })
 })
 
-test('a kid is a name of our making, or the token is refused before any look-up', () => {
+test('a token with a kid of another form is refused before any look-up', () => {
   const keys = createKeySet([verifyingKeyOf(hs)])
   for (const kid of [
     '../..',
@@ -381,7 +381,7 @@ test('a kid is a name of our making, or the token is refused before any look-up'
 describe('the clock', () => {
   const token = signParts(hsHeader, validClaims({ nbf: NOW_SEC }))
 
-  test('that steps back and forth is asked each time', () => {
+  test('is read each time, so it may step back and forth', () => {
     let now = NOW_MS
     const verifier = verifierFor(hs, { clock: () => now })
     for (const [shiftMs, expected] of [

@@ -17,8 +17,8 @@ import {
 } from '../src/index.ts'
 import { algorithms, keyObjectFor, signingKeyFor } from './tokens.ts'
 
-// A public key that passes for an HMAC secret lets everybody sign (CVE-2022-29217, CVE-2023-48223,
-// CVE-2026-34950, GHSA-ww5h-9m49-7xx4, GHSA-g3jj-5cmm-3hxx: each beat the fix of the one before).
+// If a public key is accepted as an HMAC secret, everybody can sign (CVE-2022-29217, CVE-2023-48223,
+// CVE-2026-34950, GHSA-ww5h-9m49-7xx4, GHSA-g3jj-5cmm-3hxx: each bypassed the previous fix).
 
 const publicKeys: Readonly<Record<string, KeyObject>> = {
   RSA: createPublicKey(keyObjectFor('RS256') as KeyObject),
@@ -108,7 +108,7 @@ describe.each(Object.entries(publicKeys))('the public key of %s as a secret', (n
     for (const value of [jwk, { keys: [jwk] }, { ...jwk, alg: 'HS256', use: 'sig' }]) {
       for (const space of [0, 2, '\t']) {
         for (const [, bytes] of disguisesOf(JSON.stringify(value, null, space))) {
-          // In quotes and escaped, JSON text is no JSON object any more.
+          // In quotes and escaped, JSON text is no longer a JSON object.
           if (!bytes.includes('\\"')) expectNoSecret(bytes)
         }
       }
@@ -138,7 +138,7 @@ describe('other texts of public keys as a secret', () => {
     expectNoSecret(bytes)
   })
 
-  test('no PEM but SPKI is a verifying key, and no PEM of a public key signs', () => {
+  test('only a PEM of SPKI is a verifying key, and no PEM of a public key signs', () => {
     for (const pem of Object.values(texts)) {
       expect(() => importVerifyingKey({ pem }, { alg: 'RS256' })).toThrow(TypeError)
     }
@@ -214,7 +214,7 @@ describe('weak and foreign keys', () => {
     expect(keySetFromJwks({ keys: [{ kid: 'k', alg, ...jwk }] })?.keys).toEqual([])
   })
 
-  test('of two keys of one name only the first is ever asked', () => {
+  test('of two keys with one kid only the first is used', () => {
     const other = publicJwkOf(
       importSigningKey(
         { keyObject: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey },
@@ -227,7 +227,7 @@ describe('weak and foreign keys', () => {
   })
 })
 
-test.each(algorithms)('%s: a prepared key of another kind of making is no key', (alg) => {
+test.each(algorithms)('%s: an object that only looks like a prepared key is refused', (alg) => {
   const key = signingKeyFor(alg)
   for (const fake of [
     { ...key },
@@ -239,7 +239,7 @@ test.each(algorithms)('%s: a prepared key of another kind of making is no key', 
   }
 })
 
-describe('a public key without its PEM lines is no HMAC secret', () => {
+describe('a public key without its PEM lines is refused as an HMAC secret', () => {
   const rsa = createPublicKey(generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey)
   const spki = rsa.export({ format: 'der', type: 'spki' })
   const ssh = openSshOf(rsa)
@@ -292,7 +292,7 @@ describe('a public key without its PEM lines is no HMAC secret', () => {
     expect(() => importVerifyingKey({ secret }, { alg: 'HS256' })).toThrow(TypeError)
   })
 
-  test('secrets that merely begin like one are secrets', () => {
+  test('secrets that only begin like a key are accepted', () => {
     const secrets = [
       Buffer.concat([Buffer.of(0x04), randomBytes(64)]),
       Buffer.concat([Buffer.of(0x30), randomBytes(64)]),

@@ -24,8 +24,8 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-// What JWT libraries of today do differently from one another, each with the one answer that is
-// given here. Most of these tokens are accepted by at least one of fast-jwt, jose and jsonwebtoken.
+// Inputs that JWT libraries treat differently from one another, each with the one answer that this package
+// gives. At least one of fast-jwt, jose and jsonwebtoken accepts most of these tokens.
 
 const hs = signingKeyFor('HS256')
 const rs = signingKeyFor('RS256')
@@ -48,7 +48,7 @@ function answerToHeader(more: string): string {
   return answer(signParts(`{"alg":"HS256","typ":"at+jwt"${more}}`, claims))
 }
 
-/** The answer to importing something as a key: the kind of error, or that there was none. */
+/** The result of importing something as a key: the kind of error, or that there was none. */
 function answerToImport(act: () => unknown): string {
   try {
     act()
@@ -273,7 +273,7 @@ describe.each(algorithms)('%s', (alg) => {
   const token = createSigner(key, { typ: 'at+jwt' }).sign(claims)
   const [first = '', second = '', signature = ''] = token.split('.')
 
-  // Decoders that skip what they do not know read all of these as the same bytes.
+  // Decoders that skip unknown characters read all of these as the same bytes.
   test.each([
     ['one padding', `${signature}=`],
     ['two paddings', `${signature}==`],

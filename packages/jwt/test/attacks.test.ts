@@ -49,9 +49,12 @@ describe('algorithm', () => {
     },
   )
 
-  test.each([[['HS256']], [null], [256], [{ HS256: true }], [true]])('alg %j is no name', (alg) => {
-    expect(refusalOf(signParts({ ...hsHeader, alg }, claims))).toBe('header_invalid')
-  })
+  test.each([[['HS256']], [null], [256], [{ HS256: true }], [true]])(
+    'alg %j is refused, because it is not a name',
+    (alg) => {
+      expect(refusalOf(signParts({ ...hsHeader, alg }, claims))).toBe('header_invalid')
+    },
+  )
 
   test('an HMAC with the public key of RS256 as secret is refused', () => {
     const rs = signingKeyFor('RS256')
@@ -71,7 +74,7 @@ describe('algorithm', () => {
     ] as const) {
       const token = createSigner(signer, { typ: 'at+jwt' }).sign(claims)
       expect(verifierFor(other).verify(token)).toEqual({ ok: false, code: 'algorithm_mismatch' })
-      // The same signature under the other name must fail at the key itself.
+      // The same signature under the other name must be refused by the key itself.
       const [, payload, signature] = token.split('.')
       const header = encodePart({ alg: other.alg, typ: 'at+jwt' })
       const renamed = `${header}.${payload}.${signature}`
@@ -127,7 +130,7 @@ describe('signature', () => {
     },
   )
 
-  test('a forged token never learns that it is expired', () => {
+  test('the answer to a forged token never says that it is expired', () => {
     const token = signParts(hsHeader, validClaims({ exp: 1 }))
     expect(refusalOf(token)).toBe('token_expired')
     expect(refusalOf(`${token.slice(0, -43)}${'A'.repeat(43)}`)).toBe('signature_invalid')
@@ -175,7 +178,7 @@ describe('shape of the token', () => {
     expect(refusalOf(pad(count))).toBe('accepted')
   })
 
-  test('another alphabet or padding in a part is refused, although it was signed so', () => {
+  test('another alphabet or padding in a part is refused, even with a valid signature', () => {
     const header = encodePart(hsHeader)
     const text = JSON.stringify({ ...claims, a: '>>>???~~~' })
     for (const pad of ['', ' ', '  ']) {
@@ -186,7 +189,7 @@ describe('shape of the token', () => {
     expect(refusalOf(signEncoded(`${header}=`, encodePart(claims)))).toBe('header_invalid')
   })
 
-  test('an alias of a character 256 code points up is refused, although it was signed so', () => {
+  test('an alias of a character 256 code points up is refused, even with a valid signature', () => {
     const payload = encodePart(claims)
     const alias = String.fromCharCode(payload.charCodeAt(5) + 256)
     const altered = payload.slice(0, 5) + alias + payload.slice(6)
@@ -262,7 +265,7 @@ describe('header', () => {
     expect(verifier.verify(signParts({ ...hsHeader, kid: 'shared' }, claims)).ok).toBe(true)
   })
 
-  test('a key in the token is not used, and no address in it is visited', async () => {
+  test('a key in the token is not used, and no URL in it is fetched', async () => {
     let requests = 0
     const server = createServer((_request, response) => {
       requests++
@@ -340,7 +343,7 @@ describe('typ', () => {
     expect(refusalOf(signParts({ ...hsHeader, typ }, claims))).toBe('typ_mismatch')
   })
 
-  test('a missing one is none', () => {
+  test('a missing typ is refused', () => {
     expect(refusalOf(signParts({ alg: 'HS256' }, claims))).toBe('typ_mismatch')
   })
 
@@ -350,7 +353,7 @@ describe('typ', () => {
   })
 })
 
-test('a verifying key does not pass for a secret, whatever precedes or surrounds it', () => {
+test('a verifying key is refused as a secret, with any text around it', () => {
   const pem = publicPem('RS256')
   for (const text of [
     pem,

@@ -8,7 +8,7 @@ test('encodes without padding, in the URL alphabet', () => {
   expect(decodeBase64url('-__-AQ')).toEqual(Buffer.of(0xfb, 0xff, 0xfe, 1))
 })
 
-test('whatever was encoded is decoded again', () => {
+test('decoding returns what was encoded', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       expect(Uint8Array.from(decodeBase64url(encodeBase64url(bytes)) ?? [])).toEqual(
@@ -54,11 +54,11 @@ test.each([
   expect(decodeBase64url(text)).toBeUndefined()
 })
 
-test('refuses what is not text', () => {
+test('refuses values that are not strings', () => {
   expect(decodeBase64url(undefined as never)).toBeUndefined()
 })
 
-test('the count of decoded bytes tells as much as encoding them again does', () => {
+test('the number of decoded bytes shows the same spellings as encoding again', () => {
   const piece = fc.oneof(
     { weight: 20, arbitrary: fc.constantFrom(...alphabet) },
     fc.constantFrom('=', '+', '/', ' ', '\n', '\0', '.', '~', '\u007F'),

@@ -20,7 +20,7 @@ import {
 
 const asymmetric = algorithms.filter((alg) => !alg.startsWith('HS'))
 
-/** A certificate of RFC 5280 §4.1 that ended in 2001, and whose signature is nobody's. */
+/** A certificate (RFC 5280 §4.1) that ended in 2001 and has an invalid signature. */
 function certificateOf(spki: Uint8Array, signatureBytes = 3): Buffer {
   const ecdsaWithSha256 = Buffer.from('2a8648ce3d040302', 'hex')
   const algorithm = encodeElement(tags.sequence, encodeElement(tags.oid, ecdsaWithSha256))
@@ -146,7 +146,7 @@ test('a certificate of 16,384 bytes is read, and none that is longer', () => {
   )
 })
 
-test('other views of a certificate than bytes are none', () => {
+test('a certificate that is not text or bytes is refused', () => {
   const { buffer, byteOffset, byteLength } = new Uint8Array(esCertificate)
   const view = new DataView(buffer, byteOffset, byteLength)
   expect(() => importVerifyingKey({ certificate: view as never }, { alg: 'ES256' })).toThrow(
@@ -154,7 +154,7 @@ test('other views of a certificate than bytes are none', () => {
   )
 })
 
-test('a key from a certificate takes no token under the old name EdDSA', () => {
+test('a key from a certificate refuses tokens with the old name EdDSA', () => {
   const { privateKey, publicKey } = pairOf('Ed25519')
   const certificate = certificateOf(publicKey.export({ format: 'der', type: 'spki' }))
   const keys = importVerifyingKey({ certificate }, { alg: 'Ed25519' })
@@ -177,7 +177,7 @@ test('a certificate with a key too small, or of a kind that is not supported, is
     const certificate = certificateOf(key.export({ format: 'der', type: 'spki' }))
     expect(() => importVerifyingKey({ certificate }, { alg })).toThrow(TypeError)
   }
-  // An algorithm that no OpenSSL knows: 1.2.3.4.
+  // An algorithm that OpenSSL does not know: 1.2.3.4.
   const oid = encodeElement(tags.sequence, encodeElement(tags.oid, Buffer.from([0x2a, 3, 4])))
   const bits = encodeElement(tags.bitString, Buffer.from([0, 1]))
   const certificate = certificateOf(encodeElement(tags.sequence, oid, bits))

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { decodeElements, encodeElement, tags } from '../src/key/der.ts'
 import { keyObjectFor } from './tokens.ts'
 
-// X.690 §8.1.3: lengths below 128 in one byte, others in as few bytes as hold them, behind their
-// number.
+// X.690 §8.1.3: a length below 128 takes one byte. Others take as few bytes as possible, after the number of
+// these bytes.
 test.each([
   [0, '0400'],
   [1, '0401'],
@@ -26,12 +26,12 @@ test.each([
   ])
 })
 
-test('parts are written one behind the other', () => {
+test('parts are written one after the other', () => {
   const parts = [Buffer.of(1), Buffer.of(2, 3)]
   expect(encodeElement(tags.sequence, ...parts)).toEqual(Buffer.of(0x30, 3, 1, 2, 3))
 })
 
-test('what OpenSSL wrote is written alike', () => {
+test('the encoding equals that of OpenSSL', () => {
   const key = createPublicKey(keyObjectFor('RS256') as KeyObject)
   const spki = key.export({ format: 'der', type: 'spki' })
   const [content = Buffer.alloc(0)] = decodeElements(spki)

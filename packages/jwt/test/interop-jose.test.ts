@@ -20,8 +20,8 @@ async function joseKeysFor(alg: Algorithm) {
   return { privateKey: await jose.importPKCS8(pem, alg), publicKey }
 }
 
-// What a token may hold besides the registered claims: any JSON of modest depth and size, but for a
-// member `__proto__` at any depth, which we refuse and jose does not.
+// The content of a token besides the registered claims: any JSON of modest depth and size, except a member
+// `__proto__` at any depth, which this package refuses and jose does not.
 const extraClaims = fc
   .dictionary(fc.string({ maxLength: 12 }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 5 })
   .filter((claims) => !JSON.stringify(claims).includes('__proto__'))

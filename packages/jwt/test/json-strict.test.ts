@@ -78,7 +78,7 @@ test('limits can be set', () => {
   expect(parseJsonStrict('[[]]', { sizeMax: 4 }).ok).toBe(true)
 })
 
-test('agrees with JSON.parse on whatever JSON.stringify writes', () => {
+test('agrees with JSON.parse on everything that JSON.stringify writes', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(0, 2), (value, space) => {
       const text = JSON.stringify(value, null, space)
@@ -88,7 +88,7 @@ test('agrees with JSON.parse on whatever JSON.stringify writes', () => {
   )
 })
 
-test('refuses whatever JSON.parse refuses, and never throws', () => {
+test('refuses everything that JSON.parse refuses, and never throws', () => {
   const fragment = fc.constantFrom('{', '}', '[', ']', ':', ',', '"', '\\', '"a"', '1', 'null', 'x')
   fc.assert(
     fc.property(fc.array(fragment, { maxLength: 12 }), (fragments) => {
@@ -107,7 +107,7 @@ test('refuses whatever JSON.parse refuses, and never throws', () => {
   )
 })
 
-test('finds a second member of any name, at any place of any document', () => {
+test('finds a second member with the same name anywhere in a document', () => {
   const object = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 2 }), {
     minKeys: 1,
     maxKeys: 6,
@@ -124,9 +124,9 @@ test('finds a second member of any name, at any place of any document', () => {
   )
 })
 
-// Texts that are as short as their value needs are accepted without counting members, so numbers
-// that are shorter than their digits must never make room for a second member.
-test('finds a second member however long or short the numbers beside it are', () => {
+// Texts that are as short as their value needs are accepted without counting members. So numbers that are
+// written shorter than their digits must never make room for a second member.
+test('finds a second member next to numbers of any length', () => {
   const digits = fc.integer({ min: 0, max: 9_999_999 }).map(String)
   const number = fc.oneof(
     digits,

@@ -16,7 +16,7 @@ import {
 } from '../src/index.ts'
 import { keyObjectFor, secret, signingKeyFor } from './tokens.ts'
 
-// Whoever gives a wrong key learns from the message alone which of a dozen things was wrong with it.
+// The message alone tells which of a dozen things is wrong with a key.
 
 const es = keyObjectFor('ES256') as KeyObject
 const rs = keyObjectFor('RS256') as KeyObject
@@ -100,7 +100,7 @@ describe('where a key comes from', () => {
   })
 })
 
-test('each half is asked for by name where the other is given', () => {
+test('the message names the half that is needed when the other is given', () => {
   for (const [alg, key] of [
     ['ES256', es],
     ['RS256', rs],
@@ -132,7 +132,7 @@ describe('secrets', () => {
     importBoth({ secret: Buffer.alloc(bytes - 1, 7) }, alg, message)
   })
 
-  test('one that is a key of another kind is told so', () => {
+  test('the message says that a secret is a key of another kind', () => {
     const message = 'These bytes are a key for another algorithm, not an HMAC secret.'
     importBoth({ secret: spki }, 'HS256', message)
     importBoth({ secret: Buffer.from(spkiPem) }, 'HS256', message)
@@ -242,7 +242,7 @@ describe('a JWK', () => {
     expect(at(jwk, alg)).toThrow(new TypeError(message))
   })
 
-  test('that is private is asked for each of its members', () => {
+  test('the message names each missing member of a private JWK', () => {
     const rsPrivateJwk = rs.export({ format: 'jwk' })
     const sign = (jwk: object, alg: Algorithm) => () => importSigningKey({ jwk }, { alg })
     for (const name of ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi']) {
@@ -265,20 +265,20 @@ describe('a JWK', () => {
     )
   })
 
-  test('whose halves belong to two keys is told so', () => {
+  test('the message says that the halves belong to two keys', () => {
     const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
     const mixed = { ...ed.export({ format: 'jwk' }), x }
-    // Node 26 looks at both halves itself, and older ones take the private half alone.
+    // Node 26 reads both halves itself, and older versions read only the private half.
     expect(() => importSigningKey({ jwk: mixed }, { alg: 'Ed25519' })).toThrow(
       /^The (?:private and public parts of this JWK do not belong together|JWK is not a valid key)\.$/,
     )
   })
 })
 
-test('a PKCS#8 key whose public half is another one is told so', () => {
+test('the message says that a PKCS#8 key has the public half of another key', () => {
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
   const pkcs8 = es.export({ format: 'der', type: 'pkcs8' })
-  // The point of the public half is what ends both (RFC 5915 §3, RFC 5480 §2.2).
+  // The point of the public half is at the end of both (RFC 5915 §3, RFC 5480 §2.2).
   const point = other.export({ format: 'der', type: 'spki' }).subarray(-65)
   const der = Buffer.concat([pkcs8.subarray(0, -65), point])
   expect(importSigningKey({ der: pkcs8 }, { alg: 'ES256' }).alg).toBe('ES256')
@@ -287,7 +287,7 @@ test('a PKCS#8 key whose public half is another one is told so', () => {
   )
 })
 
-test('a kid that is none is told what it may be', () => {
+test('the message says what a kid may be', () => {
   for (const kid of ['', 'a b', 'x'.repeat(65), 7, null]) {
     const options = { alg: 'HS256', kid } as never
     expect(() => importSigningKey({ secret }, options)).toThrow(
@@ -297,7 +297,7 @@ test('a kid that is none is told what it may be', () => {
   expect(importSigningKey({ secret }, { alg: 'HS256', kid: 'x'.repeat(64) }).kid).toHaveLength(64)
 })
 
-test('what is no key of ours is told where keys come from', () => {
+test('the message says that a foreign object must be imported first', () => {
   const verifying = 'This is not a verifying key; import it first.'
   const signing = 'This is not a signing key; import it first.'
   const fake = { alg: 'ES256', kid: 'x' } as const
@@ -319,7 +319,7 @@ test('what is no key of ours is told where keys come from', () => {
   expect(() => publicJwkOf(signingKeyFor('HS256'))).toThrow('An HMAC key has no public half.')
 })
 
-test('a set says which of its keys it cannot hold', () => {
+test('the message says which keys a set refuses', () => {
   const key = verifyingKeyOf(signingKeyFor('ES256'))
   const nameless = importVerifyingKey({ secret }, { alg: 'HS256' })
   expect(() => createKeySet([nameless])).toThrow('Every key of a set needs a kid.')
@@ -355,7 +355,7 @@ describe('a thumbprint', () => {
   })
 })
 
-test('what asks for an algorithm that is none is told so', () => {
+test('the message says that an algorithm is not supported', () => {
   const message = 'The option alg is not a supported algorithm.'
   expect(() => generateSigningKey('none' as never)).toThrow(message)
 })

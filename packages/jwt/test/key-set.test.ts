@@ -53,7 +53,7 @@ describe('a key under the old name EdDSA (RFC 9864 §2.2)', () => {
     return `${input}.${encodePart(sign(null, Buffer.from(input), privateKey))}`
   }
 
-  test('is read, and takes tokens of either name and of no other', () => {
+  test('is read, and accepts tokens with either name and no other', () => {
     if (keys === undefined) throw new Error('no set')
     expect(keys.keys.map((key) => key.alg)).toEqual(['Ed25519'])
     const verifier = verifierFor(signingKeyFor('ES256'), { keys })
@@ -64,13 +64,13 @@ describe('a key under the old name EdDSA (RFC 9864 §2.2)', () => {
     }
   })
 
-  test('without any name is skipped', () => {
+  test('without any algorithm is skipped', () => {
     expect(keySetFromJwks({ keys: [jwk] })?.keys).toEqual([])
     expect(keySetFromJwks({ keys: [{ ...jwk, alg: 'eddsa' }] })?.keys).toEqual([])
   })
 })
 
-test('a single key without a name takes tokens that name one', () => {
+test('a single key without kid accepts tokens with a kid', () => {
   const keys = importVerifyingKey({ secret }, { alg: 'HS256' })
   const verifier = verifierFor(signingKeyFor('HS256'), { keys })
   for (const more of [{}, { kid: 'any' }]) {
@@ -80,7 +80,7 @@ test('a single key without a name takes tokens that name one', () => {
   }
 })
 
-test("somebody else's set is not asked for the key of a token that names none", () => {
+test("a caller's own set is not asked for the key of a token without kid", () => {
   const key = verifyingKeyOf(signingKeyFor('HS256'))
   const keys = { keys: [key], get: () => key }
   expect(verifyJws(signParts({ alg: 'HS256', kid: 'x' }, {}), keys)).toMatchObject({ ok: true })
@@ -118,7 +118,7 @@ test('of two keys with one kid the first is kept', () => {
   expect(set?.keys.map((key) => key.alg)).toEqual(['ES256'])
 })
 
-test('keys behind the hundredth are not read', () => {
+test('keys after the hundredth are not read', () => {
   const keys = Array.from({ length: 101 }, (_, at) => ({ ...es, kid: `k${at}` }))
   const set = keySetFromJwks({ keys })
   expect(set?.keys).toHaveLength(100)
@@ -140,7 +140,7 @@ test('in a large set the last key is found like the first', () => {
   }
 })
 
-test('whatever is in a JWKS, reading it never throws', () => {
+test('reading a JWKS with any content never throws', () => {
   const member = fc.oneof(
     fc.constantFrom('RSA', 'EC', 'OKP', 'oct', 'ES256', 'P-256', 'AQAB', 'Ed25519', 'EdDSA'),
     fc.jsonValue({ maxDepth: 1 }),

@@ -39,7 +39,7 @@ describe.each(asymmetric)('%s', (alg) => {
   const privateJwk = privateKey.export({ format: 'jwk' })
   const publicJwk = publicKey.export({ format: 'jwk' })
 
-  test('the same key from every form, under its thumbprint', () => {
+  test('every form gives the same key, under its thumbprint', () => {
     for (const input of [{ keyObject: privateKey }, { pem: privatePem }, { jwk: privateJwk }]) {
       expect(importSigningKey(input, { alg }).kid).toBe(kid)
     }
@@ -51,7 +51,7 @@ describe.each(asymmetric)('%s', (alg) => {
     }
   })
 
-  test('a half in the place of the other is refused', () => {
+  test('one half in place of the other is refused', () => {
     for (const input of [{ keyObject: publicKey }, { pem: publicPem }, { jwk: publicJwk }]) {
       expect(() => importSigningKey(input, { alg })).toThrow(TypeError)
     }
@@ -71,7 +71,7 @@ describe.each(asymmetric)('%s', (alg) => {
     }
   })
 
-  test('what is published holds no private member', () => {
+  test('the published JWK has no private member', () => {
     const published = publicJwkOf(importSigningKey({ jwk: privateJwk }, { alg, kid: 'k' }))
     expect(published).toEqual({ ...publicJwk, alg, kid: 'k', use: 'sig' })
     for (const name of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'])
@@ -235,7 +235,7 @@ test('RSA-PSS keys work for their own algorithm, restricted or not', () => {
 
 function restrictedPssPair(hash: string, saltLength: number) {
   const options = { modulusLength: 2048, hashAlgorithm: hash, mgf1HashAlgorithm: hash }
-  // The declarations say that the length is a string; Node takes a number only.
+  // The type declarations require a string for the length, but Node accepts only a number.
   return generateKeyPairSync('rsa-pss', { ...options, saltLength: saltLength as never })
 }
 
@@ -282,7 +282,7 @@ describe('PEM is one block of SPKI or PKCS#8, and nothing else', () => {
   })
 })
 
-test('a coordinate that begins with a zero is read, since its width is fixed', () => {
+test('a coordinate that begins with a zero is accepted, because its width is fixed', () => {
   let jwk: JsonWebKey = {}
   do {
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

@@ -10,7 +10,7 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-// Each bound with the last that is within and the first that is not.
+// Each limit with the last value within it and the first beyond it.
 
 const key = signingKeyFor('HS256')
 const verifier = verifierFor(key)
@@ -44,7 +44,7 @@ describe('a token', () => {
     expect(answerTo(`${longest}A`)).toBe('token_too_large')
   })
 
-  test('of as many bytes as a caller allows is read, and none longer', () => {
+  test('of as many bytes as the caller allows is read, and none longer', () => {
     const jws = signJws(Buffer.from('x'), key)
     const keys = verifyingKeyOf(key)
     expect(verifyJws(jws, keys, { tokenBytesMax: jws.length }).ok).toBe(true)
@@ -68,7 +68,7 @@ describe('a token', () => {
       expect(answerTo(token)).toBe('token_malformed')
       expect(decodeUnverified(token)).toEqual({ ok: false, code: 'token_malformed' })
     }
-    // The shortest parts there can be.
+    // The shortest possible parts.
     expect(decodeUnverified('e30.e30.AA')).toEqual({
       ok: true,
       header: {},
@@ -80,7 +80,7 @@ describe('a token', () => {
     expect(decodeUnverified('e30.e30.A')).toEqual({ ok: false, code: 'token_malformed' })
   })
 
-  test('is ASCII, also where nothing is verified', () => {
+  test('must be ASCII, also for decodeUnverified', () => {
     for (const token of [
       'e30\u0141.e30.AA',
       'e30.e30\u0141.AA',
@@ -121,7 +121,7 @@ test('a kid has 1 to 64 characters', () => {
   expect(answerTo(signParts({ ...hsHeader, kid: `${kid}k` }, validClaims()))).toBe('header_invalid')
 })
 
-test('the header that is given has what is interpreted, and nothing else', () => {
+test('the returned header has only the interpreted parameters', () => {
   const headers = [
     { alg: 'HS256' },
     { alg: 'HS256', typ: 'x' },

@@ -48,7 +48,7 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
     expect(importSigningKey({ pem }, { alg }).kid).toBe(key.kid)
   })
 
-  test('jose and we verify each other, and agree on the thumbprint (RFC 9964)', async () => {
+  test('jose and this package verify each other, and agree on the thumbprint (RFC 9964)', async () => {
     const { payload } = await jose.jwtVerify(token, await jose.importJWK({ ...publicJwk }, alg), {
       currentDate: new Date(NOW_MS),
     })
@@ -61,7 +61,7 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
     expect(key.kid).toBe(jwkThumbprint(jwk))
   })
 
-  test('what is published has alg and pub and no seed', () => {
+  test('the published JWK has alg and pub and no seed', () => {
     expect(publicJwkOf(key)).toEqual({ ...publicJwk, kid: key.kid, use: 'sig' })
     expect(Buffer.from(String(publicJwk['pub']), 'base64url')).toHaveLength(publicBytes)
   })

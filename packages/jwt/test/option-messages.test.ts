@@ -16,7 +16,7 @@ function createWith(more: object): () => unknown {
   return () => createVerifier({ ...valid, ...more } as VerifierOptions)
 }
 
-describe('an option that is wrong is named', () => {
+describe('the message names a wrong option', () => {
   test.each<[name: string, message: string, wrong: readonly unknown[]]>([
     ['typ', 'The option typ must be a media type.', ['', 'a b', 7, undefined, 'x'.repeat(128)]],
     [
@@ -100,7 +100,7 @@ test('an option that is an array is read once, at creation', () => {
 describe('a signer', () => {
   const signer = createSigner(key, { typ: 'at+jwt' })
 
-  test.each(['exp', 'nbf', 'iat'])('signs no %s that is no NumericDate', (name) => {
+  test.each(['exp', 'nbf', 'iat'])('refuses to sign a %s that is not a NumericDate', (name) => {
     for (const wrong of [Number.NaN, Infinity, -1, '1', null, true, 253_402_300_800, NOW_MS]) {
       expect(() => signer.sign({ [name]: wrong })).toThrow(
         'The claims exp, nbf and iat must be seconds since 1970.',
@@ -111,7 +111,7 @@ describe('a signer', () => {
     }
   })
 
-  test('signs nothing but objects', () => {
+  test('signs only objects', () => {
     for (const wrong of [[], ['{'], { toJSON: () => '{' }, { toJSON: () => undefined }, () => 1]) {
       expect(() => signer.sign(wrong)).toThrow('The claims must be an object.')
     }

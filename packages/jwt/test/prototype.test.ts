@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { hsHeader, signingKeyFor, signParts, validClaims, verifierFor } from './tokens.ts'
 
-// A host in which a library has let somebody write to Object.prototype is lost in many ways; that
-// tokens without an end pass, or without an audience, shall not be one of them.
+// A process in which a library lets somebody write to Object.prototype is insecure in many ways. Tokens without
+// an expiry or an audience must still be refused.
 
 const verifier = verifierFor(signingKeyFor('HS256'))
 const polluted = Object.prototype as Record<string, unknown>
@@ -29,7 +29,7 @@ test('a header without typ does not inherit one', () => {
   expect(verifier.verify(token)).toMatchObject({ ok: false, code: 'typ_mismatch' })
 })
 
-test('what else was put there is in no claims, and whole tokens still pass', () => {
+test('other inherited members are not in the claims, and complete tokens still pass', () => {
   const token = signParts(hsHeader, whole)
   polluted['roles'] = ['admin']
   const result = verifier.verify(token)

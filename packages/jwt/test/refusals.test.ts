@@ -13,7 +13,7 @@ import {
 
 const valid = signParts(hsHeader, validClaims())
 
-// One token for each code: a code that nothing produces, or that has no text, fails here.
+// One token for each code. A code that no token produces, or without a text, fails here.
 const examples: Record<keyof typeof refusals, string> = {
   token_too_large: 'A'.repeat(8193),
   token_malformed: 'a.b',
@@ -34,7 +34,7 @@ const examples: Record<keyof typeof refusals, string> = {
   audience_mismatch: signParts(hsHeader, validClaims({ aud: 'B' })),
 }
 
-test.each(Object.entries(examples))('%s has a token that earns it', (code, token) => {
+test.each(Object.entries(examples))('a token produces %s', (code, token) => {
   const result = verifierFor(signingKeyFor('HS256'), { maxAgeSec: 3600 }).verify(token)
   expect(result).toMatchObject({ ok: false, code })
   expect(refusals).toHaveProperty(code, expect.stringMatching(/^[A-Z].*\.$/))

@@ -21,7 +21,7 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-test('a signed token comes back with its claims, its header and its key', () => {
+test('verifying returns the claims, the header and the key', () => {
   const key = signingKeyFor('ES256')
   const token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims({ roles: ['editor'] }))
   expect(verifierFor(key).verify(token)).toEqual({
@@ -70,7 +70,7 @@ describe.each(algorithms)('%s', (alg) => {
     }
   })
 
-  test('JWS gives back the very bytes, also long and binary ones', () => {
+  test('JWS returns the same bytes, also long and binary ones', () => {
     for (const payload of [Buffer.from([0, 255, 0x80]), Buffer.alloc(20_000, 7)]) {
       const jws = signJws(payload, key, { typ: 'bytes' })
       const result = verifyJws(jws, verifyingKeyOf(key), { typ: 'bytes', tokenBytesMax: 40_000 })
@@ -110,7 +110,7 @@ test('a long JWS with a character that is not ASCII is refused', () => {
   }
 })
 
-test('a JWS whose payload was signed in another spelling is refused', () => {
+test('a JWS with a signed payload in another spelling is refused', () => {
   const token = signEncoded(encodePart({ alg: 'HS256' }), 'e31')
   expect(verifyJws(token, verifyingKeyOf(signingKeyFor('HS256')))).toEqual({
     ok: false,
@@ -118,7 +118,7 @@ test('a JWS whose payload was signed in another spelling is refused', () => {
   })
 })
 
-test('a JWS without typ verifies where none is asked for, and nowhere else', () => {
+test('a JWS without typ verifies only if no typ is expected', () => {
   const key = signingKeyFor('HS512')
   const jws = signJws(Buffer.from('x'), key)
   expect(verifyJws(jws, verifyingKeyOf(key)).ok).toBe(true)
@@ -140,7 +140,7 @@ test('claims are a fresh object at each call', () => {
   expect(Object.isFrozen(first.header)).toBe(true)
 })
 
-test('a signer refuses what no verifier would accept', () => {
+test('a signer refuses claims that no verifier would accept', () => {
   const signer = createSigner(signingKeyFor('HS256'), { typ: 'at+jwt' })
   for (const exp of [Number.NaN, Infinity, -1, '1', null, NOW_MS * 1000]) {
     expect(() => signer.sign({ exp })).toThrow(TypeError)
@@ -152,7 +152,7 @@ test('a signer refuses what no verifier would accept', () => {
   }
 })
 
-test('decodeUnverified reads a token strictly without vouching for it', () => {
+test('decodeUnverified reads a token strictly without verifying it', () => {
   const key = signingKeyFor('HS256')
   const token = createSigner(key, { typ: 'at+jwt' }).sign({ exp: 1 })
   expect(decodeUnverified(token)).toEqual({
@@ -166,7 +166,7 @@ test('decodeUnverified reads a token strictly without vouching for it', () => {
   expect(decodeUnverified(`W10.e30.AA`)).toEqual({ ok: false, code: 'header_invalid' })
 })
 
-test('keys show no material to a log, to JSON or to a walk over their members', () => {
+test('keys expose no material to a log, to JSON or to a walk over their members', () => {
   const key = signingKeyFor('HS256')
   for (const shown of [JSON.stringify(key), Object.getOwnPropertyNames(key).join()]) {
     expect(shown).not.toContain(secret.toString('base64url').slice(0, 8))

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { asciiBytes, signingInput } from '../src/scratch.ts'
 
-test('gives the bytes of ASCII text, up to the length asked for', () => {
+test('returns the bytes of ASCII text, up to the given length', () => {
   expect(Buffer.from(asciiBytes('abc', 2) ?? []).toString()).toBe('ab')
 })
 
-// The last bytes of the buffer are where a text could be cut to its own number of characters.
+// At the last bytes of the buffer a text could be cut to its own number of characters.
 test.each([1, 10, 8190, 8191, 8192, 8193, 20_000])(
   'text of %i characters that is not ASCII',
   (length) => {

@@ -24,8 +24,8 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-// jose is another reading of the same RFCs. What it refuses is never accepted here; what is refused
-// only here must be on the closed list below. interop-jose.test.ts has the tokens in good order.
+// jose is an independent implementation of the same RFCs. This package never accepts what jose refuses. A token
+// that only this package refuses must be on the closed list below. interop-jose.test.ts has the valid tokens.
 
 type Opinion = 'accepted' | 'refused'
 
@@ -61,14 +61,14 @@ function decodeText(part: string | undefined): string {
 
 function parseOrNothing(text: string): Record<string, unknown> {
   try {
-    // Only looked into, and only by these rules.
+    // This is only decoded, and only by these rules.
     return (JSON.parse(text) ?? {}) as Record<string, unknown>
   } catch {
     return {}
   }
 }
 
-/** A reason to refuse what jose accepts, and how a token that deserves it is told. */
+/** A reason to refuse a token that jose accepts, and how to recognise such a token. */
 interface Strictness {
   readonly reason: string
   readonly applies: (token: string, header: string, claims: string) => boolean
@@ -166,7 +166,7 @@ const strictnesses: readonly Strictness[] = [
   },
 ]
 
-/** Whatever jose says, we say the same or are stricter for a reason on the list. */
+/** The answer equals that of jose, or is stricter for a reason on the list. */
 function expectAgreement(token: string, jose_: Opinion, ours: Opinion): string | undefined {
   if (jose_ === ours) return undefined
   expect(`${jose_} by jose, ${ours} here: ${token.slice(0, 2000)}`).toMatch(/^accepted by jose/)
@@ -176,7 +176,7 @@ function expectAgreement(token: string, jose_: Opinion, ours: Opinion): string |
   return rule?.reason
 }
 
-// Small changes anywhere in the text, as a list of places and what to do there.
+// Small changes anywhere in the text, as a list of places and operations.
 const edits = fc.array(
   fc.record({
     at: fc.nat(2000),
@@ -194,7 +194,7 @@ describe.each(algorithms)('%s', (alg) => {
   const verifier = verifierFor(key)
   const token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims({ name: 'Zoë 🦊' }))
 
-  test('on altered tokens we never accept what jose refuses', async () => {
+  test('an altered token that jose refuses is never accepted', async () => {
     const joseKey = await joseKeyFor(alg)
     await fc.assert(
       fc.asyncProperty(edits, async (list) => {
@@ -210,7 +210,7 @@ describe.each(algorithms)('%s', (alg) => {
     )
   })
 
-  test('each spelling of the last character: ours is one of those that jose accepts', async () => {
+  test('the accepted spelling of the last character is one that jose accepts', async () => {
     const joseKey = await joseKeyFor(alg)
     for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
       const text = token.slice(0, -1) + last
@@ -220,7 +220,7 @@ describe.each(algorithms)('%s', (alg) => {
     }
   })
 
-  test('bytes that are no JWT go both ways as a compact JWS', async () => {
+  test('bytes that are not a JWT pass both ways as a compact JWS', async () => {
     const joseKey = await joseKeyFor(alg)
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 300 }), async (bytes) => {
@@ -235,7 +235,7 @@ describe.each(algorithms)('%s', (alg) => {
   })
 })
 
-test('a JWKS of all our public keys serves jose as it serves us', async () => {
+test('jose can use a JWKS of all our public keys', async () => {
   const asymmetric = algorithms.filter(
     (alg) => !alg.startsWith('HS') && !/^PS|^RS(384|512)/.test(alg),
   )
@@ -251,7 +251,7 @@ test('a JWKS of all our public keys serves jose as it serves us', async () => {
   }
 })
 
-// Any header and any payload, rightly signed: here only the reading of the two can differ.
+// Any header and any payload with a valid signature: only their reading can differ.
 const values = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
   fc.constantFrom('I', 'A', ['A'], ['A', 1], 'at+jwt', 'AT+JWT', 'application/at+jwt', 'HS256', [
@@ -265,7 +265,7 @@ function members(required: object, names: readonly string[]) {
   const decorations = fc.constantFrom('', '', '', ' ', '\n', '\uFEFF', 'x')
   return fc.tuple(changes, fc.boolean(), decorations).map(([list, inFront, decoration]) => {
     const written = list.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
-    // As one more member a change may be a duplicate; otherwise it takes the place of the other.
+    // As an additional member a change may be a duplicate. Otherwise it replaces the other.
     const replaced = new Set(inFront ? [] : list.map(([name]) => name))
     const kept = Object.entries(required)
       .filter(([name]) => !replaced.has(name))
@@ -274,7 +274,7 @@ function members(required: object, names: readonly string[]) {
   })
 }
 
-test('on rightly signed tokens of any content, each difference has its reason', async () => {
+test('on validly signed tokens of any content, each difference has a reason on the list', async () => {
   const verifier = verifierFor(signingKeyFor('HS256'))
   const joseKey = await joseKeyFor('HS256')
   const headers = members({ alg: 'HS256', typ: 'at+jwt' }, [
@@ -314,7 +314,7 @@ test('on rightly signed tokens of any content, each difference has its reason', 
   expect(seen.size).toBeGreaterThan(3)
 })
 
-// The list is closed, and no entry on it is idle: each has a token that jose accepts.
+// The list is closed, and each entry is used: each has a token that jose accepts.
 const examples: Readonly<Record<string, readonly [header: string, claims: string]>> = {
   'one spelling': ['', ''],
   '8,192 bytes': ['', `,"pad":"${'x'.repeat(9000)}"`],
@@ -348,6 +348,6 @@ test.each(Object.entries(examples))('refused here only: %s', async (name, [heade
   expect(reason).toContain(name)
 })
 
-test('the closed list and its examples are of one length', () => {
+test('the closed list and its examples have the same length', () => {
   expect(Object.keys(examples)).toHaveLength(strictnesses.length)
 })

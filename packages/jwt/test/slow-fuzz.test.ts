@@ -15,8 +15,8 @@ import {
 import { signingMaterialOf } from '../src/key/key.ts'
 import { encodePart, NOW_MS, validClaims } from './tokens.ts'
 
-// A million altered tokens, the same ones at each run with the same seed. The keys are the published
-// ones of the RFCs, so that a token which passes can be verified by anybody, anywhere.
+// A million altered tokens, the same ones in each run with the same seed. The keys are the published ones of
+// the RFCs, so that anybody can verify a token that passes.
 const SEED = Number(process.env['JWT_FUZZ_SEED'] ?? 7515)
 const TOKENS = Number(process.env['JWT_FUZZ_TOKENS'] ?? 1_000_000)
 
@@ -32,7 +32,7 @@ const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 const STRANGE = ['.', '=', '+', '/', ' ', '\n', '\0', '"', '{', 'é', '\u0141', '\u200B', '\uD800']
 const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
 
-/** Random numbers of one seed (mulberry32). */
+/** Random numbers from one seed (mulberry32). */
 function createRandom(seed: number) {
   let state = seed >>> 0
   /** A whole number from 0 to `below` - 1. */
@@ -74,7 +74,7 @@ function mapJson(token: string, index: number, change: (json: string) => string)
   )
 }
 
-/** Ways to write a header or payload otherwise; the first six mean the same in JSON. */
+/** Ways to write a header or payload differently. The first six mean the same in JSON. */
 const respellings: readonly ((json: string) => string)[] = [
   (json) => `${json} `,
   (json) => ` ${json}`,
@@ -189,7 +189,7 @@ const mutations: Readonly<Record<string, Mutation>> = {
   },
 }
 
-// These cost more to make than to refuse, so they come once in 500.
+// Making these costs more than refusing them, so they occur once in 500.
 const heavyMutations: Readonly<Record<string, Mutation>> = {
   toTheLimit: (token, random) => {
     const length = 8191 + random.integer(3)
@@ -239,7 +239,7 @@ function subjectFor(alg: (typeof plan)[number]['alg'], name: string): Subject {
   return { key, verifiers: [single, set, cached], tokens }
 }
 
-/** What is wrong with the answers to this text, or nothing. */
+/** Returns what is wrong with the answers to this text, or undefined. */
 function findFault(text: string, subject: Subject, at: number): string | undefined {
   const verifier = subject.verifiers[at % 3]
   const isGenuine = subject.tokens.includes(text)
@@ -248,7 +248,7 @@ function findFault(text: string, subject: Subject, at: number): string | undefin
     if (result?.ok !== isGenuine) return `verify gave ${String(result?.ok)}`
     if (!result.ok && !Object.hasOwn(refusals, result.code)) return `unknown code ${result.code}`
     if (at % 8 > 0) return undefined
-    // The readers beside the verifier, less often.
+    // The readers besides the verifier, less often.
     decodeUnverified(text)
     if (verifyJws(text, verifyingKeyOf(subject.key)).ok !== isGenuine) return 'verifyJws differs'
   } catch (error) {
@@ -257,7 +257,7 @@ function findFault(text: string, subject: Subject, at: number): string | undefin
   return undefined
 }
 
-test.each(plan)('$alg: no altered token passes, and none is thrown at', (entry) => {
+test.each(plan)('$alg: no altered token passes, and none makes it throw', (entry) => {
   const { alg, key, share } = entry
   const subject = subjectFor(alg, key)
   for (const token of subject.tokens) {
@@ -286,7 +286,7 @@ test.each(plan)('$alg: no altered token passes, and none is thrown at', (entry) 
   expect(counts.size).toBeGreaterThanOrEqual(light.length)
 })
 
-test('HS256: whatever is signed, only strict JSON passes', () => {
+test('HS256: of validly signed texts only strict JSON passes', () => {
   const { key, verifiers, tokens } = subjectFor('HS256', 'RFC 7515 A.1')
   const { sign } = signingMaterialOf(key)
   const random = createRandom(SEED + 1)
@@ -302,7 +302,7 @@ test('HS256: whatever is signed, only strict JSON passes', () => {
       )
       expect(result).toMatchObject({ ok: true, claims })
     } else if (result?.ok === true) {
-      // A foreign member in the place where it means nothing is a claim or parameter to ignore.
+      // A member of the other part has no meaning here: it is a claim or parameter to ignore.
       const { claims } = result
       expect(claims.sub).toBe('s')
       expect(Object.keys(claims)).not.toContain('__proto__')
@@ -310,9 +310,9 @@ test('HS256: whatever is signed, only strict JSON passes', () => {
   }
 })
 
-// ECDSA is malleable: with (r, s), (r, n-s) is right as well, for every library. Whoever remembers
-// tokens must remember what they say (jti), not how they are spelled.
-test('ES256: (r, n-s) passes by design, and no other relative of (r, s)', () => {
+// ECDSA is malleable: if (r, s) is valid, so is (r, n-s), for every library. A list of tokens must store their
+// content (jti), not their text.
+test('ES256: (r, n-s) passes by design, and no other variant of (r, s)', () => {
   const { verifiers, tokens } = subjectFor('ES256', 'RFC 7515 A.3')
   const hex = (value: bigint) => (((value % P256_ORDER) + P256_ORDER) % P256_ORDER).toString(16)
   for (const token of tokens) {

@@ -12,7 +12,7 @@ function fresh(text: string): string {
   return Buffer.from(text).toString('utf8')
 }
 
-/** A caching verifier whose clock can be set. */
+/** A caching verifier with a clock that the test sets. */
 function cachingVerifier(more: Partial<VerifierOptions> = {}) {
   const time = { nowMs: NOW_MS }
   const verifier = verifierFor(key, { cacheEntriesMax: 64, clock: () => time.nowMs, ...more })
@@ -21,11 +21,11 @@ function cachingVerifier(more: Partial<VerifierOptions> = {}) {
 
 function accepted(verifier: { verify(token: string): unknown }, token: string) {
   const result = verifier.verify(fresh(token))
-  // The callers pass only tokens that are right.
+  // The callers pass only valid tokens.
   return result as { ok: true; claims: Record<string, unknown>; mark?: number | undefined }
 }
 
-test('a token seen again gives the very answer of the first time', () => {
+test('a token that is used again gives the same answer object', () => {
   const { verifier } = cachingVerifier()
   const token = signer.sign(validClaims({ roles: ['editor'] }))
   const first = verifier.verify(fresh(token))
@@ -40,7 +40,7 @@ test('claims that are null are remembered too', () => {
   expect(verifier.verify(fresh(token))).toBe(verifier.verify(fresh(token)))
 })
 
-test('nobody can change what the next caller is given', () => {
+test('a caller cannot change what the next caller gets', () => {
   const { verifier } = cachingVerifier()
   const token = signer.sign(validClaims({ roles: ['reader'], deep: { list: [{ admin: false }] } }))
   const { claims, ...rest } = accepted(verifier, token)
@@ -71,7 +71,7 @@ function fail(): never {
 describe('the mark', () => {
   const token = signer.sign(validClaims())
 
-  test('stays with the token, and with no other', () => {
+  test('belongs to one token', () => {
     const { verifier } = cachingVerifier()
     const first = accepted(verifier, token)
     expect(first.mark).toBeUndefined()
@@ -81,7 +81,7 @@ describe('the mark', () => {
     expect(accepted(cachingVerifier().verifier, token).mark).toBeUndefined()
   })
 
-  test('can be written, to no effect, where there is no cache', () => {
+  test('has no effect without a cache', () => {
     const verifier = verifierFor(key)
     accepted(verifier, token).mark = 7
     expect(accepted(verifier, token).mark).toBeUndefined()
@@ -95,7 +95,7 @@ describe('the mark', () => {
   })
 })
 
-describe('times are checked at every sight', () => {
+describe('times are checked at every use', () => {
   test.each([
     ['exp', { exp: NOW_SEC + 10 }, {}, 10_000, 'token_expired'],
     ['exp with a tolerance', { exp: NOW_SEC + 10 }, { toleranceSec: 5 }, 15_000, 'token_expired'],
@@ -129,7 +129,7 @@ describe('times are checked at every sight', () => {
     expect(verifier.verify(fresh(token))).toEqual({ ok: false, code })
   })
 
-  test('a clock that gives NaN is an error for a cached token too', () => {
+  test('a clock that returns NaN throws for a cached token too', () => {
     const { time, verifier } = cachingVerifier()
     const token = signer.sign(validClaims())
     verifier.verify(token)
@@ -138,7 +138,7 @@ describe('times are checked at every sight', () => {
   })
 })
 
-test('a refusal is not remembered: a token too young passes when its time has come', () => {
+test('a refusal is not remembered: a token passes once it is valid', () => {
   const { time, verifier } = cachingVerifier()
   const token = signer.sign(validClaims({ nbf: NOW_SEC + 1 }))
   expect(verifier.verify(fresh(token))).toEqual({ ok: false, code: 'token_not_yet_valid' })
@@ -146,7 +146,7 @@ test('a refusal is not remembered: a token too young passes when its time has co
   expect(verifier.verify(fresh(token)).ok).toBe(true)
 })
 
-test('two verifiers share nothing: not another audience, not another key of the same name', () => {
+test('two verifiers share nothing, with another audience or another key with the same kid', () => {
   const token = signer.sign(validClaims())
   const { verifier } = cachingVerifier()
   expect(verifier.verify(token).ok).toBe(true)
@@ -167,7 +167,7 @@ describe.each(algorithms)('%s', (alg) => {
   const token = createSigner(signingKey, { typ: 'at+jwt' }).sign(validClaims())
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-  test('a flood of other spellings neither passes nor pushes anything out', () => {
+  test('a flood of other spellings neither passes nor evicts anything', () => {
     const verifier = verifierFor(signingKey, { cacheEntriesMax: 8 })
     const first = verifier.verify(fresh(token))
     expect(first.ok).toBe(true)
@@ -184,7 +184,7 @@ describe.each(algorithms)('%s', (alg) => {
   })
 })
 
-test('a payload or header under a signature that is cached for another one is refused', () => {
+test('a payload or header with the signature of another, cached token is refused', () => {
   const { verifier } = cachingVerifier()
   const [header, , signature] = signer.sign(validClaims()).split('.')
   const [, payload] = signer.sign(validClaims({ sub: 'admin' })).split('.')
@@ -195,7 +195,7 @@ test('a payload or header under a signature that is cached for another one is re
   })
 })
 
-test('cached and uncached verifiers answer alike, whatever comes in whatever order', () => {
+test('cached and uncached verifiers give the same answers, for any tokens in any order', () => {
   const tokens = [-100, 0, 5, 60].flatMap((offset) => [
     signer.sign(validClaims({ exp: NOW_SEC + offset })),
     signer.sign(validClaims({ nbf: NOW_SEC + offset, iat: undefined })),
@@ -231,7 +231,7 @@ function alter(token: string, change: { at: number; code: number } | null): stri
   return token.slice(0, change.at) + String.fromCharCode(change.code) + token.slice(change.at + 1)
 }
 
-test('what is no token is refused and never thrown at', () => {
+test('a value that is not a token is refused, and nothing is thrown', () => {
   const { verifier } = cachingVerifier()
   for (const token of [undefined, null, 1, {}, [], '', 'a', '.', 'a.b.c', 'x'.repeat(100_000)]) {
     expect(verifier.verify(token as string).ok).toBe(false)
@@ -267,7 +267,7 @@ describe('the table', () => {
     expect(tokens.filter((token) => cache.find(token) !== undefined)).toHaveLength(size)
   })
 
-  test('gives up an expired token before a living one, and then the one that came first', () => {
+  test('evicts an expired token before a valid one, and then the oldest', () => {
     const cache = createTokenCache<{ ok: true }>(8)
     const ended = { fromMs: -Infinity, untilMs: NOW_MS }
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
@@ -282,7 +282,7 @@ describe('the table', () => {
     expect(held()).toBe('defghijk')
   })
 
-  test('compares the whole token where everything it is found by is equal', () => {
+  test('compares the whole token when the hash is equal', () => {
     const cache = createTokenCache<{ ok: true }>(8)
     cache.add('header.payload.AAAAAAAAAA', entry, forever, NOW_MS)
     expect(cache.timely('header.payload.AAAAAAAAAA', NOW_MS)).toBe(entry)

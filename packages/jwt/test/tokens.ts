@@ -46,7 +46,7 @@ const keyObjects: Record<string, KeyObject> = {
 
 export const secret = randomBytes(64)
 
-/** The private key, or undefined for HMAC. */
+/** The private key; undefined for HMAC. */
 export function keyObjectFor(alg: Algorithm): KeyObject | undefined {
   return keyObjects[alg] ?? keyObjects[alg.slice(0, 2)]
 }
@@ -69,19 +69,19 @@ export function verifierFor(key: SigningKey, more: Partial<VerifierOptions> = {}
   })
 }
 
-/** Encodes a header or payload: text as it is, anything else as JSON. */
+/** Encodes a header or payload: text unchanged, anything else as JSON. */
 export function encodePart(part: unknown): string {
   if (part instanceof Uint8Array) return encodeBase64url(part)
   return encodeBase64url(Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)))
 }
 
-/** A token with a right HS256 signature over whatever parts are given, already encoded. */
+/** A token with a valid HS256 signature over any parts, which are already encoded. */
 export function signEncoded(header: string, payload: string): string {
   const input = `${header}.${payload}`
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
-/** A token with a right HS256 signature; text parts are taken as JSON text. */
+/** A token with a valid HS256 signature. Text parts are used as JSON text. */
 export function signParts(header: unknown, payload: unknown): string {
   return signEncoded(encodePart(header), encodePart(payload))
 }

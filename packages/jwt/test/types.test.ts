@@ -12,14 +12,14 @@ import {
 } from '../src/index.ts'
 import { signingKeyFor } from './tokens.ts'
 
-// The compiler is the judge of this file; running it only proves that the calls are allowed.
+// The compiler checks this file. Running it only proves that the calls are allowed.
 
 const keys = verifyingKeyOf(signingKeyFor('HS256'))
 const common = { keys, typ: 'at+jwt', issuer: 'I' } as const
 
 type ClaimsOf<Made> = Made extends Verifier<infer Claims> ? Claims : never
 
-test('claims that were demanded are not optional, and no others', () => {
+test('required claims are not optional, and all others are', () => {
   const names = ['sub', 'jti', 'sid'] as const
   const verifier = createVerifier({ ...common, audience: 'A', requiredClaims: names })
   type Claims = ClaimsOf<typeof verifier>
@@ -72,7 +72,7 @@ test('header, key and mark of an accepted token', () => {
   expectTypeOf(verifier).toExtend<Verifier>()
 })
 
-test('what would be a mistake does not compile', () => {
+test('mistakes do not compile', () => {
   const use = () => {
     // @ts-expect-error a misspelled option would be a check that never happens
     createVerifier({ ...common, audience: 'A', maxAgeSecs: 60 })
@@ -93,7 +93,7 @@ test('what would be a mistake does not compile', () => {
   expectTypeOf(use).returns.toEqualTypeOf<void>()
 })
 
-test('a published JWK is told apart by its kind', () => {
+test('a published JWK is distinguished by its kind', () => {
   type Akp = Extract<PublicJwk, { kty: 'AKP' }>
   expectTypeOf<Akp['pub']>().toEqualTypeOf<string>()
   expectTypeOf<Extract<PublicJwk, { kty: 'EC' }>['crv']>().toEqualTypeOf<

@@ -21,7 +21,7 @@ import {
 } from '../src/index.ts'
 import { signingMaterialOf } from '../src/key/key.ts'
 
-/** One JWS of an RFC. What is refused says why; `signingInput` is missing where nothing is signed. */
+/** One JWS of an RFC. `answer` says why a token is refused. `signingInput` is absent if nothing is signed. */
 interface JwsVector {
   readonly source: string
   readonly alg: Algorithm
@@ -65,12 +65,12 @@ const jwkVectors = read('jwk') as JwkVectors
 const jsonVectors = read('jws-json') as readonly JsonVector[]
 const signedVectors = jwsVectors.filter(({ signature }) => signature !== undefined)
 
-// The casts above are proved by the tests below, which use every member of every entry.
+// The tests below prove the casts above: they use every member of every entry.
 function read(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`./vectors/${name}.json`, import.meta.url), 'utf8'))
 }
 
-/** The key of a vector, without a `kid` that is not allowed here. */
+/** The key of a vector, without a `kid` that this package does not allow. */
 function jwkOf(name: string): Jwk {
   const { kid, ...jwk } = keys[name] ?? {}
   return kid === undefined || /[.@]/.test(kid) ? jwk : { ...jwk, kid }
@@ -92,7 +92,7 @@ test.each(jwsVectors)('$source, $alg: $answer', (vector) => {
   expect(Buffer.from(result.payload).toString('base64url')).toBe(payload)
 })
 
-test('what is refused says why', () => {
+test('a refusal says why', () => {
   for (const { answer, why } of jwsVectors) {
     expect(why === undefined).toBe(answer === 'accepted')
   }

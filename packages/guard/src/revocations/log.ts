@@ -219,7 +219,9 @@ interface WatermarkPeriod {
 
 const RECENT_MAX = 4096
 
-/** The chain values of the newest positions. They distinguish a copy that lags from one of another history. */
+/**
+ * The chain values of the newest positions. They distinguish a copy that lags from a copy of another history.
+ */
 class RecentChain {
   readonly #positions = new Float64Array(RECENT_MAX).fill(-1)
   readonly #chains: Uint8Array[] = []

@@ -58,7 +58,7 @@ export function createRedisMirror({
 }: {
   readonly url: string
   readonly random: Random
-  /** Called when a connection opens. What an earlier Redis held may be lost. */
+  /** Called when a connection opens. The content of an earlier Redis may be lost. */
   readonly onConnect: () => void
 }): MirrorTarget {
   const closing = new AbortController()
