@@ -64,7 +64,7 @@ describe('a key under the old name EdDSA (RFC 9864 §2.2)', () => {
     }
   })
 
-  test('without any algorithm is skipped', () => {
+  test('without alg, or with another spelling of it, is skipped', () => {
     expect(keySetFromJwks({ keys: [jwk] })?.keys).toEqual([])
     expect(keySetFromJwks({ keys: [{ ...jwk, alg: 'eddsa' }] })?.keys).toEqual([])
   })

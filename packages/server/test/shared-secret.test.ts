@@ -74,6 +74,6 @@ test.each([[{ sharedSecret: 'short' }], [{ sharedSecret: [] }], [{ sharedSecret:
   (options) => {
     // An untyped value, as from a JavaScript caller.
     const wrong = { issuer: ISSUER, ...options } as unknown as Parameters<typeof createGuard>[0]
-    expect(() => createGuard(wrong)).toThrow('sharedSecret must be one or more texts')
+    expect(() => createGuard(wrong)).toThrow('sharedSecret must be one or more strings')
   },
 )
