@@ -13,7 +13,7 @@ const {
 const guard = createGuard({
   issuer: ISSUER,
   ...(AUDIENCE === undefined ? {} : { audience: AUDIENCE }),
-  // Without it the API works too, and accepts what was taken back until it expires.
+  // The API also works without the feed. It then accepts revoked tokens until they expire.
   ...(clientId && clientSecret ? { feed: { clientId, clientSecret } } : {}),
   onRefused: ({ code, reason }) => console.warn(JSON.stringify({ event: 'refused', code, reason })),
   onKeysError: ({ code }) => console.error(JSON.stringify({ event: 'keys_error', code })),
@@ -33,7 +33,7 @@ app.get('/me', requireAuth(guard), (request, response) => {
   response.json({ sub, roles, sid })
 })
 
-// What must not happen on the word of somebody who was thrown out four seconds ago.
+// Strict: an administrator whose session ended four seconds ago must not delete anybody.
 app.delete(
   '/users/:id',
   requireAuth(guard, { roles: ['admin'], ...(guard.hasFeed ? { policy: 'strict' } : {}) }),
@@ -42,7 +42,7 @@ app.delete(
   },
 )
 
-// For whoever sends requests here: not before the guard can decide them.
+// For a load balancer: send requests only when the guard can decide about tokens.
 app.get('/readyz', (_request, response) => {
   response.sendStatus(guard.isFresh() ? 204 : 503)
 })

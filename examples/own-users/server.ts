@@ -19,14 +19,14 @@ if (users.list().length === 0) {
   await users.add('root@example.com', PASSWORD, ['admin'])
 }
 
-// Sessions, tokens and their revocation are Countersign's; who there is and what they may do, ours.
+// Countersign keeps sessions, tokens and revocations. This application keeps users and their roles.
 const authority = await createAuthority({ accounts: users, publicUrl: url, dataDir: DATA_DIR })
 const guard = createGuard({ issuer: url, feed: authority.feed })
 
 const app = express()
 app.disable('x-powered-by')
 
-// Before anything that reads bodies.
+// Before any body parser.
 app.all(
   [
     '/api/token{/*rest}',
@@ -52,7 +52,7 @@ app.get('/admin/users', requireAdmin, (_request, response) => {
 app.post(
   '/admin/users/:id/disable',
   requireAdmin,
-  // Express 5 hands on what it rejects with.
+  // Express 5 passes a rejection on to its error handler.
   // oxlint-disable-next-line oxc/no-async-endpoint-handlers
   async (request, response) => {
     const { id } = request.params
@@ -60,8 +60,8 @@ app.post(
       response.status(404).json({ error: 'There is no such user.' })
       return
     }
-    // After our own change is written. From now on no session of theirs gives a token, and soon no token
-    // that they have is taken.
+    // After our own change is written. From now on their sessions give no tokens, and guards soon refuse the
+    // tokens that they hold.
     await authority.users.endSessions(id, authOf(request).sub)
     response.status(204).end()
   },
@@ -76,24 +76,24 @@ const server = app.listen(Number(PORT), 'localhost', () => {
   # with the access token in place of ACCESS
   curl -s ${url}/notes -H 'Authorization: Bearer ACCESS'
 
-  # with root's: who there is, and disable alice by her id
+  # with the access token of root: list the users, and disable alice by her id
   curl -s ${url}/admin/users -H 'Authorization: Bearer ACCESS'
   curl -si -X POST ${url}/admin/users/ID/disable -H 'Authorization: Bearer ACCESS'
 
-  # alice's access token opens nothing any more, and her refresh token gives no other
+  # alice's access token is refused now, and so is her refresh token
   curl -si ${url}/notes -H 'Authorization: Bearer ACCESS'
   curl -s ${url}/api/token/refresh/ -d refresh=REFRESH
 `)
 })
 
-// Guards in other services follow what is taken back.
+// Guards in other services connect to the revocation feed here.
 server.on('upgrade', authority.feed.upgrade)
 process.once('SIGTERM', stop)
 process.once('SIGINT', stop)
 
 function stop(): void {
   guard.close()
-  // The connections of guards would keep the server open.
+  // Open connections of guards would keep the server open.
   authority.feed.close()
   server.close(() => {
     users.close()

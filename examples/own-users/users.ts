@@ -6,13 +6,13 @@ import type { AccountSource, SourceAccount } from 'countersign'
 
 const derive = promisify<string, Buffer, number, Buffer>(scrypt)
 
-/** A user as this application has it. */
+/** A user of this application. */
 export interface User extends SourceAccount {
   readonly passwordHash: Buffer
   readonly salt: Buffer
 }
 
-/** The application's own table of users, as it may have been for years; and the adapter beside it. */
+/** The application's own table of users, with the adapter for Countersign. */
 export class Users implements AccountSource<User> {
   readonly #db: DatabaseSync
 
@@ -29,7 +29,7 @@ export class Users implements AccountSource<User> {
       ) STRICT`)
   }
 
-  // The adapter: what Countersign asks.
+  // The adapter: Countersign calls these three.
 
   find(email: string): User | undefined {
     return this.#read('SELECT * FROM users WHERE email = ?', email)
@@ -43,7 +43,7 @@ export class Users implements AccountSource<User> {
     return timingSafeEqual(user.passwordHash, await derive(password, user.salt, 32))
   }
 
-  // What only the application does.
+  // The rest is for the application only.
 
   async add(email: string, password: string, roles: readonly string[]): Promise<void> {
     const salt = randomBytes(16)
@@ -53,7 +53,7 @@ export class Users implements AccountSource<User> {
       .run(randomUUID(), email, JSON.stringify(roles), hash, salt)
   }
 
-  /** False where there is no such user. */
+  /** Returns false if there is no such user. */
   disable(id: string): boolean {
     return this.#db.prepare('UPDATE users SET is_active = 0 WHERE id = ?').run(id).changes === 1
   }

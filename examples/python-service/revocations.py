@@ -1,12 +1,12 @@
-"""Whether a verified access token was taken back, read from Countersign's mirror in Redis.
+"""Checks in Countersign's Redis mirror whether a verified access token was revoked.
 
-One MGET a request. Where the mirror cannot vouch for itself, `Unavailable` is raised: answer 503.
+One MGET for each request. Raises `Unavailable` if the mirror is not up to date: answer 503.
 """
 
 import json
 
 PREFIX = "countersign:revoked:"
-# The mark of a subject is the newest position of the log at which it was taken back.
+# The value of a subject is the newest log position at which it was revoked.
 SUBJECTS = (
     ("session", "sid"),
     ("account", "sub"),
@@ -18,11 +18,11 @@ SUBJECTS = (
 
 
 class Revoked(Exception):
-    """401: the token was taken back. The client refreshes, which tells it whether the session lives."""
+    """Answer 401: the token was revoked. The client refreshes, and learns whether its session lives."""
 
 
 class Unavailable(Exception):
-    """503: the mirror is empty, older than 3 s, another issuer's, or cannot be reached."""
+    """Answer 503: the mirror is empty, older than 3 s, for another issuer, or not reachable."""
 
 
 class Revocations:
@@ -32,9 +32,9 @@ class Revocations:
         self._issuer = issuer
 
     def check(self, kid, claims):
-        """Raises unless the token stands. Both arguments are of a token whose signature was verified."""
+        """Raises if the token was revoked. Pass `kid` and claims of a token whose signature was verified."""
         names = [f"{kind}:{claims[claim]}" for kind, claim in SUBJECTS if claim in claims]
-        # In one command: marks that were read before the head could be older than it says.
+        # In one command: values read before the head could be older than the head says.
         keys = [PREFIX + name for name in ["head", f"key:{kid}", *names]]
         try:
             head, killed, *marks = self._client.mget(keys)
@@ -45,9 +45,9 @@ class Revocations:
             raise Unavailable("the mirror is out of date")
         head = json.loads(head)
         if head["issuer"] != self._issuer:
-            raise Unavailable("the mirror is another issuer's")
+            raise Unavailable("the mirror is for another issuer")
         rvp = claims.get("rvp")
         if not isinstance(rvp, int) or isinstance(rvp, bool) or rvp < head["floor"]:
-            raise Revoked("the token is older than what the mirror knows")
+            raise Revoked("the token is older than the entries in the mirror")
         if killed is not None or any(mark is not None and int(mark) > rvp for mark in marks):
-            raise Revoked("the token was taken back")
+            raise Revoked("the token was revoked")

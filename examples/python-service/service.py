@@ -1,4 +1,4 @@
-"""A service in Python behind Countersign: GET /me says who one is. PyJWT verifies, Redis takes back."""
+"""A Python service behind Countersign: GET /me returns the account. PyJWT verifies, Redis has the revocations."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from revocations import Revocations, Revoked, Unavailable
 ISSUER = os.environ.get("ISSUER", "http://localhost:8000")
 AUDIENCE = os.environ.get("AUDIENCE", ISSUER)
 
-# Cached as a set for five minutes, never key by key: those would stay for good.
+# Caches the key set for five minutes. Without cache_keys=False, PyJWT would keep single keys for ever.
 keys = jwt.PyJWKClient(f"{ISSUER}/.well-known/jwks.json", cache_keys=False)
 revocations = Revocations(
     redis.Redis.from_url(
@@ -31,7 +31,7 @@ def authenticate(token):
     claims = jwt.decode(
         token,
         keys.get_signing_key_from_jwt(token).key,
-        # Those that the authority signs with, never one that the token chooses.
+        # The algorithm of the authority, never one that the token names.
         algorithms=["ES256"],
         issuer=ISSUER,
         audience=AUDIENCE,

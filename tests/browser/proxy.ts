@@ -21,7 +21,7 @@ export interface ProxyOptions {
   readonly port: number
   /** Where a request goes, by its path. */
   readonly target: (path: string) => string
-  /** Changes what is sent on, as the nginx of docs/browsers.md does. */
+  /** Changes what is sent on, as the nginx of docs/guides/browsers.md does. */
   readonly cookies?: (path: string, header: string) => string
   readonly tls?: Certificate
 }

@@ -4,7 +4,7 @@ import type { Certificate } from '../support/certificate.ts'
 import { startProxy, type Proxy } from './proxy.ts'
 import { startApi, startApp, startPlanter, type Api } from './sites.ts'
 
-/** One host for page (`/app/`), API (`/api/`) and authority over https, as docs/browsers.md has it. */
+/** One host for page (`/app/`), API (`/api/`) and authority over https, as docs/guides/browsers.md has it. */
 export interface SecureWorld extends AsyncDisposable {
   readonly origin: string
   readonly front: Proxy

@@ -35,15 +35,15 @@ export function startPages(contentOf: (path: string) => string): Promise<Site> {
 }
 
 /**
- * The page of docs/browsers.md, word for word, with its functions in reach of the tests.
+ * The page of docs/guides/browsers.md, word for word, with its functions in reach of the tests.
  * `authority` is empty where the page has its origin.
  */
 export function startApp(authority: () => string): Promise<Site> {
   const root = join(import.meta.dirname, '../..')
-  const text = readFileSync(join(root, 'docs/browsers.md'), 'utf8')
+  const text = readFileSync(join(root, 'docs/guides/browsers.md'), 'utf8')
   const code = /```js\n(\/\/ auth\.js\n.*?)```/s.exec(text)?.[1] ?? ''
   const line = "const AUTHORITY = ''"
-  if (!code.includes(line)) throw new Error(`docs/browsers.md has no auth.js with "${line}"`)
+  if (!code.includes(line)) throw new Error(`docs/guides/browsers.md has no auth.js with "${line}"`)
   return startPages((path) =>
     path.endsWith('auth.js')
       ? code.replace(line, `const AUTHORITY = '${authority()}'`)
