@@ -42,7 +42,7 @@ export interface AccountSource<A extends SourceAccount = SourceAccount> {
 /** The same, checked. */
 export interface CheckedSource {
   find(username: string): Promise<FoundAccount | undefined>
-  get(id: string): Promise<SourceAccount | undefined>
+  get(id: string): Promise<FoundAccount | undefined>
   /** Undefined when too many passwords are being verified. */
   verifyPassword(found: FoundAccount, password: string): Promise<boolean> | undefined
 }

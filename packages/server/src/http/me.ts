@@ -16,6 +16,6 @@ export async function answerMe(services: SessionServices, state: SessionState): 
     tenant: tenant === undefined ? null : { id: tenant.tenantId, name: tenant.tenantName },
     tenants: tenants.map(({ tenantId, tenantName }) => ({ id: tenantId, name: tenantName })),
     sid: session.id,
-    auth_time: Math.floor(session.createdAt / 1000),
+    auth_time: Math.floor(session.authenticatedAt / 1000),
   })
 }

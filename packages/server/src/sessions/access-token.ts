@@ -22,12 +22,15 @@ export interface AccessTokenSettings {
  */
 export type ClaimsHook = (
   account: AccountClaims,
-  session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'tenantId'>,
+  session: Pick<
+    Session,
+    'id' | 'clientId' | 'createdAt' | 'tenantId' | 'authenticatedAt' | 'amr' | 'acr'
+  >,
 ) => Readonly<Record<string, unknown>>
 
 /** What one access token says: all read in one snapshot, the position first. */
 export interface MintInput {
-  readonly session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'endsAt' | 'tenantId'>
+  readonly session: Parameters<ClaimsHook>[1] & Pick<Session, 'endsAt'>
   readonly account: AccountClaims
   /** The head of the revocation log, read before the account. */
   readonly position: number
@@ -59,7 +62,9 @@ export function mintAccessToken(
     exp: Math.min(common.exp, toEpochSec(session.endsAt)),
     client_id: session.clientId,
     sid: session.id,
-    auth_time: toEpochSec(session.createdAt),
+    auth_time: toEpochSec(session.authenticatedAt),
+    amr: session.amr,
+    ...(session.acr === undefined ? {} : { acr: session.acr }),
     user_id: account.userId,
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
   }

@@ -56,6 +56,8 @@ export type Change = 'changed' | 'unchanged' | 'unknown'
 export interface AccountStore {
   create(account: Account, usernameKey: string, origin: AuditContext): Promise<'created' | 'taken'>
   viewForSignIn(usernameKey: string, from: SignInFrom): Promise<SignInView>
+  /** The same by the account's id. */
+  viewById(accountId: string, from: SignInFrom): Promise<SignInView>
   find(usernameKey: string): Promise<Account | undefined>
   list(): Promise<readonly Account[]>
   count(): Promise<number>
@@ -117,10 +119,11 @@ export interface SessionStore {
    * sessions after `session.signedInPosition` was read, or is no member any more: then nothing is
    * written. Tries that were counted in `giveBack` are taken out again in the same step.
    * `shadow` is the application's account that the session is of, as it is now: its row is kept with it.
+   * `detail` goes into the audit line.
    */
   create(
     session: Session,
-    origin: AuditContext,
+    origin: AuditContext & { readonly detail?: string | undefined },
     giveBack?: readonly Bucket[],
     shadow?: Account,
   ): Promise<'created' | 'refused'>
