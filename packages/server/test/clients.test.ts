@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { grantToClient } from '../src/sessions/client-credentials.ts'
 import { createClientManager } from '../src/accounts/clients.ts'
-import type { ManagedCode } from '../src/accounts/manage.ts'
+import type { ManagedCode } from '../src/accounts/managed.ts'
 import { openTestAuthority, type TestAuthority } from './support/authority.ts'
 import { expectWholeLog, readChainStart } from './support/chain.ts'
 import { askToken, askWithSecret, basic, newClient, tokenOf } from './support/clients.ts'

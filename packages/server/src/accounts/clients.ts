@@ -3,7 +3,8 @@ import { randomId, type Random } from '../base/random.ts'
 import type { Client, Tenant } from '../store/rows.ts'
 import type { Change, ClientSummary, AuditContext, Store } from '../store/store.ts'
 import { makeClientSecret } from './client-secrets.ts'
-import { checkRoles, no, yes, type Managed } from './manage.ts'
+import { no, yes, type Managed } from './managed.ts'
+import { checkRoles } from './role-names.ts'
 
 /** A secret as it is shown, once: the store holds its hash alone. */
 export interface ShownSecret {

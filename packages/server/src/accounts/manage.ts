@@ -1,43 +1,32 @@
 import type { Clock } from '../base/clock.ts'
-import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
-import { checkNewPassword, type PasswordProblemCode } from './password-rules.ts'
+import { no, unknown, yes, type Managed } from './managed.ts'
+import { assertLimit, cutPage } from './paging.ts'
+import { checkNewPassword } from './password-rules.ts'
 import type { PasswordHasher } from './passwords.ts'
-import { checkUsername, usernameKey, type UsernameProblemCode } from './usernames.ts'
-
-/** The stable name of a reason why a change was not made. */
-export type ManagedCode =
-  | PasswordProblemCode
-  | UsernameProblemCode
-  | 'username_taken'
-  | 'account_unknown'
-  | 'tenant_unknown'
-  | 'tenant_taken'
-  | 'tenant_name_invalid'
-  | 'member_unknown'
-  | 'permissions_invalid'
-  | 'roles_invalid'
-  | 'password_queue_full'
-  | 'client_unknown'
-  | 'client_taken'
-  | 'client_name_invalid'
-  | 'client_secrets_full'
-  | 'client_secret_unknown'
-
-/** Why a change was not made: a stable code, and a sentence that says what to do. */
-export interface NotManaged {
-  readonly ok: false
-  readonly code: ManagedCode
-  readonly text: string
-}
-
-/** What came of a change that an operator asked for. */
-export type Managed<T> = { readonly ok: true; readonly value: T } | NotManaged
+import { checkRoles } from './role-names.ts'
+import { isOwnAccountId } from './source.ts'
+import { checkUsername, usernameKey } from './usernames.ts'
 
 /** An account as it is shown: never its hash. */
 export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
+
+/** Which accounts a page starts after, and how many it has. */
+export interface AccountPageRequest {
+  /** `next` of the page before; without it the first page. */
+  readonly after?: string | undefined
+  /** Accounts of the page: 1 to 1,000, by default 100. */
+  readonly limit?: number | undefined
+}
+
+/** A page of accounts, by username. */
+export interface AccountPage {
+  readonly accounts: readonly AccountSummary[]
+  /** Pass it as `after` to get the next page; undefined on the last page. */
+  readonly next: string | undefined
+}
 
 /** Accounts, as operators and embedding applications manage them. `by` names who, for the audit. */
 export interface AccountManager {
@@ -45,7 +34,12 @@ export interface AccountManager {
     input: { username: string; password: string; roles?: readonly string[] },
     by: string,
   ): Promise<Managed<AccountSummary>>
+  /** All accounts, by username. With many accounts, read pages. */
   list(): Promise<readonly AccountSummary[]>
+  /** A page of accounts, by username. Throws a `TypeError` if an argument is not valid. */
+  list(page: AccountPageRequest): Promise<AccountPage>
+  /** The account with this id, undefined if there is none. */
+  get(accountId: string): Promise<AccountSummary | undefined>
   find(username: string): Promise<AccountSummary | undefined>
   count(): Promise<number>
   /** Ends all sessions of the account, and lets nobody in until it is enabled. */
@@ -93,6 +87,18 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
       : yes(hash)
   }
 
+  function list(): Promise<readonly AccountSummary[]>
+  function list(page: AccountPageRequest): Promise<AccountPage>
+  async function list(page?: AccountPageRequest): Promise<readonly AccountSummary[] | AccountPage> {
+    if (page === undefined) return (await accounts.list()).map(summarize)
+    const { after = '', limit: wanted } = page
+    if (typeof after !== 'string') throw new TypeError('after must be the next of an earlier page.')
+    const limit = assertLimit(wanted)
+    const found = await accounts.page(after, limit + 1)
+    const { rows, next } = cutPage(found, limit, (last) => last.usernameKey)
+    return { accounts: rows.map(({ account }) => summarize(account)), next }
+  }
+
   return {
     async create({ username, password, roles = [] }, by) {
       const problem = checkUsername(username) ?? checkRoles(roles)
@@ -116,7 +122,13 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
         : yes(summarize(account))
     },
 
-    list: async () => (await accounts.list()).map(summarize),
+    list,
+
+    async get(accountId) {
+      // The store also has rows for accounts of an application that kept them once.
+      const account = isOwnAccountId(accountId) ? await accounts.get(accountId) : undefined
+      return account === undefined ? undefined : summarize(account)
+    },
 
     async find(username) {
       const account = await accounts.find(usernameKey(username))
@@ -160,36 +172,4 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
 function summarize(account: Account): AccountSummary {
   const { passwordHash: _, hardPosition: __, ...summary } = account
   return summary
-}
-
-/** Roles travel in every token: short, printable, and not many. */
-export function checkRoles(
-  roles: readonly string[],
-): { readonly code: 'roles_invalid'; readonly text: string } | undefined {
-  const code = 'roles_invalid'
-  if (new Set(roles).size > limits.rolesMax) {
-    return { code, text: `An account has at most ${limits.rolesMax} roles.` }
-  }
-  // Said to the operator now, and not by a log-in that fails later.
-  if (JSON.stringify([...new Set(roles)]).length > limits.rolesBytesMax) {
-    const text = `The roles of an account have at most ${limits.rolesBytesMax} characters together.`
-    return { code, text }
-  }
-  const isFine = (role: string): boolean =>
-    role.length <= limits.roleCharsMax && /^[A-Za-z0-9][A-Za-z0-9_.:/-]*$/.test(role)
-  if (roles.every(isFine)) return undefined
-  const text = `A role has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "-", and begins with a letter or digit.`
-  return { code, text }
-}
-
-export function yes<T>(value: T): Managed<T> {
-  return { ok: true, value }
-}
-
-export function no(code: ManagedCode, text: string): NotManaged {
-  return { ok: false, code, text }
-}
-
-export function unknown(username: string): NotManaged {
-  return no('account_unknown', `There is no account "${username}".`)
 }

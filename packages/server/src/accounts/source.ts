@@ -1,6 +1,6 @@
 import { SourceFault } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
-import { checkRoles } from './manage.ts'
+import { checkRoles } from './role-names.ts'
 
 /** An account as the application has it. */
 export interface SourceAccount {

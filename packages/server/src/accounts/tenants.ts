@@ -3,7 +3,8 @@ import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
-import { checkRoles, no, unknown, yes, type Managed } from './manage.ts'
+import { no, unknown, yes, type Managed } from './managed.ts'
+import { checkRoles } from './role-names.ts'
 import { usernameKey } from './usernames.ts'
 
 /** Tenants and who is in them, as operators and embedding applications manage them. */

@@ -14,8 +14,19 @@ import type { AccessTokenSettings } from './access-token.ts'
 import type { Csrf } from './csrf.ts'
 import type { RefreshTokenVerifier } from './refresh-token.ts'
 
+/** What the session operations ask the authority's own copy of the revocation log. */
+export interface LogQuestions {
+  /**
+   * What the log says about a token, by the guard's own rule. `position` is the head at which its session was
+   * read: the copy of the log is brought up to there first.
+   */
+  readonly standingOf: (claims: TokenSubjects, position: number) => Promise<Standing>
+  /** Reports the position of a token of ours that the store's log has not reached: the store lost entries. */
+  readonly noteAhead: (rvp: number) => void
+}
+
 /** What the session operations work with. One object for the life of an authority. */
-export interface SessionServices {
+export interface SessionServices extends Partial<LogQuestions> {
   readonly store: Store
   /** The application's accounts, where it keeps them; else they are those of the store. */
   readonly source?: CheckedSource | undefined
@@ -29,13 +40,6 @@ export interface SessionServices {
   readonly rotation: RotationSettings
   readonly verifyRefresh: RefreshTokenVerifier
   readonly verifyAccess: AccessTokenVerifier
-  /**
-   * What the log says of a token, by the guard's own rule. `position` is the head that its session was read
-   * at: the copy of the log is brought up to there first.
-   */
-  readonly standingOf?: (claims: TokenSubjects, position: number) => Promise<Standing>
-  /** Called with the position of a token of ours that the store's log has not reached: it has lost entries. */
-  readonly noteAhead?: (rvp: number) => void
 }
 
 /** Lives in milliseconds. */

@@ -1,4 +1,5 @@
-import type { AccountManager, AccountSummary, ManagedCode } from '../accounts/manage.ts'
+import type { AccountManager, AccountSummary } from '../accounts/manage.ts'
+import type { ManagedCode } from '../accounts/managed.ts'
 import { refusals, type RefusalCode } from '../base/refusals.ts'
 import { countTry } from './count-try.ts'
 import type { Caller, Refusal, SessionServices } from './services.ts'

@@ -59,7 +59,13 @@ export interface AccountStore {
   /** The same by the account's id. */
   viewById(accountId: string, from: SignInFrom): Promise<SignInView>
   find(usernameKey: string): Promise<Account | undefined>
+  get(accountId: string): Promise<Account | undefined>
   list(): Promise<readonly Account[]>
+  /** Up to `limit` accounts whose key sorts after `afterKey`, by key. */
+  page(
+    afterKey: string,
+    limit: number,
+  ): Promise<readonly { readonly account: Account; readonly usernameKey: string }[]>
   count(): Promise<number>
   /** Up to `limit` password hashes of accounts that follow each other from `fromId` on. */
   sampleHashes(fromId: string, limit: number): Promise<readonly string[]>
@@ -143,6 +149,8 @@ export interface SessionStore {
     limit: number
     /** Only those that live. */
     live?: boolean
+    /** Only those that follow this one in the list. */
+    before?: { readonly createdAt: EpochMs; readonly id: string } | undefined
   }): Promise<readonly SessionSummary[]>
   /** Removes up to `limit` sessions whose absolute end lies before `before`. Gives how many. */
   purge(before: EpochMs, limit: number): Promise<number>
@@ -274,6 +282,8 @@ export interface AuditStore {
   list(filter: {
     accountId?: string | undefined
     limit: number
+    /** Only lines with a smaller id. */
+    before?: number | undefined
   }): Promise<readonly (AuditEntry & { readonly id: number })[]>
 }
 

@@ -36,6 +36,23 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
 
     find: async (usernameKey) => step(() => findByKey(db, usernameKey)),
 
+    get: async (accountId) => step(() => findById(db, accountId)),
+
+    page: async (afterKey, limit) =>
+      step(() =>
+        db
+          .all(
+            `SELECT * FROM accounts WHERE ${OWN_ACCOUNTS} AND username_key > ?
+             ORDER BY username_key LIMIT ?`,
+            afterKey,
+            limit,
+          )
+          .map((row) => ({
+            account: toAccount(row),
+            usernameKey: row['username_key'] as string,
+          })),
+      ),
+
     list: async () =>
       step(() =>
         db.all(`SELECT * FROM accounts WHERE ${OWN_ACCOUNTS} ORDER BY username_key`).map(toAccount),

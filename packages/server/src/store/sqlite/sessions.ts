@@ -58,15 +58,17 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
         return readState(db, sessionId, position)
       }),
 
-    list: async ({ accountId, now, limit, live = false }) =>
+    list: async ({ accountId, now, limit, live = false, before }) =>
       step(() => {
-        const whose = accountId === undefined ? '' : 'WHERE s.account_id = ?'
+        const whose = accountId === undefined ? '' : 'AND s.account_id = ?'
+        const where = before === undefined ? '' : 'AND (s.created_at, s.id) < (?, ?)'
         return db
           .all(
-            `SELECT * FROM (${SELECT_SUMMARY} ${whose}) WHERE live >= ?
-             ORDER BY created_at DESC LIMIT ?`,
+            `SELECT * FROM (${SELECT_SUMMARY} WHERE true ${whose} ${where}) WHERE live >= ?
+             ORDER BY created_at DESC, id DESC LIMIT ?`,
             now,
             ...(accountId === undefined ? [] : [accountId]),
+            ...(before === undefined ? [] : [before.createdAt, before.id]),
             live ? 1 : 0,
             limit,
           )
