@@ -109,14 +109,24 @@ export function createSessionManager(services: SessionServices): SessionManager 
   }
 }
 
+/** Names every member, so that a new column of the row is not shown by accident. */
 function describe(session: SessionSummary): SessionInfo {
-  const { id, accountId, username, tenantId, live: isLive, rotatedAt: lastUsedAt } = session
-  const { createdAt, expiresAt, endsAt, endedAt, address, userAgent } = session
-  const { authenticatedAt, amr, acr } = session
   return {
-    ...{ id, accountId, username, tenantId, isLive },
-    ...{ createdAt, lastUsedAt, expiresAt, endsAt, endedAt },
-    ...{ authenticatedAt, amr, acr, address, userAgent },
+    id: session.id,
+    accountId: session.accountId,
+    username: session.username,
+    tenantId: session.tenantId,
+    isLive: session.live,
+    createdAt: session.createdAt,
+    lastUsedAt: session.rotatedAt,
+    expiresAt: session.expiresAt,
+    endsAt: session.endsAt,
+    endedAt: session.endedAt,
+    authenticatedAt: session.authenticatedAt,
+    amr: session.amr,
+    acr: session.acr,
+    address: session.address,
+    userAgent: session.userAgent,
   }
 }
 
@@ -124,7 +134,8 @@ function readCursor(
   before: string | undefined,
 ): { readonly createdAt: EpochMs; readonly id: string } | undefined {
   if (before === undefined) return undefined
-  const [, createdAt, id] = /^(\d{1,15})\.(.{1,64})$/.exec(String(before)) ?? []
+  const cursor = typeof before === 'string' ? /^(\d{1,15})\.(.{1,64})$/.exec(before) : null
+  const [, createdAt, id] = cursor ?? []
   if (createdAt === undefined || id === undefined) {
     throw new TypeError('before must be the next of an earlier page.')
   }
