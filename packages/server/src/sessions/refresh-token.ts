@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 
 import { createVerifier, type KeySet, type Refused, type Verifier } from '@countersign/jwt'
 
@@ -6,7 +6,6 @@ import { toEpochSec, type Clock } from '../base/clock.ts'
 import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import type { Session } from '../store/rows.ts'
-import { seedMac } from './seed-mac.ts'
 
 /** The claims of a refresh token; every one is required. */
 export interface RefreshClaims {
@@ -62,8 +61,29 @@ export function isGenuineJti(
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
-function refreshJti(session: Pick<Session, 'id' | 'seed'>, generation: number): string {
-  return seedMac(session.seed, `${session.id}.${generation}`).slice(0, JTI_HEX_CHARS)
+function refreshJti({ id, seed }: Pick<Session, 'id' | 'seed'>, generation: number): string {
+  return hmacSha256(seed, `${id}.${generation}`).slice(0, JTI_HEX_CHARS)
+}
+
+/**
+ * HMAC-SHA256 (RFC 2104) of an ASCII text under a seed of 16 bytes, in hex. Every refresh needs two, each
+ * under a key that is not used again soon. `createHmac` with a new KeyObject takes 5.3 us and made a whole
+ * refresh a tenth slower; two one-shot hashes take 2.3 us (Node 24).
+ */
+function hmacSha256(seed: Uint8Array, text: string): string {
+  // 'binary' is Node's other name for latin1: a string is cheaper to get than a Buffer.
+  return hash(
+    'sha256',
+    keyedBlock(seed, 0x5c, hash('sha256', keyedBlock(seed, 0x36, text), 'binary')),
+  )
+}
+
+/** The seed, filled up to SHA-256's block of 64 bytes and XORed with `pad`, and the text after it. */
+function keyedBlock(seed: Uint8Array, pad: number, latin1: string): Buffer {
+  const bytes = Buffer.allocUnsafe(64 + latin1.length).fill(pad, 0, 64)
+  for (const [at, byte] of seed.entries()) bytes[at] = byte ^ pad
+  bytes.write(latin1, 64, 'latin1')
+  return bytes
 }
 
 export type RefreshTokenResult =
