@@ -10,7 +10,7 @@ import { checkRoles } from './role-names.ts'
 import { isOwnAccountId } from './source.ts'
 import { checkUsername, usernameKey } from './usernames.ts'
 
-/** An account as it is shown: never its hash. */
+/** An account as it is shown. It never holds the password hash. */
 export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
 
 /** Which accounts a page starts after, and how many it has. */
@@ -28,8 +28,9 @@ export interface AccountPage {
   readonly next: string | undefined
 }
 
-/** Accounts, as operators and embedding applications manage them. `by` names who, for the audit. */
+/** Accounts, as operators and embedding applications manage them. `by` is the actor in the audit. */
 export interface AccountManager {
+  /** Creates an account. The password must pass the rules for new passwords. */
   create(
     input: { username: string; password: string; roles?: readonly string[] },
     by: string,
@@ -38,31 +39,37 @@ export interface AccountManager {
   list(): Promise<readonly AccountSummary[]>
   /** A page of accounts, by username. Throws a `TypeError` if an argument is not valid. */
   list(page: AccountPageRequest): Promise<AccountPage>
-  /** The account with this id, undefined if there is none. */
+  /** Finds an account by its id; undefined if no account has it. */
   get(accountId: string): Promise<AccountSummary | undefined>
+  /** Finds an account by its username, in any spelling that logs in to it. */
   find(username: string): Promise<AccountSummary | undefined>
+  /** The number of accounts. */
   count(): Promise<number>
-  /** Ends all sessions of the account, and lets nobody in until it is enabled. */
+  /** Disables the account and ends all its sessions. It cannot log in until it is enabled. */
   disable(username: string, by: string): Promise<Managed<Change>>
+  /** Lets the account log in again. Ended sessions stay ended. */
   enable(username: string, by: string): Promise<Managed<Change>>
-  /** Ends all sessions of the account, and forgets it for good. Its name is free again, its id never. */
+  /** Ends all sessions of the account and deletes it. Its username can be used again, its id never. */
   delete(username: string, by: string): Promise<Managed<Change>>
-  /** Ends all sessions of the account. */
+  /** Sets the password and ends all sessions of the account. */
   setPassword(username: string, password: string, by: string): Promise<Managed<Change>>
+  /** Adds a global role. Tokens of the account become stale; a refresh gives the new role. */
   addRole(username: string, role: string, by: string): Promise<Managed<Change>>
+  /** Removes a global role. Tokens of the account become stale. */
   removeRole(username: string, role: string, by: string): Promise<Managed<Change>>
 }
 
-/** What the manager works with. */
+/** Dependencies of the account manager. */
 export interface AccountManagerOptions {
   readonly store: Store
   readonly hasher: PasswordHasher
   readonly clock: Clock
   readonly random: Random
-  /** Where the server is reached: its host is no password. */
+  /** The public URL. A password may not be made of its host name. */
   readonly publicUrl: string
 }
 
+/** Creates the manager of the accounts in the store. */
 export function createAccountManager(options: AccountManagerOptions): AccountManager {
   const { store, hasher, clock, random, publicUrl } = options
   const { accounts } = store
@@ -77,7 +84,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     return account === undefined ? unknown(username) : yes(await apply(account.id, auditBy(by)))
   }
 
-  /** The one way to the hash of a new password: none is stored that has not passed the rules. */
+  /** Every new password is hashed here, so none is stored that has not passed the rules. */
   async function hashNew(password: string, username: string): Promise<Managed<string>> {
     const problem = checkNewPassword(password, { username, publicUrl })
     if (problem !== undefined) return { ok: false, ...problem }
@@ -146,7 +153,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     async setPassword(username, password, by) {
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
-      // The name as it is, not as the caller spells it, must not be the password.
+      // The stored username counts for the rules, not the spelling that the caller used.
       const hash = await hashNew(password, account.username)
       if (!hash.ok) return hash
       return yes(await accounts.setPasswordHash(account.id, hash.value, auditBy(by)))
@@ -155,7 +162,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     async addRole(username, role, by) {
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
-      // In each of its tenants both lists travel in one token.
+      // A token in a tenant carries the global roles and those of the tenant.
       const memberships = await store.tenants.membershipsOf(account.id)
       for (const inTenant of [[], ...memberships.map((each) => each.roles)]) {
         const problem = checkRoles([...account.roles, role, ...inTenant])

@@ -1,6 +1,9 @@
 import { limits } from '../base/limits.ts'
 
-/** Roles travel in every token: short, printable, and not many. */
+/**
+ * Checks the names of roles, and their number. Returns what is wrong, or undefined. Every token carries the
+ * roles, so they must be short, printable and few.
+ */
 export function checkRoles(
   roles: readonly string[],
 ): { readonly code: 'roles_invalid'; readonly text: string } | undefined {
@@ -8,7 +11,7 @@ export function checkRoles(
   if (new Set(roles).size > limits.rolesMax) {
     return { code, text: `An account has at most ${limits.rolesMax} roles.` }
   }
-  // Said to the operator now, and not by a log-in that fails later.
+  // Rejected here, so that no log-in fails later because its token is too large.
   if (JSON.stringify([...new Set(roles)]).length > limits.rolesBytesMax) {
     const text = `The roles of an account have at most ${limits.rolesBytesMax} characters together.`
     return { code, text }
