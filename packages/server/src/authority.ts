@@ -66,7 +66,7 @@ export interface AuthoritySessions extends SessionManager {
   cookies(session: CreatedSession): readonly string[]
 }
 
-/** What every authority has. It listens on no port by itself: see `serve` and `toNodeHandler`. */
+/** The members of every authority. It listens on no port by itself: see `serve` and `toNodeHandler`. */
 export interface AuthorityCore {
   /** The whole HTTP API. `context.address` is the client's address, if the caller knows it. */
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>

@@ -52,6 +52,7 @@ export interface TenantManagerOptions {
 }
 
 /** Creates the manager of tenants. */
+// Over 70 lines, and not split: it only lists short methods that share the helpers above them.
 export function createTenantManager({ store, clock, random }: TenantManagerOptions): TenantManager {
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 

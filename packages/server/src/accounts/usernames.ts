@@ -87,7 +87,7 @@ function checkConfusable(username: string, key: string): UsernameProblem | undef
   if (parts.some(readsAsAscii)) {
     return {
       code: 'username_confusable',
-      text: 'This username could be taken for another one, in Latin letters.',
+      text: 'This username looks like another one in Latin letters.',
     }
   }
   return undefined

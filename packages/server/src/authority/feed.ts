@@ -15,7 +15,7 @@ import type { LogQuestions } from '../sessions/services.ts'
 import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
 
-/** What the revocation feed of an authority is opened with. */
+/** Settings and dependencies of the revocation feed. */
 export interface FeedOptions {
   readonly settings: Settings
   readonly store: Store

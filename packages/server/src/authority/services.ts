@@ -17,7 +17,7 @@ import type { LogQuestions, SessionServices } from '../sessions/services.ts'
 import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
 
-/** Creates the password hasher, whose work for unknown accounts looks like that for known ones later on. */
+/** Creates the password hasher. It imitates hashes of today's parameters until it gets a sample. */
 export function createHasher(
   { argon2 }: Settings,
   { sealer, random }: { readonly sealer: Sealer; readonly random: Random },
@@ -31,7 +31,7 @@ export function createHasher(
   })
 }
 
-/** What the session operations of an authority are built from. */
+/** Dependencies of the session operations. */
 export interface ServiceOptions {
   readonly store: Store
   readonly source: CheckedSource | undefined
@@ -44,7 +44,7 @@ export interface ServiceOptions {
   readonly log: LogQuestions
 }
 
-/** Builds what the session operations work with. */
+/** Builds the services that the session operations use. */
 export function createSessionServices(
   settings: Settings,
   options: ServiceOptions,

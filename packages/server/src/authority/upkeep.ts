@@ -15,7 +15,7 @@ const PURGE_ROWS = 1_000
 const PURGE_AFTER_MS = 86_400_000
 const HASH_SAMPLE = 200
 
-/** What the background work needs. */
+/** Dependencies of the background work. */
 export interface UpkeepOptions {
   readonly store: Store
   readonly ring: KeyRing
@@ -25,7 +25,7 @@ export interface UpkeepOptions {
   readonly logger: Logger
 }
 
-/** Makes the work for unknown accounts look like that for the accounts in the store, by a sample of them. */
+/** Gives the hasher a sample of the stored hashes, whose cost it imitates for unknown accounts. */
 export async function imitateHashes({
   store,
   hasher,

@@ -11,7 +11,7 @@ export async function auditRefusedLogin(
     readonly account: Pick<Account, 'id'> | undefined
     readonly address: string
     readonly reason: LoginRefusal
-    /** Who says that the person is the account's owner. Nobody does after a wrong password. */
+    /** The actor of the audit line; `anonymous` by default, because nothing was proved. */
     readonly actor?: string
   },
 ): Promise<void> {

@@ -17,7 +17,7 @@ export interface SignInAttempt {
   readonly position: number
 }
 
-/** What the application says about a person that it authenticated itself. */
+/** How the application authenticated a person, and where the session is used. */
 export interface CreateSessionOptions {
   /** How the person proved who they are, as RFC 8176 values such as `fed`, `otp`, `hwk`: 1 to 16. */
   readonly amr: readonly string[]

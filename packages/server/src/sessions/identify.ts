@@ -13,7 +13,7 @@ import type { SessionServices } from './services.ts'
 /** How a sign-in names its account: as the person typed it, or by its id as the application knows it. */
 export type AccountName = { readonly username: string } | { readonly accountId: string }
 
-/** What a sign-in says besides the account. */
+/** Where a sign-in comes from, and which tenant it wants. */
 export interface SignInWishes {
   /** The name of the tenant to sign in to. Without it, the account's default tenant is used. */
   readonly tenantName: string | undefined
@@ -30,7 +30,7 @@ export interface Candidate extends SignInView {
   readonly throttleKey: string
   /** Whether the sign-in names a tenant. It then requires a membership in it. */
   readonly namesTenant: boolean
-  /** What the application answered, if it keeps the accounts. */
+  /** The application's answer, if it keeps the accounts. */
   readonly found: FoundAccount | undefined
   /** The account again if the application keeps it: the store keeps a row for it with the session. */
   readonly shadow: Account | undefined

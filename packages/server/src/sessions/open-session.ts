@@ -15,7 +15,7 @@ export interface SignedIn extends Granted {
 /** Why a session does not open although its proofs are right. */
 export type NotOpened = 'unknown_account' | 'account_disabled' | 'tenant_forbidden' | 'revoked'
 
-/** What a session is opened with. */
+/** The input for a new session. */
 export interface Opening {
   readonly candidate: Candidate
   readonly proofs: readonly [Proof, ...Proof[]]
@@ -26,7 +26,7 @@ export interface Opening {
   readonly forCookies?: boolean | undefined
   /** The log position that was read before the first proof. Defaults to that of the candidate. */
   readonly position?: number | undefined
-  /** Who vouches for the person, if it is not the account itself, and how: for the audit. */
+  /** The actor and the detail of the audit line, if the actor is not the account itself. */
   readonly vouchedBy?: { readonly actor: string; readonly detail: string } | undefined
 }
 

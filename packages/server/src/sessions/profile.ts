@@ -2,7 +2,7 @@ import type { Membership } from '../store/rows.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { SessionServices } from './services.ts'
 
-/** What the account behind a session may do now, and the tenants it is a member of. */
+/** The permissions of the account behind a session, and the tenants that it is a member of. */
 export interface Profile {
   /** The permissions of all its roles, sorted, each once. */
   readonly permissions: readonly string[]

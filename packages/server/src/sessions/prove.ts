@@ -11,7 +11,7 @@ import { refuse, type Caller, type Refusal, type SessionServices } from './servi
  * describes what was checked. A sign-in needs at least one.
  */
 export interface Proof {
-  /** What was used, as RFC 8176 values: `['pwd']` for a password. Never empty. */
+  /** The methods, as RFC 8176 values: `['pwd']` for a password. Never empty. */
   readonly amr: readonly string[]
   /** The authentication context class that this proof reaches, if it has a name. */
   readonly acr?: string | undefined
@@ -75,7 +75,7 @@ function mayBePassword(password: string): boolean {
   return Buffer.byteLength(password) <= limits.passwordBytesMax && !password.includes('\0')
 }
 
-/** What a session says about its proofs. */
+/** The summary of all proofs, as the session row keeps it. */
 export interface Authentication {
   readonly authenticatedAt: EpochMs
   readonly amr: readonly string[]

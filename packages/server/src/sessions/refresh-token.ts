@@ -25,8 +25,9 @@ const JTI_HEX_CHARS = 32
 const CLOCK_STEP_SEC = 60
 
 /**
- * The refresh token of a session: a pure function of its row and generation, so that a repeated
- * request gets the very same bytes and nothing about tokens is stored.
+ * Makes the refresh token of a session. It is a pure function of the row and its generation: a repeated
+ * request gets the same bytes, and nothing about tokens is stored. Throws a `StoreFault` if the key of the
+ * session was killed after the row was read.
  */
 export function makeRefreshToken(
   ring: Pick<KeyRing, 'refreshSigner'>,
@@ -35,7 +36,7 @@ export function makeRefreshToken(
   userId: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)
-  // Killed since the row was read. Whoever tries again is told that the token is not valid.
+  // Killed after the row was read. A second attempt is refused because the token is not valid.
   if (signer === undefined) throw new StoreFault('The refresh key of this session was killed.')
   const claims: RefreshClaims = {
     iss: issuer,
@@ -51,7 +52,10 @@ export function makeRefreshToken(
   return signer.sign(claims)
 }
 
-/** Whether this `jti` was made from this row: the signing key alone forges nothing. Constant time. */
+/**
+ * Whether this `jti` was made from this row. Someone with only the signing key cannot make it. Takes constant
+ * time.
+ */
 export function isGenuineJti(
   session: Pick<Session, 'id' | 'seed'>,
   presented: { readonly generation: number; readonly jti: string },
@@ -86,10 +90,12 @@ function keyedBlock(seed: Uint8Array, pad: number, latin1: string): Buffer {
   return bytes
 }
 
+/** The result of verifying a refresh token. */
 export type RefreshTokenResult =
   | { readonly ok: true; readonly claims: RefreshClaims }
   | { readonly ok: false; readonly code: RefreshTokenRefusal }
 
+/** Why a refresh token is refused. */
 export type RefreshTokenRefusal =
   | 'token_invalid'
   | 'token_not_yet_valid'
@@ -99,9 +105,10 @@ export type RefreshTokenRefusal =
   | 'token_exp_missing'
   | 'token_id_missing'
 
-/** Verifies signature, kind and claims of a refresh token. Says nothing about its session. */
+/** Verifies the signature, type and claims of a refresh token. It does not look at the session. */
 export type RefreshTokenVerifier = (token: string) => RefreshTokenResult
 
+/** Creates the verifier of refresh tokens. It follows changes of the key ring. */
 export function createRefreshTokenVerifier(
   ring: KeyRing,
   issuer: string,
@@ -117,8 +124,8 @@ export function createRefreshTokenVerifier(
       toleranceSec,
       clock: () => clock.nowMs(),
     })
-  // A clock that a time server set back some seconds must not log out whoever refreshed just before:
-  // we alone sign these tokens, so one from the future was issued before the step. Expiry stays exact.
+  // A time server may set the clock back some seconds. Clients that refreshed just before must not be logged
+  // out. Only we sign these tokens, so one from the future was issued before the step. Expiry stays exact.
   const verifiers = perRingState(ring, ({ refreshKeys }) => ({
     exact: create(refreshKeys, 0),
     afterStep: create(refreshKeys, CLOCK_STEP_SEC),

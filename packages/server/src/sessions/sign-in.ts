@@ -4,7 +4,7 @@ import { openSession, whyNotOpened, type SignedIn } from './open-session.ts'
 import { provePassword } from './prove.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 
-/** What a person types to log in. */
+/** The input of a log-in. */
 export interface Credentials {
   readonly username: string
   readonly password: string
