@@ -1,7 +1,18 @@
+import { createGuard, viewOfRequest } from '@countersign/guard'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
-import type { CreatedSession, SessionNotCreated } from '../src/sessions/create-session.ts'
-import { openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+import type {
+  CreatedSession,
+  CreateSessionOptions,
+  SessionNotCreated,
+} from '../src/sessions/create-session.ts'
+import {
+  ISSUER,
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type TestAuthority,
+} from './support/authority.ts'
 import { TestBrowser, membersOf } from './support/browser.ts'
 import { query, execute } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
@@ -71,6 +82,30 @@ test('without authenticatedAt the session was authenticated now, and never later
     const session = created(await sessions.create(alice, { amr: ['sms'], authenticatedAt }))
     expect(claimsOf(session.access)).toMatchObject({ auth_time: nowSec, amr: ['sms'] })
   }
+})
+
+test('a route of a guard that requires a context class or a recent log-in accepts it by these claims', async () => {
+  const { sessions } = it.authority
+  const guard = createGuard({
+    issuer: ISSUER,
+    clock: () => it.clock.nowMs(),
+    fetch: (input) => it.authority.fetch(new Request(input)),
+  })
+  const strong = guard.route({ acr: 'two-factor', maxAgeSec: 600 })
+  const answer = async (options: Omit<CreateSessionOptions, 'amr'>): Promise<object> => {
+    const { access } = created(await sessions.create(alice, { amr: ['fed'], ...options }))
+    const headers = { authorization: `Bearer ${access}` }
+    return strong.authenticate(viewOfRequest(new Request(ISSUER, { headers })))
+  }
+  const weak = { ok: false, code: 'insufficient_user_authentication' }
+  const minutesAgo = (minutes: number): number => it.clock.nowMs() - minutes * 60_000
+  expect(await answer({ acr: 'two-factor', authenticatedAt: minutesAgo(10) })).toMatchObject({
+    ok: true,
+  })
+  expect(await answer({ acr: 'two-factor', authenticatedAt: minutesAgo(11) })).toMatchObject(weak)
+  expect(await answer({ acr: 'one-factor' })).toMatchObject(weak)
+  expect(await answer({})).toMatchObject(weak)
+  guard.close()
 })
 
 describe('cookies', () => {

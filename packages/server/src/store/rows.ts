@@ -128,7 +128,10 @@ export interface Revocation extends RevocationEntry {
 /** One line of the audit: who did what to whom, from where, and how it ended. Ids only, no secrets. */
 export interface AuditEntry {
   readonly at: EpochMs
-  /** An account id, `cli:NAME` for an operator, `system`, or `anonymous`. */
+  /**
+   * An account id, `cli:NAME` for an operator, `application` for a person that the application authenticated,
+   * `system`, or `anonymous`.
+   */
   readonly actor: string
   readonly event: AuditEvent
   readonly outcome: 'ok' | 'refused'
