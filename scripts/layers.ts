@@ -10,7 +10,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 /** The folders of packages/server/src from the ground up; files beside them may import all. */
 const LAYERS = ['base', 'store', 'keys', 'revocations', 'accounts', 'sessions', 'http']
 /** What stands on top and may import everything below `src`. */
-const TOP = new Set(['cli'])
+const TOP = new Set(['authority', 'cli'])
 
 /** What each package may import besides Node's own modules and its own files. */
 const PACKAGES: Record<string, readonly string[]> = {

@@ -1,13 +1,10 @@
-import { availableParallelism } from 'node:os'
-import { setImmediate } from 'node:timers/promises'
-
-import { createAccessTokenVerifier, type AccessTokenResult } from '@countersign/guard'
-import { createBatchOpener, decideStanding } from '@countersign/guard/revocations'
+import { decideStanding } from '@countersign/guard/revocations'
+import type { AccessTokenResult } from '@countersign/guard'
 import pino, { type Logger } from 'pino'
 
+import { createAuditReader, type AuditReader } from './accounts/audit.ts'
 import { createClientManager, type ClientManager } from './accounts/clients.ts'
 import { createAccountManager, type AccountManager } from './accounts/manage.ts'
-import { createPasswordHasher } from './accounts/passwords.ts'
 import { checkSource, type AccountSource, type CheckedSource } from './accounts/source.ts'
 import {
   createRoleManager,
@@ -15,106 +12,99 @@ import {
   type RoleManager,
   type TenantManager,
 } from './accounts/tenants.ts'
-import { createThrottle } from './accounts/throttle.ts'
 import { createUserManager, type UserManager } from './accounts/users.ts'
+import { openFeed } from './authority/feed.ts'
+import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
+import { serveHttp, warnOfOtherSites } from './authority/http.ts'
+import { openKeyRing } from './authority/keys.ts'
+import { createHasher, createSessionServices } from './authority/services.ts'
+import { imitateHashes, startUpkeep } from './authority/upkeep.ts'
 import { systemClock, type Clock } from './base/clock.ts'
-import { messageOf, SetupError } from './base/faults.ts'
-import { limits } from './base/limits.ts'
-import { createSystemRandom, randomId, type Random } from './base/random.ts'
-import { callerOfNode, createApp, type RequestContext } from './http/app.ts'
-import { createFeedAuthenticator } from './http/revocations/feed-client.ts'
-import { maybeSameSite } from './http/same-site.ts'
-import { createFeedSocket, type FeedSocket } from './http/revocations/feed-socket.ts'
-import {
-  openForeignSigner,
-  openSharedSecrets,
-  type ForeignSigner,
-  type OpenedSigner,
-} from './keys/foreign-signer.ts'
-import { ACCESS_TYP, KeyRing, perRingState } from './keys/ring.ts'
-import { ringSchedule } from './keys/schedule.ts'
-import { createSealer, type Sealer } from './keys/sealing.ts'
+import { createSystemRandom, type Random } from './base/random.ts'
+import type { RequestContext } from './http/app.ts'
+import type { FeedSocket } from './http/revocations/feed-socket.ts'
+import type { ForeignSigner } from './keys/foreign-signer.ts'
+import { createSealer } from './keys/sealing.ts'
 import { readOrCreateSecret } from './keys/secret.ts'
-import { FeedHub } from './revocations/hub.ts'
-import { LogMirror } from './revocations/mirror.ts'
-import { createBatchSealer } from './revocations/seal-batch.ts'
-import type { TailEvent, Timers } from './revocations/tail.ts'
-import { createTopics } from './revocations/topics.ts'
 import type { ClaimsHook } from './sessions/access-token.ts'
-import { createCsrf } from './sessions/csrf.ts'
-import type { SessionServices } from './sessions/services.ts'
-import { createRefreshTokenVerifier } from './sessions/refresh-token.ts'
-import { createRefresher } from './sessions/refresh.ts'
+import type { CreatedSession } from './sessions/create-session.ts'
+import { createSessionManager, type SessionManager } from './sessions/manage.ts'
 import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { Store } from './store/store.ts'
 
-/** The settings, and what only tests and embedding applications replace. */
+/** The settings of an authority, and what only tests and embedding applications set. */
 export interface AuthorityConfig extends SettingsInput {
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger
-  /** A key in a key service or an HSM that signs access tokens. */
+  /** Signs access tokens in place of the key ring: a key in a key service or an HSM. */
   readonly signer?: ForeignSigner
-  /** Adds the application's own claims to each access token. */
+  /** Adds the application's own claims to every access token of a person. */
   readonly claims?: ClaimsHook
   /** See {@link SourcedAuthorityConfig}. */
   readonly accounts?: undefined
 }
 
-/** The same for an application that keeps its own table of users. */
+/** The settings of an authority whose accounts the application keeps. */
 export interface SourcedAuthorityConfig extends Omit<AuthorityConfig, 'accounts'> {
-  /** Asked for accounts and passwords in place of our own table. */
+  /** Answers for accounts and passwords in place of the authority's own table. */
   readonly accounts: AccountSource
 }
 
-/** What an authority says of a token: what a guard's verifier says, and what the log does. */
+/** The result of checking an access token: that of a guard's verifier, or what the revocation log says. */
 export type AuthorityVerifyResult =
   | AccessTokenResult
   | { readonly ok: false; readonly code: 'session_ended' | 'token_stale' }
 
-/** What every authority has: an authority without a port of its own. */
+/** Sessions, and the cookies that put one into a browser. */
+export interface AuthoritySessions extends SessionManager {
+  /**
+   * The `Set-Cookie` headers that log a browser in to a session from `create`, the same as those of
+   * `POST /auth/login`. Throws a `TypeError` unless it was created with `forCookies: true`.
+   */
+  cookies(session: CreatedSession): readonly string[]
+}
+
+/** The members of every authority. It listens on no port by itself: see `serve` and `toNodeHandler`. */
 export interface AuthorityCore {
-  /** The whole HTTP API. `context.address` is the client's address, where the caller knows it. */
+  /** The whole HTTP API. `context.address` is the client's address, if the caller knows it. */
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
   /**
-   * The revocation feed over WebSockets: `serve({ feed: authority.feed, ... })`, or `feed.upgrade` for the
-   * `upgrade` event of a server of one's own. A guard in this process takes it as its own option `feed`.
+   * The revocation feed over WebSockets. Pass it to `serve({ feed: authority.feed, ... })`, or call
+   * `feed.upgrade` in the `upgrade` event of your own server. A guard in this process takes it as its
+   * option `feed`.
    */
   readonly feed: FeedSocket
-  /** Checks an access token of this authority, as a guard would. */
+  /** Checks an access token of this authority, as a guard does. Reads no store. */
   verify(accessToken: string): AuthorityVerifyResult
+  readonly sessions: AuthoritySessions
+  readonly audit: AuditReader
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
   readonly settings: Settings
   readonly logger: Logger
-  /** Closes the database. Call it when no request is in flight any more. */
+  /** Stops all background work and closes the database. Call it when no request is in flight. */
   close(): Promise<void>
 }
 
-/** An authority that keeps the accounts. */
+/** An authority that keeps the accounts itself. */
 export interface Authority extends AuthorityCore {
   readonly accounts: AccountManager
 }
 
-/** An authority whose accounts the application keeps: it is told what has changed in them. */
+/** An authority whose accounts the application keeps. The application reports changes through `users`. */
 export interface SourcedAuthority extends AuthorityCore {
   readonly users: UserManager
 }
 
-const UPKEEP_INTERVAL_MS = 3_600_000
-const KEY_UPKEEP_INTERVAL_MS = 60_000
-const PURGE_ROWS = 1_000
-const PURGE_AFTER_MS = 86_400_000
-const HASH_SAMPLE = 200
-
 /**
- * Opens the authority on its data directory: database, keys, HTTP API. Throws a `SetupError`, whose
- * message is for the operator, where a setting is wrong or the directory cannot be used.
+ * Opens the authority on its data directory: database, keys and HTTP API. Throws a `SetupError` if a
+ * setting is wrong or the directory cannot be used; its message is for the operator.
  *
- * With `accounts`, the application's own table of users is asked in place of ours. What it gets then has
- * `users` in place of `accounts`.
+ * With `accounts`, the application's own table of users answers for accounts and passwords. The authority
+ * then has `users` instead of `accounts`.
  */
 export async function createAuthority(config: SourcedAuthorityConfig): Promise<SourcedAuthority>
 export async function createAuthority(config?: AuthorityConfig): Promise<Authority>
@@ -134,7 +124,7 @@ export async function createAuthority(
   }
 }
 
-interface Assembled {
+interface Parameters {
   readonly clock: Clock
   readonly random: Random
   readonly claims: ClaimsHook | undefined
@@ -145,328 +135,56 @@ interface Assembled {
 async function assemble(
   settings: Settings,
   store: Store,
-  { clock, random, claims, source, signer }: Assembled,
+  { clock, random, claims, source, signer }: Parameters,
   logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
 ): Promise<Authority | SourcedAuthority> {
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
-  const sealer = createSealer(secrets, random)
+  const base = { store, sealer: createSealer(secrets, random), clock, random, logger }
   const isFirst = await isFirstStart(store, settings, signer)
-  const ring = await KeyRing.open({
-    store: store.keys,
-    sealer,
-    clock,
-    random,
-    schedule: ringSchedule(settings),
-    foreign: await openOutsideSigner(settings, signer),
-  })
-  const { publicUrl: issuer, audience } = settings
-
-  const hasher = createPasswordHasher({
-    parameters: settings.argon2,
-    concurrency: availableParallelism(),
-    queueMax: limits.passwordQueueMax,
-    random,
-    decoySecret: sealer.derive('decoys/v1', 32),
-  })
-  const imitateHashes = async (): Promise<void> => {
-    hasher.imitate(await sampleHashes(store, random))
-  }
-  await imitateHashes()
-  const verifyAccess = perRingState(ring, ({ accessKeys }) =>
-    createAccessTokenVerifier({
-      keys: accessKeys,
-      issuer,
-      audience,
-      // Its own clock signed the token: nothing to tolerate.
-      toleranceSec: 0,
-      clock: () => clock.nowMs(),
-    }),
-  )
-  // Both ask the log, which is opened with the ring and the store in place.
-  let noteAhead: NonNullable<SessionServices['noteAhead']> = () => {}
-  let standingOf: NonNullable<SessionServices['standingOf']> = async () => 'stands'
-  const sessions: SessionServices = {
-    store,
-    source,
-    ring,
-    hasher,
-    throttle: createThrottle(settings.throttle, sealer.deriveEach('throttle/v1', 32), random),
-    csrf: createCsrf(sealer.deriveEach('csrf/v1', 32), random),
-    clock,
-    random,
-    access: { issuer, audience, lifetimeSec: settings.accessLifetimeSec, claims },
-    rotation: {
-      rotates: settings.rotateRefresh,
-      idleMs: settings.refreshLifetimeSec * 1000,
-      absoluteMs: settings.sessionLifetimeSec * 1000,
-      graceMs: settings.rotationGraceMs,
-      startedAt: clock.nowMs(),
-      healing: settings.healing,
-    },
-    verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
-    verifyAccess: { verify: (token) => verifyAccess().verify(token) },
-    noteAhead: (rvp) => noteAhead(rvp),
-    standingOf: (subjects, position) => standingOf(subjects, position),
-  }
+  const ring = await openKeyRing(settings, store, { ...base, signer })
+  const hasher = createHasher(settings, base)
+  await imitateHashes({ ...base, hasher })
+  warnOfOtherSites(settings.http, logger)
+  await repeatStartOver(store, settings.publicUrl, clock, logger)
+  const feed = await openFeed({ ...base, settings, ring, isFirst })
+  const { log } = feed
+  const services = createSessionServices(settings, { ...base, source, ring, hasher, claims, log })
   const accounts =
     source === undefined
-      ? createAccountManager({ store, hasher, clock, random, publicUrl: issuer })
+      ? createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl })
       : undefined
-  warnOfOtherSites(settings, logger)
-  await startOverAsOurselves(store, issuer, clock, logger)
-  const hub = await openHub({ settings, sessions, sealer, isFirst, logger })
-  const mirror =
-    settings.redisUrl === undefined
-      ? undefined
-      : await openMirror(settings.redisUrl, { settings, sessions, hub, logger })
-  const unwatch = store.watch(() => {
-    hub.tail.changed()
-    mirror?.changed()
-  })
-  noteAhead = createAheadWatch(hub, logger)
-  standingOf = async (subjects, position) => {
-    if (position > hub.log.position) await hub.tail.read()
-    return decideStanding(subjects, hub.log)
-  }
-  const authenticate = createFeedAuthenticator(sessions, hub)
-  const fetch = createApp({
-    sessions,
-    accounts,
-    refresh: createRefresher(sessions),
-    http: settings.http,
-    logger,
-    feed: { hub, authenticate },
-  })
-  const feed = createFeedSocket({
-    hub,
-    authenticate,
-    callerOf: (incoming) => callerOfNode(incoming, settings.http.trustedProxies),
-    logger,
-  })
-  const upkeep = setInterval(() => {
-    void keepUp(logger, 'purge', () => purge(store, clock, logger))
-    void keepUp(logger, 'imitate_hashes', imitateHashes)
-  }, UPKEEP_INTERVAL_MS)
-  upkeep.unref()
-  const keyUpkeep = setInterval(() => {
-    void keepUp(logger, 'keys', () => ring.keepUp())
-  }, KEY_UPKEEP_INTERVAL_MS)
-  keyUpkeep.unref()
+  const http = serveHttp({ settings, services, accounts, hub: feed.hub, logger })
+  const stopUpkeep = startUpkeep({ ...base, ring, hasher })
   const core: AuthorityCore = {
-    fetch,
+    fetch: http.fetch,
     feed: {
-      ...feed,
+      ...http.feed,
       close: () => {
-        hub.close()
-        feed.close()
+        feed.hub.close()
+        http.feed.close()
       },
     },
     verify: (accessToken) => {
-      const result = verifyAccess().verify(accessToken)
+      const result = services.verifyAccess.verify(accessToken)
       if (!result.ok) return result
-      const standing = decideStanding(result.claims, hub.log)
+      const standing = decideStanding(result.claims, feed.hub.log)
       return standing === 'stands' ? result : { ok: false, code: standing }
     },
-    tenants: createTenantManager({ store, clock, random }),
-    roles: createRoleManager({ store, clock }),
-    clients: createClientManager({ store, clock, random }),
+    sessions: { ...createSessionManager(services), cookies: http.cookies },
+    audit: createAuditReader(store),
+    tenants: createTenantManager(base),
+    roles: createRoleManager(base),
+    clients: createClientManager(base),
     settings,
     logger,
     close: async () => {
-      clearInterval(upkeep)
-      clearInterval(keyUpkeep)
-      unwatch()
-      await mirror?.close()
-      hub.close()
-      feed.close()
+      stopUpkeep()
+      await feed.close()
+      http.feed.close()
       await store.close()
     },
   }
   return accounts === undefined
-    ? { ...core, users: createUserManager({ store, clock }) }
+    ? { ...core, users: createUserManager(base) }
     : { ...core, accounts }
-}
-
-/** What signs access tokens in place of the ring. */
-async function openOutsideSigner(
-  { sharedSecrets }: Settings,
-  signer: ForeignSigner | undefined,
-): Promise<OpenedSigner | undefined> {
-  if (signer === undefined) return sharedSecrets && openSharedSecrets(sharedSecrets, ACCESS_TYP)
-  if (sharedSecrets === undefined) return openForeignSigner(signer, ACCESS_TYP)
-  throw new SetupError('signer and COUNTERSIGN_SHARED_SECRET exclude each other.')
-}
-
-/**
- * A copy of the database that was put back says so in the name of the issuer that the command's shell knew. Tokens
- * carry ours: an entry for any other takes none of them back.
- */
-async function startOverAsOurselves(
-  { revocations }: Store,
-  issuer: string,
-  clock: Clock,
-  logger: Logger,
-): Promise<void> {
-  const named = await revocations.startedOverFor()
-  if (named === undefined || named === issuer) return
-  const by = { issuer, at: clock.nowMs(), actor: 'system' }
-  logger.warn({ event: 'log_repaired', ...(await revocations.startOverAs(by)) })
-}
-
-/** Pages of another site never get the cookies, which are SameSite: whoever lists one waits in vain. */
-function warnOfOtherSites({ publicUrl, http }: Settings, logger: Logger): void {
-  for (const origin of http.origins) {
-    if (maybeSameSite(origin, publicUrl)) continue
-    logger.warn({ event: 'origin_of_another_site', setting: 'COUNTERSIGN_ORIGINS', origin })
-  }
-}
-
-/** A token lives as long as its `exp` and the tolerance of whoever checks it. */
-const TOLERANCE_MS_MAX = 60_000
-
-function retainMs({ accessLifetimeSec }: Settings): number {
-  return accessLifetimeSec * 1000 + TOLERANCE_MS_MAX
-}
-
-const systemTimers: Timers = {
-  elapsed: () => performance.now(),
-  after: (ms, call) => {
-    const timer = setTimeout(call, ms)
-    return () => clearTimeout(timer)
-  },
-}
-
-/**
- * Whether nobody can hold a lease of this issuer yet: there was no key of ours that could have signed a token or a
- * batch, and nothing else that could, or that is read beside the feed.
- */
-async function isFirstStart(
-  { keys }: Store,
-  { sharedSecrets, redisUrl }: Settings,
-  signer: ForeignSigner | undefined,
-): Promise<boolean> {
-  const isAlone = sharedSecrets === undefined && signer === undefined && redisUrl === undefined
-  return isAlone && (await keys.list()).length === 0
-}
-
-function openHub({
-  settings,
-  sessions: { store, ring, clock },
-  sealer,
-  isFirst,
-  logger,
-}: {
-  readonly settings: Settings
-  readonly sessions: SessionServices
-  readonly sealer: Sealer
-  readonly isFirst: boolean
-  readonly logger: Logger
-}): Promise<FeedHub> {
-  const { publicUrl: issuer } = settings
-  return createTopics(ring, store.roles).then((topics) =>
-    FeedHub.open({
-      issuer,
-      store: store.revocations,
-      sealer: createBatchSealer({
-        issuer,
-        signer: () => ring.logSigner,
-        macKeys: sealer.deriveEach('revocations/v1', 32),
-        clock,
-      }),
-      opener: () => createBatchOpener(ring.logKeys, issuer),
-      topics,
-      ...systemTimers,
-      retainMs: retainMs(settings),
-      isFirst,
-      nowMs: () => clock.nowMs(),
-      onEvent: (event) => noteHubEvent(logger, event),
-    }),
-  )
-}
-
-/** Only who has a Redis pays for its client. */
-async function openMirror(
-  url: string,
-  {
-    settings,
-    sessions: { store, ring, random },
-    hub,
-    logger,
-  }: {
-    readonly settings: Settings
-    readonly sessions: SessionServices
-    readonly hub: FeedHub
-    readonly logger: Logger
-  },
-): Promise<LogMirror> {
-  const { createRedisMirror } = await import('./revocations/redis-mirror.ts')
-  const target = createRedisMirror({ url, random, onConnect: () => mirror.forget() })
-  const mirror = new LogMirror({
-    ...systemTimers,
-    issuer: settings.publicUrl,
-    target,
-    tail: hub.tail,
-    store: store.revocations,
-    keys: ring,
-    retainMs: retainMs(settings),
-    onHead: (position) => hub.mirrored(position),
-    onEvent: (event) => {
-      if (event.event === 'mirror_ready') logger.info(event)
-      else logger.error({ event: event.event, error: messageOf(event.error) })
-    },
-  })
-  return mirror
-}
-
-/** Many requests may carry such tokens: the log is looked after once at a time. */
-function createAheadWatch(hub: FeedHub, logger: Logger): (rvp: number) => void {
-  let isBusy = false
-  return (rvp) => {
-    if (isBusy) return
-    isBusy = true
-    logger.warn({ event: 'log_behind', position: rvp })
-    hub
-      .tokenAhead(rvp)
-      .catch((error: unknown) => logger.error({ event: 'log_behind', error: messageOf(error) }))
-      .finally(() => (isBusy = false))
-  }
-}
-
-function noteHubEvent(logger: Logger, event: TailEvent): void {
-  if (event.event === 'revocations_unreadable') {
-    logger.error({ event: event.event, error: messageOf(event.error) })
-  } else {
-    logger.warn(event)
-  }
-}
-
-/** Work of the background that failed is tried again with the next round. */
-async function keepUp(logger: Logger, work: string, run: () => Promise<void>): Promise<void> {
-  try {
-    await run()
-  } catch (error) {
-    logger.error({ event: 'upkeep_failed', work, error: messageOf(error) })
-  }
-}
-
-/**
- * Sessions are kept a day after their end, so that an old token is still called ended, not unknown;
- * counted tries, until they count no more.
- */
-async function purge(store: Store, clock: Clock, logger: Logger): Promise<void> {
-  let removed: number
-  do {
-    removed = await store.sessions.purge(clock.nowMs() - PURGE_AFTER_MS, PURGE_ROWS)
-    removed = Math.max(removed, await store.throttles.purge(clock.nowMs(), PURGE_ROWS))
-    if (removed > 0) logger.info({ event: 'purged', removed })
-    await setImmediate() // requests come first
-  } while (removed === PURGE_ROWS)
-}
-
-/** From a random place on, since account ids are random: as good as drawing each one. */
-async function sampleHashes({ accounts }: Store, random: Random): Promise<readonly string[]> {
-  const some = await accounts.sampleHashes(`acct_${randomId(random)}`, HASH_SAMPLE)
-  return some.length === HASH_SAMPLE
-    ? some
-    : [...some, ...(await accounts.sampleHashes('', HASH_SAMPLE - some.length))]
 }

@@ -5,24 +5,34 @@ export {
   type Authority,
   type AuthorityConfig,
   type AuthorityCore,
+  type AuthoritySessions,
   type AuthorityVerifyResult,
   type SourcedAuthority,
   type SourcedAuthorityConfig,
 } from './authority.ts'
 export type { ClientManager, ShownSecret } from './accounts/clients.ts'
+export type { AuditFilter, AuditLine, AuditPage, AuditReader } from './accounts/audit.ts'
 export type {
   AccountManager,
+  AccountPage,
+  AccountPageRequest,
   AccountSummary,
-  Managed,
-  ManagedCode,
-  NotManaged,
 } from './accounts/manage.ts'
+export type { Managed, ManagedCode, NotManaged } from './accounts/managed.ts'
 export type { AccountSource, SourceAccount } from './accounts/source.ts'
 export type { UserManager } from './accounts/users.ts'
 export type { RoleManager, TenantManager } from './accounts/tenants.ts'
 export type { Clock, EpochMs } from './base/clock.ts'
 export type { ForeignSigner } from './keys/foreign-signer.ts'
 export type { ClaimsHook } from './sessions/access-token.ts'
+export type {
+  CreatedSession,
+  CreateSessionOptions,
+  SessionNotCreated,
+  SessionNotCreatedCode,
+  SignInAttempt,
+} from './sessions/create-session.ts'
+export type { SessionFilter, SessionInfo, SessionManager, SessionPage } from './sessions/manage.ts'
 export type { AccountClaims, Membership, RoleDefinition, Tenant } from './store/rows.ts'
 export type { ClientSummary } from './store/store.ts'
 export { SetupError, SignerFault, SourceFault, StoreFault } from './base/faults.ts'

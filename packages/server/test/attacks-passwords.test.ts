@@ -53,7 +53,7 @@ function copyOf(from: TestBrowser, address: string): TestBrowser {
   return copy
 }
 
-test('P01 an unknown account, a wrong password and a disabled account are one answer', async () => {
+test('P01 an unknown account, a wrong password and a disabled account get the same answer', async () => {
   await create('disabled')
   await it.authority.accounts.disable('disabled', 'test')
   it.mark()
@@ -119,7 +119,7 @@ describe('P03 one password at many accounts', () => {
 })
 
 describe('P04 many passwords at one account', () => {
-  test('a thousand from a thousand addresses are six; the owner still gets in', async () => {
+  test('a thousand attempts from a thousand addresses get six checks; the owner still logs in', async () => {
     const phone = await logIn('203.0.113.50')
     const statuses = new Map<number, number>()
     for (let n = 0; n < 1_000; n += 1) {
@@ -143,7 +143,7 @@ describe('P06 another way to the same account', () => {
   }
   const wrong = { username: USERNAME, password: 'wrong' }
 
-  test('by every endpoint and media type is one count', async () => {
+  test('every endpoint and media type counts together', async () => {
     const browser = new TestBrowser(it)
     const form = `username=${USERNAME}&password=wrong`
     const part = (name: string, value: string): string =>
@@ -160,7 +160,7 @@ describe('P06 another way to the same account', () => {
     ])
   })
 
-  test('with members that nobody asked for is one count', async () => {
+  test('unknown members do not change the count', async () => {
     const send = (body: object) => async () =>
       (await it.post('/api/token/', body, { address: '192.0.2.1' })).status
     await expectCounted([
@@ -183,7 +183,7 @@ describe('P06 another way to the same account', () => {
     'client-ip',
     'via',
     'user-agent',
-  ])('with another %s each time is one count', async (name) => {
+  ])('a different %s each time does not change the count', async (name) => {
     await expectCounted([
       async () => {
         const headers = { [name]: name === 'forwarded' ? `for=${elsewhere()}` : elsewhere() }
@@ -192,7 +192,7 @@ describe('P06 another way to the same account', () => {
     ])
   })
 
-  test('by another spelling of an e-mail address is one count, another address is not', async () => {
+  test('spellings of one e-mail address count together, and another address does not', async () => {
     await create('carol@example.com')
     await expectCounted(
       [
@@ -206,7 +206,7 @@ describe('P06 another way to the same account', () => {
     expect(await guess('car.ol@example.com', { address: elsewhere() })).toBe(401)
   })
 
-  test('with device cookies of every kind is one count', async () => {
+  test('forged device cookies do not change the count', async () => {
     await create('mallory')
     const own = new TestBrowser(it)
     await own.login({ username: 'mallory', password: PASSWORD })
@@ -232,7 +232,7 @@ describe('P06 another way to the same account', () => {
     )
   })
 
-  test('two hundred at once at a running server are exactly as many as are let', async () => {
+  test('of two hundred at once at a running server, exactly the allowed number is checked', async () => {
     const env = { COUNTERSIGN_THROTTLE: 'source=20/1h' }
     await using server = await startServerProcess({ env })
     const client = new HttpClient(server.url, 200)
@@ -252,7 +252,7 @@ describe('P06 another way to the same account', () => {
   })
 })
 
-test('P07 a success of one’s own takes nothing off the count of another account', async () => {
+test('P07 a success at one account does not lower the count of another', async () => {
   await create('mallory')
   const statuses: number[] = []
   for (let n = 0; n < 6; n += 1) {
@@ -263,7 +263,7 @@ test('P07 a success of one’s own takes nothing off the count of another accoun
   expect(statuses).toEqual([401, 401, 401, 429, 429, 429])
 })
 
-test('P07 nor does it make room at the address', async () => {
+test('P07 nor does it lower the count of the address', async () => {
   await create('mallory')
   let tried = 0
   for (let n = 0; n < 12; n += 1) {
@@ -326,7 +326,7 @@ describe('P12 the password is changed', () => {
     expect((await change(browser, oldPassword)).status).toBe(status)
   })
 
-  test('not with a session that is over, expired, or another account’s', async () => {
+  test('not with a session that is over, expired or of another account', async () => {
     const ended = await logIn()
     const kept = copyOf(ended, '203.0.113.7')
     await ended.visit('/auth/logout')
@@ -348,7 +348,7 @@ describe('P12 the password is changed', () => {
     it.mark()
   })
 
-  test('nor is the old one guessed with a stolen session from many addresses', async () => {
+  test('not by guessing with a stolen session from many addresses', async () => {
     const browser = await logIn()
     const statuses: number[] = []
     for (let n = 0; n < 20; n += 1) {
@@ -358,14 +358,14 @@ describe('P12 the password is changed', () => {
     expect((await change(copyOf(browser, elsewhere()), PASSWORD)).status).toBe(429)
   })
 
-  test('nor where addresses are not known', async () => {
+  test('not by guessing without known addresses', async () => {
     const browser = await logIn('')
     const statuses: number[] = []
     for (let n = 0; n < 8; n += 1) statuses.push((await change(browser, `guess ${n}`)).status)
     expect(statuses.filter((status) => status === 401)).toHaveLength(3)
   })
 
-  test('but guesses at the log-in keep nobody from changing it', async () => {
+  test('but guesses at the log-in do not block its owner', async () => {
     const browser = await logIn('203.0.113.7')
     for (let n = 0; n < 12; n += 1) await guess(USERNAME, { address: elsewhere() })
     expect((await change(browser, PASSWORD)).status).toBe(204)
@@ -413,7 +413,7 @@ describe('P21 a device that is known', () => {
     },
   )
 
-  test('is known again from the next log-in on', async () => {
+  test('is known again after the next log-in', async () => {
     const owner = await logIn()
     await owner.visit('/auth/sessions/end-all')
     expect((await owner.login()).status).toBe(200)
@@ -423,7 +423,7 @@ describe('P21 a device that is known', () => {
     it.mark()
   })
 
-  test('and stolen shares the tries of its owner, at that account alone', async () => {
+  test('if stolen shares the attempts of its owner, at that account only', async () => {
     await create('bob')
     const owner = await logIn()
     const thief = (): TestBrowser => {

@@ -66,7 +66,7 @@ test('C02 without grace, exactly one of fifty refreshes with one token succeeds'
   strict.expectUnharmed()
 })
 
-describe('C06 nothing of a session lives on after', () => {
+describe('C06 every token of a session is refused after', () => {
   interface Held {
     readonly username: string
     /** Another session of the account. */
@@ -231,7 +231,7 @@ describe('C14 a cookie that a neighbour planted', () => {
     expect((await attacker.get('/auth/me')).status).toBe(200)
   })
 
-  test('instead of ours, without its CSRF token, changes nothing for either', async () => {
+  test('in place of ours, without its CSRF token, changes nothing for either session', async () => {
     const cookie = attacker.cookieHeader()
     for (const path of ['/auth/refresh', '/auth/logout', '/auth/sessions/end-all', '/auth/login']) {
       expect((await visit('POST', path, cookie)).status).toBe(403)
@@ -240,7 +240,7 @@ describe('C14 a cookie that a neighbour planted', () => {
   })
 })
 
-describe('C15 one kind of token in the place of another', () => {
+describe('C15 one kind of token in place of another', () => {
   test.each([
     ['the refresh token as access cookie', 'cs_access', 'cs_refresh', 'GET', '/auth/me'],
     ['the refresh token as access cookie', 'cs_access', 'cs_refresh', 'GET', '/auth/sessions'],
@@ -293,7 +293,7 @@ describe('C17 another page', () => {
   })
 })
 
-test('C09 a password change during which its tenant is disabled saves no session from that', async () => {
+test('C09 a password change while its tenant is disabled does not save the session', async () => {
   // Hashing takes long enough for an operator to come in its middle.
   await using slow = await openAttackedAuthority({ argon2Passes: 40 })
   const { tenants } = slow.authority
@@ -344,7 +344,7 @@ test('C20 ten thousand sessions of one account are listed by the hundred, and en
 })
 
 describe('C21 the id of a session', () => {
-  test('is 128 random bits, another one each time, also for a browser that brings one', async () => {
+  test('is 128 random bits, new each time, even for a browser that sends one', async () => {
     const ids = new Set<unknown>()
     for (let n = 0; n < 20; n += 1) {
       const { sid } = membersOf(await browser.login()) as { sid: string }
@@ -371,14 +371,14 @@ describe('C21 the id of a session', () => {
     'undefined',
     '%F0%9F%92%A9',
     'END-ALL',
-  ])('guessed as %s is answered as any other that is not one’s own', async (id) => {
+  ])('guessed as %s gets the answer of any session of another account', async (id) => {
     const path = `/auth/sessions/${encodeURIComponent(id).replaceAll('.', '%2e')}`
     const unknown = await browser.visit('/auth/sessions/unknown', { method: 'DELETE' })
     const answer = await browser.visit(path, { method: 'DELETE' })
     expect(answer).toMatchObject({ status: 404, text: unknown.text })
   })
 
-  test('is no password: with it alone nothing is refreshed or ended', async () => {
+  test('is not a secret: it alone neither refreshes nor ends a session', async () => {
     const { sid } = claimsOf(browser.cookies.get('cs_access')!)
     expect((await refreshWith(String(sid))).status).toBe(401)
     const stranger = new TestBrowser(it)
@@ -388,7 +388,7 @@ describe('C21 the id of a session', () => {
   })
 })
 
-test('C12 a clock that is set back lets no ended or expired session live again', async () => {
+test('C12 a clock that is set back revives no ended or expired session', async () => {
   await using later = await openAttackedAuthority()
   const owner = new TestBrowser(later)
   await owner.login()

@@ -25,7 +25,7 @@ beforeEach(async () => {
 })
 afterEach(() => it[Symbol.asyncDispose]())
 
-test('a machine gets an access token for its id and secret', async () => {
+test('a service account gets an access token for its id and secret', async () => {
   const answer = await askWithSecret(it, client)
   expect(answer.status).toBe(200)
   expect(Object.fromEntries(answer.headers)).toEqual({
@@ -66,7 +66,7 @@ test('or in a Basic header, as most clients send them', async () => {
 })
 
 describe('the token', () => {
-  test('is taken by the authority and by a guard', async () => {
+  test('is accepted by the authority and by a guard', async () => {
     const token = tokenOf(await askWithSecret(it, client))
     expect(it.authority.verify(token)).toMatchObject({ ok: true, claims: { sub: client.id } })
 
@@ -80,7 +80,7 @@ describe('the token', () => {
     expect(result).toMatchObject({ ok: true, claims: { sub: client.id, client_id: client.id } })
   })
 
-  test('of a person is refused without its session, though we signed it', async () => {
+  test('of a person is refused without its session, although we signed it', async () => {
     const { access } = await it.login()
     const forge = await openForge(it.dataDir)
     const without = forge.access({ ...claimsOf(access), sid: undefined })
@@ -89,7 +89,7 @@ describe('the token', () => {
     expect((await ask(it, '/auth/me', { method: 'GET', type: null, headers })).status).toBe(401)
   })
 
-  test('says the tenant of its client', async () => {
+  test('names the tenant of its service account', async () => {
     const tenant = await it.authority.tenants.create('acme', 'test')
     const inside = await newClient(it, 'importer', { roles: ['writer'], tenant: 'acme' })
     expect(claimsOf(tokenOf(await askWithSecret(it, inside)))).toMatchObject({
@@ -120,7 +120,7 @@ describe('the token', () => {
     ['POST', '/auth/sessions/end-all'],
     ['DELETE', '/auth/sessions/AAAAAAAAAAAAAAAAAAAAAA'],
     ['POST', '/auth/password'],
-  ])('is nobody at %s %s', async (method, path) => {
+  ])('is not accepted at %s %s', async (method, path) => {
     const headers = { authorization: `Bearer ${tokenOf(await askWithSecret(it, client))}` }
     const body = method === 'POST' ? { body: '{}' } : { type: null }
     const answer = await ask(it, path, { method, headers, ...body })
@@ -128,13 +128,13 @@ describe('the token', () => {
     expect(membersOf(answer)).toMatchObject({ code: 'person_required', status: 403 })
   })
 
-  test('is none that a cookie may carry', async () => {
+  test('is not accepted in a cookie', async () => {
     const headers = { cookie: `cs_access=${tokenOf(await askWithSecret(it, client))}` }
     const answer = await ask(it, '/auth/me', { method: 'GET', type: null, headers })
     expect(answer.status).toBe(401)
   })
 
-  test('is called good by /api/token/verify/ while its client stands', async () => {
+  test('is valid at /api/token/verify/ while its service account is', async () => {
     const verify = async (token: string): Promise<[number, string]> => {
       const { status, text } = await askJson(it, '/api/token/verify/', { token })
       return [status, text]
@@ -258,7 +258,7 @@ describe('authentication fails alike', () => {
     expectError(answer, 401, 'invalid_client')
   })
 
-  test('for whatever stands in the header', async () => {
+  test('for any text in the header', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (bytes) => {
         const authorization = `Basic ${Buffer.from(bytes).toString('base64')}`
@@ -286,7 +286,7 @@ describe('authentication succeeds', () => {
     tokenOf(await askToken(it, { client_id: client.id }, { headers }))
   })
 
-  test('beside parameters that nobody knows or that are empty', async () => {
+  test('with unknown or empty parameters', async () => {
     const form = { client_id: client.id, client_secret: client.secret }
     tokenOf(await askToken(it, { ...form, scope: '', audience: 'x', resource: 'y' }))
   })
@@ -296,7 +296,7 @@ function percentAll(text: string): string {
   return Array.from(Buffer.from(text), (byte) => `%${byte.toString(16).padStart(2, '0')}`).join('')
 }
 
-describe('a request is not understood', () => {
+describe('a request is rejected', () => {
   const GRANT = 'grant_type=client_credentials'
 
   test.each<[name: string, form: (own: string) => string]>([
@@ -401,7 +401,7 @@ test('a store that fails is 503, worth a retry', async () => {
   expect(answer.headers.get('retry-after')).toBe('1')
 })
 
-describe('tries', () => {
+describe('attempts', () => {
   const wrong = (): TestClient => ({ ...client, secret: 'wrong' })
 
   beforeEach(() => it.restart({ throttle: 'source=3/90s,account=4/60m,address=8/80s' }))
@@ -417,12 +417,12 @@ describe('tries', () => {
     expectError(await askWithSecret(it, wrong()), 401, 'invalid_client')
   })
 
-  test('with a wrong secret keep nobody out who has the right one, from the same address', async () => {
+  test('with a wrong secret do not block the right one from the same address', async () => {
     for (let at = 0; at < 9; at += 1) await askWithSecret(it, wrong())
     tokenOf(await askWithSecret(it, client))
   })
 
-  test('of a disabled client count as wrong ones, and its right secret works once it is enabled', async () => {
+  test('of a disabled client count like wrong ones, and its secret works once it is enabled', async () => {
     await it.authority.clients.disable('billing', 'test')
     const refused = query(it.dataDir, `SELECT count(*) AS n FROM audit WHERE outcome = 'refused'`)
     for (let at = 0; at < 9; at += 1) {
@@ -437,7 +437,7 @@ describe('tries', () => {
     tokenOf(await askWithSecret(it, client))
   })
 
-  test('that succeed count for nothing', async () => {
+  test('that succeed do not count', async () => {
     for (let at = 0; at < 20; at += 1) tokenOf(await askWithSecret(it, client))
   })
 
@@ -451,13 +451,13 @@ describe('tries', () => {
     tokenOf(await askWithSecret(it, client))
   })
 
-  test('at once are counted to the last one', async () => {
+  test('at once are all counted', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => askWithSecret(it, wrong())))
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(3)
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(47)
   })
 
-  test('count together where addresses are not known, and keep no client out', async () => {
+  test('count together without known addresses, and block no client', async () => {
     const statuses: number[] = []
     const askFromNowhere = async (id: string, secret: string): Promise<number> => {
       const body = `grant_type=client_credentials&client_id=${id}&client_secret=${secret}`
@@ -472,7 +472,7 @@ describe('tries', () => {
     expect(await askFromNowhere(client.id, client.secret)).toBe(200)
   })
 
-  test('from many addresses keep no client out', async () => {
+  test('from many addresses block no client', async () => {
     for (let at = 0; at < 9; at += 1) {
       const body = `grant_type=client_credentials&client_id=${client.id}&client_secret=x`
       const headers = { 'content-type': FORM_TYPE }

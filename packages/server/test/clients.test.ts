@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { grantToClient } from '../src/sessions/client-credentials.ts'
 import { createClientManager } from '../src/accounts/clients.ts'
-import type { ManagedCode } from '../src/accounts/manage.ts'
+import type { ManagedCode } from '../src/accounts/managed.ts'
 import { openTestAuthority, type TestAuthority } from './support/authority.ts'
 import { expectWholeLog, readChainStart } from './support/chain.ts'
 import { askToken, askWithSecret, basic, newClient, tokenOf } from './support/clients.ts'
@@ -22,7 +22,7 @@ beforeEach(async () => {
 })
 afterEach(() => it[Symbol.asyncDispose]())
 
-test('a service account is made with a secret, and listed without it', async () => {
+test('a service account is created with a secret, and listed without it', async () => {
   const { clients, tenants } = it.authority
   await tenants.create('acme', 'test')
   const created = await clients.create(
@@ -49,7 +49,7 @@ test('a service account is made with a secret, and listed without it', async () 
 })
 
 describe('secrets', () => {
-  test('are changed without a gap', async () => {
+  test('can be replaced without an outage', async () => {
     const { clients } = it.authority
     const old = await newClient(it)
     it.clock.advanceMs(1_000)
@@ -71,7 +71,7 @@ describe('secrets', () => {
     expect((await clients.addSecret('billing', 'test')).ok).toBe(true)
   })
 
-  test('say when they were used last', async () => {
+  test('show when they were last used', async () => {
     const old = await newClient(it)
     it.clock.advanceMs(60_000)
     await it.authority.clients.addSecret('billing', 'test')
@@ -84,7 +84,7 @@ describe('secrets', () => {
     ])
   })
 
-  test('are two at most, also when many are added at once', async () => {
+  test('are at most two, even if many are added at once', async () => {
     await newClient(it)
     const { clients } = it.authority
     const added = await Promise.all(
@@ -99,7 +99,7 @@ describe('secrets', () => {
     expect(query(it.dataDir, 'SELECT id FROM client_secrets')).toHaveLength(2)
   })
 
-  test('of another client are not removed', async () => {
+  test('of another service account are not removed', async () => {
     const other = await newClient(it, 'importer')
     await newClient(it)
     expect(await it.authority.clients.removeSecret('billing', other.secretId, 'test')).toEqual({
@@ -111,7 +111,7 @@ describe('secrets', () => {
   })
 })
 
-test('a disabled one gets no token until it is enabled', async () => {
+test('a disabled service account gets no token until it is enabled', async () => {
   const { clients } = it.authority
   const client = await newClient(it)
   expect(await clients.disable('billing', 'test')).toEqual({ ok: true, value: 'changed' })
@@ -123,7 +123,7 @@ test('a disabled one gets no token until it is enabled', async () => {
   tokenOf(await askWithSecret(it, client))
 })
 
-test('what happens to it is in the audit, and what takes back in the log', async () => {
+test('every change is in the audit, and every revocation in the log', async () => {
   const start = readChainStart(it.dataDir)
   const { clients } = it.authority
   const { id, secretId } = await newClient(it)
@@ -166,7 +166,7 @@ test('what happens to it is in the audit, and what takes back in the log', async
   expectWholeLog(it.dataDir, start)
 })
 
-describe('operators hear', () => {
+describe('an operator gets a refusal', () => {
   test.each<[string, { name: string; roles?: string[]; tenant?: string }, ManagedCode]>([
     ['a name in capitals', { name: 'Billing' }, 'client_name_invalid'],
     ['an empty name', { name: '' }, 'client_name_invalid'],
@@ -181,14 +181,14 @@ describe('operators hear', () => {
       { name: 'x', roles: Array.from({ length: 40 }, (_, at) => `${'r'.repeat(60)}${at}`) },
       'roles_invalid',
     ],
-  ])('that %s will not do', async (_, input, code) => {
+  ])('for %s', async (_, input, code) => {
     await newClient(it, 'taken')
     const answer = await it.authority.clients.create(input, 'test')
     expect(answer).toMatchObject({ ok: false, code })
     expect(query(it.dataDir, 'SELECT id FROM client_secrets')).toHaveLength(1)
   })
 
-  test('of one that is not there', async () => {
+  test('for a service account that does not exist', async () => {
     const { clients } = it.authority
     for (const answer of [
       clients.disable('nobody', 'test'),
@@ -235,7 +235,7 @@ describe('a request that is in flight', () => {
     },
   )
 
-  test('gets a token older than the change of roles that came between', async () => {
+  test('gets a token that is older than a change of roles in between', async () => {
     await using own = await openTestSessions()
     const clients = createClientManager({ ...own.services, store: own.store })
     const created = await clients.create({ name: 'billing' }, 'test')
@@ -262,7 +262,7 @@ describe('a request that is in flight', () => {
   })
 })
 
-test('no secret lies readable in the files, the audit or the log', async () => {
+test('no secret is readable in the files, the audit or the log', async () => {
   const lines: string[] = []
   const sink = new Writable({
     write(chunk: Buffer, _, done) {

@@ -220,6 +220,7 @@ describe('the tokens', () => {
       rvp: expect.any(Number),
       roles: [],
       auth_time: nowSec,
+      amr: ['pwd'],
       token_type: 'access',
       user_id: payload.sub,
     })

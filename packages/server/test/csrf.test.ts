@@ -71,7 +71,7 @@ const foreign: readonly (readonly [name: string, headers: Record<string, string 
 ]
 
 describe.each(endpoints)('%s %s', (method, path, body) => {
-  test.each(foreign)('%s is refused, whatever token it brings', async (_name, headers) => {
+  test.each(foreign)('%s is refused with any token', async (_name, headers) => {
     const sent = browser.lines.length
     const answer = await browser.visit(path, { method, body, headers })
     expect({ status: answer.status, code: membersOf(answer)['code'] }).toEqual({
@@ -119,7 +119,7 @@ describe.each(endpoints)('%s %s', (method, path, body) => {
   })
 })
 
-test("Django's name of the header is taken as well", async () => {
+test("Django's header name is accepted too", async () => {
   const headers = { 'x-csrf-token': undefined, 'x-csrftoken': browser.csrfToken }
   expect((await browser.visit('/auth/refresh', { headers })).status).toBe(200)
 })
@@ -132,7 +132,7 @@ test.each([
   expect((await browser.visit('/auth/refresh', { headers })).status).toBe(200)
 })
 
-test('D05 a planted cookie of before the log-in gives no token that fits another', async () => {
+test('D05 a planted pre-login cookie gives no token that is valid with another cookie', async () => {
   const attacker = new TestBrowser(it)
   await attacker.get('/auth/csrf')
   const victim = new TestBrowser(it)
@@ -142,7 +142,7 @@ test('D05 a planted cookie of before the log-in gives no token that fits another
   expect((await victim.visit('/auth/login', { body, headers })).status).toBe(403)
 })
 
-test('whoever brings an access token in the header needs no CSRF token', async () => {
+test('a request with an access token in the header needs no CSRF token', async () => {
   const { access } = await it.login()
   const bare = new TestBrowser(it)
   const headers = {
@@ -153,7 +153,7 @@ test('whoever brings an access token in the header needs no CSRF token', async (
   expect((await bare.visit('/auth/sessions/end-others', { headers })).status).toBe(200)
 })
 
-describe('sign-up, which uses no cookie and asks for no token', () => {
+describe('sign-up, which uses no cookies and requires no CSRF token', () => {
   const body = { username: 'carol', password: PASSWORD }
   const bySomebody = foreign.filter(([, headers]) => Object.values(headers).some(Boolean))
 

@@ -44,7 +44,7 @@ function expectProblem(answer: Answer, status: number, code: string, challenge: 
   expect(answer.headers.get('www-authenticate')?.startsWith(challenge)).toBe(true)
 }
 
-test('says who the account of the token is', async () => {
+test('shows the account of the token', async () => {
   const { sub, sid } = claimsOf(pair.access)
   const answer = await me(`Bearer ${pair.access}`)
   expect(answer.status).toBe(200)
@@ -69,14 +69,14 @@ test('says who the account of the token is', async () => {
   expect(answer.headers.get('www-authenticate')).toBeNull()
 })
 
-test('shows the roles of now, not of the token', async () => {
+test('shows the current roles, not those of the token', async () => {
   await it.authority.accounts.addRole(USERNAME, 'editor', 'test')
   const answer = await me(`Bearer ${pair.access}`)
   expect(JSON.parse(answer.text)).toMatchObject({ roles: ['editor'] })
   await it.authority.accounts.removeRole(USERNAME, 'editor', 'test')
 })
 
-test.each(['bearer', 'BEARER', 'Bearer '])('takes the scheme as %j', async (scheme) => {
+test.each(['bearer', 'BEARER', 'Bearer '])('accepts the scheme as %j', async (scheme) => {
   expect((await me(`${scheme} ${pair.access}`)).status).toBe(200)
 })
 
@@ -92,7 +92,7 @@ describe('without a bearer token, names no error', () => {
 })
 
 test.each(['Bearer', 'Bearer a b', 'Bearer a,b', 'Bearer "x"', 'Bearer a, Bearer b', 'Bearer é'])(
-  'calls the header malformed: %s',
+  'rejects the header as malformed: %s',
   async (authorization) => {
     const challenge = `${REALM}, error="invalid_request"`
     expectProblem(await me(authorization), 400, 'request_malformed', challenge)
@@ -131,7 +131,7 @@ describe('refuses', () => {
   })
 })
 
-test('looks for a token in the header only', async () => {
+test('reads a token only from the header', async () => {
   const path = `/auth/me?access_token=${pair.access}`
   const headers = { cookie: `access=${pair.access}` }
   const answer = await ask(it, path, { method: 'GET', type: null, headers })

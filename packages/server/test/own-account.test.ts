@@ -37,7 +37,7 @@ async function other(): Promise<TestBrowser> {
   return phone
 }
 
-describe('its sessions', () => {
+describe('own sessions', () => {
   test('are listed with device, address and times, and this one is marked', async () => {
     it.clock.advanceMs(60_000)
     await it.login({ userAgent: 'curl/8.5.0', address: '198.51.100.9' })
@@ -75,7 +75,7 @@ describe('its sessions', () => {
     expect((await browser.visit(`/auth/sessions/${id}`, { method: 'DELETE' })).status).toBe(204)
   })
 
-  test("C21 D13 another account's are as if there were none", async () => {
+  test('C21 D13 a session of another account gets the answer of an unknown id', async () => {
     await it.authority.accounts.create({ username: 'bob', password: PASSWORD }, 'test')
     const bob = new TestBrowser(it)
     const { sid } = membersOf(await bob.login({ username: 'bob', password: PASSWORD }))
@@ -85,7 +85,7 @@ describe('its sessions', () => {
     expect((await bob.get('/auth/me')).status).toBe(200)
   })
 
-  test('all others end at once, and this one lives on', async () => {
+  test('end-others ends all other sessions and keeps the current one', async () => {
     const pair = await it.login()
     const phone = await other()
     expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
@@ -97,7 +97,7 @@ describe('its sessions', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('ending others is for one session ten times at once, then one in ten seconds', async () => {
+  test('one session may end the others ten times at once, then once in ten seconds', async () => {
     const desk = new TestBrowser(it)
     await desk.login()
     await browser.login()
@@ -154,7 +154,7 @@ describe('its sessions', () => {
     },
   )
 
-  test('all end, this one too', async () => {
+  test('end-all ends every session, including the current one', async () => {
     const phone = await other()
     expect((await browser.visit('/auth/sessions/end-all')).status).toBe(204)
     expect((await phone.get('/auth/me')).status).toBe(401)
@@ -162,7 +162,7 @@ describe('its sessions', () => {
     expect((await browser.login()).status).toBe(200)
   })
 
-  test('of a session that was over already, nothing comes back to life', async () => {
+  test('end-others does not revive a session that was over already', async () => {
     const cookies = new Map(browser.cookies)
     const phone = await other()
     await phone.visit('/auth/sessions/end-others')
@@ -172,11 +172,11 @@ describe('its sessions', () => {
   })
 })
 
-describe('its password', () => {
+describe('changing the password', () => {
   const change = (members: object, from = browser): Promise<Answer> =>
     from.visit('/auth/password', { body: members })
 
-  test('is changed with the old one; other sessions end, this one lives on', async () => {
+  test('requires the old password, ends the other sessions and keeps the current one', async () => {
     const phone = await other()
     const answer = await change({ old_password: PASSWORD, new_password: NEW_PASSWORD })
     expect(answer.status).toBe(204)
@@ -232,7 +232,7 @@ describe('its password', () => {
       400,
       'password_malformed',
     ],
-  ])('P09 P12 is not changed %s', async (_name, members, status, code) => {
+  ])('P09 P12 is refused %s', async (_name, members, status, code) => {
     const answer = await change(members)
     expect(answer.status).toBe(status)
     expect(membersOf(answer)).toMatchObject({ code })
@@ -240,7 +240,7 @@ describe('its password', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('P12 cannot be guessed by who found an open browser', async () => {
+  test('P12 is throttled, so that someone with an open browser cannot guess the old password', async () => {
     await it.restart({ throttle: 'source=3/90s,device=3/90s' })
     const guess = { old_password: 'wrong', new_password: NEW_PASSWORD }
     for (let at = 0; at < 3; at++) expect((await change(guess)).status).toBe(401)
@@ -249,7 +249,7 @@ describe('its password', () => {
     expect(answer.headers.get('retry-after')).toBe('30')
   })
 
-  test('P12 nobody without a session changes one', async () => {
+  test('P12 requires a session', async () => {
     const answer = await change(
       { old_password: PASSWORD, new_password: NEW_PASSWORD },
       new TestBrowser(it),
@@ -262,11 +262,11 @@ describe('sign-up', () => {
   const signUp = async (body: object): Promise<Answer> =>
     readAnswer(await it.post('/auth/signup', body))
 
-  test('is not there unless the settings say so', async () => {
+  test('is off unless the settings turn it on', async () => {
     expect((await signUp({ username: 'carol', password: PASSWORD })).status).toBe(404)
   })
 
-  test('D13 makes an account without roles, which then logs in', async () => {
+  test('D13 creates an account without roles, which can log in', async () => {
     await it.restart({ signUp: true })
     const answer = await signUp({ username: 'carol', password: PASSWORD, roles: ['admin'] })
     expect(answer.status).toBe(201)
@@ -292,7 +292,7 @@ describe('sign-up', () => {
     expect(membersOf(answer)).toMatchObject({ code })
   })
 
-  test('is throttled as a whole where addresses are not known', async () => {
+  test('is throttled as a whole if addresses are not known', async () => {
     await it.restart({ signUp: true, throttle: 'account=2/60s' })
     const statuses: number[] = []
     for (const username of ['u1', 'u2', 'u3']) {
@@ -311,7 +311,7 @@ describe('sign-up', () => {
   })
 })
 
-describe('a session that outlives what it took back has another access token at once', () => {
+describe('a session that survives its own revocation gets a new access token at once', () => {
   const NAME = accessCookieName(ISSUER)
   const codeOf = (token: string): string => {
     const result = it.authority.verify(token)
@@ -333,24 +333,27 @@ describe('a session that outlives what it took back has another access token at 
     expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
   })
 
-  test.each(revokingCalls)('%s: in the answer where it came in the header', async (path, body) => {
-    const { access: before } = await it.login()
-    it.clock.advanceMs(60_000)
-    const answer = await it.authority.fetch(
-      new Request(`${ISSUER}${path}`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${before}`, 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
-    )
-    expect(answer.status).toBe(200)
-    expect(answer.headers.get('set-cookie')).toBeNull()
-    const { access, ...rest } = (await answer.json()) as { access: string }
-    expect(rest).toEqual({})
-    await expect.poll(() => codeOf(before)).toBe('session_ended')
-    expect(codeOf(access)).toBe('ok')
-    // A stolen access token must not become one that lasts.
-    expect(claimsOf(access)['exp']).toBe(claimsOf(before)['exp'])
-    expect(claimsOf(access)['iat']).toBe(Number(claimsOf(before)['iat']) + 60)
-  })
+  test.each(revokingCalls)(
+    '%s: in the answer, if the old one came in the header',
+    async (path, body) => {
+      const { access: before } = await it.login()
+      it.clock.advanceMs(60_000)
+      const answer = await it.authority.fetch(
+        new Request(`${ISSUER}${path}`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${before}`, 'content-type': 'application/json' },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        }),
+      )
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get('set-cookie')).toBeNull()
+      const { access, ...rest } = (await answer.json()) as { access: string }
+      expect(rest).toEqual({})
+      await expect.poll(() => codeOf(before)).toBe('session_ended')
+      expect(codeOf(access)).toBe('ok')
+      // A stolen access token must not become one that lasts.
+      expect(claimsOf(access)['exp']).toBe(claimsOf(before)['exp'])
+      expect(claimsOf(access)['iat']).toBe(Number(claimsOf(before)['iat']) + 60)
+    },
+  )
 })

@@ -59,7 +59,7 @@ function alice(): ReturnType<TestUsers['add']> {
   return it.users.users.get(ALICE)!
 }
 
-test('people of the application log in, refresh, and are who the application says', async () => {
+test('users of the application log in and refresh, with the id, username and roles of the application', async () => {
   const pair = await it.login()
   expect(claimsOf(pair.access)).toMatchObject({
     sub: ALICE,
@@ -82,7 +82,7 @@ test('people of the application log in, refresh, and are who the application say
   expect((await uses(next))['refresh']).toBe(said.blacklisted)
 })
 
-test('the row that stands for an account has no password and no name to log in by', async () => {
+test("the row for an application's account has no password and no username that logs in", async () => {
   await it.login()
   expect(queryOne(it.dataDir, 'SELECT * FROM accounts')).toMatchObject({
     id: ALICE,
@@ -102,8 +102,8 @@ test('the row that stands for an account has no password and no name to log in b
   ).toEqual([LOGGED_IN, LOGGED_IN])
 })
 
-describe('what the application changes', () => {
-  test('counts from the next refresh on: roles', async () => {
+describe("a change in the application's table", () => {
+  test('takes effect at the next refresh: roles', async () => {
     const pair = await it.login()
     alice().roles = ['writer', 'admin', 'writer']
     expect(await (await it.me(pair.access)).json()).toMatchObject({ roles: ['admin', 'writer'] })
@@ -112,7 +112,7 @@ describe('what the application changes', () => {
     expect(claimsOf((await refresh(pair)).access)['roles']).toEqual([])
   })
 
-  test('counts from the next refresh on: an account that is not active', async () => {
+  test('takes effect at the next refresh: an account that is not active', async () => {
     const pair = await it.login()
     alice().isActive = false
     expect(await uses(pair)).toEqual(DISABLED)
@@ -125,7 +125,7 @@ describe('what the application changes', () => {
     expect((await uses(pair))['refresh']).toBe(200)
   })
 
-  test('counts from the next refresh on: a user who is deleted', async () => {
+  test('takes effect at the next refresh: a deleted user', async () => {
     const pair = await it.login()
     it.users.users.delete(ALICE)
     expect(await uses(pair)).toEqual(DISABLED)
@@ -135,7 +135,7 @@ describe('what the application changes', () => {
     expect(claimsOf((await it.login()).access)['sub']).toBe('user-2')
   })
 
-  test('logging out asks nobody', async () => {
+  test('logging out does not ask the application', async () => {
     const pair = await it.login()
     it.users.before = () => Promise.reject(new Error('down'))
     expect((await it.post('/api/token/blacklist/', { refresh: pair.refresh })).status).toBe(200)
@@ -144,11 +144,11 @@ describe('what the application changes', () => {
   })
 })
 
-describe('what the application tells', () => {
+describe('authority.users', () => {
   const entries = (): Record<string, unknown>[] =>
     query(it.dataDir, 'SELECT position, kind, subject, hard FROM revocations')
 
-  test('changed: older tokens are stale, sessions live on', async () => {
+  test('changed: older tokens become stale, and sessions live on', async () => {
     const pair = await it.login()
     alice().roles = ['writer']
     await it.authority.users.changed(ALICE, 'app:admin')
@@ -161,7 +161,7 @@ describe('what the application tells', () => {
     ).toEqual([{ actor: 'app:admin', account_id: ALICE }])
   })
 
-  test('endSessions: every session and token is over, and a new log-in is not', async () => {
+  test('endSessions: every session and token ends, and a new log-in works', async () => {
     const pairs = [await it.login(), await it.login()]
     await it.authority.users.endSessions(ALICE, 'app:admin')
     expect(entries()).toEqual([{ position: 1, kind: 'account', subject: ALICE, hard: 1 }])
@@ -202,7 +202,7 @@ describe('what the application tells', () => {
     },
   )
 
-  test('while the application is asked at a refresh is newer than the token', async () => {
+  test('a change while the application is asked at a refresh is newer than the token', async () => {
     const pair = await it.login()
     it.users.before = (method) =>
       method === 'get' ? it.authority.users.changed(ALICE, 'app') : undefined
@@ -267,7 +267,7 @@ describe('an application that fails', () => {
       expect(it.log[0]).not.toContain(USERNAME)
     })
 
-    test('at get takes no token, and uses none up', async () => {
+    test('at get refuses the refresh and leaves the token usable', async () => {
       const pair = await it.login()
       it.users.before = fail
       await expectUnavailable(await it.me(pair.access))
@@ -280,7 +280,7 @@ describe('an application that fails', () => {
     })
   })
 
-  test('is named in the log by the kind of error, its code and the place', async () => {
+  test("is logged with the error's name, code and stack, without its message", async () => {
     it.users.before = failures[0]![1]
     await it.post('/api/token/', WRONG)
     expect(JSON.parse(it.log[0]!)).toMatchObject({
@@ -290,7 +290,7 @@ describe('an application that fails', () => {
     })
   })
 
-  test('leaves a browser its cookies', async () => {
+  test('does not clear the cookies of a browser', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const cookies = new Map(browser.cookies)
@@ -336,7 +336,7 @@ describe('an application that fails', () => {
     expect(query(it.dataDir, 'SELECT id FROM sessions')).toHaveLength(1)
   })
 
-  test('is asked no more than so many things at once', async () => {
+  test('gets a bounded number of calls at once', async () => {
     const hanging = new Pending<undefined>()
     const source = checkSource(
       {
@@ -443,7 +443,7 @@ describe('an answer of the wrong shape', () => {
   test.each([
     ['of another account', { ...GOOD, id: 'user-2' }, 'id'],
     ['without roles', { ...GOOD, roles: null }, 'roles'],
-  ])('gives nothing at a refresh: %s', async (_, get, field) => {
+  ])('is a fault at a refresh: %s', async (_, get, field) => {
     await using other = await openTestApplication({ accounts: answering(GOOD, { get }) })
     const pair = await other.login()
     const response = await other.post('/api/token/refresh/', { refresh: pair.refresh })
@@ -467,7 +467,7 @@ describe('an answer of the wrong shape', () => {
     },
   )
 
-  test.each([undefined, null])('is not %s: that is nobody', async (nobody) => {
+  test.each([undefined, null])('%s means that there is no such account', async (nobody) => {
     await using other = await openTestApplication({ accounts: answering(nobody) })
     const response = await other.post('/api/token/', { username: USERNAME, password: PASSWORD })
     expect([response.status, await response.text()]).toEqual([401, said.wrongCredentials])
@@ -476,7 +476,7 @@ describe('an answer of the wrong shape', () => {
 })
 
 describe('a log-in', () => {
-  test('of nobody costs a hash of ours, and the application no password', async () => {
+  test('with an unknown username costs one hash and no verifyPassword call', async () => {
     const verified: unknown[] = []
     const users = new TestUsers()
     users.add(ALICE, USERNAME)
@@ -513,7 +513,7 @@ describe('a log-in', () => {
     ['as it is spelled', 'ALICE@example.com', ['find ALICE@example.com']],
     ['unless a database may choke on it', 'alice\0', []],
     ['unless it is too long for one', 'a'.repeat(321), []],
-  ])('gives the name as it was typed, %s', async (_, username, asked) => {
+  ])('passes the typed name to the application, %s', async (_, username, asked) => {
     const browser = new TestBrowser(it)
     const answer = await browser.login({ username, password: PASSWORD })
     expect(answer.status).toBe(asked.length > 0 ? 200 : 401)
@@ -535,7 +535,7 @@ describe('throttling', () => {
   const attempt = async (other: TestApplication, body: object, address?: string): Promise<number> =>
     (await other.post('/api/token/', body, address === undefined ? {} : { address })).status
 
-  test('counts tries at one account together, whatever the spelling, and at nobody too', async () => {
+  test('counts attempts at one account together in every spelling, and at unknown usernames too', async () => {
     await using other = await openTestApplication({ throttle: 'account=3/90s,source=100/90s' })
     const addresses = Array.from({ length: 8 }, (_, n) => `198.51.100.${n}`)
     const spellings = [USERNAME, `${USERNAME}@example.com`, 'ALICE', USERNAME]
@@ -554,7 +554,7 @@ describe('throttling', () => {
     expect(await attempt(other, { ...WRONG, username: 'a  b' }, addresses[5])).toBe(401)
   })
 
-  test('counts before the password is verified, and a right one for nothing', async () => {
+  test('counts before the password is verified, and gives a right one back', async () => {
     await using other = await openTestApplication({ throttle: 'source=2/90s' })
     for (let n = 0; n < 4; n += 1) await other.login()
     expect(await attempt(other, WRONG)).toBe(401)
@@ -564,7 +564,7 @@ describe('throttling', () => {
     expect(other.users.asked).toEqual([`find ${USERNAME}`])
   })
 
-  test('locks nobody out who is known', async () => {
+  test('does not lock out a known device or address', async () => {
     await using other = await openTestApplication({ throttle: 'account=2/90s' })
     await other.login()
     for (const address of ['198.51.100.1', '198.51.100.2', '198.51.100.3']) {
@@ -613,8 +613,8 @@ test('a browser logs in, refreshes, sees and ends its sessions, and logs out', a
   expect(browser.cookies.has('cs_refresh')).toBe(false)
 })
 
-describe('what is not ours', () => {
-  test('is not there: changing a password, signing up, authority.accounts', async () => {
+describe('what the authority does not offer', () => {
+  test('changing a password, signing up, authority.accounts', async () => {
     await using other = await openTestApplication({ signUp: true })
     const browser = new TestBrowser(other)
     await browser.login()
@@ -667,7 +667,7 @@ describe('what is not ours', () => {
 describe('an account of ours and one of the application with the same name', () => {
   const OURS = 'the password of our own'
 
-  test('are two, and neither is taken for the other', async () => {
+  test('are two accounts, and neither passes for the other', async () => {
     await using ours = await openTestAuthority()
     await ours.authority.accounts.setPassword(USERNAME, OURS, 'test')
     const [own] = await ours.authority.accounts.list()

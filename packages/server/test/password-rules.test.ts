@@ -57,7 +57,7 @@ test.each([
   ['我的马喜欢吃绿色的苹果和梨'],
   ['Jw8#kQ2!vN5z'],
   ['correcthorsebatterystaple'],
-])('%s is fine', (password) => {
+])('%s is accepted', (password) => {
   expect(checkNewPassword(password, CONTEXT)).toBeUndefined()
 })
 
@@ -101,7 +101,7 @@ test.each([
   ['!@#$%^&*()_+'],
   ['aaaabbbbcccc'],
   ['abc123def456ghi789'],
-])('%s is among the common ones', (password) => {
+])('%s is rejected as common', (password) => {
   expect(codeOf(password)).toBe('password_common')
 })
 
@@ -144,7 +144,7 @@ describe('properties', () => {
       [...bytes].map((byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join(''),
     )
 
-  test('every entry of the list, long enough by decoration, is refused', () => {
+  test('every entry of the list is rejected, also when decoration makes it long enough', () => {
     const entries = [
       'letmein',
       'sunshine',
@@ -173,14 +173,14 @@ describe('properties', () => {
     )
   })
 
-  test('a random password is hardly ever refused', () => {
+  test('random passwords are almost never rejected', () => {
     const passwords = fc.sample(random, { numRuns: 300, seed: 7 })
     expect(passwords.filter((password) => new Set(password).size > 6 && codeOf(password))).toEqual(
       [],
     )
   })
 
-  test('what is repeated is found, and is what repeats', () => {
+  test('finds the repeated part of every repetition', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), fc.integer({ min: 2, max: 5 }), (part, times) => {
         const text = part.repeat(times)
@@ -191,7 +191,7 @@ describe('properties', () => {
     )
   })
 
-  test('a text has no more free characters than characters, and a run has one', () => {
+  test('a text has at most as many free characters as characters, and a run has one', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), (text) => {
         expect(countFreeChars(text)).toBeLessThanOrEqual([...text].length)
@@ -203,7 +203,7 @@ describe('properties', () => {
   })
 })
 
-test('the longest password of the costliest characters is looked at in little time', async ({
+test('the longest password of the most expensive characters is checked quickly', async ({
   annotate,
 }) => {
   const hostile = [
@@ -221,7 +221,7 @@ test('the longest password of the costliest characters is looked at in little ti
   }
 })
 
-test('the list is there, and answers for its own entries alone', () => {
+test('the list is found, and matches only its own entries', () => {
   const isCommon = readCommonPasswords()
   expect(['123456', 'trustno1', 'minnesota_hp'].filter((text) => !isCommon(text))).toEqual([])
   // The list is JSON: what stands between two entries is no entry.
@@ -229,7 +229,7 @@ test('the list is there, and answers for its own entries alone', () => {
 })
 
 // PWD-05: the paths that set a password, of which the first admin account is `create`.
-test('P09 every path refuses a common password, and stores nothing', async () => {
+test('P09 every way to set a password rejects a common one and stores nothing', async () => {
   await using it = await openTestSessions()
   const { accounts, dataDir } = it
   const common = { username: 'bob', password: 'administrator' }

@@ -27,7 +27,7 @@ function openHasher(options: { concurrency?: number; queueMax?: number } = {}): 
 const hashOf = (it: { readonly dataDir: string }): string =>
   String(queryOne(it.dataDir, 'SELECT password_hash FROM accounts')['password_hash'])
 
-test('a password is verified against its own hash alone', async () => {
+test('a password matches only its own hash', async () => {
   const hasher = openHasher()
   const hash = (await hasher.hash(PASSWORD))!
   expect(hash).toMatch(/^\$argon2id\$v=19\$m=8192,t=1,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
@@ -36,7 +36,7 @@ test('a password is verified against its own hash alone', async () => {
   expect(await hasher.hash(PASSWORD)).not.toBe(hash)
 })
 
-test('one password, however a keyboard composes it, and in no other way', async () => {
+test('NFC and NFD spellings are one password, and no other spelling is', async () => {
   const hasher = openHasher()
   const composed = 'caf\u00e9 horse battery'
   const hash = (await hasher.hash(composed))!
@@ -50,7 +50,7 @@ test('one password, however a keyboard composes it, and in no other way', async 
   expect(await hasher.verify(wide, 'a wide horse battery', USERNAME)).toBe(false)
 })
 
-test('a text longer than any password is no password, whatever the hash', async () => {
+test('a text longer than any password never matches', async () => {
   const hasher = openHasher()
   const tooLong = 'x'.repeat(limits.passwordBytesMax + 1)
   for (const hash of [(await hasher.hash(tooLong))!, (await hasher.hash(''))!]) {
@@ -59,7 +59,7 @@ test('a text longer than any password is no password, whatever the hash', async 
 })
 
 describe('a hash with other parameters than those of today', () => {
-  test('is made anew at the next log-in, and no session ends by that', async () => {
+  test('is replaced at the next log-in, and no session ends', async () => {
     await using it = await openTestAuthority()
     const { refresh } = await it.login()
     const before = hashOf(it)
@@ -78,7 +78,7 @@ describe('a hash with other parameters than those of today', () => {
     expect(query(it.dataDir, 'SELECT * FROM revocations')).toEqual([])
   })
 
-  test('is left alone when somebody has set another one meanwhile', async () => {
+  test('is not replaced if the password changed meanwhile', async () => {
     const hooks: { beforeUpgrade?: () => Promise<unknown> } = {}
     await using it = await openTestSessions({
       hasher: {
@@ -100,7 +100,7 @@ describe('a hash with other parameters than those of today', () => {
     expect(hashOf(it)).toBe('the new one')
   })
 
-  test('lets its owner in although there is no room to make a new one', async () => {
+  test('lets its owner in even if the queue has no room to hash again', async () => {
     await using it = await openTestSessions({
       hasher: { ...plainHasher, isOutdated: () => true },
     })
@@ -113,7 +113,7 @@ describe('a hash with other parameters than those of today', () => {
 })
 
 describe('the queue', () => {
-  test('takes what runs and what may wait, refuses the rest, and is open again after that', async () => {
+  test('accepts the running and the waiting jobs, refuses more, and accepts again afterwards', async () => {
     const hasher = openHasher({ concurrency: 2, queueMax: 3 })
     for (let round = 0; round < 2; round += 1) {
       const jobs = Array.from({ length: 8 }, () => hasher.verify(undefined, 'x', USERNAME))
@@ -135,7 +135,7 @@ describe('the queue', () => {
     expect(await hasher.verify(undefined, 'x', USERNAME)).toBe(false)
   })
 
-  test('that is full is 503 with Retry-After over HTTP, and the others get in', async () => {
+  test('that is full answers 503 with Retry-After, and the others log in', async () => {
     // Hashes that are slow enough for all requests to come while the first ones run.
     await using it = await openTestAuthority({ argon2MemoryKib: 32_768 })
     const room = availableParallelism() + limits.passwordQueueMax
@@ -200,7 +200,7 @@ describe('an account that does not exist', () => {
     ])
   })
 
-  test('is hashed for with the parameters of today', async ({ annotate }) => {
+  test('costs the current parameters', async ({ annotate }) => {
     const hasher = openHasher()
     const hash = (await hasher.hash(PASSWORD))!
     const medianMs = async (passwordHash: string | undefined): Promise<number> => {
@@ -218,12 +218,12 @@ describe('an account that does not exist', () => {
   })
 })
 
-describe('an unknown username, where the hashes in use differ in their work', () => {
+describe('an unknown username, if the stored hashes differ in their cost', () => {
   // What is hashed cannot be seen from outside but by its time; the parameters are those of a hash
   // whose verification is refused as unreadable when they are out of bounds.
   const UNREADABLE = '$argon2id$v=19$m=1,t=1,p=1$'
 
-  test('does the work of one of them, always of the same one', async () => {
+  test('costs as much as one of them, always the same one', async () => {
     const hasher = openHasher()
     const readable = (await hasher.hash(PASSWORD))!
     hasher.imitate([readable, `${UNREADABLE}c2FsdHNhbHRzYWx0$aGFzaA`])
@@ -241,7 +241,7 @@ describe('an unknown username, where the hashes in use differ in their work', ()
     for (const [at, key] of keys.entries()) expect(await verdictOf(key)).toBe(verdicts[at])
   })
 
-  test('does the work of today where nothing else is in use', async () => {
+  test('costs the current parameters if no others are in use', async () => {
     const hasher = openHasher()
     hasher.imitate([])
     expect(await hasher.verify(undefined, 'x', 'anybody')).toBe(false)

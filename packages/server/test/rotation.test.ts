@@ -117,7 +117,7 @@ describe('the predecessor, used again', () => {
     expect(await refresh(it, second)).toMatchObject({ status })
   })
 
-  test('a start just before the rotation shortens nothing', async () => {
+  test('a start just before the rotation does not shorten the grace', async () => {
     await using it = await openTestAuthority()
     const { refresh: first } = await it.login()
     await it.restart()
@@ -154,14 +154,14 @@ describe('the predecessor, used again', () => {
     expect(await refresh(it, first, { address, userAgent: after })).toMatchObject({ status })
   })
 
-  test('the grace compares with who rotated, not with who signed in', async () => {
+  test('the grace compares with the device that rotated, not with the one that signed in', async () => {
     await using it = await openTestAuthority()
     const { refresh: first } = await it.login({ address: '192.0.2.1', userAgent: 'elsewhere' })
     const second = await next(it, first)
     expect(await refresh(it, first)).toMatchObject({ status: 200, refresh: second })
   })
 
-  test('the very same bytes come again, however often, also after a restart', async () => {
+  test('a repeat gives the same bytes, however often, and after a restart', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     it.clock.advanceMs(1_500)
@@ -173,7 +173,7 @@ describe('the predecessor, used again', () => {
     expect(sessionRow(it)).toMatchObject({ generation: 1, address: HERE.address })
   })
 
-  test('two generations back ends the session at once, within the grace too', async () => {
+  test('a token two generations back ends the session at once, also within the grace', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     const third = await next(it, second)
@@ -183,7 +183,7 @@ describe('the predecessor, used again', () => {
     expect(auditedEvents(it)).toEqual(['refresh_reused'])
   })
 
-  test('C05 thief and victim share a successor, and whoever comes second ends the session', async () => {
+  test('C05 thief and victim get the same successor, and the second use of it ends the session', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     const stolen = (await refresh(it, first)).refresh!
@@ -195,7 +195,7 @@ describe('the predecessor, used again', () => {
 })
 
 describe('a token from the future of the store', () => {
-  test('one ahead continues, and the audit knows', async () => {
+  test('one generation ahead continues, and is audited', async () => {
     await using rotated = await openRotated()
     const { it, second } = rotated
     loseRotations(it, 1)
@@ -206,7 +206,7 @@ describe('a token from the future of the store', () => {
     await next(it, third)
   })
 
-  test('one ahead ends the session where healing is refused', async () => {
+  test('one generation ahead ends the session if healing is off', async () => {
     await using rotated = await openRotated({ healing: 'refuse' })
     const { it, first, second } = rotated
     loseRotations(it, 1)
@@ -215,7 +215,7 @@ describe('a token from the future of the store', () => {
     expect(auditedEvents(it)).toEqual(['refresh_ahead'])
   })
 
-  test('two ahead ends the session', async () => {
+  test('two generations ahead ends the session', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     const third = await next(it, second)
@@ -255,7 +255,7 @@ describe('lifetimes', () => {
     expect(sessionRow(it)).toMatchObject({ ends_at: endsAt, expires_at: endsAt })
   })
 
-  test('the row decides to the millisecond, whatever the token says', () => {
+  test('the row decides to the millisecond, not the token', () => {
     const state = { ...liveState(), session: { ...liveState().session, expiresAt: 5_000 } }
     expect(decideRotation(state, attemptOf(state), { ...CONDITIONS, now: 4_999 })).toEqual({
       kind: 'rotate',
@@ -285,14 +285,14 @@ describe('C12 a clock that was set back', () => {
     expect(await refresh(it, first)).toMatchObject({ status: 200, refresh: second })
   })
 
-  test('by as much as the grace or more, it is not', async () => {
+  test('by the grace or more, the predecessor is not young', async () => {
     await using rotated = await openRotated()
     const { it, first } = rotated
     it.clock.advanceMs(-10_000)
     await expectRefused(it, first, 'Token is blacklisted')
   })
 
-  test('to before the start: rotations after that have their grace all the same', async () => {
+  test('to before the start: later rotations still have their grace', async () => {
     await using it = await openTestAuthority()
     it.clock.advanceMs(-HOUR)
     const { refresh: first } = await it.login()
@@ -311,7 +311,7 @@ describe('C12 a clock that was set back', () => {
     await next(it, second)
   })
 
-  test('by more, it is refused until its time comes again, and nothing is ended', async () => {
+  test('by more, it is refused until its time comes again, and no session ends', async () => {
     await using rotated = await openRotated()
     const { it, second } = rotated
     it.clock.advanceMs(-62 * SECOND)
@@ -333,7 +333,7 @@ describe('C12 a clock that was set back', () => {
 })
 
 describe('after the end', () => {
-  test.each([0, 1, 2])('logout takes the token of generation %s of 2', async (generation) => {
+  test.each([0, 1, 2])('logout accepts the token of generation %s of 2', async (generation) => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     const third = await next(it, second)
@@ -345,7 +345,7 @@ describe('after the end', () => {
     expect((await it.post('/api/token/blacklist/', { refresh: token })).status).toBe(401)
   })
 
-  test('a disabled account refreshes nothing, and enabling it revives nothing', async () => {
+  test('a disabled account cannot refresh, and enabling it revives no session', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     await it.authority.accounts.disable(USERNAME, 'test')
@@ -378,7 +378,7 @@ test('without rotation the token stays, and gives access tokens until its end', 
   expect(sessionRow(it)).toMatchObject({ generation: 0 })
 })
 
-describe('a forger who has the HMAC key, but no row', () => {
+describe('an attacker with the HMAC key but without the row', () => {
   test.each([
     ['for the current generation', 1],
     ['for the predecessor', 0],
@@ -429,7 +429,7 @@ describe('one batch', () => {
     expect(sessionRow(it)).toMatchObject({ generation: 1 })
   })
 
-  test('takes the successor that an earlier attempt of it made', async () => {
+  test('accepts the successor that an earlier attempt of the batch made', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     const answers = await Promise.all([refresh(it, second), refresh(it, first)])

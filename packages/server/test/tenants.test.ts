@@ -43,14 +43,14 @@ async function refresh({ refresh: token }: Pair): Promise<Pair | number> {
 }
 
 describe('a log-in', () => {
-  test('that names no tenant is in the default one, with its roles and the global ones', async () => {
+  test('without a tenant is in the default tenant, with its roles and the global roles', async () => {
     const { access } = await it.login()
     expect(claimsOf(access)).toMatchObject({ tid: await idOf('acme'), roles: ['editor', 'reader'] })
     await it.authority.tenants.setDefault({ username: USERNAME, tenant: 'globex' }, 'test')
     expect(claimsOf((await it.login()).access)).toMatchObject({ tid: await idOf('globex') })
   })
 
-  test('in a browser may name one', async () => {
+  test('in a browser may name a tenant', async () => {
     const browser = new TestBrowser(it)
     const answer = await browser.login({ username: USERNAME, password: PASSWORD, tenant: 'globex' })
     expect(membersOf(answer)).toMatchObject({
@@ -99,7 +99,7 @@ describe('the tenant changes', () => {
     })
   })
 
-  test('to none, when it names null', async () => {
+  test('to no tenant, when a refresh names null', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const answer = membersOf(await browser.visit('/auth/refresh', { body: { tenant: null } }))
@@ -107,7 +107,7 @@ describe('the tenant changes', () => {
     expect(answer['roles']).toEqual(['reader'])
   })
 
-  test('to one that the account is not in, it does not, and the session goes on', async () => {
+  test('not to a tenant that the account is not a member of, and the session goes on', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     await it.authority.tenants.create('initech', 'test')
@@ -144,8 +144,8 @@ describe('the tenant changes', () => {
   })
 })
 
-describe('what changes elsewhere', () => {
-  test('is in the next token: roles, membership', async () => {
+describe('a change by an operator', () => {
+  test('shows in the next token: roles, membership', async () => {
     const first = await it.login()
     const { tenants } = it.authority
     await tenants.setMember({ username: USERNAME, tenant: 'acme', roles: ['viewer'] }, 'test')
@@ -175,7 +175,7 @@ describe('what changes elsewhere', () => {
     expect((await browser.visit('/auth/refresh', { body: { tenant: 'acme' } })).status).toBe(403)
   })
 
-  test('a tenant that is enabled again lets no session in that ended all others meanwhile', async () => {
+  test('a session that ended all others while its tenant was disabled stays over when the tenant is enabled', async () => {
     const browser = new TestBrowser(it)
     await browser.login({ username: USERNAME, password: PASSWORD, tenant: 'globex' })
     await it.authority.tenants.disable('acme', 'test')
@@ -185,7 +185,7 @@ describe('what changes elsewhere', () => {
     expect((await browser.visit('/auth/refresh', { body: { tenant: 'acme' } })).status).toBe(403)
   })
 
-  test('each of them is in the log: hard for a tenant, soft for a member', async () => {
+  test('is in the log: hard for a tenant, soft for a member', async () => {
     const { tenants } = it.authority
     await tenants.setMember({ username: USERNAME, tenant: 'acme', roles: [] }, 'test')
     await tenants.removeMember({ username: USERNAME, tenant: 'acme' }, 'test')
@@ -222,18 +222,18 @@ describe('permissions', () => {
   })
 })
 
-describe('operators hear', () => {
+describe('an operator gets a refusal', () => {
   test.each([
     ['a name in capitals', 'Acme'],
     ['a name with a dash at its end', 'acme-'],
     ['an empty name', ''],
     ['a long name', 'a'.repeat(65)],
     ['a name that is taken', 'acme'],
-  ])('that %s is none', async (_name, name) => {
+  ])('%s is not a tenant name', async (_name, name) => {
     expect((await it.authority.tenants.create(name, 'test')).ok).toBe(false)
   })
 
-  test('of accounts and tenants that are not there', async () => {
+  test('for accounts and tenants that do not exist', async () => {
     const { tenants } = it.authority
     const nobody = { username: 'nobody', tenant: 'acme', roles: [] }
     expect(await tenants.setMember(nobody, 'test')).toMatchObject({
@@ -249,7 +249,7 @@ describe('operators hear', () => {
     ).toMatchObject({ ok: false })
   })
 
-  test('that roles of both kinds together must fit a token', async () => {
+  test('if global and tenant roles together do not fit into a token', async () => {
     const roles = Array.from({ length: 30 }, (_, at) => `${'r'.repeat(60)}${at}`)
     const input = { username: USERNAME, tenant: 'acme', roles }
     expect((await it.authority.tenants.setMember(input, 'test')).ok).toBe(false)
@@ -257,7 +257,7 @@ describe('operators hear', () => {
 })
 
 describe('own claims', () => {
-  test('are added at each log-in and refresh', async () => {
+  test('are added at every log-in and refresh', async () => {
     let plan = 'free'
     await it.restart({
       claims: (account, session) => ({ plan, of: account.id, in: session.tenantId ?? null }),
@@ -279,7 +279,7 @@ describe('own claims', () => {
     },
   )
 
-  test('that are too long fail, and leave no session behind', async () => {
+  test('that are too large fail, and leave no session behind', async () => {
     await it.restart({ claims: () => ({ essay: 'x'.repeat(3_000) }) })
     expect((await login()).status).toBe(500)
     await it.restart()
@@ -289,7 +289,7 @@ describe('own claims', () => {
   })
 })
 
-test('a role that would not fit into a token beside those of a tenant is refused, and log-ins go on', async () => {
+test('a role that would not fit into a token with those of a tenant is rejected, and log-ins still work', async () => {
   await using own = await openTestAuthority()
   const { accounts, tenants } = own.authority
   await tenants.create('acme', 'test')

@@ -30,7 +30,7 @@ async function statusesOf(tries: readonly Promise<Answer>[]): Promise<number[]> 
   return (await Promise.all(tries)).map(({ status }) => status)
 }
 
-test('tries from one address at one account are slowed down, also the right one', async () => {
+test('attempts from one address at one account are slowed down, including the right password', async () => {
   for (let at = 0; at < 3; at++) expect((await guess()).status).toBe(401)
   const throttled = await guess(USERNAME, '198.51.100.1', PASSWORD)
   expectAnswer(
@@ -45,12 +45,12 @@ test('tries from one address at one account are slowed down, also the right one'
   expect((await guess(USERNAME, '198.51.100.1', PASSWORD)).status).toBe(200)
 })
 
-test('a try that is refused does not make the wait longer', async () => {
+test('a refused attempt does not make the wait longer', async () => {
   for (let at = 0; at < 30; at++) await guess()
   expect((await guess()).headers.get('retry-after')).toBe('30')
 })
 
-test('a password that is right counts for nothing', async () => {
+test('a right password does not count', async () => {
   for (let at = 0; at < 20; at++) {
     expect((await guess(USERNAME, '198.51.100.1', PASSWORD)).status).toBe(200)
   }
@@ -62,20 +62,20 @@ test('an unknown account is throttled like any other', async () => {
   expect(unknown.toSorted((a, b) => a - b)).toEqual(known.toSorted((a, b) => a - b))
 })
 
-test('P06 one spelling of a name is as good as another', async () => {
+test('P06 all spellings of a username count together', async () => {
   const spellings = ['alice', 'ALICE', 'Ａlice', 'aLiCe']
   const statuses = await statusesOf(spellings.map((name) => guess(name)))
   expect(statuses.toSorted((a, b) => a - b)).toEqual([401, 401, 401, 429])
 })
 
-test('P04 from many addresses an account is slowed down as a whole, others are not', async () => {
+test('P04 from many addresses one account is slowed down as a whole, and others are not', async () => {
   for (let at = 0; at < 6; at++)
     expect((await guess(USERNAME, `198.51.100.${at}`)).status).toBe(401)
   expect((await guess(USERNAME, '198.51.100.77')).status).toBe(429)
   expect((await guess('bob', '198.51.100.77', PASSWORD)).status).toBe(200)
 })
 
-test('P03 one address that tries many accounts is slowed down, whatever it succeeds in', async () => {
+test('P03 one address that tries many accounts is slowed down, even if some attempts succeed', async () => {
   for (let at = 0; at < 8; at++) {
     expect((await guess(`user${at}`)).status).toBe(401)
     if (at === 4) expect((await guess('bob', '198.51.100.1', PASSWORD)).status).toBe(200)
@@ -83,7 +83,7 @@ test('P03 one address that tries many accounts is slowed down, whatever it succe
   expect((await guess('another')).status).toBe(429)
 })
 
-test('P03 the addresses of one IPv6 network are one', async () => {
+test('P03 the addresses of one IPv6 network count together', async () => {
   const tries = [
     '2001:db8:1:2::1',
     '2001:db8:1:2:ffff::9',
@@ -95,7 +95,7 @@ test('P03 the addresses of one IPv6 network are one', async () => {
   expect((await guess(USERNAME, '2001:db8:1:3::1')).status).toBe(401)
 })
 
-describe('P04 whom guesses do not lock out', () => {
+describe('P04 guesses do not lock out', () => {
   async function besiege(): Promise<void> {
     for (let at = 0; at < 20; at++) await guess(USERNAME, `198.51.100.${at}`)
     expect((await guess(USERNAME, '198.51.100.99', PASSWORD)).status).toBe(429)
@@ -110,13 +110,13 @@ describe('P04 whom guesses do not lock out', () => {
     expect((await elsewhere.login()).status).toBe(200)
   })
 
-  test('an address that has', async () => {
+  test('an address that has logged in before', async () => {
     await it.login({ address: '203.0.113.60' })
     await besiege()
     expect((await guess(USERNAME, '203.0.113.60', PASSWORD)).status).toBe(200)
   })
 
-  test('but whoever has the browser does not get to guess either', async () => {
+  test('but a stolen browser cannot guess either', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const statuses: number[] = []
@@ -145,7 +145,7 @@ describe('P04 whom guesses do not lock out', () => {
         browser.cookies.set('cs_device', '..')
       },
     ],
-  ])('P21 nor is a device known by a cookie %s', async (_name, prepare) => {
+  ])('P21 a device cookie %s does not make a device known', async (_name, prepare) => {
     const browser = new TestBrowser(it, '198.51.100.200')
     await prepare(browser)
     await besiege()
@@ -153,7 +153,7 @@ describe('P04 whom guesses do not lock out', () => {
   })
 })
 
-test('P06 200 tries at once are counted to the last one', async () => {
+test('P06 all of 200 attempts at once are counted', async () => {
   await using strict = await openTestAuthority({ throttle: 'source=25/1h' })
   const tries = Array.from({ length: 200 }, async () => {
     const answer = await strict.post('/api/token/', { username: USERNAME, password: 'wrong' })
@@ -178,14 +178,14 @@ test('the table names no account and no address', async () => {
   expect(JSON.stringify(keys)).not.toMatch(/alice|198\.51/)
 })
 
-test('where addresses are not known, tries count by account alone', async () => {
+test('without known addresses, attempts count by account only', async () => {
   for (let at = 0; at < 20; at++) expect((await guess(`user${at}`, '')).status).toBe(401)
   for (let at = 0; at < 6; at++) expect((await guess(USERNAME, '')).status).toBe(401)
   expect((await guess(USERNAME, '')).status).toBe(429)
   expect((await guess('bob', '', PASSWORD)).status).toBe(200)
 })
 
-test('off, nothing is counted', async () => {
+test('with the throttle off, nothing is counted', async () => {
   await it.restart({ throttle: 'off' })
   const statuses = await statusesOf(Array.from({ length: 40 }, () => guess()))
   expect(new Set(statuses)).toEqual(new Set([401]))
@@ -204,14 +204,14 @@ describe('P06 behind a proxy', () => {
     return response.status
   }
 
-  test('nobody else than a trusted proxy says where a request is from', async () => {
+  test('X-Forwarded-For counts only from a trusted proxy', async () => {
     const statuses: number[] = []
     for (let at = 0; at < 4; at++)
       statuses.push(await guessThrough('198.51.100.9', `203.0.113.${at}`))
     expect(statuses).toEqual([401, 401, 401, 429])
   })
 
-  test('a trusted one does, and what a client writes in front counts for nothing', async () => {
+  test("a trusted proxy's header counts, and entries that a client put in front do not", async () => {
     await it.restart({ throttle: RATES, trustedProxies: '10.0.0.0/8' })
     const statuses: number[] = []
     for (let at = 0; at < 4; at++) {
@@ -222,7 +222,7 @@ describe('P06 behind a proxy', () => {
   })
 })
 
-test('a browser is told in a problem document', async () => {
+test('a browser gets a problem document', async () => {
   const browser = new TestBrowser(it)
   const wrong = { username: 'bob', password: 'wrong' }
   for (let at = 0; at < 3; at++) await browser.login(wrong)

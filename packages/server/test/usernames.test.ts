@@ -46,7 +46,7 @@ describe('spellings of one name', () => {
     })
   })
 
-  test('of addresses whose domains differ in DNS are two', () => {
+  test('addresses whose domains differ in DNS are two accounts', () => {
     expect(usernameKey('jo@faß.test')).toBe('jo@xn--fa-hia.test')
     expect(usernameKey('jo@fass.test')).toBe('jo@fass.test')
   })
@@ -86,7 +86,7 @@ test.each([
   ['x'.repeat(150)],
   [`${'l'.repeat(64)}@example.com`],
   [`jo@${'d'.repeat(63)}.test`],
-])('%s can be taken', (username) => {
+])('%s is accepted', (username) => {
   expect(checkUsername(username)).toBeUndefined()
   expect(usernameKey(username)).not.toBe(NOBODY)
 })
@@ -138,7 +138,7 @@ test.each([
   ['a domain that is no IDN', 'alice@xn--a.test'],
   ['a domain that decodes to nothing', 'alice@xn--.test'],
   ['a domain that decodes to what is none', 'alice@xn--a-ecp.test'],
-])('a name with %s is invalid, and nobody has it', (_, username) => {
+])('a name with %s is invalid, and no account has it', (_, username) => {
   expect(codeOf(username)).toBe('username_invalid')
   expect(usernameKey(username)).toBe(NOBODY)
 })
@@ -151,7 +151,7 @@ test.each([
     'a domain that is longer in ASCII',
     `jo@${'例'.repeat(20)}.${'例え'.repeat(12)}.${'え'.repeat(50)}.${'い'.repeat(50)}`,
   ],
-])('a name of %s is too long, and nobody has it', (_, username) => {
+])('a name of %s is too long, and no account has it', (_, username) => {
   expect(codeOf(username)).toBe('username_too_long')
   expect(usernameKey(username)).toBe(NOBODY)
 })
@@ -205,7 +205,7 @@ describe('properties', () => {
       .map(([local, domain]) => `${local}@${domain}`),
   )
 
-  test('a key is its own key', () => {
+  test('the key of a key is the same key', () => {
     fc.assert(
       fc.property(anyName, (name) => {
         const key = usernameKey(name)
@@ -215,7 +215,7 @@ describe('properties', () => {
     )
   })
 
-  test('case, width and composition make no other name', () => {
+  test('case, width and composition do not change the key', () => {
     const plain = fc
       .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
       .filter((it) => !/[@＠﹫ı]/.test(it))
@@ -228,7 +228,7 @@ describe('properties', () => {
     )
   })
 
-  test('nor do they for any one character, but for the dotless i', () => {
+  test('nor for any single character, except the dotless i', () => {
     const wrong: string[] = []
     for (let code = 0; code <= 0x10ffff; code += 1) {
       if (code >= 0xd800 && code <= 0xdfff) continue
@@ -241,7 +241,7 @@ describe('properties', () => {
     expect(wrong).toEqual(['aı'])
   })
 
-  test('case and width make no other address', () => {
+  test('case and width do not change the key of an address', () => {
     fc.assert(
       fc.property(fc.emailAddress(), (address) => {
         const key = usernameKey(address)
@@ -255,7 +255,7 @@ describe('properties', () => {
     )
   })
 
-  test('what is invalid or too long has the key of nobody, and what can be taken has not', () => {
+  test('an invalid or too long name has the key that no account has, and a valid name does not', () => {
     fc.assert(
       fc.property(anyName, (name) => {
         const code = codeOf(name)
@@ -267,7 +267,7 @@ describe('properties', () => {
     )
   })
 
-  test('what is refused at creation has no account', async () => {
+  test('a name that is rejected at creation has no account', async () => {
     await using it = await openTestSessions()
     await fc.assert(
       fc.asyncProperty(anyName, async (username) => {
@@ -282,7 +282,7 @@ describe('properties', () => {
   })
 })
 
-test('a dotless i is another letter, in mail too', () => {
+test('the dotless i is a different letter, also in e-mail addresses', () => {
   expect(usernameKey('mıke@example.com')).not.toBe(usernameKey('mike@example.com'))
   expect(usernameKey('mike@gıthub.com')).not.toBe(usernameKey('mike@github.com'))
 })
@@ -318,7 +318,7 @@ test('hostile names of 16 KiB cost no more than short ones', async ({ annotate }
   }
 })
 
-test('scripts and look-alikes are told apart by their own functions too', () => {
+test('mixesScripts and readsAsAscii work on their own', () => {
   expect(mixesScripts('')).toBe(false)
   expect(mixesScripts('123 -_')).toBe(false)
   expect(readsAsAscii('')).toBe(false)

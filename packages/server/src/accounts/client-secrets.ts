@@ -4,16 +4,17 @@ import type { EpochMs } from '../base/clock.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { ClientSecret } from '../store/rows.ts'
 
-/** A secret at the one moment when it is known. */
+/** A new secret. Its text is known only at this moment. */
 export interface NewClientSecret {
-  /** What is stored. */
+  /** The row to store. It has only the hash. */
   readonly row: ClientSecret
-  /** What the machine gets: 43 characters of base64url. */
+  /** The secret itself, for the machine: 43 characters of base64url. */
   readonly text: string
 }
 
 const SECRET_BYTES = 32
 
+/** Creates a secret of 256 random bits. */
 export function makeClientSecret(random: Random, now: EpochMs): NewClientSecret {
   const text = random.bytes(SECRET_BYTES).toString('base64url')
   const row = {
@@ -26,8 +27,8 @@ export function makeClientSecret(random: Random, now: EpochMs): NewClientSecret 
 }
 
 /**
- * The stored secret that was presented, if it is one of them. The work is the same for two secrets, one
- * or none, so that the time tells nobody which clients exist or how many secrets one has.
+ * Returns the stored secret that was presented, or undefined. The work is the same for two secrets, one or
+ * none, so the time does not reveal which clients exist or how many secrets one has.
  */
 export function findClientSecret(
   secrets: readonly ClientSecret[],
@@ -43,11 +44,11 @@ export function findClientSecret(
   return found
 }
 
-// Equal to the hash of nothing that anybody knows; and were it, no secret would be found.
+// Nobody knows a text with this hash. Even with one, no secret would be found.
 const NO_HASH = new Uint8Array(32)
 
-// A fast hash is right here. A slow one makes guessing dear where people choose the secret; of these
-// there are 2^256, all as likely, and no machine gets through them at any speed.
+// A fast hash is enough. A slow one makes guesses expensive if people choose the secret. These secrets are
+// random: there are 2^256 of them, and no machine can try them all at any speed.
 function hashSecret(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

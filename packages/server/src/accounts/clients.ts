@@ -3,39 +3,46 @@ import { randomId, type Random } from '../base/random.ts'
 import type { Client, Tenant } from '../store/rows.ts'
 import type { Change, ClientSummary, AuditContext, Store } from '../store/store.ts'
 import { makeClientSecret } from './client-secrets.ts'
-import { checkRoles, no, yes, type Managed } from './manage.ts'
+import { no, yes, type Managed } from './managed.ts'
+import { checkRoles } from './role-names.ts'
 
-/** A secret as it is shown, once: the store holds its hash alone. */
+/** A secret as it is shown, once. The store keeps only its hash. */
 export interface ShownSecret {
-  /** Names the secret when it is to be removed. */
+  /** Identifies the secret, for example to remove it. It is not secret itself. */
   readonly id: string
   readonly secret: string
 }
 
-/** Service accounts, as operators and embedding applications manage them. `by` names who. */
+/** Service accounts, as operators and embedding applications manage them. `by` is the actor in the audit. */
 export interface ClientManager {
-  /** Makes one with its first secret. In a tenant, all its tokens say so. */
+  /** Creates a service account with its first secret. With a tenant, all its tokens are in that tenant. */
   create(
     input: { name: string; roles?: readonly string[]; tenant?: string | undefined },
     by: string,
   ): Promise<Managed<{ readonly client: ClientSummary; readonly secret: ShownSecret }>>
+  /** All service accounts, by name. */
   list(): Promise<readonly ClientSummary[]>
-  /** Gives it no more tokens and takes back those that are out. */
+  /** Revokes all its tokens. It gets no new ones until it is enabled. */
   disable(name: string, by: string): Promise<Managed<Change>>
+  /** Lets it get tokens again. Revoked tokens stay revoked. */
   enable(name: string, by: string): Promise<Managed<Change>>
-  /** Gives it exactly these roles. */
+  /** Replaces its roles with exactly these. */
   setRoles(name: string, roles: readonly string[], by: string): Promise<Managed<Change>>
-  /** Adds a second secret. Both are taken until one of them is removed. */
+  /** Adds a second secret. Both are accepted until one is removed. */
   addSecret(name: string, by: string): Promise<Managed<ShownSecret>>
+  /** Removes a secret. Tokens of the service account become stale, because this secret may have got them. */
   removeSecret(name: string, secretId: string, by: string): Promise<Managed<Change>>
 }
 
+/** Dependencies of the client manager. */
 export interface ClientManagerOptions {
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
 }
 
+/** Creates the manager of service accounts. */
+// Over 70 lines, and not split: it only lists short methods that share the helpers above them.
 export function createClientManager({ store, clock, random }: ClientManagerOptions): ClientManager {
   const { clients, tenants } = store
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })

@@ -1,24 +1,24 @@
-// What makes one name look like another, after UTS #39 (Unicode Security Mechanisms).
+// Names that look like another name, after UTS #39 (Unicode Security Mechanisms).
 
-// The scripts of UAX #31 tables 5 (recommended) and 7 (limited use), by their ISO 15924 codes. Those of
-// table 4 are history: nobody has a name in them, and many have letters that look like Latin ones.
+// The scripts of UAX #31 tables 5 (recommended) and 7 (limited use), by their ISO 15924 codes. The scripts of
+// table 4 are historic: nobody has a name in them, and many have letters that look like Latin ones.
 const SCRIPTS =
   'Latn Arab Armn Beng Cyrl Deva Ethi Geor Grek Gujr Guru Hebr Khmr Knda Laoo Mlym Mymr Orya Sinh ' +
   'Taml Telu Thaa Thai Tibt Adlm Bali Bamu Batk Cakm Cans Cham Cher Hmnp Java Kali Lana Lepc Limb ' +
   'Lisu Mand Mtei Newa Nkoo Olck Plrd Rohg Saur Sund Sylo Syrc Tale Talu Tavt Tfng Vaii Wcho Yiii'
 
-// "Highly restrictive" of UTS #39 §5.2: Japanese, Chinese and Korean with each other's Han and Latin.
+// "Highly restrictive" in UTS #39 §5.2: Japanese, Chinese and Korean each together with Han and Latin.
 const COMBINATIONS = ['Latn Hani Hira Kana', 'Latn Hani Bopo', 'Latn Hani Hang']
 
 const FINE_TOGETHER = [...COMBINATIONS, ...SCRIPTS.split(' ')]
 const patterns = new Map<string, RegExp>()
 
-/** Whether a name has letters of scripts that are not used together. Digits and signs are of none. */
+/** Whether a name mixes letters of scripts that are not used together. Digits and signs belong to none. */
 export function mixesScripts(name: string): boolean {
   return !FINE_TOGETHER.some((scripts) => patternOf(scripts).test(name))
 }
 
-/** Made when it is asked for: all of them take some milliseconds, and most names are Latin. */
+/** Patterns are compiled on demand: all of them take some milliseconds, and most names are Latin. */
 function patternOf(scripts: string): RegExp {
   const known = patterns.get(scripts)
   if (known !== undefined) return known
@@ -29,10 +29,10 @@ function patternOf(scripts: string): RegExp {
 }
 
 /**
- * Letters, hyphens and apostrophes that look like one of ASCII, by the confusables.txt of UTS #39
+ * Letters, hyphens and apostrophes that look like an ASCII one, from the confusables.txt of UTS #39
  * (Unicode 13): single characters of Latin, Greek, Cyrillic, Armenian, Cherokee, Canadian syllabics, Lisu
- * and no script, and the zero of Han. Those of scripts in which nothing reads as a Latin word are left
- * out: the Hebrew name of Yossi would look like `'lo'`.
+ * and no script, and the zero of Han. Scripts in which nothing reads as a Latin word are left out: the
+ * Hebrew name of Yossi would look like `'lo'`.
  */
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
   "'": 'ʹʻʼʽʾˈˊˋ˴՚՝ᑊ‘’‛′‵ꞌ',
@@ -88,8 +88,8 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
 const lookAlikes = new Set(Object.values(LOOK_ALIKES).join(''))
 
 /**
- * Whether a name could be taken for one in ASCII (a "whole-script confusable", UTS #39 §4): nothing is
- * in it but ASCII and letters that look like it, one of them at least.
+ * Whether a name reads as an ASCII name (a "whole-script confusable", UTS #39 §4): it has only ASCII
+ * characters and letters that look like them, with at least one of the latter.
  */
 export function readsAsAscii(name: string): boolean {
   let hasLookAlike = false

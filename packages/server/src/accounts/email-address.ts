@@ -2,29 +2,29 @@ import { domainToASCII, domainToUnicode } from 'node:url'
 
 import { foldName } from './fold-name.ts'
 
-/** An e-mail address in the one spelling that is its own. */
+/** An e-mail address in its canonical spelling. */
 export interface EmailAddress {
-  /** Folded: RFC 5321 lets a host tell `Bob` from `bob`, but people do not. */
+  /** Folded. RFC 5321 allows a host to distinguish `Bob` from `bob`, but people do not. */
   readonly local: string
   /** In small letters and ASCII (`xn--`). */
   readonly domain: string
 }
 
-// RFC 5321 §4.5.3.1.1 and §4.5.3.1.3, where a path has 256 with its angle brackets; RFC 1035 §2.3.4.
+// RFC 5321 §4.5.3.1.1 and §4.5.3.1.3 (256 bytes for a path, with its angle brackets); RFC 1035 §2.3.4.
 const LOCAL_BYTES_MAX = 64
 const ADDRESS_BYTES_MAX = 254
 const LABEL_CHARS_MAX = 63
 
-// Dot-string of RFC 5321 §4.1.2, with the letters of RFC 6531: no quotes, and so no spaces, commas or
-// brackets, with which one address could become two in a header.
+// Dot-string of RFC 5321 §4.1.2 with the letters of RFC 6531. Without quotes there are no spaces, commas or
+// brackets, which could turn one address into two in a mail header.
 const LOCAL =
   /^[\w!#$%&'*+/=?^`{|}~\-\p{L}\p{M}\p{N}]+(?:\.[\w!#$%&'*+/=?^`{|}~\-\p{L}\p{M}\p{N}]+)*$/u
 
-// Before `domainToASCII`, which decodes `%61` and drops soft hyphens: two spellings nobody would see.
+// Checked before `domainToASCII`, which decodes `%61` and drops soft hyphens: hidden second spellings.
 const DOMAIN = /^[\p{L}\p{M}\p{N}.-]+$/u
 
 /**
- * Reads a bare address, without a display name. Undefined when it is none. The text must be NFKC, so
+ * Reads an address without a display name. Returns undefined for any other text. The text must be NFKC, so
  * that a full-width `＠` is an "@" already.
  */
 export function readEmailAddress(text: string): EmailAddress | undefined {
@@ -43,7 +43,7 @@ function readDomain(text: string): string | undefined {
   if (!DOMAIN.test(text)) return undefined
   const domain = domainToASCII(text)
   const unicode = domainToUnicode(domain)
-  // Two `xn--` forms that show as one domain would be two accounts.
+  // Otherwise two `xn--` forms that are displayed as one domain would be two accounts.
   if (domainToASCII(unicode) !== domain) return undefined
   const labels = domain.split('.')
   const isAddress = /^\d+$/.test(labels.at(-1) ?? '') // of IP version 4

@@ -1,11 +1,11 @@
 /**
- * Text without what people do not take for a difference: compatibility forms (NFKC) and case. As
- * Unicode's `toNFKC_Casefold` does, and idempotent.
+ * Removes differences that people do not notice: compatibility forms (NFKC) and case, as Unicode's
+ * `toNFKC_Casefold` does. Idempotent.
  *
- * Through capitals, since some letters meet only there: `straße` and `STRASSE`, `ς` and `σ`. Small
- * letters first, for the capital `ẞ`. Not so the dotless `ı` of Turkish: `mıke` is somebody else than
- * `mike`, and mail for one must not reach the other. Text of one mark after another takes quadratic
- * time: callers bound the length.
+ * The text goes through capitals, because some letters are equal only there: `straße` and `STRASSE`, `ς`
+ * and `σ`. It goes through small letters first, because of the capital `ẞ`. The dotless Turkish `ı` is
+ * kept: `mıke` and `mike` are two people, and mail for one must not reach the other. A long sequence of
+ * combining marks takes quadratic time, so callers bound the length.
  */
 export function foldName(text: string): string {
   return text

@@ -1,74 +1,76 @@
 import type { Clock } from '../base/clock.ts'
-import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
-import { checkNewPassword, type PasswordProblemCode } from './password-rules.ts'
+import { no, unknown, yes, type Managed } from './managed.ts'
+import { assertLimit, cutPage } from './paging.ts'
+import { checkNewPassword } from './password-rules.ts'
 import type { PasswordHasher } from './passwords.ts'
-import { checkUsername, usernameKey, type UsernameProblemCode } from './usernames.ts'
+import { checkRoles } from './role-names.ts'
+import { isOwnAccountId } from './source.ts'
+import { checkUsername, usernameKey } from './usernames.ts'
 
-/** The stable name of a reason why a change was not made. */
-export type ManagedCode =
-  | PasswordProblemCode
-  | UsernameProblemCode
-  | 'username_taken'
-  | 'account_unknown'
-  | 'tenant_unknown'
-  | 'tenant_taken'
-  | 'tenant_name_invalid'
-  | 'member_unknown'
-  | 'permissions_invalid'
-  | 'roles_invalid'
-  | 'password_queue_full'
-  | 'client_unknown'
-  | 'client_taken'
-  | 'client_name_invalid'
-  | 'client_secrets_full'
-  | 'client_secret_unknown'
-
-/** Why a change was not made: a stable code, and a sentence that says what to do. */
-export interface NotManaged {
-  readonly ok: false
-  readonly code: ManagedCode
-  readonly text: string
-}
-
-/** What came of a change that an operator asked for. */
-export type Managed<T> = { readonly ok: true; readonly value: T } | NotManaged
-
-/** An account as it is shown: never its hash. */
+/** An account as it is shown. It never holds the password hash. */
 export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
 
-/** Accounts, as operators and embedding applications manage them. `by` names who, for the audit. */
+/** Which accounts a page starts after, and how many it has. */
+export interface AccountPageRequest {
+  /** `next` of the page before; without it the first page. */
+  readonly after?: string | undefined
+  /** Accounts of the page: 1 to 1,000, by default 100. */
+  readonly limit?: number | undefined
+}
+
+/** A page of accounts, by username. */
+export interface AccountPage {
+  readonly accounts: readonly AccountSummary[]
+  /** Pass it as `after` to get the next page; undefined on the last page. */
+  readonly next: string | undefined
+}
+
+/** Accounts, as operators and embedding applications manage them. `by` is the actor in the audit. */
 export interface AccountManager {
+  /** Creates an account. The password must pass the rules for new passwords. */
   create(
     input: { username: string; password: string; roles?: readonly string[] },
     by: string,
   ): Promise<Managed<AccountSummary>>
+  /** All accounts, by username. With many accounts, read pages. */
   list(): Promise<readonly AccountSummary[]>
+  /** A page of accounts, by username. Throws a `TypeError` if an argument is not valid. */
+  list(page: AccountPageRequest): Promise<AccountPage>
+  /** Finds an account by its id; undefined if no account has it. */
+  get(accountId: string): Promise<AccountSummary | undefined>
+  /** Finds an account by its username, in any spelling that logs in to it. */
   find(username: string): Promise<AccountSummary | undefined>
+  /** The number of accounts. */
   count(): Promise<number>
-  /** Ends all sessions of the account, and lets nobody in until it is enabled. */
+  /** Disables the account and ends all its sessions. It cannot log in until it is enabled. */
   disable(username: string, by: string): Promise<Managed<Change>>
+  /** Lets the account log in again. Ended sessions stay ended. */
   enable(username: string, by: string): Promise<Managed<Change>>
-  /** Ends all sessions of the account, and forgets it for good. Its name is free again, its id never. */
+  /** Ends all sessions of the account and deletes it. Its username can be used again, its id never. */
   delete(username: string, by: string): Promise<Managed<Change>>
-  /** Ends all sessions of the account. */
+  /** Sets the password and ends all sessions of the account. */
   setPassword(username: string, password: string, by: string): Promise<Managed<Change>>
+  /** Adds a global role. Tokens of the account become stale; a refresh gives the new role. */
   addRole(username: string, role: string, by: string): Promise<Managed<Change>>
+  /** Removes a global role. Tokens of the account become stale. */
   removeRole(username: string, role: string, by: string): Promise<Managed<Change>>
 }
 
-/** What the manager works with. */
+/** Dependencies of the account manager. */
 export interface AccountManagerOptions {
   readonly store: Store
   readonly hasher: PasswordHasher
   readonly clock: Clock
   readonly random: Random
-  /** Where the server is reached: its host is no password. */
+  /** The public URL. A password may not be made of its host name. */
   readonly publicUrl: string
 }
 
+/** Creates the manager of the accounts in the store. */
+// Over 70 lines, and not split: it only lists short methods that share the helpers above them.
 export function createAccountManager(options: AccountManagerOptions): AccountManager {
   const { store, hasher, clock, random, publicUrl } = options
   const { accounts } = store
@@ -83,7 +85,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     return account === undefined ? unknown(username) : yes(await apply(account.id, auditBy(by)))
   }
 
-  /** The one way to the hash of a new password: none is stored that has not passed the rules. */
+  /** Every new password is hashed here, so none is stored that has not passed the rules. */
   async function hashNew(password: string, username: string): Promise<Managed<string>> {
     const problem = checkNewPassword(password, { username, publicUrl })
     if (problem !== undefined) return { ok: false, ...problem }
@@ -91,6 +93,18 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     return hash === undefined
       ? no('password_queue_full', 'Too many logins at once. Try again shortly.')
       : yes(hash)
+  }
+
+  function list(): Promise<readonly AccountSummary[]>
+  function list(page: AccountPageRequest): Promise<AccountPage>
+  async function list(page?: AccountPageRequest): Promise<readonly AccountSummary[] | AccountPage> {
+    if (page === undefined) return (await accounts.list()).map(summarize)
+    const { after = '', limit: wanted } = page
+    if (typeof after !== 'string') throw new TypeError('after must be the next of an earlier page.')
+    const limit = assertLimit(wanted)
+    const found = await accounts.page(after, limit + 1)
+    const { rows, next } = cutPage(found, limit, (last) => last.usernameKey)
+    return { accounts: rows.map(({ account }) => summarize(account)), next }
   }
 
   return {
@@ -116,7 +130,13 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
         : yes(summarize(account))
     },
 
-    list: async () => (await accounts.list()).map(summarize),
+    list,
+
+    async get(accountId) {
+      // The store also has rows for accounts of an application that kept them once.
+      const account = isOwnAccountId(accountId) ? await accounts.get(accountId) : undefined
+      return account === undefined ? undefined : summarize(account)
+    },
 
     async find(username) {
       const account = await accounts.find(usernameKey(username))
@@ -134,7 +154,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     async setPassword(username, password, by) {
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
-      // The name as it is, not as the caller spells it, must not be the password.
+      // The stored username counts for the rules, not the spelling that the caller used.
       const hash = await hashNew(password, account.username)
       if (!hash.ok) return hash
       return yes(await accounts.setPasswordHash(account.id, hash.value, auditBy(by)))
@@ -143,7 +163,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     async addRole(username, role, by) {
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
-      // In each of its tenants both lists travel in one token.
+      // A token in a tenant carries the global roles and those of the tenant.
       const memberships = await store.tenants.membershipsOf(account.id)
       for (const inTenant of [[], ...memberships.map((each) => each.roles)]) {
         const problem = checkRoles([...account.roles, role, ...inTenant])
@@ -160,36 +180,4 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
 function summarize(account: Account): AccountSummary {
   const { passwordHash: _, hardPosition: __, ...summary } = account
   return summary
-}
-
-/** Roles travel in every token: short, printable, and not many. */
-export function checkRoles(
-  roles: readonly string[],
-): { readonly code: 'roles_invalid'; readonly text: string } | undefined {
-  const code = 'roles_invalid'
-  if (new Set(roles).size > limits.rolesMax) {
-    return { code, text: `An account has at most ${limits.rolesMax} roles.` }
-  }
-  // Said to the operator now, and not by a log-in that fails later.
-  if (JSON.stringify([...new Set(roles)]).length > limits.rolesBytesMax) {
-    const text = `The roles of an account have at most ${limits.rolesBytesMax} characters together.`
-    return { code, text }
-  }
-  const isFine = (role: string): boolean =>
-    role.length <= limits.roleCharsMax && /^[A-Za-z0-9][A-Za-z0-9_.:/-]*$/.test(role)
-  if (roles.every(isFine)) return undefined
-  const text = `A role has at most ${limits.roleCharsMax} characters, of letters, digits and "_", ".", ":", "/", "-", and begins with a letter or digit.`
-  return { code, text }
-}
-
-export function yes<T>(value: T): Managed<T> {
-  return { ok: true, value }
-}
-
-export function no(code: ManagedCode, text: string): NotManaged {
-  return { ok: false, code, text }
-}
-
-export function unknown(username: string): NotManaged {
-  return no('account_unknown', `There is no account "${username}".`)
 }

@@ -6,7 +6,7 @@ import { readCommonPasswords, type CommonPasswords } from './common-passwords.ts
 import { foldName } from './fold-name.ts'
 import { countFreeChars, repeatedPartOf } from './predictable.ts'
 
-/** The stable name of a reason why a new password is refused. */
+/** The stable code of the reason why a new password is rejected. */
 export type PasswordProblemCode =
   | 'password_too_short'
   | 'password_too_long'
@@ -14,25 +14,25 @@ export type PasswordProblemCode =
   | 'password_contains_username'
   | 'password_malformed'
 
-/** Why a new password is refused, in a sentence for whoever chose it. It never holds the password. */
+/** Why a new password is rejected, in a sentence for the person who chose it. Never holds the password. */
 export interface PasswordProblem {
   readonly code: PasswordProblemCode
   readonly text: string
 }
 
-/** What a guesser knows of an account before the first guess. */
+/** Facts about an account that an attacker knows before the first guess. */
 export interface PasswordContext {
   readonly username: string
-  /** Where the server is reached; of it, the host counts. */
+  /** The public URL of the server. Its host name counts. */
   readonly publicUrl: string
-  /** Code points, `limits.passwordCharsMin` by default. 8 at least, where there is a second factor. */
+  /** The least number of code points, by default `limits.passwordCharsMin`. With a second factor, at least 8. */
   readonly charsMin?: number
 }
 
 /**
- * Refuses a new password, or gives nothing when it is fine. Every path that sets a password comes
- * through here. After NIST SP 800-63B-4 §3.1.1.2: length and a list of what others chose, and no
- * rules about which characters there must be.
+ * Checks a new password. Returns why it is rejected, or undefined if it is accepted. Every way to set a
+ * password comes through here. The rules follow NIST SP 800-63B-4 §3.1.1.2: a length and a list of
+ * common passwords, and no rules about which characters it must contain.
  */
 export function checkNewPassword(
   password: string,
@@ -43,7 +43,7 @@ export function checkNewPassword(
 }
 
 function checkForm(password: string, charsMin: number): PasswordProblem | undefined {
-  // First, so that nothing below has more work than this.
+  // First, because it bounds the work of everything below.
   if (Buffer.byteLength(password) > limits.passwordBytesMax) {
     return no('password_too_long', `A password has at most ${limits.passwordBytesMax} bytes.`)
   }
@@ -75,7 +75,7 @@ function checkGuessable(
   }
   if (isLong) return undefined
   const common = readCommonPasswords()
-  // Before the list, which has many names: this says more to whoever chose it.
+  // Before the list, which has many names: this text tells the person more.
   if (consistsOfContext(folded, wordsOf(context), common)) {
     return no(
       'password_contains_username',
@@ -88,14 +88,14 @@ function checkGuessable(
   return undefined
 }
 
-// No list has an entry of this length, and a repetition shows at its beginning: beyond, one character may fold
-// to eighteen, and everybody else would wait.
+// No list has an entry of this length, and a repetition is visible in the beginning. One character may fold to
+// eighteen, so folding a longer text would keep other requests waiting.
 const GUESSABLE_CHARS_MAX = 256
 
-// What is left with no more than these to know is no password, whatever else is decoration.
+// A text with so few characters to guess is not a password; everything else in it is decoration.
 const FREE_CHARS_FEW = 4
 
-/** A sequence, or a part that is too short to be a password, several times. */
+/** Whether the text is a sequence, or a repetition of a part that is too short to be a password. */
 function isPattern(text: string, charsMin: number): boolean {
   if (text === '') return false
   const part = repeatedPartOf(text)
@@ -103,15 +103,15 @@ function isPattern(text: string, charsMin: number): boolean {
   return countFreeChars(text) <= Math.max(FREE_CHARS_FEW, [...text].length / 3)
 }
 
-// As many as a date of birth has, which is what people put there.
+// The length of a date of birth, which people add often.
 const DECORATION_DIGITS_MAX = 8
 const CORE_CHARS_MIN = 4
 
-// From the first letter to the last one, and further to the digits that touch it.
+// From the first letter to the last one; the second pattern includes the digits that follow it.
 const CORE = /\p{L}(?:.*\p{L})?/su
 const CORE_WITH_DIGITS = /\p{L}(?:.*\p{L})?\p{N}*/su
 
-/** Whether it is an entry of the list: as it is, doubled, with digits and signs around it, or as `p4$$w0rd`. */
+/** Whether it is an entry of the list: exactly, doubled, with digits and signs around it, or as `p4$$w0rd`. */
 function isCommon(folded: string, common: CommonPasswords): boolean {
   const cores = [CORE, CORE_WITH_DIGITS]
     .map((pattern) => pattern.exec(folded)?.[0] ?? '')
@@ -126,7 +126,7 @@ function isDecoration(text: string): boolean {
   return squeezed.length <= DECORATION_DIGITS_MAX || countFreeChars(squeezed) <= FREE_CHARS_FEW
 }
 
-/** Whether nothing, next to nothing or a common password is left when all context words are taken away. */
+/** Whether nothing, very little or a common password remains when all context words are removed. */
 function consistsOfContext(
   folded: string,
   words: readonly string[],
@@ -147,7 +147,7 @@ function consistsOfContext(
 const PRODUCT = 'countersign'
 const CONTEXT_CHARS_MIN = 3
 
-/** The username, the product and the host, each as a whole and in parts, the longest first. */
+/** The username, the product and the host name, each whole and in parts, longest first. */
 function wordsOf({ username, publicUrl }: PasswordContext): readonly string[] {
   const names = [username, PRODUCT, domainToUnicode(new URL(publicUrl).hostname)].map(foldName)
   const wholes = names.flatMap((name) => [name, ...name.split('@')]).map(squeeze)
@@ -157,7 +157,7 @@ function wordsOf({ username, publicUrl }: PasswordContext): readonly string[] {
     .toSorted((a, b) => b.length - a.length)
 }
 
-/** Letters and digits alone: `correct-horse` and `correct horse` are one guess. */
+/** Keeps only letters and digits: `correct-horse` and `correct horse` are one guess. */
 function squeeze(text: string): string {
   return text.replace(/[^\p{L}\p{M}\p{N}]+/gu, '')
 }
@@ -174,7 +174,7 @@ const LETTERS_OF_SIGNS: Readonly<Record<string, string>> = {
   '7': 't',
 }
 
-/** With letters for the digits and signs that stand for them in `p4$$w0rd`. */
+/** Replaces digits and signs with the letters that they stand for in `p4$$w0rd`. */
 function plainLetters(text: string): string {
   return text.replace(/[@431!0$57]/g, (sign) => LETTERS_OF_SIGNS[sign] ?? sign)
 }

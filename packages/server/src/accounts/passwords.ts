@@ -5,45 +5,47 @@ import { hash, verify } from '@node-rs/argon2'
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 
-/** The work of one argon2id hash (RFC 9106). */
+/** The cost of one argon2id hash (RFC 9106). */
 export interface Argon2Parameters {
   readonly memoryKib: number
   readonly passes: number
   readonly lanes: number
 }
 
-/** Hashes and checks passwords, a bounded number at once. */
+/** Hashes and verifies passwords, a bounded number at once. */
 export interface PasswordHasher {
-  /** Undefined when the queue is full. */
+  /** Hashes a password to a PHC string. Undefined if the queue is full. */
   hash(password: string): Promise<string> | undefined
   /**
-   * Whether the password is the one of the hash. Without a hash (unknown account, or one that no
-   * password can log in) the same work is done and the answer is no: otherwise it would come
-   * faster, and tell an attacker which accounts exist. Which work that is, where the hashes in use
-   * differ in theirs, `usernameKey` decides, always the same way. Undefined when the queue is full.
+   * Whether the password matches the hash. Without a hash (an unknown account, or one without a password)
+   * the same work is done and the result is false. Otherwise the answer would come faster and tell an
+   * attacker which accounts exist. If the hashes in use differ in their cost, `usernameKey` decides which
+   * cost is imitated, always the same way. Undefined if the queue is full.
    */
   verify(
     passwordHash: string | undefined,
     password: string,
     usernameKey: string,
   ): Promise<boolean> | undefined
-  /** Tells what the hashes in use look like; a random sample of them will do. */
+  /** Takes a random sample of the hashes in use, whose costs are imitated for unknown accounts. */
   imitate(passwordHashes: readonly string[]): void
-  /** Whether the hash was made with other parameters than those of today. */
+  /** Whether the hash was made with other parameters than the current ones. */
   isOutdated(passwordHash: string): boolean
 }
 
+/** Settings and dependencies of the password hasher. */
 export interface PasswordHasherOptions {
   readonly parameters: Argon2Parameters
-  /** Hashes at once: as many as there are cores, since each keeps one busy. */
+  /** How many hashes run at once. Use the number of cores: each hash keeps one busy. */
   readonly concurrency: number
-  /** Passwords that may wait for a core. */
+  /** How many passwords may wait for a core. */
   readonly queueMax: number
   readonly random: Random
-  /** Decides what unknown usernames look like: the same after each start, and known to nobody. */
+  /** Decides which cost an unknown username imitates. It is the same after each start, and secret. */
   readonly decoySecret: Uint8Array
 }
 
+/** Creates the password hasher. */
 export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
   const { memoryKib, passes, lanes } = options.parameters
   const gate = new Gate(options.concurrency, options.queueMax)
@@ -51,7 +53,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   const decoyKey = createSecretKey(options.decoySecret)
   let prefixes: readonly string[] = [prefix]
 
-  /** Costs what a real one costs, and no password has it: its 256 bits are random, not a hash. */
+  /** A hash that costs what a real one costs and that no password matches: its 256 bits are random. */
   function nobodysHash(usernameKey: string): string {
     const choice = createHmac('sha256', decoyKey).update(usernameKey).digest().readUInt32BE()
     const chosen = prefixes[choice % prefixes.length] ?? prefix
@@ -65,7 +67,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       ),
     verify: (passwordHash, password, usernameKey) =>
       gate.run(async () => {
-        // Too long for any account. The same work all the same, on a text that costs nothing to read.
+        // Too long for any account. The same work is done, on an empty text that costs nothing to read.
         const isTooLong = Buffer.byteLength(password) > limits.passwordBytesMax
         const given = isTooLong ? '' : toHashed(password)
         const isRight = await verify(passwordHash ?? nobodysHash(usernameKey), given)
@@ -80,8 +82,8 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
 }
 
 /**
- * One text for what looks the same and is typed the same: some keyboards give `é` as one character,
- * others as two (NFC, as NIST SP 800-63B-4 §3.1.1.2 has it). Nothing else is changed.
+ * Normalizes a password to NFC (NIST SP 800-63B-4 §3.1.1.2): some keyboards send `é` as one character,
+ * others as two. Nothing else is changed.
  */
 function toHashed(password: string): string {
   return password.normalize('NFC')
@@ -94,7 +96,7 @@ function unpadded(random: Random, length: number): string {
   return random.bytes(length).toString('base64').replaceAll('=', '')
 }
 
-/** Lets a bounded number of jobs run, a bounded number wait, and refuses the rest. */
+/** Runs a bounded number of jobs at once, queues a bounded number, and rejects the rest. */
 class Gate {
   readonly #waiting: (() => void)[] = []
   readonly #queueMax: number

@@ -1,9 +1,9 @@
 /**
- * What follows from itself: repetitions, and runs along the alphabet, the digits or a keyboard. A
- * guesser tries these before any word.
+ * Predictable texts: repetitions, and runs along the alphabet, the digits or a keyboard. An attacker
+ * guesses these before any word.
  */
 
-// Keyboard rows one after the other and columns from left to right: QWERTY, QWERTZ, AZERTY, ЙЦУКЕН.
+// The rows of keyboards, and their columns from left to right: QWERTY, QWERTZ, AZERTY, ЙЦУКЕН.
 const LINES = [
   'qwertyuiopasdfghjklzxcvbnm',
   'qwertzuiopasdfghjklyxcvbnm',
@@ -16,7 +16,7 @@ const LINES = [
   'zaqxswcdevfrbgtnhymjukilop',
 ] as const
 
-/** For each two neighbours of a line, the directions in which one follows the other, one bit each. */
+/** For each pair of neighbours in a line: the directions in which one follows the other, one bit each. */
 const FOLLOWS = new Map<string, number>()
 for (const [at, line] of LINES.entries()) {
   const chars = [...line]
@@ -32,12 +32,12 @@ function addDirection(pair: string, bit: number): void {
   FOLLOWS.set(pair, (FOLLOWS.get(pair) ?? 0) | bit)
 }
 
-// Above the two bits of each line.
+// The bits above those of the lines, which have two each.
 const SAME = 1 << 28
 const UP = 1 << 29
 const DOWN = 1 << 30
 
-/** In which ways `next` follows from `char`, one bit each; 0 when it does not. */
+/** The directions in which `next` follows `char`, one bit each; 0 if it does not follow. */
 function directionsOf(char: string, next: string): number {
   const step = (next.codePointAt(0) ?? 0) - (char.codePointAt(0) ?? 0)
   const along = step === 0 ? SAME : step === 1 ? UP : step === -1 ? DOWN : 0
@@ -47,8 +47,8 @@ function directionsOf(char: string, next: string): number {
 const RUN_CHARS_MIN = 3
 
 /**
- * How many characters somebody has to know of a text: each run of three or more (`aaaa`, `4321`,
- * `qwertz`) counts as one. Linear in the length of the text.
+ * Counts the characters of a text that an attacker has to guess: each run of three or more (`aaaa`,
+ * `4321`, `qwertz`) counts as one. Takes linear time.
  */
 export function countFreeChars(text: string): number {
   const chars = [...text]
@@ -61,7 +61,7 @@ export function countFreeChars(text: string): number {
   return free
 }
 
-/** The length of the longest run that begins there; every run goes on in one direction. */
+/** The length of the longest run that begins at `start`. A run has one direction. */
 function runLengthAt(chars: readonly string[], start: number): number {
   let directions = -1
   let end = start + 1
@@ -73,8 +73,9 @@ function runLengthAt(chars: readonly string[], start: number): number {
 }
 
 /**
- * What a text repeats at least twice, from its beginning to its end: `abcabcab` gives `abc`. The text
- * itself when it does not. Linear, by the prefix function of Knuth, Morris and Pratt.
+ * Returns the part that a text repeats at least twice from beginning to end: `abc` for `abcabcab`. Returns
+ * the text itself if it repeats nothing. Takes linear time, by the prefix function of Knuth, Morris and
+ * Pratt.
  */
 export function repeatedPartOf(text: string): string {
   const borders = [0]

@@ -1,63 +1,63 @@
 import { SourceFault } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
-import { checkRoles } from './manage.ts'
+import { checkRoles } from './role-names.ts'
 
-/** An account as the application has it. */
+/** An account that the application keeps. */
 export interface SourceAccount {
   /**
-   * Never used again for somebody else: it becomes the tokens' `sub` and `user_id`. 1 to 128 visible
-   * ASCII characters. `acct_` and `svc_` at its beginning are ours: nobody may be taken for an account
-   * of our own table or for a service account.
+   * The tokens' `sub` and `user_id`: 1 to 128 visible ASCII characters. Never reuse it for another person.
+   * It must not begin with `acct_` or `svc_`: those are the authority's own accounts and service accounts.
    */
   readonly id: string
   /** For people to read: 1 to 320 characters, no control characters. */
   readonly username: string
+  /** Whether the account may log in and refresh. */
   readonly isActive: boolean
-  /** The bounds are those of our own accounts: at most 64, of 64 characters each. */
+  /** At most 64 roles, of 64 characters each, as for the authority's own accounts. */
   readonly roles: readonly string[]
 }
 
-/** An answer at once, or later. */
+/** A value or a promise of it. */
 type Answer<T> = T | PromiseLike<T>
 
 /**
- * An application's own table of users. What throws, takes longer than 5 s or answers with something else
- * than it should is a fault, and never a yes: the request is answered 503.
+ * An application's own table of users. A method that throws, takes longer than 5 s or returns a wrong
+ * value is a fault: the request is answered 503, and nobody is let in.
  */
 export interface AccountSource<A extends SourceAccount = SourceAccount> {
   /**
-   * The account of what a person typed as their name, without white space at its ends. Which spellings
-   * are one account is for the application to say.
+   * Finds the account that a person means by what they typed, without white space at its ends. The
+   * application decides which spellings mean one account.
    */
   find(username: string): Answer<A | null | undefined>
-  /** Asked at each refresh, and wherever the authority itself is shown a token. */
+  /** Finds an account by id. Called at each refresh, and when a token is presented to the authority. */
   get(id: string): Answer<A | null | undefined>
   /**
-   * Whether this is the password, also where the account is not active. `account` is what `find` gave.
-   * Takes about as long for every account and for every password.
+   * Whether the password is right, also for an account that is not active. `account` is what `find`
+   * returned. It must take about as long for every account and every password.
    */
   verifyPassword(account: A, password: string): Answer<boolean>
 }
 
-/** The same, checked. */
+/** An application's accounts behind checks of its answers. */
 export interface CheckedSource {
   find(username: string): Promise<FoundAccount | undefined>
-  get(id: string): Promise<SourceAccount | undefined>
+  get(id: string): Promise<FoundAccount | undefined>
   /** Undefined when too many passwords are being verified. */
   verifyPassword(found: FoundAccount, password: string): Promise<boolean> | undefined
 }
 
-/** What was checked, and what the application gave, which it gets back. */
+/** A checked account, and the object that the application gave, which is passed back to it. */
 export interface FoundAccount extends SourceAccount {
   readonly given: SourceAccount
 }
 
-/** Whether an id is one of our own table's. An application's never is. */
+/** Whether an id is that of an account in the authority's own table. An application's id never is. */
 export function isOwnAccountId(id: string): boolean {
   return id.startsWith('acct_')
 }
 
-/** Whether an application's account may have this id. */
+/** Whether an account of an application may have this id. */
 export function isSourceId(id: unknown): id is string {
   return (
     typeof id === 'string' &&
@@ -70,8 +70,8 @@ export function isSourceId(id: unknown): id is string {
 type Method = keyof AccountSource
 
 /**
- * Makes an application's accounts safe to ask. Throws a `TypeError` where a method is missing. Reads
- * each answer once, into an object of its own.
+ * Wraps an application's accounts in checks. Throws a `TypeError` if a method is missing. Each answer is
+ * read once and copied. `answerMs` is how long a call may take, in milliseconds.
  */
 export function checkSource(
   source: AccountSource,
@@ -85,7 +85,7 @@ export function checkSource(
   let calls = 0
   let passwords = 0
 
-  /** Calls that got no answer in time count no more: the application may have lost them for good. */
+  /** Calls without an answer in time are no longer counted: the application may never finish them. */
   async function ask(method: Method, call: () => Answer<unknown>): Promise<unknown> {
     if (calls >= limits.sourceCallsMax) throw new SourceFault({ method, reason: 'too_many_calls' })
     calls += 1
@@ -131,7 +131,7 @@ export function checkSource(
   }
 }
 
-/** Whether an application is asked for this name at all: what a database may choke on is nobody's. */
+/** Whether the application is asked for this name. Texts that a database may fail on are nobody's name. */
 function mayBeUsername(username: string): boolean {
   return (
     username !== '' &&
@@ -154,7 +154,7 @@ function readAccount(method: Method, given: unknown): FoundAccount | undefined {
     username,
     isActive,
     roles: [...new Set(roles)].toSorted(),
-    // Its members were just looked at.
+    // Its members were checked above.
     given: given as SourceAccount,
   }
 }
@@ -173,7 +173,7 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((each) => typeof each === 'string')
 }
 
-/** `field` names what is not as it should be, never its value. */
+/** `field` names the part of the answer that is wrong, never its value. */
 function wrong(method: Method, field: string): SourceFault {
   return new SourceFault({ method, reason: 'wrong_answer', field })
 }
@@ -181,8 +181,8 @@ function wrong(method: Method, field: string): SourceFault {
 const FRAMES_MAX = 10
 
 /**
- * What the log may say of an error of the application: its kind, its code and the place. Not its text: a
- * driver's repeats the values of a query, which here are names and passwords.
+ * Describes an error of the application for the log: its name, its code and its stack. Leaves out the
+ * message: database drivers repeat the values of a query in it, which here are names and passwords.
  */
 function describeThrown(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { error: typeof error }

@@ -3,43 +3,56 @@ import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
-import { checkRoles, no, unknown, yes, type Managed } from './manage.ts'
+import { no, unknown, yes, type Managed } from './managed.ts'
+import { checkRoles } from './role-names.ts'
 import { usernameKey } from './usernames.ts'
 
-/** Tenants and who is in them, as operators and embedding applications manage them. */
+/**
+ * Tenants and their members, as operators and embedding applications manage them. `by` is the actor in the
+ * audit.
+ */
 export interface TenantManager {
+  /** Creates a tenant. Its name has 1 to 64 of `a-z 0-9 -`. */
   create(name: string, by: string): Promise<Managed<Tenant>>
+  /** All tenants, by name. */
   list(): Promise<readonly Tenant[]>
-  /** Ends all sessions that are in the tenant, and lets nobody into it until it is enabled. */
+  /** Ends all sessions in the tenant. Nobody can sign in to it until it is enabled. */
   disable(name: string, by: string): Promise<Managed<Change>>
+  /** Lets members sign in to the tenant again. Ended sessions stay ended. */
   enable(name: string, by: string): Promise<Managed<Change>>
   /**
-   * Makes an account a member with exactly these roles, which it has besides its global ones while it
-   * is in the tenant. The first membership becomes the tenant of log-ins that name none.
+   * Makes an account a member with exactly these roles. It has them in addition to its global roles while
+   * its session is in the tenant. The first membership becomes the account's default tenant.
    */
   setMember(
     input: { username: string; tenant: string; roles: readonly string[] },
     by: string,
   ): Promise<Managed<Change>>
+  /** Ends the membership. */
   removeMember(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
-  /** The tenant of log-ins that name none. */
+  /** Sets the tenant of log-ins that do not name one. The account must be a member of it. */
   setDefault(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
+  /** The memberships of an account in tenants that are enabled, by name. */
   membershipsOf(username: string): Promise<Managed<readonly Membership[]>>
 }
 
-/** What roles may do. Tokens carry roles; whoever needs permissions looks them up here. */
+/** The permissions of roles. Tokens carry roles only; guards get the permissions through the feed. */
 export interface RoleManager {
+  /** All role definitions. */
   list(): Promise<readonly RoleDefinition[]>
-  /** Says what a role may do: exactly these permissions from now on. */
+  /** Replaces the permissions of a role with exactly these. */
   define(role: RoleDefinition, by: string): Promise<Managed<Change>>
 }
 
+/** Dependencies of the tenant manager. */
 export interface TenantManagerOptions {
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
 }
 
+/** Creates the manager of tenants. */
+// Over 70 lines, and not split: it only lists short methods that share the helpers above them.
 export function createTenantManager({ store, clock, random }: TenantManagerOptions): TenantManager {
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
@@ -93,7 +106,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
 
     setMember: ({ roles, ...input }, by) =>
       withMember(input, async (account, tenant) => {
-        // In the tenant both lists travel in one token.
+        // A token in the tenant carries both lists.
         const problem = checkRoles([...account.roles, ...roles])
         if (problem !== undefined) return { ok: false, ...problem }
         const sorted = [...new Set(roles)].toSorted()
@@ -125,6 +138,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
   }
 }
 
+/** Creates the manager of role definitions. */
 export function createRoleManager({
   store,
   clock,

@@ -4,58 +4,59 @@ import { addressNetwork } from '../base/address.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Bucket } from '../store/throttle.ts'
 
-/** So many tries at once, and as many again in each period. */
+/** `triesMax` attempts at once, and as many again in each period. */
 export interface Rate {
   readonly triesMax: number
   readonly periodMs: number
 }
 
-/** What is counted. Undefined where it is off. */
+/** The rates of the four kinds of buckets. */
 export interface ThrottleRates {
-  /** Tries at one account from all devices that are not known. */
+  /** Attempts at one account from all devices that are not known. */
   readonly account: Rate
-  /** Tries at one account from one address. */
+  /** Attempts at one account from one address. */
   readonly source: Rate
-  /** Tries at whatever accounts from one address. */
+  /** Attempts at any accounts from one address. */
   readonly address: Rate
-  /** Tries at one account from a device that has logged in to it. */
+  /** Attempts at one account from a device that has logged in to it. */
   readonly device: Rate
 }
 
-/** Who tries, at what. */
+/** One attempt: at which account, and from where. */
 export interface Try {
   readonly usernameKey: string
   readonly address: string
-  /** What the browser keeps from an earlier log-in; undefined or anything at all. */
+  /** The device cookie of an earlier log-in. It may be any text that a client sent. */
   readonly device?: string | undefined
   /** Whether one of the account's newest sessions is from this address. */
   readonly isKnownAddress: boolean
-  /** The account's newest hard position, 0 where there is no account. */
+  /** The account's newest hard position; 0 without an account. */
   readonly hardPosition?: number | undefined
-  /** The session of who tries, where only one with a session may. */
+  /** The session of the request, if it requires one. */
   readonly sessionId?: string | undefined
 }
 
-/** Slows down guessing. Nobody is locked out: who waits may try again. */
+/** Slows down guessing. It locks nobody out: anyone who waits may try again. */
 export interface Throttle {
-  /** The buckets in which a try counts: none where throttling is off. */
+  /** The buckets in which an attempt counts; none if throttling is off. */
   bucketsOf(attempt: Try): readonly Bucket[]
   /**
-   * What a browser keeps from now on: it proves that it has logged in to this account, since its sessions
-   * were last taken back at `hardPosition`.
+   * Creates the device cookie. It proves that the browser has logged in to this account since all sessions
+   * of the account were last revoked, at `hardPosition`.
    */
   rememberDevice(usernameKey: string, hardPosition: number): string
 }
 
 /**
- * Makes the throttle. `keys` derive from the secrets: all prove a device, the first makes new proofs.
+ * Creates the throttle; without `rates` it counts nothing. `keys` derive from the secrets: every key
+ * verifies a device cookie, and the first one signs new ones.
  *
- * A device that has logged in before counts in a bucket of its own only, and an address that has in the
- * one of its own: otherwise whoever guesses at an account locks its owner out.
+ * A device that has logged in before counts only in its own bucket, and a known address does not count in
+ * the bucket of the account. Otherwise someone who guesses at an account would lock its owner out.
  *
- * A device is forgotten when the account's sessions are taken back, as by a new password: whoever knew the
- * old one could have collected devices by the thousand, each with a bucket of its own. A try with a session
- * counts for that session as well, from wherever it comes.
+ * A device cookie is void when the account's sessions are revoked, for example by a new password. An
+ * attacker who knew the old password could have collected thousands of cookies, each with its own bucket.
+ * An attempt with a session also counts against that session, from any address.
  */
 export function createThrottle(
   rates: ThrottleRates | undefined,
@@ -70,7 +71,7 @@ export function createThrottle(
     bucketsOf(attempt) {
       if (rates === undefined) return []
       const { usernameKey, address, device, sessionId, hardPosition = 0 } = attempt
-      // A name with a MAC, so that the table tells nobody whose accounts are tried.
+      // A MAC of the name, so that the table does not reveal whose accounts are attempted.
       const bucket = (kind: string, rate: Rate, ...of: string[]): Bucket => ({
         key: `${kind}:${mac(first, kind, ...of)
           .subarray(0, 16)
@@ -81,7 +82,7 @@ export function createThrottle(
       const deviceId = provenDevice(macKeys, device, usernameKey, hardPosition)
       if (deviceId !== undefined) return [bucket('device', rates.device, usernameKey, deviceId)]
       const network = addressNetwork(address)
-      // Where the caller does not know the address, everybody would share one.
+      // Without a known address, all callers would share one bucket.
       const own =
         network === ''
           ? []
@@ -118,7 +119,7 @@ function deviceMac(key: KeyObject, usernameKey: string, hardPosition: number, id
   return mac(key, 'remembered', usernameKey, String(hardPosition), id).toString('base64url')
 }
 
-// JSON keeps apart what concatenation would join.
+// JSON keeps the parts apart; concatenation would join them.
 function mac(key: KeyObject, ...parts: readonly string[]): Buffer {
   return createHmac('sha256', key).update(JSON.stringify(parts)).digest()
 }

@@ -6,10 +6,10 @@ import { mixesScripts, readsAsAscii } from './confusables.ts'
 import { readEmailAddress } from './email-address.ts'
 import { foldName } from './fold-name.ts'
 
-/** The stable name of a reason why a username cannot be taken. */
+/** The stable code of the reason why a username is rejected. */
 export type UsernameProblemCode = 'username_invalid' | 'username_confusable' | 'username_too_long'
 
-/** Why a username cannot be taken, in a sentence for whoever chose it. */
+/** Why a username is rejected, in a sentence for the person who chose it. */
 export interface UsernameProblem {
   readonly code: UsernameProblemCode
   readonly text: string
@@ -19,30 +19,30 @@ export interface UsernameProblem {
 const NOBODYS_KEY = '\0'
 
 /**
- * The key under which a username is found: one account a person, whatever the spelling. Compatibility
- * forms, composition and case make no difference, nor does the form of an e-mail address's domain. A
- * username that cannot exist has a key that no account has.
+ * Returns the key under which a username is stored and found. Spellings that differ only in compatibility
+ * forms, composition, case or the form of an e-mail domain have the same key. A username that cannot exist
+ * gets a key that no account has.
  *
- * Whether a name is confusable is not asked here: an account that an older table let in stays found.
+ * Confusable names are not checked here: an account that older rules accepted can still be found.
  */
 export function usernameKey(username: string): string {
   const read = readUsername(username)
   return 'code' in read ? NOBODYS_KEY : read.key
 }
 
-/** Why a username cannot be taken; undefined when it can. For new accounts alone. */
+/** Checks the username of a new account. Returns why it is rejected, or undefined if it is accepted. */
 export function checkUsername(username: string): UsernameProblem | undefined {
   const read = readUsername(username)
   return 'code' in read ? read : checkConfusable(username, read.key)
 }
 
 function readUsername(username: string): { readonly key: string } | UsernameProblem {
-  // Bringing combining marks into order takes quadratic time: 16 KiB of them would hold up the server.
+  // Ordering combining marks takes quadratic time: 16 KiB of them would block the server.
   if (username.length > limits.usernameCharsMax) return tooLong()
   if (username === '') return invalid('A username must not be empty.')
   if (!username.isWellFormed()) return invalid('A username must be valid Unicode.')
-  // What is looked at is what the key is made of. Else NFKC could put a space to its beginning, or an
-  // "@" into its middle, after the look.
+  // The folded text is checked, because the key is made of it. NFKC could add a space at its beginning, or an
+  // "@" in its middle, after a check of the original.
   const folded = foldName(username)
   if (folded.length > limits.usernameCharsMax) return tooLong()
   if (folded !== stripOuterSpace(folded)) {
@@ -60,22 +60,22 @@ function readUsername(username: string): { readonly key: string } | UsernameProb
   return key.length > limits.usernameCharsMax ? tooLong() : { key }
 }
 
-// What a person cannot see can make two names look like one: control, format (zero-width,
-// bidirectional), surrogate, private and unassigned characters, line separators; fillers and variation
-// selectors, which are letters and marks by their category; the blank of Braille.
+// Invisible characters make two names look like one: control, format (zero-width, bidirectional), surrogate,
+// private and unassigned characters, and line separators. Fillers, variation selectors and the blank of
+// Braille are invisible too, although their category is letter, mark or symbol.
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u
 
 /**
- * Refuses what could be taken for another name (UTS #39 §4, §5.2). The parts of an address are looked
- * at one by one: before Latin domains, every script is usual.
+ * Rejects a name that looks like another one (UTS #39 §4, §5.2). The parts of an address are checked one by
+ * one, because every script is usual in front of a Latin domain.
  *
- * Both the key and the name as it is shown: some Cyrillic capitals look like Latin ones although the
- * small letters do not.
+ * Both the key and the displayed name are checked: some Cyrillic capitals look like Latin ones although
+ * the small letters do not.
  */
 function checkConfusable(username: string, key: string): UsernameProblem | undefined {
   const [local = '', domain] = key.split('@')
   const [shown = ''] = username.normalize('NFKC').split('@')
-  // Whatever its spelling, what folds to ASCII is one account with that name.
+  // A name that folds to ASCII is the same account as that ASCII name, so it cannot be confused with it.
   const parts = isAscii(local) ? [] : [local, shown]
   if (domain !== undefined) parts.push(...domainToUnicode(domain).split('.'))
   if (parts.some(mixesScripts)) {
@@ -87,7 +87,7 @@ function checkConfusable(username: string, key: string): UsernameProblem | undef
   if (parts.some(readsAsAscii)) {
     return {
       code: 'username_confusable',
-      text: 'This username could be taken for another one, in Latin letters.',
+      text: 'This username looks like another one in Latin letters.',
     }
   }
   return undefined

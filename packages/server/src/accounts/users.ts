@@ -3,19 +3,20 @@ import type { AuditContext, Store } from '../store/store.ts'
 import { isSourceId } from './source.ts'
 
 /**
- * How an application that keeps its own accounts says what has changed in them. Each is called after the
- * change is committed: before that, somebody may be given what they had before, as if it were new.
+ * Reports changes in accounts that the application keeps. Call it after the change is committed. Before
+ * that, a refresh could read the old state and get a token that counts as new.
  *
- * `by` names who, for the audit. Both reject with a `StoreFault` where nothing could be written, and throw
- * a `TypeError` for an id that no account can have.
+ * `by` is the actor in the audit. Both methods reject with a `StoreFault` if nothing could be written, and
+ * with a `TypeError` for an id that no account can have.
  */
 export interface UserManager {
-  /** Roles changed. Tokens that are out are stale from now on; a refresh gives one that is right. */
+  /** The roles changed. Existing tokens become stale; a refresh gives one with the new roles. */
   changed(id: string, by: string): Promise<void>
-  /** The password was changed, the account disabled or deleted: all its sessions and tokens are over. */
+  /** The password changed, or the account was disabled or deleted. Ends all its sessions and tokens. */
   endSessions(id: string, by: string): Promise<void>
 }
 
+/** Creates the reporter of changes in the application's accounts. */
 export function createUserManager({
   store,
   clock,
@@ -32,5 +33,5 @@ export function createUserManager({
 
 function assertId(id: unknown): string {
   if (isSourceId(id)) return id
-  throw new TypeError('This is no id that an account of the application can have.')
+  throw new TypeError('id must be one that an account of the application can have.')
 }

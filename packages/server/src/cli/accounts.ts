@@ -1,4 +1,4 @@
-import type { Managed } from '../accounts/manage.ts'
+import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { withWorkbench, type Command, type Workbench } from './command.ts'

@@ -1,5 +1,5 @@
 import type { ShownSecret } from '../accounts/clients.ts'
-import type { Managed } from '../accounts/manage.ts'
+import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { unwrap } from './accounts.ts'

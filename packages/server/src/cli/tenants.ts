@@ -1,7 +1,7 @@
 import { unwrap } from './accounts.ts'
 import { withWorkbench, type Command, type Workbench } from './command.ts'
 import { print, printRows } from './print.ts'
-import type { Managed } from '../accounts/manage.ts'
+import type { Managed } from '../accounts/managed.ts'
 import type { Change } from '../store/store.ts'
 
 const create: Command = {

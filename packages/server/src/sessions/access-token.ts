@@ -6,45 +6,48 @@ import type { Random } from '../base/random.ts'
 import type { AccessSigner } from '../keys/foreign-signer.ts'
 import type { AccountClaims, Client, Session } from '../store/rows.ts'
 
-/** What is the same for every access token of this authority. */
+/** Settings of all access tokens of this authority. */
 export interface AccessTokenSettings {
   readonly issuer: string
   readonly audience: string
   /** Seconds from `iat` to `exp`. */
   readonly lifetimeSec: number
-  /** The application's own claims. */
+  /** Adds the application's own claims. */
   readonly claims?: ClaimsHook | undefined
 }
 
 /**
- * Gives claims that the application adds to an access token: called at each log-in and refresh,
- * synchronously. It may not name a claim that the token has already.
+ * Returns claims that the application adds to an access token. Called at each log-in and refresh,
+ * synchronously. It must not set a claim that Countersign sets.
  */
 export type ClaimsHook = (
   account: AccountClaims,
-  session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'tenantId'>,
+  session: Pick<
+    Session,
+    'id' | 'clientId' | 'createdAt' | 'tenantId' | 'authenticatedAt' | 'amr' | 'acr'
+  >,
 ) => Readonly<Record<string, unknown>>
 
-/** What one access token says: all read in one snapshot, the position first. */
+/** The input of one access token. All of it is read in one snapshot, the position first. */
 export interface MintInput {
-  readonly session: Pick<Session, 'id' | 'clientId' | 'createdAt' | 'endsAt' | 'tenantId'>
+  readonly session: Parameters<ClaimsHook>[1] & Pick<Session, 'endsAt'>
   readonly account: AccountClaims
   /** The head of the revocation log, read before the account. */
   readonly position: number
   readonly now: EpochMs
-  /** The session's CSRF token, for an access token that travels in a cookie. */
+  /** The session's CSRF token, for an access token in a cookie. */
   readonly csrfToken?: string | undefined
 }
 
-/** An access token that would not fit where tokens travel. Its message names the largest claims. */
+/** An access token that is too large for a cookie. The message names its largest claims. */
 export class TokenTooLargeError extends Error {
   override readonly name = 'TokenTooLargeError'
 }
 
 /**
- * Mints an access token (RFC 9068 §2.2), with `token_type` and `user_id` beside the standard claims so
- * that a Django service with SimpleJWT takes it as it is. Throws a `TokenTooLargeError` above 3,500
- * bytes.
+ * Mints an access token (RFC 9068 §2.2). It also has `token_type` and `user_id`, so that a Django service
+ * with SimpleJWT accepts it unchanged. Throws a `TokenTooLargeError` above 3,500 bytes, and a
+ * `ReservedClaimError` if the application sets a claim of ours.
  */
 export function mintAccessToken(
   signer: AccessSigner,
@@ -55,11 +58,13 @@ export function mintAccessToken(
   const common = commonClaims(settings, random, { holder: account, position, now })
   const claims: AccessTokenClaims = {
     ...common,
-    // Never beyond the session's absolute end.
+    // Never after the session's absolute end.
     exp: Math.min(common.exp, toEpochSec(session.endsAt)),
     client_id: session.clientId,
     sid: session.id,
-    auth_time: toEpochSec(session.createdAt),
+    auth_time: toEpochSec(session.authenticatedAt),
+    amr: session.amr,
+    ...(session.acr === undefined ? {} : { acr: session.acr }),
     user_id: account.userId,
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
   }
@@ -71,7 +76,7 @@ export function mintAccessToken(
   return signWithin(signer, claims)
 }
 
-/** What one access token of a service account says: read in one snapshot, the position first. */
+/** The input of one access token of a service account. Read in one snapshot, the position first. */
 export interface ClientMintInput {
   readonly client: Pick<Client, 'id' | 'roles' | 'tenantId'>
   /** The head of the revocation log, read before the client. */
@@ -80,9 +85,9 @@ export interface ClientMintInput {
 }
 
 /**
- * Mints the access token of a service account, which acts for itself: `client_id` is `sub` (RFC 9068
- * §2.2), and nothing speaks of a person or a session. No `user_id` either: a Django service would look
- * for a user by it. The application's claims are about accounts and sessions, so there are none here.
+ * Mints the access token of a service account, which acts for itself: `client_id` equals `sub` (RFC 9068
+ * §2.2), and no claim is about a person or a session. It has no `user_id`, by which a Django service would
+ * look for a user. It has none of the application's own claims, which are about accounts and sessions.
  */
 export function mintClientToken(
   signer: AccessSigner,
@@ -96,7 +101,7 @@ export function mintClientToken(
   })
 }
 
-/** The claims that every access token has, whoever holds it. */
+/** The claims of every access token, of a person or a service account. */
 function commonClaims(
   settings: AccessTokenSettings,
   random: Random,
@@ -139,7 +144,7 @@ function signWithin(signer: AccessSigner, claims: AccessTokenClaims): string | P
   return typeof token === 'string' ? check(token) : token.then(check)
 }
 
-/** The application's own claims name one of ours. */
+/** The application's own claims contain one that Countersign sets. */
 export class ReservedClaimError extends Error {
   override readonly name = 'ReservedClaimError'
   constructor(claim: string) {
@@ -147,7 +152,7 @@ export class ReservedClaimError extends Error {
   }
 }
 
-// Those that the token at hand happens not to have: anybody could be made an administrator by them.
+// Also rejected if this token does not have them: with `tid` or `scope`, anyone could become an administrator.
 const RESERVED: ReadonlySet<string> = new Set([
   'tid',
   'csh',

@@ -3,24 +3,24 @@ import type { Client, ClientSecret } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
 import type { Bucket } from '../store/throttle.ts'
 import { mintClientToken } from './access-token.ts'
+import { countTry } from './count-try.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
-import { countTry } from './sign-in.ts'
 
-/** How a service account says who it is. */
+/** The credentials of a service account. */
 export interface ClientCredentials {
   readonly clientId: string
   readonly secret: string
 }
 
-/** An access token, and nothing to refresh it with: the secret is at hand (RFC 6749 §4.4.3). */
+/** An access token without a refresh token, because the client has its secret (RFC 6749 §4.4.3). */
 export interface ClientGranted {
   readonly ok: true
   readonly access: string
-  /** Seconds from now on. */
+  /** The lifetime of the token in seconds. */
   readonly expiresInSec: number
 }
 
-/** A service account that has shown its secret. */
+/** A service account that presented its secret. */
 export interface ProvenClient {
   readonly ok: true
   readonly client: Client
@@ -29,10 +29,10 @@ export interface ProvenClient {
 }
 
 /**
- * Gives a service account an access token for its secret.
+ * Issues an access token to a service account that presents its secret.
  *
- * There is no session, so nothing is compared at the write but that the secret still stands: the token
- * carries the log position that was read before the client, and what was taken back since exceeds it.
+ * There is no session, so the write compares only that the secret is still valid. The token carries the log
+ * position that was read before the client, and any later revocation exceeds it.
  */
 export async function grantToClient(
   services: SessionServices,
@@ -52,15 +52,15 @@ export async function grantToClient(
 }
 
 /**
- * Checks a service account's secret and notes its use: one read, one write. `then` says what it is used for,
- * before it is noted: what cannot be done is no use of the secret.
+ * Checks a service account's secret and records its use: one read, one write. `then` does what the secret
+ * is used for, before the use is recorded. If it throws, no use is recorded.
  *
- * Only tries that fail are counted, after the secret was compared. Services share an address behind a proxy:
- * one that is set up with a wrong secret, and tries for ever, must not keep out those that have theirs. And
- * nobody guesses 256 random bits, however often they try.
+ * Only failed attempts are counted, after the secret was compared. Services share an address behind a
+ * proxy: one with a wrong secret that retries forever must not block the others. Guessing is no risk,
+ * because a secret has 256 random bits.
  *
- * Refused tries are audited. Those that succeed are not, as refreshes are not: a machine has one every
- * few minutes for years. When a secret was used last stands in its row.
+ * Refused attempts are audited. Successful ones are not, like refreshes: a machine has one every few
+ * minutes for years. The row of the secret says when it was last used.
  */
 export async function proveClient<Granted>(
   services: SessionServices,
@@ -76,7 +76,7 @@ export async function proveClient<Granted>(
   if (client === undefined || found === undefined || refusal !== undefined) {
     const throttled = await countTry(services, triesOf(services, clientId, caller))
     if (throttled === undefined) return refuseClient(services, caller, view, refusal)
-    // Who has the secret is told no, and not to wait: the account may be enabled in the next moment.
+    // With the right secret the answer is 401, never 429: the account may be enabled at any moment.
     return found === undefined ? throttled : refuse('client_invalid')
   }
   const granted = await then({ ok: true, client, position })
@@ -84,8 +84,9 @@ export async function proveClient<Granted>(
   return noted === 'refused' ? refuseClient(services, caller, view, 'revoked') : granted
 }
 
-// By address alone. A client's id is in each of its tokens: counted as a whole, others could fill the audit log in
-// its name until nobody's failures were seen. Where addresses are not known, all that fail count together.
+// Counted by address. A client's id is in each of its tokens: if attempts counted for the client as a whole, others
+// could use up its attempts, and further failures would not be audited. Without addresses all failures share one
+// bucket.
 function triesOf(
   { throttle }: SessionServices,
   clientId: string,
@@ -115,7 +116,7 @@ function whyRefused(
   return tenantDisabled ? 'tenant_disabled' : undefined
 }
 
-/** The audit knows the reason; the answer never does. */
+/** The audit has the reason. The answer never does. */
 async function refuseClient(
   { store, clock }: SessionServices,
   caller: Caller,

@@ -3,20 +3,22 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { randomId, type Random } from '../base/random.ts'
 
 /**
- * CSRF tokens, bound to a session or, before there is one, to a cookie with a random value. A token is
- * an HMAC, so it need not be stored, and a cookie that another site has planted gives no right one.
+ * CSRF tokens. A token is bound to a session or, before a log-in, to a cookie with a random value. It is an
+ * HMAC: the server stores nothing, and a cookie that another site planted does not produce a valid token.
  */
 export interface Csrf {
-  /** A fresh value for the cookie that stands for a browser without a session. */
+  /** Creates the value of the cookie for a browser without a session. */
   newNonce(): string
+  /** The token for a browser without a session. */
   forNonce(nonce: string): string
+  /** The token for a session. */
   forSession(sessionId: string): string
-  /** In constant time; under any of the secrets. */
+  /** Whether the token is right, under any of the secrets. Takes constant time. */
   isForNonce(token: string, nonce: string): boolean
   isForSession(token: string, sessionId: string): boolean
 }
 
-/** `keys` derive from the secrets: all verify, the first makes. */
+/** Creates the CSRF tokens. `keys` derive from the secrets: every key verifies, the first one signs. */
 export function createCsrf(keys: readonly Uint8Array[], random: Random): Csrf {
   const macKeys = keys.map((key) => createSecretKey(key))
   const makeUnder = (index: number, kind: 'nonce' | 'session', of: string): string => {

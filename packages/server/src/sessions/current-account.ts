@@ -4,14 +4,13 @@ import type { SessionServices } from './services.ts'
 import { whyOver } from './standing.ts'
 
 /**
- * The state of a session with its account as it is now. Where the application keeps the accounts it is
- * asked, after `state.position` was read, so that what changes meanwhile is newer; roles and name are its
- * answer, and an account that is not active or not there any more is disabled. Of a session that is over
- * it is not asked.
+ * Returns the state of a session with its account as it is now. If the application keeps the accounts, it
+ * is asked for roles and username, after `state.position` was read, so that later changes are newer. An
+ * account that is inactive or gone counts as disabled. For a session that is over nothing is asked.
  *
- * A session of the other kind is of an account that cannot be asked about: of our own table while the
- * application keeps the accounts, or of an application that does not keep them any more. Its account is
- * disabled.
+ * An account of the other kind also counts as disabled, because nobody can say what it is now: one of the
+ * authority's own table while the application keeps the accounts, or one of an application that no longer
+ * keeps them.
  */
 export async function withCurrentAccount(
   { source }: Pick<SessionServices, 'source'>,

@@ -2,24 +2,24 @@ import type { EpochMs } from '../base/clock.ts'
 import type { RefreshAttempt, RotationDecision, SessionState } from '../store/refresh.ts'
 import { whyOver } from './standing.ts'
 
-/** What the rule needs beside the session. Times in milliseconds. */
+/** The conditions of the rotation rule besides the session. Times are in milliseconds. */
 export interface RotationConditions {
   readonly now: EpochMs
   readonly graceMs: number
-  /** When this authority last started: an answer that a restart swallowed can still be asked for again. */
+  /** When this authority last started. A client may repeat a request whose answer a restart swallowed. */
   readonly startedAt: EpochMs
-  /** Whether a store that lost its last write may continue from a token that it signed. */
+  /** Whether a session continues from a token of ours if the store lost its last write. */
   readonly healing: 'accept' | 'refuse'
 }
 
 /**
- * Decides what a presented refresh token earns. Pure: reads no clock, touches no store. The caller
- * has proved that the token is ours and was made from this row.
+ * Decides what happens to a presented refresh token. Pure: reads no clock and no store. The caller has
+ * verified that the token is ours and was made from this row.
  *
- * Two tabs refreshing together are far more common than a thief, so the immediate predecessor earns
- * the same successor again while it is young. Any older one was copied: the session ends
- * (RFC 9700 §4.14.2). One generation ahead means that the store lost its last write; our own
- * signature proves that we issued it.
+ * Two tabs that refresh together are far more common than a thief, so the immediate predecessor gets the
+ * same successor again while it is young. Any older token was copied: the session ends (RFC 9700 §4.14.2).
+ * A token one generation ahead means that the store lost its last write; the signature proves that the
+ * authority issued it.
  */
 export function decideRotation(
   state: SessionState,
@@ -41,18 +41,17 @@ export function decideRotation(
 }
 
 /**
- * Under the grace from the rotation or from the start, whichever came later. Each is measured by
- * itself: with the clock set back, a start that seems to lie ahead would otherwise hide every rotation
- * after it, and two tabs would end their session until the clock has caught up. What seems to lie
- * further ahead than the grace is not young.
+ * Whether less than the grace has passed since the rotation or since the start. Each is measured by itself:
+ * after the clock was set back, a start in the future would otherwise hide every later rotation, and two
+ * tabs would end their session until the clock catches up. A time further ahead than the grace is not young.
  */
 function isYoung(rotatedAt: EpochMs, { now, graceMs, startedAt }: RotationConditions): boolean {
   return Math.abs(now - rotatedAt) < graceMs || Math.abs(now - startedAt) < graceMs
 }
 
 /**
- * A phone changes its address and a browser updates itself; both at once within seconds is another
- * device. What is not known on either side says nothing.
+ * A phone changes its address and a browser updates itself. If both change within seconds, it is another
+ * device. A value that is not known on either side proves nothing.
  */
 function isSameDevice(
   session: { readonly address: string; readonly userAgent: string },

@@ -3,8 +3,8 @@ import { isGenuineJti } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
 
 /**
- * Ends the session of a refresh token, of whatever generation: who logs out holds the session, and
- * an old copy is no worse. Refuses what is over already.
+ * Ends the session of a refresh token of any generation: an old copy of the token may log out too. Refuses
+ * a session that is over already.
  */
 export async function endByRefreshToken(
   services: SessionServices,
@@ -17,7 +17,7 @@ export async function endByRefreshToken(
 
   const state = await services.store.sessions.state(sid)
   if (state === undefined) return refuse('session_unknown')
-  // The seed of a row never changes, so this may be checked before the atomic step.
+  // The seed of a row never changes, so this can be checked before the atomic step.
   if (!isGenuineJti(state.session, { generation: gen, jti })) return refuse('token_invalid')
   const over = whyOver(state)
   if (over !== undefined) return refuse(over)

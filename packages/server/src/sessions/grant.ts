@@ -6,7 +6,7 @@ import { withCurrentAccount } from './current-account.ts'
 import { makeRefreshToken } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
 
-/** What a session is given at its sign-in and at every refresh. */
+/** Mints the tokens of a session, at its sign-in and at every refresh. */
 export async function grant(
   { ring, access, random, csrf }: SessionServices,
   input: MintInput & { readonly session: Session },
@@ -27,12 +27,12 @@ export async function grant(
 }
 
 /**
- * The access token of a session that has just outlived what it took back: the one from before is refused
- * everywhere, though the session lives. Undefined where it does not, or where nobody can sign now: what was
- * asked for has happened, and a refresh brings the token as well.
+ * Mints a new access token for a session that survived its own revocation of all sessions: its old token is
+ * rejected everywhere although the session lives. Returns undefined if the session is over, or if no token
+ * can be signed now: the revocation has happened, and a refresh brings a token as well.
  *
- * It ends when the one before would have (`expSec`): who has stolen an access token, and no more, must not be
- * able to make it last.
+ * The new token expires when the old one would have (`expSec`, seconds since 1970). Otherwise a thief with
+ * only an access token could extend it.
  */
 export async function grantAfterwards(
   services: SessionServices,

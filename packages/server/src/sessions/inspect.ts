@@ -3,13 +3,14 @@ import type { TokenSubjects } from '@countersign/guard/revocations'
 
 import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
+import type { Client } from '../store/rows.ts'
 import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { refuse, type Refusal, type SessionServices } from './services.ts'
 import { isGenuineJti, type RefreshClaims } from './refresh-token.ts'
 import { isOutlived, whyClientOver, whyOver } from './standing.ts'
 
-/** A token that would be taken now, and what is known of it. */
+/** A token that would be accepted now, with what is known about it. */
 export type Inspected =
   | {
       readonly ok: true
@@ -26,8 +27,8 @@ export type Inspected =
     }
 
 /**
- * Says whether a token, access or refresh, would be taken now. Changes nothing: a copied refresh
- * token that is shown here is refused, and its session lives on.
+ * Checks whether a token, access or refresh, would be accepted now. Changes nothing: an old copy of a
+ * refresh token is refused here, and its session lives on.
  */
 export async function inspectToken(
   services: SessionServices,
@@ -45,7 +46,7 @@ export async function inspectToken(
   if (read === undefined) return refuse('session_unknown')
   if (!isGenuineJti(read.session, { generation: gen, jti })) return refuse('token_invalid')
   const state = await withCurrentAccount(services, read)
-  // Seen as its own device would send it: nothing here tells whose token is shown.
+  // Decided as if its own device had sent it: nothing here tells from where the token came.
   const decision = decideRotation(
     state,
     { ...state.session, generation: gen },
@@ -72,8 +73,8 @@ async function inspectAccess(
 }
 
 /**
- * The same as a service with a copy of the log sees it: a token is out of date too when roles or the like
- * have changed since it was issued.
+ * Checks a token like `inspectToken`, and also as a guard does: an access token is refused as stale if roles
+ * or the like changed since it was issued.
  */
 export async function inspectAsGuard(
   services: SessionServices,
@@ -87,8 +88,23 @@ export async function inspectAsGuard(
 }
 
 /**
- * The code for what was given as a refresh token and refused with `code`. An access token is told from
- * a broken one: its holder put it in the wrong place, and that is no secret to them.
+ * Inspects a token for a service account. One that is bound to a tenant sees only tokens of that tenant:
+ * for any other it gets the same refusal as for a token that is not valid.
+ */
+export async function inspectForClient(
+  services: SessionServices,
+  { tenantId }: Client,
+  token: string,
+): Promise<Inspected | Refusal> {
+  const inspected = await inspectAsGuard(services, token)
+  if (!inspected.ok || tenantId === undefined) return inspected
+  const tid = inspected.kind === 'access' ? inspected.claims.tid : inspected.state.account.tenantId
+  return tid === tenantId ? inspected : refuse('token_invalid')
+}
+
+/**
+ * Returns a more precise code for a refresh token that was refused with `code`. It distinguishes a valid
+ * access token from a broken token: its holder sent it to the wrong place and may know that.
  */
 export function explainNoRefreshToken(
   services: SessionServices,
@@ -100,11 +116,11 @@ export function explainNoRefreshToken(
   return access.ok ? 'token_wrong_type' : (whyAccessRefused(access) ?? code)
 }
 
-/** Why our own access token is refused; undefined when it is not known to be one. */
+/** Why an access token of this authority is refused; undefined if it may be somebody else's token. */
 function whyAccessRefused(
   refused: Exclude<AccessTokenResult, { readonly ok: true }>,
 ): RefusalCode | undefined {
-  // Both codes come after the signature was found right.
+  // Both codes mean that the signature is right.
   if (refused.code === 'token_expired') return 'token_expired'
   if (refused.code !== 'claim_missing') return undefined
   if (refused.claim === 'exp') return 'token_exp_missing'
@@ -112,8 +128,9 @@ function whyAccessRefused(
 }
 
 /**
- * Session and account behind an access token's claims, if they and the token still stand. The rows speak of
- * session and account here, as they are now, and of what the session has outlived; the log of the token alone.
+ * Returns the session and the account behind an access token's claims, if none of them is revoked. The rows
+ * decide about session and account, including what the session survived. The log decides about the token
+ * alone.
  */
 export async function inspectSession(
   services: SessionServices,
@@ -121,7 +138,7 @@ export async function inspectSession(
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const read = await services.store.sessions.state(claims.sid)
   if (read === undefined) {
-    // We have signed it, so the session was there: it may be among what the store has lost.
+    // We signed this token, so the session existed: the store may have lost it.
     const { position } = await services.store.revocations.head()
     if (claims.rvp > position) services.noteAhead?.(claims.rvp)
     return refuse('session_unknown')
@@ -130,14 +147,14 @@ export async function inspectSession(
   const state = await withCurrentAccount(services, read)
   const code =
     whyOver(state) ??
-    // Its session lives: who holds it by right refreshes, and goes on.
+    // The session lives, so its rightful holder can refresh.
     (isOutlived(state, claims.rvp)
       ? 'token_stale'
       : await whyRevoked(services, aloneOf(claims), read.position))
   return code === undefined ? { ok: true, state } : refuse(code)
 }
 
-/** Whether the service account behind an access token's claims still stands, as of that token. */
+/** Checks the service account behind an access token's claims. */
 async function inspectClient(
   services: SessionServices,
   claims: TokenSubjects,
@@ -153,7 +170,7 @@ function aloneOf({ rvp, jti }: TokenSubjects): TokenSubjects {
   return { rvp, jti, iss: '', sub: '', client_id: '' }
 }
 
-/** What the log says of these subjects. */
+/** Asks the log whether any of these subjects was revoked after the token was issued. */
 async function whyRevoked(
   { standingOf, noteAhead }: SessionServices,
   claims: TokenSubjects,

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 
 import {
   createVerifier,
@@ -12,7 +12,6 @@ import { toEpochSec, type Clock } from '../base/clock.ts'
 import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import type { Session } from '../store/rows.ts'
-import { seedMac } from './seed-mac.ts'
 
 /** The claims of a refresh token; every one is required. */
 export interface RefreshClaims {
@@ -32,8 +31,9 @@ const JTI_HEX_CHARS = 32
 const CLOCK_STEP_SEC = 60
 
 /**
- * The refresh token of a session: a pure function of its row and generation, so that a repeated
- * request gets the very same bytes and nothing about tokens is stored.
+ * Makes the refresh token of a session. It is a pure function of the row and its generation: a repeated
+ * request gets the same bytes, and nothing about tokens is stored. Throws a `StoreFault` if the key of the
+ * session was killed after the row was read.
  */
 export function makeRefreshToken(
   ring: Pick<KeyRing, 'refreshSigner'>,
@@ -42,7 +42,7 @@ export function makeRefreshToken(
   userId: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)
-  // Killed since the row was read. Whoever tries again is told that the token is not valid.
+  // Killed after the row was read. A second attempt is refused because the token is not valid.
   if (signer === undefined) throw new StoreFault('The refresh key of this session was killed.')
   const claims: RefreshClaims = {
     iss: issuer,
@@ -58,7 +58,10 @@ export function makeRefreshToken(
   return signer.sign(claims)
 }
 
-/** Whether this `jti` was made from this row: the signing key alone forges nothing. Constant time. */
+/**
+ * Whether this `jti` was made from this row. Someone with only the signing key cannot make it. Takes constant
+ * time.
+ */
 export function isGenuineJti(
   session: Pick<Session, 'id' | 'seed'>,
   presented: { readonly generation: number; readonly jti: string },
@@ -68,14 +71,37 @@ export function isGenuineJti(
   return given.length === expected.length && timingSafeEqual(given, expected)
 }
 
-function refreshJti(session: Pick<Session, 'id' | 'seed'>, generation: number): string {
-  return seedMac(session.seed, `${session.id}.${generation}`).slice(0, JTI_HEX_CHARS)
+function refreshJti({ id, seed }: Pick<Session, 'id' | 'seed'>, generation: number): string {
+  return hmacSha256(seed, `${id}.${generation}`).slice(0, JTI_HEX_CHARS)
 }
 
+/**
+ * HMAC-SHA256 (RFC 2104) of an ASCII text under a seed of 16 bytes, in hex. Every refresh needs two, each
+ * under a key that is not used again soon. `createHmac` with a new KeyObject takes 5.3 us and made a whole
+ * refresh a tenth slower; two one-shot hashes take 2.3 us (Node 24).
+ */
+function hmacSha256(seed: Uint8Array, text: string): string {
+  // 'binary' is Node's other name for latin1: a string is cheaper to get than a Buffer.
+  return hash(
+    'sha256',
+    keyedBlock(seed, 0x5c, hash('sha256', keyedBlock(seed, 0x36, text), 'binary')),
+  )
+}
+
+/** The seed, filled up to SHA-256's block of 64 bytes and XORed with `pad`, and the text after it. */
+function keyedBlock(seed: Uint8Array, pad: number, latin1: string): Buffer {
+  const bytes = Buffer.allocUnsafe(64 + latin1.length).fill(pad, 0, 64)
+  for (const [at, byte] of seed.entries()) bytes[at] = byte ^ pad
+  bytes.write(latin1, 64, 'latin1')
+  return bytes
+}
+
+/** The result of verifying a refresh token. */
 export type RefreshTokenResult =
   | { readonly ok: true; readonly claims: RefreshClaims }
   | { readonly ok: false; readonly code: RefreshTokenRefusal }
 
+/** Why a refresh token is refused. */
 export type RefreshTokenRefusal =
   | 'token_invalid'
   | 'token_not_yet_valid'
@@ -85,7 +111,7 @@ export type RefreshTokenRefusal =
   | 'token_exp_missing'
   | 'token_id_missing'
 
-/** Verifies signature, kind and claims of a refresh token. Says nothing about its session. */
+/** Verifies the signature, type and claims of a refresh token. It does not look at the session. */
 export type RefreshTokenVerifier = (token: string) => RefreshTokenResult
 
 /** What a refresh token must match: the options of its JWT verifier. */
@@ -104,6 +130,7 @@ export function refreshVerifierOptions(
   }
 }
 
+/** Creates the verifier of refresh tokens. It follows changes of the key ring. */
 export function createRefreshTokenVerifier(
   ring: KeyRing,
   issuer: string,
@@ -111,8 +138,8 @@ export function createRefreshTokenVerifier(
 ): RefreshTokenVerifier {
   const create = (keys: KeySet, toleranceSec: number): Verifier<RefreshClaims> =>
     createVerifier<RefreshClaims>({ ...refreshVerifierOptions(keys, issuer, clock), toleranceSec })
-  // A clock that a time server set back some seconds must not log out whoever refreshed just before:
-  // we alone sign these tokens, so one from the future was issued before the step. Expiry stays exact.
+  // A time server may set the clock back some seconds. Clients that refreshed just before must not be logged
+  // out. Only we sign these tokens, so one from the future was issued before the step. Expiry stays exact.
   const verifiers = perRingState(ring, ({ refreshKeys }) => ({
     exact: create(refreshKeys, 0),
     afterStep: create(refreshKeys, CLOCK_STEP_SEC),

@@ -19,30 +19,32 @@ import { RefreshQueue } from './refresh-queue.ts'
 import { isGenuineJti } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
 
-/** Exchanges a refresh token: verify it, one atomic step in the store, mint. */
+/** Exchanges a refresh token: verifies it, takes one atomic step in the store, and mints the next pair. */
 export type Refresher = (
   token: string,
   caller: Caller,
   wanted?: RefreshWanted,
 ) => Promise<Granted | Refusal>
 
-/** What a refresh asks for beside the next pair. */
+/** Options of a refresh. */
 export interface RefreshWanted {
-  /** The tenant to be in from now on; null for none, undefined to stay. */
-  readonly tenant?: { readonly id: string } | null | undefined
-  /** The access token goes into a cookie, and names the session's CSRF token. */
+  /** The name of the tenant that the session moves to; null for none, undefined to stay. */
+  readonly tenantName?: string | null | undefined
+  /** Whether the access token goes into a cookie. It then names the session's CSRF token. */
   readonly forCookies?: boolean
 }
 
+/** Creates the refresher. Refreshes that arrive together share one transaction. */
 export function createRefresher(services: SessionServices): Refresher {
   const queue = new RefreshQueue(services.store.sessions, () => rulesNow(services))
   return async (token, caller, wanted = {}) => {
+    const tenant = await findWantedTenant(services, wanted)
+    if (tenant === 'unknown') return refuse('tenant_forbidden')
     const verified = services.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
     const { sub, sid, gen, jti } = verified.claims
     const { address, userAgent } = caller
-    const { tenant } = wanted
-    // Of an application that does not keep the accounts any more: nobody knows what they are now.
+    // An account of an application that no longer keeps the accounts: nobody knows what it is now.
     if (services.source === undefined && !isOwnAccountId(sub)) return refuse('account_disabled')
     const asked = services.source && (await askSource(services, sid, { generation: gen, jti }))
     if (asked?.ok === false) return asked
@@ -53,9 +55,18 @@ export function createRefresher(services: SessionServices): Refresher {
   }
 }
 
+/** The tenant that a refresh names. A tenant that does not exist is refused like one without membership. */
+async function findWantedTenant(
+  { store }: SessionServices,
+  { tenantName }: RefreshWanted,
+): Promise<RefreshAttempt['tenant'] | 'unknown'> {
+  if (tenantName === undefined || tenantName === null) return tenantName
+  return (await store.tenants.find(tenantName)) ?? 'unknown'
+}
+
 /**
- * What the application says of the session's account, before the atomic step: the position is read, then
- * the application is asked, then the store decides, which refuses what was taken back meanwhile.
+ * Asks the application about the session's account, before the atomic step. The position is read first,
+ * then the application is asked, then the store decides. It refuses what was revoked meanwhile.
  */
 async function askSource(
   services: SessionServices,
@@ -71,9 +82,9 @@ async function askSource(
 }
 
 /**
- * The outcome with the account as the application said it is. The token then gets the position that was
- * read before that, the smaller one: with the store's own, a change that came between would look older than
- * the token that does not know of it.
+ * Puts the application's answer into the outcome. The token then gets the position that was read before the
+ * application was asked. With the store's own, later position, a change between the two would look older
+ * than the token that does not contain it.
  */
 function current(outcome: RefreshOutcome, asked: SessionState | undefined): RefreshOutcome {
   if (asked === undefined || !('account' in outcome)) return outcome
@@ -106,7 +117,7 @@ async function answer(
     case 'refused':
       return refuse(outcome.code)
     case 'ending':
-      // In a transaction of its own: the batch that found it stays short, and takes no counter.
+      // In its own transaction: the batch stays short and does not lock the log's counter.
       await services.store.sessions.end(
         sessionId,
         { event: outcome.code },

@@ -14,10 +14,21 @@ import type { AccessTokenSettings } from './access-token.ts'
 import type { Csrf } from './csrf.ts'
 import type { RefreshTokenVerifier } from './refresh-token.ts'
 
-/** What the session operations work with. One object for the life of an authority. */
-export interface SessionServices {
+/** The questions of the session operations to the authority's own copy of the revocation log. */
+export interface LogQuestions {
+  /**
+   * Checks a token against the log, by the guard's own rule. `position` is the head at which its session was
+   * read: the copy of the log is brought up to there first.
+   */
+  readonly standingOf: (claims: TokenSubjects, position: number) => Promise<Standing>
+  /** Reports the position of a token of ours that the store's log has not reached: the store lost entries. */
+  readonly noteAhead: (rvp: number) => void
+}
+
+/** The dependencies of all session operations. There is one object for the life of an authority. */
+export interface SessionServices extends Partial<LogQuestions> {
   readonly store: Store
-  /** The application's accounts, where it keeps them; else they are those of the store. */
+  /** The application's accounts if it keeps them. Otherwise the accounts are in the store. */
   readonly source?: CheckedSource | undefined
   readonly ring: KeyRing
   readonly hasher: PasswordHasher
@@ -29,47 +40,47 @@ export interface SessionServices {
   readonly rotation: RotationSettings
   readonly verifyRefresh: RefreshTokenVerifier
   readonly verifyAccess: AccessTokenVerifier
-  /**
-   * What the log says of a token, by the guard's own rule. `position` is the head that its session was read
-   * at: the copy of the log is brought up to there first.
-   */
-  readonly standingOf?: (claims: TokenSubjects, position: number) => Promise<Standing>
-  /** Called with the position of a token of ours that the store's log has not reached: it has lost entries. */
-  readonly noteAhead?: (rvp: number) => void
 }
 
-/** Lives in milliseconds. */
+/** Settings of refresh tokens. Times are in milliseconds. */
 export interface RotationSettings {
-  /** False: a refresh gives a new access token only. */
+  /** If false, a refresh gives only a new access token. */
   readonly rotates: boolean
-  /** How long a refresh token lives unused, and the session in all. */
+  /** How long an unused refresh token lives, and how long the session lives at most. */
   readonly idleMs: number
   readonly absoluteMs: number
+  /** How long the predecessor of a refresh token is accepted again. */
   readonly graceMs: number
+  /** When the authority started. */
   readonly startedAt: EpochMs
+  /** Whether a session continues from a token of ours if the store lost its last write. */
   readonly healing: 'accept' | 'refuse'
 }
 
-/** Where a request comes from, as far as the server knows. */
+/** Where a request comes from, as far as the server knows. Unknown values are empty texts. */
 export interface Caller {
   readonly address: string
   readonly userAgent: string
-  /** What a browser keeps of an earlier log-in; anything at all. */
+  /** The device cookie of an earlier log-in. It may be any text that a client sent. */
   readonly device?: string | undefined
 }
 
+/** An operation that was refused. */
 export interface Refusal {
   readonly ok: false
   readonly code: RefusalCode
-  /** Seconds, with `throttled`. */
+  /** With `throttled`: the seconds to wait. */
   readonly retryAfterSec?: number
+  /** A text for the person in place of the code's own text: for example which password rule failed. */
+  readonly text?: string
 }
 
+/** The refusal with this code. */
 export function refuse(code: RefusalCode): Refusal {
   return { ok: false, code }
 }
 
-/** A pair as the client gets it. `refresh` is undefined where refreshing does not rotate. */
+/** Tokens as the client gets them. `refresh` is undefined at a refresh that does not rotate. */
 export interface Granted {
   readonly ok: true
   readonly access: string

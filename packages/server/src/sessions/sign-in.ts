@@ -1,169 +1,60 @@
-import { randomId } from '../base/random.ts'
-import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
-import type { Bucket } from '../store/throttle.ts'
-import { findCandidate, type Credentials } from './candidate.ts'
-import { grant } from './grant.ts'
-import {
-  refuse,
-  type Caller,
-  type Granted,
-  type Refusal,
-  type SessionServices,
-} from './services.ts'
+import type { Account } from '../store/rows.ts'
+import { identify } from './identify.ts'
+import { openSession, whyNotOpened, type SignedIn } from './open-session.ts'
+import { provePassword } from './prove.ts'
+import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
+
+/** The input of a log-in. */
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  /** The name of the tenant to log in to. Without it, the account's default tenant is used. */
+  readonly tenant?: string | undefined
+}
 
 /**
- * Logs in with a password: one read, the try counted, the hash, one write.
+ * Logs in with a password, in three steps: identify the account, prove the password, open the session.
+ * That is one read, the counted attempt, the hash and one write.
  *
- * The log position is read with the account, before the password is checked, and the write compares
- * it: an account that is disabled or changes its password while the hash is computed gets no
- * session out of the old one.
- *
- * A try is counted before its password is checked, so that a thousand at once are no more than one
- * after the other, and taken out again when it was right.
+ * Returns `credentials_invalid` for an unknown account, a wrong password, a disabled account, and one that
+ * was revoked meanwhile; only the audit says which. `tenant_forbidden` is returned only with the right
+ * password.
  */
 export async function signIn(
   services: SessionServices,
-  credentials: Credentials,
+  { username, password, tenant }: Credentials,
   caller: Caller,
   options: { readonly forCookies?: boolean } = {},
 ): Promise<SignedIn | Refusal> {
-  const { store } = services
-  const candidate = await findCandidate(services, credentials, caller)
-  const { account, position, membership, isKnownAddress, throttleKey: key } = candidate
-  const { hardPosition } = account ?? {}
-  const tries = services.throttle.bucketsOf({
-    usernameKey: key,
-    ...caller,
-    isKnownAddress,
-    hardPosition,
-  })
-  const throttled = await countTry(services, tries)
-  if (throttled !== undefined) return throttled
+  const wishes = { tenantName: tenant, address: caller.address }
+  const candidate = await identify(services, { username }, wishes)
+  const proven = await provePassword(services, candidate, password, caller)
+  if (!proven.ok) return proven
 
-  const verifying = candidate.verifyPassword()
-  if (verifying === undefined) return refuse('password_queue_full')
-  const isRight = await verifying
-
-  const refusal = whyRefused(account, isRight)
-  if (account === undefined || refusal !== undefined) {
-    return refuseLogin(services, caller, account, refusal)
+  const { account } = candidate
+  if (account !== undefined && whyNotOpened(candidate) === undefined) {
+    await upgradeHash(services, account, password)
   }
-  // Said only to who has the password.
-  if (credentials.tenant !== undefined && membership === undefined) {
-    return refuse('tenant_forbidden')
-  }
-
-  await upgradeHash(services, account, credentials.password)
-  const session = newSession(services, account, position, caller, membership?.tenantId)
-  // Minted before anything is written: what cannot be minted must leave no session behind.
-  const claims = claimsIn(account, membership)
-  const granted = await grant(
-    services,
-    { session, account: claims, position, now: session.createdAt },
-    { withRefresh: true, forCookies: options.forCookies },
-  )
-  const created = await store.sessions.create(
-    session,
-    { at: session.createdAt, actor: account.id, address: caller.address },
-    tries,
-    candidate.shadow,
-  )
-  if (created === 'refused') return refuseLogin(services, caller, account, 'revoked')
-  return { ...granted, device: services.throttle.rememberDevice(key, account.hardPosition) }
-}
-
-/** A pair, and what a browser keeps so that others' guesses do not slow it down. */
-export interface SignedIn extends Granted {
-  readonly device: string
-}
-
-/** Counts a try before it is made; gives the refusal where there were too many. */
-export async function countTry(
-  { store, clock }: SessionServices,
-  buckets: readonly Bucket[],
-): Promise<Refusal | undefined> {
-  if (buckets.length === 0) return undefined
-  const taken = await store.throttles.take(buckets, clock.nowMs())
-  if (taken.ok) return undefined
-  const retryAfterSec = Math.max(1, Math.ceil(taken.retryAfterMs / 1000))
-  return { ok: false, code: 'throttled', retryAfterSec }
-}
-
-function claimsIn(account: Account, membership: Membership | undefined): AccountClaims {
-  const { id, userId = id, roles } = account
-  if (membership === undefined) return { id, userId, roles, tenantId: undefined }
-  const all = [...new Set([...roles, ...membership.roles])].toSorted()
-  return { id, userId, roles: all, tenantId: membership.tenantId }
-}
-
-type LoginRefusal = 'unknown_account' | 'wrong_password' | 'account_disabled' | 'revoked'
-
-function whyRefused(account: Account | undefined, isRight: boolean): LoginRefusal | undefined {
-  if (account === undefined) return 'unknown_account'
-  if (!isRight) return 'wrong_password'
-  return account.disabledAt === undefined ? undefined : 'account_disabled'
-}
-
-/** The audit knows the reason; the answer never does. */
-async function refuseLogin(
-  services: SessionServices,
-  caller: Caller,
-  account: Account | undefined,
-  detail: LoginRefusal | undefined,
-): Promise<Refusal> {
-  await services.store.audit.append({
-    at: services.clock.nowMs(),
-    actor: 'anonymous',
-    event: 'login',
-    outcome: 'refused',
-    accountId: account?.id,
-    sessionId: undefined,
-    address: caller.address,
-    detail,
+  const { proof, giveBack } = proven
+  const opened = await openSession(services, {
+    candidate,
+    proofs: [proof],
+    caller,
+    giveBack,
+    forCookies: options.forCookies,
   })
-  return refuse('credentials_invalid')
+  if (typeof opened !== 'string') return opened
+  return refuse(opened === 'tenant_forbidden' ? opened : 'credentials_invalid')
 }
 
-/** Only now is the password known: a hash with other parameters than today's is made anew. */
+/** Hashes the password again if its hash was made with other parameters than those of today. */
 async function upgradeHash(
-  services: SessionServices,
-  account: Account,
+  { hasher, store }: SessionServices,
+  { id, passwordHash }: Account,
   password: string,
 ): Promise<void> {
-  const { hasher, store } = services
-  if (account.passwordHash === undefined || !hasher.isOutdated(account.passwordHash)) return
+  if (passwordHash === undefined || !hasher.isOutdated(passwordHash)) return
   const hash = await hasher.hash(password)
-  // With a full queue the login goes on; the next one upgrades.
-  if (hash !== undefined) {
-    await store.accounts.upgradePasswordHash(account.id, account.passwordHash, hash)
-  }
-}
-
-function newSession(
-  { clock, random, ring, rotation }: SessionServices,
-  account: Account,
-  position: number,
-  caller: Caller,
-  tenantId: string | undefined,
-): Session {
-  const now = clock.nowMs()
-  const endsAt = now + rotation.absoluteMs
-  return {
-    id: randomId(random),
-    accountId: account.id,
-    clientId: 'first-party',
-    tenantId,
-    seed: random.bytes(16),
-    generation: 0,
-    createdAt: now,
-    rotatedAt: now,
-    expiresAt: Math.min(now + rotation.idleMs, endsAt),
-    endsAt,
-    endedAt: undefined,
-    signedInPosition: position,
-    survivedPosition: 0,
-    refreshKid: ring.refreshKid,
-    address: caller.address,
-    userAgent: caller.userAgent,
-  }
+  // With a full queue the login goes on, and the next one upgrades the hash.
+  if (hash !== undefined) await store.accounts.upgradePasswordHash(id, passwordHash, hash)
 }

@@ -3,9 +3,9 @@ import type { Session } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
 
 /**
- * Why nothing of this session is taken any more, however young the token; undefined while it lives.
- * Pure: the first line of the rotation table, and the rule for every other use of a session. Expiry is
- * not asked here: each token has its own, and a row that lost its last write may lag behind them.
+ * Returns why all tokens of this session are refused, however young they are; undefined while it lives.
+ * Pure: this is the first line of the rotation table and the rule for every other use of a session. Expiry
+ * is not checked here: each token has its own, and a row that lost its last write may lag behind them.
  */
 export function whyOver({
   session,
@@ -24,7 +24,7 @@ export function whyOver({
     : undefined
 }
 
-/** Whether the session ended with all of its account. Pure. */
+/** Whether the session ended when all sessions of its account were revoked. Pure. */
 export function isRevokedWithAccount(
   { signedInPosition, survivedPosition }: Pick<Session, 'signedInPosition' | 'survivedPosition'>,
   accountHardPosition: number,
@@ -33,16 +33,17 @@ export function isRevokedWithAccount(
 }
 
 /**
- * Whether an access token was taken back with all of its account, though its session lives on: that session
- * was given another one, and only its own device has that. `rvp` is the position that the token was minted at. Pure.
+ * Whether an access token was revoked with all tokens of its account although its session survived: the
+ * session got a new one, which only its own device has. `rvp` is the position at which the token was
+ * minted. Pure.
  */
 export function isOutlived({ accountHardPosition }: SessionState, rvp: number): boolean {
   return accountHardPosition > rvp
 }
 
 /**
- * Why a service account's token is not taken any more, however young; undefined while it is. Pure.
- * `rvp` is the position that the token was minted at: there is no session to compare.
+ * Returns why a token of a service account is refused; undefined while it is accepted. Pure. `rvp` is the
+ * position at which the token was minted: there is no session to compare.
  */
 export function whyClientOver(
   { client, tenantDisabled, tenantHardPosition }: ClientView,

@@ -48,6 +48,12 @@ export interface Session {
   readonly survivedPosition: number
   /** The refresh key that signed the current token, so that a repeat gives the same bytes. */
   readonly refreshKid: string
+  /** When the person last proved who they are, in milliseconds since 1970. At most the time of the write. */
+  readonly authenticatedAt: EpochMs
+  /** How they proved it, as RFC 8176 values: `['pwd']` for a password. Never empty. */
+  readonly amr: readonly string[]
+  /** The authentication context class that the proofs reached (OpenID Connect Core 1.0 §2). */
+  readonly acr: string | undefined
   /** Where the last rotation (or the sign-in) came from. */
   readonly address: string
   readonly userAgent: string
@@ -122,7 +128,10 @@ export interface Revocation extends RevocationEntry {
 /** One line of the audit: who did what to whom, from where, and how it ended. Ids only, no secrets. */
 export interface AuditEntry {
   readonly at: EpochMs
-  /** An account id, `cli:NAME` for an operator, `system`, or `anonymous`. */
+  /**
+   * An account id, `cli:NAME` for an operator, `application` for a person that the application authenticated,
+   * `system`, or `anonymous`.
+   */
   readonly actor: string
   readonly event: AuditEvent
   readonly outcome: 'ok' | 'refused'

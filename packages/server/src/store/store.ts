@@ -56,8 +56,16 @@ export type Change = 'changed' | 'unchanged' | 'unknown'
 export interface AccountStore {
   create(account: Account, usernameKey: string, origin: AuditContext): Promise<'created' | 'taken'>
   viewForSignIn(usernameKey: string, from: SignInFrom): Promise<SignInView>
+  /** The same by the account's id. */
+  viewById(accountId: string, from: SignInFrom): Promise<SignInView>
   find(usernameKey: string): Promise<Account | undefined>
+  get(accountId: string): Promise<Account | undefined>
   list(): Promise<readonly Account[]>
+  /** Up to `limit` accounts whose key sorts after `afterKey`, by key. */
+  page(
+    afterKey: string,
+    limit: number,
+  ): Promise<readonly { readonly account: Account; readonly usernameKey: string }[]>
   count(): Promise<number>
   /** Up to `limit` password hashes of accounts that follow each other from `fromId` on. */
   sampleHashes(fromId: string, limit: number): Promise<readonly string[]>
@@ -117,10 +125,11 @@ export interface SessionStore {
    * sessions after `session.signedInPosition` was read, or is no member any more: then nothing is
    * written. Tries that were counted in `giveBack` are taken out again in the same step.
    * `shadow` is the application's account that the session is of, as it is now: its row is kept with it.
+   * `detail` goes into the audit line.
    */
   create(
     session: Session,
-    origin: AuditContext,
+    origin: AuditContext & { readonly detail?: string | undefined },
     giveBack?: readonly Bucket[],
     shadow?: Account,
   ): Promise<'created' | 'refused'>
@@ -140,6 +149,8 @@ export interface SessionStore {
     limit: number
     /** Only those that live. */
     live?: boolean
+    /** Only those that follow this one in the list. */
+    before?: { readonly createdAt: EpochMs; readonly id: string } | undefined
   }): Promise<readonly SessionSummary[]>
   /** Removes up to `limit` sessions whose absolute end lies before `before`. Gives how many. */
   purge(before: EpochMs, limit: number): Promise<number>
@@ -271,6 +282,8 @@ export interface AuditStore {
   list(filter: {
     accountId?: string | undefined
     limit: number
+    /** Only lines with a smaller id. */
+    before?: number | undefined
   }): Promise<readonly (AuditEntry & { readonly id: number })[]>
 }
 

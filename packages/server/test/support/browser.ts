@@ -47,7 +47,7 @@ export class TestBrowser {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const response = await this.#it.authority.fetch(request, { address: this.#address })
-    this.#keep(response.headers.getSetCookie())
+    for (const line of response.headers.getSetCookie()) this.keep(line)
     const answer = await readAnswer(response)
     const token = tokenOf(answer)
     if (token !== undefined) this.csrfToken = token
@@ -68,13 +68,12 @@ export class TestBrowser {
     return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
   }
 
-  #keep(lines: readonly string[]): void {
-    for (const line of lines) {
-      this.lines.push(line)
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-      if (/; Max-Age=0(?:;|$)/i.test(line)) this.cookies.delete(name)
-      else this.cookies.set(name, value)
-    }
+  /** Does what a Set-Cookie line says. */
+  keep(line: string): void {
+    this.lines.push(line)
+    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+    if (/; Max-Age=0(?:;|$)/i.test(line)) this.cookies.delete(name)
+    else this.cookies.set(name, value)
   }
 }
 

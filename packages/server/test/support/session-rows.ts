@@ -25,6 +25,9 @@ export function liveState(): SessionState {
       signedInPosition: 0,
       survivedPosition: 0,
       refreshKid: 'kid',
+      authenticatedAt: 0,
+      amr: ['pwd'],
+      acr: undefined,
       ...HERE,
     },
     account: { id: 'acct_1', userId: 'acct_1', roles: [], tenantId: undefined },
@@ -52,7 +55,7 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       state.accountHardPosition,
     )
     db.prepare(
-      `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)`,
+      `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?)`,
     ).run(
       session.id,
       session.accountId,
@@ -69,6 +72,9 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       session.address,
       session.userAgent,
       session.survivedPosition,
+      session.authenticatedAt,
+      JSON.stringify(session.amr),
+      session.acr ?? null,
     )
   })
 }

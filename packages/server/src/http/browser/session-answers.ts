@@ -24,6 +24,31 @@ export function withCookies(response: Response, cookies: readonly string[]): Res
   return response
 }
 
+/** The lines that log a browser in: its cookies, and an end to the CSRF cookie from before the session. */
+export function signedInCookies(
+  { access: { lifetimeSec }, clock }: SessionServices,
+  cookies: Cookies,
+  signedIn: SignedInTokens,
+): string[] {
+  const { access, refresh, refreshExpiresAt, device } = signedIn
+  const refreshSec = Math.max(0, Math.ceil((refreshExpiresAt - clock.nowMs()) / 1000))
+  return [
+    cookies.set('access', access, lifetimeSec),
+    cookies.set('refresh', refresh, refreshSec),
+    cookies.set('device', device, DEVICE_SEC),
+    cookies.clear('csrf'),
+  ]
+}
+
+/** What a browser keeps of a sign-in. */
+export interface SignedInTokens {
+  readonly access: string
+  readonly refresh: string
+  /** In milliseconds since 1970. */
+  readonly refreshExpiresAt: number
+  readonly device: string
+}
+
 /** The lines that put a pair into the browser. Where refreshing does not rotate, the old token stays. */
 export function sessionCookies(
   services: SessionServices,

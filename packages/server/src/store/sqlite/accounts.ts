@@ -1,5 +1,5 @@
 import type { Account, AuditEvent, Membership } from '../rows.ts'
-import type { AccountStore, Change, AuditContext } from '../store.ts'
+import type { AccountStore, AuditContext, Change, SignInFrom, SignInView } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { toMembership, toTexts } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
@@ -29,16 +29,29 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         return 'created'
       }),
 
-    viewForSignIn: async (usernameKey, { tenantName, address }) =>
-      db.read(() => {
-        const position = readPosition(db)
-        const account = findByKey(db, usernameKey)
-        const membership = account && findMembership(db, account, tenantName)
-        const isKnown = account !== undefined && isKnownAddress(db, account.id, address)
-        return { position, account, membership, isKnownAddress: isKnown }
-      }),
+    viewForSignIn: async (usernameKey, from) =>
+      viewForSignIn(db, from, () => findByKey(db, usernameKey)),
+
+    viewById: async (accountId, from) => viewForSignIn(db, from, () => findById(db, accountId)),
 
     find: async (usernameKey) => step(() => findByKey(db, usernameKey)),
+
+    get: async (accountId) => step(() => findById(db, accountId)),
+
+    page: async (afterKey, limit) =>
+      step(() =>
+        db
+          .all(
+            `SELECT * FROM accounts WHERE ${OWN_ACCOUNTS} AND username_key > ?
+             ORDER BY username_key LIMIT ?`,
+            afterKey,
+            limit,
+          )
+          .map((row) => ({
+            account: toAccount(row),
+            usernameKey: row['username_key'] as string,
+          })),
+      ),
 
     list: async () =>
       step(() =>
@@ -217,6 +230,25 @@ function changeRoles(
     appendRevocation(db, 'account', accountId, 'soft', context.at)
     return true
   })
+}
+
+function viewForSignIn(
+  db: SqliteDatabase,
+  { tenantName, address }: SignInFrom,
+  find: () => Account | undefined,
+): SignInView {
+  return db.read(() => {
+    const position = readPosition(db)
+    const account = find()
+    const membership = account && findMembership(db, account, tenantName)
+    const isKnown = account !== undefined && isKnownAddress(db, account.id, address)
+    return { position, account, membership, isKnownAddress: isKnown }
+  })
+}
+
+function findById(db: SqliteDatabase, accountId: string): Account | undefined {
+  const row = db.get('SELECT * FROM accounts WHERE id = ?', accountId)
+  return row === undefined ? undefined : toAccount(row)
 }
 
 function findByKey(db: SqliteDatabase, usernameKey: string): Account | undefined {

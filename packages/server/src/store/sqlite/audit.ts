@@ -40,16 +40,17 @@ export function auditChange(
 export function createAuditStore(db: SqliteDatabase): AuditStore {
   return {
     append: async (entry) => step(() => appendAudit(db, entry)),
-    list: async ({ accountId, limit }) =>
+    list: async ({ accountId, limit, before }) =>
       step(() =>
-        (accountId === undefined
-          ? db.all('SELECT * FROM audit ORDER BY id DESC LIMIT ?', limit)
-          : db.all(
-              'SELECT * FROM audit WHERE account_id = ? ORDER BY id DESC LIMIT ?',
-              accountId,
-              limit,
-            )
-        ).map(toEntry),
+        db
+          .all(
+            `SELECT * FROM audit WHERE id < ? ${accountId === undefined ? '' : 'AND account_id = ?'}
+             ORDER BY id DESC LIMIT ?`,
+            before ?? Number.MAX_SAFE_INTEGER,
+            ...(accountId === undefined ? [] : [accountId]),
+            limit,
+          )
+          .map(toEntry),
       ),
   }
 }

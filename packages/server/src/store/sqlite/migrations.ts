@@ -190,4 +190,11 @@ export const migrations: readonly string[] = [
     refresh_life_ms INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- When and how the person last proved who they are: RFC 8176 values, and the context class that they reached.
+  ALTER TABLE sessions ADD COLUMN authenticated_at INTEGER NOT NULL DEFAULT 0;
+  UPDATE sessions SET authenticated_at = created_at;
+  ALTER TABLE sessions ADD COLUMN amr TEXT NOT NULL DEFAULT '["pwd"]';
+  ALTER TABLE sessions ADD COLUMN acr TEXT;
+  `,
 ]

@@ -3,7 +3,13 @@ import type { Session } from '../rows.ts'
 import { appendAudit } from './audit.ts'
 import type { SqliteDatabase } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readClaims, readState, REFRESH_KEY_KILLED, toClaims } from './session-rows.ts'
+import {
+  readClaims,
+  readState,
+  REFRESH_KEY_KILLED,
+  toAuthentication,
+  toClaims,
+} from './session-rows.ts'
 
 /**
  * Group commit: decides the attempts in order inside one transaction, and waits for the disk once
@@ -93,6 +99,7 @@ function rotateFast(
     signedInPosition: row['signed_in_position'] as number,
     survivedPosition: row['survived_position'] as number,
     refreshKid: rules.refreshKid,
+    ...toAuthentication(row),
     address: attempt.address,
     userAgent: attempt.userAgent,
   }
@@ -111,7 +118,7 @@ const ROTATE_CURRENT = `
          OR EXISTS (SELECT 1 FROM tenants t WHERE t.id = tenant_id AND t.disabled_at IS NULL
                     AND t.hard_position <= signed_in_position))
   RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
-            survived_position, tenant_id,
+            survived_position, tenant_id, authenticated_at, amr, acr,
             CASE WHEN tenant_id IS NULL THEN NULL ELSE
               (SELECT m.roles FROM memberships m
                WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)

@@ -82,6 +82,15 @@ function union(global: readonly string[], inTenant: readonly string[]): readonly
   return [...new Set([...global, ...inTenant])].toSorted()
 }
 
+/** Needs the columns `authenticated_at`, `amr` and `acr`. */
+export function toAuthentication(row: Row): Pick<Session, 'authenticatedAt' | 'amr' | 'acr'> {
+  return {
+    authenticatedAt: row['authenticated_at'] as number,
+    amr: toTexts(row['amr']),
+    acr: (row['acr'] as string | null) ?? undefined,
+  }
+}
+
 export function toSession(row: Row): Session {
   return {
     id: row['id'] as string,
@@ -98,6 +107,7 @@ export function toSession(row: Row): Session {
     signedInPosition: row['signed_in_position'] as number,
     survivedPosition: row['survived_position'] as number,
     refreshKid: row['refresh_kid'] as string,
+    ...toAuthentication(row),
     address: row['address'] as string,
     userAgent: row['user_agent'] as string,
   }

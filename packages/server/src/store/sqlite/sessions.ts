@@ -19,13 +19,13 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
         giveBack(db, tries)
         appendAudit(db, {
           at: context.at,
-          actor: session.accountId,
+          actor: context.actor,
           event: 'login',
           outcome: 'ok',
           accountId: session.accountId,
           sessionId: session.id,
           address: context.address,
-          detail: undefined,
+          detail: context.detail,
         })
         return 'created'
       }),
@@ -58,15 +58,17 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
         return readState(db, sessionId, position)
       }),
 
-    list: async ({ accountId, now, limit, live = false }) =>
+    list: async ({ accountId, now, limit, live = false, before }) =>
       step(() => {
-        const whose = accountId === undefined ? '' : 'WHERE s.account_id = ?'
+        const whose = accountId === undefined ? '' : 'AND s.account_id = ?'
+        const where = before === undefined ? '' : 'AND (s.created_at, s.id) < (?, ?)'
         return db
           .all(
-            `SELECT * FROM (${SELECT_SUMMARY} ${whose}) WHERE live >= ?
-             ORDER BY created_at DESC LIMIT ?`,
+            `SELECT * FROM (${SELECT_SUMMARY} WHERE true ${whose} ${where}) WHERE live >= ?
+             ORDER BY created_at DESC, id DESC LIMIT ?`,
             now,
             ...(accountId === undefined ? [] : [accountId]),
+            ...(before === undefined ? [] : [before.createdAt, before.id]),
             live ? 1 : 0,
             limit,
           )
@@ -97,12 +99,14 @@ function insert(db: SqliteDatabase, session: Session): number {
   return db.run(
     `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
                            expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
-                           address, user_agent, tenant_id)
-     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ? FROM accounts a
+                           address, user_agent, tenant_id, authenticated_at, amr, acr)
+     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ? FROM accounts a
      WHERE a.id = ? AND a.disabled_at IS NULL AND a.hard_position <= ?
        AND (? IS NULL OR EXISTS (
          SELECT 1 FROM memberships m JOIN tenants t ON t.id = m.tenant_id
-         WHERE m.account_id = a.id AND t.id = ? AND t.disabled_at IS NULL AND t.hard_position <= ?))`,
+         WHERE m.account_id = a.id AND t.id = ? AND t.disabled_at IS NULL AND t.hard_position <= ?))
+       AND NOT EXISTS (
+         SELECT 1 FROM revocations r WHERE r.kind = 'issuer' AND r.hard = 1 AND r.position > ?)`,
     session.id,
     session.clientId,
     session.seed,
@@ -116,10 +120,14 @@ function insert(db: SqliteDatabase, session: Session): number {
     session.address,
     session.userAgent,
     session.tenantId ?? null,
+    session.authenticatedAt,
+    JSON.stringify(session.amr),
+    session.acr ?? null,
     session.accountId,
     session.signedInPosition,
     session.tenantId ?? null,
     session.tenantId ?? null,
+    session.signedInPosition,
     session.signedInPosition,
   )
 }

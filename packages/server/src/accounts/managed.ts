@@ -1,0 +1,47 @@
+import type { PasswordProblemCode } from './password-rules.ts'
+import type { UsernameProblemCode } from './usernames.ts'
+
+/** The stable code of the reason why a change was not made. */
+export type ManagedCode =
+  | PasswordProblemCode
+  | UsernameProblemCode
+  | 'username_taken'
+  | 'account_unknown'
+  | 'tenant_unknown'
+  | 'tenant_taken'
+  | 'tenant_name_invalid'
+  | 'member_unknown'
+  | 'permissions_invalid'
+  | 'roles_invalid'
+  | 'password_queue_full'
+  | 'client_unknown'
+  | 'client_taken'
+  | 'client_name_invalid'
+  | 'client_secrets_full'
+  | 'client_secret_unknown'
+  | 'session_unknown'
+
+/** A change that was not made: a stable code, and a sentence that says why and what to do. */
+export interface NotManaged {
+  readonly ok: false
+  readonly code: ManagedCode
+  readonly text: string
+}
+
+/** The result of a change that an operator or the application asked for. */
+export type Managed<T> = { readonly ok: true; readonly value: T } | NotManaged
+
+/** A change that was made, with its value. */
+export function yes<T>(value: T): Managed<T> {
+  return { ok: true, value }
+}
+
+/** A change that was not made. */
+export function no(code: ManagedCode, text: string): NotManaged {
+  return { ok: false, code, text }
+}
+
+/** The refusal for a username that no account has. */
+export function unknown(username: string): NotManaged {
+  return no('account_unknown', `There is no account "${username}".`)
+}

@@ -1,0 +1,149 @@
+import { createBatchOpener, decideStanding } from '@countersign/guard/revocations'
+import type { Logger } from 'pino'
+
+import type { Clock } from '../base/clock.ts'
+import { messageOf } from '../base/faults.ts'
+import type { Random } from '../base/random.ts'
+import type { KeyRing } from '../keys/ring.ts'
+import type { Sealer } from '../keys/sealing.ts'
+import { FeedHub } from '../revocations/hub.ts'
+import { LogMirror } from '../revocations/mirror.ts'
+import { createBatchSealer } from '../revocations/seal-batch.ts'
+import type { TailEvent, Timers } from '../revocations/tail.ts'
+import { createTopics } from '../revocations/topics.ts'
+import type { LogQuestions } from '../sessions/services.ts'
+import type { Settings } from '../settings.ts'
+import type { Store } from '../store/store.ts'
+
+/** Settings and dependencies of the revocation feed. */
+export interface FeedOptions {
+  readonly settings: Settings
+  readonly store: Store
+  readonly ring: KeyRing
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly random: Random
+  /** Whether no guard can hold a lease yet. */
+  readonly isFirst: boolean
+  readonly logger: Logger
+}
+
+/** The authority's own copy of the revocation log, and everything that follows it. */
+export interface OpenedFeed {
+  readonly hub: FeedHub
+  readonly log: LogQuestions
+  /** Stops following the log. The hub is closed too; call it before the store is closed. */
+  close(): Promise<void>
+}
+
+/** Opens the hub of the revocation feed and, if a Redis is set, the mirror of the log in it. */
+export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
+  const { settings, store, logger } = options
+  const hub = await openHub(options)
+  const mirror =
+    settings.redisUrl === undefined ? undefined : await openMirror(settings.redisUrl, hub, options)
+  const unwatch = store.watch(() => {
+    hub.tail.changed()
+    mirror?.changed()
+  })
+  return {
+    hub,
+    log: {
+      noteAhead: createAheadWatch(hub, logger),
+      standingOf: async (claims, position) => {
+        if (position > hub.log.position) await hub.tail.read()
+        return decideStanding(claims, hub.log)
+      },
+    },
+    close: async () => {
+      unwatch()
+      await mirror?.close()
+      hub.close()
+    },
+  }
+}
+
+async function openHub(options: FeedOptions): Promise<FeedHub> {
+  const { settings, store, ring, sealer, clock, isFirst, logger } = options
+  const { publicUrl: issuer } = settings
+  return FeedHub.open({
+    issuer,
+    store: store.revocations,
+    sealer: createBatchSealer({
+      issuer,
+      signer: () => ring.logSigner,
+      macKeys: sealer.deriveEach('revocations/v1', 32),
+      clock,
+    }),
+    opener: () => createBatchOpener(ring.logKeys, issuer),
+    topics: await createTopics(ring, store.roles),
+    ...systemTimers,
+    retainMs: retainMs(settings),
+    isFirst,
+    nowMs: () => clock.nowMs(),
+    onEvent: (event) => logHubEvent(logger, event),
+  })
+}
+
+/** The Redis client is loaded only if it is used. */
+async function openMirror(
+  url: string,
+  hub: FeedHub,
+  { settings, store, ring, random, logger }: FeedOptions,
+): Promise<LogMirror> {
+  const { createRedisMirror } = await import('../revocations/redis-mirror.ts')
+  const target = createRedisMirror({ url, random, onConnect: () => mirror.forget() })
+  const mirror = new LogMirror({
+    ...systemTimers,
+    issuer: settings.publicUrl,
+    target,
+    tail: hub.tail,
+    store: store.revocations,
+    keys: ring,
+    retainMs: retainMs(settings),
+    onHead: (position) => hub.mirrored(position),
+    onEvent: (event) => {
+      if (event.event === 'mirror_ready') logger.info(event)
+      else logger.error({ event: event.event, error: messageOf(event.error) })
+    },
+  })
+  return mirror
+}
+
+/** A guard may tolerate this much clock difference after a token's `exp`. */
+const TOLERANCE_MS_MAX = 60_000
+
+/** How long an entry is kept in memory: as long as a token that was minted before it can live. */
+function retainMs({ accessLifetimeSec }: Settings): number {
+  return accessLifetimeSec * 1000 + TOLERANCE_MS_MAX
+}
+
+const systemTimers: Timers = {
+  elapsed: () => performance.now(),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  },
+}
+
+/** Many requests may carry tokens that are ahead of the log. The log is checked once at a time for all. */
+function createAheadWatch(hub: FeedHub, logger: Logger): (rvp: number) => void {
+  let isBusy = false
+  return (rvp) => {
+    if (isBusy) return
+    isBusy = true
+    logger.warn({ event: 'log_behind', position: rvp })
+    hub
+      .tokenAhead(rvp)
+      .catch((error: unknown) => logger.error({ event: 'log_behind', error: messageOf(error) }))
+      .finally(() => (isBusy = false))
+  }
+}
+
+function logHubEvent(logger: Logger, event: TailEvent): void {
+  if (event.event === 'revocations_unreadable') {
+    logger.error({ event: event.event, error: messageOf(event.error) })
+  } else {
+    logger.warn(event)
+  }
+}

@@ -1,0 +1,69 @@
+import type { Logger } from 'pino'
+
+import type { AccountManager } from '../accounts/manage.ts'
+import { callerOfNode, createApp, type RequestContext } from '../http/app.ts'
+import { createCookies } from '../http/browser/cookies.ts'
+import { signedInCookies } from '../http/browser/session-answers.ts'
+import { createFeedAuthenticator } from '../http/revocations/feed-client.ts'
+import { createFeedSocket, type FeedSocket } from '../http/revocations/feed-socket.ts'
+import { maybeSameSite } from '../http/same-site.ts'
+import type { FeedHub } from '../revocations/hub.ts'
+import type { CreatedSession } from '../sessions/create-session.ts'
+import { createFeedAccess } from '../sessions/feed-access.ts'
+import { createReadiness } from '../sessions/readiness.ts'
+import { createRefresher } from '../sessions/refresh.ts'
+import type { SessionServices } from '../sessions/services.ts'
+import { waitUntilEffective } from '../sessions/wait-effective.ts'
+import type { Settings } from '../settings.ts'
+
+/** The HTTP side of an authority. */
+export interface HttpSide {
+  readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
+  readonly feed: FeedSocket
+  readonly cookies: (session: CreatedSession) => readonly string[]
+}
+
+/** Puts the HTTP API and the socket of the revocation feed together. */
+export function serveHttp(options: {
+  readonly settings: Settings
+  readonly services: SessionServices
+  /** Undefined if the application keeps the accounts. */
+  readonly accounts: AccountManager | undefined
+  readonly hub: FeedHub
+  readonly logger: Logger
+}): HttpSide {
+  const { settings, services, accounts, hub, logger } = options
+  const { http } = settings
+  const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
+  const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
+  return {
+    fetch: createApp({
+      sessions: services,
+      accounts,
+      refresh: createRefresher(services),
+      http,
+      logger,
+      feed: { hub, authenticate },
+      isReady: createReadiness(services),
+      waitUntilEffective: () => waitUntilEffective(services.store, hub),
+    }),
+    feed: createFeedSocket({
+      hub,
+      authenticate,
+      callerOf: (incoming) => callerOfNode(incoming, http.trustedProxies),
+      logger,
+    }),
+    cookies: (session) => {
+      if (session.forCookies) return signedInCookies(services, cookies, session)
+      throw new TypeError('cookies needs a session that was created with forCookies: true.')
+    },
+  }
+}
+
+/** Browsers do not send SameSite cookies from another site, so such an origin in the settings has no use. */
+export function warnOfOtherSites({ publicUrl, origins }: Settings['http'], logger: Logger): void {
+  for (const origin of origins) {
+    if (maybeSameSite(origin, publicUrl)) continue
+    logger.warn({ event: 'origin_of_another_site', setting: 'COUNTERSIGN_ORIGINS', origin })
+  }
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../base/clock.ts'
+import { SetupError } from '../base/faults.ts'
+import type { Random } from '../base/random.ts'
+import {
+  openForeignSigner,
+  openSharedSecrets,
+  type ForeignSigner,
+  type OpenedSigner,
+} from '../keys/foreign-signer.ts'
+import { ACCESS_TYP, KeyRing } from '../keys/ring.ts'
+import { ringSchedule } from '../keys/schedule.ts'
+import type { Sealer } from '../keys/sealing.ts'
+import type { Settings } from '../settings.ts'
+import type { Store } from '../store/store.ts'
+
+/** Opens the key ring, with the signer that takes its place for access tokens if there is one. */
+export async function openKeyRing(
+  settings: Settings,
+  store: Store,
+  options: {
+    readonly sealer: Sealer
+    readonly clock: Clock
+    readonly random: Random
+    readonly signer: ForeignSigner | undefined
+  },
+): Promise<KeyRing> {
+  const { sealer, clock, random, signer } = options
+  return KeyRing.open({
+    store: store.keys,
+    sealer,
+    clock,
+    random,
+    schedule: ringSchedule(settings),
+    foreign: await openOutsideSigner(settings, signer),
+  })
+}
+
+async function openOutsideSigner(
+  { sharedSecrets }: Settings,
+  signer: ForeignSigner | undefined,
+): Promise<OpenedSigner | undefined> {
+  if (signer === undefined) return sharedSecrets && openSharedSecrets(sharedSecrets, ACCESS_TYP)
+  if (sharedSecrets === undefined) return openForeignSigner(signer, ACCESS_TYP)
+  throw new SetupError('signer and COUNTERSIGN_SHARED_SECRET exclude each other.')
+}

@@ -1,0 +1,86 @@
+import { availableParallelism } from 'node:os'
+
+import { createAccessTokenVerifier } from '@countersign/guard'
+
+import { createPasswordHasher, type PasswordHasher } from '../accounts/passwords.ts'
+import type { CheckedSource } from '../accounts/source.ts'
+import { createThrottle } from '../accounts/throttle.ts'
+import type { Clock } from '../base/clock.ts'
+import { limits } from '../base/limits.ts'
+import type { Random } from '../base/random.ts'
+import { perRingState, type KeyRing } from '../keys/ring.ts'
+import type { Sealer } from '../keys/sealing.ts'
+import type { ClaimsHook } from '../sessions/access-token.ts'
+import { createCsrf } from '../sessions/csrf.ts'
+import { createRefreshTokenVerifier } from '../sessions/refresh-token.ts'
+import type { LogQuestions, SessionServices } from '../sessions/services.ts'
+import type { Settings } from '../settings.ts'
+import type { Store } from '../store/store.ts'
+
+/** Creates the password hasher. It imitates hashes of today's parameters until it gets a sample. */
+export function createHasher(
+  { argon2 }: Settings,
+  { sealer, random }: { readonly sealer: Sealer; readonly random: Random },
+): PasswordHasher {
+  return createPasswordHasher({
+    parameters: argon2,
+    concurrency: availableParallelism(),
+    queueMax: limits.passwordQueueMax,
+    random,
+    decoySecret: sealer.derive('decoys/v1', 32),
+  })
+}
+
+/** Dependencies of the session operations. */
+export interface ServiceOptions {
+  readonly store: Store
+  readonly source: CheckedSource | undefined
+  readonly ring: KeyRing
+  readonly hasher: PasswordHasher
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly random: Random
+  readonly claims: ClaimsHook | undefined
+  readonly log: LogQuestions
+}
+
+/** Builds the services that the session operations use. */
+export function createSessionServices(
+  settings: Settings,
+  options: ServiceOptions,
+): SessionServices {
+  const { store, source, ring, hasher, sealer, clock, random, claims, log } = options
+  const { publicUrl: issuer, audience } = settings
+  const verifyAccess = perRingState(ring, ({ accessKeys }) =>
+    createAccessTokenVerifier({
+      keys: accessKeys,
+      issuer,
+      audience,
+      // The same clock signed the token, so there is no difference to tolerate.
+      toleranceSec: 0,
+      clock: () => clock.nowMs(),
+    }),
+  )
+  return {
+    store,
+    source,
+    ring,
+    hasher,
+    clock,
+    random,
+    ...log,
+    throttle: createThrottle(settings.throttle, sealer.deriveEach('throttle/v1', 32), random),
+    csrf: createCsrf(sealer.deriveEach('csrf/v1', 32), random),
+    access: { issuer, audience, lifetimeSec: settings.accessLifetimeSec, claims },
+    rotation: {
+      rotates: settings.rotateRefresh,
+      idleMs: settings.refreshLifetimeSec * 1000,
+      absoluteMs: settings.sessionLifetimeSec * 1000,
+      graceMs: settings.rotationGraceMs,
+      startedAt: clock.nowMs(),
+      healing: settings.healing,
+    },
+    verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
+    verifyAccess: { verify: (token) => verifyAccess().verify(token) },
+  }
+}

@@ -1,0 +1,126 @@
+import {
+  isOwnAccountId,
+  isSourceId,
+  type CheckedSource,
+  type FoundAccount,
+} from '../accounts/source.ts'
+import { usernameKey } from '../accounts/usernames.ts'
+import { stripOuterSpace } from '../base/text.ts'
+import type { Account } from '../store/rows.ts'
+import type { SignInView } from '../store/store.ts'
+import type { SessionServices } from './services.ts'
+
+/** How a sign-in names its account: as the person typed it, or by its id as the application knows it. */
+export type AccountName = { readonly username: string } | { readonly accountId: string }
+
+/** Where a sign-in comes from, and which tenant it wants. */
+export interface SignInWishes {
+  /** The name of the tenant to sign in to. Without it, the account's default tenant is used. */
+  readonly tenantName: string | undefined
+  /** The client's address, or an empty text if it is not known. */
+  readonly address: string
+}
+
+/**
+ * The first step of a sign-in: the account that is meant, if it exists, before anything is proved. The log
+ * position was read before the account and before any proof.
+ */
+export interface Candidate extends SignInView {
+  /** Attempts at the same account share this key. */
+  readonly throttleKey: string
+  /** Whether the sign-in names a tenant. It then requires a membership in it. */
+  readonly namesTenant: boolean
+  /** The application's answer, if it keeps the accounts. */
+  readonly found: FoundAccount | undefined
+  /** The account again if the application keeps it: the store keeps a row for it with the session. */
+  readonly shadow: Account | undefined
+}
+
+/** Looks the account up in the store, or asks the application if it keeps the accounts. */
+export async function identify(
+  services: SessionServices,
+  name: AccountName,
+  wishes: SignInWishes,
+): Promise<Candidate> {
+  return services.source === undefined
+    ? identifyOwn(services, name, wishes)
+    : identifyAtSource(services, services.source, name, wishes)
+}
+
+async function identifyOwn(
+  { store }: SessionServices,
+  name: AccountName,
+  wishes: SignInWishes,
+): Promise<Candidate> {
+  const rest = { namesTenant: wishes.tenantName !== undefined, found: undefined, shadow: undefined }
+  if ('username' in name) {
+    const throttleKey = usernameKey(name.username)
+    return { ...(await store.accounts.viewForSignIn(throttleKey, wishes)), throttleKey, ...rest }
+  }
+  const view = await store.accounts.viewById(name.accountId, wishes)
+  // A row of an application that kept the accounts once: nobody can say what that account is now.
+  const isOwn = isOwnAccountId(name.accountId)
+  const account = isOwn ? view.account : undefined
+  const throttleKey = usernameKey(account?.username ?? '')
+  return { ...view, account, throttleKey, ...rest }
+}
+
+async function identifyAtSource(
+  { store, clock }: SessionServices,
+  source: CheckedSource,
+  name: AccountName,
+  wishes: SignInWishes,
+): Promise<Candidate> {
+  // Before the application is asked: anything it revokes from now on is newer than what is made here.
+  const { position } = await store.revocations.head()
+  const typed = 'username' in name ? stripOuterSpace(name.username) : ''
+  const found =
+    'username' in name ? await source.find(typed) : await findById(source, name.accountId)
+  const known = found && (await store.shadows.viewForSignIn(found.id, wishes.address))
+  const account = found && toAccount(found, known?.hardPosition ?? 0, clock.nowMs())
+  return {
+    position,
+    account,
+    membership: undefined,
+    isKnownAddress: known?.isKnownAddress === true,
+    throttleKey: throttleKeyOf(typed, found),
+    namesTenant: wishes.tenantName !== undefined,
+    found,
+    shadow: account,
+  }
+}
+
+/** An id that no account of an application can have is not passed to the application. */
+async function findById(source: CheckedSource, id: string): Promise<FoundAccount | undefined> {
+  return isSourceId(id) ? source.get(id) : undefined
+}
+
+/**
+ * The key is the account's id, because only the application knows which spellings mean one account. A
+ * name, an e-mail address and a telephone number would otherwise have separate attempts. If no account was
+ * found, the key is the name.
+ */
+function throttleKeyOf(typed: string, found: FoundAccount | undefined): string {
+  if (found !== undefined) return `\u0001${found.id}`
+  const key = usernameKey(typed)
+  // Names that our rules reject do not share one bucket. Otherwise throttling would reveal which accounts exist.
+  return key === usernameKey('') ? `${key}${typed}` : key
+}
+
+function toAccount(
+  { id, username, isActive, roles }: FoundAccount,
+  hardPosition: number,
+  now: number,
+): Account {
+  return {
+    id,
+    username,
+    userId: undefined,
+    passwordHash: undefined,
+    roles,
+    defaultTenantId: undefined,
+    disabledAt: isActive ? undefined : now,
+    hardPosition,
+    createdAt: now,
+  }
+}

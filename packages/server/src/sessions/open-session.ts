@@ -1,0 +1,128 @@
+import { randomId } from '../base/random.ts'
+import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
+import type { Bucket } from '../store/throttle.ts'
+import { auditRefusedLogin } from './audit-login.ts'
+import { grant } from './grant.ts'
+import type { Candidate } from './identify.ts'
+import { summarizeProofs, type Authentication, type Proof } from './prove.ts'
+import type { Caller, Granted, SessionServices } from './services.ts'
+
+/** A pair, and a value for the browser to keep, so that other people's guesses do not slow it down. */
+export interface SignedIn extends Granted {
+  readonly device: string
+}
+
+/** Why a session does not open although its proofs are right. */
+export type NotOpened = 'unknown_account' | 'account_disabled' | 'tenant_forbidden' | 'revoked'
+
+/** The input for a new session. */
+export interface Opening {
+  readonly candidate: Candidate
+  readonly proofs: readonly [Proof, ...Proof[]]
+  readonly caller: Caller
+  /** Buckets whose counted attempts are given back with the session. */
+  readonly giveBack?: readonly Bucket[]
+  /** Whether the access token goes into a cookie. It then names the session's CSRF token. */
+  readonly forCookies?: boolean | undefined
+  /** The log position that was read before the first proof. Defaults to that of the candidate. */
+  readonly position?: number | undefined
+  /** The actor and the detail of the audit line, if the actor is not the account itself. */
+  readonly vouchedBy?: { readonly actor: string; readonly detail: string } | undefined
+}
+
+/**
+ * Why this candidate gets no session, whatever is proved. Pure.
+ *
+ * The answer reveals a missing membership to anyone with the right proofs, so ask only after them.
+ */
+export function whyNotOpened({
+  account,
+  membership,
+  namesTenant,
+}: Candidate): Exclude<NotOpened, 'revoked'> | undefined {
+  if (account === undefined) return 'unknown_account'
+  if (account.disabledAt !== undefined) return 'account_disabled'
+  return namesTenant && membership === undefined ? 'tenant_forbidden' : undefined
+}
+
+/**
+ * The third step of a sign-in: checks the candidate, mints the pair and writes the session. Every way to
+ * sign in ends here.
+ *
+ * The write compares the log position that was read before the first proof. An account that was disabled,
+ * or that changed its password after that, gets no session (`revoked`).
+ */
+export async function openSession(
+  services: SessionServices,
+  opening: Opening,
+): Promise<SignedIn | NotOpened> {
+  const { candidate, caller, vouchedBy } = opening
+  const { account, membership, position, throttleKey } = candidate
+  const why = whyNotOpened(candidate)
+  if (account === undefined || why !== undefined) return refuse(services, opening, why ?? 'revoked')
+
+  const session: Session = {
+    ...newSession(services, account, caller),
+    ...summarizeProofs(opening.proofs),
+    tenantId: membership?.tenantId,
+    signedInPosition: opening.position ?? position,
+  }
+  // Minted before anything is written: if minting fails, no session is left behind.
+  const granted = await grant(
+    services,
+    { session, account: claimsIn(account, membership), position, now: session.createdAt },
+    { withRefresh: true, forCookies: opening.forCookies },
+  )
+  const created = await services.store.sessions.create(
+    session,
+    { at: session.createdAt, actor: account.id, address: caller.address, ...vouchedBy },
+    opening.giveBack,
+    candidate.shadow,
+  )
+  if (created === 'refused') return refuse(services, opening, 'revoked')
+  return { ...granted, device: services.throttle.rememberDevice(throttleKey, account.hardPosition) }
+}
+
+async function refuse(
+  services: SessionServices,
+  { candidate: { account }, caller: { address }, vouchedBy }: Opening,
+  reason: NotOpened,
+): Promise<NotOpened> {
+  if (reason !== 'tenant_forbidden') {
+    const actor = vouchedBy === undefined ? {} : { actor: vouchedBy.actor }
+    await auditRefusedLogin(services, { account, address, reason, ...actor })
+  }
+  return reason
+}
+
+function claimsIn(account: Account, membership: Membership | undefined): AccountClaims {
+  const { id, userId = id, roles } = account
+  if (membership === undefined) return { id, userId, roles, tenantId: undefined }
+  const all = [...new Set([...roles, ...membership.roles])].toSorted()
+  return { id, userId, roles: all, tenantId: membership.tenantId }
+}
+
+function newSession(
+  { clock, random, ring, rotation }: SessionServices,
+  account: Account,
+  caller: Caller,
+): Omit<Session, keyof Authentication | 'tenantId' | 'signedInPosition'> {
+  const now = clock.nowMs()
+  const endsAt = now + rotation.absoluteMs
+  return {
+    id: randomId(random),
+    accountId: account.id,
+    clientId: 'first-party',
+    seed: random.bytes(16),
+    generation: 0,
+    createdAt: now,
+    rotatedAt: now,
+    expiresAt: Math.min(now + rotation.idleMs, endsAt),
+    endsAt,
+    endedAt: undefined,
+    survivedPosition: 0,
+    refreshKid: ring.refreshKid,
+    address: caller.address,
+    userAgent: caller.userAgent,
+  }
+}
