@@ -46,7 +46,7 @@ import type { SessionServices } from './sessions/services.ts'
 import { createRefreshTokenVerifier } from './sessions/refresh-token.ts'
 import { createRefresher } from './sessions/refresh.ts'
 import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
-import { openSqliteStore } from './store/sqlite/store.ts'
+import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 
 /** The settings, and what only tests and embedding applications replace. */
@@ -125,7 +125,7 @@ export async function createAuthority(
   const { logger, claims, accounts, signer, ...input } = others
   const source = accounts === undefined ? undefined : checkSource(accounts)
   const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
-  const store = openSqliteStore(settings.dataDir, { exclusive: true })
+  const store = openStore(settings, { exclusive: true, clock })
   try {
     return await assemble(settings, store, { clock, random, claims, source, signer }, logger)
   } catch (error) {

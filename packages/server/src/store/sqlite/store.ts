@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+import type { Clock } from '../../base/clock.ts'
 import { SetupError, messageOf } from '../../base/faults.ts'
 import type { Store } from '../store.ts'
 import { createAccountStore } from './accounts.ts'
@@ -25,7 +26,10 @@ const COMMAND_BUSY_MS = 5_000
  * Opens the embedded store in a directory, which is created with mode 700 where it is missing.
  * `exclusive` is the server; commands open it shared and write beside the server.
  */
-export function openSqliteStore(dataDir: string, options: { exclusive: boolean }): Store {
+export function openSqliteStore(
+  dataDir: string,
+  options: { readonly exclusive: boolean; readonly clock: Clock },
+): Store {
   ensureDirectory(dataDir)
   const lock = options.exclusive ? ServerLock.take(dataDir) : undefined
   let db: SqliteDatabase
