@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { setImmediate } from 'node:timers/promises'
 
 import { createAccessTokenVerifier, type AccessTokenResult } from '@countersign/guard'
 import { createBatchOpener, decideStanding } from '@countersign/guard/revocations'
@@ -20,7 +19,7 @@ import { createUserManager, type UserManager } from './accounts/users.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { messageOf, SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
-import { createSystemRandom, randomId, type Random } from './base/random.ts'
+import { createSystemRandom, type Random } from './base/random.ts'
 import { callerOfNode, createApp, type RequestContext } from './http/app.ts'
 import { createFeedAuthenticator } from './http/revocations/feed-client.ts'
 import { maybeSameSite } from './http/same-site.ts'
@@ -48,6 +47,7 @@ import { createRefresher } from './sessions/refresh.ts'
 import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
+import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
 
 /** The settings, and what only tests and embedding applications replace. */
 export interface AuthorityConfig extends SettingsInput {
@@ -102,12 +102,6 @@ export interface Authority extends AuthorityCore {
 export interface SourcedAuthority extends AuthorityCore {
   readonly users: UserManager
 }
-
-const UPKEEP_INTERVAL_MS = 3_600_000
-const KEY_UPKEEP_INTERVAL_MS = 60_000
-const PURGE_ROWS = 1_000
-const PURGE_AFTER_MS = 86_400_000
-const HASH_SAMPLE = 200
 
 /**
  * Opens the authority on its data directory: database, keys, HTTP API. Throws a `SetupError`, whose
@@ -168,10 +162,7 @@ async function assemble(
     random,
     decoySecret: sealer.derive('decoys/v1', 32),
   })
-  const imitateHashes = async (): Promise<void> => {
-    hasher.imitate(await sampleHashes(store, random))
-  }
-  await imitateHashes()
+  await imitateStoredHashes({ store, hasher, random })
   const verifyAccess = perRingState(ring, ({ accessKeys }) =>
     createAccessTokenVerifier({
       keys: accessKeys,
@@ -200,9 +191,10 @@ async function assemble(
       idleMs: settings.refreshLifetimeSec * 1000,
       absoluteMs: settings.sessionLifetimeSec * 1000,
       graceMs: settings.rotationGraceMs,
-      startedAt: clock.nowMs(),
+      startedAt: await store.nowMs(),
       healing: settings.healing,
     },
+    sessionsPerAccountMax: settings.sessionsPerAccountMax,
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
     verifyAccess: { verify: (token) => verifyAccess().verify(token) },
     noteAhead: (rvp) => noteAhead(rvp),
@@ -243,15 +235,14 @@ async function assemble(
     callerOf: (incoming) => callerOfNode(incoming, settings.http.trustedProxies),
     logger,
   })
-  const upkeep = setInterval(() => {
-    void keepUp(logger, 'purge', () => purge(store, clock, logger))
-    void keepUp(logger, 'imitate_hashes', imitateHashes)
-  }, UPKEEP_INTERVAL_MS)
-  upkeep.unref()
-  const keyUpkeep = setInterval(() => {
-    void keepUp(logger, 'keys', () => ring.keepUp())
-  }, KEY_UPKEEP_INTERVAL_MS)
-  keyUpkeep.unref()
+  const stopUpkeep = startUpkeep({
+    store,
+    retention: settings.retention,
+    hasher,
+    random,
+    keepUpKeys: () => ring.keepUp(),
+    logger,
+  })
   const core: AuthorityCore = {
     fetch,
     feed: {
@@ -273,8 +264,7 @@ async function assemble(
     settings,
     logger,
     close: async () => {
-      clearInterval(upkeep)
-      clearInterval(keyUpkeep)
+      stopUpkeep()
       unwatch()
       await mirror?.close()
       hub.close()
@@ -438,35 +428,4 @@ function noteHubEvent(logger: Logger, event: TailEvent): void {
   } else {
     logger.warn(event)
   }
-}
-
-/** Work of the background that failed is tried again with the next round. */
-async function keepUp(logger: Logger, work: string, run: () => Promise<void>): Promise<void> {
-  try {
-    await run()
-  } catch (error) {
-    logger.error({ event: 'upkeep_failed', work, error: messageOf(error) })
-  }
-}
-
-/**
- * Sessions are kept a day after their end, so that an old token is still called ended, not unknown;
- * counted tries, until they count no more.
- */
-async function purge(store: Store, clock: Clock, logger: Logger): Promise<void> {
-  let removed: number
-  do {
-    removed = await store.sessions.purge(clock.nowMs() - PURGE_AFTER_MS, PURGE_ROWS)
-    removed = Math.max(removed, await store.throttles.purge(clock.nowMs(), PURGE_ROWS))
-    if (removed > 0) logger.info({ event: 'purged', removed })
-    await setImmediate() // requests come first
-  } while (removed === PURGE_ROWS)
-}
-
-/** From a random place on, since account ids are random: as good as drawing each one. */
-async function sampleHashes({ accounts }: Store, random: Random): Promise<readonly string[]> {
-  const some = await accounts.sampleHashes(`acct_${randomId(random)}`, HASH_SAMPLE)
-  return some.length === HASH_SAMPLE
-    ? some
-    : [...some, ...(await accounts.sampleHashes('', HASH_SAMPLE - some.length))]
 }

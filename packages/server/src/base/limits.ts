@@ -25,10 +25,12 @@ export const limits = {
   sourceUsernameCharsMax: 320,
   sourceAnswerMs: 5_000,
   sourceCallsMax: 4_096,
-  /** Refreshes that share one transaction. Beyond this the next batch begins. */
+  /** Refreshes and log-outs that share one transaction. The rest waits for the next one. */
   refreshBatchMax: 256,
-  /** Refreshes that wait for their transaction. Beyond this: 503. */
+  /** Pieces of work that wait for their transaction. A refresh beyond this is answered 503. */
   refreshQueueMax: 4_096,
+  /** Sessions that one sign-in ends because the account has too many: more would hold the write lock too long. */
+  sessionsEndedMax: 1_000,
   /** A message of a guard. The longest are batches that it hands back, at most 8 MiB of entries. */
   feedMessageBytesMax: 16 * 1024 * 1024,
   /** A guard that says nothing for this long is gone: it asks for an echo twice a second. */

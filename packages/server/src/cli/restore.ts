@@ -36,11 +36,12 @@ const restore: Command = {
     const kept = copy === undefined ? undefined : putBack(copy, database)
     const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
     try {
-      const { position } = await store.revocations.head()
+      const head = await store.revocations.head()
       const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
       const { position: now } = await store.revocations.startOver(
         // Above what was replaced too, which may have been put back before: no position means two things.
-        Math.max(position, replaced?.position ?? 0),
+        Math.max(head.position, replaced?.position ?? 0),
+        head,
         by,
         { killed: replaced?.killed ?? [] },
       )

@@ -3,7 +3,7 @@ import { usernameKey } from '../accounts/usernames.ts'
 import { limits } from '../base/limits.ts'
 import { grantAfterwards } from '../sessions/grant.ts'
 import type { Caller, SessionServices } from '../sessions/services.ts'
-import { countTry } from '../sessions/sign-in.ts'
+import { countTry, giveBackTries } from '../sessions/sign-in.ts'
 import { whyOver } from '../sessions/standing.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { AuditContext, SessionSummary } from '../store/store.ts'
@@ -25,12 +25,11 @@ export interface LoggedIn {
 
 /** `GET /auth/sessions`: the live ones, the newest first. */
 export async function answerSessions(
-  { store, clock }: SessionServices,
+  { store }: SessionServices,
   { account, session }: SessionState,
 ): Promise<Response> {
   const sessions = await store.sessions.list({
     accountId: account.id,
-    now: clock.nowMs(),
     limit: limits.sessionsListedMax,
     live: true,
   })
@@ -163,9 +162,11 @@ export async function answerChangePassword(
     { from: account.passwordHash, to: hash },
     state.session.id,
     auditContextOf(services, account.id, caller),
-    tries,
   )
-  if (change === 'changed') return answerOutlived(services, who)
+  if (change === 'changed') {
+    await giveBackTries(services, tries)
+    return answerOutlived(services, who)
+  }
   // While the hash was computed, somebody ended this session or changed the password before.
   const now = await store.sessions.state(state.session.id)
   return now === undefined || whyOver(now) !== undefined

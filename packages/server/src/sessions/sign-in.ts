@@ -1,3 +1,4 @@
+import { StoreFault } from '../base/faults.ts'
 import { randomId } from '../base/random.ts'
 import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
 import type { Bucket } from '../store/throttle.ts'
@@ -65,10 +66,10 @@ export async function signIn(
   const created = await store.sessions.create(
     session,
     { at: session.createdAt, actor: account.id, address: caller.address },
-    tries,
-    candidate.shadow,
+    { shadow: candidate.shadow, liveMax: services.sessionsPerAccountMax },
   )
   if (created === 'refused') return refuseLogin(services, caller, account, 'revoked')
+  await giveBackTries(services, tries)
   return { ...granted, device: services.throttle.rememberDevice(key, account.hardPosition) }
 }
 
@@ -79,14 +80,30 @@ export interface SignedIn extends Granted {
 
 /** Counts a try before it is made; gives the refusal where there were too many. */
 export async function countTry(
-  { store, clock }: SessionServices,
+  { store }: SessionServices,
   buckets: readonly Bucket[],
 ): Promise<Refusal | undefined> {
   if (buckets.length === 0) return undefined
-  const taken = await store.throttles.take(buckets, clock.nowMs())
+  const taken = await store.throttles.take(buckets)
   if (taken.ok) return undefined
   const retryAfterSec = Math.max(1, Math.ceil(taken.retryAfterMs / 1000))
   return { ok: false, code: 'throttled', retryAfterSec }
+}
+
+/**
+ * Removes the counted tries of a right password, after what it was for has happened. A store that fails now costs some
+ * counted tries and not the answer.
+ */
+export async function giveBackTries(
+  { store }: SessionServices,
+  buckets: readonly Bucket[],
+): Promise<void> {
+  if (buckets.length === 0) return
+  try {
+    await store.throttles.giveBack(buckets)
+  } catch (error) {
+    if (!(error instanceof StoreFault)) throw error
+  }
 }
 
 function claimsIn(account: Account, membership: Membership | undefined): AccountClaims {

@@ -43,7 +43,8 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
   withDatabase(dataDir, (db) => {
     db.exec('PRAGMA synchronous = OFF')
     db.prepare(
-      `INSERT INTO accounts VALUES (?, ?, ?, NULL, NULL, '["reader"]', ?, ?, 0, NULL)`,
+      `INSERT INTO accounts (id, username, username_key, roles, disabled_at, hard_position, created_at)
+       VALUES (?, ?, ?, '["reader"]', ?, ?, 0)`,
     ).run(
       session.accountId,
       session.accountId,
@@ -52,7 +53,10 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       state.accountHardPosition,
     )
     db.prepare(
-      `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)`,
+      `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
+                             expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
+                             address, user_agent, survived_position, tenant_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       session.id,
       session.accountId,
@@ -69,6 +73,7 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       session.address,
       session.userAgent,
       session.survivedPosition,
+      session.tenantId ?? null,
     )
   })
 }
