@@ -42,6 +42,8 @@ export function liveState(): SessionState {
 export function insertState(dataDir: string, { session, ...state }: SessionState): void {
   withDatabase(dataDir, (db) => {
     db.exec('PRAGMA synchronous = OFF')
+    // A test may want a session in a tenant that is gone.
+    db.exec('PRAGMA foreign_keys = OFF')
     db.prepare(
       `INSERT INTO accounts (id, username, username_key, roles, disabled_at, hard_position, created_at)
        VALUES (?, ?, ?, '["reader"]', ?, ?, 0)`,
