@@ -30,13 +30,16 @@ test.each([
   ['flag', [2, '1', true, null]],
   ['bytes', ['bytes', null, [1]]],
   ['texts', ['', '{}', '[1]', '["a",null]', '[', null, 5]],
-] as const)('%s throws a fault that names table and column for every other value', (read, values) => {
-  for (const value of values) {
-    const call = (): unknown => table[read]({ column: value }, 'column')
-    expect(call).toThrow(StoreFault)
-    expect(call).toThrow(/things\.column/)
-  }
-})
+] as const)(
+  '%s throws a fault that names table and column for every other value',
+  (read, values) => {
+    for (const value of values) {
+      const call = (): unknown => table[read]({ column: value }, 'column')
+      expect(call).toThrow(StoreFault)
+      expect(call).toThrow(/things\.column/)
+    }
+  },
+)
 
 test('a damaged row is a fault of the store: 503, and not a token with wrong roles', async () => {
   await using it = await openTestAuthority()

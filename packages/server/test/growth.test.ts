@@ -36,12 +36,12 @@ describe('COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX', () => {
       pairs.map(({ access }) => it.post('/api/token/verify/', { token: access })),
     )
     expect(verified.map(({ status }) => status)).toEqual([400, 400, 200, 200])
-    expect(query(it.dataDir, 'SELECT kind, hard FROM revocations')).toEqual(
-      Array(2).fill({ kind: 'session', hard: 1 }),
-    )
-    expect(
-      query(it.dataDir, `SELECT detail FROM audit WHERE event = 'session_ended' AND actor <> ''`),
-    ).toEqual(Array(2).fill({ detail: 'session_limit' }))
+    expect(query(it.dataDir, 'SELECT kind, hard FROM revocations')).toEqual([
+      { kind: 'session', hard: 1 },
+      { kind: 'session', hard: 1 },
+    ])
+    const ended = query(it.dataDir, `SELECT detail FROM audit WHERE event = 'session_ended'`)
+    expect(ended.map(({ detail }) => detail)).toEqual(['session_limit', 'session_limit'])
   })
 
   test('a session that was logged out or has expired does not count', async () => {

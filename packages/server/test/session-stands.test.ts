@@ -57,7 +57,11 @@ function stateOf(row: GeneratedRow, id: string): SessionState {
 }
 
 /** Writes the rows beside the session, past every rule of the store. */
-function insertAround(dataDir: string, { tenant, refreshKeyKilled }: GeneratedRow, id: string): void {
+function insertAround(
+  dataDir: string,
+  { tenant, refreshKeyKilled }: GeneratedRow,
+  id: string,
+): void {
   withDatabase(dataDir, (db) => {
     db.exec('PRAGMA synchronous = OFF')
     db.prepare('UPDATE accounts SET password_hash = ? WHERE id = ?').run('old', `acct_${id}`)

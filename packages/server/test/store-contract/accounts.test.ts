@@ -3,7 +3,17 @@ import { describe, expect, test } from 'vitest'
 import { whyOver } from '../../src/sessions/standing.ts'
 import type { Store } from '../../src/store/store.ts'
 import { engines } from './engines.ts'
-import { account, addSession, BY, eventsOf, logOf, session, signedIn, tally, tenant } from './samples.ts'
+import {
+  account,
+  addSession,
+  BY,
+  eventsOf,
+  logOf,
+  session,
+  signedIn,
+  tally,
+  tenant,
+} from './samples.ts'
 
 async function isOver(store: Store, sessionId = 'session-1'): Promise<boolean> {
   const state = await store.sessions.state(sessionId)
@@ -142,7 +152,9 @@ describe.each(engines)('accounts on %s', (_, open) => {
     await signedIn(it.store)
     await addSession(it.store, 'session-2')
     const hashes = { from: 'hash of acct_1', to: 'new' }
-    expect(await it.store.accounts.changePassword('acct_1', hashes, 'session-1', BY)).toBe('changed')
+    expect(await it.store.accounts.changePassword('acct_1', hashes, 'session-1', BY)).toBe(
+      'changed',
+    )
     expect([await isOver(it.store, 'session-1'), await isOver(it.store, 'session-2')]).toEqual([
       false,
       true,

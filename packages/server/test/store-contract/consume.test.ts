@@ -65,7 +65,10 @@ describe.each(engines)('consume on %s', (_, open) => {
   test('any order of uses gives one success for each kind and id', async () => {
     await using it = await open()
     let run = 0
-    const use = fc.record({ kind: fc.constantFrom('a', 'b'), id: fc.constantFrom('', 'x', '\0', 'é') })
+    const use = fc.record({
+      kind: fc.constantFrom('a', 'b'),
+      id: fc.constantFrom('', 'x', '\0', 'é'),
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(use, { maxLength: 20 }), async (uses) => {
         run += 1

@@ -26,8 +26,11 @@ const stores = new Map<string, Store>()
 
 parentPort?.on('message', (question: Question) => {
   nowMs = question.nowMs
-  const reply = (answer: Omit<Answer, 'id'>): void =>
+  const reply = (answer: Omit<Answer, 'id'>): void => {
+    // A thread, not a window.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
     parentPort?.postMessage({ id: question.id, ...answer })
+  }
   call(question).then(
     (value) => reply({ value }),
     (error: unknown) => reply({ error: messageOf(error) }),

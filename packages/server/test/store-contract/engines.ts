@@ -69,6 +69,8 @@ class Thread {
   ask(question: Omit<Question, 'id'>): Promise<unknown> {
     const id = (this.#asked += 1)
     this.#worker.ref()
+    // A thread, not a window.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
     this.#worker.postMessage({ ...question, id } satisfies Question)
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, ({ value, error }) =>

@@ -47,7 +47,7 @@ function recordTransactions(): readonly (readonly string[])[] {
 
 const isEntry = (sql: string): boolean => sql.startsWith('INSERT INTO revocations')
 const movesHead = (sql: string): boolean =>
-  /^UPDATE revocation_head SET position = \?, chain = \?/.test(sql)
+  sql.startsWith('UPDATE revocation_head SET position = ?, chain = ?')
 
 async function change(store: Store): Promise<void> {
   const { accounts, tenants, clients, roles, keys, shadows, revocations } = store

@@ -83,9 +83,10 @@ describe.each(engines)('refresh on %s', (_, open) => {
       await it.store.sessions.refresh(attempt(generation), rules())
     }
     const before = await it.store.sessions.state('session-1')
-    const { refresh } = it.store.sessions
-    expect(named(await refresh(attempt(0), rules()))).toBe('ending refresh_reused')
-    expect(named(await refresh(attempt(9), rules()))).toBe('ending refresh_ahead')
+    const present = async (generation: number): Promise<string> =>
+      named(await it.store.sessions.refresh(attempt(generation), rules()))
+    expect(await present(0)).toBe('ending refresh_reused')
+    expect(await present(9)).toBe('ending refresh_ahead')
     expect(await it.store.sessions.state('session-1')).toEqual(before)
     expect(await logOf(it.store)).toEqual([])
   })

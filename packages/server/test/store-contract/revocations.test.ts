@@ -81,7 +81,9 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     await writeDays(it.store, 3)
     const floor = async (day: number): Promise<number> =>
       (await it.store.revocations.floorBefore(BY.at + day * DAY_MS)).position
-    expect([await floor(0), await floor(1), await floor(1.5), await floor(99)]).toEqual([0, 1, 2, 3])
+    expect([await floor(0), await floor(1), await floor(1.5), await floor(99)]).toEqual([
+      0, 1, 2, 3,
+    ])
   })
 
   test('startOver jumps, ends every session, kills access keys, and is audited', async () => {

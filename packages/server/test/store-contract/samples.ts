@@ -3,7 +3,14 @@ import { expect } from 'vitest'
 
 import { decideRotation } from '../../src/sessions/decide-rotation.ts'
 import type { RefreshAttempt, RefreshRules } from '../../src/store/refresh.ts'
-import type { Account, Client, ClientSecret, Session, StoredKey, Tenant } from '../../src/store/rows.ts'
+import type {
+  Account,
+  Client,
+  ClientSecret,
+  Session,
+  StoredKey,
+  Tenant,
+} from '../../src/store/rows.ts'
 import type { AuditContext, Store } from '../../src/store/store.ts'
 import { HERE, NOW } from '../support/session-rows.ts'
 
@@ -87,7 +94,11 @@ export function key(kid: string, more: Partial<StoredKey> = {}): StoredKey {
 }
 
 /** Writes an account with one session, signed in at the head of the log. */
-export async function signedIn(store: Store, id = 'session-1', accountId = 'acct_1'): Promise<void> {
+export async function signedIn(
+  store: Store,
+  id = 'session-1',
+  accountId = 'acct_1',
+): Promise<void> {
   await store.accounts.create(account(accountId), accountId, BY)
   await addSession(store, id, { accountId })
 }
@@ -112,8 +123,8 @@ export function rules(more: Partial<RefreshRules> = {}): RefreshRules {
     idleMs: 14 * DAY_MS,
     refreshKid: 'refresh-key',
     rotates: true,
-    decide: (state, attempt, now) =>
-      decideRotation(state, attempt, {
+    decide: (state, presented, now) =>
+      decideRotation(state, presented, {
         now,
         graceMs: 10_000,
         startedAt: NOW - DAY_MS,

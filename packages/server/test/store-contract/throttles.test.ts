@@ -3,7 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { engines } from './engines.ts'
 import { tally } from './samples.ts'
 
-const bucket = (key: string, triesMax = 3): { key: string; triesMax: number; intervalMs: number } => ({
+const bucket = (
+  key: string,
+  triesMax = 3,
+): { key: string; triesMax: number; intervalMs: number } => ({
   key,
   triesMax,
   intervalMs: 1_000,

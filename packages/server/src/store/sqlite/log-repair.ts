@@ -25,7 +25,7 @@ import {
   readOldest,
 } from './revocations.ts'
 
-const heads = columnsOf('revocation_head')
+const headColumns = columnsOf('revocation_head')
 const keys = columnsOf('keys')
 
 /** Repairs the log: see `RevocationStore.repair`. Call it inside a transaction. */
@@ -177,7 +177,7 @@ function knowledge(db: SqliteDatabase): LogKnowledge {
   return {
     head: readHead(db),
     oldest: readOldest(db),
-    startedOverAt: heads.integer(startedOver ?? {}, 'started_over_at'),
+    startedOverAt: headColumns.integer(startedOver ?? {}, 'started_over_at'),
     chainAt: (position) => readChainAt(db, position),
     isSettled: ({ position, chain }) =>
       db.get('SELECT 1 FROM lost_heads WHERE position = ? AND chain = ?', position, chain) !==
