@@ -15,7 +15,7 @@ export interface OpenStoreOptions {
    * False for commands and tests that read and write beside a server.
    */
   readonly exclusive: boolean
-  /** The clock of an engine that has none of its own. SQLite has none; PostgreSQL uses its server's. */
+  /** SQLite measures grace and expiry by this clock. PostgreSQL uses the clock of its server. */
   readonly clock: Clock
 }
 

@@ -31,7 +31,7 @@ export interface SessionState {
   readonly position: number
 }
 
-/** What a presented generation earns. */
+/** The answer to a presented generation, by the rotation table. */
 export type RotationDecision =
   | { readonly kind: 'rotate' }
   | { readonly kind: 'repeat' }
@@ -42,7 +42,7 @@ export type RotationDecision =
     }
   | { readonly kind: 'end'; readonly code: 'refresh_reused' | 'refresh_ahead' }
 
-/** What the store needs to decide an attempt inside its transaction. */
+/** The rules by which the store decides an attempt inside its transaction. */
 export interface RefreshRules {
   /** How long a refresh token lives unused, in milliseconds. */
   readonly idleMs: number
@@ -56,7 +56,7 @@ export interface RefreshRules {
   isGenuine(session: Pick<Session, 'id' | 'seed'>, attempt: RefreshAttempt): boolean
 }
 
-/** What came of an attempt. `now` is the store's time at which it was decided: tokens are minted with it. */
+/** The result of an attempt. `now` is the store's time of the decision: tokens are minted with it. */
 export type RefreshOutcome =
   | {
       readonly kind: 'rotated' | 'healed' | 'repeated' | 'kept'

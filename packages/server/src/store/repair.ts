@@ -16,7 +16,7 @@ export interface LossEvidence {
   readonly signedAt: number
 }
 
-/** What a store knows about its own log, for {@link decideRepair}. All from one snapshot. */
+/** The facts about a store's own log that {@link decideRepair} needs. All come from one snapshot. */
 export interface LogKnowledge {
   readonly head: LogHead
   /** Where the kept part of the log begins: older entries were pruned. */
@@ -29,7 +29,7 @@ export interface LogKnowledge {
   readonly startedOverAt: number
 }
 
-/** What the store must do about evidence. */
+/** The action that evidence asks for. */
 export type RepairDecision =
   /** Nothing is lost, or it was repaired before, or it is too old to matter. */
   | { readonly kind: 'nothing' }
@@ -103,7 +103,7 @@ function isKnown({ position, chain }: LogHead, known: LogKnowledge): boolean {
   return own !== undefined && Buffer.compare(own, chain) === 0
 }
 
-/** What came of a repair: counts only. */
+/** The result of a repair: counts only. */
 export interface RepairOutcome {
   /** `head_moved`: the log has moved since its head was read, and nothing was done. */
   readonly kind: RepairDecision['kind'] | 'head_moved'
