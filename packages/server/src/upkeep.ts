@@ -14,7 +14,7 @@ export interface Retention {
   readonly revocationsMs: number | undefined
 }
 
-/** What the work in the background needs. */
+/** The parts that the work in the background uses. */
 export interface UpkeepOptions {
   readonly store: Store
   readonly retention: Retention

@@ -29,7 +29,7 @@ const rowArbitrary = fc.record({
 })
 type GeneratedRow = typeof rowArbitrary extends fc.Arbitrary<infer Row> ? Row : never
 
-/** What `whyOver` is asked, computed from what was generated and not from what the store reads. */
+/** The state for `whyOver`, computed from the generated row and not from what the store reads. */
 function stateOf(row: GeneratedRow, id: string): SessionState {
   const base = liveState()
   return {
@@ -94,7 +94,7 @@ test('the expression of SQL and whyOver agree on whether a session stands, where
       const stands = whyOver(expected) === undefined
       seen[stands ? 'stands' : 'over'] += 1
 
-      // What the store reads gives the same answer as what was generated.
+      // The row that the store reads and the generated one give the same answer.
       expect(whyOver((await sessions.state(session.id))!)).toBe(whyOver(expected))
 
       // The listing.

@@ -19,7 +19,7 @@ import type {
 } from './rows.ts'
 import type { Bucket, TakeResult } from './throttle.ts'
 
-/** Who makes a change, when and from where. The audit line of the change says so. */
+/** The author, time and place of a change, for its audit line. */
 export interface AuditContext {
   readonly at: EpochMs
   /** See {@link AuditEntry.actor}. */
@@ -27,14 +27,14 @@ export interface AuditContext {
   readonly address?: string | undefined
 }
 
-/** What a log-in says besides the username. */
+/** The fields of a log-in besides the username. */
 export interface SignInFrom {
   /** The tenant that the log-in names. */
   readonly tenantName: string | undefined
   readonly address: string
 }
 
-/** What a sign-in needs to know, from one snapshot. The log position was read before the account. */
+/** The account of a sign-in, from one snapshot. The log position was read before the account. */
 export interface SignInView {
   readonly position: number
   readonly account: Account | undefined
@@ -52,7 +52,7 @@ export type SessionSummary = Omit<Session, 'seed'> & {
 }
 
 /**
- * What a change came to: `changed`; `unchanged` where the row was already as wanted, or not as the caller expected; or
+ * The result of a change: `changed`; `unchanged` where the row was already as wanted, or not as the caller expected; or
  * `unknown` where there is no such row. Only `changed` writes an audit line and a log entry.
  */
 export type Change = 'changed' | 'unchanged' | 'unknown'
@@ -108,7 +108,7 @@ export interface AccountStore {
  * has the application's id and no password, and no username finds it. {@link SessionStore.create} writes it.
  */
 export interface ShadowStore {
-  /** What our own rows say about the account. An account without a row has no hard position and no known address. */
+  /** Reads our own rows of the account. An account without a row has hard position 0 and no known address. */
   viewForSignIn(
     accountId: string,
     address: string,
@@ -116,7 +116,7 @@ export interface ShadowStore {
   /** Makes the account's tokens stale. Writes an entry with each call, also where there is no row. */
   noteChange(accountId: string, context: AuditContext): Promise<void>
   /**
-   * Revokes all sessions and tokens of the account. Creates its row if there is none, so that a first log-in that has read
+   * Revokes all sessions and tokens of the account. Creates a missing row, so that a first log-in that has read
    * an earlier position is refused.
    */
   endSessions(accountId: string, context: AuditContext): Promise<void>
@@ -206,7 +206,7 @@ export interface TenantStore {
   membershipsOf(accountId: string): Promise<readonly Membership[]>
 }
 
-/** What roles may do. */
+/** Permissions of roles. */
 export interface RoleStore {
   /** All definitions, by name. */
   list(): Promise<readonly RoleDefinition[]>
@@ -234,7 +234,7 @@ export type ClientSummary = Omit<Client, 'hardPosition'> & {
   readonly secrets: readonly Omit<ClientSecret, 'hash'>[]
 }
 
-/** What a token for a client needs to know, from one snapshot. The position was read first. */
+/** A client as a token request needs it, from one snapshot. The position was read first. */
 export interface ClientView {
   readonly position: number
   readonly client: Client | undefined
@@ -296,7 +296,7 @@ export interface RevocationStore {
   /** Revokes one access token by its `jti`. `unchanged` if the log has that entry. Of several at once, one writes it. */
   revokeToken(jti: string, accountId: string, context: AuditContext): Promise<Change>
   /**
-   * The head after the newest entry that was written before a time; where the kept part begins if there is none. A token
+   * The head after the newest entry that was written before a time. Without such an entry: where the kept part begins. A token
    * that lives needs only the entries after it.
    */
   floorBefore(at: EpochMs): Promise<LogHead>
@@ -411,8 +411,8 @@ export interface Store {
   /** Removes up to `limit` consumed ids that have expired. Gives how many. */
   purgeConsumed(limit: number): Promise<number>
   /**
-   * Calls `changed` after each commit: at once after one of this process, within 50 ms after one of another process. It may
-   * also call without a commit. `changed` must be fast. Gives the function that ends it.
+   * Calls `changed` after each commit: at once after a commit of this process, within 50 ms after a commit of another
+   * process. It may also call without a commit. `changed` must be fast. Gives the function that ends it.
    */
   watch(changed: () => void): () => void
   /** Resolves if the store answers and can be written. */

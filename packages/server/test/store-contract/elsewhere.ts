@@ -14,7 +14,7 @@ export interface Question {
   readonly nowMs: number
 }
 
-/** What came of it. */
+/** The result of a call. */
 export interface Answer {
   readonly id: number
   readonly value?: unknown

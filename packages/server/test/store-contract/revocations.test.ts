@@ -230,7 +230,7 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
   })
 })
 
-/** What a guard would hand back of a branch that ended session 1 after `start` and was lost. */
+/** The evidence of a lost branch that ended session 1 after `start`, as a guard hands it back. */
 function evidenceAfter(start: LossEvidence['start']): LossEvidence {
   const entry = {
     position: start.position + 1,

@@ -16,7 +16,7 @@ import { HERE, NOW } from '../support/session-rows.ts'
 
 export const DAY_MS = 86_400_000
 
-/** Who makes the changes of these tests. */
+/** The author of every change in these tests. */
 export const BY: AuditContext = { at: NOW, actor: 'cli:test', address: '203.0.113.9' }
 
 export function account(id = 'acct_1', more: Partial<Account> = {}): Account {

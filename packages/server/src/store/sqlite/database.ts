@@ -125,8 +125,8 @@ export class SqliteDatabase {
 
   /**
    * Appends an entry to the revocation log at the end of the write transaction that runs, after all its other writes.
-   * So the rule "the log's counter is locked last, and nothing follows it" holds for every method and for every batch
-   * of methods that share a transaction. {@link newestEntry} shows the entry at once.
+   * So the log's counter is always locked last, also where several methods share a
+   * transaction. {@link newestEntry} shows the entry at once.
    */
   append(entry: Revocation): void {
     this.#transactionEntries().push(entry)
@@ -227,7 +227,7 @@ export class SqliteDatabase {
   }
 }
 
-/** What came of work that can be undone alone. */
+/** The result of work that can be undone alone. */
 export type Attempted<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown }

@@ -165,7 +165,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX revocations_by_subject ON revocations (kind, subject);
   `,
   `
-  -- The account's newest hard position that the session has outlived, since it took back the others itself.
+  -- The account's newest hard position that the session has survived, because it revoked the others itself.
   ALTER TABLE sessions ADD COLUMN survived_position INTEGER NOT NULL DEFAULT 0;
   `,
   `

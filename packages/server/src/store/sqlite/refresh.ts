@@ -15,7 +15,7 @@ export class Forgery extends Error {
   override readonly name = 'Forgery'
 }
 
-/** What one attempt is decided with. */
+/** One attempt and everything that decides it. */
 interface Refresh {
   readonly db: SqliteDatabase
   readonly attempt: RefreshAttempt
