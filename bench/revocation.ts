@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createClientManager } from '../packages/server/src/accounts/clients.ts'
 import { systemClock } from '../packages/server/src/base/clock.ts'
 import { createSystemRandom } from '../packages/server/src/base/random.ts'
-import { openSqliteStore } from '../packages/server/src/store/sqlite/store.ts'
+import { openStore } from '../packages/server/src/store/open.ts'
 import { HttpConnection } from './lib/http-connection.ts'
 import { report, round, type Row } from './lib/report.ts'
 import { currentPairs, seedSessions, type SeededPair } from './lib/seed.ts'
@@ -139,7 +139,7 @@ function quantileOf(histogram: ReadonlyMap<number, number>, total: number, share
 }
 
 async function createClient(dataDir: string): Promise<{ clientId: string; clientSecret: string }> {
-  const store = openSqliteStore(dataDir, { exclusive: false })
+  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const random = createSystemRandom()
   const clients = createClientManager({ store, clock: systemClock, random })
   const created = await clients.create({ name: 'guards' }, 'bench')
@@ -190,7 +190,7 @@ async function logOutAll(
 }
 
 async function readCommits(dataDir: string): Promise<ReadonlyMap<string, number>> {
-  const store = openSqliteStore(dataDir, { exclusive: false })
+  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const { entries } = await store.revocations.tail(0, -1)
   await store.close()
   return new Map(entries.map(({ subject, at }) => [subject, at]))

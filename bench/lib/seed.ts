@@ -12,7 +12,7 @@ import { createSealer } from '../../packages/server/src/keys/sealing.ts'
 import { readOrCreateSecret } from '../../packages/server/src/keys/secret.ts'
 import { mintAccessToken } from '../../packages/server/src/sessions/access-token.ts'
 import { makeRefreshToken } from '../../packages/server/src/sessions/refresh-token.ts'
-import { openSqliteStore } from '../../packages/server/src/store/sqlite/store.ts'
+import { openStore } from '../../packages/server/src/store/open.ts'
 
 const DAY_MS = 86_400_000
 const ACCOUNTS = 1_000
@@ -82,7 +82,7 @@ export async function currentPairs(
   issuer: string,
   count: number,
 ): Promise<SeededPair[]> {
-  const store = openSqliteStore(dataDir, { exclusive: false })
+  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const random = createSystemRandom()
   const ring = await KeyRing.read({
     store: store.keys,

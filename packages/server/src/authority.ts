@@ -18,7 +18,6 @@ import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
 import { openKeyRing } from './authority/keys.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
-import { imitateHashes, startUpkeep } from './authority/upkeep.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
 import type { RequestContext } from './http/app.ts'
@@ -30,8 +29,9 @@ import type { ClaimsHook } from './sessions/access-token.ts'
 import type { CreatedSession } from './sessions/create-session.ts'
 import { createSessionManager, type SessionManager } from './sessions/manage.ts'
 import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
-import { openSqliteStore } from './store/sqlite/store.ts'
+import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
+import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
 
 /** The settings of an authority, and what only tests and embedding applications set. */
 export interface AuthorityConfig extends SettingsInput {
@@ -115,7 +115,7 @@ export async function createAuthority(
   const { logger, claims, accounts, signer, ...input } = others
   const source = accounts === undefined ? undefined : checkSource(accounts)
   const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
-  const store = openSqliteStore(settings.dataDir, { exclusive: true })
+  const store = openStore(settings, { exclusive: true, clock })
   try {
     return await assemble(settings, store, { clock, random, claims, source, signer }, logger)
   } catch (error) {
@@ -143,18 +143,30 @@ async function assemble(
   const isFirst = await isFirstStart(store, settings, signer)
   const ring = await openKeyRing(settings, store, { ...base, signer })
   const hasher = createHasher(settings, base)
-  await imitateHashes({ ...base, hasher })
+  await imitateStoredHashes({ ...base, hasher })
   warnOfOtherSites(settings.http, logger)
   await repeatStartOver(store, settings.publicUrl, clock, logger)
   const feed = await openFeed({ ...base, settings, ring, isFirst })
   const { log } = feed
-  const services = createSessionServices(settings, { ...base, source, ring, hasher, claims, log })
+  const services = await createSessionServices(settings, {
+    ...base,
+    source,
+    ring,
+    hasher,
+    claims,
+    log,
+  })
   const accounts =
     source === undefined
       ? createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl })
       : undefined
   const http = serveHttp({ settings, services, accounts, hub: feed.hub, logger })
-  const stopUpkeep = startUpkeep({ ...base, ring, hasher })
+  const stopUpkeep = startUpkeep({
+    ...base,
+    retention: settings.retention,
+    hasher,
+    keepUpKeys: () => ring.keepUp(),
+  })
   const core: AuthorityCore = {
     fetch: http.fetch,
     feed: {

@@ -36,6 +36,27 @@ export function integer(min: number, max: number): z.ZodType<number, number | st
     .pipe(z.number().int(message).min(min, message).max(max, message))
 }
 
+/** A whole number, or `off`, which is undefined and the default. */
+export function integerOrOff(
+  min: number,
+  max: number,
+): z.ZodType<number | undefined, number | string | undefined> {
+  const message = `must be off, or a whole number from ${min} to ${max}`
+  return z
+    .union([z.number(), z.string()], message)
+    .default('off')
+    .transform((value) => (value === 'off' ? undefined : toInteger(value)))
+    .refine(
+      (value) =>
+        value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max),
+      message,
+    )
+}
+
+function toInteger(value: number | string): number {
+  return typeof value === 'number' ? value : /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+}
+
 export function flag(): z.ZodType<boolean, boolean | 'true' | 'false'> {
   return z.union(
     [z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')],

@@ -13,6 +13,7 @@ import {
   domain,
   flag,
   integer,
+  integerOrOff,
   lifetime,
   lifetimeOrOff,
   networks,
@@ -23,6 +24,7 @@ import {
   throttle,
   url,
 } from './settings-schemas.ts'
+import type { Retention } from './upkeep.ts'
 
 /**
  * Every setting: its name in `countersign.config.ts` and in `createAuthority`, its name in the
@@ -61,6 +63,18 @@ const table = {
   signingAlg: { env: 'COUNTERSIGN_SIGNING_ALG', schema: oneOf(...SIGNING_ALGS).default('ES256') },
   keyRotation: { env: 'COUNTERSIGN_KEY_ROTATION', schema: lifetimeOrOff('1h', '3650d', '30d') },
   keyLead: { env: 'COUNTERSIGN_KEY_LEAD', schema: lifetime('10m', '90d', '24h') },
+  auditRetention: {
+    env: 'COUNTERSIGN_AUDIT_RETENTION',
+    schema: lifetimeOrOff('1d', '36500d', '400d'),
+  },
+  revocationRetention: {
+    env: 'COUNTERSIGN_REVOCATION_RETENTION',
+    schema: lifetimeOrOff('1d', '36500d', '90d'),
+  },
+  sessionsPerAccountMax: {
+    env: 'COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX',
+    schema: integerOrOff(1, 100_000),
+  },
   redisUrl: { env: 'REDIS_URL', schema: redisUrl().optional() },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',
@@ -106,6 +120,10 @@ export interface Settings {
   }
   /** Where services in other languages read what is taken back. Holds a password. */
   readonly redisUrl: string | undefined
+  /** How long audit lines and revocation log entries are kept. */
+  readonly retention: Retention
+  /** How many live sessions an account may have. Undefined: any number. */
+  readonly sessionsPerAccountMax: number | undefined
   readonly logLevel: string
   readonly production: boolean
 }
@@ -147,6 +165,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
   const adminPassword = readAdminPassword(given, mistakes)
   checkLifetimes(given, mistakes)
   checkKeyTimes(given, mistakes)
+  if (input.revocationRetention !== undefined) checkRevocationRetention(given, mistakes)
   checkCookieDomain(given, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
@@ -189,6 +208,15 @@ export function parseSettings(input: SettingsInput, options: { production: boole
       signUp: parsed.signUp,
     },
     redisUrl: parsed.redisUrl,
+    retention: {
+      auditMs: toMs(parsed.auditRetention),
+      revocationsMs: toMs(
+        input.revocationRetention === undefined && parsed.revocationRetention !== undefined
+          ? Math.max(parsed.revocationRetention, revocationRetentionSecMin(parsed))
+          : parsed.revocationRetention,
+      ),
+    },
+    sessionsPerAccountMax: parsed.sessionsPerAccountMax,
     logLevel: parsed.logLevel,
     production: options.production,
   }
@@ -289,6 +317,31 @@ function checkLifetimes(given: Partial<Parsed>, mistakes: Mistakes): void {
       mistakes.add(shorter, `must not be longer than ${nameOf(longer)}`)
     }
   }
+}
+
+const DAY_SEC = 86_400
+
+/**
+ * An entry of the revocation log matters for as long as a session can live that its loss would bring back to life. Tokens
+ * live no longer than sessions. The day is for clocks that are set wrong. See `RevocationStore.prune`.
+ */
+function revocationRetentionSecMin({ sessionLifetime }: Pick<Parsed, 'sessionLifetime'>): number {
+  return sessionLifetime + DAY_SEC
+}
+
+function checkRevocationRetention(given: Partial<Parsed>, mistakes: Mistakes): void {
+  const { revocationRetention, sessionLifetime } = given
+  if (revocationRetention === undefined || sessionLifetime === undefined) return
+  if (revocationRetention < revocationRetentionSecMin({ sessionLifetime })) {
+    mistakes.add(
+      'revocationRetention',
+      `must be at least one day longer than ${nameOf('sessionLifetime')}`,
+    )
+  }
+}
+
+function toMs(sec: number | undefined): number | undefined {
+  return sec === undefined ? undefined : sec * 1000
 }
 
 /** No key may wait for longer than the one before it is to sign. */

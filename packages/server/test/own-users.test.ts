@@ -719,8 +719,8 @@ test('a refresh asks the store twice and the application once', async () => {
   if (!granted.ok) throw new Error(granted.code)
   users.asked.length = 0
   const state = vi.spyOn(sessions.store.sessions, 'state')
-  const batch = vi.spyOn(sessions.store.sessions, 'refreshBatch')
+  const refreshing = vi.spyOn(sessions.store.sessions, 'refresh')
   expect((await createRefresher(parts)(granted.refresh!, HERE)).ok).toBe(true)
-  expect([state.mock.calls.length, batch.mock.calls.length]).toEqual([1, 1])
+  expect([state.mock.calls.length, refreshing.mock.calls.length]).toEqual([1, 1])
   expect(users.asked).toEqual([`get ${ALICE}`])
 })

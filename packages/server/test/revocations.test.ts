@@ -7,7 +7,8 @@ import type { AccountManager } from '../src/accounts/manage.ts'
 import { StoreFault } from '../src/base/faults.ts'
 import { createRefresher } from '../src/sessions/refresh.ts'
 import { signIn } from '../src/sessions/sign-in.ts'
-import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import { systemClock } from '../src/base/clock.ts'
+import { openStore } from '../src/store/open.ts'
 import { ISSUER, openTestAuthority, PASSWORD, USERNAME } from './support/authority.ts'
 import type { Pair, TestAuthority } from './support/authority.ts'
 import { expectWholeLog, readChainStart } from './support/chain.ts'
@@ -232,7 +233,7 @@ describe('the log', () => {
     const pairs: Pair[] = []
     for (let n = 0; n < 60; n += 1) pairs.push(await http.login(ADMIN))
 
-    const beside = openSqliteStore(server.dataDir, { exclusive: false })
+    const beside = openStore(server, { exclusive: false, clock: systemClock })
     const admin = accountId(server)
     const answers = Promise.all(
       pairs.map(({ refresh }) => http.post('/api/token/blacklist/', { refresh })),

@@ -4,7 +4,12 @@ import { describe, expect, test } from 'vitest'
 import type { AuthorityConfig } from '../src/authority.ts'
 import { createSystemRandom, randomId } from '../src/base/random.ts'
 import { decideRotation, type RotationConditions } from '../src/sessions/decide-rotation.ts'
-import type { RefreshAttempt, RefreshOutcome, SessionState } from '../src/store/refresh.ts'
+import type {
+  RefreshAttempt,
+  RefreshOutcome,
+  RefreshRules,
+  SessionState,
+} from '../src/store/refresh.ts'
 import type { Session } from '../src/store/rows.ts'
 import { openTestAuthority, USERNAME, type Pair, type TestAuthority } from './support/authority.ts'
 import { execute, query, queryOne } from './support/database.ts'
@@ -569,14 +574,17 @@ test('the SQL fast path and the function agree on every row, and order within a 
           sessionId: unknown ? 'nobody' : id,
           jti: forged ? 'forged' : 'genuine',
         }))
-        const outcomes = await it.store.sessions.refreshBatch(attempts, {
-          now: NOW,
+        const rules: RefreshRules = {
           idleMs: IDLE_MS,
           refreshKid: 'new-kid',
           rotates: conditions.rotates,
-          decide: (state, attempt) => decideRotation(state, attempt, conditions),
+          decide: (state, attempt, now) => decideRotation(state, attempt, { ...conditions, now }),
           isGenuine: (_, attempt) => attempt.jti === 'genuine',
-        })
+        }
+        // They arrive together, so they share a batch.
+        const outcomes = await Promise.all(
+          attempts.map((attempt) => it.store.sessions.refresh(attempt, rules)),
+        )
 
         let { session } = before
         const expected = attempts.map((attempt) => {

@@ -60,6 +60,7 @@ test('an empty environment gives a server for development', () => {
     admin: { username: 'admin', password: undefined },
     accessLifetimeSec: 300,
     refreshLifetimeSec: 14 * 86_400,
+    retention: { auditMs: 400 * 86_400_000, revocationsMs: 90 * 86_400_000 },
     sessionLifetimeSec: 30 * 86_400,
     rotationGraceMs: 10_000,
     rotateRefresh: true,
@@ -276,6 +277,21 @@ test.each<[name: string, mistake: string, bad: string[]]>([
     'each secret needs at least 32 random characters, for example from: openssl rand -base64 32',
     ['short', 'a'.repeat(64), 'abc'.repeat(20), `${STRONG},short`, ',', STRONG.slice(0, 31)],
   ],
+  [
+    'COUNTERSIGN_AUDIT_RETENTION',
+    'must be off, or a time such as 90s, 5m, 12h or 14d, from 1d to 36500d',
+    ['0', '23h', '36501d', 'never'],
+  ],
+  [
+    'COUNTERSIGN_REVOCATION_RETENTION',
+    'must be off, or a time such as 90s, 5m, 12h or 14d, from 1d to 36500d',
+    ['0', '23h', 'for ever'],
+  ],
+  [
+    'COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX',
+    'must be off, or a whole number from 1 to 100000',
+    ['0', '-1', '1.5', '100001', 'none', 'OFF'],
+  ],
   ['COUNTERSIGN_ADMIN_PASWORD', 'is not a setting', ['hunter2 hunter2', '']],
   ['COUNTERSIGN_', 'is not a setting', ['x']],
 ])('%s %s', (name, mistake, bad) => {
@@ -328,6 +344,41 @@ test.each([
   ],
 ])('%s does not outlive what it belongs to', (_, environment, mistake) => {
   expect(mistakesOf(environment)).toEqual([mistake])
+})
+
+describe('retention', () => {
+  const DAY_MS = 86_400_000
+  const retentionOf = (environment: Environment): Settings['retention'] =>
+    parse(environment).retention
+
+  test('is off, or a time', () => {
+    const off = { COUNTERSIGN_AUDIT_RETENTION: 'off', COUNTERSIGN_REVOCATION_RETENTION: 'off' }
+    expect(retentionOf(off)).toEqual({ auditMs: undefined, revocationsMs: undefined })
+    const days = { COUNTERSIGN_AUDIT_RETENTION: '1d', COUNTERSIGN_REVOCATION_RETENTION: '31d' }
+    expect(retentionOf(days)).toEqual({ auditMs: DAY_MS, revocationsMs: 31 * DAY_MS })
+  })
+
+  test('of revocations is a day longer than a session lives', () => {
+    expect(mistakesOf({ COUNTERSIGN_REVOCATION_RETENTION: '30d' })).toEqual([
+      'COUNTERSIGN_REVOCATION_RETENTION: must be at least one day longer than COUNTERSIGN_SESSION_LIFETIME',
+    ])
+    expect(retentionOf({ COUNTERSIGN_SESSION_LIFETIME: '365d' }).revocationsMs).toBe(366 * DAY_MS)
+    expect(retentionOf({ COUNTERSIGN_SESSION_LIFETIME: '89d' }).revocationsMs).toBe(90 * DAY_MS)
+  })
+
+  test('a limit of sessions is a number, or off', () => {
+    const max = (value: string): unknown =>
+      parse({ COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX: value }).sessionsPerAccountMax
+    expect([max('1'), max('100000'), max('off'), max('')]).toEqual([
+      1,
+      100_000,
+      undefined,
+      undefined,
+    ])
+    expect(parseSettings({ sessionsPerAccountMax: 5 }, { production: false })).toMatchObject({
+      sessionsPerAccountMax: 5,
+    })
+  })
 })
 
 describe('secrets in files', () => {

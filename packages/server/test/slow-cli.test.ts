@@ -10,7 +10,7 @@ import { createAccountManager } from '../src/accounts/manage.ts'
 import { createPasswordHasher } from '../src/accounts/passwords.ts'
 import { systemClock } from '../src/base/clock.ts'
 import { createSystemRandom } from '../src/base/random.ts'
-import { openSqliteStore } from '../src/store/sqlite/store.ts'
+import { openStore } from '../src/store/open.ts'
 import type { Pair } from './support/authority.ts'
 import { launcher, runCommand, runProgram, type CommandResult } from './support/command-line.ts'
 import { execute, query } from './support/database.ts'
@@ -44,7 +44,7 @@ afterAll(async () => {
 
 /** An account that only one test uses. */
 async function newAccount(): Promise<{ username: string; password: string }> {
-  const store = openSqliteStore(server.dataDir, { exclusive: false })
+  const store = openStore(server, { exclusive: false, clock: systemClock })
   const accounts = createAccountManager({
     store,
     hasher,

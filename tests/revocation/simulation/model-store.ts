@@ -88,6 +88,7 @@ export class ModelStore {
     const { entries, settled, startedOverAt } = this.#state
     const decision = decideRepair(evidence, {
       head: headOf(this.#state),
+      oldest: ORIGIN,
       startedOverAt,
       chainAt: (position) => chainAt(this.#state, position),
       isSettled: (head) => settled.has(nameOf(head)),

@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'no
 
 import { addressNetwork } from '../base/address.ts'
 import { randomId, type Random } from '../base/random.ts'
-import type { Bucket } from '../store/throttle.ts'
+import type { ThrottleBucket } from '../store/throttle.ts'
 
 /** `triesMax` attempts at once, and as many again in each period. */
 export interface Rate {
@@ -39,7 +39,7 @@ export interface Try {
 /** Slows down guessing. It locks nobody out: anyone who waits may try again. */
 export interface Throttle {
   /** The buckets in which an attempt counts; none if throttling is off. */
-  bucketsOf(attempt: Try): readonly Bucket[]
+  bucketsOf(attempt: Try): readonly ThrottleBucket[]
   /**
    * Creates the device cookie. It proves that the browser has logged in to this account since all sessions
    * of the account were last revoked, at `hardPosition`.
@@ -72,7 +72,7 @@ export function createThrottle(
       if (rates === undefined) return []
       const { usernameKey, address, device, sessionId, hardPosition = 0 } = attempt
       // A MAC of the name, so that the table does not reveal whose accounts are attempted.
-      const bucket = (kind: string, rate: Rate, ...of: string[]): Bucket => ({
+      const bucket = (kind: string, rate: Rate, ...of: string[]): ThrottleBucket => ({
         key: `${kind}:${mac(first, kind, ...of)
           .subarray(0, 16)
           .toString('base64url')}`,

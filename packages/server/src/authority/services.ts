@@ -45,10 +45,10 @@ export interface ServiceOptions {
 }
 
 /** Builds the services that the session operations use. */
-export function createSessionServices(
+export async function createSessionServices(
   settings: Settings,
   options: ServiceOptions,
-): SessionServices {
+): Promise<SessionServices> {
   const { store, source, ring, hasher, sealer, clock, random, claims, log } = options
   const { publicUrl: issuer, audience } = settings
   const verifyAccess = perRingState(ring, ({ accessKeys }) =>
@@ -77,9 +77,10 @@ export function createSessionServices(
       idleMs: settings.refreshLifetimeSec * 1000,
       absoluteMs: settings.sessionLifetimeSec * 1000,
       graceMs: settings.rotationGraceMs,
-      startedAt: clock.nowMs(),
+      startedAt: await store.nowMs(),
       healing: settings.healing,
     },
+    sessionsPerAccountMax: settings.sessionsPerAccountMax,
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
     verifyAccess: { verify: (token) => verifyAccess().verify(token) },
   }

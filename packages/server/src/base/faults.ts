@@ -1,15 +1,15 @@
 /**
- * The store failed: the disk is full, the file is locked or gone. Not the client's doing and not an
- * answer: HTTP says 503 with `Retry-After`, the command line says what failed. `cause` has the rest.
+ * The store failed: the disk is full, or the file is locked, damaged or gone. Neither the client's doing nor an answer.
+ * HTTP answers 503 with `Retry-After`; a command prints what failed. `cause` holds the details.
  */
 export class StoreFault extends Error {
   override readonly name = 'StoreFault'
 }
 
 /**
- * The application that keeps the accounts could not say what it was asked: it threw, took too long, or
- * gave something that is no answer. 503 as well. `details` are for the log and hold nothing that anybody
- * typed; `cause` is what was thrown, and is not logged, since its text may.
+ * The application that keeps the accounts did not answer: it threw, took too long, or returned something invalid. HTTP
+ * answers 503. `details` go to the log and contain nothing that a person typed. `cause` is what was thrown; it is not
+ * logged, because its text may contain what a person typed.
  */
 export class SourceFault extends Error {
   override readonly name = 'SourceFault'
@@ -20,17 +20,17 @@ export class SourceFault extends Error {
   }
 }
 
-/** A start-up mistake that its owner can mend: printed as its message alone, exit code 1. */
+/** A mistake at start-up that the operator can correct. The command prints the message alone and exits with code 1. */
 export class SetupError extends Error {
   override readonly name = 'SetupError'
 }
 
-/** The one-line text of anything thrown. */
+/** Gives the text of anything that was thrown, on one line. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The key service that signs access tokens failed: 503, and worth a retry. Never holds what it was to sign. */
+/** The key service that signs access tokens failed. HTTP answers 503; a retry may help. Never contains what it signs. */
 export class SignerFault extends Error {
   override readonly name = 'SignerFault'
 }

@@ -1,17 +1,17 @@
 import { randomFillSync } from 'node:crypto'
 
-/** Where chance comes from. Only the composition root gives the real one; tests give their own. */
+/** A source of random bytes. Only the composition root passes the real one; tests pass their own. */
 export interface Random {
-  /** Fresh bytes that the caller owns; `length` from 1 to 1024. */
+  /** Gives fresh bytes that the caller owns. `length` is from 1 to 1024; else it throws a `RangeError`. */
   bytes(length: number): Buffer
 }
 
 const POOL_BYTES = 8192
 
 /**
- * The operating system's generator, drawn in blocks: a call for 16 bytes costs about a microsecond
- * of system call otherwise, and every token needs some. Bytes are copied out and wiped in the pool,
- * so that no two callers share any and none lingers.
+ * Creates a source on the operating system's generator. It draws blocks of 8 KiB: otherwise each 16 bytes cost about a
+ * microsecond of system call, and every token needs some. Bytes are copied out of the block and then overwritten there,
+ * so no two callers get the same bytes and no copy stays in memory.
  */
 export function createSystemRandom(): Random {
   const pool = Buffer.allocUnsafeSlow(POOL_BYTES)
@@ -33,7 +33,7 @@ export function createSystemRandom(): Random {
   }
 }
 
-/** An identifier with 128 random bits: 22 characters of base64url, safe in URLs, claims and file names. */
+/** Creates an identifier with 128 random bits: 22 characters of base64url, safe in URLs, claims and file names. */
 export function randomId(random: Random): string {
   return random.bytes(16).toString('base64url')
 }

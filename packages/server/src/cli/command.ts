@@ -17,7 +17,7 @@ import { systemClock } from '../base/clock.ts'
 import { SetupError, messageOf } from '../base/faults.ts'
 import { createSystemRandom, type Random } from '../base/random.ts'
 import { parseSettings, readEnvironment, type Settings, type SettingsInput } from '../settings.ts'
-import { openSqliteStore } from '../store/sqlite/store.ts'
+import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 
 /** One command of the command line. */
@@ -103,7 +103,7 @@ export async function withWorkbench(
       `There is no database at ${path} yet. Start the server first, or set COUNTERSIGN_DATA_DIR.`,
     )
   }
-  const store = openSqliteStore(settings.dataDir, { exclusive: false })
+  const store = openStore(settings, { exclusive: false, clock: systemClock })
   const random = createSystemRandom()
   try {
     const hasher = createPasswordHasher({

@@ -14,7 +14,7 @@ import { systemClock } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
 import { ServerLock } from '../store/sqlite/lock.ts'
 import { migrations } from '../store/sqlite/migrations.ts'
-import { openSqliteStore } from '../store/sqlite/store.ts'
+import { openStore } from '../store/open.ts'
 import { actorName, loadSettings, type Command } from './command.ts'
 import { print } from './print.ts'
 
@@ -34,13 +34,14 @@ const restore: Command = {
     ServerLock.take(dataDir).release()
     const replaced = copy === undefined ? undefined : readReplaced(database)
     const kept = copy === undefined ? undefined : putBack(copy, database)
-    const store = openSqliteStore(dataDir, { exclusive: true })
+    const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
     try {
-      const { position } = await store.revocations.head()
+      const head = await store.revocations.head()
       const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
       const { position: now } = await store.revocations.startOver(
         // Above what was replaced too, which may have been put back before: no position means two things.
-        Math.max(position, replaced?.position ?? 0),
+        Math.max(head.position, replaced?.position ?? 0),
+        head,
         by,
         { killed: replaced?.killed ?? [] },
       )

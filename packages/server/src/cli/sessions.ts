@@ -18,7 +18,6 @@ const list: Command = {
     withWorkbench({ createsData: false }, async (bench) => {
       const sessions = await bench.store.sessions.list({
         accountId: await accountIdOf(bench, options['account']),
-        now: systemClock.nowMs(),
         limit: readLimit(options['limit']),
       })
       const rows = sessions.map((session) => ({

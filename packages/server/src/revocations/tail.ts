@@ -149,10 +149,17 @@ export class LogTail {
   /** Ends all sessions, because entries up to `position` were lost and no guard handed them back. */
   startOver(position: number): Promise<void> {
     return this.#inOrder(async () => {
-      this.#parts.onEvent({
-        event: 'log_repaired',
-        ...(await this.#parts.store.startOver(position, this.#by())),
-      })
+      const { store, onEvent } = this.#parts
+      for (;;) {
+        const head = await store.head()
+        // Another node has started over meanwhile, or the lost entries have come back.
+        if (head.position >= position) break
+        const outcome = await store.startOver(position, head, this.#by())
+        // An ordinary revocation moves the head as well: look again.
+        if (outcome.kind === 'head_moved') continue
+        onEvent({ event: 'log_repaired', ...outcome })
+        break
+      }
       await this.#readOnce()
     })
   }

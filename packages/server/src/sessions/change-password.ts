@@ -1,6 +1,6 @@
 import { checkNewPassword } from '../accounts/password-rules.ts'
 import { usernameKey } from '../accounts/usernames.ts'
-import { countTry } from './count-try.ts'
+import { countTry, giveBackTries } from './count-try.ts'
 import { auditContextOf, renew, type CurrentSession, type Renewed } from './own-sessions.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 import { whyOver } from './standing.ts'
@@ -52,9 +52,10 @@ export async function changePassword(
     { from: account.passwordHash, to: hash },
     session.id,
     auditContextOf(services, account.id, caller),
-    tries,
   )
-  return change === 'changed' ? renew(services, current) : whyUnchanged(services, session.id)
+  if (change !== 'changed') return whyUnchanged(services, session.id)
+  await giveBackTries(services, tries)
+  return renew(services, current)
 }
 
 /** While the hash was computed, the session ended, or another request changed the password first. */

@@ -1,7 +1,7 @@
 import { findClientSecret } from '../accounts/client-secrets.ts'
 import type { Client, ClientSecret } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
-import type { Bucket } from '../store/throttle.ts'
+import type { ThrottleBucket } from '../store/throttle.ts'
 import { mintClientToken } from './access-token.ts'
 import { countTry } from './count-try.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
@@ -91,7 +91,7 @@ function triesOf(
   { throttle }: SessionServices,
   clientId: string,
   caller: Caller,
-): readonly Bucket[] {
+): readonly ThrottleBucket[] {
   return throttle.bucketsOf({
     usernameKey: caller.address === '' ? 'client:' : `client:${clientId}`,
     address: caller.address,

@@ -1,4 +1,5 @@
-import type { Bucket } from '../store/throttle.ts'
+import { StoreFault } from '../base/faults.ts'
+import type { ThrottleBucket } from '../store/throttle.ts'
 import type { Refusal, SessionServices } from './services.ts'
 
 /**
@@ -6,12 +7,28 @@ import type { Refusal, SessionServices } from './services.ts'
  * wait, if any bucket is full; nothing is counted then. Without buckets it does nothing.
  */
 export async function countTry(
-  { store, clock }: Pick<SessionServices, 'store' | 'clock'>,
-  buckets: readonly Bucket[],
+  { store }: Pick<SessionServices, 'store'>,
+  buckets: readonly ThrottleBucket[],
 ): Promise<Refusal | undefined> {
   if (buckets.length === 0) return undefined
-  const taken = await store.throttles.take(buckets, clock.nowMs())
+  const taken = await store.throttles.take(buckets)
   if (taken.ok) return undefined
   const retryAfterSec = Math.max(1, Math.ceil(taken.retryAfterMs / 1000))
   return { ok: false, code: 'throttled', retryAfterSec }
+}
+
+/**
+ * Removes the counted attempts of a right password, after the change that it allowed was written. If the store
+ * fails now, some attempts stay counted, and the answer is not affected.
+ */
+export async function giveBackTries(
+  { store }: Pick<SessionServices, 'store'>,
+  buckets: readonly ThrottleBucket[],
+): Promise<void> {
+  if (buckets.length === 0) return
+  try {
+    await store.throttles.giveBack(buckets)
+  } catch (error) {
+    if (!(error instanceof StoreFault)) throw error
+  }
 }

@@ -92,7 +92,6 @@ export function createSessionManager(services: SessionServices): SessionManager 
         accountId,
         live,
         before: readCursor(before),
-        now: clock.nowMs(),
         limit: limit + 1,
       })
       const { rows, next } = cutPage(found, limit, ({ createdAt, id }) => `${createdAt}.${id}`)

@@ -1,7 +1,8 @@
 import { randomId } from '../base/random.ts'
 import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
-import type { Bucket } from '../store/throttle.ts'
+import type { ThrottleBucket } from '../store/throttle.ts'
 import { auditRefusedLogin } from './audit-login.ts'
+import { giveBackTries } from './count-try.ts'
 import { grant } from './grant.ts'
 import type { Candidate } from './identify.ts'
 import { summarizeProofs, type Authentication, type Proof } from './prove.ts'
@@ -21,7 +22,7 @@ export interface Opening {
   readonly proofs: readonly [Proof, ...Proof[]]
   readonly caller: Caller
   /** Buckets whose counted attempts are given back with the session. */
-  readonly giveBack?: readonly Bucket[]
+  readonly giveBack?: readonly ThrottleBucket[]
   /** Whether the access token goes into a cookie. It then names the session's CSRF token. */
   readonly forCookies?: boolean | undefined
   /** The log position that was read before the first proof. Defaults to that of the candidate. */
@@ -76,10 +77,10 @@ export async function openSession(
   const created = await services.store.sessions.create(
     session,
     { at: session.createdAt, actor: account.id, address: caller.address, ...vouchedBy },
-    opening.giveBack,
-    candidate.shadow,
+    { shadow: candidate.shadow, liveMax: services.sessionsPerAccountMax },
   )
   if (created === 'refused') return refuse(services, opening, 'revoked')
+  await giveBackTries(services, opening.giveBack ?? [])
   return { ...granted, device: services.throttle.rememberDevice(throttleKey, account.hardPosition) }
 }
 

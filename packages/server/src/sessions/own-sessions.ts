@@ -32,12 +32,11 @@ export interface Renewed {
 
 /** Lists the account's live sessions, newest first, at most `limits.sessionsListedMax`. */
 export async function listOwnSessions(
-  { store, clock }: SessionServices,
+  { store }: SessionServices,
   { account }: SessionState,
 ): Promise<readonly SessionSummary[]> {
   return store.sessions.list({
     accountId: account.id,
-    now: clock.nowMs(),
     limit: limits.sessionsListedMax,
     live: true,
   })

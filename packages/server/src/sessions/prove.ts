@@ -1,6 +1,6 @@
 import type { EpochMs } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
-import type { Bucket } from '../store/throttle.ts'
+import type { ThrottleBucket } from '../store/throttle.ts'
 import { auditRefusedLogin } from './audit-login.ts'
 import { countTry } from './count-try.ts'
 import type { Candidate } from './identify.ts'
@@ -24,7 +24,7 @@ export interface Proven {
   readonly ok: true
   readonly proof: Proof
   /** The buckets that get these attempts back when the session opens. */
-  readonly giveBack: readonly Bucket[]
+  readonly giveBack: readonly ThrottleBucket[]
 }
 
 /**

@@ -15,7 +15,6 @@ import {
   type Refusal,
   type SessionServices,
 } from './services.ts'
-import { RefreshQueue } from './refresh-queue.ts'
 import { isGenuineJti } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
 
@@ -36,7 +35,6 @@ export interface RefreshWanted {
 
 /** Creates the refresher. Refreshes that arrive together share one transaction. */
 export function createRefresher(services: SessionServices): Refresher {
-  const queue = new RefreshQueue(services.store.sessions, () => rulesNow(services))
   return async (token, caller, wanted = {}) => {
     const tenant = await findWantedTenant(services, wanted)
     if (tenant === 'unknown') return refuse('tenant_forbidden')
@@ -49,9 +47,8 @@ export function createRefresher(services: SessionServices): Refresher {
     const asked = services.source && (await askSource(services, sid, { generation: gen, jti }))
     if (asked?.ok === false) return asked
     const attempt = { sessionId: sid, generation: gen, jti, address, userAgent, tenant }
-    const pending = queue.submit(attempt)
-    if (pending === undefined) return refuse('refresh_queue_full')
-    return answer(services, sid, caller, wanted, current(await pending, asked?.state))
+    const outcome = await services.store.sessions.refresh(attempt, rulesOf(services))
+    return answer(services, sid, caller, wanted, current(outcome, asked?.state))
   }
 }
 
@@ -92,15 +89,13 @@ function current(outcome: RefreshOutcome, asked: SessionState | undefined): Refr
   return { ...outcome, account, position: Math.min(position, outcome.position) }
 }
 
-function rulesNow({ clock, rotation, ring }: SessionServices): RefreshRules {
-  const now = clock.nowMs()
+function rulesOf({ rotation, ring }: SessionServices): RefreshRules {
   const { graceMs, startedAt, healing } = rotation
   return {
-    now,
     idleMs: rotation.idleMs,
     refreshKid: ring.refreshKid,
     rotates: rotation.rotates,
-    decide: (state, attempt) =>
+    decide: (state, attempt, now) =>
       decideRotation(state, attempt, { now, graceMs, startedAt, healing }),
     isGenuine: isGenuineJti,
   }
@@ -128,10 +123,9 @@ async function answer(
     case 'healed':
     case 'repeated':
     case 'kept':
-      return grant(
-        services,
-        { ...outcome, now: services.clock.nowMs() },
-        { withRefresh: services.rotation.rotates, forCookies: wanted.forCookies },
-      )
+      return grant(services, outcome, {
+        withRefresh: services.rotation.rotates,
+        forCookies: wanted.forCookies,
+      })
   }
 }

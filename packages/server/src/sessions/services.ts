@@ -38,6 +38,8 @@ export interface SessionServices extends Partial<LogQuestions> {
   readonly random: Random
   readonly access: AccessTokenSettings
   readonly rotation: RotationSettings
+  /** How many live sessions an account may have: a sign-in ends the oldest ones beyond it. Undefined: any number. */
+  readonly sessionsPerAccountMax?: number | undefined
   readonly verifyRefresh: RefreshTokenVerifier
   readonly verifyAccess: AccessTokenVerifier
 }

@@ -1,7 +1,7 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { AccountClaims, Session } from './rows.ts'
 
-/** A refresh token that was presented: signature and claims verified, its session not yet looked at. */
+/** A refresh token that was presented: its signature and claims are verified, its session is not looked up yet. */
 export interface RefreshAttempt {
   readonly sessionId: string
   readonly generation: number
@@ -9,28 +9,29 @@ export interface RefreshAttempt {
   readonly jti: string
   readonly address: string
   readonly userAgent: string
-  /** The tenant that the request names; null for none, undefined to stay where the session is. */
+  /** The tenant that the request names; null for none, undefined to stay in the session's tenant. */
   readonly tenant?: { readonly id: string } | null | undefined
 }
 
-/** A session with what its account says of it, from one snapshot. */
+/** A session with what its account says about it, from one snapshot. */
 export interface SessionState {
   readonly session: Session
   readonly account: AccountClaims
   readonly username: string
   readonly accountDisabled: boolean
-  /** The account's newest hard position: above `session.signedInPosition`, the session is over. */
+  /** The account's newest hard position. */
   readonly accountHardPosition: number
-  /** Of the tenant that the session is in. */
+  /** Whether the tenant that the session is in is disabled or gone. */
   readonly tenantDisabled: boolean
+  /** The newest hard position of the session's tenant; 0 without a tenant. */
   readonly tenantHardPosition: number
-  /** Whether the secret that signed its newest refresh token was killed. */
+  /** Whether the key that signed its newest refresh token was killed. */
   readonly refreshKeyKilled: boolean
   /** The head of the revocation log, read before the rest. */
   readonly position: number
 }
 
-/** What a presented generation earns. */
+/** The answer to a presented generation, by the rotation table. */
 export type RotationDecision =
   | { readonly kind: 'rotate' }
   | { readonly kind: 'repeat' }
@@ -41,26 +42,28 @@ export type RotationDecision =
     }
   | { readonly kind: 'end'; readonly code: 'refresh_reused' | 'refresh_ahead' }
 
-/** What the store is told so that it can decide a batch inside its transaction. */
+/** The rules by which the store decides an attempt inside its transaction. */
 export interface RefreshRules {
-  readonly now: EpochMs
-  /** The life of a refresh token that is not used, in milliseconds. */
+  /** How long a refresh token lives unused, in milliseconds. */
   readonly idleMs: number
-  /** The refresh key that signs what this batch rotates. */
+  /** The refresh key that signs the next refresh token. */
   readonly refreshKid: string
-  /** False where `rotate: false` was configured: the token is checked, and stays. */
+  /** False where the configuration says `rotateRefresh: false`: the store checks the token and keeps it. */
   readonly rotates: boolean
-  decide(state: SessionState, attempt: RefreshAttempt): RotationDecision
-  /** Whether the token was really made from this row. */
+  /** The rule. `now` is the store's own time: grace and expiry are measured by one clock, whatever the node. */
+  decide(state: SessionState, attempt: RefreshAttempt, now: EpochMs): RotationDecision
+  /** Whether the token was made from this row. */
   isGenuine(session: Pick<Session, 'id' | 'seed'>, attempt: RefreshAttempt): boolean
 }
 
+/** The result of an attempt. `now` is the store's time of the decision: tokens are minted with it. */
 export type RefreshOutcome =
   | {
       readonly kind: 'rotated' | 'healed' | 'repeated' | 'kept'
       readonly session: Session
       readonly account: AccountClaims
       readonly position: number
+      readonly now: EpochMs
     }
   | {
       readonly kind: 'refused'
@@ -68,6 +71,8 @@ export type RefreshOutcome =
         | 'session_unknown'
         | 'token_invalid'
         | 'tenant_forbidden'
+        | 'refresh_queue_full'
         | (RotationDecision & { kind: 'refuse' })['code']
     }
+  /** The token was copied. The caller ends the session with `SessionStore.end`. */
   | { readonly kind: 'ending'; readonly code: 'refresh_reused' | 'refresh_ahead' }

@@ -4,8 +4,8 @@ import type { EpochMs } from '../base/clock.ts'
 import type { Revocation } from './rows.ts'
 
 /**
- * Entries that a log once had, as our own signed batches say: they follow each other and `start`, and
- * their chain values were computed from it.
+ * Entries that a log once had, taken from batches that we signed ourselves. They follow `start` and each other, and
+ * their chain values were computed from `start`.
  */
 export interface LossEvidence {
   readonly start: LogHead
@@ -16,24 +16,26 @@ export interface LossEvidence {
   readonly signedAt: number
 }
 
-/** What a store knows of its own log, for {@link decideRepair}. All from one snapshot. */
+/** The facts about a store's own log that {@link decideRepair} needs. All come from one snapshot. */
 export interface LogKnowledge {
   readonly head: LogHead
-  /** The chain value at a position; undefined for one that the log does not have. */
+  /** Where the kept part of the log begins: older entries were pruned. */
+  readonly oldest: LogHead
+  /** The chain value at a position; undefined where the log has no such position, or has pruned it. */
   chainAt(position: number): Uint8Array | undefined
   /** Whether this head belongs to a branch that was lost and has been repaired already. */
   isSettled(head: LogHead): boolean
-  /** When everybody was last made to sign in again, in milliseconds since 1970; 0 for never. */
+  /** When everybody last had to sign in again, in milliseconds since 1970; 0 for never. */
   readonly startedOverAt: number
 }
 
-/** What the store must do about evidence. */
+/** The action that evidence asks for. */
 export type RepairDecision =
-  /** Nothing is lost, or it was mended before. */
+  /** Nothing is lost, or it was repaired before, or it is too old to matter. */
   | { readonly kind: 'nothing' }
   /**
-   * The lost entries are known and are written again. `jumpsFrom` is where the branches part: the head
-   * jumps and our own entries from there on are written again too; undefined where that was done before.
+   * The lost entries are known and are written again. `jumpsFrom` is the position where the branches part: the head
+   * jumps, and our own entries from there on are written again too. It is undefined where that was done before.
    */
   | {
       readonly kind: 'rejoin'
@@ -41,19 +43,25 @@ export type RepairDecision =
       readonly jumps: number
       readonly lost: readonly Revocation[]
     }
-  /** What was lost is not known in full: the head jumps, and everybody signs in again. */
+  /** The lost entries are not known in full: the head jumps, and everybody signs in again. */
   | { readonly kind: 'start_over'; readonly jumps: number }
-  /** The head would have to move by more than a jump: an operator must look. */
+  /** The head would have to move by more than {@link JUMPS_MAX} jumps: an operator must look. */
   | { readonly kind: 'too_far' }
 
 /**
- * Decides what evidence of a lost log means. Pure. A jump lands above everything that was lost, so no
- * position ever means two things to anybody who stays connected.
+ * Decides what evidence of a lost log means. Pure. A jump lands above everything that was lost, so no position ever means
+ * two things to anybody who stays connected.
+ *
+ * Evidence that ends below the oldest kept entry changes nothing. Where it is true that entries were lost there, then our
+ * log has grown past them since, and an entry that was written after the loss is old enough to be pruned. By the rule of
+ * `RevocationStore.prune`, every token and session from before the loss has expired by now. Without this line, a guard
+ * that was away for a long time would make everybody sign in again.
  */
 export function decideRepair(evidence: LossEvidence, known: LogKnowledge): RepairDecision {
-  const { start, entries, tip, signedAt } = evidence
+  if (evidence.tip.position < known.oldest.position) return NOTHING
+  const { start, entries, tip, signedAt } = keptPart(evidence, known.oldest)
   if (isKnown(tip, known) || known.isSettled(tip)) return NOTHING
-  // From before everybody signed in again: nothing of it can be taken back any more.
+  // From before everybody signed in again: no token and no session of that time is left to be revoked.
   if (signedAt <= known.startedOverAt) return NOTHING
   const jumps = jumpsAbove(tip.position, known.head.position)
   if (jumps > JUMPS_MAX) return { kind: 'too_far' }
@@ -69,14 +77,23 @@ export function decideRepair(evidence: LossEvidence, known: LogKnowledge): Repai
   }
 }
 
-/**
- * How many jumps bring a head above a position: one, unless what was lost had jumped itself.
- */
+/** Leaves out what lies below the oldest kept entry: our log has nothing to compare it with. */
+function keptPart(evidence: LossEvidence, oldest: LogHead): LossEvidence {
+  const { start, entries } = evidence
+  if (start.position >= oldest.position) return evidence
+  const index = entries.findLastIndex(({ position }) => position <= oldest.position)
+  const begin = entries[index]
+  return begin === undefined
+    ? evidence
+    : { ...evidence, start: begin, entries: entries.slice(index + 1) }
+}
+
+/** How many jumps bring a head above a position: one, unless the lost branch had jumped itself. */
 export function jumpsAbove(position: number, head: number): number {
   return Math.max(1, Math.floor((position - head) / JUMP_POSITIONS) + 1)
 }
 
-/** More than that and the evidence is of another world: an operator must look. */
+/** The most jumps that a repair makes by itself. Evidence that asks for more is implausible: an operator must look. */
 export const JUMPS_MAX = 3
 
 const NOTHING: RepairDecision = { kind: 'nothing' }
@@ -85,16 +102,17 @@ function isKnown({ position, chain }: LogHead, known: LogKnowledge): boolean {
   return isSameChain(known.chainAt(position), chain)
 }
 
-/** What came of a repair: counts only. */
+/** The result of a repair: counts only. */
 export interface RepairOutcome {
-  readonly kind: RepairDecision['kind']
+  /** `head_moved`: the log has moved since its head was read, and nothing was done. */
+  readonly kind: RepairDecision['kind'] | 'head_moved'
   /** The head afterwards. */
   readonly position: number
   /** How many lost entries were written again. */
   readonly recovered: number
 }
 
-/** On whose behalf a log is mended. */
+/** On whose behalf a log is repaired. */
 export interface RepairBy {
   /** The subject of an entry that ends everything. */
   readonly issuer: string

@@ -2,21 +2,21 @@ import type { RevocationEntry } from '@countersign/guard/revocations'
 
 import type { EpochMs } from '../base/clock.ts'
 
-/** A person or service that can log in. */
+/** A person that can log in. */
 export interface Account {
-  /** `acct_` and 22 characters; never an e-mail address, never used again (RFC 7519 §4.1.2 `sub`). */
+  /** `acct_` and 22 characters: the claim `sub` (RFC 7519 §4.1.2). Never an e-mail address, never reused. */
   readonly id: string
   readonly username: string
-  /** The identifier that older services know, where one was imported; the `user_id` claim. */
+  /** The imported identifier that older services know: the claim `user_id`. */
   readonly userId: string | undefined
-  /** PHC string, or undefined where no password can log in. */
+  /** A PHC string. Undefined if no password can log in. */
   readonly passwordHash: string | undefined
-  /** Its global roles; those in a tenant stand in its membership. */
+  /** Its global roles. The membership holds the roles in a tenant. */
   readonly roles: readonly string[]
   /** The tenant of a log-in that names none. */
   readonly defaultTenantId: string | undefined
   readonly disabledAt: EpochMs | undefined
-  /** The newest log position at which everything of this account was taken back; 0 when never. */
+  /** The newest log position at which all sessions and tokens of this account were revoked; 0 for never. */
   readonly hardPosition: number
   readonly createdAt: EpochMs
 }
@@ -28,22 +28,22 @@ export interface Session {
   readonly clientId: string
   /** The tenant that the session is in now. */
   readonly tenantId: string | undefined
-  /** 16 random bytes that never leave the store's row: without them no refresh token can be made. */
+  /** 16 random bytes that never leave the row. No refresh token can be made without them. */
   readonly seed: Uint8Array
   /** How often the refresh token was rotated; the current token carries this number as `gen`. */
   readonly generation: number
   readonly createdAt: EpochMs
   readonly rotatedAt: EpochMs
-  /** When the current refresh token dies of idleness; never beyond `endsAt`. */
+  /** When the current refresh token expires unused; never after `endsAt`. */
   readonly expiresAt: EpochMs
-  /** The absolute end, which rotation never moves. */
+  /** The absolute end. Rotation never moves it. */
   readonly endsAt: EpochMs
   readonly endedAt: EpochMs | undefined
   /** The log position that was read before the first proof of this sign-in was checked. */
   readonly signedInPosition: number
   /**
-   * Where the session itself took back all others of its account; 0 when never. It outlives what its
-   * account lost up to there, and nothing that its tenant lost.
+   * The position at which this session itself revoked all others of its account; 0 for never. It survives hard positions
+   * of its account up to there. It survives no hard position of its tenant.
    */
   readonly survivedPosition: number
   /** The refresh key that signed the current token, so that a repeat gives the same bytes. */
@@ -54,16 +54,16 @@ export interface Session {
   readonly amr: readonly string[]
   /** The authentication context class that the proofs reached (OpenID Connect Core 1.0 §2). */
   readonly acr: string | undefined
-  /** Where the last rotation (or the sign-in) came from. */
+  /** Where the last rotation, or the sign-in, came from. */
   readonly address: string
   readonly userAgent: string
 }
 
-/** What a token says about an account: read in the same snapshot as the log position. */
+/** The claims of a token about an account, read in the same snapshot as the log position. */
 export interface AccountClaims {
   readonly id: string
   readonly userId: string
-  /** The global roles and those in the session's tenant. */
+  /** The global roles together with those in the session's tenant. */
   readonly roles: readonly string[]
   /** The session's tenant, while the account is a member of it. */
   readonly tenantId: string | undefined
@@ -76,12 +76,12 @@ export interface Tenant {
   /** Unique: 1 to 64 of `a-z 0-9 -`. */
   readonly name: string
   readonly disabledAt: EpochMs | undefined
-  /** The newest log position at which everything of this tenant was taken back; 0 when never. */
+  /** The newest log position at which all sessions and tokens of this tenant were revoked; 0 for never. */
   readonly hardPosition: number
   readonly createdAt: EpochMs
 }
 
-/** What an account is in one tenant. */
+/** An account's membership in one tenant. */
 export interface Membership {
   readonly tenantId: string
   readonly tenantName: string
@@ -90,7 +90,7 @@ export interface Membership {
 
 /** A service account: a machine that gets access tokens for itself (RFC 6749 §4.4). */
 export interface Client {
-  /** `svc_` and 22 characters: its `client_id` and the `sub` of its tokens, never used again. */
+  /** `svc_` and 22 characters: its `client_id` and the `sub` of its tokens. Never reused. */
   readonly id: string
   /** Unique: 1 to 64 of `a-z 0-9 -`. */
   readonly name: string
@@ -98,14 +98,14 @@ export interface Client {
   /** The tenant that all its tokens are in. */
   readonly tenantId: string | undefined
   readonly disabledAt: EpochMs | undefined
-  /** The newest log position at which everything of this client was taken back; 0 when never. */
+  /** The newest log position at which all tokens of this client were revoked; 0 for never. */
   readonly hardPosition: number
   readonly createdAt: EpochMs
 }
 
-/** A secret of a service account, as it lies in the store. */
+/** A secret of a service account, as it is stored. */
 export interface ClientSecret {
-  /** `sec_` and 22 characters; names it, and is no secret itself. */
+  /** `sec_` and 22 characters: its name, which is not secret. */
   readonly id: string
   /** SHA-256 of the secret: 32 bytes. */
   readonly hash: Uint8Array
@@ -113,19 +113,19 @@ export interface ClientSecret {
   readonly lastUsedAt: EpochMs | undefined
 }
 
-/** What a role may do. */
+/** The permissions of one role. */
 export interface RoleDefinition {
   readonly name: string
   readonly permissions: readonly string[]
 }
 
-/** One thing that was taken back, as it lies in the store. */
+/** One entry of the revocation log, as it is stored. */
 export interface Revocation extends RevocationEntry {
   /** SHA-256 over the chain value before and this entry: 32 bytes. */
   readonly chain: Uint8Array
 }
 
-/** One line of the audit: who did what to whom, from where, and how it ended. Ids only, no secrets. */
+/** One line of the audit: who did what to whom, from where, and with which result. Ids only, no secrets. */
 export interface AuditEntry {
   readonly at: EpochMs
   /**
@@ -135,7 +135,7 @@ export interface AuditEntry {
   readonly actor: string
   readonly event: AuditEvent
   readonly outcome: 'ok' | 'refused'
-  /** The account or service account that it happened to. */
+  /** The account or service account that it concerns. */
   readonly accountId: string | undefined
   readonly sessionId: string | undefined
   readonly address: string | undefined
@@ -143,6 +143,7 @@ export interface AuditEntry {
   readonly detail: string | undefined
 }
 
+/** The event of an audit line: a stable code. */
 export type AuditEvent =
   | 'account_created'
   | 'account_disabled'
@@ -183,24 +184,26 @@ export type AuditEvent =
   | 'client_secret_removed'
   | 'client_login'
 
+/** The kind of token that a key signs. */
 export type KeyUse = 'access' | 'refresh'
+/** The states of a key, in the order in which it passes through them. */
 export type KeyState = 'pending' | 'active' | 'retiring' | 'revoked'
 
-/** A signing key as it lies in the store: its secret part is sealed. */
+/** A signing key as it is stored: its secret part is sealed. */
 export interface StoredKey {
   readonly kid: string
   readonly alg: string
   readonly use: KeyUse
   readonly state: KeyState
-  /** Empty where the key was killed: nobody needs it any more. */
+  /** Empty if the key was killed. */
   readonly sealed: Uint8Array
-  /** Since when it has been published, if it is of access tokens. */
+  /** When it was made. A key of access tokens has been published since then. */
   readonly createdAt: EpochMs
-  /** Since when it has been in its state. */
+  /** When it came into its state. */
   readonly changedAt: EpochMs
-  /** While `retiring`: until when something may be about that it signed. */
+  /** While `retiring`: until when something that it signed can be valid. */
   readonly verifiesUntil: EpochMs | undefined
-  /** Whether it was made elsewhere: then it keeps its algorithm, whatever the settings say. */
+  /** Whether it was made elsewhere. Such a key keeps its algorithm, whatever the settings say. */
   readonly imported: boolean
   /** X.509 certificates of an imported key, base64 of their DER, its own first (RFC 7517 §4.7). */
   readonly certificates: readonly string[]
@@ -208,22 +211,22 @@ export interface StoredKey {
 
 /** When keys change, in milliseconds. */
 export interface KeySchedule {
-  /** What new keys of access tokens sign with. */
+  /** The algorithm of new keys of access tokens. */
   readonly alg: string
-  /** How long a key signs; undefined: until somebody rotates it. */
+  /** How long a key signs. Undefined: until an operator rotates it. */
   readonly rotationMs: number | undefined
-  /** How long a key is published before it signs: whoever keeps a copy of the key set has it by then. */
+  /** How long a key is published before it signs, so that every cached copy of the key set has it by then. */
   readonly leadMs: number
-  /** The longest lives of what keys sign, by their use. */
+  /** The longest life of what a key signs, by its use. */
   readonly livesMs: Readonly<Record<KeyUse, number>>
 }
 
-/** What changes in the ring, in one step. */
+/** A change of the ring, in one step. */
 export interface RingChange {
-  /** New keys, and known ones as they are from now on. */
+  /** New keys, and existing keys in their new state. */
   readonly put: readonly StoredKey[]
-  /** Keys that are of no use any more. */
+  /** Keys that are deleted. */
   readonly remove: readonly string[]
-  /** The key that was killed, if that is what it is. */
+  /** The key that this change kills, if it kills one. */
   readonly killed?: string
 }

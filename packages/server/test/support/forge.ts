@@ -1,10 +1,11 @@
 import { createHmac, createPrivateKey, sign } from 'node:crypto'
 
+import { systemClock } from '../../src/base/clock.ts'
 import { createSystemRandom } from '../../src/base/random.ts'
 import { createSealer, type Sealer } from '../../src/keys/sealing.ts'
 import { readOrCreateSecret } from '../../src/keys/secret.ts'
 import type { StoredKey } from '../../src/store/rows.ts'
-import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { openStore } from '../../src/store/open.ts'
 
 /** Signs what it is told to with the authority's own keys, as whoever stole them could. */
 export interface Forge {
@@ -16,7 +17,7 @@ export interface Forge {
 
 /** Opens the keys of the authority or server that runs, or ran, in this directory. */
 export async function openForge(dataDir: string): Promise<Forge> {
-  const store = openSqliteStore(dataDir, { exclusive: false })
+  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const keys = await store.keys.list()
   await store.close()
   const random = createSystemRandom()

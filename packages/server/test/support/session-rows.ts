@@ -45,8 +45,11 @@ export function liveState(): SessionState {
 export function insertState(dataDir: string, { session, ...state }: SessionState): void {
   withDatabase(dataDir, (db) => {
     db.exec('PRAGMA synchronous = OFF')
+    // A test may want a session in a tenant that is gone.
+    db.exec('PRAGMA foreign_keys = OFF')
     db.prepare(
-      `INSERT INTO accounts VALUES (?, ?, ?, NULL, NULL, '["reader"]', ?, ?, 0, NULL)`,
+      `INSERT INTO accounts (id, username, username_key, roles, disabled_at, hard_position, created_at)
+       VALUES (?, ?, ?, '["reader"]', ?, ?, 0)`,
     ).run(
       session.accountId,
       session.accountId,
@@ -55,7 +58,10 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       state.accountHardPosition,
     )
     db.prepare(
-      `INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?)`,
+      `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
+                             expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
+                             address, user_agent, survived_position, authenticated_at, amr, acr, tenant_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       session.id,
       session.accountId,
@@ -75,6 +81,7 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       session.authenticatedAt,
       JSON.stringify(session.amr),
       session.acr ?? null,
+      session.tenantId ?? null,
     )
   })
 }

@@ -13,7 +13,7 @@ import { createSealer } from '../../src/keys/sealing.ts'
 import { createCsrf } from '../../src/sessions/csrf.ts'
 import type { SessionServices } from '../../src/sessions/services.ts'
 import { createRefreshTokenVerifier } from '../../src/sessions/refresh-token.ts'
-import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { ISSUER, TestClock } from './authority.ts'
 import { SECRET } from './tokens.ts'
@@ -42,7 +42,7 @@ export async function openTestSessions(
   const random = createSystemRandom()
   const hasher = options.hasher ?? plainHasher
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
-  const store = openSqliteStore(dataDir, { exclusive: true })
+  const store = openStore({ dataDir }, { exclusive: true, clock })
   const sealer = createSealer([SECRET], random)
   const ring = await KeyRing.open({
     store: store.keys,

@@ -1,13 +1,18 @@
 import type { Account, AuditEvent, Membership } from '../rows.ts'
 import type { AccountStore, AuditContext, Change, SignInFrom, SignInView } from '../store.ts'
 import { auditChange } from './audit.ts'
-import { toMembership, toTexts } from './columns.ts'
+import { columnsOf, toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
-import { OWN_ACCOUNTS } from './shadows.ts'
-import { giveBack } from './throttles.ts'
+import { SESSION_STANDS } from './standing.ts'
 
+const accounts = columnsOf('accounts')
+
+/** A WHERE: accounts of our own table, without the shadows of an application's accounts. */
+const OWN_ACCOUNTS = 'is_shadow = 0'
+
+/** Accounts on SQLite. */
 export function createAccountStore(db: SqliteDatabase): AccountStore {
   return {
     create: async (account, usernameKey, context) =>
@@ -49,7 +54,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           )
           .map((row) => ({
             account: toAccount(row),
-            usernameKey: row['username_key'] as string,
+            usernameKey: accounts.text(row, 'username_key'),
           })),
       ),
 
@@ -59,7 +64,10 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
       ),
 
     count: async () =>
-      step(() => Number(db.get(`SELECT count(*) AS n FROM accounts WHERE ${OWN_ACCOUNTS}`)?.['n'])),
+      step(() => {
+        const row = db.get(`SELECT count(*) AS n FROM accounts WHERE ${OWN_ACCOUNTS}`)
+        return accounts.integer(row ?? {}, 'n')
+      }),
 
     sampleHashes: async (fromId, limit) =>
       step(() =>
@@ -70,7 +78,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
             fromId,
             limit,
           )
-          .map((row) => row['password_hash'] as string),
+          .map((row) => accounts.text(row, 'password_hash')),
       ),
 
     disable: async (accountId, context) =>
@@ -81,8 +89,8 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
           accountId,
         )
         if (changed === 0) return false
-        revokeAll(db, accountId, context)
         auditChange(db, accountId, 'account_disabled', context)
+        revokeAll(db, accountId, context)
         return true
       }),
 
@@ -99,38 +107,35 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
 
     delete: async (accountId, context) =>
       change(db, accountId, () => {
-        appendRevocation(db, 'account', accountId, 'hard', context.at)
-        auditChange(db, accountId, 'account_deleted', context)
         db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
         db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
         db.run('DELETE FROM accounts WHERE id = ?', accountId)
+        auditChange(db, accountId, 'account_deleted', context)
+        appendRevocation(db, 'account', accountId, 'hard', context.at)
         return true
       }),
 
     setPasswordHash: async (accountId, hash, context) =>
       change(db, accountId, () => {
         db.run('UPDATE accounts SET password_hash = ? WHERE id = ?', hash, accountId)
-        revokeAll(db, accountId, context)
         auditChange(db, accountId, 'password_changed', context)
+        revokeAll(db, accountId, context)
         return true
       }),
 
-    changePassword: async (accountId, { from, to }, keepSessionId, context, tries = []) =>
+    changePassword: async (accountId, { from, to }, keepSessionId, context) =>
       db.write(() => {
         const changed = db.run(
           `UPDATE accounts SET password_hash = ?
            WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND EXISTS
-             (SELECT 1 FROM sessions s WHERE s.id = ? AND s.account_id = accounts.id
-              AND s.ended_at IS NULL
-              AND max(s.signed_in_position, s.survived_position) >= accounts.hard_position
-              AND ${TENANT_STANDS})`,
+             (SELECT 1 FROM sessions s
+              WHERE s.id = ? AND s.account_id = accounts.id AND ${SESSION_STANDS})`,
           to,
           accountId,
           from,
           keepSessionId,
         )
         if (changed === 0) return 'unchanged'
-        giveBack(db, tries)
         auditChange(db, accountId, 'password_changed', context)
         revokeAllExcept(db, accountId, keepSessionId, context)
         return 'changed'
@@ -166,6 +171,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
   }
 }
 
+/** Changes an account that exists. `work` tells whether it changed anything. */
 function change(db: SqliteDatabase, accountId: string, work: () => boolean): Change {
   return db.write(() => {
     if (db.get('SELECT 1 FROM accounts WHERE id = ?', accountId) === undefined) return 'unknown'
@@ -173,23 +179,15 @@ function change(db: SqliteDatabase, accountId: string, work: () => boolean): Cha
   })
 }
 
-/**
- * Whether the tenant of session `s` has not been taken back since it began: a change of password takes
- * time, in which an operator may come.
- */
-const TENANT_STANDS = `(s.tenant_id IS NULL OR EXISTS
-  (SELECT 1 FROM tenants t WHERE t.id = s.tenant_id AND t.disabled_at IS NULL
-   AND t.hard_position <= s.signed_in_position))`
-
-/** Ends every session and token of the account with one entry and one row, however many there are. */
+/** Revokes every session and token of the account with one entry and one row, however many there are. */
 function revokeAll(db: SqliteDatabase, accountId: string, context: AuditContext): void {
   const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
   db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
 }
 
 /**
- * The same, but one session lives on: it survives the new position, of its account alone. One that was
- * over already stays over.
+ * Revokes them too, but one session lives on: it survives the new position of its account, and nothing else. A session
+ * that was over already stays over.
  */
 function revokeAllExcept(
   db: SqliteDatabase,
@@ -200,10 +198,8 @@ function revokeAllExcept(
   const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
   if (keepSessionId !== undefined) {
     db.run(
-      `UPDATE sessions SET survived_position = ?
-       WHERE id = ? AND account_id = ? AND ended_at IS NULL
-         AND max(signed_in_position, survived_position) >=
-             (SELECT hard_position FROM accounts a WHERE a.id = account_id)`,
+      `UPDATE sessions AS s SET survived_position = ?
+       WHERE s.id = ? AND s.account_id = ? AND ${SESSION_STANDS}`,
       position,
       keepSessionId,
       accountId,
@@ -222,7 +218,7 @@ function changeRoles(
 ): Change {
   return change(db, accountId, () => {
     const row = db.get('SELECT roles FROM accounts WHERE id = ?', accountId)
-    const before = toTexts(row?.['roles'])
+    const before = accounts.texts(row ?? {}, 'roles')
     const after = apply(before)
     if (after.length === before.length) return false
     db.run('UPDATE accounts SET roles = ? WHERE id = ?', JSON.stringify(after), accountId)
@@ -275,14 +271,14 @@ function findMembership(
 
 function toAccount(row: Row): Account {
   return {
-    id: row['id'] as string,
-    username: row['username'] as string,
-    userId: (row['user_id'] as string | null) ?? undefined,
-    passwordHash: (row['password_hash'] as string | null) ?? undefined,
-    roles: toTexts(row['roles']),
-    defaultTenantId: (row['default_tenant'] as string | null) ?? undefined,
-    disabledAt: (row['disabled_at'] as number | null) ?? undefined,
-    hardPosition: row['hard_position'] as number,
-    createdAt: row['created_at'] as number,
+    id: accounts.text(row, 'id'),
+    username: accounts.text(row, 'username'),
+    userId: accounts.textOrUndefined(row, 'user_id'),
+    passwordHash: accounts.textOrUndefined(row, 'password_hash'),
+    roles: accounts.texts(row, 'roles'),
+    defaultTenantId: accounts.textOrUndefined(row, 'default_tenant'),
+    disabledAt: accounts.integerOrUndefined(row, 'disabled_at'),
+    hardPosition: accounts.integer(row, 'hard_position'),
+    createdAt: accounts.integer(row, 'created_at'),
   }
 }

@@ -1,12 +1,17 @@
 import type { Client, ClientSecret } from '../rows.ts'
 import type { Change, ClientStore, ClientSummary, ClientView } from '../store.ts'
 import { auditChange } from './audit.ts'
-import { toTexts } from './columns.ts'
+import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 
+const clients = columnsOf('clients')
+const clientSecrets = columnsOf('client_secrets')
+
+/** The secret that the client's instances have, and the one that replaces it. */
 const SECRETS_MAX = 2
 
+/** Service accounts on SQLite. */
 export function createClientStore(db: SqliteDatabase): ClientStore {
   return {
     create: async (client, secret, context) =>
@@ -112,6 +117,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
   }
 }
 
+/** Changes a client that exists. `work` tells whether it changed anything. */
 function change(db: SqliteDatabase, clientId: string, work: () => boolean): Change {
   return db.write(() => {
     if (!exists(db, clientId)) return 'unknown'
@@ -126,7 +132,8 @@ function exists(db: SqliteDatabase, clientId: string): boolean {
 function readView(db: SqliteDatabase, clientId: string): ClientView {
   const position = readPosition(db)
   const row = db.get(
-    `SELECT c.*, t.disabled_at AS tenant_disabled_at, t.hard_position AS tenant_hard_position
+    `SELECT c.*, coalesce(t.hard_position, 0) AS tenant_hard_position,
+            c.tenant_id IS NOT NULL AND (t.id IS NULL OR t.disabled_at IS NOT NULL) AS tenant_disabled
      FROM clients c LEFT JOIN tenants t ON t.id = c.tenant_id WHERE c.id = ?`,
     clientId,
   )
@@ -134,8 +141,8 @@ function readView(db: SqliteDatabase, clientId: string): ClientView {
     position,
     client: row === undefined ? undefined : toClient(row),
     secrets: readSecrets(db, clientId),
-    tenantDisabled: typeof row?.['tenant_disabled_at'] === 'number',
-    tenantHardPosition: Number(row?.['tenant_hard_position'] ?? 0),
+    tenantDisabled: row !== undefined && clients.flag(row, 'tenant_disabled'),
+    tenantHardPosition: row === undefined ? 0 : clients.integer(row, 'tenant_hard_position'),
   }
 }
 
@@ -151,7 +158,7 @@ function list(db: SqliteDatabase): readonly ClientSummary[] {
 function summarize(db: SqliteDatabase, row: Row): ClientSummary {
   const { hardPosition: _, ...client } = toClient(row)
   const secrets = readSecrets(db, client.id).map(({ hash: __, ...secret }) => secret)
-  const tenantName = (row['tenant_name'] as string | null) ?? undefined
+  const tenantName = clients.textOrUndefined(row, 'tenant_name')
   return { ...client, tenantName, secrets }
 }
 
@@ -159,10 +166,10 @@ function readSecrets(db: SqliteDatabase, clientId: string): ClientSecret[] {
   return db
     .all('SELECT * FROM client_secrets WHERE client_id = ? ORDER BY created_at, id', clientId)
     .map((row) => ({
-      id: row['id'] as string,
-      hash: row['hash'] as Uint8Array,
-      createdAt: row['created_at'] as number,
-      lastUsedAt: (row['last_used_at'] as number | null) ?? undefined,
+      id: clientSecrets.text(row, 'id'),
+      hash: clientSecrets.bytes(row, 'hash'),
+      createdAt: clientSecrets.integer(row, 'created_at'),
+      lastUsedAt: clientSecrets.integerOrUndefined(row, 'last_used_at'),
     }))
 }
 
@@ -178,12 +185,12 @@ function insertSecret(db: SqliteDatabase, clientId: string, secret: ClientSecret
 
 function toClient(row: Row): Client {
   return {
-    id: row['id'] as string,
-    name: row['name'] as string,
-    roles: toTexts(row['roles']),
-    tenantId: (row['tenant_id'] as string | null) ?? undefined,
-    disabledAt: (row['disabled_at'] as number | null) ?? undefined,
-    hardPosition: row['hard_position'] as number,
-    createdAt: row['created_at'] as number,
+    id: clients.text(row, 'id'),
+    name: clients.text(row, 'name'),
+    roles: clients.texts(row, 'roles'),
+    tenantId: clients.textOrUndefined(row, 'tenant_id'),
+    disabledAt: clients.integerOrUndefined(row, 'disabled_at'),
+    hardPosition: clients.integer(row, 'hard_position'),
+    createdAt: clients.integer(row, 'created_at'),
   }
 }

@@ -1,16 +1,98 @@
+import { StoreFault } from '../../base/faults.ts'
 import type { Membership } from '../rows.ts'
 import type { Row } from './database.ts'
 
-/** A column that holds a JSON array of strings, which only this folder writes. */
-export function toTexts(text: unknown): readonly string[] {
-  return text === '[]' ? [] : (JSON.parse(text as string) as string[])
+/** Reads the columns of one table, each with the type that the schema gives it. */
+export interface ColumnReader {
+  text(row: Row, column: string): string
+  textOrUndefined(row: Row, column: string): string | undefined
+  /** A safe integer. */
+  integer(row: Row, column: string): number
+  integerOrUndefined(row: Row, column: string): number | undefined
+  /** An integer column that holds 0 or 1. */
+  flag(row: Row, column: string): boolean
+  bytes(row: Row, column: string): Uint8Array
+  /** A text column that holds a JSON array of strings. */
+  texts(row: Row, column: string): readonly string[]
 }
 
-/** Needs the columns `tenant_id`, `name` of the tenant and `roles` of the membership. */
+/**
+ * Gives the readers for rows of a table. `undefined` stands for NULL, and for a column that the query left out. Every
+ * other mismatch throws a `StoreFault` that names table and column: the file was damaged, or edited by hand.
+ */
+export function columnsOf(table: string): ColumnReader {
+  const fault = (column: string, expected: string): StoreFault =>
+    new StoreFault(`The database holds a wrong value in ${table}.${column}: expected ${expected}.`)
+
+  const textOrUndefined = (row: Row, column: string): string | undefined => {
+    const value = row[column]
+    if (typeof value === 'string') return value
+    if (value === null || value === undefined) return undefined
+    throw fault(column, 'text')
+  }
+  const integerOrUndefined = (row: Row, column: string): number | undefined => {
+    const value = row[column]
+    if (typeof value === 'number' && Number.isSafeInteger(value)) return value
+    if (value === null || value === undefined) return undefined
+    throw fault(column, 'a safe integer')
+  }
+  return {
+    textOrUndefined,
+    integerOrUndefined,
+    text(row, column) {
+      const value = row[column]
+      if (typeof value === 'string') return value
+      throw fault(column, 'text')
+    },
+    integer(row, column) {
+      const value = row[column]
+      if (typeof value === 'number' && Number.isSafeInteger(value)) return value
+      throw fault(column, 'a safe integer')
+    },
+    flag(row, column) {
+      const value = row[column]
+      if (value === 0 || value === 1) return value === 1
+      throw fault(column, '0 or 1')
+    },
+    bytes(row, column) {
+      const value = row[column]
+      if (value instanceof Uint8Array) return value
+      throw fault(column, 'bytes')
+    },
+    texts(row, column) {
+      const value = row[column]
+      // Most accounts and sessions have no roles, and every refresh reads two such lists.
+      if (value === '[]') return NO_TEXTS
+      const texts = typeof value === 'string' ? parseTexts(value) : undefined
+      if (texts === undefined) throw fault(column, 'a JSON array of strings')
+      return texts
+    },
+  }
+}
+
+const NO_TEXTS: readonly string[] = []
+
+function parseTexts(json: string): readonly string[] | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    return undefined
+  }
+  return isTexts(value) ? value : undefined
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string')
+}
+
+const memberships = columnsOf('memberships')
+
+/** Reads a row with the columns `tenant_id`, `name` (of the tenant) and `roles` (of the membership). */
 export function toMembership(row: Row): Membership {
   return {
-    tenantId: row['tenant_id'] as string,
-    tenantName: row['name'] as string,
-    roles: toTexts(row['roles']),
+    tenantId: memberships.text(row, 'tenant_id'),
+    tenantName: memberships.text(row, 'name'),
+    roles: memberships.texts(row, 'roles'),
   }
 }

@@ -2,43 +2,39 @@ import { closeSync, openSync } from 'node:fs'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
+import type { Revocation } from '../rows.ts'
 import { migrations } from './migrations.ts'
 
-/** A row as SQLite gives it. */
+/** A row as SQLite returns it. `columns.ts` reads it. */
 export type Row = Record<string, unknown>
 
 const CACHE_KIB = 65_536
 const VERSION_POLL_MS = 50
-// A checkpoint writes each changed page once, however often it changed since the last: with rows
-// spread at random over a large table, 16 MiB between checkpoints saves most of those writes.
+// A checkpoint writes each changed page once, however often it changed since the previous checkpoint. Where refreshes hit
+// rows at random in a large table, 16 MiB between checkpoints save most of those writes.
 const CHECKPOINT_PAGES = 4_096
 
-/** Work of `writeTogether`: `run` gives what tells its caller, once all of it is on the disk. */
-interface Together {
-  readonly run: () => () => void
-  readonly reject: (fault: unknown) => void
-}
-
 /**
- * One connection to a SQLite file, with its statements prepared once. Everything is synchronous, so
- * a transaction is a plain function: nothing of another request can run in its middle.
+ * One connection to a SQLite file. It prepares each statement once. All calls are synchronous, so a transaction is a
+ * plain function: no other request can run in the middle of it.
  */
 export class SqliteDatabase {
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #watchers = new Set<() => void>()
   #poll: NodeJS.Timeout | undefined
-  #together: Together[] = []
+  /** Entries of the transaction that runs: see {@link append}. Undefined outside a write transaction. */
+  #entries: Revocation[] | undefined
 
   private constructor(db: DatabaseSync) {
     this.#db = db
   }
 
   /**
-   * Opens or creates the file and brings its schema up to date.
-   * Throws a `SetupError` that names the file where that cannot be done.
+   * Opens or creates the file and brings its schema up to date. Throws a `SetupError` that names the file where it
+   * cannot be used. `busyTimeoutMs` is how long a statement waits for a lock that another process holds.
    */
-  static open(path: string, options: { busyTimeoutMs: number }): SqliteDatabase {
+  static open(path: string, options: { readonly busyTimeoutMs: number }): SqliteDatabase {
     try {
       const db = openDatabase(path)
       db.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`)
@@ -72,75 +68,87 @@ export class SqliteDatabase {
     })
   }
 
-  /** The first row, or undefined. */
+  /** Gives the first row, or undefined. */
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
     return this.#prepare(sql).get(...values)
   }
 
+  /** Gives all rows. */
   all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#prepare(sql).all(...values)
   }
 
-  /** Runs a change and gives the number of rows that it changed. */
+  /** Runs a change. Gives the number of rows that it changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepare(sql).run(...values).changes)
   }
 
   /**
-   * Runs `work` in one durable transaction that holds the write lock from its beginning, so that
-   * what it read is still true when it writes. Thrown errors roll back; SQLite's own become
-   * `StoreFault`.
+   * Runs `work` in one durable transaction. It holds the write lock from its beginning, so what it read is still true
+   * when it writes. A thrown error rolls everything back; errors of SQLite become `StoreFault`.
    */
   write<T>(work: () => T): T {
-    const result = this.#transaction('BEGIN IMMEDIATE', work)
-    for (const changed of this.#watchers) changed()
-    return result
+    const entries: Revocation[] = []
+    this.#entries = entries
+    try {
+      const result = this.#transaction('BEGIN IMMEDIATE', () => {
+        const value = work()
+        this.#writeEntries(entries)
+        return value
+      })
+      for (const changed of this.#watchers) changed()
+      return result
+    } finally {
+      this.#entries = undefined
+    }
   }
 
   /**
-   * The same for work that may wait for the end of this turn of the event loop: all of it shares one
-   * transaction and one wait for the disk. Work that throws undoes itself alone; where the commit fails,
-   * all of it does.
+   * Runs a part of a write transaction that can be undone without the rest. Gives what it returned or threw. Throws where
+   * SQLite has rolled back the whole transaction by itself, as it does when the disk is full.
    */
-  writeTogether<T>(work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (this.#together.length === 0) setImmediate(() => this.#writeAll())
-      this.#together.push({
-        run: () => {
-          const outcome = this.#outcomeOf(work)
-          return () => (outcome.ok ? resolve(outcome.value) : reject(asFault(outcome.error)))
-        },
-        reject,
-      })
-    })
-  }
-
-  #writeAll(): void {
-    const waiting = this.#together
-    this.#together = []
-    try {
-      const settle = this.write(() => waiting.map(({ run }) => run()))
-      for (const each of settle) each()
-    } catch (fault) {
-      for (const { reject } of waiting) reject(fault)
-    }
-  }
-
-  /** Runs work inside a transaction so that it can be undone without the rest. */
-  #outcomeOf<T>(
-    work: () => T,
-  ): { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown } {
-    this.#prepare('SAVEPOINT work').run()
+  attempt<T>(work: () => T): Attempted<T> {
+    const entries = this.#transactionEntries()
+    const kept = entries.length
+    this.#prepare('SAVEPOINT part').run()
     try {
       const value = work()
-      this.#prepare('RELEASE work').run()
+      this.#prepare('RELEASE part').run()
       return { ok: true, value }
     } catch (error) {
-      // Throws where SQLite has rolled back everything by itself, as it does when the disk is full.
-      this.#prepare('ROLLBACK TO work').run()
-      this.#prepare('RELEASE work').run()
-      return { ok: false, error }
+      this.#prepare('ROLLBACK TO part').run()
+      this.#prepare('RELEASE part').run()
+      entries.length = kept
+      return { ok: false, error: asFault(error) }
     }
+  }
+
+  /**
+   * Appends an entry to the revocation log at the end of the write transaction that runs, after all its other writes.
+   * So the log's counter is always locked last, also where several methods share a
+   * transaction. {@link newestEntry} shows the entry at once.
+   */
+  append(entry: Revocation): void {
+    this.#transactionEntries().push(entry)
+  }
+
+  /** The entry that this transaction appended last; undefined where it has appended none. */
+  get newestEntry(): Revocation | undefined {
+    return this.#entries?.at(-1)
+  }
+
+  #transactionEntries(): Revocation[] {
+    if (this.#entries === undefined) throw new Error('This work needs a write transaction.')
+    return this.#entries
+  }
+
+  #writeEntries(entries: readonly Revocation[]): void {
+    const newest = entries.at(-1)
+    if (newest === undefined) return
+    for (const { position, kind, subject, strength, at, chain } of entries) {
+      this.run(INSERT_ENTRY, position, kind, subject, strength === 'hard' ? 1 : 0, at, chain)
+    }
+    this.run(MOVE_HEAD, newest.position, newest.chain)
   }
 
   /** See `Store.watch`. */
@@ -162,7 +170,7 @@ export class SqliteDatabase {
       try {
         now = read()
       } catch {
-        return // A database that fails says so to whoever needs it; a timer has nobody to tell.
+        return // The next caller that needs the database gets the fault. A timer has no caller.
       }
       if (now === seen) return
       seen = now
@@ -175,7 +183,7 @@ export class SqliteDatabase {
     this.#poll = undefined
   }
 
-  /** Runs `work` on one snapshot. */
+  /** Runs `work`, which only reads, on one snapshot. */
   read<T>(work: () => T): T {
     return this.#transaction('BEGIN', work)
   }
@@ -210,7 +218,7 @@ export class SqliteDatabase {
     return statement
   }
 
-  /** Moves everything from the write-ahead log into the file and closes it. */
+  /** Copies everything from the write-ahead log into the file and closes it. */
   close(): void {
     if (!this.#db.isOpen) return
     this.#stopPoll()
@@ -219,9 +227,18 @@ export class SqliteDatabase {
   }
 }
 
+/** The result of work that can be undone alone. */
+export type Attempted<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: unknown }
+
+const INSERT_ENTRY =
+  'INSERT INTO revocations (position, kind, subject, hard, at, chain) VALUES (?, ?, ?, ?, ?, ?)'
+const MOVE_HEAD = 'UPDATE revocation_head SET position = ?, chain = ? WHERE id = 1'
+
 /**
- * Opens or creates a file with `node:sqlite`, which is asked for at the time of the call: a static
- * import would fail on an older Node before this package could say which Node it needs.
+ * Opens or creates a file with `node:sqlite`. The module is loaded at the time of the call: a static import would fail
+ * on an older Node before this package could say which Node it needs.
  */
 export function openDatabase(path: string): DatabaseSync {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
@@ -230,9 +247,9 @@ export function openDatabase(path: string): DatabaseSync {
 }
 
 /**
- * Makes the file before SQLite does, which would let everybody read it; the write-ahead log gets its
- * mode from it. A file that exists is not opened here: closing it again would drop the locks that
- * this process holds on it.
+ * Creates the file with mode 600. SQLite itself would create it readable for everybody, and it copies the mode to the
+ * write-ahead log. A file that exists is not opened here: closing it again would drop the POSIX locks that this process
+ * holds on it.
  */
 function createPrivately(path: string): void {
   try {
@@ -246,13 +263,16 @@ function asFault(error: unknown): unknown {
   if (error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR') {
     return new StoreFault(`The database failed: ${error.message}`, { cause: error })
   }
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_OUT_OF_RANGE') {
+    return new StoreFault('The database holds an integer beyond 2^53.', { cause: error })
+  }
   if (error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_STATE') {
     return new StoreFault('The database is closed.', { cause: error })
   }
   return error
 }
 
-/** Runs one statement that needs no transaction of its own, with the same faults. */
+/** Runs statements that need no transaction of their own. Errors of SQLite become `StoreFault`. */
 export function step<T>(work: () => T): T {
   try {
     return work()

@@ -1,10 +1,14 @@
 import type { AuditEvent, KeySchedule, KeyState, KeyUse, RingChange, StoredKey } from '../rows.ts'
-import type { KeyStore, AuditContext } from '../store.ts'
+import type { AuditContext, KeyStore } from '../store.ts'
 import { auditChange } from './audit.ts'
-import { toTexts } from './columns.ts'
+import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'
 
+const keys = columnsOf('keys')
+const schedules = columnsOf('key_schedule')
+
+/** The key ring on SQLite. */
 export function createKeyStore(db: SqliteDatabase): KeyStore {
   return {
     list: async () => step(() => readKeys(db)),
@@ -36,7 +40,7 @@ export function createKeyStore(db: SqliteDatabase): KeyStore {
           audit(db, 'key_removed', kid, context)
         }
         for (const key of change.put) put(db, key, from, context)
-        // Nobody can have another ring than the first.
+        // Nobody has read a ring before the first.
         if (from.length > 0) noteInLog(db, change, context)
         return 'changed'
       }),
@@ -57,19 +61,19 @@ function readSchedule(db: SqliteDatabase): KeySchedule | undefined {
   const row = db.get('SELECT * FROM key_schedule')
   if (row === undefined) return undefined
   return {
-    alg: row['alg'] as string,
-    rotationMs: (row['rotation_ms'] as number | null) ?? undefined,
-    leadMs: row['lead_ms'] as number,
+    alg: schedules.text(row, 'alg'),
+    rotationMs: schedules.integerOrUndefined(row, 'rotation_ms'),
+    leadMs: schedules.integer(row, 'lead_ms'),
     livesMs: {
-      access: row['access_life_ms'] as number,
-      refresh: row['refresh_life_ms'] as number,
+      access: schedules.integer(row, 'access_life_ms'),
+      refresh: schedules.integer(row, 'refresh_life_ms'),
     },
   }
 }
 
-/** Two rings of one name have the same keys in the same states. */
-function nameRing(keys: readonly StoredKey[]): string {
-  return keys.map(({ kid, state, changedAt }) => `${kid}/${state}/${changedAt}`).join()
+/** Names a ring. Two rings with the same name have the same keys in the same states. */
+function nameRing(ring: readonly StoredKey[]): string {
+  return ring.map(({ kid, state, changedAt }) => `${kid}/${state}/${changedAt}`).join()
 }
 
 const EVENTS: Readonly<Record<KeyState, AuditEvent>> = {
@@ -106,14 +110,14 @@ function put(
   audit(db, isNew ? 'key_created' : EVENTS[key.state], key.kid, context)
 }
 
-/** Guards learn of another key set, and other processes of another ring, by the position of the log. */
+/** Appends the entries by which guards notice a changed key set, and other processes a changed ring. */
 function noteInLog(
   db: SqliteDatabase,
-  { put: keys, remove, killed }: RingChange,
+  { put: written, remove, killed }: RingChange,
   context: AuditContext,
 ): void {
   if (killed !== undefined) appendRevocation(db, 'key', killed, 'soft', context.at)
-  const [first = remove[0]] = keys.map(({ kid }) => kid)
+  const [first = remove[0]] = written.map(({ kid }) => kid)
   if (first !== undefined) appendRevocation(db, 'keyset', first, 'soft', context.at)
 }
 
@@ -123,15 +127,16 @@ function audit(db: SqliteDatabase, event: AuditEvent, kid: string, context: Audi
 
 function toKey(row: Row): StoredKey {
   return {
-    kid: row['kid'] as string,
-    alg: row['alg'] as string,
-    use: row['use'] as KeyUse,
-    state: row['state'] as KeyState,
-    sealed: row['sealed'] as Uint8Array,
-    createdAt: row['created_at'] as number,
-    changedAt: row['changed_at'] as number,
-    verifiesUntil: (row['verifies_until'] as number | null) ?? undefined,
-    imported: row['imported'] === 1,
-    certificates: row['certificates'] === null ? [] : toTexts(row['certificates']),
+    kid: keys.text(row, 'kid'),
+    alg: keys.text(row, 'alg'),
+    // Only this file writes the table, and `StoredKey` gives both columns their type.
+    use: keys.text(row, 'use') as KeyUse,
+    state: keys.text(row, 'state') as KeyState,
+    sealed: keys.bytes(row, 'sealed'),
+    createdAt: keys.integer(row, 'created_at'),
+    changedAt: keys.integer(row, 'changed_at'),
+    verifiesUntil: keys.integerOrUndefined(row, 'verifies_until'),
+    imported: keys.flag(row, 'imported'),
+    certificates: row['certificates'] === null ? [] : keys.texts(row, 'certificates'),
   }
 }

@@ -2,7 +2,7 @@ import type { SqliteDatabase } from './database.ts'
 
 const KNOWN_SESSIONS = 50
 
-/** Whether one of the account's newest sessions came from this address. */
+/** Whether one of the account's newest 50 sessions came from this address. */
 export function isKnownAddress(db: SqliteDatabase, accountId: string, address: string): boolean {
   if (address === '') return false
   const row = db.get(

@@ -5,9 +5,9 @@ import { SetupError, messageOf } from '../../base/faults.ts'
 import { openDatabase } from './database.ts'
 
 /**
- * Holds a data directory for one server. The lock is SQLite's own, on an empty database beside the
- * real one: the operating system drops it with the process, however that ends, so no stale lock is
- * ever left behind. Commands do not take it; they write beside the server.
+ * Reserves a data directory for one server. The lock is SQLite's own, on an empty database beside the real one. The
+ * operating system releases it with the process, however the process ends, so no stale lock remains. Commands do not
+ * take it; they write beside the server.
  */
 export class ServerLock {
   readonly #db: DatabaseSync
@@ -16,7 +16,7 @@ export class ServerLock {
     this.#db = db
   }
 
-  /** Throws a `SetupError` when another server holds the directory. */
+  /** Takes the lock. Throws a `SetupError` while another server holds the directory. */
   static take(dataDir: string): ServerLock {
     let db: DatabaseSync | undefined
     try {
@@ -38,6 +38,7 @@ export class ServerLock {
     }
   }
 
+  /** Releases the lock. Calling it again does nothing. */
   release(): void {
     if (this.#db.isOpen) this.#db.close()
   }

@@ -13,10 +13,22 @@ import {
 } from '../repair.ts'
 import type { AuditEvent, Revocation } from '../rows.ts'
 import { auditChange } from './audit.ts'
+import { columnsOf } from './columns.ts'
 import type { SqliteDatabase } from './database.ts'
-import { appendAt, appendRevocation, readAfter, readChainAt, readHead } from './revocations.ts'
+import {
+  appendAt,
+  appendRevocation,
+  readAfter,
+  readChainAt,
+  readHead,
+  readIssuerOfStartOver,
+  readOldest,
+} from './revocations.ts'
 
-/** See `RevocationStore.repair`; inside a transaction. */
+const headColumns = columnsOf('revocation_head')
+const keys = columnsOf('keys')
+
+/** Repairs the log: see `RevocationStore.repair`. Call it inside a transaction. */
 export function repair(db: SqliteDatabase, evidence: LossEvidence, by: RepairBy): RepairOutcome {
   const decision = decideRepair(evidence, knowledge(db))
   switch (decision.kind) {
@@ -32,14 +44,18 @@ export function repair(db: SqliteDatabase, evidence: LossEvidence, by: RepairBy)
   }
 }
 
-/** See `RevocationStore.startOver`; inside a transaction. */
+/** Starts the log over: see `RevocationStore.startOver`. Call it inside a transaction. */
 export function startOver(
   db: SqliteDatabase,
   lost: number,
+  expected: LogHead,
   by: RepairBy,
   restored?: { readonly killed: readonly string[] },
 ): RepairOutcome {
   const head = readHead(db)
+  if (head.position !== expected.position || Buffer.compare(head.chain, expected.chain) !== 0) {
+    return { kind: 'head_moved', position: head.position, recovered: 0 }
+  }
   const jumps = jumpsAbove(lost, head.position)
   if (jumps > JUMPS_MAX && restored === undefined) {
     return { kind: 'too_far', position: head.position, recovered: 0 }
@@ -50,20 +66,24 @@ export function startOver(
   return outcome
 }
 
-/** See `RevocationStore.startOverAs`; inside a transaction. */
+/** Revokes everything of another issuer: see `RevocationStore.startOverAs`. Call it inside a transaction. */
 export function startOverAs(db: SqliteDatabase, by: RepairBy): RepairOutcome {
+  const named = readIssuerOfStartOver(db)
+  if (named === undefined || named === by.issuer) {
+    return { kind: 'nothing', position: readHead(db).position, recovered: 0 }
+  }
   jump(db, 1, by.at)
   return endAll(db, by)
 }
 
 /**
- * Everybody signs in again, and no key from before signs or verifies: the entries that were lost may have killed any
- * of them, and a thief holds what was killed.
+ * Makes everybody sign in again, and kills every key that signs access tokens: the lost entries may have killed any of
+ * them, and a thief holds what was killed.
  */
 function beginAnew(db: SqliteDatabase, by: RepairBy): RepairOutcome {
   const outcome = endAll(db, by)
   const kids = db.all(`SELECT kid FROM keys WHERE use = 'access' AND state <> 'revoked'`)
-  for (const { kid } of kids) killAgain(db, String(kid), by)
+  for (const row of kids) killAgain(db, keys.text(row, 'kid'), by)
   return { ...outcome, position: readHead(db).position }
 }
 
@@ -74,7 +94,7 @@ function endAll(db: SqliteDatabase, by: RepairBy): RepairOutcome {
   return { kind: 'start_over', position, recovered: 0 }
 }
 
-/** A key that was killed after this copy was made: its thief still has it. Inside a transaction. */
+/** Kills a key that may have been killed after this copy was made: its thief still has it. */
 function killAgain(db: SqliteDatabase, kid: string, { at, actor }: RepairBy): void {
   const isKnown = db.get(`SELECT 1 FROM keys WHERE kid = ? AND state = 'revoked'`, kid)
   if (isKnown !== undefined) return
@@ -88,7 +108,7 @@ function rejoin(
   by: RepairBy,
 ): RepairOutcome {
   if (jumpsFrom !== undefined) {
-    // Tokens of the lost branch carry positions above those of our own entries since: again, then.
+    // Tokens of the lost branch carry positions above our own entries since then. Written again, the entries lie above.
     const own = readAfter(db, jumpsFrom, -1).filter(({ kind }) => kind !== 'jump')
     jump(db, jumps, by.at)
     for (const { kind, subject, strength, at } of own) {
@@ -102,7 +122,7 @@ function rejoin(
   return { kind: 'rejoin', position, recovered: lost.length }
 }
 
-/** The only gap that the log may have: from here on no position means two things. */
+/** Leaves positions out, the only gap that the log may have: from here on no position means two things. */
 function jump(db: SqliteDatabase, times: number, at: EpochMs): void {
   for (let count = 0; count < times; count++) {
     const position = readHead(db).position + JUMP_POSITIONS
@@ -110,12 +130,13 @@ function jump(db: SqliteDatabase, times: number, at: EpochMs): void {
   }
 }
 
-/** Writes an entry, and what it does to the rows: sessions obey the same log as tokens do. */
+/** Appends an entry and applies it to the rows: sessions obey the same log as tokens. */
 function appendAndApply(db: SqliteDatabase, entry: Omit<Revocation, 'position' | 'chain'>): number {
   const { kind, subject, strength, at } = entry
   const position = appendRevocation(db, kind, subject, strength, at)
-  if (kind === 'key')
+  if (kind === 'key') {
     db.run(`UPDATE keys SET state = 'revoked', sealed = x'' WHERE kid = ?`, subject)
+  }
   if (strength === 'soft') return position
   switch (kind) {
     case 'session':
@@ -131,8 +152,7 @@ function appendAndApply(db: SqliteDatabase, entry: Omit<Revocation, 'position' |
       db.run('UPDATE clients SET hard_position = ? WHERE id = ?', position, subject)
       break
     case 'issuer':
-      // The one update of many rows, in a case that a system sees once, if ever: every other sign-in and
-      // refresh is spared a comparison.
+      // The one update of many rows. A system needs it once, if ever, and it spares every sign-in and refresh a comparison.
       db.run('UPDATE accounts SET hard_position = ?', position)
       db.run('UPDATE clients SET hard_position = ?', position)
       db.run('UPDATE revocation_head SET started_over_at = ? WHERE id = 1', at)
@@ -156,7 +176,8 @@ function knowledge(db: SqliteDatabase): LogKnowledge {
   const startedOver = db.get('SELECT started_over_at FROM revocation_head WHERE id = 1')
   return {
     head: readHead(db),
-    startedOverAt: Number(startedOver?.['started_over_at']),
+    oldest: readOldest(db),
+    startedOverAt: headColumns.integer(startedOver ?? {}, 'started_over_at'),
     chainAt: (position) => readChainAt(db, position),
     isSettled: ({ position, chain }) =>
       db.get('SELECT 1 FROM lost_heads WHERE position = ? AND chain = ?', position, chain) !==

@@ -1,31 +1,40 @@
+import type { Clock } from '../../base/clock.ts'
 import type { RevocationStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { step, type SqliteDatabase } from './database.ts'
 import { repair, startOver, startOverAs } from './log-repair.ts'
 import {
   appendRevocation,
+  pruneRevocations,
   readAfter,
   readChainAt,
   readHead,
-  readOrigin,
+  readIssuerOfStartOver,
+  readOldest,
   toHead,
 } from './revocations.ts'
 
-export function createRevocationStore(db: SqliteDatabase): RevocationStore {
+/** The revocation log on SQLite. */
+export function createRevocationStore(db: SqliteDatabase, clock: Clock): RevocationStore {
   return {
     head: async () => step(() => readHead(db)),
-    chainAt: async (position) => step(() => readChainAt(db, position)),
+
+    // One snapshot: an entry may be pruned between the two reads.
+    chainAt: async (position) => db.read(() => readChainAt(db, position)),
+
     tail: async (after, limit) =>
       db.read(() => ({ chain: readChainAt(db, after), entries: readAfter(db, after, limit) })),
+
     floorBefore: async (at) =>
-      step(() => {
-        // From the newest back: what is read are the entries that are kept, not the whole log.
+      db.read(() => {
+        // From the newest entry back: the query reads the entries that a living token can need, not the whole log.
         const row = db.get(
           'SELECT position, chain FROM revocations WHERE at < ? ORDER BY position DESC LIMIT 1',
           at,
         )
-        return row === undefined ? readOrigin(db) : toHead(row)
+        return row === undefined ? readOldest(db) : toHead(row)
       }),
+
     revokeToken: async (jti, accountId, context) =>
       db.write(() => {
         const known = db.get(
@@ -37,16 +46,17 @@ export function createRevocationStore(db: SqliteDatabase): RevocationStore {
         appendRevocation(db, 'token', jti, 'soft', context.at)
         return 'changed'
       }),
+
     repair: async (evidence, by) => db.write(() => repair(db, evidence, by)),
-    startedOverFor: async () =>
-      step(() => {
-        const row = db.get(
-          `SELECT subject FROM revocations WHERE kind = 'issuer' ORDER BY position DESC LIMIT 1`,
-        )
-        return row === undefined ? undefined : String(row['subject'])
-      }),
-    startOver: async (position, by, restored) =>
-      db.write(() => startOver(db, position, by, restored)),
+
+    startedOverFor: async () => step(() => readIssuerOfStartOver(db)),
+
+    startOver: async (lost, expected, by, restored) =>
+      db.write(() => startOver(db, lost, expected, by, restored)),
+
     startOverAs: async (by) => db.write(() => startOverAs(db, by)),
+
+    prune: async (keptMs, limit) =>
+      db.write(() => pruneRevocations(db, clock.nowMs() - keptMs, limit)),
   }
 }

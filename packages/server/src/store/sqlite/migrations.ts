@@ -1,9 +1,9 @@
 /**
- * The schema, step by step: entry n brings a database from version n to n + 1 (`PRAGMA user_version`).
- * A step that has been released is never edited.
+ * The schema, step by step: entry n brings a database from version n to n + 1 (`PRAGMA user_version`). Never edit a step
+ * that has been released; append one.
  *
- * Tables without rowid keep each row in its key's own tree: a refresh then touches one page. No index
- * holds a column that a refresh changes.
+ * A table without rowid keeps each row in the tree of its primary key, so a refresh touches one page. No index covers a
+ * column that a refresh changes.
  */
 export const migrations: readonly string[] = [
   `
@@ -165,7 +165,7 @@ export const migrations: readonly string[] = [
   CREATE INDEX revocations_by_subject ON revocations (kind, subject);
   `,
   `
-  -- The account's newest hard position that the session has outlived, since it took back the others itself.
+  -- The account's newest hard position that the session has survived, because it revoked the others itself.
   ALTER TABLE sessions ADD COLUMN survived_position INTEGER NOT NULL DEFAULT 0;
   `,
   `
@@ -196,5 +196,42 @@ export const migrations: readonly string[] = [
   UPDATE sessions SET authenticated_at = created_at;
   ALTER TABLE sessions ADD COLUMN amr TEXT NOT NULL DEFAULT '["pwd"]';
   ALTER TABLE sessions ADD COLUMN acr TEXT;
+  `,
+  `
+  -- 1: the row stands for an account of an application's own table. No query depends on the order of usernames then.
+  ALTER TABLE accounts ADD COLUMN is_shadow INTEGER NOT NULL DEFAULT 0;
+  UPDATE accounts SET is_shadow = 1 WHERE unicode(username_key) = 1;
+  `,
+  `
+  -- Ids that may be used once: SHA-256 of each, and when it expires, in milliseconds since 1970.
+  CREATE TABLE consumed (
+    kind       TEXT NOT NULL,
+    id_hash    BLOB NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, id_hash)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX consumed_by_end ON consumed (expires_at);
+  `,
+  `
+  -- Where the kept part of the log begins: its origin, or the newest entry that was pruned.
+  ALTER TABLE revocation_head ADD COLUMN oldest_position INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE revocation_head ADD COLUMN oldest_chain BLOB;
+  UPDATE revocation_head SET oldest_chain = origin;
+
+  -- Both tables stay append-only, except for a prefix that was declared prunable in the same transaction.
+  DROP TRIGGER revocations_no_delete;
+  CREATE TRIGGER revocations_no_delete BEFORE DELETE ON revocations
+    WHEN OLD.position > (SELECT oldest_position FROM revocation_head WHERE id = 1)
+    BEGIN SELECT RAISE(ABORT, 'the revocation log is append-only'); END;
+
+  CREATE TABLE audit_start (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    pruned_id INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO audit_start (id, pruned_id) VALUES (1, 0);
+  DROP TRIGGER audit_no_delete;
+  CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+    WHEN OLD.id > (SELECT pruned_id FROM audit_start WHERE id = 1)
+    BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   `,
 ]

@@ -1,16 +1,19 @@
 import type { RoleStore } from '../store.ts'
-import { appendAudit } from './audit.ts'
-import { toTexts } from './columns.ts'
+import { auditChange } from './audit.ts'
+import { columnsOf } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'
 
+const roles = columnsOf('roles')
+
+/** Role definitions on SQLite. */
 export function createRoleStore(db: SqliteDatabase): RoleStore {
   return {
     list: async () =>
       step(() =>
         db.all('SELECT name, permissions FROM roles ORDER BY name').map((row) => ({
-          name: row['name'] as string,
-          permissions: toTexts(row['permissions']),
+          name: roles.text(row, 'name'),
+          permissions: roles.texts(row, 'permissions'),
         })),
       ),
 
@@ -25,17 +28,8 @@ export function createRoleStore(db: SqliteDatabase): RoleStore {
           name,
           text,
         )
-        appendAudit(db, {
-          at: context.at,
-          actor: context.actor,
-          address: context.address,
-          event: 'role_defined',
-          outcome: 'ok',
-          accountId: undefined,
-          sessionId: undefined,
-          detail: name,
-        })
-        // Of no token: guards have the definitions, and are told that one has changed.
+        auditChange(db, undefined, 'role_defined', context, name)
+        // It makes no token stale. Guards keep the definitions, and read them again when they see the entry.
         appendRevocation(db, 'role', name, 'soft', context.at)
         return 'changed'
       }),

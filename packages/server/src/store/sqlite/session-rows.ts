@@ -1,13 +1,14 @@
-import type { AccountClaims, Session } from '../rows.ts'
 import type { SessionState } from '../refresh.ts'
-import { toTexts } from './columns.ts'
+import type { AccountClaims, Session } from '../rows.ts'
+import { columnsOf } from './columns.ts'
 import type { Row, SqliteDatabase } from './database.ts'
 
-/** Whether the secret of a row of sessions was killed, as an expression of SQL. */
-export const REFRESH_KEY_KILLED =
-  "EXISTS (SELECT 1 FROM keys WHERE kid = refresh_kid AND state = 'revoked')"
+const sessions = columnsOf('sessions')
+const accounts = columnsOf('accounts')
+const memberships = columnsOf('memberships')
+const tenants = columnsOf('tenants')
 
-/** Session, account and tenant of one snapshot; `position` is the head that was read before. */
+/** Reads session, account and tenant. Call it inside a transaction, with the `position` that was read before. */
 export function readState(
   db: SqliteDatabase,
   sessionId: string,
@@ -15,8 +16,11 @@ export function readState(
 ): SessionState | undefined {
   const row = db.get(
     `SELECT s.*, a.username, a.user_id, a.roles, a.disabled_at, a.hard_position,
-            m.roles AS tenant_roles, t.disabled_at AS tenant_disabled_at,
-            t.hard_position AS tenant_hard_position, ${REFRESH_KEY_KILLED} AS refresh_key_killed
+            m.roles AS tenant_roles,
+            s.tenant_id IS NOT NULL AND (t.id IS NULL OR t.disabled_at IS NOT NULL) AS tenant_disabled,
+            coalesce(t.hard_position, 0) AS tenant_hard_position,
+            EXISTS (SELECT 1 FROM keys k WHERE k.kid = s.refresh_kid AND k.state = 'revoked')
+              AS refresh_key_killed
      FROM sessions s JOIN accounts a ON a.id = s.account_id
      LEFT JOIN tenants t ON t.id = s.tenant_id
      LEFT JOIN memberships m ON m.account_id = s.account_id AND m.tenant_id = s.tenant_id
@@ -28,19 +32,19 @@ export function readState(
   return {
     session,
     account: toClaims(session.accountId, row),
-    username: row['username'] as string,
-    accountDisabled: row['disabled_at'] !== null,
-    accountHardPosition: row['hard_position'] as number,
-    tenantDisabled: row['tenant_disabled_at'] !== null,
-    tenantHardPosition: (row['tenant_hard_position'] as number | null) ?? 0,
-    refreshKeyKilled: row['refresh_key_killed'] === 1,
+    username: accounts.text(row, 'username'),
+    accountDisabled: accounts.integerOrUndefined(row, 'disabled_at') !== undefined,
+    accountHardPosition: accounts.integer(row, 'hard_position'),
+    tenantDisabled: tenants.flag(row, 'tenant_disabled'),
+    tenantHardPosition: tenants.integer(row, 'tenant_hard_position'),
+    refreshKeyKilled: sessions.flag(row, 'refresh_key_killed'),
     position,
   }
 }
 
 /**
- * What the account's tokens say in a tenant, if it is a member of it and the tenant has not been taken
- * back since the session began: else what they say without one.
+ * Reads what tokens of the session's account say in a tenant. If the account is no member of it, or the tenant was
+ * disabled or lost all its sessions since the session began, gives what tokens say without a tenant.
  */
 export function readClaims(
   db: SqliteDatabase,
@@ -59,20 +63,19 @@ export function readClaims(
     session.signedInPosition,
     session.accountId,
   )
-  // The account of a session is never deleted before the session.
+  // There is a row: a session is deleted before its account.
   return toClaims(session.accountId, row ?? {})
 }
 
-/** Needs the columns `user_id`, `roles`, `tenant_id` and `tenant_roles`. */
+/** Reads the columns `user_id`, `roles`, `tenant_id` and `tenant_roles`. */
 export function toClaims(accountId: string, row: Row): AccountClaims {
-  const roles = toTexts(row['roles'])
-  const tenantRoles = row['tenant_roles']
-  const isMember = typeof tenantRoles === 'string'
+  const roles = accounts.texts(row, 'roles')
+  const isMember = memberships.textOrUndefined(row, 'tenant_roles') !== undefined
   return {
     id: accountId,
-    userId: (row['user_id'] as string | null) ?? accountId,
-    roles: isMember ? union(roles, toTexts(tenantRoles)) : roles,
-    tenantId: isMember ? (row['tenant_id'] as string) : undefined,
+    userId: accounts.textOrUndefined(row, 'user_id') ?? accountId,
+    roles: isMember ? union(roles, memberships.texts(row, 'tenant_roles')) : roles,
+    tenantId: isMember ? memberships.text(row, 'tenant_id') : undefined,
   }
 }
 
@@ -82,33 +85,34 @@ function union(global: readonly string[], inTenant: readonly string[]): readonly
   return [...new Set([...global, ...inTenant])].toSorted()
 }
 
-/** Needs the columns `authenticated_at`, `amr` and `acr`. */
+/** Reads the columns `authenticated_at`, `amr` and `acr` of a row of the table `sessions`. */
 export function toAuthentication(row: Row): Pick<Session, 'authenticatedAt' | 'amr' | 'acr'> {
   return {
-    authenticatedAt: row['authenticated_at'] as number,
-    amr: toTexts(row['amr']),
-    acr: (row['acr'] as string | null) ?? undefined,
+    authenticatedAt: sessions.integer(row, 'authenticated_at'),
+    amr: sessions.texts(row, 'amr'),
+    acr: sessions.textOrUndefined(row, 'acr'),
   }
 }
 
+/** Reads a row of the table `sessions`. */
 export function toSession(row: Row): Session {
   return {
-    id: row['id'] as string,
-    accountId: row['account_id'] as string,
-    clientId: row['client_id'] as string,
-    tenantId: (row['tenant_id'] as string | null) ?? undefined,
-    seed: row['seed'] as Uint8Array,
-    generation: row['generation'] as number,
-    createdAt: row['created_at'] as number,
-    rotatedAt: row['rotated_at'] as number,
-    expiresAt: row['expires_at'] as number,
-    endsAt: row['ends_at'] as number,
-    endedAt: (row['ended_at'] as number | null) ?? undefined,
-    signedInPosition: row['signed_in_position'] as number,
-    survivedPosition: row['survived_position'] as number,
-    refreshKid: row['refresh_kid'] as string,
+    id: sessions.text(row, 'id'),
+    accountId: sessions.text(row, 'account_id'),
+    clientId: sessions.text(row, 'client_id'),
+    tenantId: sessions.textOrUndefined(row, 'tenant_id'),
+    seed: sessions.bytes(row, 'seed'),
+    generation: sessions.integer(row, 'generation'),
+    createdAt: sessions.integer(row, 'created_at'),
+    rotatedAt: sessions.integer(row, 'rotated_at'),
+    expiresAt: sessions.integer(row, 'expires_at'),
+    endsAt: sessions.integer(row, 'ends_at'),
+    endedAt: sessions.integerOrUndefined(row, 'ended_at'),
+    signedInPosition: sessions.integer(row, 'signed_in_position'),
+    survivedPosition: sessions.integer(row, 'survived_position'),
+    refreshKid: sessions.text(row, 'refresh_kid'),
     ...toAuthentication(row),
-    address: row['address'] as string,
-    userAgent: row['user_agent'] as string,
+    address: sessions.text(row, 'address'),
+    userAgent: sessions.text(row, 'user_agent'),
   }
 }

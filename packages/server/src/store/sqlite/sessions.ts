@@ -1,56 +1,42 @@
+import { limits } from '../../base/limits.ts'
+import type { Clock, EpochMs } from '../../base/clock.ts'
+import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
 import type { Session } from '../rows.ts'
-import type { SessionStore, SessionSummary } from '../store.ts'
-import { appendAudit } from './audit.ts'
+import type { AuditContext, Change, SessionEnding, SessionStore, SessionSummary } from '../store.ts'
+import { auditSession } from './audit.ts'
+import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
-import { refreshBatch } from './refresh-batch.ts'
+import type { GroupCommit } from './group-commit.ts'
+import { Forgery, refresh } from './refresh.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
-import { readState, REFRESH_KEY_KILLED, toSession } from './session-rows.ts'
+import { readState, toSession } from './session-rows.ts'
 import { keepShadow, updateShadow } from './shadows.ts'
-import { giveBack } from './throttles.ts'
+import { SESSION_LIVES } from './standing.ts'
 
-export function createSessionStore(db: SqliteDatabase): SessionStore {
+const sessions = columnsOf('sessions')
+
+/** Sessions on SQLite. Refreshes and log-outs share transactions by `together`. */
+export function createSessionStore(
+  db: SqliteDatabase,
+  together: GroupCommit,
+  clock: Clock,
+): SessionStore {
   return {
-    create: async (session, context, tries = [], shadow) =>
+    create: async (session, context, { shadow, liveMax } = {}) =>
       db.write(() => {
-        // A row that is new here has lost nothing yet, so a session that is refused leaves none behind.
+        // A new row has lost no sessions yet, so a session of it is never refused, and no row is left without one.
         if (shadow !== undefined) keepShadow(db, shadow)
         if (insert(db, session) === 0) return 'refused'
         if (shadow !== undefined) updateShadow(db, shadow)
-        giveBack(db, tries)
-        appendAudit(db, {
-          at: context.at,
-          actor: context.actor,
-          event: 'login',
-          outcome: 'ok',
-          accountId: session.accountId,
-          sessionId: session.id,
-          address: context.address,
-          detail: context.detail,
-        })
+        const { detail, ...by } = context
+        auditSession(db, session, 'login', by, detail)
+        if (liveMax !== undefined) endOldest(db, session, liveMax, clock.nowMs(), context)
         return 'created'
       }),
 
-    refreshBatch: async (attempts, rules) => refreshBatch(db, attempts, rules),
+    refresh: (attempt, rules) => refreshTogether(db, together, clock, attempt, rules),
 
-    end: (sessionId, ending, context) =>
-      db.writeTogether(() => {
-        const row = db.get('SELECT account_id, ended_at FROM sessions WHERE id = ?', sessionId)
-        if (row === undefined) return 'unknown'
-        if (row['ended_at'] !== null) return 'unchanged'
-        db.run('UPDATE sessions SET ended_at = ? WHERE id = ?', context.at, sessionId)
-        appendAudit(db, {
-          at: context.at,
-          actor: context.actor,
-          event: ending.event,
-          outcome: 'ok',
-          accountId: row['account_id'] as string,
-          sessionId,
-          address: context.address,
-          detail: undefined,
-        })
-        appendRevocation(db, 'session', sessionId, 'hard', context.at)
-        return 'changed'
-      }),
+    end: (sessionId, ending, context) => together.run(() => end(db, sessionId, ending, context)),
 
     state: async (sessionId) =>
       db.read(() => {
@@ -58,15 +44,17 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
         return readState(db, sessionId, position)
       }),
 
-    list: async ({ accountId, now, limit, live = false, before }) =>
+    list: async ({ accountId, limit, live = false, before }) =>
       step(() => {
         const whose = accountId === undefined ? '' : 'AND s.account_id = ?'
         const where = before === undefined ? '' : 'AND (s.created_at, s.id) < (?, ?)'
         return db
           .all(
-            `SELECT * FROM (${SELECT_SUMMARY} WHERE true ${whose} ${where}) WHERE live >= ?
-             ORDER BY created_at DESC, id DESC LIMIT ?`,
-            now,
+            `SELECT * FROM (
+               SELECT s.*, a.username, ${SESSION_LIVES} AS live
+               FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE true ${whose} ${where})
+             WHERE live >= ? ORDER BY created_at DESC, id DESC LIMIT ?`,
+            clock.nowMs(),
             ...(accountId === undefined ? [] : [accountId]),
             ...(before === undefined ? [] : [before.createdAt, before.id]),
             live ? 1 : 0,
@@ -75,26 +63,76 @@ export function createSessionStore(db: SqliteDatabase): SessionStore {
           .map(toSummary)
       }),
 
-    purge: async (before, limit) =>
+    purge: async (keptMs, limit) =>
       step(() =>
         db.run(
           'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at < ? LIMIT ?)',
-          before,
+          clock.nowMs() - keptMs,
           limit,
         ),
       ),
   }
 }
 
-const SELECT_SUMMARY = `
-  SELECT s.*, a.username,
-         s.ended_at IS NULL AND s.expires_at > ? AND a.disabled_at IS NULL
-           AND a.hard_position <= max(s.signed_in_position, s.survived_position) AND t.disabled_at IS NULL
-           AND coalesce(t.hard_position, 0) <= s.signed_in_position AND NOT ${REFRESH_KEY_KILLED} AS live
-  FROM sessions s JOIN accounts a ON a.id = s.account_id
-  LEFT JOIN tenants t ON t.id = s.tenant_id`
+async function refreshTogether(
+  db: SqliteDatabase,
+  together: GroupCommit,
+  clock: Clock,
+  attempt: RefreshAttempt,
+  rules: RefreshRules,
+): Promise<RefreshOutcome> {
+  if (together.isFull) return { kind: 'refused', code: 'refresh_queue_full' }
+  try {
+    return await together.run(() => refresh(db, attempt, rules, clock.nowMs()))
+  } catch (error) {
+    if (error instanceof Forgery) return { kind: 'refused', code: 'token_invalid' }
+    throw error
+  }
+}
 
-/** The statement asks the account once more: it may have been disabled while the password was hashed. */
+function end(
+  db: SqliteDatabase,
+  sessionId: string,
+  { event, detail }: SessionEnding,
+  context: AuditContext,
+): Change {
+  const row = db.get('SELECT account_id, ended_at FROM sessions WHERE id = ?', sessionId)
+  if (row === undefined) return 'unknown'
+  if (sessions.integerOrUndefined(row, 'ended_at') !== undefined) return 'unchanged'
+  db.run('UPDATE sessions SET ended_at = ? WHERE id = ?', context.at, sessionId)
+  const accountId = sessions.text(row, 'account_id')
+  auditSession(db, { id: sessionId, accountId }, event, context, detail)
+  appendRevocation(db, 'session', sessionId, 'hard', context.at)
+  return 'changed'
+}
+
+/** Ends the account's oldest live sessions beyond `liveMax`. The new session counts, and stays. */
+function endOldest(
+  db: SqliteDatabase,
+  { id, accountId }: Session,
+  liveMax: number,
+  now: EpochMs,
+  context: AuditContext,
+): void {
+  const rows = db.all(
+    `SELECT id FROM (
+       SELECT s.id, s.created_at FROM sessions s
+       WHERE s.account_id = ? AND s.id <> ? AND ${SESSION_LIVES}
+       ORDER BY s.created_at DESC, s.id LIMIT -1 OFFSET ?)
+     ORDER BY created_at, id DESC LIMIT ?`,
+    accountId,
+    id,
+    now,
+    liveMax - 1,
+    limits.sessionsEndedMax,
+  )
+  const ending: SessionEnding = { event: 'session_ended', detail: 'session_limit' }
+  // In the order of their ids, as every transaction takes rows.
+  const ids = rows.map((row) => sessions.text(row, 'id')).toSorted()
+  for (const oldId of ids) end(db, oldId, ending, context)
+}
+
+/** Asks for the account once more: it may have been disabled while the password was hashed. Gives 0 or 1. */
 function insert(db: SqliteDatabase, session: Session): number {
   return db.run(
     `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
@@ -134,5 +172,9 @@ function insert(db: SqliteDatabase, session: Session): number {
 
 function toSummary(row: Row): SessionSummary {
   const { seed: _, ...session } = toSession(row)
-  return { ...session, username: row['username'] as string, live: row['live'] === 1 }
+  return {
+    ...session,
+    username: sessions.text(row, 'username'),
+    live: sessions.flag(row, 'live'),
+  }
 }

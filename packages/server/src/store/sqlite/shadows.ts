@@ -1,10 +1,14 @@
 import type { Account } from '../rows.ts'
 import type { ShadowStore } from '../store.ts'
 import { auditChange } from './audit.ts'
+import { columnsOf } from './columns.ts'
 import type { SqliteDatabase } from './database.ts'
-import { appendRevocation } from './revocations.ts'
 import { isKnownAddress } from './known-address.ts'
+import { appendRevocation } from './revocations.ts'
 
+const accounts = columnsOf('accounts')
+
+/** Shadows of an application's accounts on SQLite: rows of the table `accounts`. */
 export function createShadowStore(db: SqliteDatabase): ShadowStore {
   return {
     viewForSignIn: async (accountId, address) =>
@@ -12,7 +16,7 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
         const row = db.get('SELECT hard_position FROM accounts WHERE id = ?', accountId)
         return {
           isKnownAddress: isKnownAddress(db, accountId, address),
-          hardPosition: Number(row?.['hard_position'] ?? 0),
+          hardPosition: row === undefined ? 0 : accounts.integer(row, 'hard_position'),
         }
       }),
 
@@ -24,7 +28,7 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
 
     endSessions: async (accountId, context) =>
       db.write(() => {
-        // Also where nobody has logged in yet: a first log-in may be on its way, and finds the position.
+        // Also where nobody has logged in yet. A first log-in may be on its way, and must find the position.
         keepShadow(db, { id: accountId, username: accountId, roles: [], createdAt: context.at })
         auditChange(db, accountId, 'sessions_ended', context)
         const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
@@ -35,12 +39,12 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
 
 type Shadow = Pick<Account, 'id' | 'username' | 'roles' | 'createdAt'>
 
-/** Makes the row unless it is there. */
+/** Creates the row of an application's account, unless it exists. */
 export function keepShadow(db: SqliteDatabase, { id, username, roles, createdAt }: Shadow): void {
   db.run(
     `INSERT INTO accounts (id, username, username_key, user_id, password_hash, roles,
-                           disabled_at, hard_position, created_at)
-     VALUES (?, ?, ?, NULL, NULL, ?, NULL, 0, ?) ON CONFLICT (id) DO NOTHING`,
+                           disabled_at, hard_position, created_at, is_shadow)
+     VALUES (?, ?, ?, NULL, NULL, ?, NULL, 0, ?, 1) ON CONFLICT (id) DO NOTHING`,
     id,
     username,
     `${KEY_PREFIX}${id}`,
@@ -49,7 +53,7 @@ export function keepShadow(db: SqliteDatabase, { id, username, roles, createdAt 
   )
 }
 
-/** Writes down how the account was last seen. */
+/** Writes the name and the roles that the application gave last. */
 export function updateShadow(db: SqliteDatabase, { id, username, roles }: Shadow): void {
   const text = JSON.stringify(roles)
   db.run(
@@ -62,9 +66,6 @@ export function updateShadow(db: SqliteDatabase, { id, username, roles }: Shadow
   )
 }
 
-// No username has a control character, so no log-in by name finds such a row, whatever the application's
-// names are, and the same name in our own table is another account.
+// No username has a control character, so no log-in by name finds the row, whatever names the application uses. An
+// account of our own table may have the same name: it is another account.
 const KEY_PREFIX = '\u0001'
-
-/** In a WHERE: the accounts of our own table alone. Whatever begins with a control character sorts before. */
-export const OWN_ACCOUNTS = 'username_key >= char(2)'

@@ -1,12 +1,15 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
+import type { Clock } from '../../base/clock.ts'
 import { SetupError, messageOf } from '../../base/faults.ts'
 import type { Store } from '../store.ts'
 import { createAccountStore } from './accounts.ts'
 import { createAuditStore } from './audit.ts'
 import { createClientStore } from './clients.ts'
+import { consume, purgeConsumed } from './consume.ts'
 import { SqliteDatabase } from './database.ts'
+import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
 import { createRevocationStore } from './log-store.ts'
@@ -16,17 +19,18 @@ import { createShadowStore } from './shadows.ts'
 import { createTenantStore } from './tenants.ts'
 import { createThrottleStore } from './throttles.ts'
 
-// SQLite waits for another writer without letting anything else run. Commands hold the lock for some
-// milliseconds; a server that waited much longer would answer nobody, so it says 503 instead.
+// SQLite waits for another writer without letting anything else in this process run. Commands hold the lock for some
+// milliseconds. A server that waited much longer would answer nobody, so it answers 503 instead.
 const SERVER_BUSY_MS = 500
 const COMMAND_BUSY_MS = 5_000
 
-/**
- * Opens the embedded store in a directory, which is created with mode 700 where it is missing.
- * `exclusive` is the server; commands open it shared and write beside the server.
- */
-export function openSqliteStore(dataDir: string, options: { exclusive: boolean }): Store {
+/** Opens the embedded store in a directory: see `openStore`. Creates a missing directory with mode 700. */
+export function openSqliteStore(
+  dataDir: string,
+  options: { readonly exclusive: boolean; readonly clock: Clock },
+): Store {
   ensureDirectory(dataDir)
+  const { clock } = options
   const lock = options.exclusive ? ServerLock.take(dataDir) : undefined
   let db: SqliteDatabase
   try {
@@ -39,21 +43,25 @@ export function openSqliteStore(dataDir: string, options: { exclusive: boolean }
     lock?.release()
     throw error
   }
+  const together = new GroupCommit(db)
   return {
+    nowMs: async () => clock.nowMs(),
     accounts: createAccountStore(db),
     shadows: createShadowStore(db),
-    sessions: createSessionStore(db),
+    sessions: createSessionStore(db, together, clock),
     tenants: createTenantStore(db),
     roles: createRoleStore(db),
-    throttles: createThrottleStore(db),
-    revocations: createRevocationStore(db),
-    audit: createAuditStore(db),
+    throttles: createThrottleStore(db, together, clock),
+    revocations: createRevocationStore(db, clock),
+    audit: createAuditStore(db, clock),
     keys: createKeyStore(db),
     clients: createClientStore(db),
+    consume: (kind, id, expiresAt) =>
+      together.run(() => consume(db, { kind, id, expiresAt }, clock.nowMs())),
+    purgeConsumed: async (limit) => purgeConsumed(db, clock, limit),
     watch: (changed) => db.watch(changed),
     check: async () => {
-      // Another value each time: SQLite writes no page that would stay as it is, and a full disk would
-      // go unnoticed.
+      // A new value each time: SQLite skips a page that would stay as it is, and a full disk would go unnoticed.
       db.write(() => db.run('UPDATE write_checks SET checks = checks + 1 WHERE id = 1'))
     },
     close: async () => {

@@ -1,10 +1,13 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
-import type { Change, AuditContext, TenantStore } from '../store.ts'
+import type { AuditContext, Change, TenantStore } from '../store.ts'
 import { auditChange } from './audit.ts'
-import { toMembership } from './columns.ts'
+import { columnsOf, toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'
 
+const tenants = columnsOf('tenants')
+
+/** Tenants and memberships on SQLite. */
 export function createTenantStore(db: SqliteDatabase): TenantStore {
   return {
     create: async (tenant, context) =>
@@ -148,10 +151,10 @@ function audit(
 
 function toTenant(row: Row): Tenant {
   return {
-    id: row['id'] as string,
-    name: row['name'] as string,
-    disabledAt: (row['disabled_at'] as number | null) ?? undefined,
-    hardPosition: row['hard_position'] as number,
-    createdAt: row['created_at'] as number,
+    id: tenants.text(row, 'id'),
+    name: tenants.text(row, 'name'),
+    disabledAt: tenants.integerOrUndefined(row, 'disabled_at'),
+    hardPosition: tenants.integer(row, 'hard_position'),
+    createdAt: tenants.integer(row, 'created_at'),
   }
 }

@@ -1,40 +1,70 @@
+import type { Clock, EpochMs } from '../../base/clock.ts'
 import type { ThrottleStore } from '../store.ts'
-import type { Bucket } from '../throttle.ts'
+import type { ThrottleBucket } from '../throttle.ts'
+import { columnsOf } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
+import type { GroupCommit } from './group-commit.ts'
 
-export function createThrottleStore(db: SqliteDatabase): ThrottleStore {
+const throttles = columnsOf('throttles')
+
+/** Counted tries on SQLite. */
+export function createThrottleStore(
+  db: SqliteDatabase,
+  together: GroupCommit,
+  clock: Clock,
+): ThrottleStore {
   return {
-    take: async (buckets, now) =>
+    take: async (buckets) =>
       db.write(() => {
+        const now = clock.nowMs()
         const waits = buckets.map((bucket) => waitOf(db, bucket, now))
         const longest = Math.max(0, ...waits)
         // All or nothing: a try that one bucket refuses must not fill the others.
         if (longest > 0) return { ok: false, retryAfterMs: longest }
-        for (const bucket of buckets) add(db, bucket, now)
+        for (const bucket of inOrder(buckets)) add(db, bucket, now)
         return { ok: true }
       }),
 
-    purge: async (before, limit) =>
+    giveBack: async (buckets) => {
+      if (buckets.length === 0) return
+      await together.run(() => {
+        for (const { key, intervalMs } of inOrder(buckets)) {
+          db.run('UPDATE throttles SET empty_at = empty_at - ? WHERE key = ?', intervalMs, key)
+        }
+      })
+    },
+
+    purge: async (limit) =>
       step(() =>
         db.run(
           'DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE empty_at < ? LIMIT ?)',
-          before,
+          clock.nowMs(),
           limit,
         ),
       ),
   }
 }
 
-/** How long until the bucket takes one more try; 0 when it does now. */
-function waitOf(db: SqliteDatabase, bucket: Bucket, now: number): number {
+/** Rows are written in the order of their keys: two transactions then never wait for each other. */
+function inOrder(buckets: readonly ThrottleBucket[]): readonly ThrottleBucket[] {
+  return buckets.toSorted((one, other) => (one.key < other.key ? -1 : 1))
+}
+
+/** How long until the bucket takes one more try; 0 if it does now. */
+function waitOf(db: SqliteDatabase, bucket: ThrottleBucket, now: EpochMs): number {
   const row = db.get('SELECT empty_at FROM throttles WHERE key = ?', bucket.key)
+  const emptyAt = row === undefined ? 0 : throttles.integer(row, 'empty_at')
   const fullMs = bucket.triesMax * bucket.intervalMs
-  const filledMs = Math.max(0, Number(row?.['empty_at'] ?? 0) - now)
-  // Fuller than full: the clock was set back. Nobody is locked out for that.
+  const filledMs = Math.max(0, emptyAt - now)
+  // Fuller than full means that the clock was set back. That must lock nobody out.
   return filledMs > fullMs ? 0 : Math.max(0, filledMs + bucket.intervalMs - fullMs)
 }
 
-function add(db: SqliteDatabase, { key, triesMax, intervalMs }: Bucket, now: number): void {
+function add(
+  db: SqliteDatabase,
+  { key, triesMax, intervalMs }: ThrottleBucket,
+  now: EpochMs,
+): void {
   db.run(
     `INSERT INTO throttles (key, empty_at) VALUES (?, ?)
      ON CONFLICT (key) DO UPDATE SET empty_at = excluded.empty_at
@@ -45,11 +75,4 @@ function add(db: SqliteDatabase, { key, triesMax, intervalMs }: Bucket, now: num
     now + triesMax * intervalMs,
     now,
   )
-}
-
-/** Takes a try out again that was none: the password was right. */
-export function giveBack(db: SqliteDatabase, buckets: readonly Bucket[]): void {
-  for (const { key, intervalMs } of buckets) {
-    db.run('UPDATE throttles SET empty_at = empty_at - ? WHERE key = ?', intervalMs, key)
-  }
 }

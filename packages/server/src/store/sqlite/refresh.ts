@@ -1,0 +1,167 @@
+import type { EpochMs } from '../../base/clock.ts'
+import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
+import type { Session } from '../rows.ts'
+import { auditSession } from './audit.ts'
+import { columnsOf } from './columns.ts'
+import type { SqliteDatabase } from './database.ts'
+import { readPosition } from './revocations.ts'
+import { readClaims, readState, toAuthentication, toClaims } from './session-rows.ts'
+import { SESSION_LIVES } from './standing.ts'
+
+const sessions = columnsOf('sessions')
+
+/** A refresh token that the row's seed did not make. Undoes what the fast path has written; the caller answers it. */
+export class Forgery extends Error {
+  override readonly name = 'Forgery'
+}
+
+/** One attempt and everything that decides it. */
+interface Refresh {
+  readonly db: SqliteDatabase
+  readonly attempt: RefreshAttempt
+  readonly rules: RefreshRules
+  readonly now: EpochMs
+  /** The head of the log, read before account and roles: a later one would let the token outlive a revocation. */
+  readonly position: number
+}
+
+/**
+ * Decides one attempt inside a transaction: see `SessionStore.refresh`. Throws a {@link Forgery} where the `jti` was not
+ * made from the row's seed, which proves a stolen signing key. The fast path learns that only after its write, so the
+ * caller must undo the attempt.
+ */
+export function refresh(
+  db: SqliteDatabase,
+  attempt: RefreshAttempt,
+  rules: RefreshRules,
+  now: EpochMs,
+): RefreshOutcome {
+  const it: Refresh = { db, attempt, rules, now, position: readPosition(db) }
+  const isPlain = rules.rotates && attempt.tenant === undefined
+  return (isPlain ? rotateFast(it) : undefined) ?? decideSlowly(it)
+}
+
+/** The second line of the rotation table as one compare-and-set. Gives undefined when it changed no row. */
+function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutcome | undefined {
+  const row = db.get(
+    ROTATE_CURRENT,
+    now,
+    now + rules.idleMs,
+    rules.refreshKid,
+    attempt.address,
+    attempt.userAgent,
+    attempt.sessionId,
+    attempt.generation,
+    now,
+  )
+  if (row === undefined) return undefined
+  const session: Session = {
+    id: attempt.sessionId,
+    accountId: sessions.text(row, 'account_id'),
+    clientId: sessions.text(row, 'client_id'),
+    tenantId: sessions.textOrUndefined(row, 'tenant_id'),
+    seed: sessions.bytes(row, 'seed'),
+    generation: attempt.generation + 1,
+    createdAt: sessions.integer(row, 'created_at'),
+    rotatedAt: now,
+    expiresAt: sessions.integer(row, 'expires_at'),
+    endsAt: sessions.integer(row, 'ends_at'),
+    endedAt: undefined,
+    signedInPosition: sessions.integer(row, 'signed_in_position'),
+    survivedPosition: sessions.integer(row, 'survived_position'),
+    refreshKid: rules.refreshKid,
+    ...toAuthentication(row),
+    address: attempt.address,
+    userAgent: attempt.userAgent,
+  }
+  if (!rules.isGenuine(session, attempt)) throw new Forgery()
+  return { kind: 'rotated', session, account: toClaims(session.accountId, row), position, now }
+}
+
+// SQLite does not know the alias inside RETURNING: the columns of `sessions` have no prefix there.
+const ROTATE_CURRENT = `
+  UPDATE sessions AS s
+  SET generation = generation + 1, rotated_at = ?, expires_at = min(?, ends_at), refresh_kid = ?,
+      address = ?, user_agent = ?
+  WHERE s.id = ? AND s.generation = ? AND ${SESSION_LIVES}
+  RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
+            survived_position, tenant_id, authenticated_at, amr, acr,
+            CASE WHEN tenant_id IS NULL THEN NULL ELSE
+              (SELECT m.roles FROM memberships m
+               WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)
+            END AS tenant_roles,
+            (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
+            (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
+
+function decideSlowly(it: Refresh): RefreshOutcome {
+  const { db, attempt, rules, now, position } = it
+  const state = readState(db, attempt.sessionId, position)
+  if (state === undefined) return { kind: 'refused', code: 'session_unknown' }
+  if (!rules.isGenuine(state.session, attempt)) throw new Forgery()
+
+  const { session } = state
+  const decision = rules.decide(state, attempt, now)
+  if (decision.kind === 'refuse') return { kind: 'refused', code: decision.code }
+  if (decision.kind === 'end') return { kind: 'ending', code: decision.code }
+
+  const tenantId = attempt.tenant === undefined ? session.tenantId : attempt.tenant?.id
+  const account = readClaims(db, session, tenantId)
+  if (tenantId !== undefined && account.tenantId === undefined && attempt.tenant !== undefined) {
+    return { kind: 'refused', code: 'tenant_forbidden' }
+  }
+  const moved = { ...session, tenantId }
+  const granted = { account, position, now }
+  switch (decision.kind) {
+    case 'rotate':
+      return rules.rotates
+        ? { kind: 'rotated', session: moveOn(it, moved), ...granted }
+        : { kind: 'kept', session: stay(it, moved), ...granted }
+    case 'repeat':
+      return { kind: 'repeated', session: stay(it, moved), ...granted }
+    case 'heal': {
+      const healed = moveOn(it, moved)
+      const { accountId } = session
+      auditSession(db, { id: session.id, accountId }, 'refresh_healed', {
+        at: now,
+        actor: accountId,
+        address: attempt.address,
+      })
+      return { kind: 'healed', session: healed, ...granted }
+    }
+  }
+}
+
+/** Keeps the refresh token as it is. Writes only the tenant, and only if the request names one. */
+function stay({ db, attempt }: Refresh, session: Session): Session {
+  if (attempt.tenant !== undefined) {
+    db.run('UPDATE sessions SET tenant_id = ? WHERE id = ?', session.tenantId ?? null, session.id)
+  }
+  return session
+}
+
+/** Continues from the presented generation. No other writer can come between: the transaction holds the write lock. */
+function moveOn({ db, attempt, rules, now }: Refresh, session: Session): Session {
+  const next: Session = {
+    ...session,
+    generation: attempt.generation + (rules.rotates ? 1 : 0),
+    rotatedAt: now,
+    expiresAt: Math.min(now + rules.idleMs, session.endsAt),
+    refreshKid: rules.refreshKid,
+    address: attempt.address,
+    userAgent: attempt.userAgent,
+  }
+  db.run(
+    `UPDATE sessions SET generation = ?, rotated_at = ?, expires_at = ?, refresh_kid = ?,
+            address = ?, user_agent = ?, tenant_id = ? WHERE id = ? AND generation = ?`,
+    next.generation,
+    next.rotatedAt,
+    next.expiresAt,
+    next.refreshKid,
+    next.address,
+    next.userAgent,
+    next.tenantId ?? null,
+    session.id,
+    session.generation,
+  )
+  return next
+}

@@ -1,0 +1,23 @@
+/**
+ * Whether session `s` stands, as an expression of SQL: the only one. It is what `whyOver` in `sessions/standing.ts`
+ * decides about a row that was read, and a property test holds the two against each other. A session stands unless
+ *
+ * - it was ended, or the refresh key of its newest token was killed;
+ * - its account is disabled, or lost all its sessions at a position that this session has not survived;
+ * - its tenant is disabled or gone, or lost all its sessions since this sign-in.
+ *
+ * Expiry is not part of it: a row that lost its last write may lag behind its token. For that see {@link SESSION_LIVES}.
+ *
+ * The query names the table of sessions `s`.
+ */
+export const SESSION_STANDS = `(
+  s.ended_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM keys k WHERE k.kid = s.refresh_kid AND k.state = 'revoked')
+  AND EXISTS (SELECT 1 FROM accounts o WHERE o.id = s.account_id AND o.disabled_at IS NULL
+              AND o.hard_position <= max(s.signed_in_position, s.survived_position))
+  AND (s.tenant_id IS NULL
+       OR EXISTS (SELECT 1 FROM tenants w WHERE w.id = s.tenant_id AND w.disabled_at IS NULL
+                  AND w.hard_position <= s.signed_in_position)))`
+
+/** Whether session `s` stands and its refresh token has not expired. Takes one value: the time now. */
+export const SESSION_LIVES = `(s.expires_at > ? AND ${SESSION_STANDS})`

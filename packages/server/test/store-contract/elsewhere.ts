@@ -1,0 +1,53 @@
+import { parentPort } from 'node:worker_threads'
+
+import { messageOf } from '../../src/base/faults.ts'
+import { openStore } from '../../src/store/open.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/** A call that another thread makes. */
+export interface Question {
+  readonly id: number
+  readonly dataDir: string
+  /** `close` closes the connection to that directory. */
+  readonly method: string
+  readonly values: readonly unknown[]
+  readonly nowMs: number
+}
+
+/** The result of a call. */
+export interface Answer {
+  readonly id: number
+  readonly value?: unknown
+  readonly error?: string
+}
+
+let nowMs = 0
+const stores = new Map<string, Store>()
+
+parentPort?.on('message', (question: Question) => {
+  nowMs = question.nowMs
+  const reply = (answer: Omit<Answer, 'id'>): void => {
+    // A thread, not a window.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    parentPort?.postMessage({ id: question.id, ...answer })
+  }
+  call(question).then(
+    (value) => reply({ value }),
+    (error: unknown) => reply({ error: messageOf(error) }),
+  )
+})
+
+async function call({ dataDir, method, values }: Question): Promise<unknown> {
+  const store =
+    stores.get(dataDir) ??
+    openStore({ dataDir }, { exclusive: false, clock: { nowMs: () => nowMs } })
+  if (method === 'close') stores.delete(dataDir)
+  else stores.set(dataDir, store)
+  let [owner, found]: [unknown, unknown] = [undefined, store]
+  for (const name of method.split('.')) {
+    if (typeof found !== 'object' || found === null) throw new TypeError(`no ${method}`)
+    ;[owner, found] = [found, Reflect.get(found, name)]
+  }
+  if (typeof found !== 'function') throw new TypeError(`no ${method}`)
+  return Reflect.apply(found, owner, values)
+}

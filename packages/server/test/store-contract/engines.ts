@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+
+import { openStore } from '../../src/store/open.ts'
+import type { Store } from '../../src/store/store.ts'
+import { TestClock } from '../support/authority.ts'
+import type { Answer, Question } from './elsewhere.ts'
+
+/** A fresh database of an engine, and other ways to it. */
+export interface OpenedEngine extends AsyncDisposable {
+  readonly store: Store
+  /** A second connection to the same database, in this thread. */
+  readonly beside: Store
+  /** The clock of both. */
+  readonly clock: TestClock
+  /** Calls a method, such as `accounts.create`, by a third connection in another thread. */
+  elsewhere(method: string, ...values: readonly unknown[]): Promise<unknown>
+  /** Closes both connections and opens them again. */
+  reopen(): Promise<void>
+}
+
+async function openSqlite(): Promise<OpenedEngine> {
+  const clock = new TestClock()
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-contract-'))
+  const open = (exclusive: boolean): Store => openStore({ dataDir }, { exclusive, clock })
+  let [store, beside] = [open(true), open(false)]
+  const close = async (): Promise<void> => {
+    await beside.close()
+    await store.close()
+  }
+  return {
+    get store() {
+      return store
+    },
+    get beside() {
+      return beside
+    },
+    clock,
+    elsewhere: (method, ...values) =>
+      (thread ??= new Thread()).ask({ dataDir, method, values, nowMs: clock.nowMs() }),
+    async reopen() {
+      await close()
+      ;[store, beside] = [open(true), open(false)]
+    },
+    async [Symbol.asyncDispose]() {
+      await thread?.ask({ dataDir, method: 'close', values: [], nowMs: 0 })
+      await close()
+      rmSync(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Another thread with connections of its own: its calls really run at the same time. One for all tests of a file. */
+class Thread {
+  readonly #worker = new Worker(new URL('elsewhere.ts', import.meta.url))
+  readonly #waiting = new Map<number, (answer: Answer) => void>()
+  #asked = 0
+
+  constructor() {
+    this.#worker.on('message', (answer: Answer) => {
+      if (this.#waiting.size === 1) this.#worker.unref()
+      this.#waiting.get(answer.id)?.(answer)
+      this.#waiting.delete(answer.id)
+    })
+  }
+
+  ask(question: Omit<Question, 'id'>): Promise<unknown> {
+    const id = (this.#asked += 1)
+    this.#worker.ref()
+    // A thread, not a window.
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin
+    this.#worker.postMessage({ ...question, id } satisfies Question)
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, ({ value, error }) =>
+        error === undefined ? resolve(value) : reject(new Error(error)),
+      )
+    })
+  }
+}
+
+let thread: Thread | undefined
+
+/** Every engine that keeps the contract. Add one by one line. */
+export const engines: readonly (readonly [name: string, open: () => Promise<OpenedEngine>])[] = [
+  ['SQLite', openSqlite],
+]

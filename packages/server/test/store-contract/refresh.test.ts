@@ -1,0 +1,245 @@
+import { describe, expect, test } from 'vitest'
+
+import { limits } from '../../src/base/limits.ts'
+import type { RefreshOutcome } from '../../src/store/refresh.ts'
+import { engines } from './engines.ts'
+import {
+  addSession,
+  attempt,
+  BY,
+  DAY_MS,
+  eventsOf,
+  logOf,
+  rules,
+  signedIn,
+  tally,
+  tenant,
+} from './samples.ts'
+
+function named(outcome: RefreshOutcome): string {
+  return 'code' in outcome ? `${outcome.kind} ${outcome.code}` : outcome.kind
+}
+
+describe.each(engines)('refresh on %s', (_, open) => {
+  test('rotates the row and gives it with the account, the position and the time of the store', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    it.clock.advanceMs(5_000)
+    const from = { address: '198.51.100.1', userAgent: 'other' }
+    const outcome = await it.store.sessions.refresh(
+      attempt(0, 'session-1', from),
+      rules({ refreshKid: 'new-key' }),
+    )
+    const now = it.clock.nowMs()
+    expect(outcome).toMatchObject({
+      kind: 'rotated',
+      now,
+      position: 0,
+      account: { id: 'acct_1' },
+      session: { generation: 1, rotatedAt: now, expiresAt: now + 14 * DAY_MS, ...from },
+    })
+    const state = await it.store.sessions.state('session-1')
+    expect('session' in outcome && state?.session).toEqual('session' in outcome && outcome.session)
+    expect(await logOf(it.store)).toEqual([])
+    expect(await eventsOf(it.store)).toEqual(['account_created', 'login'])
+  })
+
+  test('never extends the absolute end', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    await addSession(it.store, 'short', { endsAt: BY.at + 1_000, expiresAt: BY.at + 1_000 })
+    expect(await it.store.sessions.refresh(attempt(0, 'short'), rules())).toMatchObject({
+      session: { expiresAt: BY.at + 1_000 },
+    })
+  })
+
+  test('expiry is measured by the store clock, to the millisecond', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    it.clock.advanceMs(14 * DAY_MS - 1)
+    expect(named(await it.store.sessions.refresh(attempt(0), rules()))).toBe('rotated')
+    it.clock.advanceMs(14 * DAY_MS)
+    expect(named(await it.store.sessions.refresh(attempt(1), rules()))).toBe(
+      'refused session_expired',
+    )
+  })
+
+  test('the grace is measured by the store clock, to the millisecond', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const present = async (generation: number): Promise<string> =>
+      named(await it.store.sessions.refresh(attempt(generation), rules()))
+    expect(await present(0)).toBe('rotated')
+    it.clock.advanceMs(9_999)
+    expect(await present(0)).toBe('repeated')
+    it.clock.advanceMs(1)
+    expect(await present(0)).toBe('ending refresh_reused')
+  })
+
+  test('a copied token ends nothing by itself, and writes nothing', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    for (const generation of [0, 1, 2]) {
+      await it.store.sessions.refresh(attempt(generation), rules())
+    }
+    const before = await it.store.sessions.state('session-1')
+    const present = async (generation: number): Promise<string> =>
+      named(await it.store.sessions.refresh(attempt(generation), rules()))
+    expect(await present(0)).toBe('ending refresh_reused')
+    expect(await present(9)).toBe('ending refresh_ahead')
+    expect(await it.store.sessions.state('session-1')).toEqual(before)
+    expect(await logOf(it.store)).toEqual([])
+  })
+
+  test('a token that is one ahead heals the session, and the audit says so', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const outcome = await it.store.sessions.refresh(attempt(1), rules())
+    expect(outcome).toMatchObject({ kind: 'healed', session: { generation: 2 } })
+    expect((await eventsOf(it.store)).at(-1)).toBe('refresh_healed')
+  })
+
+  test('attempts of one batch are decided in order', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    await addSession(it.store, 'session-2')
+    const attempts = [
+      attempt(0),
+      attempt(0, 'session-2'),
+      attempt(0),
+      attempt(1),
+      attempt(0),
+      attempt(0, 'unknown'),
+    ]
+    const outcomes = await Promise.all(
+      attempts.map((each) => it.store.sessions.refresh(each, rules())),
+    )
+    expect(outcomes.map(named)).toEqual([
+      'rotated',
+      'rotated',
+      'repeated',
+      'rotated',
+      'ending refresh_reused',
+      'refused session_unknown',
+    ])
+  })
+
+  test('a log-out between two attempts of a batch ends the session for the second one', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const [first, ended, second] = await Promise.all([
+      it.store.sessions.refresh(attempt(0), rules()),
+      it.store.sessions.end('session-1', { event: 'logout' }, BY),
+      it.store.sessions.refresh(attempt(1), rules()),
+    ])
+    expect([named(first), ended, named(second)]).toEqual([
+      'rotated',
+      'changed',
+      'refused session_ended',
+    ])
+    expect(await logOf(it.store)).toEqual(['session session-1 hard'])
+  })
+
+  test('a forged token undoes itself alone, on the fast path and on the slow one', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    await addSession(it.store, 'session-2')
+    const outcomes = await Promise.all([
+      it.store.sessions.refresh(attempt(0, 'session-1', { jti: 'forged' }), rules()),
+      it.store.sessions.refresh(attempt(0, 'session-2'), rules()),
+      it.store.sessions.refresh(attempt(7, 'session-1', { jti: 'forged' }), rules()),
+      it.store.sessions.refresh(attempt(0), rules()),
+    ])
+    expect(outcomes.map(named)).toEqual([
+      'refused token_invalid',
+      'rotated',
+      'refused token_invalid',
+      'rotated',
+    ])
+    const state = await it.store.sessions.state('session-1')
+    expect(state?.session.generation).toBe(1)
+  })
+
+  test('an attempt whose rule throws rejects alone', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const broken = rules({
+      isGenuine: () => {
+        throw new Error('broken')
+      },
+    })
+    const results = await Promise.allSettled([
+      it.store.sessions.refresh(attempt(0), broken),
+      it.store.sessions.refresh(attempt(0), rules()),
+    ])
+    expect(results).toMatchObject([
+      { reason: new Error('broken') },
+      { value: { kind: 'rotated', session: { generation: 1 } } },
+    ])
+  })
+
+  test('attempts at once by two connections rotate each generation once', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_unused, n) =>
+        (n % 2 === 0 ? it.store : it.beside).sessions.refresh(attempt(0), rules()),
+      ),
+    )
+    expect(tally(outcomes.map(named))).toEqual({ rotated: 1, repeated: 19 })
+  })
+
+  test('more attempts than may wait are refused, and the others are served', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const outcomes = await Promise.all(
+      Array.from({ length: limits.refreshQueueMax + 3 }, () =>
+        it.store.sessions.refresh(attempt(0, 'unknown'), rules()),
+      ),
+    )
+    expect(tally(outcomes.map(named))).toEqual({
+      'refused session_unknown': limits.refreshQueueMax,
+      'refused refresh_queue_full': 3,
+    })
+  })
+
+  test('a named tenant moves the session if the account is a member of it', async () => {
+    await using it = await open()
+    const { tenants, sessions } = it.store
+    await signedIn(it.store)
+    await tenants.create(tenant(), BY)
+    await tenants.setMember('acct_1', 'ten_1', ['editor'], BY)
+    await tenants.create(tenant('ten_2'), BY)
+    const to = (generation: number, id: string | null): Promise<RefreshOutcome> =>
+      sessions.refresh(
+        attempt(generation, 'session-1', { tenant: id === null ? null : { id } }),
+        rules(),
+      )
+    expect(named(await to(0, 'ten_2'))).toBe('refused tenant_forbidden')
+    expect(await to(0, 'ten_1')).toMatchObject({
+      kind: 'rotated',
+      session: { tenantId: 'ten_1', generation: 1 },
+      account: { tenantId: 'ten_1', roles: ['editor'] },
+    })
+    expect(await to(1, null)).toMatchObject({
+      session: { tenantId: undefined },
+      account: { tenantId: undefined, roles: [] },
+    })
+  })
+
+  test('without rotation the token stays, and a named tenant is written', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    await it.store.tenants.create(tenant(), BY)
+    await it.store.tenants.setMember('acct_1', 'ten_1', [], BY)
+    const outcome = await it.store.sessions.refresh(
+      attempt(0, 'session-1', { tenant: { id: 'ten_1' } }),
+      rules({ rotates: false }),
+    )
+    expect(outcome).toMatchObject({ kind: 'kept', session: { generation: 0, tenantId: 'ten_1' } })
+    expect((await it.store.sessions.state('session-1'))?.session).toMatchObject({
+      generation: 0,
+      tenantId: 'ten_1',
+    })
+  })
+})

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+
+import { openStore } from '../../packages/server/src/store/open.ts'
+import { query } from '../../packages/server/test/support/database.ts'
+import { decide, headOf, refreshes, runAuthority, until } from './support.ts'
+
+const DAY_MS = 86_400_000
+
+test('a guard that comes back from below the pruned part gets a snapshot, and nobody signs in again', async () => {
+  await using it = await runAuthority()
+  const guard = await it.guard()
+  const honest = await it.login('alice')
+  const gone = await it.login('bob')
+  await it.post('/api/token/blacklist/', { refresh: gone.refresh })
+  await until('session_ended', () => decide(guard, gone.access))
+  await it.stop()
+
+  // The log goes on and is pruned while the guard is away: it holds position 1, of which the log knows nothing more.
+  const clock = { nowMs: () => Date.now() + 100 * DAY_MS }
+  const store = openStore(it, { exclusive: false, clock })
+  const by = { at: Date.now(), actor: 'test' }
+  for (const jti of ['a', 'b', 'c', 'd']) await store.revocations.revokeToken(jti, 'acct_x', by)
+  const before = await store.revocations.head()
+  expect(await store.revocations.prune(90 * DAY_MS, 100)).toBe(before.position - 1)
+  await store.close()
+
+  await it.start()
+  await expect.poll(() => guard.metrics().feed?.position, { timeout: 15_000 }).toBe(before.position)
+  expect(await headOf(it)).toMatchObject({ position: before.position })
+  const repairs = `SELECT event FROM audit WHERE event IN ('log_repaired', 'log_started_over', 'key_killed')`
+  expect(query(it.dataDir, repairs)).toEqual([])
+
+  // Below the floor a token is stale and its session lives; what was revoked stays revoked.
+  expect(decide(guard, honest.access)).toBe('token_stale')
+  expect(decide(guard, gone.access)).not.toBe('ok')
+  expect(await refreshes(it, gone.refresh)).toBe(401)
+  expect(await refreshes(it, honest.refresh)).toBe(200)
+  const fresh = await it.login('alice')
+  expect(await until('ok', () => decide(guard, fresh.access), 15_000)).toBeLessThan(15_000)
+  await it.post('/api/token/blacklist/', { refresh: fresh.refresh })
+  await until('session_ended', () => decide(guard, fresh.access))
+})
