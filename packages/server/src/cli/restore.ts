@@ -15,6 +15,7 @@ import { messageOf, SetupError } from '../base/faults.ts'
 import { ServerLock } from '../store/sqlite/lock.ts'
 import { migrations } from '../store/sqlite/migrations.ts'
 import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
 import { actorName, loadSettings, type Command } from './command.ts'
 import { print } from './print.ts'
 
@@ -36,15 +37,7 @@ const restore: Command = {
     const kept = copy === undefined ? undefined : putBack(copy, database)
     const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
     try {
-      const head = await store.revocations.head()
-      const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
-      const { position: now } = await store.revocations.startOver(
-        // Above what was replaced too, which may have been put back before: no position means two things.
-        Math.max(head.position, replaced?.position ?? 0),
-        head,
-        by,
-        { killed: replaced?.killed ?? [] },
-      )
+      const now = await startOver(store, publicUrl, replaced)
       if (kept !== undefined) print(`The database from before is ${kept}.`)
       if (replaced === undefined) {
         print(
@@ -58,6 +51,23 @@ const restore: Command = {
       await store.close()
     }
   },
+}
+
+/** Starts the log over above both databases. Gives the position where it goes on. */
+async function startOver(
+  { revocations }: Store,
+  issuer: string,
+  replaced: Replaced | undefined,
+): Promise<number> {
+  const by = { issuer, at: systemClock.nowMs(), actor: actorName() }
+  for (;;) {
+    const head = await revocations.head()
+    // Above what was replaced too, which may have been put back before: no position means two things.
+    const lost = Math.max(head.position, replaced?.position ?? 0)
+    const outcome = await revocations.startOver(lost, head, by, { killed: replaced?.killed ?? [] })
+    // A command beside this one has revoked something meanwhile.
+    if (outcome.kind !== 'head_moved') return outcome.position
+  }
 }
 
 /** What the new log must know of the database that is replaced. */

@@ -12,7 +12,7 @@ const accounts = columnsOf('accounts')
 /** A WHERE: accounts of our own table, without the shadows of an application's accounts. */
 const OWN_ACCOUNTS = 'is_shadow = 0'
 
-/** Accounts on SQLite. */
+/** Accounts on SQLite. It is not split, because it lists the methods of one interface. */
 export function createAccountStore(db: SqliteDatabase): AccountStore {
   return {
     create: async (account, usernameKey, context) =>

@@ -11,7 +11,7 @@ const clientSecrets = columnsOf('client_secrets')
 /** The secret that the client's instances have, and the one that replaces it. */
 const SECRETS_MAX = 2
 
-/** Service accounts on SQLite. */
+/** Service accounts on SQLite. It is not split, because it lists the methods of one interface. */
 export function createClientStore(db: SqliteDatabase): ClientStore {
   return {
     create: async (client, secret, context) =>

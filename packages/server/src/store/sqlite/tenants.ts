@@ -7,7 +7,7 @@ import { appendRevocation } from './revocations.ts'
 
 const tenants = columnsOf('tenants')
 
-/** Tenants and memberships on SQLite. */
+/** Tenants and memberships on SQLite. It is not split, because it lists the methods of one interface. */
 export function createTenantStore(db: SqliteDatabase): TenantStore {
   return {
     create: async (tenant, context) =>
