@@ -42,7 +42,10 @@ import type { TailEvent, Timers } from './revocations/tail.ts'
 import { createTopics } from './revocations/topics.ts'
 import type { ClaimsHook } from './sessions/access-token.ts'
 import { createCsrf } from './sessions/csrf.ts'
+import { createFeedAccess } from './sessions/feed-access.ts'
+import { createReadiness } from './sessions/readiness.ts'
 import type { SessionServices } from './sessions/services.ts'
+import { waitUntilEffective } from './sessions/wait-effective.ts'
 import { createRefreshTokenVerifier } from './sessions/refresh-token.ts'
 import { createRefresher } from './sessions/refresh.ts'
 import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
@@ -228,7 +231,7 @@ async function assemble(
     if (position > hub.log.position) await hub.tail.read()
     return decideStanding(subjects, hub.log)
   }
-  const authenticate = createFeedAuthenticator(sessions, hub)
+  const authenticate = createFeedAuthenticator(createFeedAccess(sessions, hub))
   const fetch = createApp({
     sessions,
     accounts,
@@ -236,6 +239,8 @@ async function assemble(
     http: settings.http,
     logger,
     feed: { hub, authenticate },
+    isReady: createReadiness({ store, clock }),
+    waitUntilEffective: () => waitUntilEffective(store, hub),
   })
   const feed = createFeedSocket({
     hub,

@@ -11,6 +11,7 @@ import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { Caller, SessionServices } from '../sessions/services.ts'
 import type { Refresher } from '../sessions/refresh.ts'
+import type { Effective } from '../sessions/wait-effective.ts'
 import { authenticate, isOfBearer } from './authenticate.ts'
 import { createCookies } from './browser/cookies.ts'
 import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './browser/endpoints.ts'
@@ -59,6 +60,10 @@ export interface AppServices {
   readonly http: HttpSettings
   readonly logger: Logger
   readonly feed: FeedServices
+  /** Whether the store can be read and written now. */
+  readonly isReady: () => Promise<boolean>
+  /** Resolves when everything that was revoked until now is in force at every guard. */
+  readonly waitUntilEffective: () => Promise<Effective>
 }
 
 /** What the settings say of browsers and proxies. */
@@ -84,7 +89,6 @@ export function createApp(
   const hono = new Hono<{ Bindings: RequestContext }>()
   const cors = createCors(new Set(http.origins))
   const secured = createSecurityHeaders(http.publicUrl)
-  const effect = { hub: app.feed.hub, store: sessions.store.revocations }
   const callerOf = (request: Request, context: RequestContext | undefined): Caller => ({
     address: addressOf(request, context, http.trustedProxies),
     userAgent: (request.headers.get('user-agent') ?? '').slice(0, limits.userAgentCharsMax),
@@ -93,7 +97,9 @@ export function createApp(
   for (const [path, endpoint] of createContractEndpoints(sessions, app.refresh)) {
     for (const spelling of [path, `${path}/`]) {
       hono.post(spelling, async (c) =>
-        whenEffective(effect, c.req.raw, () => endpoint(c.req.raw, callerOf(c.req.raw, c.env))),
+        whenEffective(app.waitUntilEffective, c.req.raw, () =>
+          endpoint(c.req.raw, callerOf(c.req.raw, c.env)),
+        ),
       )
       hono.options(
         spelling,
@@ -109,7 +115,9 @@ export function createApp(
         const { raw } = c.req
         const answer = (): Response | Promise<Response> =>
           handler(raw, callerOf(raw, c.env), c.req.param('id') ?? '')
-        return secured(await (method === 'GET' ? answer() : whenEffective(effect, raw, answer)))
+        return secured(
+          await (method === 'GET' ? answer() : whenEffective(app.waitUntilEffective, raw, answer)),
+        )
       })
     }
     const allowed = Object.keys(methods).flatMap((each) =>
@@ -142,14 +150,14 @@ function hasEscapedPath({ url }: Request): boolean {
 
 type Routes = Readonly<Record<string, Readonly<Record<string, Handler>>>>
 
-function pagesOf({ sessions, feed }: AppServices): Routes {
+function pagesOf({ sessions, feed, isReady }: AppServices): Routes {
   return {
     '/.well-known/jwks.json': { GET: createJwksAnswer(sessions.ring) },
     '/.well-known/oauth-authorization-server': {
       GET: createServerMetadataAnswer(sessions.access.issuer),
     },
     '/healthz': { GET: answerHealth },
-    '/readyz': { GET: createReadinessAnswer(sessions.store, sessions.clock) },
+    '/readyz': { GET: createReadinessAnswer(isReady) },
     '/': { GET: createPage(sessions.access) },
     [POLL_PATH]: {
       GET: (request, caller) => answerPoll(feed, request, caller),
@@ -178,7 +186,7 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppServices): Rout
       const who = await authenticate(sessions, rule, request)
       return who.ok ? act({ ...who, cookies }, request, caller, id) : who.response
     }
-  const endOwn = loggedIn(({ state }, _, caller) => answerEndOwnSession(sessions, state, caller))
+  const endOwn = loggedIn((who, _, caller) => answerEndOwnSession(sessions, who, caller))
   return {
     '/auth/csrf': { GET: (request) => answerCsrf(browser, request) },
     '/auth/login': { POST: (request, caller) => answerLogin(browser, request, caller) },
@@ -189,7 +197,7 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppServices): Rout
         isOfBearer(request) ? endOwn(request, caller, id) : answerLogout(browser, request, caller),
     },
     '/auth/me': { GET: loggedIn(({ state }) => answerMe(sessions, state)) },
-    '/auth/sessions': { GET: loggedIn(({ state }) => answerSessions(sessions, state)) },
+    '/auth/sessions': { GET: loggedIn((who) => answerSessions(sessions, who)) },
     '/auth/sessions/end-others': {
       POST: loggedIn((who, _, caller) => answerEndSessions(sessions, who, 'others', caller)),
     },
@@ -197,7 +205,7 @@ function browserRoutes({ sessions, accounts, refresh, http }: AppServices): Rout
       POST: loggedIn((who, _, caller) => answerEndSessions(sessions, who, 'all', caller)),
     },
     '/auth/sessions/:id': {
-      DELETE: loggedIn(({ state }, _, caller, id) => answerEndSession(sessions, state, id, caller)),
+      DELETE: loggedIn((who, _, caller, id) => answerEndSession(sessions, who, id, caller)),
     },
     ...(accounts === undefined
       ? {}

@@ -1,16 +1,9 @@
-import type { FeedHub } from '../revocations/hub.ts'
-import type { RevocationStore } from '../store/store.ts'
+import type { Effective } from '../sessions/wait-effective.ts'
 import { problem } from './problem.ts'
 
 /** What takes something back. */
 const TAKES_BACK =
   /^\/(?:auth\/(?:logout|password|sessions\/[\w-]+)|api\/token\/blacklist\/?|oauth2\/revoke)$/
-
-/** What waiting takes. */
-export interface EffectiveWaitServices {
-  readonly hub: FeedHub
-  readonly store: Pick<RevocationStore, 'head'>
-}
 
 /**
  * With `?wait=effective`, answers only when what the request took back is in force at every guard: each has
@@ -18,7 +11,7 @@ export interface EffectiveWaitServices {
  * is refused before anything is done: a slip of the pen would answer too soon.
  */
 export async function whenEffective(
-  { hub, store }: EffectiveWaitServices,
+  waitUntilEffective: () => Promise<Effective>,
   request: Request,
   answer: () => Response | Promise<Response>,
 ): Promise<Response> {
@@ -30,8 +23,7 @@ export async function whenEffective(
   const response = await answer()
   if (!response.ok) return response
   // What the request wrote is at this position or before it.
-  const { position } = await store.head()
-  const { ms, guards, confirmed, expired } = await hub.effective(position)
+  const { position, ms, guards, confirmed, expired } = await waitUntilEffective()
   const headers = new Headers(response.headers)
   headers.set('content-type', 'application/json')
   // Most have nothing to say but that it was done.

@@ -29,9 +29,13 @@ export function problem(
   return new Response(text, { status, headers: { ...headers, ...more } })
 }
 
-/** A refusal of a session operation, with the time to wait where there is one. */
-export function problemFor({ code, retryAfterSec }: Refusal): Response {
-  return problem(code, retryAfterSec === undefined ? {} : { 'retry-after': String(retryAfterSec) })
+/** A refusal of a session operation, with the time to wait and a text of its own where it has them. */
+export function problemFor({ code, retryAfterSec, text }: Refusal): Response {
+  return problem(
+    code,
+    retryAfterSec === undefined ? {} : { 'retry-after': String(retryAfterSec) },
+    text === undefined ? {} : { detail: text },
+  )
 }
 
 /** The same for whoever answers without a `Response`. */

@@ -1,18 +1,15 @@
-import type { AccountManager, ManagedCode } from '../accounts/manage.ts'
-import { refusals, type RefusalCode } from '../base/refusals.ts'
+import type { AccountManager } from '../accounts/manage.ts'
 import type { Caller, SessionServices } from '../sessions/services.ts'
-import { countTry } from '../sessions/sign-in.ts'
+import { signUp } from '../sessions/sign-up.ts'
 import { isFromForeignPage } from './browser/page-origin.ts'
 import { answerJson } from './browser/session-answers.ts'
 import { readFields } from './fields.ts'
 import { problem, problemFor } from './problem.ts'
 
 /**
- * `POST /auth/signup`: makes an account without roles, where the settings allow it. Logs nobody in, so
- * that no other site can put a visitor into an account of its own. Takes nothing from pages of other
- * sites: their visitors would make accounts from thousands of addresses, past the throttle. Each
- * counts as a try from its address. That a name is taken has to be said: without mail there is no
- * other way to tell.
+ * `POST /auth/signup`: creates an account without roles, if the settings allow it. Rejects requests from
+ * pages of other sites: their visitors could create accounts from thousands of addresses, past the
+ * throttle.
  */
 export async function answerSignUp(
   services: SessionServices,
@@ -24,20 +21,8 @@ export async function answerSignUp(
   if (isFromForeignPage(request, origins)) return problem('csrf_failed')
   const fields = await readFields(request, { required: ['username', 'password'] })
   if (!fields.ok) return fields.response
-  const tries = services.throttle.bucketsOf({
-    usernameKey: '',
-    address: caller.address,
-    // Where addresses are not known, all sign-ups count together.
-    isKnownAddress: caller.address !== '',
-  })
-  const throttled = await countTry(services, tries)
-  if (throttled !== undefined) return problemFor(throttled)
-  const created = await accounts.create(fields.values, 'anonymous')
-  if (!created.ok) return problem(codeOf(created.code), {}, { detail: created.text })
-  return answerJson(201, { sub: created.value.id, username: created.value.username })
-}
-
-/** The manager's code, where a client that signs up can have caused it. */
-function codeOf(code: ManagedCode): RefusalCode {
-  return Object.hasOwn(refusals, code) ? (code as RefusalCode) : 'internal_error'
+  const signedUp = await signUp(services, accounts, fields.values, caller)
+  if (!signedUp.ok) return problemFor(signedUp)
+  const { id, username } = signedUp.account
+  return answerJson(201, { sub: id, username })
 }

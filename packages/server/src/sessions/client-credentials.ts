@@ -3,8 +3,8 @@ import type { Client, ClientSecret } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
 import type { Bucket } from '../store/throttle.ts'
 import { mintClientToken } from './access-token.ts'
+import { countTry } from './count-try.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
-import { countTry } from './sign-in.ts'
 
 /** How a service account says who it is. */
 export interface ClientCredentials {

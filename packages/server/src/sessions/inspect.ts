@@ -3,6 +3,7 @@ import type { TokenSubjects } from '@countersign/guard/revocations'
 
 import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
+import type { Client } from '../store/rows.ts'
 import { withCurrentAccount } from './current-account.ts'
 import { decideRotation } from './decide-rotation.ts'
 import { refuse, type Refusal, type SessionServices } from './services.ts'
@@ -84,6 +85,21 @@ export async function inspectAsGuard(
   const { position } = await services.store.revocations.head()
   const code = await whyRevoked(services, inspected.claims, position)
   return code === undefined ? inspected : refuse(code)
+}
+
+/**
+ * What a service account learns of a token by introspection. A service account that is bound to a tenant
+ * sees only tokens of that tenant: any other gets the same refusal as a token that is not valid.
+ */
+export async function inspectForClient(
+  services: SessionServices,
+  { tenantId }: Client,
+  token: string,
+): Promise<Inspected | Refusal> {
+  const inspected = await inspectAsGuard(services, token)
+  if (!inspected.ok || tenantId === undefined) return inspected
+  const tid = inspected.kind === 'access' ? inspected.claims.tid : inspected.state.account.tenantId
+  return tid === tenantId ? inspected : refuse('token_invalid')
 }
 
 /**

@@ -28,8 +28,8 @@ export type Refresher = (
 
 /** What a refresh asks for beside the next pair. */
 export interface RefreshWanted {
-  /** The tenant to be in from now on; null for none, undefined to stay. */
-  readonly tenant?: { readonly id: string } | null | undefined
+  /** The name of the tenant to be in from now on; null for none, undefined to stay. */
+  readonly tenantName?: string | null | undefined
   /** The access token goes into a cookie, and names the session's CSRF token. */
   readonly forCookies?: boolean
 }
@@ -37,11 +37,12 @@ export interface RefreshWanted {
 export function createRefresher(services: SessionServices): Refresher {
   const queue = new RefreshQueue(services.store.sessions, () => rulesNow(services))
   return async (token, caller, wanted = {}) => {
+    const tenant = await findWantedTenant(services, wanted)
+    if (tenant === 'unknown') return refuse('tenant_forbidden')
     const verified = services.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
     const { sub, sid, gen, jti } = verified.claims
     const { address, userAgent } = caller
-    const { tenant } = wanted
     // Of an application that does not keep the accounts any more: nobody knows what they are now.
     if (services.source === undefined && !isOwnAccountId(sub)) return refuse('account_disabled')
     const asked = services.source && (await askSource(services, sid, { generation: gen, jti }))
@@ -51,6 +52,15 @@ export function createRefresher(services: SessionServices): Refresher {
     if (pending === undefined) return refuse('refresh_queue_full')
     return answer(services, sid, caller, wanted, current(await pending, asked?.state))
   }
+}
+
+/** The tenant that a refresh names. A tenant that does not exist is refused like one without membership. */
+async function findWantedTenant(
+  { store }: SessionServices,
+  { tenantName }: RefreshWanted,
+): Promise<RefreshAttempt['tenant'] | 'unknown'> {
+  if (tenantName === undefined || tenantName === null) return tenantName
+  return (await store.tenants.find(tenantName)) ?? 'unknown'
 }
 
 /**

@@ -63,6 +63,8 @@ export interface Refusal {
   readonly code: RefusalCode
   /** Seconds, with `throttled`. */
   readonly retryAfterSec?: number
+  /** What to tell the person instead of the code's own text: for example which password rule failed. */
+  readonly text?: string
 }
 
 export function refuse(code: RefusalCode): Refusal {

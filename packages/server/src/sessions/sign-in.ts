@@ -1,7 +1,7 @@
 import { randomId } from '../base/random.ts'
 import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
-import type { Bucket } from '../store/throttle.ts'
 import { findCandidate, type Credentials } from './candidate.ts'
+import { countTry } from './count-try.ts'
 import { grant } from './grant.ts'
 import {
   refuse,
@@ -75,18 +75,6 @@ export async function signIn(
 /** A pair, and what a browser keeps so that others' guesses do not slow it down. */
 export interface SignedIn extends Granted {
   readonly device: string
-}
-
-/** Counts a try before it is made; gives the refusal where there were too many. */
-export async function countTry(
-  { store, clock }: SessionServices,
-  buckets: readonly Bucket[],
-): Promise<Refusal | undefined> {
-  if (buckets.length === 0) return undefined
-  const taken = await store.throttles.take(buckets, clock.nowMs())
-  if (taken.ok) return undefined
-  const retryAfterSec = Math.max(1, Math.ceil(taken.retryAfterMs / 1000))
-  return { ok: false, code: 'throttled', retryAfterSec }
 }
 
 function claimsIn(account: Account, membership: Membership | undefined): AccountClaims {

@@ -1,6 +1,5 @@
-import { inspectAsGuard, type Inspected } from '../../sessions/inspect.ts'
+import { inspectForClient, type Inspected } from '../../sessions/inspect.ts'
 import type { Caller, SessionServices } from '../../sessions/services.ts'
-import type { Client } from '../../store/rows.ts'
 import { answerTokenJson } from './answers.ts'
 import { readTokenRequest } from './client-request.ts'
 
@@ -16,15 +15,8 @@ export async function answerIntrospect(
 ): Promise<Response> {
   const asked = await readTokenRequest(services, request, caller)
   if (!asked.ok) return asked.response
-  const token = await inspectAsGuard(services, asked.token)
-  const body =
-    token.ok && maySee(asked.client, token) ? describe(services, token) : { active: false }
-  return answerTokenJson(200, body)
-}
-
-function maySee({ tenantId }: Client, token: Inspected): boolean {
-  const tid = token.kind === 'access' ? token.claims.tid : token.state.account.tenantId
-  return tenantId === undefined || tenantId === tid
+  const token = await inspectForClient(services, asked.client, asked.token)
+  return answerTokenJson(200, token.ok ? describe(services, token) : { active: false })
 }
 
 function describe({ access }: SessionServices, token: Inspected): object {

@@ -9,9 +9,9 @@ import {
 import { limits } from '../../base/limits.ts'
 import type { FeedHub } from '../../revocations/hub.ts'
 import type { FeedLink } from '../../revocations/subscriber.ts'
-import type { Caller } from '../../sessions/services.ts'
+import type { Caller, Refusal } from '../../sessions/services.ts'
 import { problem } from '../problem.ts'
-import { BASIC_CHALLENGE, type FeedAuthenticator, type FeedClient } from './feed-client.ts'
+import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-client.ts'
 import { guardName, readGuardId } from './guard-name.ts'
 
 /** Where guards poll. */
@@ -212,7 +212,7 @@ function readSaid(
     : undefined
 }
 
-function refuse({ code, retryAfterSec }: Extract<FeedClient, { ok: false }>): Response {
+function refuse({ code, retryAfterSec }: Refusal): Response {
   const challenge = code === 'client_invalid' ? BASIC_CHALLENGE : {}
   return problem(code, {
     ...challenge,

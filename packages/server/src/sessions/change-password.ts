@@ -1,0 +1,70 @@
+import { checkNewPassword } from '../accounts/password-rules.ts'
+import { usernameKey } from '../accounts/usernames.ts'
+import { countTry } from './count-try.ts'
+import { auditContextOf, renew, type CurrentSession, type Renewed } from './own-sessions.ts'
+import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
+import { whyOver } from './standing.ts'
+
+/** The password of now, and the one that replaces it. */
+export interface PasswordChange {
+  readonly oldPassword: string
+  readonly newPassword: string
+}
+
+/**
+ * Changes the password of the account that asks, and ends all its other sessions in the same step. The
+ * current session gets a new access token.
+ *
+ * Attempts count like log-ins from a known address, and also against the session. Someone who found an
+ * open browser, or who uses its token from many addresses, therefore cannot guess the password here.
+ */
+export async function changePassword(
+  services: SessionServices,
+  current: CurrentSession,
+  { oldPassword, newPassword }: PasswordChange,
+  caller: Caller,
+): Promise<Renewed | Refusal> {
+  const { store, hasher, throttle } = services
+  const { session, username } = current.state
+  const rejected = checkNewPassword(newPassword, { username, publicUrl: services.access.issuer })
+  if (rejected !== undefined) return { ok: false, code: rejected.code, text: rejected.text }
+
+  const key = usernameKey(username)
+  const { account } = await store.accounts.viewForSignIn(key, {
+    tenantName: undefined,
+    address: caller.address,
+  })
+  const tries = throttle.bucketsOf({
+    usernameKey: key,
+    ...caller,
+    isKnownAddress: true,
+    sessionId: session.id,
+  })
+  const throttled = await countTry(services, tries)
+  if (throttled !== undefined) return throttled
+  const verifying = hasher.verify(account?.passwordHash, oldPassword, key)
+  if (verifying === undefined) return refuse('password_queue_full')
+  if (!(await verifying) || account?.passwordHash === undefined) return WRONG_PASSWORD
+  const hash = await hasher.hash(newPassword)
+  if (hash === undefined) return refuse('password_queue_full')
+  const change = await store.accounts.changePassword(
+    account.id,
+    { from: account.passwordHash, to: hash },
+    session.id,
+    auditContextOf(services, account.id, caller),
+    tries,
+  )
+  return change === 'changed' ? renew(services, current) : whyUnchanged(services, session.id)
+}
+
+/** While the hash was computed, the session ended, or another request changed the password first. */
+async function whyUnchanged({ store }: SessionServices, sessionId: string): Promise<Refusal> {
+  const now = await store.sessions.state(sessionId)
+  return now === undefined || whyOver(now) !== undefined ? refuse('session_ended') : WRONG_PASSWORD
+}
+
+const WRONG_PASSWORD: Refusal = {
+  ok: false,
+  code: 'credentials_invalid',
+  text: 'The old password is not right.',
+}

@@ -1,0 +1,116 @@
+import { limits } from '../base/limits.ts'
+import type { SessionState } from '../store/refresh.ts'
+import type { AuditContext, SessionSummary } from '../store/store.ts'
+import { countTry } from './count-try.ts'
+import { grantAfterwards } from './grant.ts'
+import {
+  refuse,
+  type Caller,
+  type Granted,
+  type Refusal,
+  type SessionServices,
+} from './services.ts'
+
+/** The session behind a request, and the access token that proved it. */
+export interface CurrentSession {
+  readonly state: SessionState
+  /** Whether the access token came in a cookie. */
+  readonly isCookie: boolean
+  /** When that access token expires, in seconds since 1970. */
+  readonly expSec: number
+}
+
+/**
+ * The session goes on after a revocation that covers its own access token. `renewed` has its new access
+ * token; it is undefined if the session has ended meanwhile or no token can be signed now. A refresh
+ * brings a new token in the second case.
+ */
+export interface Renewed {
+  readonly ok: true
+  readonly renewed: Granted | undefined
+}
+
+/** Lists the account's live sessions, newest first, at most `limits.sessionsListedMax`. */
+export async function listOwnSessions(
+  { store, clock }: SessionServices,
+  { account }: SessionState,
+): Promise<readonly SessionSummary[]> {
+  return store.sessions.list({
+    accountId: account.id,
+    now: clock.nowMs(),
+    limit: limits.sessionsListedMax,
+    live: true,
+  })
+}
+
+/** Logs out: ends the session that asks. Succeeds if it has ended already. */
+export async function endCurrentSession(
+  services: SessionServices,
+  { account, session }: SessionState,
+  caller: Caller,
+): Promise<void> {
+  const context = auditContextOf(services, account.id, caller)
+  await services.store.sessions.end(session.id, { event: 'logout' }, context)
+}
+
+/**
+ * Ends one of the account's own sessions. Returns `not_found` for an unknown id and for a session of
+ * another account, so that the answer does not reveal whether an id exists.
+ */
+export async function endOwnSession(
+  services: SessionServices,
+  { account }: SessionState,
+  sessionId: string,
+  caller: Caller,
+): Promise<{ readonly ok: true } | Refusal> {
+  const { sessions } = services.store
+  const other = await sessions.state(sessionId)
+  if (other === undefined || other.account.id !== account.id) return refuse('not_found')
+  const context = auditContextOf(services, account.id, caller)
+  await sessions.end(sessionId, { event: 'session_ended' }, context)
+  return { ok: true }
+}
+
+// Each call writes a log entry that every guard receives: 10 at once, then one every 10 s.
+const END_RATE = { triesMax: 10, intervalMs: 10_000 } as const
+
+/**
+ * Ends all other sessions of the account, or all of them, with one log entry. After `others` the current
+ * session gets a new access token, because the entry covers its old one too.
+ */
+export async function endOwnSessions(
+  services: SessionServices,
+  current: CurrentSession,
+  which: 'others' | 'all',
+  caller: Caller,
+): Promise<Renewed | Refusal> {
+  const { account, session } = current.state
+  // Counted by session: a thief with another session of the account cannot use up its owner's attempts.
+  const throttled = await countTry(services, [{ key: `end:${session.id}`, ...END_RATE }])
+  if (throttled !== undefined) return throttled
+  await services.store.accounts.endSessions(
+    account.id,
+    which === 'others' ? session.id : undefined,
+    auditContextOf(services, account.id, caller),
+  )
+  return which === 'others' ? renew(services, current) : { ok: true, renewed: undefined }
+}
+
+/** Mints the access token that the current session needs after it revoked its old one. */
+export async function renew(
+  services: SessionServices,
+  { state, isCookie, expSec }: CurrentSession,
+): Promise<Renewed> {
+  const { id } = state.session
+  const renewed = await grantAfterwards(services, id, { expSec, forCookies: isCookie })
+  return { ok: true, renewed }
+}
+
+/** Names the account itself as the actor. */
+export function auditContextOf(
+  { clock }: SessionServices,
+  accountId: string,
+  { address }: Caller,
+): AuditContext {
+  return { at: clock.nowMs(), actor: accountId, address }
+}

@@ -1,0 +1,66 @@
+import type { Client } from '../store/rows.ts'
+import { countTry } from './count-try.ts'
+import { endByRefreshToken } from './end.ts'
+import { inspectToken, type Inspected } from './inspect.ts'
+import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
+
+// How many of its own access tokens a service account may revoke at once, and then one in each interval.
+const OWN_RATE = { triesMax: 100, intervalMs: 1_000 } as const
+
+/** The `client_id` of log-ins without a client. */
+const FIRST_PARTY = 'first-party'
+
+/**
+ * Revokes a token for a service account (RFC 7009): a refresh token ends its session, an access token is
+ * revoked alone. Succeeds for a token that is not valid (RFC 7009 §2.2).
+ *
+ * A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke tokens
+ * of log-ins without a client, because it presents the token itself. For any other token it gets
+ * `token_of_another`. A service account of a tenant gets success instead, and nothing is revoked:
+ * otherwise it could tell which tokens of other tenants are live.
+ */
+export async function revokeByClient(
+  services: SessionServices,
+  client: Client,
+  token: string,
+  caller: Caller,
+): Promise<{ readonly ok: true } | Refusal> {
+  const inspected = await inspectToken(services, token)
+  if (!inspected.ok) {
+    // An old copy of a live session's refresh token ends the session too, as at a logout.
+    if (client.tenantId === undefined) await endByRefreshToken(services, token, caller)
+    return { ok: true }
+  }
+  if (!mayRevoke(client, inspected)) {
+    return client.tenantId === undefined ? refuse('token_of_another') : { ok: true }
+  }
+  const throttled = await countOwn(services, inspected, client)
+  if (throttled !== undefined) return throttled
+  if (inspected.kind === 'refresh') {
+    await endByRefreshToken(services, token, caller)
+  } else {
+    const { jti, sub } = inspected.claims
+    const context = { at: services.clock.nowMs(), actor: client.id, address: caller.address }
+    await services.store.revocations.revokeToken(jti, sub, context)
+  }
+  return { ok: true }
+}
+
+function mayRevoke({ id, tenantId }: Client, token: Inspected): boolean {
+  const owner = token.kind === 'access' ? token.claims.client_id : token.state.session.clientId
+  return owner === id || (owner === FIRST_PARTY && tenantId === undefined)
+}
+
+/**
+ * Each revocation is an entry that the log keeps and every guard receives, and a service account can get
+ * as many tokens of its own as it likes. Tokens of people are not counted: a gateway that logs many
+ * people out at once must not wait.
+ */
+async function countOwn(
+  services: SessionServices,
+  token: Inspected,
+  { id }: Client,
+): Promise<Refusal | undefined> {
+  const isOwn = token.kind === 'access' && token.claims.sub === id
+  return isOwn ? countTry(services, [{ key: `revoke:${id}`, ...OWN_RATE }]) : undefined
+}
