@@ -60,8 +60,8 @@ export async function readForm(request: Request): Promise<Body> {
     : { ok: false, code: 'media_type_unsupported' }
 }
 
-/** Undefined when the body is too large: it is not read to its end then. */
-async function readBytes(request: Request): Promise<Buffer | undefined> {
+/** The body, or undefined when it is larger than `limits.bodyBytesMax`: then it is not read to its end. */
+export async function readBytes(request: Request): Promise<Buffer | undefined> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > limits.bodyBytesMax) return undefined
   if (declared !== null) {

@@ -5,7 +5,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 
 import { SetupError, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
-import type { RequestContext } from './app.ts'
+import type { RequestContext } from './services.ts'
 import { problemText } from './problem.ts'
 import { isFeedRequest, type FeedSocket } from './revocations/feed-socket.ts'
 import { POLL_PATH } from './revocations/poll.ts'

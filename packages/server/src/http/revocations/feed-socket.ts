@@ -12,7 +12,7 @@ import type { FeedHub } from '../../revocations/hub.ts'
 import type { FeedLink, Subscriber } from '../../revocations/subscriber.ts'
 import type { Caller } from '../../sessions/services.ts'
 import { problemText } from '../problem.ts'
-import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-client.ts'
+import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-authentication.ts'
 import { guardName, readGuardId } from './guard-name.ts'
 
 /** In the place of a service account's id, for guards in this process. */
