@@ -155,7 +155,8 @@ describe.each(gets)('%s', (path) => {
         type: 'about:blank',
         title: 'Method Not Allowed',
         status: 405,
-        detail: 'This path does not take that method.',
+        detail:
+          'This path does not support this method. The Allow header lists the methods that it supports.',
         code: 'method_not_allowed',
       })
     },
@@ -191,7 +192,7 @@ test.each([
     const answer = await ask(it, path, { method, type: null })
     expect(answer.status).toBe(404)
     expect(answer.text).toBe(
-      '{"type":"about:blank","title":"Not Found","status":404,"detail":"Nothing is served at this path.","code":"not_found"}',
+      '{"type":"about:blank","title":"Not Found","status":404,"detail":"There is nothing at this path.","code":"not_found"}',
     )
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(answer.headers.get('content-type')).toBe('application/problem+json')

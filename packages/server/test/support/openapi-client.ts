@@ -108,8 +108,9 @@ function urlOf(plan: Plan, real: (text: string) => string): string {
   const path = plan.path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
     real(plan.params[name] ?? ''),
   )
-  const slash = plan.slash && !path.endsWith('/') ? '/' : ''
-  return `${path}${slash}`
+  if (path === '/') return path
+  const plain = path.replace(/\/$/, '')
+  return plan.slash ? `${plain}/` : plain
 }
 
 interface World {

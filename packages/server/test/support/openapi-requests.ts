@@ -135,11 +135,12 @@ function broken(
   return fc
     .tuple(fields, fc.nat(), fc.oneof(oddText, fc.jsonValue({ maxDepth: 2 })), fc.nat(2))
     .map(([sent, at, odd, how]) => {
-      const names = Object.keys(sent)
+      const fieldsSent = new Map(Object.entries(sent))
+      const names = [...fieldsSent.keys()]
       const name = names[at % Math.max(1, names.length)] ?? 'token'
-      if (how === 0)
-        return Object.fromEntries(Object.entries(sent).filter(([each]) => each !== name))
-      return how === 1 ? { ...sent, [name]: odd } : { ...sent, unknown_field: odd }
+      if (how === 0) fieldsSent.delete(name)
+      else fieldsSent.set(how === 1 ? name : 'unknown_field', odd)
+      return Object.fromEntries(fieldsSent)
     })
 }
 

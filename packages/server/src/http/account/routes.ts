@@ -71,15 +71,15 @@ const renewed = lazy(() =>
 
 const passwords = lazy(() =>
   z.object({
-    old_password: sentText('The current password.'),
-    new_password: sentText(NEW_PASSWORD),
+    old_password: sentText().meta({ description: 'The current password.' }),
+    new_password: sentText().meta({ description: NEW_PASSWORD }),
   }),
 )
 
 const credentials = lazy(() =>
   z.object({
-    username: sentText(`At most ${limits.usernameCharsMax} characters.`),
-    password: sentText(NEW_PASSWORD),
+    username: sentText().meta({ description: `At most ${limits.usernameCharsMax} characters.` }),
+    password: sentText().meta({ description: NEW_PASSWORD }),
   }),
 )
 

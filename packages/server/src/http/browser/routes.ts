@@ -38,17 +38,18 @@ const SESSION_EXAMPLE = {
 
 const login = lazy(() =>
   z.object({
-    username: sentText('Upper and lower case are the same.'),
-    password: sentText('The password, exactly as it was set.'),
-    tenant: sentText('The name of the tenant to log in to.').optional(),
+    username: sentText().meta({ description: 'Upper and lower case are the same.' }),
+    password: sentText().meta({ description: 'The password, exactly as it was set.' }),
+    tenant: sentText().optional().meta({ description: 'The name of the tenant to log in to.' }),
   }),
 )
 
 const refreshed = lazy(() =>
   z.object({
-    tenant: sentText('The name of the tenant to change to. `null` leaves the tenant.')
+    tenant: sentText()
       .nullable()
-      .optional(),
+      .optional()
+      .meta({ description: 'The name of the tenant to change to. `null` leaves the tenant.' }),
   }),
 )
 

@@ -23,7 +23,7 @@ function field(description: string): z.ZodType<string, string | number> {
     .union([z.string().min(1), z.number()])
     .transform(String)
     .meta({
-      description: `${description} Outer white space is removed. A number counts as its text.`,
+      description: `${description} Outer white space is removed.`,
     })
 }
 
@@ -36,14 +36,23 @@ const credentials = lazy(() =>
 const refreshBody = lazy(() => z.object({ refresh: field('A refresh token.') }))
 const tokenBody = lazy(() => z.object({ token: field('An access token or a refresh token.') }))
 
-const pair = lazy(() => z.object({ refresh: z.string(), access: z.string() }))
+const accessToken = lazy(() => z.string().meta({ description: 'The access token, a JWT.' }))
+
+const pair = lazy(() =>
+  z.object({
+    refresh: z.string().meta({ description: 'The refresh token. Use it once.' }),
+    access: accessToken(),
+  }),
+)
 const nextPair = lazy(() =>
   z.object({
-    access: z.string(),
+    access: accessToken(),
     refresh: z
       .string()
       .optional()
-      .meta({ description: 'Missing with `COUNTERSIGN_ROTATE_REFRESH=false`.' }),
+      .meta({
+        description: 'The next refresh token. Missing with `COUNTERSIGN_ROTATE_REFRESH=false`.',
+      }),
   }),
 )
 const empty = lazy(() => z.object({}))
@@ -108,7 +117,7 @@ export const contractRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'obtainTokens',
-    path: '/api/token',
+    path: '/api/token/',
     summary: 'Log in: get an access token and a refresh token',
     description:
       'The same answer for an unknown username, a wrong password and a disabled account.',
@@ -146,7 +155,7 @@ export const contractRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'refreshTokens',
-    path: '/api/token/refresh',
+    path: '/api/token/refresh/',
     summary: 'Refresh: get the next pair of tokens',
     description:
       'Each refresh token works once. A copy that is used later ends the session; only within the grace time (`COUNTERSIGN_ROTATION_GRACE`, 10 s) does the same client get the same pair again.',
@@ -175,7 +184,7 @@ export const contractRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'verifyToken',
-    path: '/api/token/verify',
+    path: '/api/token/verify/',
     summary: 'Ask whether a token would be accepted now',
     description: 'Takes access tokens and refresh tokens. Changes nothing.',
     body: {
@@ -203,7 +212,7 @@ export const contractRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'blacklistToken',
-    path: '/api/token/blacklist',
+    path: '/api/token/blacklist/',
     summary: 'Log out: end the session of a refresh token',
     description: 'Revokes the session and all of its access tokens.',
     revokes: true,

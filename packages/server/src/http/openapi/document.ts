@@ -62,7 +62,7 @@ const SECURITY: Readonly<Record<RouteDescription['authentication'], readonly Jso
 
 function operationOf(row: RouteDescription): Json {
   const parameters = parametersOf(row)
-  const text = [row.description, accessText(row), row.feature?.requires]
+  const text = [row.description, `Who may call it: ${accessText(row)}`, row.feature?.requires]
   return {
     operationId: row.id,
     tags: [row.tag],

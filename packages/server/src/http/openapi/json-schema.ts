@@ -14,8 +14,8 @@ export function outputSchema(schema: z.ZodType): Json {
 }
 
 /** The document names its dialect once. */
-function withoutDialect({ $schema: _, ...schema }: Json): Json {
-  return schema
+function withoutDialect(schema: Json): Json {
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== '$schema'))
 }
 
 /** The properties of an object schema: name, schema, and whether it is required. */

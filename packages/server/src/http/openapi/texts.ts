@@ -1,16 +1,16 @@
 import type { Authentication, CsrfRule, RouteDescription } from '../router/route.ts'
 
 const AUTHENTICATION: Readonly<Record<Authentication, string>> = {
-  none: 'Requires no authentication.',
+  none: 'Anybody.',
   session:
-    'Requires the access token of a person: in the header `Authorization: Bearer TOKEN`, or in the access cookie.',
-  refresh_cookie: 'Requires the refresh cookie.',
+    'A person with an access token: in the header `Authorization: Bearer TOKEN`, or in the access cookie.',
+  refresh_cookie: 'A browser with the refresh cookie.',
   session_or_cookie:
-    'Takes an access token in the header `Authorization: Bearer TOKEN`; without one, the refresh cookie.',
+    'A person with an access token in the header `Authorization: Bearer TOKEN`, or a browser with the refresh cookie.',
   client:
-    'Requires a service account: its id and secret in a Basic header (RFC 7617), or as `client_id` and `client_secret` in the form.',
+    'A service account: its id and secret in a Basic header (RFC 7617), or as `client_id` and `client_secret` in the form.',
   guard:
-    'Requires a service account that is not bound to a tenant: its id and secret in a Basic header (RFC 7617).',
+    'A service account that is not bound to a tenant: its id and secret in a Basic header (RFC 7617).',
 }
 
 const CSRF: Readonly<Record<CsrfRule, string>> = {
@@ -28,7 +28,9 @@ export function accessText({
   permission,
 }: Pick<RouteDescription, 'authentication' | 'permission'>): string {
   const text = AUTHENTICATION[authentication]
-  return permission === undefined ? text : `${text} Requires the permission \`${permission}\`.`
+  return permission === undefined
+    ? text
+    : `${text} The account needs the permission \`${permission}\`.`
 }
 
 /** How a route resists requests from pages of other sites. */

@@ -179,7 +179,12 @@ export const publicRoutes: readonly ApiRoute[] = [
       return async () => {
         // Only who asks for the document pays for its module and for all schemas.
         const { createOpenApiDocument } = await import('../openapi/document.ts')
-        text ??= JSON.stringify(createOpenApiDocument(routes, { issuer: sessions.access.issuer, cookieName: cookies.name }))
+        text ??= JSON.stringify(
+          createOpenApiDocument(routes, {
+            issuer: sessions.access.issuer,
+            cookieName: (kind) => cookies.name(kind),
+          }),
+        )
         return new Response(text, {
           headers: { 'content-type': 'application/json', 'cache-control': 'no-cache' },
         })

@@ -51,7 +51,7 @@ const FORM_REFUSALS = [
 ] as const satisfies readonly RefusalCode[]
 
 /** What each way to read a body refuses. */
-const BODY_REFUSALS: Readonly<Record<BodyRule['format'], readonly RefusalCode[]>> = {
+export const BODY_REFUSALS: Readonly<Record<BodyRule['format'], readonly RefusalCode[]>> = {
   form: FORM_REFUSALS,
   fields: [
     ...FORM_REFUSALS,
@@ -65,7 +65,7 @@ const BODY_REFUSALS: Readonly<Record<BodyRule['format'], readonly RefusalCode[]>
 }
 
 /** What every route can answer when the server fails. */
-const FAULTS = [
+export const FAULTS = [
   'internal_error',
   'store_unavailable',
   'signer_unavailable',

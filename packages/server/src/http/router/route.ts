@@ -93,8 +93,8 @@ export interface RouteDescription {
   /** With parameters in braces, as in `/auth/sessions/{id}`; `/*` at the end takes all paths below. */
   readonly path: string
   /**
-   * Whether only this spelling of the path is answered. Otherwise a slash may follow it. Operational
-   * paths are exact, so that a proxy that blocks `= /revocations` blocks every spelling.
+   * Whether only this spelling of the path is answered. Otherwise the path is answered with and without
+   * a slash at its end. Operational paths are exact, so that a proxy that blocks `= /revocations` blocks every spelling.
    */
   readonly isExact: boolean
   readonly tag: string

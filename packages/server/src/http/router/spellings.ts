@@ -1,12 +1,11 @@
 import type { RouteDescription } from './route.ts'
 
-/** The paths at which the router answers a row: its own, and unless it is exact one with a slash added. */
+/** The paths at which the router answers a row: unless it is exact, with and without a slash at the end. */
 export function spellingsOf({ path, isExact }: RouteDescription): readonly string[] {
   // Hono writes a parameter as `:id`.
   const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1')
-  return isExact || pattern.endsWith('/') || pattern.endsWith('*')
-    ? [pattern]
-    : [pattern, `${pattern}/`]
+  if (isExact || pattern === '/' || pattern.endsWith('*')) return [pattern]
+  return [pattern, pattern.endsWith('/') ? pattern.slice(0, -1) : `${pattern}/`]
 }
 
 /** The value of `Allow` for the methods of one path. */
