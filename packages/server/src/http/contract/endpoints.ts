@@ -72,7 +72,7 @@ async function withFields<Name extends string>(
   names: readonly Name[],
   act: (values: Readonly<Record<Name, string>>) => Promise<Response>,
 ): Promise<Response> {
-  const body = await readBody(request)
+  const body = await readBody(request, { numbersAsWritten: true })
   if (!body.ok) return answerBodyRefusal(body.code, request.headers.get('content-type') ?? '')
   if (body.fields === undefined) return answerNotObject(body.value)
   const fields = readTextFields(body.fields, names)

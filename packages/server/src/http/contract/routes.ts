@@ -47,12 +47,9 @@ const pair = lazy(() =>
 const nextPair = lazy(() =>
   z.object({
     access: accessToken(),
-    refresh: z
-      .string()
-      .optional()
-      .meta({
-        description: 'The next refresh token. Missing with `COUNTERSIGN_ROTATE_REFRESH=false`.',
-      }),
+    refresh: z.string().optional().meta({
+      description: 'The next refresh token. Missing with `COUNTERSIGN_ROTATE_REFRESH=false`.',
+    }),
   }),
 )
 const empty = lazy(() => z.object({}))
