@@ -113,7 +113,7 @@ function parameters({ params, query }: RouteDescription): string {
           `\`${name}\``,
           at === 0 ? 'path' : 'query',
           isRequired ? 'yes' : 'no',
-          String(schema['description'] ?? ''),
+          descriptionOf(schema),
         ]),
   )
   return rows.length === 0 ? '' : table(['Parameter', 'In', 'Required', 'Meaning'], rows)
@@ -137,12 +137,11 @@ function fieldCells({
   schema,
   isRequired,
 }: ReturnType<typeof propertiesOf>[number]): string[] {
-  return [
-    `\`${name}\``,
-    typeText(schema),
-    isRequired ? 'yes' : 'no',
-    String(schema['description'] ?? ''),
-  ]
+  return [`\`${name}\``, typeText(schema), isRequired ? 'yes' : 'no', descriptionOf(schema)]
+}
+
+function descriptionOf({ description }: Json): string {
+  return typeof description === 'string' ? description : ''
 }
 
 /** A type in words: `string`, `string, not empty`, `array of string`, `"Bearer"`. */

@@ -60,7 +60,7 @@ describeWith('chromium', 'the interactive page at /docs, in Chromium', () => {
     await health.locator('.live-responses-table').waitFor()
 
     const folder = process.env['SCREENSHOTS']
-    if (folder !== undefined) await page.screenshot({ path: `${folder}/docs.png`, fullPage: true })
+    if (folder !== undefined) await page.screenshot({ path: `${folder}/docs.png` })
     expect(await page.evaluate('violations')).toEqual([])
     expect(complaints).toEqual([])
     expect([...hosts]).toEqual([new URL(url).host])

@@ -2,7 +2,10 @@ import pino from 'pino'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
+import { createRoleManager } from '../src/accounts/tenants.ts'
+import { loggedInWith } from '../src/http/account/gates.ts'
 import { createApp } from '../src/http/app.ts'
+import { contractRoutes } from '../src/http/contract/routes.ts'
 import { answersOf } from '../src/http/openapi/answers.ts'
 import { createOpenApiDocument } from '../src/http/openapi/document.ts'
 import { defineRoute, type ApiRoute } from '../src/http/router/define.ts'
@@ -10,6 +13,9 @@ import { anyone } from '../src/http/router/gate.ts'
 import { defineNodeRoute } from '../src/http/router/node-route.ts'
 import { defineAsset, definePage } from '../src/http/router/pages.ts'
 import type { AppServices } from '../src/http/services.ts'
+import { createRefresher } from '../src/sessions/refresh.ts'
+import { ISSUER, PASSWORD } from './support/authority.ts'
+import { openTestSessions } from './support/sessions.ts'
 
 // What a table can hold besides today's routes: a page, a file, and a handler of another library.
 
@@ -190,6 +196,48 @@ describe('a row with schemas', () => {
   })
 })
 
+test('a row that requires a permission answers accounts that have it through a role', async () => {
+  await using it = await openTestSessions()
+  const app = createApp(
+    {
+      logger: pino({ level: 'silent' }),
+      sessions: it.services,
+      refresh: createRefresher(it.services),
+      http: { publicUrl: ISSUER, origins: [], signUp: false },
+      // The rest of the services is for other routes.
+    } as unknown as AppServices,
+    [
+      ...contractRoutes,
+      defineRoute({
+        ...row,
+        id: 'guarded',
+        method: 'GET',
+        path: '/guarded',
+        summary: 'Requires a permission',
+        gate: loggedInWith('reports.read'),
+        handle: () => (input) => new Response(input.who.state.username),
+      }),
+    ],
+  )
+  await createRoleManager(it).define({ name: 'reader', permissions: ['reports.read'] }, 'test')
+  await it.accounts.create({ username: 'alice', password: PASSWORD, roles: ['reader'] }, 'test')
+  await it.accounts.create({ username: 'bob', password: PASSWORD }, 'test')
+
+  const get = async (authorization?: string): Promise<Response> =>
+    app(new Request(`${ISSUER}/guarded`, { headers: authorization ? { authorization } : {} }))
+  const bearerOf = async (username: string): Promise<string> => {
+    const body = new URLSearchParams({ username, password: PASSWORD })
+    const answer = await app(new Request(`${ISSUER}/api/token/`, { method: 'POST', body }))
+    return `Bearer ${((await answer.json()) as { access: string }).access}`
+  }
+
+  expect(await (await get(await bearerOf('alice'))).text()).toBe('alice')
+  const refused = await get(await bearerOf('bob'))
+  expect(refused.status).toBe(403)
+  expect(await refused.json()).toMatchObject({ code: 'permission_missing' })
+  expect((await get()).status).toBe(401)
+})
+
 test('a row whose feature is off answers nothing', async () => {
   expect((await ask('GET', '/hidden')).status).toBe(404)
 })
@@ -205,6 +253,6 @@ test('the documents take rows of all kinds', () => {
     issuer: URL_OF_SERVER,
     cookieName: (kind) => kind,
   })
-  expect(Object.keys(paths as object)).toHaveLength(5)
+  expect(Object.keys(paths as object)).toHaveLength(4)
   expect(table.flatMap((each) => answersOf(each)).length).toBeGreaterThan(table.length)
 })

@@ -24,7 +24,8 @@ export function createOpenApiDocument(
   { issuer, cookieName }: ServerFacts,
 ): Json {
   const paths: Record<string, Record<string, Json>> = {}
-  for (const row of routes) {
+  // A file of the interactive page is not part of the API.
+  for (const row of routes.filter(({ kind }) => kind !== 'asset')) {
     const operations = (paths[row.path] ??= {})
     operations[row.method.toLowerCase()] = operationOf(row)
   }
