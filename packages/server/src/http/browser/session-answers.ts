@@ -3,7 +3,7 @@ import type { CookieKind, Cookies } from './cookies.ts'
 
 const DEVICE_SEC = 365 * 86_400
 
-/** An answer of JSON that nobody may keep. */
+/** An answer with a JSON body, or without a body, that must not be cached. */
 export function answerJson(
   status: number,
   body: unknown,
@@ -24,7 +24,7 @@ export function withCookies(response: Response, cookies: readonly string[]): Res
   return response
 }
 
-/** The lines that put a pair into the browser. Where refreshing does not rotate, the old token stays. */
+/** The Set-Cookie lines for a pair of tokens. Without rotation, the browser keeps its refresh token. */
 export function sessionCookies(
   services: SessionServices,
   cookies: Cookies,
@@ -41,13 +41,13 @@ export function sessionCookies(
   return lines
 }
 
-/** The lines that make the browser forget its session. It still knows that it was here before. */
+/** The Set-Cookie lines that remove a session. The device cookie stays: it eases the throttle. */
 export function forgetSession(cookies: Cookies): string[] {
   const kinds: readonly CookieKind[] = ['access', 'refresh', 'csrf']
   return kinds.map((kind) => cookies.clear(kind))
 }
 
-/** What a page learns of its session: never a token of it. */
+/** What a page learns about its session. It never contains a token. */
 export function describeSession(
   services: SessionServices,
   { session, account }: Granted,
@@ -63,7 +63,7 @@ export function describeSession(
     ...(account.tenantId === undefined ? {} : { tid: account.tenantId }),
     sid: session.id,
     csrf_token: services.csrf.forSession(session.id),
-    // Seconds since 1970: a page refreshes in the last half of this time.
+    // In seconds since 1970. A page refreshes in the last half of this time.
     access_expires_at: Math.floor(accessEndsAt / 1000),
     refresh_expires_at: Math.floor(session.expiresAt / 1000),
   }
