@@ -98,7 +98,7 @@ function renderRoute(row: RouteDescription): string {
 function facts(row: RouteDescription): string {
   const lines = [
     row.feature === undefined ? undefined : `- **When:** ${row.feature.requires}`,
-    `- **Who may call it:** ${accessText(row)}`,
+    `- **Callers:** ${accessText(row)}`,
     row.csrf === 'none' ? undefined : `- **CSRF:** ${aboutCsrf(row)}`,
     row.revokes ? '- **Revokes:** takes `?wait=effective`.' : undefined,
   ]

@@ -17,7 +17,7 @@ import { createRefresher } from '../src/sessions/refresh.ts'
 import { ISSUER, PASSWORD } from './support/authority.ts'
 import { openTestSessions } from './support/sessions.ts'
 
-// What a table can hold besides today's routes: a page, a file, and a handler of another library.
+// A table can hold pages, files and handlers of another library, too.
 
 const URL_OF_SERVER = 'https://auth.shop.test'
 const about = { tag: 'Test', description: 'A row of a test.' }

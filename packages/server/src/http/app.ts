@@ -63,7 +63,7 @@ function hasEscapedPath({ url }: Request): boolean {
   return (end === -1 ? url : url.slice(0, end)).includes('%')
 }
 
-/** Who sent a request of Node's HTTP server, by the same rules as for a `Request`. */
+/** The caller of a request of Node's HTTP server, by the same rules as for a `Request`. */
 export function callerOfNode(incoming: IncomingMessage, proxies: BlockList | undefined): Caller {
   const forwarded = incoming.headers['x-forwarded-for']
   const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded

@@ -1,6 +1,6 @@
 import type { RouteDescription } from './router/route.ts'
 
-/** What pages of other origins may do: only those whose origins are configured. */
+/** Lets pages of the configured origins call the API, and pages of no other origin. */
 export interface Cors {
   /** The answer to a preflight request of a configured origin; undefined for any other request. */
   preflight(request: Request): Response | undefined

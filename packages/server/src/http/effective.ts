@@ -18,7 +18,7 @@ export async function whenEffective(
   if (waits.some((wait) => wait !== 'effective')) return problem('wait_invalid')
   const response = await answer()
   if (!response.ok) return response
-  // What the request wrote is at this position or before it.
+  // The entries of the request are at this position or before it.
   const { position, ms, guards, confirmed, expired } = await waitUntilEffective()
   const headers = new Headers(response.headers)
   headers.set('content-type', 'application/json')

@@ -10,7 +10,7 @@ import type { Cookies } from './browser/cookies.ts'
 import type { FeedServices } from './revocations/poll.ts'
 import type { RouteDescription } from './router/route.ts'
 
-/** What the server in front of the API knows about a request and the request itself does not say. */
+/** Facts about a request that only the server in front of the API knows. */
 export interface RequestContext {
   /** The client's address. Without it, the audit records no address. */
   readonly address?: string | undefined
@@ -27,7 +27,7 @@ export interface HttpSettings {
   readonly signUp: boolean
 }
 
-/** What the HTTP API needs from the rest of the authority. */
+/** The services that the HTTP API needs from the rest of the authority. */
 export interface AppServices {
   readonly sessions: SessionServices
   /** Undefined when the application keeps the accounts: the API then changes none of them. */
@@ -42,7 +42,7 @@ export interface AppServices {
   readonly waitUntilEffective: () => Promise<Effective>
 }
 
-/** The same, with what the HTTP layer derives once from the settings and the route table. */
+/** The same, and the values that follow from the settings and the route table. */
 export interface HttpServices extends AppServices {
   readonly cookies: Cookies
   /** The server's own origin and the configured ones. Their pages may use the cookies. */

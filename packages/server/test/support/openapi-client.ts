@@ -41,7 +41,7 @@ export async function runGeneratedClient(
     const key = `${operationAt(document, plan)?.operationId ?? plan.method} ${answer.status}`
     seen.set(key, (seen.get(key) ?? 0) + 1)
   })
-  // What a request gets depends on those before it: a smaller one would not fail in the same way.
+  // No shrinking: each answer depends on the requests before it.
   const run = await fc.check(property, { numRuns: requests, endOnFailure: true })
   if (run.failed) {
     const why = run.errorInstance instanceof Error ? run.errorInstance.message : ''

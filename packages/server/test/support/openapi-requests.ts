@@ -2,7 +2,7 @@ import fc from 'fast-check'
 
 import type { OpenApi, Operation, Parameter, Schema } from './openapi.ts'
 
-/** What a request shows of itself. The world that sends it has the real values. */
+/** The credentials of a planned request. The world that sends it has the real values. */
 export type Credentials =
   | 'none'
   | 'bearer'
@@ -128,7 +128,7 @@ function validObject(schema: Schema): fc.Arbitrary<Record<string, unknown>> {
   )
 }
 
-/** Fields with something wrong: one missing, one of another type, one too long, one too many. */
+/** Fields with one mistake: a field is missing, has an odd value, or is unknown. */
 function broken(
   fields: fc.Arbitrary<Record<string, unknown>>,
 ): fc.Arbitrary<Record<string, unknown>> {

@@ -91,7 +91,7 @@ const sessionId = lazy(() =>
 
 const created = lazy(() => z.object({ sub: z.string(), username: z.string() }))
 
-/** What a request that ends sessions gets, if its own session goes on. */
+/** The answers to a request that ends other sessions and keeps its own. */
 function renewedAnswers(): readonly Answer[] {
   return [
     {
@@ -109,7 +109,7 @@ function renewedAnswers(): readonly Answer[] {
   ]
 }
 
-/** What people do with their own account, sessions and password. */
+/** The routes for a person's own account, sessions and password. */
 export const accountRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,

@@ -2,7 +2,7 @@ import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 import type { Cookies } from './cookies.ts'
 
-/** What a browser's cookies say: its refresh token, the session of that token, and its CSRF nonce. */
+/** The contents of a browser's cookies: its refresh token, the session of that token, and its CSRF nonce. */
 export interface BrowserRequest {
   /** The value of the refresh cookie, not checked. Undefined without the cookie. */
   readonly refreshToken: string | undefined
@@ -38,7 +38,7 @@ export function readBrowser(
 
 /**
  * Whether the request carries the CSRF token of its session, or that of its browser before there is a
- * session. Two tokens are none: it would be unclear which one was checked.
+ * session. Refuses two tokens: it would be unclear which one was checked.
  */
 export function hasCsrfToken(
   { csrf }: Pick<SessionServices, 'csrf'>,

@@ -67,7 +67,7 @@ export const browserWithSession: Gate<string> = {
   },
 }
 
-/** Who logs out: the session of an access token in the header, or whatever the cookies hold. */
+/** The session that ends at a log-out: that of an access token in the header, or that of the cookies. */
 export type LoggingOut =
   | { readonly by: 'token'; readonly session: LoggedIn }
   | { readonly by: 'cookies'; readonly browser: BrowserRequest }

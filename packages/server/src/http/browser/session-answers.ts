@@ -47,7 +47,7 @@ export function forgetSession(cookies: Cookies): string[] {
   return kinds.map((kind) => cookies.clear(kind))
 }
 
-/** What a page learns about its session. It never contains a token. */
+/** The description of a session for its page. It never contains a token. */
 export function describeSession(
   services: SessionServices,
   { session, account }: Granted,

@@ -14,7 +14,7 @@ import {
 } from './answers.ts'
 import { readTextFields } from './fields.ts'
 
-/** What a request to the contract brings besides its fields. */
+/** A request to the contract and its sender. */
 export interface ContractVisit {
   readonly request: Request
   readonly caller: Caller

@@ -3,7 +3,7 @@ import { answersOf, type DocumentedAnswer } from './answers.ts'
 import { inputSchema, propertiesOf, type Json } from './json-schema.ts'
 import { aboutCsrf, accessText } from './texts.ts'
 
-/** What the document says of the server itself. */
+/** The facts about the server in the document. */
 export interface ServerFacts {
   /** The public URL. */
   readonly issuer: string
@@ -31,7 +31,7 @@ export function createOpenApiDocument(
   }
   return {
     openapi: '3.1.1',
-    // The version of the API. That of the program is nobody's business.
+    // The version of the API. The document is public, so it does not name the version of the program.
     info: { title: 'Countersign', version: '1', description: DESCRIPTION },
     servers: [{ url: issuer }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
@@ -51,7 +51,7 @@ export function createOpenApiDocument(
   }
 }
 
-/** The alternatives of each kind of authentication. `{}` is none, or credentials in the form. */
+/** The alternatives of each kind of authentication. `{}` allows a request without a header or cookie. */
 const SECURITY: Readonly<Record<RouteDescription['authentication'], readonly Json[]>> = {
   none: [],
   session: [{ accessToken: [] }, { accessCookie: [] }],
@@ -63,7 +63,7 @@ const SECURITY: Readonly<Record<RouteDescription['authentication'], readonly Jso
 
 function operationOf(row: RouteDescription): Json {
   const parameters = parametersOf(row)
-  const text = [row.description, `Who may call it: ${accessText(row)}`, row.feature?.requires]
+  const text = [row.description, `Callers: ${accessText(row)}`, row.feature?.requires]
   return {
     operationId: row.id,
     tags: [row.tag],

@@ -22,7 +22,7 @@ const CSRF: Readonly<Record<CsrfRule, string>> = {
     'Rejects browsers on pages of other origins. Programs that are not browsers need nothing.',
 }
 
-/** Who may call a route: a sentence or two. */
+/** Names the callers that a route accepts, in a sentence or two. */
 export function accessText({
   authentication,
   permission,
@@ -33,7 +33,7 @@ export function accessText({
     : `${text} The account needs the permission \`${permission}\`.`
 }
 
-/** How a route resists requests from pages of other sites. */
+/** Says how a route resists requests from pages of other sites. */
 export function aboutCsrf({ csrf }: Pick<RouteDescription, 'csrf'>): string {
   return CSRF[csrf]
 }

@@ -41,7 +41,7 @@ const ok = lazy(() => z.object({ status: z.literal('ok') }))
 const notReady = lazy(() => z.object({ status: z.literal('store_unavailable') }))
 const openApi = lazy(() => z.looseObject({ openapi: z.string() }))
 
-/** What anybody may read: the start page, discovery, health and documentation. */
+/** The routes that anybody may read: the start page, discovery, health and documentation. */
 export const publicRoutes: readonly ApiRoute[] = [
   definePage({
     id: 'getStartPage',
@@ -177,7 +177,7 @@ export const publicRoutes: readonly ApiRoute[] = [
     handle: ({ sessions, routes, cookies }) => {
       let text: string | undefined
       return async () => {
-        // Only who asks for the document pays for its module and for all schemas.
+        // Loaded at the first request: the module makes all schemas.
         const { createOpenApiDocument } = await import('../openapi/document.ts')
         text ??= JSON.stringify(
           createOpenApiDocument(routes, {

@@ -11,7 +11,7 @@ import { guardName, readGuardId } from './guard-name.ts'
 /** Where guards poll. `serve.ts` lets longer bodies through to this path. */
 export const POLL_PATH = '/revocations'
 
-/** What the handlers of the feed work with. */
+/** The services of the feed's handlers. */
 export interface FeedServices {
   readonly hub: FeedHub
   readonly authenticate: FeedAuthenticator

@@ -140,7 +140,7 @@ export const feedRoutes: readonly ApiRoute[] = [
     method: 'POST',
     path: POLL_PATH,
     summary: 'Send the messages of a guard that polls to the authority',
-    description: `What a guard sends besides its polls: confirmations, and entries that it hands back. At most ${limits.feedMessageBytesMax / 2 ** 20} MiB; the media type is not checked.`,
+    description: `A guard sends confirmations here, and entries that it hands back. At most ${limits.feedMessageBytesMax / 2 ** 20} MiB; the media type is not checked.`,
     gate: guard,
     body: {
       format: 'own',

@@ -3,12 +3,12 @@ import type { Caller } from '../../sessions/services.ts'
 import type { HttpServices } from '../services.ts'
 import type { Authentication, CsrfRule, RefusalEntry } from './route.ts'
 
-/** What a gate found out about the sender, or the answer that ends the request. */
+/** The sender as a gate found it, or the answer that ends the request. */
 export type Entered<Who> =
   | { readonly ok: true; readonly who: Who }
   | { readonly ok: false; readonly response: Response }
 
-/** What a gate looks at. `body` is the parsed body if the gate comes after it. */
+/** The input of a gate. `body` is the parsed body if the gate comes after it. */
 export interface Visit<Body = unknown> {
   readonly request: Request
   readonly caller: Caller
@@ -16,7 +16,7 @@ export interface Visit<Body = unknown> {
 }
 
 /**
- * What stands before a handler: it authenticates the request and applies the CSRF rule. `Body` is the
+ * The check before a handler: it authenticates the request and applies the CSRF rule. `Body` is the
  * part of the parsed body that it needs.
  */
 export interface Gate<Who, Body = unknown> {
@@ -24,7 +24,7 @@ export interface Gate<Who, Body = unknown> {
   readonly csrf: CsrfRule
   /** The permission that it requires of the account. */
   readonly permission?: string
-  /** What it refuses, for the documents. */
+  /** Its refusals, for the documents. */
   readonly refusals: readonly (RefusalCode | RefusalEntry)[]
   /** Whether it comes after the body was parsed: mistakes in the body are then reported first. */
   readonly isAfterBody: boolean

@@ -12,7 +12,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 export type AnswerStyle = 'contract' | 'problem' | 'oauth'
 
 /**
- * What a request must bring:
+ * The authentication that a request must bring:
  * - `none`: nothing; a token or a password in the body is input, not authentication
  * - `session`: the access token of a person, in the Authorization header or in the access cookie
  * - `refresh_cookie`: the refresh cookie
@@ -37,7 +37,7 @@ export type Authentication =
  */
 export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin'
 
-/** What a server can have turned on or off. */
+/** The features that a server can have on or off. */
 export interface Features {
   /** Whether anybody may create an account (`COUNTERSIGN_SIGN_UP`). */
   readonly signUp: boolean
@@ -98,7 +98,7 @@ export interface RouteDescription {
    */
   readonly isExact: boolean
   readonly tag: string
-  /** What the route does, in a few words that begin with a verb. */
+  /** A few words that begin with a verb, without a full stop. */
   readonly summary: string
   readonly description: string
   readonly style: AnswerStyle
@@ -119,7 +119,7 @@ export interface RouteDescription {
   readonly refusals: readonly RefusalEntry[]
 }
 
-/** What a bound route does with a request. */
+/** The handler of a bound route. */
 export type Answerer = (
   request: Request,
   caller: Caller,

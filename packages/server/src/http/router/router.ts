@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
 
 import type { Caller } from '../../sessions/services.ts'
 import type { Effective } from '../../sessions/wait-effective.ts'
@@ -14,7 +14,7 @@ export interface BoundRoute {
   readonly answer: Answerer
 }
 
-/** What the router needs besides the rows. */
+/** The services of the router. */
 export interface RouterOptions {
   readonly callerOf: (request: Request, context: RequestContext | undefined) => Caller
   readonly waitUntilEffective: () => Promise<Effective>
@@ -35,28 +35,13 @@ export type Router = (
  * that may follow a path, `?wait=effective`, security headers and the style of errors.
  */
 export function createRouter(bound: readonly BoundRoute[], options: RouterOptions): Router {
-  const { callerOf, secure, answerError, waitUntilEffective } = options
+  const { secure, answerError } = options
   const hono = new Hono<{ Bindings: RequestContext }>()
 
   for (const group of groupByPath(bound)) {
     for (const { row, answer } of group) {
-      const { isSecured } = styles[row.style]
-      const hasParams = row.path.includes('{')
-      for (const spelling of spellingsOf(row)) {
-        hono.on(row.method, spelling, async (c) => {
-          const { raw } = c.req
-          try {
-            const run = (): Response | Promise<Response> =>
-              answer(raw, callerOf(raw, c.env), hasParams ? c.req.param() : NO_PARAMS)
-            const response = await (row.revokes
-              ? whenEffective(waitUntilEffective, raw, run)
-              : run())
-            return isSecured ? secure(response) : response
-          } catch (error) {
-            return secure(answerError(error, c.req.path, row.style))
-          }
-        })
-      }
+      const handler = handlerOf({ row, answer }, options)
+      for (const spelling of spellingsOf(row)) hono.on(row.method, spelling, handler)
     }
     closePath(
       hono,
@@ -67,6 +52,28 @@ export function createRouter(bound: readonly BoundRoute[], options: RouterOption
   hono.notFound(() => secure(styles.problem.refuse('not_found')))
   hono.onError((error, c) => secure(answerError(error, c.req.path, 'problem')))
   return (request, context) => hono.fetch(request, context ?? {})
+}
+
+/** Runs one row for a request of Hono. */
+function handlerOf(
+  { row, answer }: BoundRoute,
+  { callerOf, secure, answerError, waitUntilEffective }: RouterOptions,
+): (c: Context<{ Bindings: RequestContext }>) => Promise<Response> {
+  const { isSecured } = styles[row.style]
+  const hasParams = row.path.includes('{')
+  return async (c) => {
+    const { raw } = c.req
+    try {
+      const caller = callerOf(raw, c.env)
+      const params = hasParams ? c.req.param() : NO_PARAMS
+      const response = row.revokes
+        ? await whenEffective(waitUntilEffective, raw, () => answer(raw, caller, params))
+        : await answer(raw, caller, params)
+      return isSecured ? secure(response) : response
+    } catch (error) {
+      return secure(answerError(error, c.req.path, row.style))
+    }
+  }
 }
 
 const NO_PARAMS = {}
