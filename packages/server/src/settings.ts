@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
-import type { HttpSettings } from './http/app.ts'
+import type { HttpSettings } from './http/services.ts'
 import { SIGNING_ALGS, type SigningAlg } from './keys/material.ts'
 import {
   domain,

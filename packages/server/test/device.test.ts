@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { describeDevice } from '../src/http/device.ts'
+import { describeDevice } from '../src/http/account/device.ts'
 
 test.each([
   [

@@ -155,7 +155,8 @@ describe.each(gets)('%s', (path) => {
         type: 'about:blank',
         title: 'Method Not Allowed',
         status: 405,
-        detail: 'This path does not take that method.',
+        detail:
+          'This path does not support this method. The Allow header lists the methods that it supports.',
         code: 'method_not_allowed',
       })
     },
@@ -173,12 +174,14 @@ test.each([
   '/api/token;x=y',
   '/api/token/;x=y',
   '/auth/me/x.css',
-  '/auth/me/',
+  '/auth/me//',
   '/AUTH/LOGIN',
   '//auth/login',
   '/.env',
   '/.git/config',
   '/.well-known/',
+  '/healthz/',
+  '/revocations/',
   '/data/countersign.db',
   '/api/%74oken/',
   '/api/token%2f',
@@ -189,9 +192,28 @@ test.each([
     const answer = await ask(it, path, { method, type: null })
     expect(answer.status).toBe(404)
     expect(answer.text).toBe(
-      '{"type":"about:blank","title":"Not Found","status":404,"detail":"Nothing is served at this path.","code":"not_found"}',
+      '{"type":"about:blank","title":"Not Found","status":404,"detail":"There is nothing at this path.","code":"not_found"}',
     )
     expect(answer.headers.get('cache-control')).toBe('no-store')
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
   }
+})
+
+test.each([
+  ['GET', '/auth/me', 401],
+  ['DELETE', '/auth/sessions/anything', 401],
+  ['POST', '/auth/login', 403],
+  ['POST', '/auth/signup', 404],
+  ['PUT', '/auth/login', 405],
+  ['POST', '/oauth2/token', 415],
+  ['GET', '/oauth2/token', 405],
+  ['POST', '/api/token', 400],
+])('%s %s answers %i with and without a slash at the end', async (method, path, status) => {
+  const plain = await ask(it, path, { method, type: null })
+  const slashed = await ask(it, `${path}/`, { method, type: null })
+  expect(plain.status).toBe(status)
+  expect({ ...slashed, headers: Object.fromEntries(slashed.headers) }).toEqual({
+    ...plain,
+    headers: Object.fromEntries(plain.headers),
+  })
 })

@@ -170,7 +170,7 @@ describe('a start that cannot succeed says why in one line', () => {
   test('the port is taken', async () => {
     await using taken = await takePort()
     expect(await failToStart({ env: { PORT: String(taken.port) } })).toBe(
-      `Port ${taken.port} on 127.0.0.1 is taken by another program. Stop it, or set PORT to another one.`,
+      `Port ${taken.port} on 127.0.0.1 is used by another program. Stop that program, or set PORT to another port.`,
     )
   })
 

@@ -1,8 +1,8 @@
 import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
 
 /**
- * The part of an address that one subscriber has: an IPv4 address, the first 64 bits of an IPv6 one.
- * Whoever has a /64 has as many addresses as they like.
+ * The part of an address that one subscriber has: an IPv4 address, or the first 64 bits of an IPv6
+ * address. The owner of a /64 network can use any address in it.
  */
 export function addressNetwork(address: string): string {
   if (!isIPv6(address)) return address
@@ -11,7 +11,9 @@ export function addressNetwork(address: string): string {
   return groupsOf(plain).slice(0, 4).join(':')
 }
 
-/** One spelling for each address; an IPv4 address inside IPv6 as IPv4. Text that is none, as it is. */
+/**
+ * Gives each address one spelling, and an IPv4 address inside IPv6 as IPv4. Returns other text unchanged.
+ */
 export function normalizeAddress(address: string): string {
   if (!isIPv6(address)) return address
   const [withoutZone = ''] = address.split('%', 1)
@@ -28,7 +30,10 @@ function groupsOf(address: string): string[] {
   return [...before, ...(tail === undefined ? [] : zeros), ...after]
 }
 
-/** Networks of proxies, as `10.0.0.0/8` or single addresses; undefined where a text is none. */
+/**
+ * Parses networks of proxies: `10.0.0.0/8`, or single addresses. Undefined if one of the texts is
+ * neither.
+ */
 export function parseNetworks(texts: readonly string[]): BlockList | undefined {
   const networks = new BlockList()
   for (const text of texts) {
@@ -44,9 +49,9 @@ export function parseNetworks(texts: readonly string[]): BlockList | undefined {
 }
 
 /**
- * The client's address: that of the connection, unless a proxy that is trusted sent the request. Then
+ * The client's address: that of the connection, unless a trusted proxy sent the request. Then
  * `X-Forwarded-For` is read from its end, where the nearest proxy wrote, up to the first address that is
- * no trusted proxy: what stands before it was written by whoever likes.
+ * not a trusted proxy. Everything before that address can be forged by the client.
  */
 export function clientAddress(
   connection: string,

@@ -1,81 +1,161 @@
 /**
- * Every way in which the server says no, in one table: the stable code, its HTTP status and what a
- * person reads. Codes are API: never renamed, only retired. No text ever holds a value.
+ * Every refusal of the server in one table: the stable code, the HTTP status, and the text for people.
+ * A text says what happened, why, and what to do next. It never contains a value, and no double quote:
+ * an `error_description` of OAuth must not (RFC 6749 §5.2). Codes are API: they are never renamed, only
+ * retired. The texts of unreadable bodies and of failures are part of the SimpleJWT contract, too.
  */
 export const refusals = {
-  // What was sent
+  // The request
   json_malformed: { status: 400, text: 'The body is not valid JSON.' },
   json_duplicate_member: { status: 400, text: 'The JSON body names a member twice.' },
   json_too_deep: { status: 400, text: 'The JSON body is nested too deeply.' },
   text_malformed: { status: 400, text: 'The body is not valid UTF-8.' },
   form_malformed: { status: 400, text: 'The form body cannot be read.' },
   form_duplicate_field: { status: 400, text: 'The form body names a field twice.' },
-  body_not_object: { status: 400, text: 'The body must be an object.' },
-  wait_invalid: { status: 400, text: 'The parameter wait can only be effective.' },
-  fields_invalid: { status: 400, text: 'Some fields are missing or not valid.' },
-  cookie_repeated: { status: 400, text: 'A cookie was sent twice.' },
-  password_too_short: { status: 400, text: 'The new password is too short.' },
-  password_too_long: { status: 400, text: 'The new password is too long.' },
-  password_common: { status: 400, text: 'The new password is a common one.' },
-  password_contains_username: { status: 400, text: 'The new password is made of the username.' },
-  password_malformed: { status: 400, text: 'The new password cannot be typed again.' },
-  username_invalid: { status: 400, text: 'The username cannot be taken.' },
-  username_confusable: { status: 400, text: 'The username looks like another one.' },
-  username_too_long: { status: 400, text: 'The username is too long.' },
-  username_taken: { status: 409, text: 'There is an account with this username already.' },
-  grant_type_missing: { status: 400, text: 'The parameter grant_type is missing.' },
-  grant_type_unsupported: { status: 400, text: 'This grant type is not served here.' },
-  token_missing: { status: 400, text: 'The parameter token is missing.' },
-  token_of_another: { status: 400, text: 'The token was issued to another client.' },
-  scope_invalid: { status: 400, text: 'There are no scopes to ask for.' },
-  client_auth_repeated: { status: 400, text: 'The client must authenticate once, in one way.' },
-  upgrade_required: { status: 426, text: 'This path is a WebSocket.' },
-  not_found: { status: 404, text: 'Nothing is served at this path.' },
-  method_not_allowed: { status: 405, text: 'This path does not take that method.' },
+  body_not_object: {
+    status: 400,
+    text: 'The body is not a JSON object. Send an object with the fields of this route, or a form.',
+  },
+  wait_invalid: {
+    status: 400,
+    text: 'The parameter wait has an unknown value, so nothing was done. Send wait=effective, or leave it out.',
+  },
+  fields_invalid: {
+    status: 400,
+    text: 'Some fields are missing or not valid. Compare them with the documentation at /docs.',
+  },
+  cookie_repeated: {
+    status: 400,
+    text: 'The request has a cookie of this server twice. Delete the cookies of this site and try again.',
+  },
+  password_too_short: {
+    status: 400,
+    text: 'The new password is too short. Choose one of at least 12 characters.',
+  },
+  password_too_long: {
+    status: 400,
+    text: 'The new password is too long. Choose one of at most 4,096 bytes.',
+  },
+  password_common: {
+    status: 400,
+    text: 'The new password is on a list of common passwords. Choose another one.',
+  },
+  password_contains_username: {
+    status: 400,
+    text: 'The new password is made of the username. Choose another one.',
+  },
+  password_malformed: {
+    status: 400,
+    text: 'The new password begins or ends with a space, has a NUL character, or is not valid Unicode. Choose another one.',
+  },
+  username_invalid: { status: 400, text: 'The username is not allowed. Choose another one.' },
+  username_confusable: {
+    status: 400,
+    text: 'The username looks like that of another account. Choose another one.',
+  },
+  username_too_long: {
+    status: 400,
+    text: 'The username is too long. Choose one of at most 150 characters.',
+  },
+  username_taken: {
+    status: 409,
+    text: 'An account with this username exists already. Choose another one.',
+  },
+  grant_type_missing: {
+    status: 400,
+    text: 'The parameter grant_type is missing. Send grant_type=client_credentials.',
+  },
+  grant_type_unsupported: {
+    status: 400,
+    text: 'This grant type is not supported. Send grant_type=client_credentials.',
+  },
+  token_missing: {
+    status: 400,
+    text: 'The parameter token is missing. Send the token as a field of the form.',
+  },
+  token_of_another: {
+    status: 400,
+    text: 'The token was issued to another client, so this service account must not revoke it.',
+  },
+  scope_invalid: {
+    status: 400,
+    text: 'Scopes are not supported. Leave the parameter scope out.',
+  },
+  client_auth_repeated: {
+    status: 400,
+    text: 'The service account authenticated in two ways. Send its id and secret in the Authorization header or in the form, not in both.',
+  },
+  upgrade_required: {
+    status: 426,
+    text: 'This path is a WebSocket. Connect with an upgrade to websocket, or poll /revocations.',
+  },
+  not_found: { status: 404, text: 'There is nothing at this path.' },
+  method_not_allowed: {
+    status: 405,
+    text: 'This path does not support this method. The Allow header lists the methods that it supports.',
+  },
   body_too_large: { status: 413, text: 'The body is larger than 16 KiB.' },
-  media_type_unsupported: { status: 415, text: 'This media type is not accepted here.' },
+  media_type_unsupported: {
+    status: 415,
+    text: 'This path does not accept the media type of the body. Check the Content-Type header.',
+  },
   content_encoding_unsupported: { status: 415, text: 'Compressed bodies are not accepted.' },
 
-  // Who is asking
-  credentials_invalid: { status: 401, text: 'No active account has these credentials.' },
-  client_invalid: { status: 401, text: 'No active service account has these credentials.' },
+  // The sender
+  credentials_invalid: {
+    status: 401,
+    text: 'The username or the password is wrong, or the account is disabled.',
+  },
+  client_invalid: {
+    status: 401,
+    text: 'The client id or the secret is wrong, or the service account is disabled.',
+  },
   person_required: {
     status: 403,
-    text: 'This is for people who have logged in. The token is the one of a service account.',
+    text: 'This route is for people who have logged in, and the access token belongs to a service account.',
   },
   csrf_failed: {
     status: 403,
-    text: 'The request came from another site, or without its CSRF token.',
+    text: 'The request came from a page of another site, or without its CSRF token. Get the token from /auth/csrf and send it as X-CSRF-Token.',
   },
   feed_forbidden: {
     status: 403,
-    text: 'The service account is bound to a tenant, and the feed is about all of them.',
+    text: 'The service account is bound to a tenant, and the revocation feed covers all tenants. Use one that is not bound to a tenant.',
   },
   tenant_forbidden: { status: 403, text: 'The account is not a member of this tenant.' },
-  throttled: { status: 429, text: 'Too many tries. Wait before the next one.' },
-  cookie_missing: { status: 401, text: 'There is no session in the cookies.' },
+  throttled: {
+    status: 429,
+    text: 'Too many attempts. Wait for the number of seconds in the Retry-After header.',
+  },
+  cookie_missing: { status: 401, text: 'The request has no refresh cookie. Log in first.' },
   account_disabled: { status: 401, text: 'The account of this token is disabled.' },
   token_invalid: { status: 401, text: 'The token is not valid.' },
   token_not_yet_valid: {
     status: 401,
-    text: 'The token is from later than it is by the clock of this server.',
+    text: 'The token is not valid yet by the clock of this server. Try again later.',
   },
   token_expired: { status: 401, text: 'The token has expired.' },
-  token_wrong_type: { status: 401, text: 'The token is of another kind.' },
-  token_type_missing: { status: 401, text: 'The token does not say its kind.' },
-  token_exp_missing: { status: 401, text: 'The token does not say when it expires.' },
-  token_id_missing: { status: 401, text: 'The token has no identifier.' },
-  token_stale: { status: 401, text: 'The token is out of date. Refresh it.' },
-  session_ended: { status: 401, text: 'The session has ended.' },
-  session_expired: { status: 401, text: 'The session has expired.' },
-  session_unknown: { status: 401, text: 'The token belongs to no known session.' },
-  refresh_reused: { status: 401, text: 'The session was ended because its token was used twice.' },
+  token_wrong_type: { status: 401, text: 'The token is of another type than this route needs.' },
+  token_type_missing: { status: 401, text: 'The token has no token_type claim.' },
+  token_exp_missing: { status: 401, text: 'The token has no exp claim.' },
+  token_id_missing: { status: 401, text: 'The token has no jti claim.' },
+  token_stale: {
+    status: 401,
+    text: 'The token is out of date, because its account or session has changed. Refresh it.',
+  },
+  session_ended: { status: 401, text: 'The session has ended. Log in again.' },
+  session_expired: { status: 401, text: 'The session has expired. Log in again.' },
+  session_unknown: { status: 401, text: 'The session of the token does not exist. Log in again.' },
+  refresh_reused: {
+    status: 401,
+    text: 'The session was ended because its refresh token was used twice. Log in again.',
+  },
   refresh_ahead: {
     status: 401,
-    text: 'The session was ended because its token is newer than the store.',
+    text: 'The session was ended because its refresh token is newer than the database. Log in again.',
   },
 
-  // What the server cannot do now
+  // The server
   password_queue_full: { status: 503, text: 'Too many logins at once. Try again shortly.' },
   refresh_queue_full: { status: 503, text: 'Too many refreshes at once. Try again shortly.' },
   store_unavailable: { status: 503, text: 'The database cannot be reached. Try again shortly.' },

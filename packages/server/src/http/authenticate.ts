@@ -13,7 +13,7 @@ import type { SessionServices } from '../sessions/services.ts'
 import type { SessionState } from '../store/refresh.ts'
 import { problem } from './problem.ts'
 
-/** Who asks, or the answer that says why nobody does. */
+/** The session that a request belongs to, or the answer that refuses the request. */
 export type Authenticated =
   | {
       readonly ok: true
@@ -26,7 +26,7 @@ export type Authenticated =
 
 /**
  * Finds the access token of a request, in the header or the cookie, and checks it by the guard's own
- * rules; then its session and account once more in the store, which is at hand here.
+ * rules. Then checks its session and account in the store, so a revocation takes effect at once.
  */
 export async function authenticate(
   services: SessionServices,
@@ -44,7 +44,7 @@ export async function authenticate(
   const refused = reading.isCookie ? checkCookieClaims(view, token.claims) : undefined
   if (refused !== undefined) return no(challenge(services, refused))
   const { sid } = token.claims
-  // What is served behind this belongs to a person and their session. A service account has neither.
+  // The routes behind this are about a person and their session. A service account has neither.
   if (sid === undefined) return no(problem('person_required'))
   const standing = await inspectSession(services, { ...token.claims, sid })
   if (!standing.ok) return no(sessionOver(services, standing.code))
@@ -52,7 +52,7 @@ export async function authenticate(
   return { ok: true, state: standing.state, isCookie, expSec: token.claims.exp }
 }
 
-/** Whether a request has an Authorization header with a Bearer token, good or bad. */
+/** Whether a request has an Authorization header with a Bearer token, valid or not. */
 export function isOfBearer(request: Request): boolean {
   const bearer = readBearer(viewOfRequest(request).values('authorization'))
   return bearer.ok || bearer.code !== 'token_missing'
@@ -70,7 +70,7 @@ function challenge(
   return new Response(body, { status, headers })
 }
 
-/** RFC 6750 §3.1 has one error for every token that is over; `code` says that refreshing is in vain. */
+/** RFC 6750 §3.1 has one error for every token that is not valid. `code` says whether a refresh helps. */
 function sessionOver(services: SessionServices, code: RefusalCode): Response {
   return problem(code, {
     'www-authenticate': `Bearer realm="${services.access.issuer}", error="invalid_token", error_description="${refusals[code].text}"`,

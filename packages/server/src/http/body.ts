@@ -6,24 +6,26 @@ import { limits } from '../base/limits.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import { JsonNumber } from './json-number.ts'
 
-/**
- * A parsed body: the fields of an object or form, or whatever else the JSON was. A number that is a
- * field or the whole body is a `JsonNumber`.
- */
+/** A parsed body: the fields of an object or form, or another JSON value. */
 export type Body =
   | { readonly ok: true; readonly fields: ReadonlyMap<string, unknown> }
   | { readonly ok: true; readonly fields: undefined; readonly value: unknown }
   | { readonly ok: false; readonly code: RefusalCode }
 
-/** A file in a multipart form, where a text is wanted. */
+/** The value of a field that is a file in a multipart form. No field of ours is one. */
 export const FILE = Symbol('file')
 
 /**
  * Reads and parses a request body of at most 16 KiB: JSON, or either kind of form. An empty body is
- * an object without fields, whatever its type. Nothing is decompressed, and a name that stands twice
- * is refused: two readers could take different ones.
+ * an object without fields, whatever its type. Nothing is decompressed. A name that stands twice is
+ * refused, because two readers could take different ones.
+ *
+ * With `numbersAsWritten`, a number that is a field or the whole body is a `JsonNumber`.
  */
-export async function readBody(request: Request): Promise<Body> {
+export async function readBody(
+  request: Request,
+  options: { readonly numbersAsWritten?: boolean } = {},
+): Promise<Body> {
   const encoding = request.headers.get('content-encoding')
   if (encoding !== null && encoding.toLowerCase() !== 'identity') {
     return { ok: false, code: 'content_encoding_unsupported' }
@@ -32,8 +34,7 @@ export async function readBody(request: Request): Promise<Body> {
   try {
     bytes = await readBytes(request)
   } catch {
-    // The client broke off or sent a chunk that is none: not our mistake, so nothing for the error
-    // log, and nobody is there to read the answer.
+    // The client went away, or sent a malformed chunk. That is not our mistake, so it is not logged.
     return { ok: false, code: 'text_malformed' }
   }
   if (bytes === undefined) return { ok: false, code: 'body_too_large' }
@@ -42,7 +43,7 @@ export async function readBody(request: Request): Promise<Body> {
   const contentType = request.headers.get('content-type') ?? ''
   switch (parseMediaType(contentType)) {
     case 'application/json':
-      return parseJson(bytes)
+      return parseJson(bytes, options.numbersAsWritten === true)
     case 'application/x-www-form-urlencoded':
       return parseUrlEncoded(bytes)
     case 'multipart/form-data':
@@ -52,7 +53,7 @@ export async function readBody(request: Request): Promise<Body> {
   }
 }
 
-/** The same, of forms as a browser or OAuth client sends them, and of nothing else. */
+/** The same for a route that takes URL-encoded forms only, as OAuth requires. */
 export async function readForm(request: Request): Promise<Body> {
   const type = parseMediaType(request.headers.get('content-type') ?? '')
   return type === 'application/x-www-form-urlencoded'
@@ -60,12 +61,12 @@ export async function readForm(request: Request): Promise<Body> {
     : { ok: false, code: 'media_type_unsupported' }
 }
 
-/** Undefined when the body is too large: it is not read to its end then. */
-async function readBytes(request: Request): Promise<Buffer | undefined> {
+/** The body, or undefined when it is larger than `limits.bodyBytesMax`: then it is not read to its end. */
+export async function readBytes(request: Request): Promise<Buffer | undefined> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > limits.bodyBytesMax) return undefined
   if (declared !== null) {
-    // The HTTP parser lets no more through than was declared.
+    // The HTTP parser passes on no more than was declared.
     const bytes = Buffer.from(await request.arrayBuffer())
     return bytes.length > limits.bodyBytesMax ? undefined : bytes
   }
@@ -95,12 +96,12 @@ function parseMediaType(contentType: string): string | undefined {
   return type.trim().toLowerCase()
 }
 
-function parseJson(bytes: Buffer): Body {
+function parseJson(bytes: Buffer, numbersAsWritten: boolean): Body {
   if (!isUtf8(bytes)) return { ok: false, code: 'text_malformed' }
   const text = bytes.toString('utf8')
   const parsed = parseJsonStrict(text, { depthMax: limits.bodyDepthMax })
   if (!parsed.ok) return { ok: false, code: parsed.code }
-  const value = keepNumbers(parsed.value, text)
+  const value = numbersAsWritten ? keepNumbers(parsed.value, text) : parsed.value
   return isPlainObject(value)
     ? { ok: true, fields: new Map(Object.entries(value)) }
     : { ok: true, fields: undefined, value }
@@ -111,7 +112,7 @@ function isPlainObject(value: unknown): value is object {
   return !Array.isArray(value) && !(value instanceof JsonNumber)
 }
 
-/** The value, with `JsonNumber`s in it where the root or a member of the root is a number. */
+/** The value with each number, at the root or in a member of the root, as a `JsonNumber`. */
 function keepNumbers(value: unknown, text: string): unknown {
   const tops: readonly unknown[] = isPlainObject(value) ? Object.values(value) : [value]
   return tops.some((top) => typeof top === 'number') ? JSON.parse(text, toJsonNumber) : value
@@ -132,7 +133,7 @@ function parseUrlEncoded(bytes: Buffer): Body {
   return toFields(new URLSearchParams(text))
 }
 
-/** URLSearchParams turns broken percent-encoding and UTF-8 into other characters instead of failing. */
+/** URLSearchParams does not fail on broken percent-encoding and UTF-8: it puts in other characters. */
 function isDecodable(text: string): boolean {
   if (!text.includes('%')) return true
   try {

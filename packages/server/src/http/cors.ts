@@ -1,8 +1,10 @@
-/** What pages of other origins may do here, and only those that are configured. */
+import type { RouteDescription } from './router/route.ts'
+
+/** Lets pages of the configured origins call the API, and pages of no other origin. */
 export interface Cors {
   /** The answer to a preflight request of a configured origin; undefined for any other request. */
   preflight(request: Request): Response | undefined
-  /** Lets the page read the answer, where its origin is configured. */
+  /** Lets the page read the answer if its origin is configured. */
   apply(request: Request, response: Response): Response
 }
 
@@ -10,9 +12,14 @@ const PREFLIGHT_SEC = '600'
 
 /**
  * CORS (Fetch §3.2) with credentials, so each origin is named and `*` is never sent. An origin that is
- * not configured gets no header at all: the browser keeps the answer from the page.
+ * not configured gets no header at all: the browser then does not show the answer to the page. The
+ * methods are those of the route table.
  */
-export function createCors(origins: ReadonlySet<string>): Cors {
+export function createCors(
+  origins: ReadonlySet<string>,
+  routes: readonly Pick<RouteDescription, 'method'>[],
+): Cors {
+  const methods = [...new Set(routes.map(({ method }) => method))].join(', ')
   const originOf = (request: Request): string | undefined => {
     const origin = request.headers.get('origin') ?? ''
     return origins.has(origin) ? origin : undefined
@@ -28,7 +35,7 @@ export function createCors(origins: ReadonlySet<string>): Cors {
         headers: {
           'access-control-allow-origin': origin,
           'access-control-allow-credentials': 'true',
-          'access-control-allow-methods': 'GET, POST, DELETE',
+          'access-control-allow-methods': methods,
           'access-control-allow-headers': 'Authorization, Content-Type, X-CSRF-Token, X-CSRFToken',
           'access-control-max-age': PREFLIGHT_SEC,
           vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
@@ -38,7 +45,7 @@ export function createCors(origins: ReadonlySet<string>): Cors {
 
     apply(request, response) {
       if (origins.size === 0) return response
-      // Also where the header is missing: a cache must not give this answer to a page.
+      // Also without an Origin header: a cache must not give this answer to a page.
       response.headers.append('vary', 'Origin')
       const origin = originOf(request)
       if (origin === undefined) return response

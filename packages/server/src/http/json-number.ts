@@ -1,6 +1,7 @@
 /**
- * A number of a JSON text as it was written. A JavaScript number would lose what makes it a password
- * or a name: digits beyond the 16th, and whether there was a point.
+ * A number of a JSON text, as it was written. Django REST Framework turns a number in a text field into
+ * the text that Python's `str()` gives, and that is what a Django service has stored and hashed. A
+ * JavaScript number loses digits beyond the 16th, and whether there was a point.
  */
 export class JsonNumber {
   readonly source: string
@@ -9,41 +10,25 @@ export class JsonNumber {
   }
 }
 
-/** Whether Python reads it as an `int`: without point and exponent. */
+/** Whether Python reads the number as an `int`: it has neither a point nor an exponent. */
 export function isPythonInt({ source }: JsonNumber): boolean {
   return /^-?\d+$/.test(source)
 }
 
 /**
- * The text that Python's `str()` gives for it, since that is what a Django service has stored and
- * hashed: `1.0` keeps its point, `1e16` is `1e+16`, an integer keeps all its digits.
+ * The text that Python's `str()` gives: `1.0` keeps its point, `1e16` is `1e+16`, and an integer keeps all
+ * its digits. Both languages write the shortest digits that give the same double. They differ in when
+ * they write an exponent: Python does below 1e-4 and from 1e16 on.
  */
 export function pythonText(number: JsonNumber): string {
   const { source } = number
   if (isPythonInt(number)) return source === '-0' ? '0' : source
+  const value = Math.abs(Number(source))
   const sign = source.startsWith('-') ? '-' : ''
-  // The shortest digits that give the same double again, here as in Python.
-  const [mantissa = '', exponentText = ''] = Math.abs(Number(source)).toExponential().split('e')
-  const exponent = Number(exponentText)
-  return (
-    sign +
-    (isFixed(exponent) ? toFixedText(mantissa, exponent) : toExponentText(mantissa, exponent))
-  )
-}
-
-/** Python's `repr` writes an exponent below 1e-4 and from 1e16 on. */
-function isFixed(exponent: number): boolean {
-  return exponent >= -4 && exponent < 16
-}
-
-function toFixedText(mantissa: string, exponent: number): string {
-  const digits = mantissa.replace('.', '')
-  if (exponent < 0) return `0.${'0'.repeat(-exponent - 1)}${digits}`
-  const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, '0')
-  return `${whole}.${digits.slice(exponent + 1) || '0'}`
-}
-
-function toExponentText(mantissa: string, exponent: number): string {
-  const sign = exponent < 0 ? '-' : '+'
-  return `${mantissa}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`
+  if (value !== 0 && (value < 1e-4 || value >= 1e16)) {
+    // Python writes at least two digits of the exponent.
+    return sign + value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
+  }
+  const text = String(value)
+  return sign + (text.includes('.') ? text : `${text}.0`)
 }

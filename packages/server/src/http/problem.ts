@@ -1,10 +1,11 @@
 import { refusals, type RefusalCode } from '../base/refusals.ts'
 import type { Refusal } from '../sessions/services.ts'
 
-/** Seconds after which whoever got a 503 may try again. */
+/** The `Retry-After` of a 503, in seconds. */
 export const RETRY_AFTER_SEC = 1
 
-const titles: Record<number, string> = {
+/** The titles of problem documents: with `about:blank` they are the phrases of the status (RFC 9457 §4.2.1). */
+export const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
@@ -19,7 +20,7 @@ const titles: Record<number, string> = {
   503: 'Service Unavailable',
 }
 
-/** A refusal as an RFC 9457 problem document with its stable `code`, and members of its own. */
+/** A refusal as an RFC 9457 problem document with its stable `code`. `more` are headers, `members` are added to the body. */
 export function problem(
   code: RefusalCode,
   more: Record<string, string> = {},
@@ -38,7 +39,7 @@ export function problemFor({ code, retryAfterSec, text }: Refusal): Response {
   )
 }
 
-/** The same for whoever answers without a `Response`. */
+/** The same for code that answers without a `Response`. */
 export function problemText(
   code: RefusalCode,
   members: Record<string, unknown> = {},

@@ -1,7 +1,7 @@
 /**
- * What every answer says to browsers, whatever it is about: no guessing of media types, no embedding by
- * pages of other origins (Fetch, CORP), no address of ours in a Referer, https from now on where we have it
- * (RFC 6797). An answer that says otherwise of itself, as the public keys do, is left alone.
+ * Adds the headers for browsers to an answer: no guessing of media types, no embedding by pages of other
+ * origins (Fetch, CORP), no URL of this server in a Referer, and https only if the public URL is https
+ * (RFC 6797). A header that the answer has already stays, as with the public keys.
  */
 export function createSecurityHeaders(publicUrl: string): (response: Response) => Response {
   const headers = Object.entries({

@@ -5,7 +5,7 @@ import { getRequestListener, type HttpBindings } from '@hono/node-server'
 
 import { SetupError, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
-import type { RequestContext } from './app.ts'
+import type { RequestContext } from './services.ts'
 import { problemText } from './problem.ts'
 import { isFeedRequest, type FeedSocket } from './revocations/feed-socket.ts'
 import { POLL_PATH } from './revocations/poll.ts'
@@ -14,26 +14,27 @@ export interface ServeOptions {
   readonly fetch: (request: Request, context: RequestContext) => Promise<Response>
   readonly port: number
   readonly host: string
-  /** The authority's `feed`: guards connect to it by WebSocket. */
+  /** The authority's `feed`, for guards that connect by WebSocket. */
   readonly feed?: FeedSocket | undefined
 }
 
 export interface RunningServer {
   readonly port: number
-  /** Takes no new connections, lets requests in flight end, for at most 25 s. */
+  /** Accepts no new connections, and waits at most 25 s for requests in flight. */
   close(): Promise<void>
 }
 
-/** Listens. Throws a `SetupError` that names the port when that cannot be done. */
+/** Listens on a port. Throws a `SetupError` that names the port if it cannot. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const server = createServer(
     {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: 2_000,
-      keepAliveTimeout: 75_000, // longer than a proxy's in front, so that it never writes into a closed one
+      // Longer than that of a proxy in front, which would otherwise write into a closed connection.
+      keepAliveTimeout: 75_000,
       maxHeaderSize: limits.headerBytesMax,
-      // Whoever asks for another protocol elsewhere is answered in this one (RFC 9110 §7.8).
+      // An upgrade on another path is ignored, and answered as HTTP (RFC 9110 §7.8).
       ...(options.feed === undefined ? {} : { shouldUpgradeCallback: isFeedRequest }),
     },
     toNodeHandler(options.fetch),
@@ -54,16 +55,16 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 }
 
 /**
- * The authority as a handler of Node's, for Express and its like: `app.all('/auth{/*rest}', handler)`. Not
- * under `app.use(PATH, ...)`, which cuts the path off, and before anything that reads bodies: throws where
- * the body was read already.
+ * Turns `authority.fetch` into a `node:http` handler, for Express and similar servers:
+ * `app.all('/auth{/*rest}', handler)`. Do not mount it with `app.use(PATH, ...)`, which removes the path.
+ * Mount it before body parsers: it throws if the body was read already.
  */
 export function toNodeHandler(
   fetch: ServeOptions['fetch'],
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const answer = getRequestListener(
     (request, bindings) => fetch(request, { address: addressOf(bindings as HttpBindings) }),
-    // Stands in for the Host that HTTP/1.0 may leave out, as load balancers do when they ask /healthz.
+    // Replaces the Host header if it is missing: load balancers ask for /healthz by HTTP/1.0 without it.
     { hostname: 'localhost' },
   )
   return (incoming, outgoing) => {
@@ -81,9 +82,8 @@ export function toNodeHandler(
 
 /**
  * Whether the path of a request target is written plainly: no escapes, no empty or dotted segments, and
- * no fragment, which no request has (RFC 9112 §3.2). The adaptor would resolve or drop those, and a limit
- * in front of the server that compares paths as they are sent would be passed by another spelling of the
- * same endpoint.
+ * no fragment, which a request must not have (RFC 9112 §3.2). The adaptor would resolve or drop those. A
+ * second spelling of an endpoint would then bypass a limit in a proxy that compares paths as sent.
  */
 function hasOneSpelling(target: string): boolean {
   const path = (target.split('?', 1)[0] ?? '').replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
@@ -91,15 +91,15 @@ function hasOneSpelling(target: string): boolean {
 }
 
 /**
- * Reads the body before the request is handed on, as `rawBody`, which the adaptor takes instead of
- * making a web stream of it: that saves a third of the time of a small POST. What is longer than any
- * body may be is cut there: the handler sees that it is too long, and nothing more is read into memory.
+ * Reads the body into `rawBody` before the request is passed on. The adaptor then makes no web stream,
+ * which saves a third of the time of a small POST. A body that is too long is cut just beyond the limit:
+ * the handler sees that it is too long, and no more is read into memory.
  */
 function withBody(incoming: IncomingMessage, next: () => void): void {
   const hasNone = incoming.method === 'GET' || incoming.method === 'HEAD'
-  // What guards hand back may be long, and is read by its handler, once it knows whose it is.
+  // Entries that guards hand back may be long. The handler reads them, after it has authenticated the guard.
   if (incoming.url === POLL_PATH) return next()
-  // A body that declares itself too long is refused unread.
+  // A body with a too large Content-Length is refused without reading it.
   if (hasNone || Number(incoming.headers['content-length']) > limits.bodyBytesMax) return next()
   const chunks: Buffer[] = []
   let length = 0
@@ -114,7 +114,7 @@ function withBody(incoming: IncomingMessage, next: () => void): void {
     Object.assign(incoming, { rawBody: chunks.length < 2 ? first : Buffer.concat(chunks, length) })
     next()
   }
-  // A client that goes away before the end gets no answer, and needs none.
+  // A client that disconnects before the end gets no answer.
   incoming.on('data', take).once('end', end)
 }
 
@@ -135,17 +135,17 @@ function listen(server: Server, { port, host }: ServeOptions): Promise<void> {
 function whyNotListening(error: NodeJS.ErrnoException, port: number, host: string): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `Port ${port} on ${host} is taken by another program. Stop it, or set PORT to another one.`
+      return `Port ${port} on ${host} is used by another program. Stop that program, or set PORT to another port.`
     case 'EACCES':
-      return `Port ${port} on ${host} may not be opened by this user. Set PORT to one above 1023.`
+      return `This user is not allowed to open port ${port} on ${host}. Set PORT to a port above 1023.`
     default:
       return `The server cannot listen on ${host}:${port}: ${messageOf(error)}. Check HOST and PORT.`
   }
 }
 
 /**
- * The connections that have not sent a byte. Browsers and load balancers open some in advance; Node does
- * not count them as idle, and they would hold up the end.
+ * Tracks the connections that have not sent a byte. Browsers and load balancers open some in advance.
+ * Node does not count them as idle, so they would delay the shutdown.
  */
 function trackSilent(server: Server): () => readonly Socket[] {
   const open = new Set<Socket>()
@@ -159,7 +159,7 @@ function trackSilent(server: Server): () => readonly Socket[] {
 function drain(server: Server, silent: () => readonly Socket[]): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), limits.drainMs)
-    // A kept-alive connection turns idle when its last answer is out.
+    // A kept-alive connection becomes idle when its last answer was sent.
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
     server.close(() => {
       clearTimeout(cut)

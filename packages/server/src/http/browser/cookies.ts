@@ -3,35 +3,36 @@ import { serialize } from 'hono/utils/cookie'
 
 import { limits } from '../../base/limits.ts'
 
-/** What the authority keeps in a browser. */
+/** The cookies that the authority sets. */
 export type CookieKind = 'access' | 'refresh' | 'csrf' | 'device'
 
-/** The cookies of one authority: all HttpOnly, on Path=/, and Secure where the public URL is https. */
+/** The cookies of one authority: all HttpOnly, on `Path=/`, and Secure if the public URL is https. */
 export interface Cookies {
   name(kind: CookieKind): string
-  /** One value, undefined where there is none; a name that stands there twice is refused. */
+  /** The value of a cookie, or undefined without it. Refuses a request that has the name twice. */
   read(
     request: Request,
     kind: CookieKind,
   ): { readonly ok: true; readonly value: string | undefined } | { readonly ok: false }
-  /** The Set-Cookie line that keeps a value for some seconds. */
+  /** The Set-Cookie line that stores a value for `maxAgeSec` seconds. */
   set(kind: CookieKind, value: string, maxAgeSec: number): string
-  /** The Set-Cookie line that makes the browser forget it. */
+  /** The Set-Cookie line that removes the cookie. */
   clear(kind: CookieKind): string
 }
 
 export interface CookieSettings {
   readonly publicUrl: string
-  /** Shares the cookies among the hosts of a domain. */
+  /** Shares the cookies among the hosts of this domain. */
   readonly domain: string | undefined
 }
 
 /**
- * `__Host-` (RFC 6265bis §4.1.3) lets only this very host set them, over https; with a domain it is
- * `__Secure-`; over http, on a developer's machine, browsers take neither and the names are bare.
+ * Creates the cookies. Their names begin with `__Host-` (RFC 6265bis §4.1.3), so only this host can set
+ * them, over https. With a domain the prefix is `__Secure-`. Over http, on a developer's machine,
+ * browsers reject both prefixes, and the names have none.
  *
- * The refresh token is Strict: it is sent to this server only, and by pages of its own site. The
- * others are Lax, so that a link from elsewhere opens a page that knows who is there.
+ * The refresh cookie is `SameSite=Strict`: only pages of the same site send it. The others are `Lax`, so
+ * that a link from another site opens a page for the person who is logged in.
  */
 export function createCookies({ publicUrl, domain }: CookieSettings): Cookies {
   const isSecure = publicUrl.startsWith('https:')
@@ -57,7 +58,7 @@ export function createCookies({ publicUrl, domain }: CookieSettings): Cookies {
       if (reading.kind === 'found') return { ok: true, value: reading.value }
       return reading.kind === 'absent' ? { ok: true, value: undefined } : { ok: false }
     },
-    // The longest life that browsers grant is 400 days (RFC 6265bis §5.5).
+    // Browsers keep no cookie for longer than 400 days (RFC 6265bis §5.5).
     set: (kind, value, maxAgeSec) => line(kind, value, Math.min(maxAgeSec, limits.cookieSecMax)),
     clear: (kind) => line(kind, '', 0),
   }

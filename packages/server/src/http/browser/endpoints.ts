@@ -1,12 +1,11 @@
-import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import { endByRefreshToken } from '../../sessions/end.ts'
-import type { Caller, SessionServices } from '../../sessions/services.ts'
-import type { Refresher, RefreshWanted } from '../../sessions/refresh.ts'
+import { endCurrentSession } from '../../sessions/own-sessions.ts'
 import { signIn } from '../../sessions/sign-in.ts'
-import { readFields } from '../fields.ts'
-import { problem, problemFor } from '../problem.ts'
-import type { Cookies } from './cookies.ts'
-import { isFromOurOrigin } from './page-origin.ts'
+import type { Caller } from '../../sessions/services.ts'
+import { problemFor } from '../problem.ts'
+import type { HttpServices } from '../services.ts'
+import { isNonce, isOver, type BrowserRequest } from './browser-request.ts'
+import type { LoggingOut } from './gates.ts'
 import {
   answerJson,
   describeSession,
@@ -15,83 +14,45 @@ import {
   withCookies,
 } from './session-answers.ts'
 
-export interface BrowserServices {
-  readonly sessions: SessionServices
-  readonly refresh: Refresher
-  readonly cookies: Cookies
-  /** Other origins whose pages may use the cookies, as browsers write `AuditContext`. */
-  readonly origins: ReadonlySet<string>
-}
-
-/** The refresh token out of its cookie, the session that it names, and the proof of the page. */
-interface BrowserRequest {
-  /** Undefined where there is none. */
-  readonly refreshToken: string | undefined
-  /** Of a refresh token that we signed, whatever has become of its session. */
-  readonly sessionId: string | undefined
-  /** Why it is none of ours, or of no use now. */
-  readonly code: RefusalCode | undefined
-  readonly nonce: string | undefined
-}
-
-/**
- * `GET /auth/csrf`: the token that a page sends back as `X-CSRF-Token`. It is bound to the session; before
- * a log-in, to a cookie that this answer sets.
- */
-export async function answerCsrf(services: BrowserServices, request: Request): Promise<Response> {
-  const { cookies } = services
-  const { csrf } = services.sessions
-  const read = readBrowser(services, request)
-  if (!read.ok) return problem('cookie_repeated')
-  if (read.sessionId !== undefined) {
-    return answerJson(200, { csrf_token: csrf.forSession(read.sessionId) })
-  }
-  const nonce = isNonce(read.nonce) ? read.nonce : csrf.newNonce()
-  return answerJson(200, { csrf_token: csrf.forNonce(nonce) }, [
-    cookies.set('csrf', nonce, NONCE_SEC),
-  ])
-}
-
 const NONCE_SEC = 86_400
 
-function isNonce(value: string | undefined): value is string {
-  return value !== undefined && /^[\w-]{22}$/.test(value)
+/**
+ * `GET /auth/csrf`: the token that a page sends back as `X-CSRF-Token`. It belongs to the session. Before
+ * there is a session it belongs to a cookie that this answer sets.
+ */
+export function answerCsrf(
+  { sessions: { csrf }, cookies }: HttpServices,
+  { sessionId, nonce: sent }: BrowserRequest,
+): Response {
+  if (sessionId !== undefined) return answerJson(200, { csrf_token: csrf.forSession(sessionId) })
+  const nonce = isNonce(sent) ? sent : csrf.newNonce()
+  const cookie = cookies.set('csrf', nonce, NONCE_SEC)
+  return answerJson(200, { csrf_token: csrf.forNonce(nonce) }, [cookie])
 }
 
 /**
- * `POST /auth/login`: the pair goes into cookies. A session that the browser had before ends: what
- * somebody planted there lives on in nobody's hands.
+ * `POST /auth/login`: puts both tokens into cookies. A session that the browser had before ends:
+ * somebody may have planted it there.
  */
 export async function answerLogin(
-  services: BrowserServices,
-  request: Request,
-  caller: Caller,
+  { sessions, cookies }: HttpServices,
+  browser: BrowserRequest,
+  credentials: Parameters<typeof signIn>[1],
+  { request, caller }: { readonly request: Request; readonly caller: Caller },
 ): Promise<Response> {
-  const { sessions, cookies } = services
-  const read = readBrowser(services, request)
-  if (!read.ok) return problem('cookie_repeated')
-  if (!isFromOurOrigin(request, services.origins) || !hasCsrfToken(services, request, read)) {
-    return problem('csrf_failed')
-  }
-  const fields = await readFields(request, {
-    required: ['username', 'password'],
-    optional: ['tenant'],
-  })
-  if (!fields.ok) return fields.response
   const device = cookies.read(request, 'device')
-
   const granted = await signIn(
     sessions,
-    fields.values,
+    credentials,
     { ...caller, device: device.ok ? device.value : undefined },
     { forCookies: true },
   )
   if (!granted.ok) {
-    const isOfNoUse = read.code !== undefined && isOver(read.code)
-    return withCookies(problemFor(granted), isOfNoUse ? [cookies.clear('refresh')] : [])
+    const isUseless = browser.code !== undefined && isOver(browser.code)
+    return withCookies(problemFor(granted), isUseless ? [cookies.clear('refresh')] : [])
   }
-  if (read.refreshToken !== undefined) {
-    await endByRefreshToken(sessions, read.refreshToken, caller)
+  if (browser.refreshToken !== undefined) {
+    await endByRefreshToken(sessions, browser.refreshToken, caller)
   }
   return answerJson(200, describeSession(sessions, granted), [
     ...sessionCookies(sessions, cookies, granted),
@@ -99,30 +60,15 @@ export async function answerLogin(
   ])
 }
 
-/** `POST /auth/refresh`: the next pair, in cookies. A body may name a tenant, or null for none. */
+/** `POST /auth/refresh`: puts the next pair of tokens into cookies, for the named tenant if there is one. */
 export async function answerRefresh(
-  services: BrowserServices,
-  request: Request,
+  { sessions, cookies, refresh }: HttpServices,
+  refreshToken: string,
+  { tenant }: { readonly tenant?: string | null | undefined },
   caller: Caller,
 ): Promise<Response> {
-  const { sessions, cookies } = services
-  const read = readBrowser(services, request)
-  if (!read.ok) return problem('cookie_repeated')
-  if (!isFromOurOrigin(request, services.origins)) return problem('csrf_failed')
-  if (read.refreshToken === undefined) return problem('cookie_missing')
-  if (read.code !== undefined) {
-    // Before the page's proof, which hangs on the session: this one is not known.
-    const code = read.code === 'token_not_yet_valid' ? read.code : 'token_invalid'
-    return withCookies(problem(code), isOver(code) ? forgetSession(cookies) : [])
-  }
-  if (!hasCsrfToken(services, request, read)) return problem('csrf_failed')
-  const wanted = await readWanted(request)
-  if (!wanted.ok) return wanted.response
-
-  const granted = await services.refresh(read.refreshToken, caller, {
-    ...wanted.value,
-    forCookies: true,
-  })
+  const wanted = { ...(tenant === undefined ? {} : { tenantName: tenant }), forCookies: true }
+  const granted = await refresh(refreshToken, caller, wanted)
   if (!granted.ok) {
     const answer = problemFor(granted)
     return isOver(granted.code) ? withCookies(answer, forgetSession(cookies)) : answer
@@ -134,74 +80,17 @@ export async function answerRefresh(
   )
 }
 
-/**
- * `POST /auth/logout`: ends the session and makes the browser forget it. Also where the session is over
- * already, or the cookie is none of ours: who logs out wants to be out.
- */
+/** `POST /auth/logout`: ends the session. Answers a browser with lines that remove its cookies. */
 export async function answerLogout(
-  services: BrowserServices,
-  request: Request,
+  { sessions, cookies }: HttpServices,
+  who: LoggingOut,
   caller: Caller,
 ): Promise<Response> {
-  const read = readBrowser(services, request)
-  if (!read.ok) return problem('cookie_repeated')
-  // Without a session too: the answer itself makes a browser forget its cookies.
-  if (!isFromOurOrigin(request, services.origins)) return problem('csrf_failed')
-  if (read.sessionId !== undefined && !hasCsrfToken(services, request, read)) {
-    return problem('csrf_failed')
+  if (who.by === 'token') {
+    await endCurrentSession(sessions, who.session.state, caller)
+    return answerJson(204, undefined)
   }
-  if (read.refreshToken !== undefined) {
-    await endByRefreshToken(services.sessions, read.refreshToken, caller)
-  }
-  return answerJson(204, undefined, forgetSession(services.cookies))
-}
-
-function readBrowser(
-  { sessions, cookies }: BrowserServices,
-  request: Request,
-): ({ readonly ok: true } & BrowserRequest) | { readonly ok: false } {
-  const refresh = cookies.read(request, 'refresh')
-  const csrf = cookies.read(request, 'csrf')
-  if (!refresh.ok || !csrf.ok) return { ok: false }
-  const verified = refresh.value === undefined ? undefined : sessions.verifyRefresh(refresh.value)
-  return {
-    ok: true,
-    refreshToken: refresh.value,
-    sessionId: verified?.ok === true ? verified.claims.sid : undefined,
-    code: verified?.ok === false ? verified.code : undefined,
-    nonce: csrf.value,
-  }
-}
-
-/** Whether it shows the token of its session, or of its browser before there is one. */
-function hasCsrfToken(
-  { sessions: { csrf } }: BrowserServices,
-  { headers }: Request,
-  { sessionId, nonce }: BrowserRequest,
-): boolean {
-  const [token, second] = ['x-csrf-token', 'x-csrftoken'].flatMap((name) => headers.get(name) ?? [])
-  if (token === undefined || second !== undefined) return false
-  return (
-    (sessionId !== undefined && csrf.isForSession(token, sessionId)) ||
-    (isNonce(nonce) && csrf.isForNonce(token, nonce))
-  )
-}
-
-/** The refusals after which no refresh with this cookie will ever be taken again. */
-function isOver(code: RefusalCode): boolean {
-  // What is too early was issued before this server's clock was set back, and its time comes again.
-  return refusals[code].status === 401 && code !== 'token_not_yet_valid'
-}
-
-type Wanted =
-  | { readonly ok: true; readonly value: RefreshWanted }
-  | { readonly ok: false; readonly response: Response }
-
-async function readWanted(request: Request): Promise<Wanted> {
-  const fields = await readFields(request, {
-    required: [],
-    optional: ['tenant'],
-    nullable: ['tenant'],
-  })
-  return fields.ok ? { ok: true, value: { tenantName: fields.values.tenant } } : fields
+  const { refreshToken } = who.browser
+  if (refreshToken !== undefined) await endByRefreshToken(sessions, refreshToken, caller)
+  return answerJson(204, undefined, forgetSession(cookies))
 }

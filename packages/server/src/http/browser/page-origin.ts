@@ -1,6 +1,6 @@
 import { checkOrigin } from '@countersign/guard'
 
-/** Whether a page that may use the cookies sent the request, by what the browser says of it. */
+/** Whether the request came from a page that may use the cookies, by the browser's own headers. */
 export function isFromOurOrigin(
   { headers, method }: Request,
   origins: ReadonlySet<string>,
@@ -11,8 +11,8 @@ export function isFromOurOrigin(
 }
 
 /**
- * Whether a browser says that a page of somebody else's sent the request. For what uses no cookie and
- * which programs may call too: those say nothing of a page.
+ * Whether the browser's headers say that a page of another site sent the request. For routes that use
+ * no cookie: other programs may call them, and send no such headers.
  */
 export function isFromForeignPage(request: Request, origins: ReadonlySet<string>): boolean {
   const { headers } = request

@@ -3,7 +3,7 @@ import type { CookieKind, Cookies } from './cookies.ts'
 
 const DEVICE_SEC = 365 * 86_400
 
-/** An answer of JSON that nobody may keep. */
+/** An answer with a JSON body, or without a body, that must not be cached. */
 export function answerJson(
   status: number,
   body: unknown,
@@ -24,7 +24,7 @@ export function withCookies(response: Response, cookies: readonly string[]): Res
   return response
 }
 
-/** The lines that log a browser in: its cookies, and an end to the CSRF cookie from before the session. */
+/** The Set-Cookie lines that log a browser in. They also remove the CSRF cookie from before the session. */
 export function signedInCookies(
   { access: { lifetimeSec }, clock }: SessionServices,
   cookies: Cookies,
@@ -40,7 +40,7 @@ export function signedInCookies(
   ]
 }
 
-/** What a browser keeps of a sign-in. */
+/** The values of a sign-in that a browser keeps. */
 export interface SignedInTokens {
   readonly access: string
   readonly refresh: string
@@ -49,7 +49,7 @@ export interface SignedInTokens {
   readonly device: string
 }
 
-/** The lines that put a pair into the browser. Where refreshing does not rotate, the old token stays. */
+/** The Set-Cookie lines for a pair of tokens. Without rotation, the browser keeps its refresh token. */
 export function sessionCookies(
   services: SessionServices,
   cookies: Cookies,
@@ -66,13 +66,13 @@ export function sessionCookies(
   return lines
 }
 
-/** The lines that make the browser forget its session. It still knows that it was here before. */
+/** The Set-Cookie lines that remove a session. The device cookie stays: it eases the throttle. */
 export function forgetSession(cookies: Cookies): string[] {
   const kinds: readonly CookieKind[] = ['access', 'refresh', 'csrf']
   return kinds.map((kind) => cookies.clear(kind))
 }
 
-/** What a page learns of its session: never a token of it. */
+/** The description of a session for its page. It never contains a token. */
 export function describeSession(
   services: SessionServices,
   { session, account }: Granted,
@@ -88,7 +88,7 @@ export function describeSession(
     ...(account.tenantId === undefined ? {} : { tid: account.tenantId }),
     sid: session.id,
     csrf_token: services.csrf.forSession(session.id),
-    // Seconds since 1970: a page refreshes in the last half of this time.
+    // In seconds since 1970. A page refreshes in the last half of this time.
     access_expires_at: Math.floor(accessEndsAt / 1000),
     refresh_expires_at: Math.floor(session.expiresAt / 1000),
   }

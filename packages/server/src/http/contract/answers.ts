@@ -7,11 +7,11 @@ const baseHeaders = {
   vary: 'Accept',
   allow: 'POST, OPTIONS',
   'cache-control': 'no-store',
-  // Of the headers for browsers the one that counts for JSON: each costs a refresh a microsecond.
+  // The only header for browsers that matters for JSON: each further one costs a refresh a microsecond.
   'x-content-type-options': 'nosniff',
 }
 
-/** An answer in SimpleJWT's shape: compact JSON whose keys stand in the order given. */
+/** An answer in SimpleJWT's form: compact JSON with the keys in the given order. */
 export function answerJson(
   status: number,
   body: unknown,
@@ -23,7 +23,7 @@ export function answerJson(
   })
 }
 
-/** What SimpleJWT calls each refusal of a token. */
+/** The text of SimpleJWT for each refusal of a token. */
 const tokenDetails: Partial<Record<RefusalCode, string>> = {
   token_invalid: 'Token is invalid',
   token_not_yet_valid: 'Token is invalid',
@@ -42,7 +42,7 @@ const tokenDetails: Partial<Record<RefusalCode, string>> = {
 
 const challenge = { 'www-authenticate': 'Bearer realm="api"' }
 
-/** A refusal with the time to wait where there is one, as Django REST Framework throttles. */
+/** The answer to too many attempts, in the form of Django REST Framework. */
 export function answerThrottled(retryAfterSec: number): Response {
   const unit = retryAfterSec === 1 ? 'second' : 'seconds'
   return answerJson(
@@ -52,7 +52,7 @@ export function answerThrottled(retryAfterSec: number): Response {
   )
 }
 
-/** Any refusal in SimpleJWT's words and shape. */
+/** Any refusal in SimpleJWT's words and form. */
 export function answerRefusal(code: RefusalCode): Response {
   const detail = tokenDetails[code]
   if (detail !== undefined) {
@@ -72,7 +72,7 @@ export function answerRefusal(code: RefusalCode): Response {
   }
 }
 
-/** A body that could not be read, of the media type that its header names. */
+/** The refusal of a body that could not be read. `contentType` is the value of its header. */
 export function answerBodyRefusal(code: RefusalCode, contentType: string): Response {
   switch (code) {
     case 'json_malformed':
@@ -101,17 +101,19 @@ function answerPlain(code: RefusalCode): Response {
   )
 }
 
-/** `verify` says of a token that was taken back that the field is wrong, not the caller. */
+/** For a revoked token, `verify` answers 400 with `non_field_errors` instead of 401, as SimpleJWT does. */
 export function answerVerifyRefusal(code: RefusalCode): Response {
   return tokenDetails[code] === 'Token is blacklisted'
     ? answerJson(400, { non_field_errors: ['Token is blacklisted'] })
     : answerRefusal(code)
 }
 
+/** 405 in SimpleJWT's words. */
 export function answerMethodNotAllowed(method: string): Response {
   return answerJson(405, { detail: `Method "${method}" not allowed.` })
 }
 
+/** 400 for a JSON body that is not an object. */
 export function answerNotObject(value: unknown): Response {
   const text =
     value === null

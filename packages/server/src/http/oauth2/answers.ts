@@ -1,19 +1,24 @@
 import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import { RETRY_AFTER_SEC } from '../problem.ts'
 
-/** What RFC 6749 §5.2 calls each refusal; whatever else is wrong with a request is `invalid_request`. */
+/** The `error` of RFC 6749 §5.2 for each refusal. All others are `invalid_request`. */
 const ERRORS: Partial<Record<RefusalCode, string>> = {
   client_invalid: 'invalid_client',
   grant_type_unsupported: 'unsupported_grant_type',
   scope_invalid: 'invalid_scope',
   token_of_another: 'unauthorized_client',
-  // §5.2 has no word for these; §4.1.2.1 does.
+  // From §4.1.2.1: §5.2 has no error for these.
   throttled: 'temporarily_unavailable',
   store_unavailable: 'temporarily_unavailable',
   internal_error: 'server_error',
 }
 
-/** An answer of the token endpoint, which nobody may keep (RFC 6749 §5.1). */
+/** The `error` of RFC 6749 that stands for a refusal. */
+export function oauthErrorOf(code: RefusalCode): string {
+  return ERRORS[code] ?? 'invalid_request'
+}
+
+/** An answer of the token endpoint. Nobody may cache it (RFC 6749 §5.1). */
 export function answerTokenJson(
   status: number,
   body: object,
@@ -31,12 +36,12 @@ export function answerTokenJson(
   })
 }
 
-/** A refusal in the words of RFC 6749 §5.2. */
+/** A refusal in the form of RFC 6749 §5.2. */
 export function answerTokenRefusal(code: RefusalCode, more: Record<string, string> = {}): Response {
   const { status, text } = refusals[code]
   return answerTokenJson(
     status,
-    { error: ERRORS[code] ?? 'invalid_request', error_description: text },
+    { error: oauthErrorOf(code), error_description: text },
     { ...(status === 503 ? { 'retry-after': String(RETRY_AFTER_SEC) } : {}), ...more },
   )
 }

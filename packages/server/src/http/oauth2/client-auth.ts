@@ -2,15 +2,15 @@ import { isUtf8 } from 'node:buffer'
 
 import type { ClientCredentials } from '../../sessions/client-credentials.ts'
 
-/** What a request to the token endpoint says of its client. */
+/** The credentials in a request of a service account. */
 export type ClientAuth =
   | { readonly ok: true; readonly credentials: ClientCredentials }
   | { readonly ok: false; readonly code: 'client_invalid' | 'client_auth_repeated' }
 
 /**
- * Takes the client's credentials out of the Authorization header or out of the form (RFC 6749 §2.3.1),
- * never out of both. Pure. A `client_id` in the form beside the header is no second authentication if
- * it is the same, and many clients send it.
+ * Reads the client's credentials from the Authorization header or from the form (RFC 6749 §2.3.1), never
+ * from both. Pure. The same `client_id` in the form beside the header is allowed: many clients send it,
+ * and it is not a second authentication.
  */
 export function readClientAuth(
   authorization: string | null,
@@ -31,7 +31,7 @@ export function readClientAuth(
   return { ok: true, credentials }
 }
 
-/** Id and secret of a Basic header; undefined for another scheme, or what it cannot hold. */
+/** The id and secret of a Basic header. Undefined for another scheme or a malformed value. */
 function readBasic(authorization: string): ClientCredentials | undefined {
   const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1]
   if (encoded === undefined) return undefined
@@ -45,7 +45,7 @@ function readBasic(authorization: string): ClientCredentials | undefined {
   return clientId === undefined || secret === undefined ? undefined : { clientId, secret }
 }
 
-/** Both parts are encoded as in a form before they are joined (RFC 6749 appendix B). */
+/** Undoes the form encoding that both parts have before they are joined (RFC 6749 appendix B). */
 function formDecode(text: string): string | undefined {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))

@@ -1,55 +1,66 @@
-import type { Refusal, Caller, SessionServices } from '../../sessions/services.ts'
-import { proveClient, type ProvenClient } from '../../sessions/client-credentials.ts'
-import { readForm } from '../body.ts'
+import { proveClient } from '../../sessions/client-credentials.ts'
+import type { Caller, Refusal, SessionServices } from '../../sessions/services.ts'
+import type { Client } from '../../store/rows.ts'
+import type { Gate } from '../router/gate.ts'
 import { answerTokenRefusal } from './answers.ts'
-import { readClientAuth } from './client-auth.ts'
+import { readClientAuth, type ClientAuth } from './client-auth.ts'
 
-/** A form of OAuth 2.0: each parameter once, one without a value left out (RFC 6749 §3.2). */
-export type Parameters = (name: string) => string | undefined
+/** The credentials that a service account presented. */
+type Presented = Extract<ClientAuth, { readonly ok: true }>['credentials']
 
-/** Reads the form of a request, or gives the answer to one that has none. */
-export async function readParameters(
-  request: Request,
-): Promise<
-  | { readonly ok: true; readonly parameter: Parameters }
-  | { readonly ok: false; readonly response: Response }
-> {
-  const body = await readForm(request)
-  if (!body.ok) return { ok: false, response: answerTokenRefusal(body.code) }
-  return {
-    ok: true,
-    parameter: (name) => {
-      const value = body.fields?.get(name)
-      return typeof value === 'string' && value !== '' ? value : undefined
-    },
-  }
+/** The part of an OAuth form that may hold the credentials of its client. */
+interface ClientForm {
+  readonly client_id?: string | undefined
+  readonly client_secret?: string | undefined
 }
 
 /**
- * A request about a token by a service account that has shown its secret (RFC 7009 §2.1, RFC 7662 §2.1). What is
- * wrong with the request is said before anybody is asked who they are.
+ * Reads the id and secret of a service account from a Basic header or from the form. It comes after the
+ * form: mistakes in the request are reported before anybody is asked to authenticate. Nothing is checked
+ * yet; see {@link presentedClient} and {@link provenClient}.
  */
-export async function readTokenRequest(
-  services: SessionServices,
+function readPresented(
+  sessions: SessionServices,
   request: Request,
-  caller: Caller,
-): Promise<
-  | { readonly ok: true; readonly token: string; readonly client: ProvenClient['client'] }
-  | { readonly ok: false; readonly response: Response }
-> {
-  const form = await readParameters(request)
-  if (!form.ok) return form
-  const token = form.parameter('token')
-  if (token === undefined) return { ok: false, response: answerTokenRefusal('token_missing') }
+  form: ClientForm,
+): { readonly ok: true; readonly who: Presented } | { ok: false; readonly response: Response } {
   const auth = readClientAuth(request.headers.get('authorization'), {
-    clientId: form.parameter('client_id'),
-    secret: form.parameter('client_secret'),
+    clientId: form.client_id,
+    secret: form.client_secret,
   })
-  if (!auth.ok) return { ok: false, response: refuseClientWith(services, auth) }
-  const proven = await proveClient(services, auth.credentials, caller, (each) => each)
-  return proven.ok
-    ? { ok: true, token, client: proven.client }
-    : { ok: false, response: refuseClientWith(services, proven) }
+  return auth.ok
+    ? { ok: true, who: auth.credentials }
+    : { ok: false, response: refuseClientWith(sessions, auth) }
+}
+
+/** Lets in a request that presents credentials. The handler checks them. */
+export const presentedClient: Gate<Presented, ClientForm> = {
+  authentication: 'client',
+  csrf: 'none',
+  refusals: ['client_invalid', 'client_auth_repeated', 'throttled'],
+  isAfterBody: true,
+  enter: ({ sessions }, { request, body }) => readPresented(sessions, request, body),
+}
+
+/** Lets in a service account that has proved its secret (RFC 7009 §2.1, RFC 7662 §2.1). */
+export const provenClient: Gate<Client, ClientForm> = {
+  ...presentedClient,
+  async enter({ sessions }, { request, caller, body }) {
+    const presented = readPresented(sessions, request, body)
+    if (!presented.ok) return presented
+    const proven = await proveClientOf(sessions, presented.who, caller)
+    return 'client' in proven
+      ? { ok: true, who: proven.client }
+      : { ok: false, response: refuseClientWith(sessions, proven) }
+  },
+}
+
+function proveClientOf(
+  sessions: SessionServices,
+  presented: Presented,
+  caller: Caller,
+): Promise<{ readonly client: Client } | Refusal> {
+  return proveClient(sessions, presented, caller, (each) => each)
 }
 
 /** The answer to a client that was refused. */

@@ -1,22 +1,20 @@
 import { inspectForClient, type Inspected } from '../../sessions/inspect.ts'
-import type { Caller, SessionServices } from '../../sessions/services.ts'
+import type { SessionServices } from '../../sessions/services.ts'
+import type { Client } from '../../store/rows.ts'
 import { answerTokenJson } from './answers.ts'
-import { readTokenRequest } from './client-request.ts'
 
 /**
- * `POST /oauth2/introspect` (RFC 7662): what the authority says of a token now, for services that hold no
- * copy of the revocation log. Of a token that is not good it says that alone, and not why (§2.2). A
- * service account that is bound to a tenant hears of tokens of that tenant only.
+ * `POST /oauth2/introspect` (RFC 7662): the state of a token now, for services that hold no copy of the
+ * revocation log. A token that is not valid gets `active: false` and no reason (§2.2). A service account
+ * that is bound to a tenant gets that answer for the tokens of all other tenants, too.
  */
 export async function answerIntrospect(
   services: SessionServices,
-  request: Request,
-  caller: Caller,
+  client: Client,
+  token: string,
 ): Promise<Response> {
-  const asked = await readTokenRequest(services, request, caller)
-  if (!asked.ok) return asked.response
-  const token = await inspectForClient(services, asked.client, asked.token)
-  return answerTokenJson(200, token.ok ? describe(services, token) : { active: false })
+  const inspected = await inspectForClient(services, client, token)
+  return answerTokenJson(200, inspected.ok ? describe(services, inspected) : { active: false })
 }
 
 function describe({ access }: SessionServices, token: Inspected): object {

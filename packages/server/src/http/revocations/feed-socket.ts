@@ -12,16 +12,16 @@ import type { FeedHub } from '../../revocations/hub.ts'
 import type { FeedLink, Subscriber } from '../../revocations/subscriber.ts'
 import type { Caller } from '../../sessions/services.ts'
 import { problemText } from '../problem.ts'
-import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-client.ts'
+import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-authentication.ts'
 import { guardName, readGuardId } from './guard-name.ts'
 
-/** In the place of a service account's id, for guards in this process. */
+/** Stands for the id of a service account, for guards in this process. */
 const INSIDE = 'inside'
 
 /** Where guards connect. */
 export const FEED_PATH = '/revocations/feed'
 
-/** Whether a request wants to be a connection of the feed. */
+/** Whether a request asks for a WebSocket connection to the feed. */
 export function isFeedRequest({ url, headers }: IncomingMessage): boolean {
   return url?.split('?', 1)[0] === FEED_PATH && headers.upgrade?.toLowerCase() === 'websocket'
 }
@@ -29,14 +29,14 @@ export function isFeedRequest({ url, headers }: IncomingMessage): boolean {
 /** WebSocket close codes (RFC 6455 §7.4, IANA registry). */
 const CLOSE_CODES = { closing: 1001, malformed: 1008, forbidden: 1008, slow: 1013 } as const
 
-/** The feed over WebSockets, for a server of Node's, and for guards in this process. */
+/** The feed over WebSockets for a Node HTTP server, and for guards in this process. */
 export interface FeedSocket extends FeedLine {
   /**
-   * Takes an upgrade (RFC 9110 §7.8): to be called for the server's `upgrade` event. One to something else is left
-   * to the server's other listeners, and ended when none of them has begun to read it within 10 s.
+   * Handles an upgrade (RFC 9110 §7.8). Call it for the server's `upgrade` event. An upgrade on another path is left
+   * to the server's other listeners, and is refused if none of them has begun to read it within 10 s.
    */
   readonly upgrade: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
-  /** Ends all connections: guards come back to whoever serves then. */
+  /** Closes all connections. Guards reconnect when a server runs again. */
   close(): void
 }
 
@@ -47,7 +47,7 @@ export interface FeedSocketOptions {
   readonly logger: Logger
 }
 
-/** Makes the socket side of the feed. Nothing of it is compressed: signatures and hashes do not shrink. */
+/** Creates the WebSocket side of the feed. Messages are not compressed: signatures and hashes do not shrink. */
 export function createFeedSocket({
   hub,
   authenticate,
@@ -93,7 +93,7 @@ export function createFeedSocket({
       const isRead = await hub.receive(subscriber, textOf(data))
       if (!isRead) connection.close(CLOSE_CODES.malformed)
     } catch (error) {
-      // The store cannot be read: no echo, so the guard's lease runs out, and it tries again.
+      // The store cannot be read, so there is no echo. The guard's lease expires, and it reconnects.
       logger.error({ event: 'feed_failed', error: messageOf(error) })
       connection.close(CLOSE_CODES.slow)
     }
@@ -102,13 +102,13 @@ export function createFeedSocket({
   let isClosed = false
   return {
     connect(guardId, { message, ended }) {
-      // After the authority was closed, a guard tries on like one behind a network.
+      // After the authority was closed, a guard keeps trying, as it would over a network.
       if (isClosed) {
         queueMicrotask(ended)
         return { send: () => {}, close: () => {} }
       }
       const link: FeedLink = {
-        // Whoever runs the authority needs nobody's leave.
+        // The process that runs the authority needs no service account.
         isAllowed: () => !isClosed,
         send: (bytes) => message(bytes.toString()),
         heldBackBytes: 0,
@@ -126,9 +126,9 @@ export function createFeedSocket({
       }
     },
     upgrade(incoming, socket, head) {
-      // Node has let go of this socket: an error that nobody hears of would end the process.
+      // Node no longer handles this socket: an error without a listener would end the process.
       socket.on('error', () => socket.destroy())
-      // A server of the application's own may have other WebSockets: they are for whoever serves them.
+      // The application's own server may have other WebSockets, with listeners of their own.
       if (!isFeedRequest(incoming)) {
         setTimeout(() => {
           if (isUnclaimed(socket)) refuse(socket, 'not_found')
@@ -151,7 +151,7 @@ export function createFeedSocket({
 }
 
 const CLOSE_WAIT_MS = 1_000
-/** How long an upgrade to something else may wait for somebody who serves it, in milliseconds. */
+/** How long an upgrade on another path may wait for a listener that reads it. */
 const UNCLAIMED_MS = 10_000
 
 function isUnclaimed(socket: Duplex): boolean {
@@ -161,7 +161,7 @@ function isUnclaimed(socket: Duplex): boolean {
 function linkOf(connection: WebSocket, isAllowed: () => boolean): FeedLink {
   return {
     isAllowed,
-    // As text, though it is bytes already: the same ones go to every guard.
+    // A text frame, although it is bytes: the same bytes go to every guard.
     send: (message) => connection.send(message, { binary: false }),
     get heldBackBytes() {
       return connection.bufferedAmount
@@ -175,7 +175,7 @@ function textOf(data: RawData): string {
   return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString()
 }
 
-/** Answers an upgrade with a problem document, as every other request is. */
+/** Answers an upgrade with a problem document, like any other request. */
 function refuse(socket: Duplex, code: RefusalCode, retryAfterSec?: number): void {
   const { status, headers, text } = problemText(code)
   const all = {
@@ -185,7 +185,7 @@ function refuse(socket: Duplex, code: RefusalCode, retryAfterSec?: number): void
     'content-length': String(Buffer.byteLength(text)),
     connection: 'close',
   }
-  // Nobody else ends this socket: it is no connection of the HTTP server any more.
+  // This socket is no longer a connection of the HTTP server, so nothing else ends it.
   socket.once('finish', () => socket.destroy())
   setTimeout(() => socket.destroy(), CLOSE_WAIT_MS).unref()
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)

@@ -1,51 +1,53 @@
-import {
-  isChain,
-  isNonce,
-  parseJson,
-  readGuardMessage,
-  type GuardMessage,
-} from '@countersign/guard/revocations'
+import { parseJson, readGuardMessage, type GuardMessage } from '@countersign/guard/revocations'
 
 import { limits } from '../../base/limits.ts'
 import type { FeedHub } from '../../revocations/hub.ts'
 import type { FeedLink } from '../../revocations/subscriber.ts'
-import type { Caller, Refusal } from '../../sessions/services.ts'
+import type { FeedReader } from '../../sessions/feed-access.ts'
 import { problem } from '../problem.ts'
-import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-client.ts'
+import type { FeedAuthenticator } from './feed-authentication.ts'
 import { guardName, readGuardId } from './guard-name.ts'
 
-/** Where guards poll. */
+/** Where guards poll. `serve.ts` lets longer bodies through to this path. */
 export const POLL_PATH = '/revocations'
 
-/** What the handlers of long polling work with. */
+/** The services of the feed's handlers. */
 export interface FeedServices {
   readonly hub: FeedHub
   readonly authenticate: FeedAuthenticator
 }
 
+/** The query of a poll, parsed. */
+export interface Poll {
+  /** The name that the guard chose for itself. */
+  readonly guard: string
+  readonly resume: Extract<GuardMessage, { type: 'resume' }>
+  readonly nonce: string | undefined
+  /** Names of the states of keys and roles that the guard has. */
+  readonly knows: readonly string[]
+  readonly waitMs: number
+}
+
 /**
- * `GET /revocations`: the feed for whoever can hold no WebSocket. Each request is a connection that ends
- * with the first news, or after `wait` milliseconds. The answer's messages are those of the WebSocket.
+ * `GET /revocations`: the feed for services that cannot hold a WebSocket. Each request is a connection
+ * that ends with the first news, or after `wait` milliseconds. The answer has the same messages as the
+ * WebSocket.
  */
 export async function answerPoll(
-  { hub, authenticate }: FeedServices,
-  request: Request,
-  caller: Caller,
+  { hub }: FeedServices,
+  reader: FeedReader,
+  query: Poll,
+  signal: AbortSignal,
 ): Promise<Response> {
-  const query = readQuery(new URL(request.url).searchParams)
-  if (query === undefined) return problem('fields_invalid')
-  const client = await authenticate(request.headers.get('authorization'), caller)
-  if (!client.ok) return refuse(client)
-
-  const link = new PollLink(client.isAllowed)
-  const subscriber = hub.connect(guardName(client.clientId, query.guard), link, query.knows)
+  const link = new PollLink(reader.isAllowed)
+  const subscriber = hub.connect(guardName(reader.clientId, query.guard), link, query.knows)
   try {
     await Promise.race([hub.take(subscriber, query.resume), link.full])
-    if (!link.hasNews) await link.news(query.waitMs, request.signal)
+    if (!link.hasNews) await link.news(query.waitMs, signal)
     if (query.nonce !== undefined && !link.isFull) {
       const applied = query.resume.position ?? 0
       await hub.take(subscriber, { type: 'nonce', nonce: query.nonce, applied })
-      // An echo may be ahead of what was sent: what it speaks of goes along.
+      // The echo may name entries that were not sent yet: they must be in the same answer.
       await hub.tail.read()
     }
   } finally {
@@ -54,29 +56,28 @@ export async function answerPoll(
   return json(`{"messages":[${Buffer.concat(link.take()).toString()}]}`)
 }
 
-/** `POST /revocations`: what a guard that polls has to say beside its question. */
+/** `POST /revocations`: what a guard that polls sends besides its polls. */
 export async function answerGuardMessages(
-  { hub, authenticate }: FeedServices,
+  { hub }: FeedServices,
+  reader: FeedReader,
   request: Request,
-  caller: Caller,
 ): Promise<Response> {
-  const client = await authenticate(request.headers.get('authorization'), caller)
-  if (!client.ok) return refuse(client)
   const said = readSaid(await readText(request))
   if (said === undefined) return problem('fields_invalid')
-  const link = new PollLink(client.isAllowed)
-  const subscriber = hub.connect(guardName(client.clientId, said.guard), link)
+  const link = new PollLink(reader.isAllowed)
+  const subscriber = hub.connect(guardName(reader.clientId, said.guard), link)
   try {
-    // What comes back is not read here; and where it would fill the link, nobody waits for it.
-    for (const message of said.messages)
+    // Replies are not read here. If they fill the link, nobody waits for the rest.
+    for (const message of said.messages) {
       await Promise.race([hub.take(subscriber, message), link.full])
+    }
   } finally {
     hub.disconnect(subscriber)
   }
   return new Response(null, { status: 204, headers: { 'cache-control': 'no-store' } })
 }
 
-/** Collects what a poll is answered with. */
+/** Collects the messages that answer a poll. */
 class PollLink implements FeedLink {
   readonly full: Promise<void>
   readonly isAllowed: () => boolean
@@ -118,7 +119,7 @@ class PollLink implements FeedLink {
     return this.#hasNews
   }
 
-  /** Resolves with the first news, after a time, or when nobody waits any more. */
+  /** Resolves with the first news, after `waitMs`, or when the client has gone. */
   async news(waitMs: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs)
@@ -136,47 +137,10 @@ class PollLink implements FeedLink {
   }
 }
 
+/** A guard has two or three things to say at once. */
 const SAID_MAX = 16
 const RESUMED = Buffer.from('{"type":"resumed"')
 const COMMA = Buffer.from(',')
-
-interface Poll {
-  readonly guard: string
-  readonly resume: Extract<GuardMessage, { type: 'resume' }>
-  readonly nonce: string | undefined
-  /** Names of the states of keys and roles that the guard has. */
-  readonly knows: readonly string[]
-  readonly waitMs: number
-}
-
-function readQuery(query: URLSearchParams): Poll | undefined {
-  const guard = readGuardId(query.get('guard'))
-  const position = readWhole(query.get('after'))
-  const chain = query.get('chain') ?? undefined
-  const nonce = query.get('nonce') ?? undefined
-  const waitMs = readWhole(query.get('wait') ?? '0')
-  if (guard === undefined || position === 'malformed' || waitMs === 'malformed') return undefined
-  if ((position === undefined) !== (chain === undefined)) return undefined
-  if ((chain !== undefined && !isChain(chain)) || (nonce !== undefined && !isNonce(nonce))) {
-    return undefined
-  }
-  return {
-    guard,
-    resume:
-      position === undefined || chain === undefined
-        ? { type: 'resume' }
-        : { type: 'resume', position, chain, handed: query.get('handed') === 'true' },
-    nonce,
-    knows: ['keys', 'roles'].flatMap((name) => query.get(name) ?? []),
-    waitMs: Math.min(waitMs ?? 0, limits.feedPollMs),
-  }
-}
-
-function readWhole(text: string | null): number | undefined | 'malformed' {
-  if (text === null) return undefined
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN
-  return Number.isSafeInteger(value) ? value : 'malformed'
-}
 
 async function readText(request: Request): Promise<string | undefined> {
   const chunks: Uint8Array[] = []
@@ -189,7 +153,7 @@ async function readText(request: Request): Promise<string | undefined> {
   return Buffer.concat(chunks).toString()
 }
 
-/** What such a body is to be. */
+/** The members of such a body, not checked yet. */
 interface Said {
   readonly guard?: unknown
   readonly messages?: unknown
@@ -204,20 +168,12 @@ function readSaid(
   }
   const guard = typeof value.guard === 'string' ? readGuardId(value.guard) : undefined
   const messages = value.messages.map((each) => readGuardMessage(each))
-  // To say what one holds is for the question itself, and a guard has two or three things to say.
+  // `resume` belongs into the query of a poll.
   const isFine = (message: GuardMessage | undefined): message is GuardMessage =>
     message !== undefined && message.type !== 'resume'
   return guard !== undefined && messages.length <= SAID_MAX && messages.every(isFine)
     ? { guard, messages }
     : undefined
-}
-
-function refuse({ code, retryAfterSec }: Refusal): Response {
-  const challenge = code === 'client_invalid' ? BASIC_CHALLENGE : {}
-  return problem(code, {
-    ...challenge,
-    ...(retryAfterSec === undefined ? {} : { 'retry-after': String(retryAfterSec) }),
-  })
 }
 
 function json(text: string): Response {

@@ -1,20 +1,12 @@
 import { createHash } from 'node:crypto'
 
-import type { AccessTokenSettings } from '../sessions/access-token.ts'
+import type { AccessTokenSettings } from '../../sessions/access-token.ts'
+import type { RouteDescription } from '../router/route.ts'
 
-/** `GET /`: what runs here and what to do next. No script, nothing from elsewhere. */
-export function createPage(access: AccessTokenSettings): () => Response {
-  const html = renderPage(access)
+/** The Content-Security-Policy of the start page: its own style, and nothing else. */
+export function startPagePolicy(): string {
   const styleHash = createHash('sha256').update(STYLE).digest('base64')
-  const headers = {
-    'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-cache',
-    'content-security-policy': `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
-    'cross-origin-opener-policy': 'same-origin',
-  }
-  return () => new Response(html, { headers })
+  return `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 }
 
 const STYLE = `
@@ -31,25 +23,19 @@ td { padding: .45rem .8rem; border-top: 1px solid var(--line); vertical-align: t
 td:first-child { white-space: nowrap } code { font: 13.5px ui-monospace, monospace } a { color: inherit }
 `
 
-const ENDPOINTS: readonly (readonly [string, string])[] = [
-  ['POST /api/token/', 'log in: username and password for a refresh and an access token'],
-  ['POST /api/token/refresh/', 'a refresh token for the next pair'],
-  ['POST /api/token/verify/', 'whether a token would be taken now'],
-  ['POST /api/token/blacklist/', 'log out: ends the session of a refresh token'],
-  ['GET /auth/me', 'who an access token belongs to'],
-  ['POST /oauth2/token', 'an access token for a service account (client_credentials)'],
-  ['POST /oauth2/revoke', 'a service account takes back an access token, or ends a session'],
-  ['POST /oauth2/introspect', 'a service account asks whether a token would be taken now'],
-  ['GET /revocations/feed', 'what is taken back, for guards'],
-  ['GET /.well-known/jwks.json', 'the public keys, for services that verify tokens alone'],
-  ['GET /healthz, /readyz', 'alive; able to read and write the database'],
-]
-
-function renderPage({ issuer, audience, lifetimeSec }: AccessTokenSettings): string {
+/** `GET /`: what runs here and what to do next. No script, and nothing from another host. */
+export function renderStartPage(
+  { issuer, audience, lifetimeSec }: AccessTokenSettings,
+  routes: readonly RouteDescription[],
+): string {
   const url = escapeHtml(issuer)
-  const rows = ENDPOINTS.map(
-    ([endpoint, text]) => `<tr><td><code>${endpoint}</code></td><td>${text}</td></tr>`,
-  ).join('\n')
+  const rows = routes
+    .filter(({ kind }) => kind === 'api' || kind === 'node')
+    .map(
+      ({ method, path, summary }) =>
+        `<tr><td><code>${method} ${escapeHtml(path)}</code></td><td>${escapeHtml(summary)}</td></tr>`,
+    )
+    .join('\n')
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -62,11 +48,12 @@ function renderPage({ issuer, audience, lifetimeSec }: AccessTokenSettings): str
 <main>
 <h1>Countersign</h1>
 <p><b>Running.</b> This server logs people in and signs the tokens that your services verify by themselves.</p>
+<p>Every route with its fields and errors: <a href="/docs">/docs</a></p>
 
 <h2>Log in</h2>
 <pre>curl ${url}/api/token/ -d username=admin -d password=PASSWORD</pre>
-<p>The first account and its password were printed where the server was started.
-More accounts: <code>countersign accounts create NAME</code></p>
+<p>The server printed the first account and its password when it started.
+Create more accounts with <code>countersign accounts create NAME</code>.</p>
 
 <h2>Verify tokens in a service</h2>
 <pre>import { createGuard } from '@countersign/guard'
@@ -74,9 +61,9 @@ import { requireAuth } from '@countersign/guard/express'
 
 const guard = createGuard({ issuer: '${url}', audience: '${escapeHtml(audience)}' })
 app.get('/me', requireAuth(guard), (request, response) =&gt; response.json(request.auth))</pre>
-<p>Access tokens live ${lifetimeSec} seconds.</p>
+<p>An access token expires after ${lifetimeSec} seconds.</p>
 
-<h2>What answers here</h2>
+<h2>Routes</h2>
 <table>
 ${rows}
 </table>

@@ -1,4 +1,4 @@
-import { RETRY_AFTER_SEC } from './problem.ts'
+import { RETRY_AFTER_SEC } from '../problem.ts'
 
 /** `GET /healthz`: the process answers. Reads neither the store nor the keys. */
 export function answerHealth(): Response {

@@ -1,26 +1,16 @@
-import { changePassword } from '../sessions/change-password.ts'
+import { changePassword } from '../../sessions/change-password.ts'
 import {
-  endCurrentSession,
   endOwnSession,
   endOwnSessions,
   listOwnSessions,
-  type CurrentSession,
   type Renewed,
-} from '../sessions/own-sessions.ts'
-import type { Caller, SessionServices } from '../sessions/services.ts'
-import type { SessionSummary } from '../store/store.ts'
-import type { Cookies } from './browser/cookies.ts'
-import { answerJson, sessionCookies } from './browser/session-answers.ts'
+} from '../../sessions/own-sessions.ts'
+import type { Caller, SessionServices } from '../../sessions/services.ts'
+import type { SessionSummary } from '../../store/store.ts'
+import { answerJson, sessionCookies } from '../browser/session-answers.ts'
+import { problemFor } from '../problem.ts'
 import { describeDevice } from './device.ts'
-import { readFields } from './fields.ts'
-import { problemFor } from './problem.ts'
-
-/** What an account does with its own sessions and password. Each requires an access token. */
-
-/** The session that asks, and the cookies that its answer may set. */
-export interface LoggedIn extends CurrentSession {
-  readonly cookies: Cookies
-}
+import type { LoggedIn } from './gates.ts'
 
 /** `GET /auth/sessions`: the account's live sessions, newest first. */
 export async function answerSessions(
@@ -55,16 +45,6 @@ export async function answerEndSession(
   return ended.ok ? answerJson(204, undefined) : problemFor(ended)
 }
 
-/** `POST /auth/logout` with an access token in the header: ends its session. */
-export async function answerEndOwnSession(
-  services: SessionServices,
-  { state }: LoggedIn,
-  caller: Caller,
-): Promise<Response> {
-  await endCurrentSession(services, state, caller)
-  return answerJson(204, undefined)
-}
-
 /** `POST /auth/sessions/end-others` and `end-all`. */
 export async function answerEndSessions(
   services: SessionServices,
@@ -80,13 +60,10 @@ export async function answerEndSessions(
 export async function answerChangePassword(
   services: SessionServices,
   who: LoggedIn,
-  request: Request,
+  passwords: { readonly oldPassword: string; readonly newPassword: string },
   caller: Caller,
 ): Promise<Response> {
-  const fields = await readFields(request, { required: ['old_password', 'new_password'] })
-  if (!fields.ok) return fields.response
-  const { old_password: oldPassword, new_password: newPassword } = fields.values
-  const changed = await changePassword(services, who, { oldPassword, newPassword }, caller)
+  const changed = await changePassword(services, who, passwords, caller)
   return changed.ok ? answerRenewed(services, who, changed) : problemFor(changed)
 }
 

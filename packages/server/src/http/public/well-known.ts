@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 
-import { perRingState, type KeyRing } from '../keys/ring.ts'
+import { perRingState, type KeyRing } from '../../keys/ring.ts'
+import { isFresh } from '../router/etag.ts'
+import type { RouteDescription } from '../router/route.ts'
 
 // A new key is published at least ten minutes before its first signature, so a copy of this age
-// always holds the keys that sign.
+// always has the keys that sign.
 const MAX_AGE_SEC = 300
 
-/** For anybody, from pages of any origin too. */
+/** Anybody may read these answers, pages of any origin included. */
 const PUBLIC_HEADERS = {
   'cache-control': `public, max-age=${MAX_AGE_SEC}`,
   'access-control-allow-origin': '*',
@@ -15,8 +17,8 @@ const PUBLIC_HEADERS = {
 } as const
 
 /**
- * `GET /.well-known/jwks.json` (RFC 7517 §5): public members only, for anybody, also from browsers. 304 for
- * whoever has it already (RFC 9110 §13.1.2).
+ * `GET /.well-known/jwks.json` (RFC 7517 §5): the public keys. 304 for a client that has the current
+ * version (RFC 9110 §13.1.2).
  */
 export function createJwksAnswer(ring: KeyRing): (request: Request) => Response {
   const current = perRingState(ring, ({ jwks }) => {
@@ -27,9 +29,7 @@ export function createJwksAnswer(ring: KeyRing): (request: Request) => Response 
   return (request) => {
     const { text, etag } = current()
     const headers = { ...PUBLIC_HEADERS, etag }
-    if (hasTag(request.headers.get('if-none-match'), etag)) {
-      return new Response(null, { status: 304, headers })
-    }
+    if (isFresh(request, etag)) return new Response(null, { status: 304, headers })
     return new Response(text, {
       headers: { ...headers, 'content-type': 'application/jwk-set+json' },
     })
@@ -37,19 +37,27 @@ export function createJwksAnswer(ring: KeyRing): (request: Request) => Response 
 }
 
 /**
- * `GET /.well-known/oauth-authorization-server` (RFC 8414 §3): what a client finds that was sent here by the
- * metadata of a resource (RFC 9728).
+ * `GET /.well-known/oauth-authorization-server` (RFC 8414 §3): where the OAuth endpoints are. The metadata
+ * of a resource (RFC 9728) sends clients here.
  */
-export function createServerMetadataAnswer(issuer: string): () => Response {
+export function createServerMetadataAnswer(
+  issuer: string,
+  routes: readonly RouteDescription[],
+): () => Response {
+  const urlOf = (id: string): string => {
+    const row = routes.find((each) => each.id === id)
+    if (row === undefined) throw new TypeError(`The route table has no row ${id}.`)
+    return `${issuer}${row.path}`
+  }
   const methods = ['client_secret_basic', 'client_secret_post']
   const text = JSON.stringify({
     issuer,
-    token_endpoint: `${issuer}/oauth2/token`,
-    jwks_uri: `${issuer}/.well-known/jwks.json`,
-    revocation_endpoint: `${issuer}/oauth2/revoke`,
-    introspection_endpoint: `${issuer}/oauth2/introspect`,
+    token_endpoint: urlOf('issueToken'),
+    jwks_uri: urlOf('getKeys'),
+    revocation_endpoint: urlOf('revokeToken'),
+    introspection_endpoint: urlOf('introspectToken'),
     grant_types_supported: ['client_credentials'],
-    // Required by the RFC. There is no authorization endpoint.
+    // The RFC requires this member. There is no authorization endpoint.
     response_types_supported: [],
     token_endpoint_auth_methods_supported: methods,
     revocation_endpoint_auth_methods_supported: methods,
@@ -57,13 +65,4 @@ export function createServerMetadataAnswer(issuer: string): () => Response {
   })
   const headers = { ...PUBLIC_HEADERS, 'content-type': 'application/json' }
   return () => new Response(text, { headers })
-}
-
-/** Weak comparison: proxies that compress mark the tag as weak. */
-function hasTag(ifNoneMatch: string | null, etag: string): boolean {
-  if (ifNoneMatch === null) return false
-  return ifNoneMatch.split(',').some((tag) => {
-    const plain = tag.trim().replace(/^W\//, '')
-    return plain === '*' || plain === etag
-  })
 }

@@ -1,6 +1,6 @@
 import Bowser from 'bowser'
 
-/** A device in words, out of a User-Agent that anybody may have written: "Firefox on Windows". */
+/** Names the device of a User-Agent, such as "Firefox on Windows". The client can send any text there. */
 export function describeDevice(userAgent: string): string {
   const { browser, os, platform } = Bowser.parse(userAgent === '' ? ' ' : userAgent)
   const program = nonEmpty(browser.name) ?? firstWord(userAgent)
@@ -9,7 +9,7 @@ export function describeDevice(userAgent: string): string {
   return system === undefined ? program : `${program} on ${system}`
 }
 
-// Of `curl/8.5.0` or `my-app/1.2`, what stands before the slash.
+// The part of `curl/8.5.0` or `my-app/1.2` before the slash.
 function firstWord(userAgent: string): string | undefined {
   return /^[\w.-]{1,40}/.exec(userAgent)?.[0]
 }

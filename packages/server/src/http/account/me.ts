@@ -1,7 +1,7 @@
-import { readProfile } from '../sessions/profile.ts'
-import type { SessionServices } from '../sessions/services.ts'
-import type { SessionState } from '../store/refresh.ts'
-import { answerJson } from './browser/session-answers.ts'
+import { readProfile } from '../../sessions/profile.ts'
+import type { SessionServices } from '../../sessions/services.ts'
+import type { SessionState } from '../../store/refresh.ts'
+import { answerJson } from '../browser/session-answers.ts'
 
 /** `GET /auth/me`: the account behind the access token, and what it may do now. */
 export async function answerMe(services: SessionServices, state: SessionState): Promise<Response> {

@@ -2,7 +2,7 @@ import type { FeedAccess, FeedReader } from '../../sessions/feed-access.ts'
 import type { Caller, Refusal } from '../../sessions/services.ts'
 import { readClientAuth } from '../oauth2/client-auth.ts'
 
-/** Checks an Authorization header. */
+/** Checks the Authorization header of a request for the feed. */
 export type FeedAuthenticator = (
   authorization: string | null,
   caller: Caller,
@@ -16,5 +16,5 @@ export function createFeedAuthenticator(access: FeedAccess): FeedAuthenticator {
   }
 }
 
-/** What a 401 says: how to authenticate (RFC 9110 §11.6.1). */
+/** The header of a 401 that says how to authenticate (RFC 9110 §11.6.1). */
 export const BASIC_CHALLENGE = { 'www-authenticate': 'Basic realm="revocations", charset="UTF-8"' }

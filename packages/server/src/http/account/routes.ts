@@ -1,0 +1,311 @@
+import { z } from 'zod'
+
+import { limits } from '../../base/limits.ts'
+import { FIELD_MEDIA } from '../browser/media.ts'
+import { defineRoute, type ApiRoute } from '../router/define.ts'
+import { lazy } from '../router/lazy.ts'
+import type { Answer, Feature } from '../router/route.ts'
+import { sentText } from '../router/texts.ts'
+import { loggedIn, loggedInReader, noForeignPage } from './gates.ts'
+import { answerMe } from './me.ts'
+import {
+  answerChangePassword,
+  answerEndSession,
+  answerEndSessions,
+  answerSessions,
+} from './own-account.ts'
+import { answerSignUp } from './sign-up.ts'
+
+const about = { tag: 'Own account', style: 'problem' } as const
+
+const ownAccounts: Feature = {
+  isOn: (features) => features.ownAccounts,
+  requires:
+    'Exists when Countersign keeps the accounts. It does not exist when the application passes its own `accounts` to `createAuthority`.',
+}
+
+const signUpOn: Feature = {
+  isOn: (features) => features.ownAccounts && features.signUp,
+  requires:
+    'Exists with `COUNTERSIGN_SIGN_UP=true`, unless the application passes its own `accounts` to `createAuthority`.',
+}
+
+const tenant = lazy(() => z.object({ id: z.string(), name: z.string() }))
+
+const me = lazy(() =>
+  z.object({
+    sub: z.string().meta({ description: 'The id of the account.' }),
+    username: z.string(),
+    user_id: z.string().meta({ description: 'The imported Django id, else the same as `sub`.' }),
+    roles: z.array(z.string()).meta({ description: 'Global roles and, in a tenant, its roles.' }),
+    permissions: z.array(z.string()).meta({ description: 'The permissions of all these roles.' }),
+    tenant: tenant().nullable().meta({ description: 'The tenant of the session.' }),
+    tenants: z.array(tenant()).meta({ description: 'The tenants of the account.' }),
+    sid: z.string().meta({ description: 'The id of the session.' }),
+    auth_time: z.int().meta({ description: 'When the person logged in: seconds since 1970.' }),
+  }),
+)
+
+const sessionList = lazy(() =>
+  z.object({
+    sessions: z
+      .array(
+        z.object({
+          id: z.string(),
+          device: z.string().meta({ description: 'Browser and system, from the User-Agent.' }),
+          address: z.string().meta({ description: 'The address of the log-in. May be empty.' }),
+          created_at: z.int().meta({ description: 'Seconds since 1970.' }),
+          last_used_at: z.int().meta({ description: 'The last refresh, in seconds since 1970.' }),
+          current: z.boolean().meta({ description: 'Whether it is the session of this request.' }),
+        }),
+      )
+      .max(limits.sessionsListedMax),
+  }),
+)
+
+const renewed = lazy(() =>
+  z.object({
+    access: z.string().meta({ description: 'A new access token: the old one was revoked.' }),
+  }),
+)
+
+const passwords = lazy(() =>
+  z.object({
+    old_password: sentText().meta({ description: 'The current password.' }),
+    new_password: sentText().meta({ description: NEW_PASSWORD }),
+  }),
+)
+
+const credentials = lazy(() =>
+  z.object({
+    username: sentText().meta({ description: `At most ${limits.usernameCharsMax} characters.` }),
+    password: sentText().meta({ description: NEW_PASSWORD }),
+  }),
+)
+
+const NEW_PASSWORD = `At least ${limits.passwordCharsMin} characters and at most ${limits.passwordBytesMax} bytes; not a common password, and not made of the username.`
+
+const sessionId = lazy(() =>
+  z.object({ id: z.string().min(1).meta({ description: 'The id of the session.' }) }),
+)
+
+const created = lazy(() => z.object({ sub: z.string(), username: z.string() }))
+
+/** The answers to a request that ends other sessions and keeps its own. */
+function renewedAnswers(): readonly Answer[] {
+  return [
+    {
+      status: 200,
+      description: 'Done. The access token came in the header, and here is the next one.',
+      media: 'application/json',
+      schema: renewed(),
+      example: { access: 'eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9...' },
+    },
+    {
+      status: 204,
+      description:
+        'Done. If the access token came in the cookie, the next one is in the cookie now. Otherwise refresh.',
+    },
+  ]
+}
+
+/** The routes for a person's own account, sessions and password. */
+export const accountRoutes: readonly ApiRoute[] = [
+  defineRoute({
+    ...about,
+    id: 'getOwnAccount',
+    method: 'GET',
+    path: '/auth/me',
+    summary: 'Get the account behind an access token',
+    description: 'Reads the account from the database, so roles and tenants are current.',
+    gate: loggedInReader,
+    answers: () => [
+      {
+        status: 200,
+        description: 'The account and its session.',
+        media: 'application/json',
+        schema: me(),
+        example: {
+          sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g',
+          username: 'alice',
+          user_id: '42',
+          roles: ['editor'],
+          permissions: ['articles.edit'],
+          tenant: { id: 'tnt_c2l4dGVlbiBieXRlcw', name: 'acme' },
+          tenants: [{ id: 'tnt_c2l4dGVlbiBieXRlcw', name: 'acme' }],
+          sid: '8Lr0jlbXlTn3vN0xkKqYIw',
+          auth_time: 1_795_000_000,
+        },
+      },
+    ],
+    handle:
+      ({ sessions }) =>
+      ({ who }) =>
+        answerMe(sessions, who.state),
+  }),
+  defineRoute({
+    ...about,
+    id: 'listOwnSessions',
+    method: 'GET',
+    path: '/auth/sessions',
+    summary: 'List your own live sessions',
+    description: `The newest first, at most ${limits.sessionsListedMax}.`,
+    gate: loggedInReader,
+    answers: () => [
+      {
+        status: 200,
+        description: 'The sessions.',
+        media: 'application/json',
+        schema: sessionList(),
+        example: {
+          sessions: [
+            {
+              id: '8Lr0jlbXlTn3vN0xkKqYIw',
+              device: 'Firefox on Windows',
+              address: '203.0.113.7',
+              created_at: 1_795_000_000,
+              last_used_at: 1_795_000_200,
+              current: true,
+            },
+          ],
+        },
+      },
+    ],
+    handle:
+      ({ sessions }) =>
+      ({ who }) =>
+        answerSessions(sessions, who),
+  }),
+  defineRoute({
+    ...about,
+    id: 'endOtherSessions',
+    method: 'POST',
+    path: '/auth/sessions/end-others',
+    summary: 'End all of your other sessions',
+    description: 'Revokes their tokens everywhere. Your session gets a new access token.',
+    gate: loggedIn,
+    revokes: true,
+    answers: renewedAnswers,
+    refusals: ['throttled'],
+    handle:
+      ({ sessions }) =>
+      ({ who, caller }) =>
+        answerEndSessions(sessions, who, 'others', caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'endAllSessions',
+    method: 'POST',
+    path: '/auth/sessions/end-all',
+    summary: 'End all of your sessions, this one included',
+    description: 'Log out everywhere. Revokes the tokens of all sessions of the account.',
+    gate: loggedIn,
+    revokes: true,
+    answers: () => [{ status: 204, description: 'Done.' }],
+    refusals: ['throttled'],
+    handle:
+      ({ sessions }) =>
+      ({ who, caller }) =>
+        answerEndSessions(sessions, who, 'all', caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'endSession',
+    method: 'DELETE',
+    path: '/auth/sessions/{id}',
+    summary: 'End one of your own sessions',
+    description: 'Succeeds too if the session has ended already.',
+    gate: loggedIn,
+    revokes: true,
+    params: sessionId,
+    answers: () => [{ status: 204, description: 'Ended.' }],
+    refusals: ['not_found'],
+    handle:
+      ({ sessions }) =>
+      ({ who, params, caller }) =>
+        answerEndSession(sessions, who, params.id, caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'changePassword',
+    method: 'POST',
+    path: '/auth/password',
+    summary: 'Change your own password',
+    description:
+      'Requires the old password. Ends all other sessions; your session gets a new access token.',
+    gate: loggedIn,
+    feature: ownAccounts,
+    revokes: true,
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: passwords,
+      example: { old_password: 'correct horse battery', new_password: 'staple and no donkey' },
+    },
+    answers: renewedAnswers,
+    refusals: [
+      'credentials_invalid',
+      'password_too_short',
+      'password_too_long',
+      'password_common',
+      'password_contains_username',
+      'password_malformed',
+      'throttled',
+      'password_queue_full',
+    ],
+    handle:
+      ({ sessions }) =>
+      ({ who, body, caller }) =>
+        answerChangePassword(
+          sessions,
+          who,
+          { oldPassword: body.old_password, newPassword: body.new_password },
+          caller,
+        ),
+  }),
+  defineRoute({
+    ...about,
+    id: 'signUp',
+    method: 'POST',
+    path: '/auth/signup',
+    summary: 'Create an account for yourself',
+    description:
+      'The account has no roles. The answer opens no session: log in afterwards. Each attempt counts against the throttle of the address.',
+    gate: noForeignPage,
+    feature: signUpOn,
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: credentials,
+      example: { username: 'carol', password: 'staple and no donkey' },
+    },
+    answers: () => [
+      {
+        status: 201,
+        description: 'The account was created.',
+        media: 'application/json',
+        schema: created(),
+        example: { sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g', username: 'carol' },
+      },
+    ],
+    refusals: [
+      'username_invalid',
+      'username_confusable',
+      'username_too_long',
+      'username_taken',
+      'password_too_short',
+      'password_too_long',
+      'password_common',
+      'password_contains_username',
+      'password_malformed',
+      'throttled',
+      'password_queue_full',
+    ],
+    handle: ({ sessions, accounts }) => {
+      // The row exists only where `accounts` does, by its feature.
+      if (accounts === undefined)
+        throw new TypeError('Sign-up requires the accounts of Countersign.')
+      return ({ body, caller }) => answerSignUp(sessions, accounts, body, caller)
+    },
+  }),
+]

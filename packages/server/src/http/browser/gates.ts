@@ -1,0 +1,112 @@
+import { SESSION_REFUSALS, loggedIn, type LoggedIn } from '../account/gates.ts'
+import { isOfBearer } from '../authenticate.ts'
+import { problem } from '../problem.ts'
+import type { Entered, Gate } from '../router/gate.ts'
+import type { HttpServices } from '../services.ts'
+import { hasCsrfToken, isOver, readBrowser, type BrowserRequest } from './browser-request.ts'
+import { isFromOurOrigin } from './page-origin.ts'
+import { forgetSession, withCookies } from './session-answers.ts'
+
+/** Reads the cookies. Refuses nothing else. */
+export const anyBrowser: Gate<BrowserRequest> = {
+  authentication: 'none',
+  csrf: 'none',
+  refusals: ['cookie_repeated'],
+  isAfterBody: false,
+  enter(services, { request }) {
+    const read = readBrowser(services, request)
+    return read.ok
+      ? { ok: true, who: read.browser }
+      : { ok: false, response: problem('cookie_repeated') }
+  },
+}
+
+/** Lets in a browser on an allowed page that has the CSRF token of its session or of its browser. */
+export const browserWithCsrfToken: Gate<BrowserRequest> = {
+  authentication: 'none',
+  csrf: 'always',
+  refusals: ['cookie_repeated', 'csrf_failed'],
+  isAfterBody: false,
+  enter(services, { request }) {
+    const read = readBrowser(services, request)
+    if (!read.ok) return refuse('cookie_repeated')
+    const isAllowed =
+      isFromOurOrigin(request, services.origins) &&
+      hasCsrfToken(services.sessions, request, read.browser)
+    return isAllowed ? { ok: true, who: read.browser } : refuse('csrf_failed')
+  },
+}
+
+/** Lets in a browser on an allowed page with a refresh cookie and the CSRF token of its session. */
+export const browserWithSession: Gate<string> = {
+  authentication: 'refresh_cookie',
+  csrf: 'always',
+  refusals: [
+    'cookie_repeated',
+    'csrf_failed',
+    'cookie_missing',
+    'token_invalid',
+    'token_not_yet_valid',
+  ],
+  isAfterBody: false,
+  enter({ sessions, cookies, origins }, { request }) {
+    const read = readBrowser({ sessions, cookies }, request)
+    if (!read.ok) return refuse('cookie_repeated')
+    if (!isFromOurOrigin(request, origins)) return refuse('csrf_failed')
+    const { refreshToken, code } = read.browser
+    if (refreshToken === undefined) return refuse('cookie_missing')
+    if (code !== undefined) {
+      // Before the CSRF token, which belongs to the session: the session of this token is not known.
+      const shown = code === 'token_not_yet_valid' ? code : 'token_invalid'
+      const response = withCookies(problem(shown), isOver(shown) ? forgetSession(cookies) : [])
+      return { ok: false, response }
+    }
+    return hasCsrfToken(sessions, request, read.browser)
+      ? { ok: true, who: refreshToken }
+      : refuse('csrf_failed')
+  },
+}
+
+/** The session that ends at a log-out: that of an access token in the header, or that of the cookies. */
+export type LoggingOut =
+  | { readonly by: 'token'; readonly session: LoggedIn }
+  | { readonly by: 'cookies'; readonly browser: BrowserRequest }
+
+/**
+ * Lets in a person who logs out. As everywhere, a token in the header takes precedence over the cookies:
+ * otherwise the session of the token would stay live.
+ *
+ * With cookies, a request succeeds even if the session is over or the cookie is not valid. It needs the
+ * CSRF token only if there is a session, but always an allowed origin: the answer itself removes cookies.
+ */
+export const loggingOut: Gate<LoggingOut> = {
+  authentication: 'session_or_cookie',
+  csrf: 'cookie',
+  refusals: [...SESSION_REFUSALS, 'cookie_repeated', 'csrf_failed'],
+  isAfterBody: false,
+  async enter(services, visit) {
+    if (isOfBearer(visit.request)) {
+      const entered = await loggedIn.enter(services, visit)
+      return entered.ok ? { ok: true, who: { by: 'token', session: entered.who } } : entered
+    }
+    return enterWithCookies(services, visit.request)
+  },
+}
+
+function enterWithCookies(services: HttpServices, request: Request): Entered<LoggingOut> {
+  const read = readBrowser(services, request)
+  if (!read.ok) return refuse('cookie_repeated')
+  if (!isFromOurOrigin(request, services.origins)) return refuse('csrf_failed')
+  const { browser } = read
+  if (browser.sessionId !== undefined && !hasCsrfToken(services.sessions, request, browser)) {
+    return refuse('csrf_failed')
+  }
+  return { ok: true, who: { by: 'cookies', browser } }
+}
+
+function refuse(code: 'cookie_repeated' | 'cookie_missing' | 'csrf_failed'): {
+  readonly ok: false
+  readonly response: Response
+} {
+  return { ok: false, response: problem(code) }
+}

@@ -1,0 +1,157 @@
+import { z } from 'zod'
+
+import { defineRoute, type ApiRoute } from '../router/define.ts'
+import { lazy } from '../router/lazy.ts'
+import { sentText } from '../router/texts.ts'
+import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './endpoints.ts'
+import { anyBrowser, browserWithCsrfToken, browserWithSession, loggingOut } from './gates.ts'
+import { FIELD_MEDIA } from './media.ts'
+
+const about = { tag: 'Browser sessions', style: 'problem' } as const
+
+const csrfToken = lazy(() => z.object({ csrf_token: z.string() }))
+
+const session = lazy(() =>
+  z.object({
+    sub: z.string().meta({ description: 'The id of the account.' }),
+    user_id: z.string().meta({ description: 'The imported Django id, else the same as `sub`.' }),
+    roles: z.array(z.string()).meta({ description: 'Global roles and, in a tenant, its roles.' }),
+    tid: z.string().optional().meta({ description: 'The id of the tenant of the session.' }),
+    sid: z.string().meta({ description: 'The id of the session.' }),
+    csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
+    access_expires_at: z
+      .int()
+      .meta({ description: 'Seconds since 1970. Refresh in the last half of this time.' }),
+    refresh_expires_at: z.int().meta({ description: 'Seconds since 1970.' }),
+  }),
+)
+
+const SESSION_EXAMPLE = {
+  sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g',
+  user_id: '42',
+  roles: ['editor'],
+  sid: '8Lr0jlbXlTn3vN0xkKqYIw',
+  csrf_token: 'wJbZ6d3yT0m1mFhX5iYxg5oT2y3m6m6fN8Qk2J5b9kE',
+  access_expires_at: 1_795_000_300,
+  refresh_expires_at: 1_796_209_600,
+}
+
+const login = lazy(() =>
+  z.object({
+    username: sentText().meta({ description: 'Upper and lower case are the same.' }),
+    password: sentText().meta({ description: 'The password, exactly as it was set.' }),
+    tenant: sentText().optional().meta({ description: 'The name of the tenant to log in to.' }),
+  }),
+)
+
+const refreshed = lazy(() =>
+  z.object({
+    tenant: sentText()
+      .nullable()
+      .optional()
+      .meta({ description: 'The name of the tenant to change to. `null` leaves the tenant.' }),
+  }),
+)
+
+/** The routes for browsers: tokens travel in HttpOnly cookies, and scripts never see them. */
+export const browserRoutes: readonly ApiRoute[] = [
+  defineRoute({
+    ...about,
+    id: 'getCsrfToken',
+    method: 'GET',
+    path: '/auth/csrf',
+    summary: 'Get the CSRF token that a page sends back',
+    description:
+      'The token belongs to the session in the cookies. Without a session it belongs to a cookie that this answer sets, and it is good for a log-in.',
+    gate: anyBrowser,
+    answers: () => [
+      {
+        status: 200,
+        description: 'The token.',
+        media: 'application/json',
+        schema: csrfToken(),
+        example: { csrf_token: SESSION_EXAMPLE.csrf_token },
+      },
+    ],
+    handle: (services) => (input) => answerCsrf(services, input.who),
+  }),
+  defineRoute({
+    ...about,
+    id: 'logInBrowser',
+    method: 'POST',
+    path: '/auth/login',
+    summary: 'Log in and get the session as cookies',
+    description:
+      'Sets the access and refresh cookies. A session that the browser had before ends. A failed log-in says the same for an unknown username, a wrong password and a disabled account.',
+    gate: browserWithCsrfToken,
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: login,
+      example: { username: 'alice', password: 'correct horse battery' },
+    },
+    answers: () => [
+      {
+        status: 200,
+        description: 'The new session. The tokens are in the cookies.',
+        media: 'application/json',
+        schema: session(),
+        example: SESSION_EXAMPLE,
+      },
+    ],
+    refusals: ['credentials_invalid', 'tenant_forbidden', 'throttled', 'password_queue_full'],
+    handle: (services) => (input) => answerLogin(services, input.who, input.body, input),
+  }),
+  defineRoute({
+    ...about,
+    id: 'refreshBrowser',
+    method: 'POST',
+    path: '/auth/refresh',
+    summary: 'Refresh the session in the cookies',
+    description:
+      'Rotates the refresh token and sets both cookies. An empty body keeps the tenant of the session. When the session is over, the answer removes the cookies.',
+    gate: browserWithSession,
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: refreshed,
+      isOptional: true,
+      example: { tenant: 'acme' },
+    },
+    answers: () => [
+      {
+        status: 200,
+        description: 'The session. The new tokens are in the cookies.',
+        media: 'application/json',
+        schema: session(),
+        example: SESSION_EXAMPLE,
+      },
+    ],
+    refusals: [
+      'session_ended',
+      'session_expired',
+      'session_unknown',
+      'account_disabled',
+      'refresh_reused',
+      'refresh_ahead',
+      'token_expired',
+      'token_stale',
+      'tenant_forbidden',
+      'refresh_queue_full',
+    ],
+    handle: (services) => (input) => answerRefresh(services, input.who, input.body, input.caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'logOut',
+    method: 'POST',
+    path: '/auth/logout',
+    summary: 'Log out: end the session',
+    description:
+      'Ends the session of the access token in the header; without one, that of the refresh cookie, and removes the cookies. Succeeds with cookies too if the session is over.',
+    gate: loggingOut,
+    revokes: true,
+    answers: () => [{ status: 204, description: 'Logged out.' }],
+    handle: (services) => (input) => answerLogout(services, input.who, input.caller),
+  }),
+]

@@ -1,0 +1,36 @@
+import type { Logger } from 'pino'
+
+import { SignerFault, SourceFault, StoreFault, messageOf } from '../base/faults.ts'
+import type { RefusalCode } from '../base/refusals.ts'
+import type { AnswerStyle } from './router/route.ts'
+import { styles } from './router/styles.ts'
+
+/**
+ * Answers a handler that threw, in the style of its route, and logs the error. A store, a signer or an
+ * application that failed gets 503, which is worth a retry. Anything else is a mistake in this program.
+ */
+export function createErrorAnswer(
+  logger: Logger,
+): (error: unknown, path: string, style: AnswerStyle) => Response {
+  return (error, path, style) => {
+    const code = codeOf(error)
+    logger.error({
+      event: code,
+      path,
+      ...(error instanceof SourceFault
+        ? error.details
+        : { error: messageOf(error), stack: stackOf(error) }),
+    })
+    return styles[style].refuse(code)
+  }
+}
+
+function codeOf(error: unknown): RefusalCode {
+  if (error instanceof StoreFault) return 'store_unavailable'
+  if (error instanceof SignerFault) return 'signer_unavailable'
+  return error instanceof SourceFault ? 'accounts_unavailable' : 'internal_error'
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof StoreFault || !(error instanceof Error) ? undefined : error.stack
+}

@@ -1,0 +1,166 @@
+import { z } from 'zod'
+
+import { defineRoute, type ApiRoute } from '../router/define.ts'
+import { lazy } from '../router/lazy.ts'
+import type { BodyRule } from '../router/route.ts'
+import { presentedClient, provenClient } from './client-request.ts'
+import { answerIntrospect } from './introspect.ts'
+import { answerRevoke } from './revoke.ts'
+import { answerToken } from './token.ts'
+
+const about = {
+  tag: 'Service accounts (OAuth 2.0)',
+  style: 'oauth',
+  method: 'POST',
+} as const
+
+const FORM_MEDIA: BodyRule['media'] = ['application/x-www-form-urlencoded']
+
+// The error message of a field is the code of its refusal.
+const clientFields = lazy(() => ({
+  client_id: z
+    .string()
+    .optional()
+    .meta({ description: 'Instead of a Basic header, together with `client_secret`.' }),
+  client_secret: z.string().optional(),
+}))
+
+const grantForm = lazy(() =>
+  z.object({
+    grant_type: z.literal('client_credentials', {
+      error: ({ input }) => (input === undefined ? 'grant_type_missing' : 'grant_type_unsupported'),
+    }),
+    scope: z.never('scope_invalid').optional().meta({ description: 'Must be left out.' }),
+    ...clientFields(),
+  }),
+)
+
+const tokenForm = lazy(() =>
+  z.object({
+    token: z.string('token_missing').meta({ description: 'An access token or a refresh token.' }),
+    token_type_hint: z
+      .string()
+      .optional()
+      .meta({ description: 'Accepted and ignored (RFC 7009 §2.1).' }),
+    ...clientFields(),
+  }),
+)
+
+const granted = lazy(() =>
+  z.object({
+    access_token: z.string(),
+    token_type: z.literal('Bearer'),
+    expires_in: z.int().positive().meta({ description: 'Seconds from now.' }),
+  }),
+)
+
+/** RFC 7662 §2.2, and all claims of the token: an application can have added its own. */
+const introspection = lazy(() =>
+  z.looseObject({
+    active: z.boolean(),
+    sub: z.string().optional(),
+    iss: z.string().optional(),
+    exp: z.int().optional().meta({ description: 'Seconds since 1970.' }),
+    iat: z.int().optional().meta({ description: 'Seconds since 1970.' }),
+    client_id: z.string().optional(),
+    username: z.string().optional(),
+    token_type: z.string().optional(),
+  }),
+)
+
+/** OAuth 2.0 for service accounts: one form each, credentials in a Basic header or in the form. */
+export const oauthRoutes: readonly ApiRoute[] = [
+  defineRoute({
+    ...about,
+    id: 'issueToken',
+    path: '/oauth2/token',
+    summary: 'Get an access token for a service account',
+    description:
+      'The client credentials grant (RFC 6749 §4.4). There is no refresh token: ask again before the access token expires.',
+    gate: presentedClient,
+    body: {
+      format: 'form',
+      media: FORM_MEDIA,
+      schema: grantForm,
+      example: { grant_type: 'client_credentials' },
+    },
+    answers: () => [
+      {
+        status: 200,
+        description: 'The access token.',
+        media: 'application/json',
+        schema: granted(),
+        example: {
+          access_token: 'eyJhbGciOiJFUzI1NiJ9...',
+          token_type: 'Bearer',
+          expires_in: 300,
+        },
+      },
+    ],
+    refusals: ['grant_type_missing', 'grant_type_unsupported', 'scope_invalid'],
+    handle:
+      ({ sessions }) =>
+      ({ who, caller }) =>
+        answerToken(sessions, who, caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'revokeToken',
+    path: '/oauth2/revoke',
+    summary: 'Revoke an access token, or end the session of a refresh token',
+    description:
+      'RFC 7009. A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke the tokens of people who logged in without a client. The answer is 200 for a token that is not valid, too.',
+    gate: provenClient,
+    revokes: true,
+    body: {
+      format: 'form',
+      media: FORM_MEDIA,
+      schema: tokenForm,
+      example: { token: 'eyJhbGciOiJFUzI1NiJ9...' },
+    },
+    answers: () => [{ status: 200, description: 'Revoked, or nothing to revoke. No body.' }],
+    refusals: ['token_missing', 'token_of_another'],
+    handle:
+      ({ sessions }) =>
+      ({ who, body, caller }) =>
+        answerRevoke(sessions, who, body.token, caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'introspectToken',
+    path: '/oauth2/introspect',
+    summary: 'Ask for the state and the claims of a token',
+    description:
+      'RFC 7662, for services that do not read the revocation feed. A token that is not valid gets `active: false` and no reason. A service account that is bound to a tenant sees tokens of that tenant only.',
+    gate: provenClient,
+    body: {
+      format: 'form',
+      media: FORM_MEDIA,
+      schema: tokenForm,
+      example: { token: 'eyJhbGciOiJFUzI1NiJ9...' },
+    },
+    answers: () => [
+      {
+        status: 200,
+        description: 'The claims of a valid token, or `active: false` alone.',
+        media: 'application/json',
+        schema: introspection(),
+        example: {
+          active: true,
+          sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g',
+          iss: 'https://auth.example.com',
+          exp: 1_795_000_300,
+          iat: 1_795_000_000,
+          client_id: 'first-party',
+          username: 'alice',
+          token_type: 'Bearer',
+        },
+      },
+    ],
+    refusals: ['token_missing'],
+    handle:
+      ({ sessions }) =>
+      ({ who, body }) =>
+        answerIntrospect(sessions, who, body.token),
+  }),
+]

@@ -1,0 +1,11 @@
+/**
+ * Makes a value at its first use and keeps it. The schemas of the route table are made this way: an
+ * authority that answers only token requests never makes them.
+ */
+export function lazy<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}

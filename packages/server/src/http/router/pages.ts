@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+
+import { isFresh } from './etag.ts'
+import type { ApiRoute } from './define.ts'
+import { lazy } from './lazy.ts'
+import type { Feature, RouteDescription } from './route.ts'
+import type { HttpServices } from '../services.ts'
+
+interface PublicSpec extends Pick<
+  RouteDescription,
+  'id' | 'path' | 'tag' | 'summary' | 'description'
+> {
+  readonly feature?: Feature
+}
+
+/** A page for people, made by the server: no session, no cookie. */
+export interface PageSpec extends PublicSpec {
+  /** The Content-Security-Policy of the page. */
+  readonly policy: (html: string) => string
+  /** Makes the HTML at the first request. */
+  readonly render: (services: HttpServices) => string
+}
+
+/** Makes the row of an HTML page. Its HTML is rendered at the first request, once. */
+export function definePage({ policy, render, ...about }: PageSpec): ApiRoute {
+  return {
+    ...publicRow(about),
+    kind: 'page',
+    answers: () => [{ status: 200, description: 'The page.', media: 'text/html' }],
+    bind: (services) => {
+      const page = lazy(() => {
+        const html = render(services)
+        const headers = {
+          'content-type': 'text/html; charset=utf-8',
+          'cache-control': 'no-cache',
+          'content-security-policy': policy(html),
+          'cross-origin-opener-policy': 'same-origin',
+        }
+        return { html, headers }
+      })
+      return () => new Response(page().html, { headers: page().headers })
+    },
+  }
+}
+
+/** A file that never changes while the server runs. */
+export interface AssetSpec extends PublicSpec {
+  readonly media: string
+  /** Reads the file, at the first request. */
+  readonly read: () => Uint8Array<ArrayBuffer> | string
+}
+
+/**
+ * Makes the row of a file. It is read at the first request and kept. Browsers ask again each time, and
+ * get 304 while the file is the same.
+ */
+export function defineAsset({ media, read, ...about }: AssetSpec): ApiRoute {
+  return {
+    ...publicRow(about),
+    kind: 'asset',
+    answers: () => [
+      { status: 200, description: 'The file.', media },
+      { status: 304, description: 'The copy that `If-None-Match` names is current.' },
+    ],
+    bind: () => {
+      const file = lazy(() => {
+        const bytes = read()
+        const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+        return { bytes, headers: { etag, 'cache-control': 'no-cache' } }
+      })
+      return (request) => {
+        const { bytes, headers } = file()
+        return isFresh(request, headers.etag)
+          ? new Response(null, { status: 304, headers })
+          : new Response(bytes, { headers: { ...headers, 'content-type': media } })
+      }
+    },
+  }
+}
+
+function publicRow(about: PublicSpec): Omit<ApiRoute, 'kind' | 'answers' | 'bind'> {
+  return {
+    feature: undefined,
+    ...about,
+    method: 'GET',
+    isExact: true,
+    style: 'problem',
+    authentication: 'none',
+    csrf: 'none',
+    permission: undefined,
+    revokes: false,
+    params: undefined,
+    query: undefined,
+    body: undefined,
+    refusals: [],
+  }
+}

@@ -1,0 +1,133 @@
+import type { z } from 'zod'
+
+import type { Caller } from '../../sessions/services.ts'
+
+/** A method that a row of the table answers. HEAD follows from GET; OPTIONS follows from the path. */
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/**
+ * The form of a route's errors: `contract` is SimpleJWT's form, `problem` is RFC 9457, and `oauth` is
+ * RFC 6749 §5.2.
+ */
+export type AnswerStyle = 'contract' | 'problem' | 'oauth'
+
+/**
+ * The authentication that a request must bring:
+ * - `none`: nothing; a token or a password in the body is input, not authentication
+ * - `session`: the access token of a person, in the Authorization header or in the access cookie
+ * - `refresh_cookie`: the refresh cookie
+ * - `session_or_cookie`: the access token in the header, else the refresh cookie
+ * - `client`: a service account's id and secret, in a Basic header or in the form
+ * - `guard`: a service account's id and secret in a Basic header; it must not be bound to a tenant
+ */
+export type Authentication =
+  | 'none'
+  | 'session'
+  | 'refresh_cookie'
+  | 'session_or_cookie'
+  | 'client'
+  | 'guard'
+
+/**
+ * How a route resists requests that another site's page sends:
+ * - `none`: it changes nothing, or uses no cookie
+ * - `cookie`: with a cookie, it requires an allowed origin and the CSRF token; with an access token in the header, neither
+ * - `always`: it always requires an allowed origin and the CSRF token
+ * - `origin`: it rejects a browser whose page is from another origin; other programs need nothing
+ */
+export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin'
+
+/** The features that a server can have on or off. */
+export interface Features {
+  /** Whether anybody may create an account (`COUNTERSIGN_SIGN_UP`). */
+  readonly signUp: boolean
+  /** Whether Countersign keeps the accounts. False when the application passes its own `accounts`. */
+  readonly ownAccounts: boolean
+}
+
+/** A feature that adds routes, and the setting that an operator has to change. */
+export interface Feature {
+  readonly isOn: (features: Features) => boolean
+  /** A sentence for the reference: when the route exists. */
+  readonly requires: string
+}
+
+/** A refusal for the documents. The guard package has codes and texts of its own. */
+export interface RefusalEntry {
+  readonly code: string
+  readonly status: number
+  readonly text: string
+}
+
+/** One documented answer. */
+export interface Answer {
+  readonly status: number
+  readonly description: string
+  /** The media type of the body. Undefined when there is no body. */
+  readonly media?: string
+  /** The body. Undefined for HTML and files. */
+  readonly schema?: z.ZodType
+  readonly example?: unknown
+}
+
+/** How a route takes a body. */
+export interface BodyRule<Body = unknown> {
+  /**
+   * `fields`: JSON object or either kind of HTML form. `form`: only `application/x-www-form-urlencoded`.
+   * Both are read and parsed before the handler. `own`: the handler reads the request itself.
+   */
+  readonly format: 'fields' | 'form' | 'own'
+  /** The media types that the documents name. */
+  readonly media: readonly [string, ...string[]]
+  readonly schema: () => z.ZodType<Body>
+  /** Whether the request may leave the body out. */
+  readonly isOptional?: boolean
+  readonly example: Readonly<Record<string, unknown>>
+}
+
+/** Everything that the table says about a route besides its handler. The documents are made from it. */
+export interface RouteDescription {
+  /** A unique name in camelCase: the `operationId` of the OpenAPI document. */
+  readonly id: string
+  readonly method: Method
+  /** With parameters in braces, as in `/auth/sessions/{id}`; `/*` at the end takes all paths below. */
+  readonly path: string
+  /**
+   * Whether only this spelling of the path is answered. Otherwise the path is answered with and without
+   * a slash at its end. Operational paths are exact, so that a proxy that blocks `= /revocations` blocks every spelling.
+   */
+  readonly isExact: boolean
+  readonly tag: string
+  /** A few words that begin with a verb, without a full stop. */
+  readonly summary: string
+  readonly description: string
+  readonly style: AnswerStyle
+  readonly authentication: Authentication
+  readonly csrf: CsrfRule
+  /** The permission that the account needs through one of its roles. */
+  readonly permission: string | undefined
+  /** Whether the route revokes something, and so takes `?wait=effective`. */
+  readonly revokes: boolean
+  readonly feature: Feature | undefined
+  readonly kind: 'api' | 'page' | 'asset' | 'node'
+  readonly params: (() => z.ZodType) | undefined
+  readonly query: (() => z.ZodType) | undefined
+  readonly body: BodyRule | undefined
+  /** All answers but the refusals. In the style `contract` it has the errors of SimpleJWT too. */
+  readonly answers: () => readonly Answer[]
+  /** The codes of all refusals, also of those that come from the gate, the body and the store. */
+  readonly refusals: readonly RefusalEntry[]
+}
+
+/** The handler of a bound route. */
+export type Answerer = (
+  request: Request,
+  caller: Caller,
+  params: Readonly<Record<string, string>>,
+) => Response | Promise<Response>
+
+/** One row of the table, for handlers that need `Services`. */
+export interface Route<Services> extends RouteDescription {
+  /** Makes the handler once, when the application is created. */
+  readonly bind: (services: Services) => Answerer
+}

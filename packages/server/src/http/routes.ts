@@ -1,0 +1,21 @@
+import { accountRoutes } from './account/routes.ts'
+import { browserRoutes } from './browser/routes.ts'
+import { contractRoutes } from './contract/routes.ts'
+import { oauthRoutes } from './oauth2/routes.ts'
+import { publicRoutes } from './public/routes.ts'
+import { feedRoutes } from './revocations/routes.ts'
+import type { ApiRoute } from './router/define.ts'
+
+/**
+ * The route table of the HTTP API: every path that the authority answers. The router, the start page, the
+ * metadata documents, `/openapi.json` and `docs/reference/http.md` follow from it. The
+ * server leaves out the rows whose feature is off; the reference documents them too.
+ */
+export const routes: readonly ApiRoute[] = [
+  ...contractRoutes,
+  ...browserRoutes,
+  ...accountRoutes,
+  ...oauthRoutes,
+  ...feedRoutes,
+  ...publicRoutes,
+]

@@ -1,0 +1,52 @@
+import type { BlockList } from 'node:net'
+
+import type { Logger } from 'pino'
+
+import type { AccountManager } from '../accounts/manage.ts'
+import type { Refresher } from '../sessions/refresh.ts'
+import type { SessionServices } from '../sessions/services.ts'
+import type { Effective } from '../sessions/wait-effective.ts'
+import type { Cookies } from './browser/cookies.ts'
+import type { FeedServices } from './revocations/poll.ts'
+import type { RouteDescription } from './router/route.ts'
+
+/** Facts about a request that only the server in front of the API knows. */
+export interface RequestContext {
+  /** The client's address. Without it, the audit records no address. */
+  readonly address?: string | undefined
+}
+
+/** The settings that concern browsers and proxies. */
+export interface HttpSettings {
+  readonly publicUrl: string
+  readonly cookieDomain: string | undefined
+  /** Origins, besides the server's own, whose pages may call the API. */
+  readonly origins: readonly string[]
+  /** The proxies whose X-Forwarded-For header is trusted. */
+  readonly trustedProxies: BlockList | undefined
+  readonly signUp: boolean
+}
+
+/** The services that the HTTP API needs from the rest of the authority. */
+export interface AppServices {
+  readonly sessions: SessionServices
+  /** Undefined when the application keeps the accounts: the API then changes none of them. */
+  readonly accounts: AccountManager | undefined
+  readonly refresh: Refresher
+  readonly http: HttpSettings
+  readonly logger: Logger
+  readonly feed: FeedServices
+  /** Whether the store can be read and written now. */
+  readonly isReady: () => Promise<boolean>
+  /** Resolves when everything that was revoked until now is in force at every guard. */
+  readonly waitUntilEffective: () => Promise<Effective>
+}
+
+/** The same, and the values that follow from the settings and the route table. */
+export interface HttpServices extends AppServices {
+  readonly cookies: Cookies
+  /** The server's own origin and the configured ones. Their pages may use the cookies. */
+  readonly origins: ReadonlySet<string>
+  /** The rows of the route table that this server answers. */
+  readonly routes: readonly RouteDescription[]
+}
