@@ -43,10 +43,10 @@ function mistakesOf(environment: Environment, production = false): string[] {
   } catch (error) {
     expect(error).toBeInstanceOf(SetupError)
     const [first, ...lines] = (error as SetupError).message.split('\n')
-    expect(first).toBe('Some settings are not right:')
+    expect(first).toBe('Some settings are not valid:')
     return lines.map((line) => line.trim())
   }
-  throw new Error('all settings are right')
+  throw new Error('all settings are valid')
 }
 
 test('an empty environment gives a server for development', () => {
@@ -273,11 +273,15 @@ test.each<[name: string, mistake: string, bad: string[]]>([
   ['COUNTERSIGN_LOG_LEVEL', 'must be one of debug, info, warn, error, silent', ['loud', 'INFO']],
   [
     'COUNTERSIGN_SECRET',
-    'each secret needs at least 32 random characters, for example from: openssl rand -base64 32',
+    'each secret needs at least 32 random characters. Generate one: openssl rand -base64 32',
     ['short', 'a'.repeat(64), 'abc'.repeat(20), `${STRONG},short`, ',', STRONG.slice(0, 31)],
   ],
-  ['COUNTERSIGN_ADMIN_PASWORD', 'is not a setting', ['hunter2 hunter2', '']],
-  ['COUNTERSIGN_', 'is not a setting', ['x']],
+  [
+    'COUNTERSIGN_ADMIN_PASWORD',
+    'is not a setting. See: countersign start --help',
+    ['hunter2 hunter2', ''],
+  ],
+  ['COUNTERSIGN_', 'is not a setting. See: countersign start --help', ['x']],
 ])('%s %s', (name, mistake, bad) => {
   for (const value of bad) expect(mistakesOf({ [name]: value })).toEqual([`${name}: ${mistake}`])
 })
@@ -347,7 +351,7 @@ describe('secrets in files', () => {
   test('are not read beside a secret', () => {
     const path = file('both', STRONG)
     expect(mistakesOf({ COUNTERSIGN_SECRET: STRONG, COUNTERSIGN_SECRET_FILE: path })).toEqual([
-      'COUNTERSIGN_SECRET: give it or COUNTERSIGN_SECRET_FILE, not both',
+      'COUNTERSIGN_SECRET: set this or COUNTERSIGN_SECRET_FILE, not both',
     ])
   })
 
@@ -391,7 +395,7 @@ describe('with NODE_ENV=production', () => {
 
   test('without them nothing starts', () => {
     expect(mistakesOf({}, true)).toEqual([
-      'COUNTERSIGN_SECRET: must be set with NODE_ENV=production (or COUNTERSIGN_SECRET_FILE), for example from: openssl rand -base64 32',
+      'COUNTERSIGN_SECRET: must be set with NODE_ENV=production (or COUNTERSIGN_SECRET_FILE). Generate one: openssl rand -base64 32',
       'COUNTERSIGN_PUBLIC_URL: must begin with https:// with NODE_ENV=production',
     ])
     expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'http://auth.example' }, true)).toEqual([
@@ -429,11 +433,11 @@ describe('given by a program', () => {
       { accessLifetime: 300 },
       'COUNTERSIGN_ACCESS_LIFETIME: must be a time such as 90s, 5m, 12h or 14d, from 1s to 24h',
     ],
-    [{ prot: 8000 }, 'prot: is not a setting'],
-    [{ toString: 'x' }, 'toString: is not a setting'],
-    [{ PORT: 8000 }, 'PORT: is not a setting'],
+    [{ prot: 8000 }, 'prot: is not a setting. See: countersign start --help'],
+    [{ toString: 'x' }, 'toString: is not a setting. See: countersign start --help'],
+    [{ PORT: 8000 }, 'PORT: is not a setting. See: countersign start --help'],
   ])('%j is a mistake', (input, mistake) => {
-    expect(() => parseInput(input)).toThrow(`Some settings are not right:\n  ${mistake}`)
+    expect(() => parseInput(input)).toThrow(`Some settings are not valid:\n  ${mistake}`)
   })
 })
 
@@ -463,7 +467,7 @@ describe('a config file', () => {
     const cwd = project(`const port: number = 0\nexport default { port } satisfies object`)
     expect(await version(cwd)).toMatchObject({
       code: 1,
-      stderr: 'Some settings are not right:\n  PORT: must be a whole number from 1 to 65535\n',
+      stderr: 'Some settings are not valid:\n  PORT: must be a whole number from 1 to 65535\n',
     })
   })
 
@@ -471,12 +475,12 @@ describe('a config file', () => {
     [
       'an unknown setting',
       `export default { ports: 1 }`,
-      /^Some settings .*\n {2}ports: is not a setting\n$/,
+      /^Some settings .*\n {2}ports: is not a setting\. See: countersign start --help\n$/,
     ],
     [
       'no default export',
       `export const port = 1`,
-      /countersign\.config\.ts must export its settings: .*\n$/,
+      /countersign\.config\.ts must export its settings as the default export: .*\n$/,
     ],
     [
       'an export that is no object',
@@ -602,5 +606,7 @@ test('a shared secret is strong, given once, and none that seals keys', () => {
   expect(read({ sharedSecret: `${secret}, ${secret}2` })).toEqual([secret, `${secret}2`])
   expect(() => read({ sharedSecret: 'short' })).toThrow('COUNTERSIGN_SHARED_SECRET: each secret')
   expect(() => read({ sharedSecret: secret, sharedSecretFile: '/x' })).toThrow('not both')
-  expect(() => read({ sharedSecret: secret, secret })).toThrow('must be another one')
+  expect(() => read({ sharedSecret: secret, secret })).toThrow(
+    'COUNTERSIGN_SHARED_SECRET: must differ from COUNTERSIGN_SECRET',
+  )
 })

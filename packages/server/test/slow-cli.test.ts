@@ -91,6 +91,22 @@ describe.concurrent('help', () => {
     },
   )
 
+  test('of a command explains its arguments and flags', async () => {
+    const text = await output(['keys', 'import', '--help'])
+    expect(text).toContain(
+      'Usage: countersign keys import FILE [--alg ALG] [--certificate FILE] [--activate-now]\n',
+    )
+    expect(text).toMatch(/^ {2}FILE +The private key in PEM/m)
+    expect(text).toMatch(/^ {2}--alg ALG +The algorithm: ES256/m)
+    expect(text).toContain('Example: countersign keys import ')
+  })
+
+  test('of start lists every setting with its values and default', async () => {
+    const text = await output(['start', '--help'])
+    expect(text).toMatch(/^ {2}COUNTERSIGN_ACCESS_LIFETIME +1s to 24h \(default: 5m\)$/m)
+    expect(text).toMatch(/^ {2}COUNTERSIGN_SIGNING_ALG +ES256, Ed25519, /m)
+  })
+
   test('of a group shows the group alone', async () => {
     const text = await output(['sessions', '--help'])
     expect(text).toContain('countersign sessions end ID')
@@ -109,7 +125,9 @@ test('tenants, their members and roles are administered', async () => {
   )
   const member = ['tenants', 'members', 'set', 'acme', username, '--role', 'editor']
   expect(await output(member)).toBe(`Account ${username} in acme: is a member with these roles.\n`)
-  expect(await output(member)).toBe(`Account ${username} in acme: was so already.\n`)
+  expect(await output(member)).toBe(
+    `Account ${username} in acme: was already a member with these roles.\n`,
+  )
   const { access } = await http.login({ username, password })
   const [tenant] = await rows(['tenants', 'list'])
   expect(claimsOf(access)).toMatchObject({ roles: ['editor'], tid: tenant?.['id'] })
@@ -121,10 +139,12 @@ test('tenants, their members and roles are administered', async () => {
     { name: 'editor', permissions: ['notes.read', 'notes.write'] },
   ])
 
-  expect(await output(['tenants', 'disable', 'acme'])).toContain('disabled, its sessions are ended')
+  expect(await output(['tenants', 'disable', 'acme'])).toContain(
+    'disabled, and its sessions have ended',
+  )
   expect(await output(['tenants', 'enable', 'acme'])).toContain('enabled')
   expect(await output(['tenants', 'members', 'remove', 'acme', username])).toContain(
-    'is no member any more',
+    'is no longer a member',
   )
   expect(await run(['tenants', 'members', 'default', 'acme', username])).toMatchObject({
     code: 1,
@@ -196,7 +216,7 @@ describe('a key that cannot be imported is refused with its reason', () => {
 test('service accounts and their secrets are administered', async () => {
   const created = await output(['clients', 'create', 'billing', '--role', 'reader'])
   const [, id = '', secret = '', secretId = ''] =
-    /^Service account billing created\.\nClient id: {5}(svc_[\w-]{22})\nClient secret: ([\w-]{43})\nThe secret, (sec_[\w-]{22}) in lists, is shown this once: the server keeps only its hash\.\n$/.exec(
+    /^Service account billing created\.\nClient id: {5}(svc_[\w-]{22})\nClient secret: ([\w-]{43})\nStore it now: the server keeps only its hash\. Lists show it as (sec_[\w-]{22})\.\n$/.exec(
       created,
     ) ?? []
   const tokenFor = async (own: string): Promise<Response> =>
@@ -218,7 +238,9 @@ test('service accounts and their secrets are administered', async () => {
 
   const added = await output(['clients', 'secrets', 'add', 'billing'])
   const [, second = ''] =
-    /^Client secret: ([\w-]{43})\nThe secret, sec_[\w-]{22} in lists, is shown/.exec(added) ?? []
+    /^Client secret: ([\w-]{43})\nStore it now: the server keeps only its hash\. Lists show it as sec_[\w-]{22}\.\n$/.exec(
+      added,
+    ) ?? []
   expect(await run(['clients', 'secrets', 'add', 'billing'])).toMatchObject({ code: 1, stdout: '' })
   const listed = await rows(['clients', 'secrets', 'list', 'billing'])
   expect(listed.map(({ last_used: lastUsed }) => lastUsed)).toEqual([
@@ -383,10 +405,13 @@ describe('accounts', () => {
     const { username } = someone
     const { refresh, access } = await http.login(someone)
     const asked = await run(['accounts', 'delete', username])
-    expect(asked).toMatchObject({ code: 1, stderr: 'Say --yes where nobody can be asked.\n' })
+    expect(asked).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/not a terminal\. Add --yes to run it without asking\.\n$/),
+    })
     expect((await http.post('/api/token/verify/', { token: access })).status).toBe(200)
     expect(await output(['accounts', 'delete', username, '--yes'])).toMatch(
-      `Account ${username}: deleted, its sessions are ended. The audit has it as acct_`,
+      `Account ${username}: deleted, and its sessions have ended. The audit lists it as acct_`,
     )
     expect(await refreshStatus(refresh)).toBe(401)
     expect((await http.post('/api/token/', someone)).status).toBe(401)
@@ -398,16 +423,16 @@ describe('accounts', () => {
     const { username } = someone
     const { refresh, access } = await http.login(someone)
     expect(await output(['accounts', 'disable', username])).toBe(
-      `Account ${username}: disabled, its sessions are ended.\n`,
+      `Account ${username}: disabled, and its sessions have ended.\n`,
     )
     expect(await refreshStatus(refresh)).toBe(401)
     expect((await http.post('/api/token/verify/', { token: access })).status).not.toBe(200)
     expect((await http.post('/api/token/', someone)).status).toBe(401)
     expect(await output(['accounts', 'disable', username])).toBe(
-      `Account ${username}: was disabled already.\n`,
+      `Account ${username}: was already disabled.\n`,
     )
     expect(await output(['accounts', 'enable', username])).toBe(
-      `Account ${username}: enabled, it may log in again.\n`,
+      `Account ${username}: enabled, it can log in again.\n`,
     )
     expect(await output(['accounts', 'enable', username])).toBe(
       `Account ${username}: was not disabled.\n`,
@@ -421,7 +446,7 @@ describe('accounts', () => {
     const { username } = someone
     const { refresh } = await http.login(someone)
     const text = await output(['accounts', 'set-password', username], 'another password for bob\n')
-    expect(text).toBe(`Account ${username}: password set, its sessions are ended.\n`)
+    expect(text).toBe(`Account ${username}: password set, and its sessions have ended.\n`)
     expect(await refreshStatus(refresh)).toBe(401)
     expect((await http.post('/api/token/', someone)).status).toBe(401)
     await http.login({ ...someone, password: 'another password for bob' })
@@ -436,7 +461,7 @@ describe('accounts', () => {
       `Account ${username}: role added.\n`,
     )
     expect(await output(['accounts', 'roles', 'add', username, 'writer'])).toBe(
-      `Account ${username}: has that role already.\n`,
+      `Account ${username}: already has this role.\n`,
     )
     const first = JSON.parse((await http.post('/api/token/refresh/', { refresh })).text) as Pair
     expect(claimsOf(first.access)['roles']).toEqual(['writer'])
@@ -444,7 +469,7 @@ describe('accounts', () => {
       `Account ${username}: role removed.\n`,
     )
     expect(await output(['accounts', 'roles', 'remove', username, 'writer'])).toBe(
-      `Account ${username}: does not have that role.\n`,
+      `Account ${username}: does not have this role.\n`,
     )
     const body = { refresh: first.refresh }
     const second = JSON.parse((await http.post('/api/token/refresh/', body)).text) as Pair
@@ -476,9 +501,9 @@ describe('sessions', () => {
     const { sid } = claimsOf(access)
     const [newest] = await rows(['sessions', 'list', '--account', username, '--limit', '1'])
     expect(newest).toMatchObject({ id: sid, username, state: 'live', refreshes: 0 })
-    expect(await output(['sessions', 'end', String(sid)])).toBe('The session is ended.\n')
+    expect(await output(['sessions', 'end', String(sid)])).toBe('The session has ended.\n')
     expect(await refreshStatus(refresh)).toBe(401)
-    expect(await output(['sessions', 'end', String(sid)])).toBe('The session had ended already.\n')
+    expect(await output(['sessions', 'end', String(sid)])).toBe('The session had already ended.\n')
     const [ended] = await rows(['sessions', 'list', '--account', username, '--limit', '1'])
     expect(ended).toMatchObject({ id: sid, state: 'ended' })
     expect(JSON.stringify(await rows(['sessions', 'list']))).not.toContain('seed')
@@ -493,16 +518,16 @@ describe('sessions', () => {
       id,
       String(claimsOf(access)['sid']),
     )
-    expect(await output(['sessions', 'end', id])).toBe('The session is ended.\n')
+    expect(await output(['sessions', 'end', id])).toBe('The session has ended.\n')
     const marked = await output(['sessions', 'end', '--', id])
-    expect(marked).toBe('The session had ended already.\n')
+    expect(marked).toBe('The session had already ended.\n')
   })
 
   test('an unknown id is exit code 1', async () => {
     expect(await run(['sessions', 'end', 'nothing'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'There is no such session.\n',
+      stderr: 'There is no session with this id. See: countersign sessions list\n',
     })
   })
 
@@ -777,10 +802,10 @@ describe('a password at a terminal', () => {
       ['accounts', 'create', 'terry'],
       [
         ['Password: ', `${secret}\r`],
-        ['Once more: ', `${secret}\r`],
+        ['Repeat it: ', `${secret}\r`],
       ],
     )
-    expect(screen).toMatch(/Password: \r\n(.*)Once more: \r\n(.*)Account terry created/s)
+    expect(screen).toMatch(/Password: \r\n(.*)Repeat it: \r\n(.*)Account terry created/s)
     expect(screen).not.toContain('typed')
     expect(code).toBe(0)
     await http.login({ username: 'terry', password: secret })
@@ -791,7 +816,7 @@ describe('a password at a terminal', () => {
       ['accounts', 'create', 'tessa'],
       [
         ['Password: ', 'typed at a terminal\r'],
-        ['Once more: ', 'typed at another\r'],
+        ['Repeat it: ', 'typed at another\r'],
       ],
     )
     expect(screen).toContain('The two passwords differ. Nothing was changed.')
