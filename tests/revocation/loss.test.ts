@@ -172,7 +172,9 @@ test('countersign restore reads the write-ahead log of a copy, and is not given 
   await it.authority.accounts.disable('bob', 'test')
   for (const suffix of ['', '-wal']) copyFileSync(database + suffix, copy + suffix)
   await it.stop()
-  await expect(countersign(it, ['restore', database])).rejects.toThrow('is the live database itself')
+  await expect(countersign(it, ['restore', database])).rejects.toThrow(
+    'is the live database itself',
+  )
   // What an interrupted restore, or a database that is gone, has left is none of the copy's.
   copyFileSync(`${copy}-wal`, `${database}.restoring-wal`)
   const left = `${database}.restoring`
