@@ -17,6 +17,8 @@ export function findUndocumented(base: string = root): string[] {
     if (files.length === 0) return [`packages/${name}/src: no files were seen`]
     return files.flatMap(({ file, declared }) =>
       declared
+        // Of an overloaded function the first signature has the docstring.
+        .filter((own, i) => declared.findIndex((each) => each.name === own.name) === i)
         .filter(({ docstring }) => docstring === undefined)
         .map(({ name: exported, line }) => `packages/${name}/src/${file}:${line}: ${exported}`),
     )

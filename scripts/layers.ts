@@ -52,7 +52,7 @@ export function findWrongArrows(base: string = root): string[] {
     const circles = findCircles(files).map(
       (circle) => `packages/${name}/src: these files import each other: ${circle.join(' -> ')}`,
     )
-    return [...forbidden, ...circles]
+    return forbidden.concat(circles)
   })
 }
 

@@ -175,9 +175,9 @@ function renderSurvivor({ file, line, original, replacement }: Survivor): string
   return `- ${file}:${line}: \`\` ${shorten(original)} \`\` became \`\` ${shorten(replacement)} \`\``
 }
 
-function readDevDependencies(folder: string): Readonly<Record<string, string>> {
+function readDevDependencies(project: string): Readonly<Record<string, string>> {
   // npm has read both manifests before this script runs.
-  const manifest = readJson(join(folder, 'package.json')) as {
+  const manifest = readJson(join(project, 'package.json')) as {
     readonly devDependencies: Readonly<Record<string, string>>
   }
   return manifest.devDependencies

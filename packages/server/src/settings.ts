@@ -511,10 +511,8 @@ export interface SettingDescription extends SchemaDescription {
 
 /** All settings, in the order of the table. */
 export function describeSettings(): readonly SettingDescription[] {
-  return Object.entries(table).map(([name, { env, schema, describe }]) => ({
-    name,
-    env,
-    describe,
-    ...describeSchema(schema),
-  }))
+  return Object.entries(table).map(([name, { env, schema, describe }]) => {
+    const { values, fallback } = describeSchema(schema)
+    return { name, env, describe, values, fallback }
+  })
 }

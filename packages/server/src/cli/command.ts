@@ -72,7 +72,7 @@ export const JSON_FLAG = {
 
 /** The usage line of a command, without the word `countersign`. */
 export function usageOf({ words, operands, flags = {} }: Command): string {
-  const arguments_ = operands.map(({ name, optional, max = 1 }) => {
+  const positionals = operands.map(({ name, optional, max = 1 }) => {
     const shown = optional === true ? `[${name}]` : name
     return max > 1 ? `${shown}...` : shown
   })
@@ -80,7 +80,7 @@ export function usageOf({ words, operands, flags = {} }: Command): string {
     ([name, { value, multiple }]) =>
       `[--${name}${value === undefined ? '' : ` ${value}`}]${multiple === true ? '...' : ''}`,
   )
-  return [...words, ...arguments_, ...options].join(' ')
+  return [...words, ...positionals, ...options].join(' ')
 }
 
 /** Thrown when the command line cannot be understood. The command ends with exit code 2. */
