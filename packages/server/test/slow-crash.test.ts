@@ -9,10 +9,11 @@ import type { Pair } from './support/authority.ts'
 import { expectWholeLog, readChainStart } from './support/chain.ts'
 import { query } from './support/database.ts'
 import { HttpClient } from './support/http-client.ts'
+import { sized } from './support/long.ts'
 import { ADMIN, freePort, startServerProcess } from './support/server-process.ts'
 import { claimsOf } from './support/forge.ts'
 
-const ROUNDS = 50
+const ROUNDS = sized(20, 50)
 const CLIENTS = 8
 /** The server lives this long under load before it is killed. */
 const LIFE_MS_MAX = 150
@@ -73,7 +74,7 @@ function expectNothingLost(dataDir: string, clients: readonly HonestClient[]): v
   }
 }
 
-test('fifty kills under load lose nothing that was answered', async () => {
+test(`${ROUNDS} kills under load lose nothing that was answered`, async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-crash-'))
   const port = await freePort()
   const clients: HonestClient[] = []

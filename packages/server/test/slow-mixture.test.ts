@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Pair } from './support/authority.ts'
 import { HttpClient, type HttpAnswer, type RequestHeaders } from './support/http-client.ts'
 import { explain, type Observed, type Seen } from './support/mixture-model.ts'
+import { sized } from './support/long.ts'
 import { ADMIN, startServerProcess, type ServerProcess } from './support/server-process.ts'
 import { claimsOf } from './support/forge.ts'
 
@@ -13,8 +14,8 @@ import { claimsOf } from './support/forge.ts'
 // contract. Whatever comes of it, some order must explain it.
 
 const AT_ONCE = 50
-const RUNS = 120
-// The mixtures are the same each time; what the processes make of them is not.
+const RUNS = sized(30, 120)
+// The mixtures are the same each time. Their order in the server is not.
 const SEED = 20_261_123
 
 let server: ServerProcess
@@ -255,7 +256,7 @@ test('C09 fifty at once of any mixture are explained by some order', async () =>
     'refreshOld 200',
     'refreshOld 401',
   ]) {
-    expect(counts.get(key) ?? 0, key).toBeGreaterThan(10)
+    expect(counts.get(key) ?? 0, key).toBeGreaterThan(RUNS / 12)
   }
 })
 
