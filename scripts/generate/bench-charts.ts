@@ -155,7 +155,7 @@ function drawJwt(what: 'sign' | 'verify'): BarChart {
     groups,
     notes: notesOf(
       results,
-      `Spread of the rounds: at most ± ${formatSpread(rows, 'spread')} of the median.`,
+      `Half of the rounds are within ± ${formatSpread(rows, 'spread')} of the median.`,
     ),
     scaleByGroup: true,
   }
