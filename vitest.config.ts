@@ -58,7 +58,7 @@ export default defineConfig({
 
 /**
  * Puts temporary databases into memory where Linux offers 1 GiB of it: opening one on a disk waits 60 ms
- * for the disk. What must survive a crash is tested on a disk, by the slow suites.
+ * for the disk. The slow suites test on a disk that data survives a crash.
  */
 function inMemory(): Record<string, string> {
   const folder = '/dev/shm/countersign-tests'

@@ -17,7 +17,7 @@ export interface GeneratedFile {
 
 const root = resolve(import.meta.dirname, '..')
 
-/** All generated files, in the order of their modules. Throws when there are none. */
+/** All generated files, in the order of their modules. Throws when no module exports one. */
 export async function loadGenerated(
   folder: string = join(import.meta.dirname, 'generate'),
 ): Promise<readonly GeneratedFile[]> {

@@ -14,7 +14,7 @@ const LAYERS = ['base', 'store', 'keys', 'revocations', 'accounts', 'sessions', 
 /** The folders on top, which may import everything below `src`. */
 const TOP = new Set(['cli'])
 
-/** What each package may import besides Node's own modules and its own files. */
+/** The packages that each package may import, besides Node's own modules and its own files. */
 const PACKAGES: Record<string, readonly string[]> = {
   jwt: [],
   guard: ['@countersign/jwt', 'express', 'fastify', 'hono'],

@@ -1,4 +1,4 @@
-/** What the README may have at most, so that a newcomer reads all of it. */
+/** The README has at most this many lines, so that a newcomer reads all of it. */
 const README_LINES_MAX = 130
 
 /** One line that says by how much the README is too long. Empty when it is not. */

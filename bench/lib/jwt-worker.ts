@@ -100,7 +100,7 @@ function fastJwtEdDsa(keys: Keys): (slice: readonly string[]) => void {
   }
 }
 
-/** What a job cleans up after its time was taken. */
+/** The clean-up of a job, after its time was taken. */
 let afterwards: (() => void) | undefined
 
 function signJobs(alg: Alg, keys: Keys): Jobs<object> {

@@ -201,5 +201,5 @@ function honoApp(variant: Variant): Hono {
 }
 
 function fail(): never {
-  throw new Error('the token is none of those that were made')
+  throw new Error('the token was not issued by this benchmark')
 }

@@ -97,7 +97,7 @@ const ROUTE_BARS = [
   ['own_per_sec', '', 'other'],
 ] as const
 
-/** What each framework's users verify tokens with otherwise. */
+/** The usual JWT package of each framework. */
 const ROUTE_PEERS: Readonly<Record<string, string>> = {
   express: 'express-jwt',
   fastify: '@fastify/jwt',

@@ -9,7 +9,7 @@ import { code, generatedNotice, renderTable } from '../lib/markdown.ts'
 
 export const path = 'docs/reference/errors.md'
 
-/** What a client does about a code. A code that is missing here gets the advice of its status. */
+/** The advice for each code. A code that is missing here gets the advice of its status. */
 const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   json_malformed: 'Send one JSON object in UTF-8.',
   text_malformed: 'Encode the body as UTF-8.',

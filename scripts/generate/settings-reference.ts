@@ -1,7 +1,7 @@
-import { describeSettings } from '../../packages/server/src/settings.ts'
+import { describeSettings } from '../../packages/server/src/settings-table.ts'
 import { code, generatedNotice, renderTable } from '../lib/markdown.ts'
 
-/** docs/reference/settings.md, from the table in packages/server/src/settings.ts. */
+/** docs/reference/settings.md, from packages/server/src/settings-table.ts. */
 
 export const path = 'docs/reference/settings.md'
 
@@ -15,7 +15,7 @@ export function render(): string {
   ])
   return `# Settings
 
-${generatedNotice('packages/server/src/settings.ts')}
+${generatedNotice('packages/server/src/settings-table.ts')}
 
 The authority reads its settings from the environment and from \`countersign.config.ts\` (or \`.mjs\`, \`.js\`) in the
 directory where it starts. The environment wins. \`createAuthority\` takes the same names as the file.

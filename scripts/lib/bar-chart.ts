@@ -8,9 +8,9 @@ export interface Bar {
   readonly label: string
   /** At least 0. */
   readonly value: number
-  /** What stands behind the bar. */
+  /** The text after the bar. */
   readonly text: string
-  /** Which colour it has: ours is strong, others are pale. */
+  /** Its colour: ours is strong, others are pale. */
   readonly tone: 'ours' | 'second' | 'other'
 }
 

@@ -126,7 +126,7 @@ export function domain(): z.ZodType<string, string> {
     .meta({ values: 'a domain: `example.com`' })
 }
 
-/** IP addresses and networks. Gives undefined when there are none. */
+/** IP addresses and networks. Gives undefined for an empty list. */
 export function networks(): z.ZodType<
   BlockList | undefined,
   string | readonly string[] | undefined
@@ -205,11 +205,11 @@ function toSeconds(value: string): number {
   return match === null ? Number.NaN : Number(match[1]) * SECONDS_OF[match[2]!]!
 }
 
-/** What a schema of this file says about itself. */
+/** The description that a schema of this file carries. */
 export interface SchemaDescription {
   /** The accepted values in words, as Markdown. */
   readonly values: string
-  /** As somebody would write it in the environment. Undefined when there is none. */
+  /** The default, in the form of the environment. Undefined when the setting has no default. */
   readonly fallback: string | undefined
 }
 

@@ -11,7 +11,7 @@ const create: Command = {
   words: ['accounts', 'create'],
   summary: 'create an account',
   details:
-    'Asks for the password twice at a terminal. Otherwise it reads the first line of standard input. A password is never an argument: other users and the shell history would see it. Creates the database if there is none.',
+    'Asks for the password twice at a terminal. Otherwise it reads the first line of standard input. A password is never an argument: other users and the shell history would see it. Creates the database if it does not exist.',
   operands: [NAME],
   flags: {
     role: {

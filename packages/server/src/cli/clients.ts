@@ -11,7 +11,7 @@ const NAME: Operand = { name: 'NAME', text: 'The name of the service account.' }
 const create: Command = {
   words: ['clients', 'create'],
   summary: 'create a service account and print its secret once',
-  details: 'Creates the database if there is none.',
+  details: 'Creates the database if it does not exist.',
   operands: [NAME],
   flags: {
     role: {

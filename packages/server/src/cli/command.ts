@@ -34,7 +34,7 @@ export interface Flag {
   readonly type: 'string' | 'boolean'
   /** Whether it may be given several times. */
   readonly multiple?: true
-  /** What follows it in the usage line: `ROLE`. Only with `type: 'string'`. */
+  /** Its value in the usage line: `ROLE`. Only with `type: 'string'`. */
   readonly value?: string
   readonly text: string
 }
@@ -58,7 +58,7 @@ export interface Command {
   run(input: CommandInput): Promise<void>
 }
 
-/** What the words after a command's name were parsed into. */
+/** The parsed words after the name of a command. */
 export interface CommandInput {
   readonly operands: readonly string[]
   /** By the names of the command's `flags`. A flag that was not given is missing. */
@@ -131,7 +131,7 @@ async function readConfigFile(): Promise<SettingsInput> {
   )
 }
 
-/** What commands work with. They open the database beside a running server. */
+/** The services that commands use. They open the database beside a running server. */
 export interface Workbench {
   readonly settings: Settings
   readonly store: Store
@@ -140,7 +140,7 @@ export interface Workbench {
   readonly roles: RoleManager
   readonly clients: ClientManager
   readonly random: Random
-  /** Who acts, as the audit records it: `cli:USER`. */
+  /** The user, as the audit records it: `cli:USER`. */
   readonly actor: string
 }
 
@@ -191,7 +191,7 @@ export async function withWorkbench(
   }
 }
 
-/** Who runs a command, as the audit records it: `cli:USER`. */
+/** The user who runs a command, as the audit records it: `cli:USER`. */
 export function actorName(): string {
   return `cli:${userName()}`
 }

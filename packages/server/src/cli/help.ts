@@ -1,5 +1,5 @@
 import { version } from '../base/version.ts'
-import { describeSettings } from '../settings.ts'
+import { describeSettings } from '../settings-table.ts'
 import { usageOf, type Command } from './command.ts'
 
 /**

@@ -77,7 +77,7 @@ const restore: Command = {
   },
 }
 
-/** What the continued log must know about the replaced database. */
+/** The part of the replaced database that the continued log needs. */
 interface Replaced {
   readonly killed: readonly string[]
   readonly position: number

@@ -9,7 +9,7 @@ const TENANT: Operand = { name: 'TENANT', text: 'The name of the tenant.' }
 const create: Command = {
   words: ['tenants', 'create'],
   summary: 'create a tenant',
-  details: 'Creates the database if there is none.',
+  details: 'Creates the database if it does not exist.',
   operands: [TENANT],
   example: 'tenants create acme',
   run: ({ operands: [name = ''] }) =>

@@ -15,7 +15,7 @@ export class TestBrowser {
   readonly cookies = new Map<string, string>()
   /** Every Set-Cookie line received. */
   readonly lines: string[] = []
-  /** What the page was told last. */
+  /** The last CSRF token that the page received. */
   csrfToken: string | undefined
   readonly #it: Answering
   readonly #address: string
