@@ -4,7 +4,7 @@ import { simulate } from './simulate.ts'
 import { variants } from './variants.ts'
 
 const isLong = process.env['LONG_TESTS'] === '1'
-const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? (isLong ? 2_000 : 200))
+const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? (isLong ? 2_000 : 100))
 
 /** Only one in several hundred worlds shows that this rule is needed. */
 const RARE = 'the lease counted from arrival'
