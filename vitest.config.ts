@@ -1,9 +1,24 @@
+import { mkdirSync, statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
 import { defineConfig } from 'vitest/config'
 
-// Fast suites run with `npm test` at once, some beside each other, since they wait more than they work;
-// those named slow-* one file after the other, since they measure races and kill processes.
+// Three projects. `fast` runs several files at once, because they wait more than they work. `slow` runs
+// one file after the other, because its files measure races and kill processes. `long` runs simulations
+// and fuzzing that take many minutes: `npm run test:long`.
+
+/** Files whose size depends on LONG_TESTS. `fast` and `slow` run a short form of them. */
+const SIZED = [
+  'packages/jwt/test/second-opinion.test.ts',
+  'packages/jwt/test/slow-fuzz.test.ts',
+  'packages/server/test/bad-input.test.ts',
+  'packages/server/test/model.test.ts',
+  'packages/server/test/slow-crash.test.ts',
+  'packages/server/test/slow-mixture.test.ts',
+  'packages/server/test/usernames.test.ts',
+  'tests/revocation/simulation/slow-simulation.test.ts',
+]
+
 export default defineConfig({
   test: {
     maxWorkers: Math.max(3, availableParallelism()),
@@ -12,11 +27,12 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['packages/*/test/**/*.test.ts', 'tests/**/*.test.ts'],
-          exclude: ['**/slow-*.test.ts'],
-          // Files keep what they share in the modules that they import; loading those anew takes a third
-          // of the time.
+          exclude: ['**/slow-*.test.ts', '**/long-*.test.ts'],
+          // Files share nothing but the modules that they import. Loading those again for each file would
+          // take a third of the time.
           isolate: false,
           testTimeout: 20_000,
+          env: inMemory(),
         },
       },
       {
@@ -27,6 +43,31 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        test: {
+          name: 'long',
+          include: ['packages/*/test/**/long-*.test.ts', 'tests/**/long-*.test.ts', ...SIZED],
+          testTimeout: 1_200_000,
+          fileParallelism: false,
+          env: { LONG_TESTS: '1' },
+        },
+      },
     ],
   },
 })
+
+/**
+ * Puts temporary databases into memory where Linux offers 1 GiB of it: opening one on a disk waits 60 ms
+ * for the disk. The slow suites test on a disk that data survives a crash.
+ */
+function inMemory(): Record<string, string> {
+  const folder = '/dev/shm/countersign-tests'
+  try {
+    const { bavail, bsize } = statfsSync('/dev/shm')
+    if (bavail * bsize < 2 ** 30) return {}
+    mkdirSync(folder, { recursive: true })
+    return { TMPDIR: folder }
+  } catch {
+    return {}
+  }
+}

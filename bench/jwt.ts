@@ -7,13 +7,13 @@ import { report, round, type Row } from './lib/report.ts'
 import { fetchNode } from '../scripts/lib/nodes.ts'
 
 /**
- * Signing and verifying a ten-claim access token against fast-jwt, jose, jsonwebtoken and the bare
- * call of node:crypto on the same bytes, in turns in one run, on three Nodes, one process each.
+ * Signs and verifies an access token with ten claims, and compares fast-jwt, jose, jsonwebtoken and the
+ * bare call of node:crypto on the same bytes. All take turns in one process, on each of three Nodes.
  */
 
 const NODES = ['20.20.2', '24.21.0', '26.10.0']
 
-/** What one library did: operations a second, half the distance of the quartiles, ours over its. */
+/** One library: operations per second, half the distance of the quartiles, and our rate divided by its rate. */
 interface Rate {
   readonly rate: number
   readonly spread: number
@@ -76,7 +76,7 @@ function asRate(each: Rate | string): Rate {
   return each
 }
 
-/** The median over the rounds of ours divided by theirs. */
+/** The median over all rounds of our rate divided by theirs. */
 function ratio(cell: Cell, library: string): number | string {
   const other = cell[library]
   return other === undefined ? '' : round(asRate(other).ratio)

@@ -6,11 +6,11 @@ import { report, round, type Row } from './lib/report.ts'
 import { median } from './lib/statistics.ts'
 
 /**
- * The copy of the revocation log in memory, at 1 thousand to 10 million entries, each of another session:
- * the bytes of its tables, what the process holds in all, and look-ups that hit and that miss. Entries are
- * taken in batches of 50, spread over the time that they are kept, as a guard takes them. Beside them stands one
- * bare read at random out of an array of as many bytes, whose place the read before it gave: no look-up in a table
- * of that size can be faster.
+ * Measures the revocation log in the memory of a guard, with 1 thousand to 10 million entries, each for
+ * another session: the bytes of its tables, the memory of the process, and look-ups that hit or miss.
+ * Entries arrive in batches of 50, spread over the time that they are kept, as in a guard. The bare read
+ * is a random read from an array of the same size, at an index that the read before gave: no look-up in
+ * a table of that size can be faster.
  */
 
 const BATCH = 50
@@ -19,11 +19,11 @@ const LOOKUPS = 500_000
 const CHUNK = 1_000
 const ROUNDS = 5
 const MIB = 2 ** 20
-/** What the processor's cache takes at once. */
+/** The bytes that the processor's cache loads at once. */
 const LINE_BYTES = 64
 const LINE_WORDS = LINE_BYTES / Uint32Array.BYTES_PER_ELEMENT
 
-/** With it glibc asks for pages of 2 MiB, where the system has them for who asks. */
+/** With it, glibc asks for pages of 2 MiB, where the system gives them on request. */
 const HUGE_PAGES = 'glibc.malloc.hugetlb=1'
 
 const [mode = ''] = process.argv.slice(2)
@@ -86,8 +86,8 @@ function measure(entries: number, pages: string): Row {
 }
 
 /**
- * The median of some rounds of look-ups at random, in nanoseconds each. The subjects are texts that were just
- * read, as the claims of a token are; the tables are as cold as their size makes them.
+ * The median of several rounds of random look-ups, in nanoseconds for each. The subjects are texts that
+ * were just parsed, like the claims of a token. Larger tables are in the cache less often.
  */
 function lookUp(log: RevocationLog, entries: number, offset: number): number {
   const rounds = Array.from({ length: ROUNDS }, () => {
@@ -108,7 +108,7 @@ function lookUp(log: RevocationLog, entries: number, offset: number): number {
   return median(rounds)
 }
 
-/** The median of some rounds of reads, each of which waits for the one before, in nanoseconds each. */
+/** The median of several rounds of reads, each of which waits for the one before, in nanoseconds for each. */
 function readAtRandom(bytes: number): number {
   const lines = Math.floor(bytes / LINE_BYTES)
   const order = Uint32Array.from({ length: lines }, (_, line) => line)
@@ -136,7 +136,7 @@ function entryAt(position: number): RevocationEntry {
   return { position, kind: 'session', subject: subjectAt(position), strength: 'hard', at: 0 }
 }
 
-/** A text as the claims of a token are: just read by JSON.parse. */
+/** A text that JSON.parse has just read, like the claims of a token. */
 function claimOf(text: string): string {
   return (JSON.parse(`{"sid":"${text}"}`) as { readonly sid: string }).sid
 }

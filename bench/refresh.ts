@@ -10,8 +10,8 @@ import { measureSignatureUs, pinSelf, startServer, type BenchServer } from './li
 import { median, quantile, spread } from './lib/statistics.ts'
 
 /**
- * Chained refreshes: 5,000 sessions, each refreshed again and again with the token that it got last,
- * over kept-alive connections, with durable commits. The server has one core, the load the other.
+ * Measures chained refreshes: 5,000 sessions, each refreshed again and again with its newest token, over
+ * kept-alive connections and with durable commits. The server has one core, and the load the other.
  */
 
 const CHAINED = 5_000
@@ -98,7 +98,7 @@ async function measure(
   }
 }
 
-/** Refreshes for that long; gives the milliseconds of each request. Any answer but 200 ends the run. */
+/** Refreshes for that long and gives the milliseconds of each request. Throws for any status but 200. */
 async function load(
   port: number,
   tokens: string[],

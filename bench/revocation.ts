@@ -12,10 +12,11 @@ import { currentPairs, seedSessions, type SeededPair } from './lib/seed.ts'
 import { pinSelf, startServer, type BenchServer } from './lib/server.ts'
 
 /**
- * From the committed revocation to the first refusal at a guard. At most ten complete guards run in processes of
- * their own, each with a token of every session; the others are connections that share one signature
- * check a process. The authority has one core; all guards and whoever logs out share the other. What is
- * taken back in the first seconds is not counted: a dozen processes compile their code then.
+ * Measures the time from a committed revocation to the first refusal of each guard. At most ten complete
+ * guards run in processes of their own, each with a token of every session. The others are connections
+ * that share one signature check in each process. The authority has one core, and all guards and the
+ * clients that log out share the other. Revocations of the first seconds are not counted, because a dozen
+ * processes compile their code then.
  */
 
 const COMPLETE_MAX = 10
@@ -65,7 +66,7 @@ async function measure({ guards, perSec }: Case): Promise<Row> {
     )
     const feeds = await startFeeds(issuer, credentials, guards - complete)
     await logOutAll(server, pairs.slice(0, warm), perSec)
-    // What is under way now was written before this, and what follows after it.
+    // Deliveries under way were written before this moment. Later ones count.
     await sleep(CALM_MS)
     const countFrom = Date.now()
     for (const feed of feeds) feed.send({ countFrom })
@@ -84,7 +85,7 @@ async function measure({ guards, perSec }: Case): Promise<Row> {
 
 interface Measured extends Case {
   readonly pairs: readonly SeededPair[]
-  /** The first so many are not counted. */
+  /** How many of the first revocations are not counted. */
   readonly warm: number
   readonly services: readonly ChildProcess[]
   readonly feeds: readonly ChildProcess[]
@@ -167,7 +168,7 @@ async function startFeeds(
   )
 }
 
-/** Logs out one session after the other, at that rate. */
+/** Logs out one session after the other, at this rate. */
 async function logOutAll(
   server: BenchServer,
   pairs: readonly SeededPair[],

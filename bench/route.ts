@@ -7,12 +7,13 @@ import { HttpConnection } from './lib/http-connection.ts'
 import { median, spread } from './lib/statistics.ts'
 
 /**
- * A protected `GET /me` in Express, Fastify and Hono against the bare route and against the framework's own
- * middleware, ES256 and HS256, a thousand tokens in rotation, with the guard's feed connected; beside them a
- * middleware that does nothing, which is as good as any can be, and one that only looks the header up in a `Map`.
- * Each server has one core, the load the other. The variants of a framework take turns of a tenth of a second, with a
- * turn of the bare route before and after each: the speed of a shared machine changes within seconds, and a
- * variant's share is of the two that it lies between.
+ * Measures a guarded `GET /me` in Express, Fastify and Hono, with ES256 and HS256, a thousand tokens in
+ * rotation and a connected feed. It compares the bare route, the framework's usual JWT middleware, a
+ * middleware that does nothing (the upper limit for any) and one that looks the header up in a `Map`.
+ *
+ * The server has one core, and the load the other. The variants take turns of a tenth of a second, with
+ * a turn of the bare route before and after each. The speed of a shared machine changes within seconds,
+ * so the share of a variant refers to the two bare turns around it.
  */
 
 const CONNECTIONS = 16
@@ -21,18 +22,18 @@ const quick = process.argv.includes('--quick')
 const WARM_MS = quick ? 500 : 2_000
 const TURN_MS = 100
 const ROUNDS = quick ? 10 : 30
-/** Processes of each row: how V8 lays out one and the same code differs from one to the next. */
+/** Processes for each row. V8 lays out the same code differently in each process. */
 const INSTANCES = quick ? 1 : 3
 
 const FRAMEWORKS = ['express', 'fastify', 'hono'] as const
 const ALGS = ['ES256', 'HS256'] as const
-/** Beside the bare one. */
+/** The variants besides the bare route. */
 const VARIANTS = ['guard', 'noop', 'map', 'own'] as const
 
 type Framework = (typeof FRAMEWORKS)[number]
 type Alg = (typeof ALGS)[number]
 type Variant = (typeof VARIANTS)[number]
-/** Of each turn of a variant its requests a second, and those of the bare route around it. */
+/** For each turn of a variant: its requests per second, and those of the bare route around it. */
 type Turns = Readonly<Record<Variant, Turn[]>>
 
 interface Turn {
@@ -74,7 +75,7 @@ async function measure(framework: Framework, alg: Alg): Promise<Row> {
   }
 }
 
-/** Adds what one process of the applications does. */
+/** Measures one process of the applications and adds its turns. */
 async function measureOne(framework: Framework, alg: Alg, turns: Turns): Promise<void> {
   const { child, ports, tokens } = await startApp(framework, alg)
   try {
@@ -107,7 +108,7 @@ async function measureOne(framework: Framework, alg: Alg, turns: Turns): Promise
 interface App {
   readonly child: ChildProcess
   readonly ports: Readonly<Record<Variant | 'bare', number>>
-  /** For the guard, and for the framework's own middleware. */
+  /** Tokens for the guard, and for the framework's usual middleware. */
   readonly tokens: { readonly guard: readonly string[]; readonly own: readonly string[] }
 }
 
@@ -128,7 +129,7 @@ function openLanes(port: number): Promise<readonly HttpConnection[]> {
   return Promise.all(Array.from({ length: CONNECTIONS }, () => HttpConnection.open(port)))
 }
 
-/** Requests a second, over all connections. */
+/** Requests per second over all connections. */
 async function load(
   lanes: readonly HttpConnection[],
   tokens: readonly string[],

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-/** `npm run bench -- NAME`: runs one benchmark, each of which is one file beside this one. */
+/** `npm run bench -- NAME`: runs the benchmark in the file of that name beside this one. */
 
 const folder = import.meta.dirname
 const names = globSync('*.ts', { cwd: folder })

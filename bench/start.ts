@@ -8,7 +8,7 @@ import { report, round, type Row } from './lib/report.ts'
 import { LAUNCHER } from './lib/server.ts'
 import { median, spread } from './lib/statistics.ts'
 
-/** From the start of the process to its first answer, and its memory when it has nothing to do. */
+/** Measures the time from the start of the process to its first answer, and its memory when idle. */
 
 const RUNS = 15
 const IDLE_MS = 3_000

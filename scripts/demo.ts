@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path'
 
 import { runDemo } from './lib/demo.ts'
 
-/** `npm run demo`: the main job over HTTP, from the sources. */
+/** `npm run demo`: logs in, verifies and revokes over HTTP, from the sources. */
 
 const root = resolve(import.meta.dirname, '..')
 await runDemo({

@@ -1,18 +1,20 @@
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 
+import { readSources, type SourceFile } from './lib/modules.ts'
+
 /**
- * Proves the arrows of ARCHITECTURE.md: which package may import which, and, inside the server, that
- * each folder imports only from those above it. Fails when it sees no files, so that a moved folder
- * cannot make it pass.
+ * Proves the arrows of ARCHITECTURE.md: which package may import which, that inside the server each
+ * folder imports only from those below it, and that no files import each other in a circle. Imports of
+ * types count. Fails when it sees no files, so that a moved folder cannot make it pass.
  */
 
-/** The folders of packages/server/src from the ground up; files beside them may import all. */
+/** The folders of packages/server/src from the ground up. Files beside them may import all. */
 const LAYERS = ['base', 'store', 'keys', 'revocations', 'accounts', 'sessions', 'http']
-/** What stands on top and may import everything below `src`. */
+/** The folders on top, which may import everything below `src`. */
 const TOP = new Set(['authority', 'cli'])
 
-/** What each package may import besides Node's own modules and its own files. */
+/** The packages that each package may import, besides Node's own modules and its own files. */
 const PACKAGES: Record<string, readonly string[]> = {
   jwt: [],
   guard: ['@countersign/jwt', 'express', 'fastify', 'hono'],
@@ -26,6 +28,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     'hono',
     'ioredis',
     'pino',
+    'swagger-ui-dist',
     'ws',
     'zod',
   ],
@@ -33,30 +36,25 @@ const PACKAGES: Record<string, readonly string[]> = {
 
 const root = resolve(import.meta.dirname, '..')
 
-/** Each forbidden import as a line; empty when all arrows point the right way. */
-export function findWrongArrows(): string[] {
-  const wrong: string[] = []
-  for (const [name, allowed] of Object.entries(PACKAGES)) {
-    const source = join(root, 'packages', name, 'src')
-    const files = globSync('**/*.ts', { cwd: source })
-    if (files.length === 0) wrong.push(`packages/${name}/src: no files were seen`)
-    for (const file of files) {
-      for (const target of importsOf(join(source, file))) {
-        const problem = target.startsWith('.')
-          ? checkInside(name, source, file, target)
-          : checkOutside(target, allowed)
-        if (problem !== undefined) wrong.push(`packages/${name}/src/${file}: ${problem}`)
-      }
-    }
-  }
-  return wrong
-}
-
-function importsOf(path: string): string[] {
-  const text = readFileSync(path, 'utf8')
-  const pattern =
-    /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*'([^']+)'|(?<!['\w])import\s*\(?\s*'([^']+)'/g
-  return [...text.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? '')
+/** One line for each forbidden import and each circle. Empty when all arrows point the right way. */
+export function findWrongArrows(base: string = root): string[] {
+  return Object.entries(PACKAGES).flatMap(([name, allowed]) => {
+    const source = join(base, 'packages', name, 'src')
+    const files = existsSync(source) ? readSources(source) : []
+    if (files.length === 0) return [`packages/${name}/src: no files were seen`]
+    const forbidden = files.flatMap(({ file, imports }) =>
+      imports
+        .map((target) =>
+          target.startsWith('.') ? checkInside(name, file, target) : checkOutside(target, allowed),
+        )
+        .filter((problem) => problem !== undefined)
+        .map((problem) => `packages/${name}/src/${file}: ${problem}`),
+    )
+    const circles = findCircles(files).map(
+      (circle) => `packages/${name}/src: these files import each other: ${circle.join(' -> ')}`,
+    )
+    return forbidden.concat(circles)
+  })
 }
 
 function checkOutside(target: string, allowed: readonly string[]): string | undefined {
@@ -65,20 +63,58 @@ function checkOutside(target: string, allowed: readonly string[]): string | unde
   return isAllowed ? undefined : `imports ${target}, which this package may not`
 }
 
-function checkInside(
-  name: string,
-  source: string,
-  file: string,
-  target: string,
-): string | undefined {
-  const path = relative(source, resolve(source, dirname(file), target))
+/** Gives the path below `src` of what a file imports. Begins with `..` when it lies outside. */
+function resolveInside(file: string, target: string): string {
+  return relative('/', resolve('/', dirname(file), target))
+}
+
+function checkInside(name: string, file: string, target: string): string | undefined {
+  // From an imagined `/src`, so that a path that leaves it shows.
+  const path = relative('/src', resolve('/src', dirname(file), target))
   if (path.startsWith('..')) return `imports ${target}, outside its package`
   if (name !== 'server') return undefined
   const from = file.split('/')[0] ?? ''
   const to = path.split('/')[0] ?? ''
   if (!file.includes('/') || TOP.has(from)) return undefined
   const height = LAYERS.indexOf(from)
-  if (height === -1) return `stands in ${from}/, which is no layer`
+  if (height === -1) return `stands in ${from}/, which is not a layer`
   if (!LAYERS.slice(0, height + 1).includes(to)) return `${from}/ imports ${path} from above it`
+  return undefined
+}
+
+/** The shortest circle through each group of files that reach each other, as a path back to its start. */
+function findCircles(files: readonly SourceFile[]): string[][] {
+  const arrows = new Map(
+    files.map(({ file, imports }) => [
+      file,
+      imports.filter((target) => target.startsWith('.')).map((each) => resolveInside(file, each)),
+    ]),
+  )
+  const circles: string[][] = []
+  const reported = new Set<string>()
+  for (const { file } of files) {
+    const circle = reported.has(file) ? undefined : findPathBack(file, arrows)
+    if (circle === undefined) continue
+    for (const each of circle) reported.add(each)
+    circles.push(circle)
+  }
+  return circles
+}
+
+/** The shortest way from a file back to itself, breadth first. */
+function findPathBack(
+  start: string,
+  arrows: ReadonlyMap<string, readonly string[]>,
+): string[] | undefined {
+  const seen = new Set<string>()
+  const paths = [[start]]
+  for (let path = paths.shift(); path !== undefined; path = paths.shift()) {
+    for (const next of arrows.get(path.at(-1)!) ?? []) {
+      if (next === start) return [...path, start]
+      if (seen.has(next)) continue
+      seen.add(next)
+      paths.push([...path, next])
+    }
+  }
   return undefined
 }

@@ -3,10 +3,10 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join, resolve } from 'node:path'
 
 /**
- * `npm run pack`: builds the packages with plain tsc and packs what users install.
+ * `npm run pack`: builds the packages with tsc and packs the tarballs that users install.
  *
- * In the repository a package's manifest points at its TypeScript sources, so nothing needs a build
- * to run. What is published is staged in build/packages: the same manifest pointing at JavaScript.
+ * In the repository the manifest of a package points at its TypeScript sources, so nothing needs a
+ * build to run. The published form is staged in build/packages: the same manifest, with JavaScript.
  */
 
 const root = resolve(import.meta.dirname, '..')
@@ -17,15 +17,17 @@ export interface Tarball {
   readonly path: string
 }
 
-/** Builds and packs all packages into build/tarballs. */
+/** Builds and packs all packages into build/tarballs. Gives one tarball for each. */
 export function packAll(): readonly Tarball[] {
-  rmSync(join(root, 'build'), { recursive: true, force: true })
+  for (const folder of ['tsc', 'packages', 'tarballs']) {
+    rmSync(join(root, 'build', folder), { recursive: true, force: true })
+  }
   execFileSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
   const tarballs = join(root, 'build/tarballs')
   mkdirSync(tarballs, { recursive: true })
   return PUBLISHED.map((folder) => {
     const stage = stagePackage(folder)
-    // Checks what a consumer's resolver will make of exports, types and files.
+    // Checks that exports, types and files resolve for users of the package.
     execFileSync('publint', ['run', '--strict', '--pack', 'npm', stage], { stdio: 'inherit' })
     const packed: unknown = JSON.parse(
       execFileSync('npm', ['pack', '--json', '--pack-destination', tarballs], {
@@ -43,7 +45,7 @@ function firstOf(packed: unknown): { name: string; filename: string } {
     name: string
     filename: string
   }[]
-  if (first === undefined) throw new Error('npm pack told of no tarball')
+  if (first === undefined) throw new Error('npm pack printed no tarball')
   return first
 }
 
@@ -63,7 +65,7 @@ function stagePackage(folder: string): string {
   return stage
 }
 
-/** The manifest of the sources, pointing at what tsc made of them. */
+/** The manifest of the sources, pointing at the output of tsc. */
 function publishedManifest(text: string): Record<string, unknown> {
   const {
     private: _,

@@ -4,19 +4,19 @@ import { existsSync } from 'node:fs'
 /** A program from outside npm that some suites run against. */
 export interface Requirement {
   readonly name: string
-  /** The Debian packages that bring it. */
+  /** The Debian packages that install it. */
   readonly debianPackages: readonly string[]
-  /** Exits 0 where it is there. The first word is an absolute path: others may come first on PATH. */
+  /** Exits with 0 when it is installed. The first word is an absolute path: PATH may start with others. */
   readonly detect: readonly [command: string, ...args: string[]]
-  /** Where the suites lie that do not run without it. */
+  /** The folders of the suites that do not run without it. */
   readonly suites: readonly string[]
 }
 
-/** All that `npm test` needs beyond `npm ci`. */
+/** Everything that `npm test` needs besides `npm ci`. */
 export const requirements = {
   django: {
     name: 'Django with SimpleJWT',
-    // The second one because PyJWT knows ES256 only with it, and nothing pulls it in.
+    // PyJWT supports ES256 only with the second package, and does not depend on it.
     debianPackages: ['python3-djangorestframework-simplejwt', 'python3-cryptography'],
     detect: ['/usr/bin/python3', '-c', 'import django, rest_framework_simplejwt, cryptography'],
     suites: ['tests/django'],
@@ -39,15 +39,14 @@ export const requirements = {
   },
 } as const satisfies Record<string, Requirement>
 
-/** Whether it is there now. Takes as long as starting it: about 0.3 s. */
+/** Whether it is installed. Starts it, which takes about 0.3 s. */
 export function isPresent({ detect: [command, ...args] }: Requirement): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
 
 /**
- * Installs what is missing where that can be done (as root, with apt-get), and says for the rest which
- * package it takes. False when the tests should not go on: with `CI=true` or `CI=1` nothing may be left
- * out.
+ * Installs missing programs with apt-get when it runs as root. Prints the packages to install for those
+ * that are still missing. Gives false when tests must not run without them: with `CI=true` or `CI=1`.
  */
 export async function setUpTests(): Promise<boolean> {
   let missing: readonly Requirement[] = listMissing(Object.values(requirements))
@@ -59,7 +58,7 @@ export async function setUpTests(): Promise<boolean> {
     console.log(
       `Missing: ${name}. On Debian or Ubuntu: apt-get install ${debianPackages.join(' ')}`,
     )
-    console.log(`  Without it these suites are reported as NOT RUN: ${suites.join(', ')}`)
+    console.log(`  Without it, these suites are reported as NOT RUN: ${suites.join(', ')}`)
   }
   return missing.length === 0 || !['true', '1'].includes(process.env['CI'] ?? '')
 }
@@ -85,7 +84,7 @@ function install(missing: readonly Requirement[]): void {
         env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
       })
     } catch {
-      // What apt-get said stands above; what is still missing is told by the caller.
+      // apt-get has printed its error, and the caller prints what is still missing.
       console.log(`apt-get ${step[0]} failed.`)
     }
   }

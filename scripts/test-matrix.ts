@@ -5,26 +5,25 @@ import { join, resolve } from 'node:path'
 import { fetchNode } from './lib/nodes.ts'
 
 /**
- * `npm run test:matrix`: the suites of packages/jwt, slow ones too, against what tsc makes of the
- * package, on a release of each Node that it supports.
+ * `npm run test:matrix`: runs the suites of packages/jwt, also the slow ones, against the compiled
+ * package, on one release of each Node that it supports. A stage of `npm run test:long`.
  *
- * Sources and suites are compiled with the options of the published build. Vitest itself runs on the
- * Node under test and leaves the compiled package to that Node's own loader, so what is tested is
- * the JavaScript that users get, on their V8 and OpenSSL.
+ * tsc compiles sources and suites with the options of the published build. Vitest runs on the Node
+ * under test and leaves the compiled package to the loader of that Node. So the tests see the
+ * JavaScript that users get, on their V8 and OpenSSL.
  *
  * Not covered: the packed manifest (`npm run pack` checks it), other operating systems, types
- * (`npm run check`), and on each Node the one suite that is not for it: those of ML-DSA where there
- * is none, and the one of its absence elsewhere. The fuzzer alters a tenth of its million tokens.
+ * (`npm run check`), and on each Node the one suite that is not for it: the suite of ML-DSA where Node
+ * lacks it, and the suite of its absence elsewhere.
  *
- * Vitest 5 does not promise to run on Node 20. Should it stop, that row fails; each suite checks the
- * version that it runs on, and a row in which a suite is missing is a failure.
+ * Vitest 5 does not promise to run on Node 20. If it stops running there, that row fails: each suite
+ * checks the version that it runs on, and a row with a missing suite fails.
  */
 
 const VERSIONS = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
 const ML_DSA_SINCE = 24
-const FUZZ_TOKENS = 100_000
 
-// `external`: without it Vitest would rewrite the package's modules before they run.
+// Without `external`, Vitest would rewrite the modules of the package before they run.
 const VITEST_CONFIG = `export default {
   test: {
     include: ['test/**/*.test.js'],
@@ -43,11 +42,11 @@ if (process.version !== expected) throw new Error('runs on ' + process.version)
 interface Row {
   readonly passed: number
   readonly suites: number
-  /** What went wrong, one text each. */
+  /** One text for each failure. */
   readonly faults: readonly string[]
 }
 
-/** The part of the report of Vitest's JSON reporter that is read here. */
+/** The part of Vitest's JSON report that this script reads. */
 interface Report {
   readonly numPassedTests: number
   readonly testResults: readonly {
@@ -100,7 +99,7 @@ function buildStage(): void {
   writeFileSync(join(stage, 'setup.js'), SETUP)
 }
 
-/** Runs on one Node all suites that are for it. */
+/** Runs all suites for one version of Node on that version. */
 function testOn(version: string): Row {
   const hasMlDsa = Number.parseInt(version, 10) >= ML_DSA_SINCE
   const excluded = hasMlDsa ? 'test/ml-dsa-missing.test.js' : 'test/ml-dsa.test.js'
@@ -113,7 +112,7 @@ function testOn(version: string): Row {
     {
       cwd: stage,
       encoding: 'utf8',
-      env: { ...process.env, MATRIX_NODE: version, JWT_FUZZ_TOKENS: String(FUZZ_TOKENS) },
+      env: { ...process.env, MATRIX_NODE: version },
     },
   )
   const report = readReport(path)
@@ -131,7 +130,7 @@ function faultsOf(suite: Report['testResults'][number]): string[] {
   const faults = failed.map(({ fullName, failureMessages }) =>
     [suite.name, fullName, ...failureMessages].join('\n  '),
   )
-  // A suite that could not be loaded has no failed cases, only this.
+  // A suite that could not be loaded has no failed tests, only this message.
   if (suite.status !== 'passed' && faults.length === 0)
     faults.push(`${suite.name}\n  ${suite.message}`)
   return faults
@@ -139,7 +138,7 @@ function faultsOf(suite: Report['testResults'][number]): string[] {
 
 function readReport(path: string): Report | undefined {
   try {
-    // Vitest wrote it, in the format that its documentation gives.
+    // Vitest wrote it in its documented format.
     return JSON.parse(readFileSync(path, 'utf8')) as Report
   } catch {
     return undefined

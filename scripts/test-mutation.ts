@@ -1,30 +1,34 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 /**
- * `npm run test:mutation`: changes packages/jwt in some 2,500 small ways and runs the fast suites
- * that cover each; a change that no test notices has survived. Apart from `npm test`, since it takes
- * half an hour the first time. Then only what changed since, by build/stryker-incremental.json;
- * without that file, all: what runs when modules are loaded is not tried again for a new test.
- * Writes packages/jwt/mutation-report.md.
+ * `npm run test:mutation`: makes about 2,500 small changes to packages/jwt, one at a time, and runs the
+ * fast suites that cover each. A change that no test notices has survived. Writes
+ * packages/jwt/mutation-report.md. `npm test` does not run it: the first run takes half an hour.
  *
- * Fails below 90 % noticed, and for a survivor without its reason in survivors.json. With file names
- * behind `--`, only those are changed and nothing is written.
+ * A later run tries only what changed, according to build/stryker-incremental.json. Delete that file
+ * to try everything, for example after adding a test for code that runs when a module is loaded.
+ *
+ * Fails when less than 90 % is noticed, and for a survivor without a reason in survivors.json. With file
+ * names after `--`, it changes only those files and writes nothing.
+ *
+ * Stryker has an install of its own, in scripts/mutation: its 150 packages take 40 MB, and nobody needs
+ * them to use or test this project.
  */
 
 const SCORE_MIN = 90
 
 /**
- * Why some changes cannot or need not be noticed. Each is named by its file and by the whole lines
- * before and after it, so that it is found again wherever in the file they stand.
+ * The reason why tests cannot or need not notice some changes. A change is identified by its file and by
+ * its whole lines before and after, so that it is found again when lines move.
  */
 interface Explanation {
   readonly reason: string
   readonly changes: readonly string[]
 }
 
-/** The part of Stryker's JSON report (mutation testing report schema 2) that is read here. */
+/** The part of Stryker's JSON report (mutation testing report schema 2) that this script reads. */
 interface Report {
   readonly files: Readonly<
     Record<string, { readonly source: string; readonly mutants: readonly Mutant[] }>
@@ -53,11 +57,18 @@ interface Survivor {
 
 const root = resolve(import.meta.dirname, '..')
 const folder = join(root, 'packages/jwt/mutation')
+const install = join(root, 'scripts/mutation')
 const only = process.argv.slice(2)
+
+// Stryker loads Vitest from the root, since its own install has none.
+execFileSync('npm', ['ci'], { cwd: install, stdio: 'inherit' })
 
 const args = ['run', join(folder, 'stryker.config.json')]
 if (only.length > 0) args.push('--mutate', only.join(','))
-const run = spawnSync('stryker', args, { cwd: root, stdio: 'inherit' })
+const run = spawnSync(join(install, 'node_modules/.bin/stryker'), args, {
+  cwd: root,
+  stdio: 'inherit',
+})
 if (run.status !== 0) process.exit(1)
 
 const explanations = readJson(join(folder, 'survivors.json')) as readonly Explanation[]
@@ -92,7 +103,7 @@ function hasSurvived({ status }: Mutant): boolean {
   return status === 'Survived' || status === 'NoCoverage'
 }
 
-// A change after which the tests do not even start is neither killed nor alive.
+// A change after which the tests do not start is neither killed nor alive.
 function isOfUse({ status }: Mutant): boolean {
   return !/Error|Ignored/.test(status)
 }
@@ -100,7 +111,7 @@ function isOfUse({ status }: Mutant): boolean {
 function countOf(name: string, mutants: readonly Mutant[]) {
   const count = (status: string) => mutants.filter((mutant) => mutant.status === status).length
   const [killed, timeout] = [count('Killed'), count('Timeout')]
-  // An endless loop was noticed too.
+  // A timeout is an endless loop, which counts as noticed.
   const noticed = killed + timeout
   const all = mutants.length
   const score = all === 0 ? '-' : ((100 * noticed) / all).toFixed(1)
@@ -131,10 +142,8 @@ function oneLine(text: string): string {
 }
 
 function render(): string {
-  const { devDependencies } = readJson(join(root, 'package.json')) as {
-    devDependencies: Record<string, string>
-  }
-  const { '@stryker-mutator/core': stryker, vitest } = devDependencies
+  const { vitest } = readDevDependencies(root)
+  const { '@stryker-mutator/core': stryker } = readDevDependencies(install)
   const versions = `Stryker ${stryker}, Vitest ${vitest} and Node ${process.version}`
   return `# Mutation testing
 
@@ -164,6 +173,14 @@ function renderReason(reason: string | undefined): string {
 function renderSurvivor({ file, line, original, replacement }: Survivor): string {
   const shorten = (text: string) => (text.length > 90 ? `${text.slice(0, 87)}...` : text)
   return `- ${file}:${line}: \`\` ${shorten(original)} \`\` became \`\` ${shorten(replacement)} \`\``
+}
+
+function readDevDependencies(project: string): Readonly<Record<string, string>> {
+  // npm has read both manifests before this script runs.
+  const manifest = readJson(join(project, 'package.json')) as {
+    readonly devDependencies: Readonly<Record<string, string>>
+  }
+  return manifest.devDependencies
 }
 
 function readJson(path: string): unknown {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { freePort, startProgram, type Started } from '../scripts/lib/processes.ts'
 
-// examples/own-users as a process of its own: an Express application with its own table of users.
+// Runs examples/own-users as a process: an Express application with its own table of users.
 
 const EXAMPLE = resolve(import.meta.dirname, '../examples/own-users')
 const PASSWORD = 'only for this example'
@@ -59,7 +59,7 @@ async function statusOf(answer: Promise<Response>): Promise<number> {
   return (await answer).status
 }
 
-test('its users log in with what its own table has, and read their notes', async () => {
+test('its users log in with the passwords of its own table, and read their notes', async () => {
   expect(application.output()).toContain(`curl -s ${url}/api/token/`)
   expect(await statusOf(fetch(`${url}/notes`))).toBe(401)
   const { access, refresh } = await logIn('Alice@example.com')
@@ -73,7 +73,7 @@ test('its users log in with what its own table has, and read their notes', async
   expect(await statusOf(post('/auth/signup', wrong))).toBe(404)
 })
 
-test('whom an administrator disables gets no token any more, also after a restart', async () => {
+test('a user that an administrator disables gets no tokens, also after a restart', async () => {
   const alice = await logIn('alice@example.com')
   const root = await logIn('root@example.com')
   expect(await statusOf(withToken('/admin/users', alice.access))).toBe(403)
@@ -91,7 +91,7 @@ test('whom an administrator disables gets no token any more, also after a restar
     expect(await statusOf(post('/api/token/', credentials))).toBe(401)
   }
   expect(await statusOf(withToken('/auth/me', alice.access))).toBe(401)
-  // What the guard of the application decides by itself.
+  // Decided by the guard of the application alone.
   await expect.poll(() => statusOf(withToken('/notes', alice.access)), { timeout: 1_000 }).toBe(401)
   await isOut()
   expect(await statusOf(post('/api/token/refresh/', { refresh: root.refresh }))).toBe(200)

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
 
 /**
- * One kept-alive HTTP/1.1 connection that sends one request at a time and reads answers with a
- * `Content-Length`. A load generator has to be much cheaper than the server it loads: fetch costs
- * several times what a refresh does.
+ * A kept-alive HTTP/1.1 connection that sends one request at a time and reads answers with a
+ * `Content-Length`. A load generator must be much cheaper than the server: `fetch` costs several times as
+ * much as a refresh.
  */
 export class HttpConnection {
   readonly #socket: Socket

@@ -1,6 +1,6 @@
 /**
- * Measures one Node: run as a program of its own by bench/jwt.ts, with the package to measure as its
- * argument, and prints rows as JSON. Erasable TypeScript only: it is stripped for older Nodes.
+ * Measures one version of Node. bench/jwt.ts runs it as a program, with the package to measure as its
+ * argument. It prints rows as JSON. Its types must be erasable, because older Nodes get it without types.
  */
 import {
   createHmac,
@@ -31,10 +31,10 @@ type Alg = (typeof ALGORITHMS)[number]
 
 const jwt = (await import(pathToFileURL(process.argv[2] ?? '').href)) as Jwt
 
-/** One operation on one of the inputs that are made, outside of the measured time, for each slice. */
+/** One operation on one input. The inputs of each slice are made outside the measured time. */
 type Operation<Input> = (input: Input) => unknown
 
-/** What is compared: each takes a slice of inputs, one after the other or some at a time. */
+/** One candidate. It takes a slice of inputs, one after the other or several at once. */
 type Jobs<Input> = Record<string, (slice: readonly Input[]) => void | Promise<void>>
 
 async function measureAlgorithm(alg: Alg): Promise<unknown[]> {
@@ -88,7 +88,7 @@ function fastSigner(alg: Alg, keys: Keys): (claims: object) => string {
   }) as (claims: object) => string
 }
 
-/** fast-jwt knows Ed25519 by its older name only, so it gets tokens of its own, as many in turn. */
+/** fast-jwt knows Ed25519 only by its older name, so it gets tokens of its own, as many as the others. */
 function fastJwtEdDsa(keys: Keys): (slice: readonly string[]) => void {
   const next = freshTokens({ sign: fastSigner('Ed25519', keys) })
   const verify = fastVerifier('Ed25519', keys)
@@ -100,7 +100,7 @@ function fastJwtEdDsa(keys: Keys): (slice: readonly string[]) => void {
   }
 }
 
-/** What a job wants done once its time is taken. */
+/** The clean-up of a job, after its time was taken. */
 let afterwards: (() => void) | undefined
 
 function signJobs(alg: Alg, keys: Keys): Jobs<object> {
@@ -141,7 +141,7 @@ async function measureCache(): Promise<unknown> {
   return { alg: 'HS256', what: 'cached verify', ...(await race(jobs, freshTokens(signer))) }
 }
 
-/** Tokens in turn, each time as a new string, as a server gets one: V8 has not hashed it yet. */
+/** Tokens in turn, each as a new string that V8 has not hashed yet, as in a server. */
 function freshTokens(signer: { sign(claims: object): string }): (count: number) => string[] {
   const tokens = Array.from({ length: TOKENS }, () => Buffer.from(signer.sign(makeClaims())))
   let at = 0
@@ -156,7 +156,7 @@ function freshTokens(signer: { sign(claims: object): string }): (count: number) 
 const pool = Array.from({ length: TOKENS }, makeClaims)
 let poolAt = 0
 
-/** Claims that were made before: making them is not what is measured. */
+/** Claims that were made before, so that making them is not measured. */
 function nextClaims(count: number): object[] {
   return Array.from({ length: count }, () => {
     poolAt = (poolAt + 1) % TOKENS
@@ -210,7 +210,7 @@ function makeClaims(): Record<string, unknown> {
   }
 }
 
-/** The bare call on as many different inputs, with the form of signature that OpenSSL has. */
+/** The bare call on as many different inputs, with signatures in the form of OpenSSL. */
 function rawSigner(alg: Alg, keys: Keys): () => unknown {
   const inputs = rawInputs()
   let at = 0
@@ -246,7 +246,7 @@ function rawVerifier(alg: Alg, keys: Keys): () => void {
   }
 }
 
-/** What is signed in tokens of these claims, as bytes. */
+/** The signing input of tokens with these claims, as bytes. */
 function rawInputs(): Buffer[] {
   const signer = jwt.createSigner(jwt.generateSigningKey('HS256'), { typ: 'at+jwt' })
   return Array.from({ length: TOKENS }, () => {
@@ -255,13 +255,13 @@ function rawInputs(): Buffer[] {
   })
 }
 
-/** A key that brings its padding with it: options beside a key cost 13 us and more on Node 24. */
+/** A key that contains its padding. Options beside a key cost 13 us and more on Node 24. */
 function makePssKey(): KeyObject {
   return generateKeyPairSync('rsa-pss', {
     modulusLength: 2048,
     hashAlgorithm: 'sha256',
     mgf1HashAlgorithm: 'sha256',
-    saltLength: 32 as never, // the types say text, Node takes a number
+    saltLength: 32 as never, // The types demand a text, but Node takes a number.
   }).privateKey
 }
 
@@ -290,9 +290,9 @@ function expectOk(ok: boolean): void {
 }
 
 /**
- * Operations a second of each job: a round of each in turn, so that a slow moment of the machine
- * hits all alike. Gives the median rate of each, its spread, and the median over the rounds of
- * `ours` divided by each other.
+ * Measures the operations per second of each job. The jobs take turns, so that a slow moment of the
+ * machine affects all. Gives for each the median rate, its spread, and the median over the rounds of the
+ * rate of `ours` divided by its rate.
  */
 async function race<Input>(
   jobs: Jobs<Input>,

@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 
-/** What a figure was measured on: printed with every benchmark. */
+/** The machine of a measurement, which every benchmark prints. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number

@@ -5,7 +5,7 @@ import { describeMachine } from './machine.ts'
 
 export type Row = Readonly<Record<string, string | number>>
 
-/** Prints rows as a table, writes them with the machine to bench/results, and ends with the figures. */
+/** Prints rows as a table, writes them with the machine to bench/results, and prints the figures last. */
 export function report(
   name: string,
   rows: readonly Row[],
@@ -37,7 +37,7 @@ function printTable(rows: readonly Row[]): void {
   }
 }
 
-/** Rounds to three significant digits: the rest is noise. */
+/** Rounds to three significant digits. More would be noise. */
 export function round(value: number): number {
   return Number(value.toPrecision(3))
 }

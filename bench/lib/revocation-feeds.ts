@@ -7,9 +7,9 @@ import { keySetFromJwks } from '@countersign/jwt'
 import { WebSocket } from 'ws'
 
 /**
- * Many connections to the feed in one process, for `bench/revocation.ts`. They share one signature check a
- * batch: machines of their own would each do it once, but a machine that does it a thousand times measures
- * only itself. Each delivery is counted, and when it came.
+ * Many connections to the feed in one process, for `bench/revocation.ts`. They share one signature check
+ * for each batch. Guards on machines of their own would check once each, and a thousand checks on one
+ * machine would measure that machine. It records the time of each delivery.
  */
 
 interface Start {
@@ -22,10 +22,10 @@ const ASK_EVERY_MS = 500
 const LATEST_MS = 60_000
 const histogram = new Uint32Array(LATEST_MS)
 let delivered = 0
-/** What was taken back before is not counted. */
+/** Revocations before this moment are not counted. */
 let countFrom = Infinity
 let open: BatchOpener | undefined
-/** When each batch's entries were written, by its signed head. */
+/** When the entries of each batch were written, keyed by its signed head. */
 const known = new Map<string, readonly number[]>()
 
 process.once('message', (message) => {
@@ -39,7 +39,7 @@ async function run({ url, authorization, connections }: Start): Promise<void> {
       await connect(`${url}?guard=feed-of-process-${process.pid}-${index}`, authorization),
     )
   }
-  // Each at a time of its own, as guards that nobody has started together.
+  // At different moments, like guards that were not started together.
   const asking = sockets.map((socket, index) => {
     const ask = (): void =>
       socket.send(JSON.stringify({ type: 'nonce', nonce: nonce(), applied: 0 }))
@@ -68,7 +68,7 @@ function connect(url: string, authorization: string): Promise<WebSocket> {
     socket.once('error', reject)
     let isLive = false
     socket.on('message', (data: Buffer) => {
-      // Most messages are the same bytes for everybody: a batch is told by its beginning.
+      // Most messages have the same bytes for all guards. The beginning of a batch identifies it.
       if (isLive) return note(data)
       const message = parseAuthorityMessage(data.toString())
       if (message?.type === 'keys') {
@@ -103,7 +103,7 @@ function note(data: Buffer): void {
   }
 }
 
-// Beyond the header and the issuer: no two batches agree on where they begin and end.
+// This reaches beyond the header and the issuer, to the positions, which differ between batches.
 const HEAD_CHARS = 480
 
 function issuerOf(url: string): string {

@@ -1,8 +1,8 @@
 import { createGuard } from '@countersign/guard'
 
 /**
- * A service of its own for `bench/revocation.ts`: a complete guard that holds a token of each session, and
- * notes when it first refuses each. Messages to and from its parent: the tokens, then the times.
+ * A service for `bench/revocation.ts`, in a process of its own: a complete guard that holds a token of
+ * each session and records when it first rejects each. Its parent sends the tokens and gets the times.
  */
 
 interface Start {
@@ -28,7 +28,7 @@ async function run({ issuer, clientId, clientSecret, tokens }: Start): Promise<v
     const result = guard.verify(tokens[index] ?? '')
     return 'ok' in result && !result.ok && result.code === 'session_ended'
   }
-  // All are seen once, as by requests before: what counts is the time from the revocation on.
+  // The guard verifies all tokens once, as earlier requests would. Only the time after revocation counts.
   for (let index = 0; index < tokens.length; index++) {
     if (isRefused(index)) throw new Error('a token is refused before its time')
   }
@@ -36,7 +36,7 @@ async function run({ issuer, clientId, clientSecret, tokens }: Start): Promise<v
   let first = 0
   guard.watch(() => {
     const now = Date.now()
-    // They are taken back nearly in this order.
+    // They are revoked nearly in this order.
     for (let index = first; index < Math.min(tokens.length, first + WINDOW); index++) {
       if (refusedAt[index] === 0 && isRefused(index)) refusedAt[index] = now
     }

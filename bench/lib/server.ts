@@ -9,12 +9,12 @@ export const LAUNCHER = join(root, 'packages/server/bin/countersign.cjs')
 
 export interface BenchServer extends Started {
   readonly port: number
-  /** Seconds of CPU that the process has used, in user and kernel mode. */
+  /** The CPU time of the process in user and kernel mode, in seconds. */
   cpuSec(): number
   memoryMb(): number
 }
 
-/** `countersign start` on a data directory, bound to one core where one is named. */
+/** Runs `countersign start` on a data directory, bound to a core if one is given. */
 export async function startServer(options: {
   node: string
   dataDir: string
@@ -30,7 +30,7 @@ export async function startServer(options: {
       COUNTERSIGN_DATA_DIR: options.dataDir,
       COUNTERSIGN_ADMIN_PASSWORD: 'only for benchmarks',
       COUNTERSIGN_LOG_LEVEL: 'error',
-      // All load comes from one address and for one account.
+      // All load comes from one address and one account.
       COUNTERSIGN_THROTTLE: 'off',
     },
     readyUrl: `http://127.0.0.1:${port}/readyz`,
@@ -44,7 +44,7 @@ export async function startServer(options: {
   }
 }
 
-// proc(5): fields 14 and 15 of stat, in clock ticks of a hundredth of a second.
+// proc(5): fields 14 and 15 of stat, in ticks of 10 ms.
 function readCpuSec(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / 100
@@ -56,8 +56,8 @@ function readMemoryMb(pid: number): number {
 }
 
 /**
- * Microseconds of one bare ES256 signature on that core now: every refresh contains one. On a shared
- * machine it tells how much of the core there is, and so how to read the figures beside it.
+ * Microseconds of one bare ES256 signature on this core now. Every refresh contains one. On a shared
+ * machine it shows how fast the core was during the measurement.
  */
 export function measureSignatureUs(node: string, core: number): number {
   const program = `
@@ -71,7 +71,7 @@ export function measureSignatureUs(node: string, core: number): number {
   return Number(execFileSync('taskset', ['-c', String(core), node, '-e', program]).toString())
 }
 
-/** Binds this process, and what it will start, to one core. */
+/** Binds this process and its future children to one core. */
 export function pinSelf(core: number): void {
   execFileSync('taskset', ['-a', '-c', '-p', String(core), String(process.pid)], {
     stdio: 'ignore',

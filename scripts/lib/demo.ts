@@ -8,19 +8,19 @@ import { freePort, startProgram } from './processes.ts'
 import { walk } from './walk.ts'
 
 const PASSWORD = 'only for this demo'
-/** Long enough for the steps that need a live one, short enough to be waited for. */
+/** Long enough for the steps that need a valid token, short enough to wait for its end. */
 const ACCESS_LIFETIME_SEC = 5
 const GUARD_TOLERANCE_SEC = 5
 const GRACE_SEC = 2
 
-/** How to start the two programs: from the sources, or as users install them. */
+/** How to start the two programs: from the sources, or from installed packages. */
 export interface DemoPrograms {
-  /** The command line of Countersign, without its words. */
+  /** The program and arguments that start the command line, without the words of a command. */
   readonly authority: { readonly command: readonly string[]; readonly cwd: string }
   readonly api: { readonly command: readonly string[]; readonly cwd: string }
 }
 
-/** Starts an authority and the example API on free ports, walks through them, stops them. */
+/** Starts an authority and the example API on free ports, runs all steps, and stops both. */
 export async function runDemo(programs: DemoPrograms): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
   try {

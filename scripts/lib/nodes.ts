@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** The program of a Node of another version out of the registry, kept in build/ between runs. */
+/** Installs another version of Node in build/nodes, once, and gives the path of its program. */
 export function fetchNode(version: string): string {
   const folder = join(root, 'build/nodes', version)
   const name = `node-linux-${process.arch}`

@@ -1,4 +1,4 @@
-/** The walk of `npm run demo`: what a client sees of an authority and of an API behind a guard. */
+/** The steps of `npm run demo`: requests to an authority and to an API behind a guard. */
 
 import { createSigner, generateSigningKey } from '@countersign/jwt'
 
@@ -7,10 +7,10 @@ export interface WalkOptions {
   readonly apiUrl: string
   readonly username: string
   readonly password: string
-  /** Milliseconds until an access token is refused by the guard, its clock tolerance included. */
+  /** Milliseconds until the guard rejects an access token as expired, with its clock tolerance. */
   readonly accessDeadAfterMs: number
   readonly graceMs: number
-  /** Gives the account a role, by a command beside the server; gives what that printed. */
+  /** Gives the account a role by a command beside the server. Gives the output of the command. */
   readonly addRole: (role: string) => Promise<string>
 }
 
@@ -19,51 +19,55 @@ interface Answer {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** Walks through everything once. Throws at the first answer that is not as promised. */
+/**
+ * Runs all steps. Throws at the first answer that is not as promised. Not split: it reads as one story.
+ */
 export async function walk(options: WalkOptions): Promise<void> {
   const { authorityUrl, apiUrl, username, password } = options
 
-  say('Log in: one refresh token, one access token')
+  say('Log in: returns an access token and a refresh token')
   const first = await post(`${authorityUrl}/api/token/`, { username, password })
   expectStatus(first, 200)
   const firstAccessDiesAt = Date.now() + options.accessDeadAfterMs
 
-  say('Call an API: it verifies the token by itself, without asking the authority')
+  say('Call an API: it verifies the token locally, without asking the authority')
   expectStatus(await get(`${apiUrl}/me`, text(first, 'access')), 200)
 
-  say('Without a token, and with one that somebody else signed: refused')
+  say('Without a token, or with a token that somebody else signed: rejected')
   expectStatus(await get(`${apiUrl}/me`), 401)
   expectStatus(await get(`${apiUrl}/me`, foreignToken(authorityUrl)), 401)
-  say('A refresh token is no access token: refused')
+  say('With a refresh token instead of an access token: rejected')
   expectStatus(await get(`${apiUrl}/me`, text(first, 'refresh')), 401)
 
-  say('Refresh: the next pair')
+  say('Refresh: returns the next two tokens')
   const second = await refresh(authorityUrl, text(first, 'refresh'))
   expectStatus(second, 200)
 
-  say('The same refresh token again at once, as a second tab sends it: the same successor')
+  say('Use the same refresh token again at once, as a second tab would: returns the same successor')
   const again = await refresh(authorityUrl, text(first, 'refresh'))
   expectStatus(again, 200)
   expectTrue(
     text(again, 'refresh') === text(second, 'refresh'),
-    'the refresh token is the very same as before',
+    'the refresh token is the same as before',
   )
 
-  await wait(options.graceMs, 'until that first refresh token is too old to be a second tab')
-  say('The first refresh token once more: somebody copied it, the session ends')
+  await wait(options.graceMs, 'until the grace period of the first refresh token is over')
+  say('Use the first refresh token once more: it was copied, so the session ends')
   expectStatus(await refresh(authorityUrl, text(first, 'refresh')), 401)
   const copiedAt = performance.now()
-  say('So the newest one is refused too, and the API refuses the access token that is still young')
+  say(
+    'The newest refresh token is rejected too, and the API rejects the access token before it expires',
+  )
   expectStatus(await refresh(authorityUrl, text(second, 'refresh')), 401)
   await expectRefused(apiUrl, text(second, 'access'), 'session_ended', copiedAt)
 
-  say('Log in again. Somebody gives the account another role: its token is out of date, at once')
+  say('Log in again, then give the account another role: its access token is stale at once')
   const third = await post(`${authorityUrl}/api/token/`, { username, password })
   expectStatus(third, 200)
   expectStatus(await get(`${apiUrl}/me`, text(third, 'access')), 200)
   print(`  $ ${(await options.addRole('editor')).trim()}`)
   await expectRefused(apiUrl, text(third, 'access'), 'token_stale', performance.now())
-  say('A refresh brings one that has the role, and nobody signs in again')
+  say('Refresh: returns an access token with the new role, and nobody signs in again')
   const fourth = await refresh(authorityUrl, text(third, 'refresh'))
   expectStatus(fourth, 200)
   expectStatus(await get(`${apiUrl}/me`, text(fourth, 'access')), 200)
@@ -72,22 +76,22 @@ export async function walk(options: WalkOptions): Promise<void> {
   const leaving = { refresh: text(fourth, 'refresh') }
   expectStatus(await post(`${authorityUrl}/api/token/blacklist/`, leaving), 200)
   const leftAt = performance.now()
-  say('The API refuses the access token, though it has not expired, and nothing refreshes')
+  say('The API rejects the access token before it expires, and the refresh token is rejected')
   await expectRefused(apiUrl, text(fourth, 'access'), 'session_ended', leftAt)
   expectStatus(await refresh(authorityUrl, text(fourth, 'refresh')), 401)
 
   await wait(firstAccessDiesAt - Date.now(), 'until the first access token has expired')
-  say('The expired access token: refused, without anybody having said so')
+  say('Use the expired access token: rejected, without any message from the authority')
   const expired = await get(`${apiUrl}/me`, text(first, 'access'))
   expectStatus(expired, 401)
-  expectTrue(expired.body['code'] === 'token_expired', 'the API says that it has expired')
-  process.stdout.write('\nThe demo went as promised.\n')
+  expectTrue(expired.body['code'] === 'token_expired', 'the API says that the token has expired')
+  process.stdout.write('\nEvery step of the demo passed.\n')
 }
 
-/** What the product promises, and what the demo holds it to. */
+/** The promise of the product, which the demo checks: a revocation takes effect within a second. */
 const IN_FORCE_MS = 1_000
 
-/** Asks until the API refuses the token with this code, and says how long that took since it was taken back. */
+/** Asks until the API rejects the token with this code, and prints how long that took since the revocation. */
 async function expectRefused(
   apiUrl: string,
   token: string,
@@ -102,14 +106,14 @@ async function expectRefused(
   while (!(await isRefused()) && performance.now() - since < 2 * IN_FORCE_MS);
   const ms = Math.ceil(performance.now() - since)
   expectStatus(await get(`${apiUrl}/me`, token), 401)
-  expectTrue(ms < IN_FORCE_MS, `the API refuses it as ${code}, ${ms} ms after it was taken back`)
+  expectTrue(ms < IN_FORCE_MS, `the API rejects it with ${code}, ${ms} ms after it was revoked`)
 }
 
 function refresh(authorityUrl: string, token: string): Promise<Answer> {
   return post(`${authorityUrl}/api/token/refresh/`, { refresh: token })
 }
 
-/** Right in every claim, signed by nobody that the API trusts. */
+/** A token whose claims are all right, signed with a key that the API does not trust. */
 function foreignToken(issuer: string): string {
   const now = Math.floor(Date.now() / 1000)
   return createSigner(generateSigningKey('ES256'), { typ: 'at+jwt' }).sign({
@@ -157,7 +161,7 @@ function hideSecrets(body: string): string {
   return hideTokens(body.replace(/"password":"[^"]*"/, '"password":"..."'))
 }
 
-/** What is printed ends up in logs and chats: of a token only its beginning, the same for all. */
+/** Output ends up in logs and chats. It shows only the beginning of a token, which all tokens share. */
 function hideTokens(value: string): string {
   return value.replace(/(eyJ[\w-]{8})[\w-]*\.[\w-]+\.[\w-]+/g, '$1...')
 }
@@ -170,12 +174,12 @@ function text(answer: Answer, name: string): string {
 
 function expectStatus(answer: Answer, status: number): void {
   if (answer.status !== status) {
-    throw new Error(`The answer should have been ${status}, not ${answer.status}.`)
+    throw new Error(`The answer is ${answer.status}; the demo expects ${status}.`)
   }
 }
 
 function expectTrue(holds: boolean, claim: string): void {
-  if (!holds) throw new Error(`It should hold that ${claim}.`)
+  if (!holds) throw new Error(`The demo expects that ${claim}.`)
   print(`  = ${claim}`)
 }
 

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core'
 
-/** An endpoint that changes something, with what an attacker would send it. */
+/** An endpoint that changes something, and the request an attacker would send. */
 export interface Target {
   readonly method: 'POST' | 'DELETE'
   readonly url: string
@@ -12,16 +12,16 @@ export interface Attack {
   readonly name: string
   readonly by: 'fetch' | 'beacon' | 'frame' | 'sandbox' | 'image' | 'top'
   readonly with: object
-  /** Whether browsers send it at all to a server that does not invite the page, by the method. */
+  /** Whether browsers send it to a server without CORS for the page, by method. */
   readonly arrives: Readonly<Record<Target['method'], boolean>>
 }
 
 const both = { POST: true, DELETE: true }
 const neither = { POST: false, DELETE: false }
-// DELETE is no simple method: with cors a preflight goes first, with no-cors it is refused at once.
+// DELETE is not a simple method: with cors a preflight is sent first, with no-cors it fails at once.
 const postOnly = { POST: true, DELETE: false }
 
-/** All ways, for each target. */
+/** All ways for each target. */
 export function attacksOn({ method, fields }: Target): readonly Attack[] {
   const json = JSON.stringify(fields)
   const text = { 'Content-Type': 'text/plain' }
@@ -56,7 +56,7 @@ export function attacksOn({ method, fields }: Target): readonly Attack[] {
   ]
 }
 
-/** Lets a page of `hostile` attack, and gives what it got to read. It may be another page afterwards. */
+/** Lets a page of `hostile` attack and gives what the page could read. The attack may navigate the page. */
 export async function attack(
   page: Page,
   hostile: string,
@@ -75,7 +75,7 @@ export async function attack(
   return 'navigated'
 }
 
-/** Lets a page try to read what a GET would tell it. */
+/** Lets a page try to read the answer to a GET. */
 export function spy(page: Page, url: string): Promise<string[]> {
   const attempts = [
     { by: 'fetch', method: 'GET', mode: 'cors', url },

@@ -9,7 +9,7 @@ import { expect } from 'vitest'
 
 import type { Arrival } from './proxy.ts'
 
-/** Starts the Chromium of Debian with an empty profile, which goes when it is closed. */
+/** Starts Debian's Chromium with an empty profile, which is deleted when it closes. */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: '/usr/bin/chromium',
@@ -26,13 +26,13 @@ export function launchChromium(): Promise<Browser> {
   })
 }
 
-/** What a page got to an API call. */
+/** The answer of an API call, as the page sees it. */
 export interface PageAnswer {
   readonly status: number
   readonly text: string
 }
 
-/** One visitor's browser, with cookies of its own. */
+/** The browser of one visitor, with its own cookies. */
 export class Visitor implements AsyncDisposable {
   readonly context: BrowserContext
 
@@ -54,7 +54,7 @@ export class Visitor implements AsyncDisposable {
     return page
   }
 
-  /** The cookies in the jar, by name. Two of one name are both there. */
+  /** The cookies in the jar, sorted by name. Two with the same name are both listed. */
   async jar(): Promise<readonly Cookie[]> {
     const cookies = await this.context.cookies()
     return cookies.toSorted((a, b) => `${a.name} ${a.path}`.localeCompare(`${b.name} ${b.path}`))
@@ -64,7 +64,7 @@ export class Visitor implements AsyncDisposable {
     return (await this.jar()).map(({ name }) => name)
   }
 
-  /** No page of this browser can read a cookie or finds anything stored, nor could at any time. */
+  /** Asserts that no page of this browser could ever read a cookie or find anything in storage. */
   async expectNothingReadable(): Promise<void> {
     for (const page of this.context.pages()) {
       expect(await page.evaluate(READABLE), page.url()).toEqual(NOTHING)
@@ -76,16 +76,16 @@ export class Visitor implements AsyncDisposable {
   }
 }
 
-/** No answer to a browser holds a JWT anywhere but in Set-Cookie. */
+/** Asserts that answers to a browser contain a JWT only in Set-Cookie. */
 export function expectNoTokenIn(arrivals: readonly Arrival[]): void {
   const answers = arrivals.filter(({ secFetchSite }) => secFetchSite !== undefined)
   expect(answers.length).toBeGreaterThan(0)
-  // The form of a JWT: random text of ours may well contain `eyJ`, but has no dots.
+  // The form of a JWT. Random text may contain `eyJ` too, but has no dots.
   const wrong = answers.filter(({ readable }) => /eyJ[\w-]*\.[\w-]+\.[\w-]*/.test(readable))
   expect(wrong).toEqual([])
 }
 
-/** Runs in every page and frame from its start on. */
+/** Runs at the start of every page and frame. */
 const WATCH = `
   globalThis.cookiesSeen = []
   setInterval(() => {
@@ -113,14 +113,14 @@ const NOTHING = {
   caches: [],
 }
 
-/** Calls with the page's own code, which refreshes when it has to. */
+/** Calls with the code of the page, which refreshes when needed. */
 export function call(page: Page, url: string, options: object = {}): Promise<PageAnswer> {
   return page.evaluate(
     `auth.call(${JSON.stringify(url)}, ${JSON.stringify(options)}).then(${READ_ANSWER})`,
   )
 }
 
-/** Calls with cookies and nothing else. */
+/** Calls with cookies only. */
 export function callBare(page: Page, url: string, options: object = {}): Promise<PageAnswer> {
   const given = JSON.stringify({ credentials: 'include', ...options })
   return page.evaluate(`fetch(${JSON.stringify(url)}, ${given}).then(${READ_ANSWER})`)

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers'
 
 import type { Certificate } from '../support/certificate.ts'
 
-/** A request as it arrived, and its answer. */
+/** A request as it arrived, with its answer. */
 export interface Arrival {
   readonly method: string
   readonly path: string
@@ -13,27 +13,27 @@ export interface Arrival {
   readonly secFetchSite: string | undefined
   readonly cookies: ReadonlyMap<string, string>
   readonly status: number
-  /** All of the answer that a page may get to see: its headers without Set-Cookie, and its body. */
+  /** The part of the answer that a page can see: its headers without Set-Cookie, and its body. */
   readonly readable: string
 }
 
 export interface ProxyOptions {
   readonly port: number
-  /** Where a request goes, by its path. */
+  /** The server for a request, by its path. */
   readonly target: (path: string) => string
-  /** Changes what is sent on, as the nginx of docs/guides/browsers.md does. */
+  /** Changes the forwarded request, as the nginx of docs/guides/browsers.md does. */
   readonly cookies?: (path: string, header: string) => string
   readonly tls?: Certificate
 }
 
-/** Stands in front of the servers like an nginx, and keeps what arrived. */
+/** A proxy in front of the servers, like nginx, that records all requests. */
 export interface Proxy extends AsyncDisposable {
   readonly arrivals: Arrival[]
-  /** Holds back requests for a path until this many have come, then lets all go at once. */
+  /** Holds requests for a path until this many have arrived, then forwards all at once. */
   gather(path: string, count: number): void
 }
 
-/** Listens on all of `localhost` that a browser tries. */
+/** Listens on all addresses of `localhost` that a browser tries. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const arrivals: Arrival[] = []
   const gates = new Map<string, { count: number; waiting: (() => void)[] }>()
@@ -65,7 +65,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
     })
 
   const listener = (request: IncomingMessage, response: ServerResponse): void =>
-    // A browser that is closed breaks off what it asked.
+    // A browser that closes cancels its requests.
     void handle(request, response).catch(() => response.destroy())
   const server =
     options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener)
@@ -104,7 +104,7 @@ function parseCookies(header: string): Map<string, string> {
   )
 }
 
-/** The port of a server that listens. */
+/** The port of a listening server. */
 export function portOf(server: { address(): AddressInfo | string | null }): number {
   return (server.address() as AddressInfo).port
 }

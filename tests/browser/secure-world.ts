@@ -4,7 +4,7 @@ import type { Certificate } from '../support/certificate.ts'
 import { startProxy, type Proxy } from './proxy.ts'
 import { startApi, startApp, startPlanter, type Api } from './sites.ts'
 
-/** One host for page (`/app/`), API (`/api/`) and authority over https, as docs/guides/browsers.md has it. */
+/** One host for page (`/app/`), API (`/api/`) and authority over https, as in docs/guides/browsers.md. */
 export interface SecureWorld extends AsyncDisposable {
   readonly origin: string
   readonly front: Proxy
@@ -17,7 +17,7 @@ export interface SecureWorldOptions {
   readonly cookieDomain?: string
 }
 
-/** Starts all of it behind a proxy that speaks TLS and keeps the refresh token from the API. */
+/** Starts all three behind a TLS proxy that strips the refresh token from requests to the API. */
 export async function startSecureWorld(options: SecureWorldOptions): Promise<SecureWorld> {
   const { host, tls, cookieDomain } = options
   await using stack = new AsyncDisposableStack()
@@ -60,7 +60,7 @@ export async function startSecureWorld(options: SecureWorldOptions): Promise<Sec
   return { origin, front, service, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
 
-/** The planter of sites.ts over https. */
+/** The site of sites.ts that plants cookies, over https. */
 export async function startSecurePlanter(
   tls: Certificate,
 ): Promise<AsyncDisposable & { readonly port: number }> {

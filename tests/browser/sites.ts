@@ -25,7 +25,7 @@ async function listen(listener: RequestListener): Promise<Site> {
   }
 }
 
-/** A site of files: what a path gives, as HTML or, where it ends in `.js`, as a script. */
+/** A site with one text for each path: a script if the path ends in `.js`, otherwise HTML. */
 export function startPages(contentOf: (path: string) => string): Promise<Site> {
   return listen((request, response) => {
     const path = request.url ?? '/'
@@ -35,8 +35,8 @@ export function startPages(contentOf: (path: string) => string): Promise<Site> {
 }
 
 /**
- * The page of docs/guides/browsers.md, word for word, with its functions in reach of the tests.
- * `authority` is empty where the page has its origin.
+ * The page of docs/guides/browsers.md, word for word, with its functions exposed to the tests.
+ * `authority` is empty when the page has the same origin as the authority.
  */
 export function startApp(authority: () => string): Promise<Site> {
   const root = join(import.meta.dirname, '../..')
@@ -51,7 +51,7 @@ export function startApp(authority: () => string): Promise<Site> {
   )
 }
 
-/** A page that attacks whatever it is told to. */
+/** A page that attacks the targets it is given. */
 export function startHostile(): Promise<Site> {
   const script = readFileSync(join(import.meta.dirname, 'pages/hostile.js'), 'utf8')
   return startPages((path) =>
@@ -61,7 +61,7 @@ export function startHostile(): Promise<Site> {
   )
 }
 
-/** A site whose server sets the cookies that the query of its address holds as `line`. */
+/** A site whose server sets the cookies in the query parameter `line`. */
 export function startPlanter(): Promise<Site> {
   return listen((request, response) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://planter')
@@ -73,11 +73,11 @@ export function startPlanter(): Promise<Site> {
   })
 }
 
-/** An API behind the guard, which reads cookies. */
+/** An API behind a guard that reads cookies. */
 export interface Api extends Site {
-  /** What was posted. */
+  /** The posted notes. */
   readonly notes: string[]
-  /** The cookies and origins of what came to `/unguarded`, which asks nobody. */
+  /** The cookies and origins of requests to `/unguarded`, a path without the guard. */
   readonly unguarded: { readonly cookie: string; readonly origin: string | undefined }[]
 }
 

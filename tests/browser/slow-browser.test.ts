@@ -49,12 +49,12 @@ function sameSite(browser: () => Browser): void {
   const me = (): string => `${world.api}/api/me`
   const notes = (): string => `${world.api}/api/notes`
 
-  /** Until the browser has dropped the cookie with the access token. */
+  /** Waits until the browser has deleted the cookie with the access token. */
   async function untilExpired(): Promise<void> {
     await expect.poll(() => visitor.names(), { timeout: 10_000 }).not.toContain('cs_access')
   }
 
-  /** What arrives at the authority's endpoint during some steps. */
+  /** The requests that arrive at this endpoint of the authority during some steps. */
   async function arrivalsDuring(path: string, steps: () => Promise<void>): Promise<Arrival[]> {
     const before = world.front.arrivals.length
     await steps()
@@ -62,7 +62,7 @@ function sameSite(browser: () => Browser): void {
     return since.filter((each) => each.path === path && each.method !== 'OPTIONS')
   }
 
-  test('logs in, and then calls an API with the cookies', async () => {
+  test('logs in, then calls an API with the cookies', async () => {
     expect((await callBare(page, me())).status).toBe(401)
     const session = await login(page, ADMIN)
     expect(session).toMatchObject({ sub: expect.stringMatching(/^acct_/) })
@@ -74,7 +74,7 @@ function sameSite(browser: () => Browser): void {
     await visitor.expectNothingReadable()
   })
 
-  test('learns why a log-in is refused', async () => {
+  test('gets the reason when a log-in is refused', async () => {
     expect(await login(page, { ...ADMIN, password: 'not the password' })).toMatchObject({
       status: 401,
       code: 'credentials_invalid',
@@ -94,7 +94,7 @@ function sameSite(browser: () => Browser): void {
     ])
   })
 
-  test('posts to the API with the CSRF token of its session, and not without', async () => {
+  test('can post to the API only with the CSRF token of its session', async () => {
     await login(page, ADMIN)
     const before = world.service.notes.length
     const bare = await callBare(page, notes(), { method: 'POST', body: 'bare' })
@@ -104,7 +104,7 @@ function sameSite(browser: () => Browser): void {
     expect(world.service.notes.slice(before)).toEqual(['a note'])
   })
 
-  test('refreshes once when the access token has run out, and repeats the calls', async () => {
+  test('refreshes once when the access token has expired, and repeats the calls', async () => {
     await login(page, ADMIN)
     await untilExpired()
     expect((await callBare(page, me())).status).toBe(401)
@@ -119,7 +119,7 @@ function sameSite(browser: () => Browser): void {
     expect(refreshes.map(({ status }) => status)).toEqual([200])
   })
 
-  test('is logged in when it opens as a second tab, and can change things there', async () => {
+  test('is logged in when it opens in a second tab, and can change things there', async () => {
     await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
     expect((await call(tab, `${world.authority}/auth/me`)).status).toBe(200)
@@ -127,10 +127,10 @@ function sameSite(browser: () => Browser): void {
     await visitor.expectNothingReadable()
   })
 
-  test('and the second tab refresh at the same moment, with the same token, and both go on', async () => {
+  test('and the second tab refresh at the same moment with the same token, and both stay logged in', async () => {
     const { sid } = await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
-    // Each tab has its CSRF token already: nothing else is on the way.
+    // Each tab has its CSRF token already, so no other request is under way.
     for (const each of [page, tab]) await call(each, notes(), { method: 'POST', body: 'x' })
     await untilExpired()
 
@@ -153,7 +153,7 @@ function sameSite(browser: () => Browser): void {
     expect((await call(page, me())).status).toBe(200)
   })
 
-  test('logs out, and the other tab is out with its next call', async () => {
+  test('logs out, and the next call of the other tab is rejected', async () => {
     await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
     expect((await call(tab, me())).status).toBe(200)
@@ -167,7 +167,7 @@ function sameSite(browser: () => Browser): void {
     }
   })
 
-  test('logs out, and a copy of its access token ends at the authority at once, at the API with its time', async () => {
+  test('logs out, and a copy of its access token is rejected by the authority at once, by the API when it expires', async () => {
     await login(page, ADMIN)
     const copied = (await visitor.jar()).find(({ name }) => name === 'cs_access')?.value ?? ''
     const statusOf = async (url: string): Promise<number> =>
@@ -178,7 +178,7 @@ function sameSite(browser: () => Browser): void {
     await expect.poll(() => statusOf(me()), { timeout: 10_000 }).toBe(401)
   })
 
-  test('goes on in a tab that still has the CSRF token of the session before', async () => {
+  test('keeps working in a tab that still has the CSRF token of the session before', async () => {
     await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
     await call(tab, notes(), { method: 'POST', body: 'x' })
@@ -187,7 +187,7 @@ function sameSite(browser: () => Browser): void {
     expect((await call(tab, notes(), { method: 'POST', body: 'new session' })).status).toBe(201)
   })
 
-  test('logs in again over a session that is over', async () => {
+  test('logs in again after a session has ended', async () => {
     await login(page, ADMIN)
     await call(page, `${world.authority}/auth/sessions/end-all`, { method: 'POST' })
     expect((await call(page, `${world.authority}/auth/me`)).status).toBe(401)
@@ -197,7 +197,7 @@ function sameSite(browser: () => Browser): void {
 }
 
 function otherSite(browser: () => Browser): void {
-  test('gets no session: browsers keep these cookies within their site', async () => {
+  test('gets no session, because browsers keep these cookies within their site', async () => {
     let script = ''
     await using pages = await startPages((path) => (path === '/auth.js' ? script : '<title>App'))
     const app = `http://127.0.0.1:${pages.port}`

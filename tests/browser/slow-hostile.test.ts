@@ -39,7 +39,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
     await Promise.all([browser, world, site].map((each) => each?.[Symbol.asyncDispose]()))
   })
 
-  /** What changes something: all of it, and what each would do if it were taken. */
+  /** Every endpoint that changes something, and the effect it would have if the attack succeeded. */
   const targets: readonly (readonly [
     method: Target['method'],
     path: string,
@@ -56,7 +56,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
     ['POST', '/api/notes', { note: 'planted' }],
   ]
 
-  /** What arrived at a URL since a moment, but the preflights. */
+  /** The requests to a URL since a moment, without preflights. */
   function since({ front, api }: { front: number; api: number }, url: string): Arrival[] {
     const { pathname } = new URL(url)
     const all = [...world.front.arrivals.slice(front), ...world.apiFront.arrivals.slice(api)]
@@ -81,7 +81,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       victim = await Visitor.open(browser)
       app = await victim.openApp(world.app)
       sid = String((await login(app, ADMIN))['sid'])
-      // A session of the victim elsewhere, which end-others would end.
+      // Another session of the victim, which end-others would end.
       await fetch(`${world.authority}/api/token/`, {
         method: 'POST',
         body: new URLSearchParams(ADMIN),
@@ -102,7 +102,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       return (await fetch(`${world.authority}/auth/me`, { headers: { cookie } })).ok
     }
 
-    /** How an attack is refused. Without a cookie nobody is there, which is found out first. */
+    /** The refusal of an attack. A missing cookie is detected first. */
     function statusOf(method: Target['method'], path: string, { by }: Attack): number {
       const hasCookie = relation === 'same-site' && by !== 'sandbox'
       // Behind the guard of the API nothing is told of what there is. An image is GET, which passes.
@@ -117,7 +117,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       for (const each of attacksOn({ method, url, fields })) {
         const start = moment()
         const read = await attack(hostile, originOf(), url, each)
-        // A beacon and a frame do not say when they have arrived.
+        // The page cannot see when a beacon or a frame has arrived.
         if (each.arrives[method]) {
           await expect.poll(() => since(start, url).length, SOON).toBeGreaterThan(0)
         }
@@ -146,7 +146,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
         const start = moment()
         expect(await spy(hostile, url)).toEqual([
           'blocked: TypeError',
-          // The authority's answers are for its own origin (CORP); the service says nothing of that.
+          // The authority limits its answers to its own origin (CORP). The service does not.
           path === '/api/me' ? 'opaque' : 'blocked: TypeError',
           'error',
           'error',
@@ -157,7 +157,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       },
     )
 
-    test('the same attempts do reach a service without the guard, with the cookies that SameSite lets through', async () => {
+    test('the same attempts reach a service without the guard, with the cookies that SameSite allows', async () => {
       const url = urlOf('/api/unguarded')
       const target: Target = { method: 'POST', url, fields: { note: 'planted' } }
       for (const each of attacksOn(target)) {
@@ -166,7 +166,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
         if (!each.arrives.POST) continue
         await expect.poll(() => world.service.unguarded.length, SOON).toBeGreaterThan(count)
         const { cookie = '' } = world.service.unguarded.at(-1) ?? {}
-        // A sandboxed frame of the same site is another site.
+        // A sandboxed frame of the same site counts as another site.
         const isSent = relation === 'same-site' && each.by !== 'sandbox'
         expect({ attack: each.name, isSent: /cs_access=.*cs_refresh=/.test(cookie) }).toEqual({
           attack: each.name,
@@ -175,7 +175,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       }
     })
 
-    test('leave the victim with the session, the password and the account as they were', async () => {
+    test('leave the session, the password and the account of the victim unchanged', async () => {
       expect((await call(app, urlOf('/api/notes'), { method: 'POST', body: 'own' })).status).toBe(
         201,
       )
@@ -196,10 +196,10 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
     })
     afterEach(() => visitor[Symbol.asyncDispose]())
 
-    test('cannot log a stranger in to the account of the attacker', async () => {
+    test('cannot log a visitor in to the account of the attacker', async () => {
       const hostile = await visitor.context.newPage()
       await hostile.goto(originOf())
-      // The browser then has the cookie of before a log-in, where it takes one from such a page.
+      // The browser then has the cookie from before a log-in, if it accepts cookies from such a page.
       await spy(hostile, urlOf('/auth/csrf'))
       const url = urlOf('/auth/login')
       const database = dumpDatabase(world.dataDir)

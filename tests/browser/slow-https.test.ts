@@ -50,7 +50,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
     }, 30_000)
     afterAll(() => world?.[Symbol.asyncDispose]())
 
-    test('have the prefix of this host, are Secure, and Chromium takes them', async () => {
+    test('have the __Host- prefix, are Secure, and Chromium accepts them', async () => {
       const { visitor, page } = await logIn(world)
       await using _ = visitor
       const host = { domain: 'localhost', path: '/', httpOnly: true, secure: true }
@@ -93,7 +93,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
         await page.evaluate(
           `for (const line of ${JSON.stringify(lines)}) { document.cookie = line }`,
         )
-        // A name in capitals is another cookie, which nobody reads.
+        // A name in capitals is a different cookie, which nobody reads.
         const after = await visitor.jar()
         expect(
           after.filter(({ name }) => !name.startsWith('__HOST')),
@@ -105,7 +105,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
   })
 
   describe('of a host of a domain', () => {
-    test('come from no other host of the domain', async () => {
+    test('cannot be set by another host of the domain', async () => {
       await using world = await startSecureWorld({ host: DOMAIN, tls })
       const { visitor, page } = await logIn(world)
       await using _ = visitor
@@ -118,7 +118,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
       ])
       const after = await visitor.jar()
       expect(after.filter(({ name }) => name !== 'unprotected')).toEqual(before)
-      // The neighbour does set cookies for the domain, where their names allow it.
+      // The neighbour can set cookies for the domain if their names have no prefix.
       expect(after).toContainEqual(expect.objectContaining({ name: 'unprotected' }))
       expect((await call(page, '/auth/me')).status).toBe(200)
     })

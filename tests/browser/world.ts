@@ -10,7 +10,7 @@ export interface World extends AsyncDisposable {
   readonly app: string
   readonly api: string
   readonly dataDir: string
-  /** What arrived at the authority, and at the API. */
+  /** The requests to the authority and to the API. */
   readonly front: Proxy
   readonly apiFront: Proxy
   readonly service: Api
@@ -46,7 +46,7 @@ export async function startWorld(env: Readonly<Record<string, string>> = {}): Pr
   }
 }
 
-/** Every row of every table: two of these differ when anything was changed. */
+/** Every row of every table. Two of these differ when anything changed. */
 export function dumpDatabase(dataDir: string): string {
   return withDatabase(dataDir, (db) => {
     const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()

@@ -25,7 +25,7 @@ import {
   type Question,
 } from './questions.ts'
 
-/** What both must answer alike. */
+/** The part of an answer that must be the same on both sides. */
 interface Answer {
   readonly status: number
   readonly body: string
@@ -105,7 +105,7 @@ describeWith('django', 'the same request to Django with SimpleJWT and to us', ()
   })
 })
 
-/** What differs by nature: the tokens themselves, parser texts, and words of an older SimpleJWT. */
+/** Replaces what must differ: the tokens, parser texts, and texts of an older SimpleJWT. */
 function normalize(text: string): string {
   return text
     .replaceAll(/"[\w-]+\.[\w-]+\.[\w-]+"/g, '"<token>"')

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const SERVICE = fileURLToPath(new URL('service.py', import.meta.url))
 
-// By its path: the packages are Debian's, and another python3 may come first on PATH.
+// By its path: Debian has installed the packages for this one, and PATH may start with another python3.
 const PYTHON = '/usr/bin/python3'
 
 const START_MS = 60_000
@@ -21,7 +21,7 @@ export function startIssuer(user: { username: string; password: string }): Promi
   return start({ ROLE: 'issuer', DJANGO_USERNAME: username, DJANGO_PASSWORD: password })
 }
 
-/** A Django service that takes the tokens of another issuer: `GET /whoami/`. */
+/** A Django service that accepts the tokens of another issuer: `GET /whoami/`. */
 export function startService(trusts: {
   jwksUrl: string
   issuer: string
@@ -31,7 +31,7 @@ export function startService(trusts: {
   return start({ ROLE: 'service', JWK_URL: jwksUrl, ISSUER: issuer, AUDIENCE: audience })
 }
 
-/** The same for one that shares a secret with the issuer (HS256). */
+/** The same for a service that shares a secret with the issuer (HS256). */
 export function startSharingService(trusts: {
   sharedSecret: string
   issuer: string

@@ -4,13 +4,13 @@ import { ADMIN } from '../../packages/server/test/support/server-process.ts'
 export const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** A pair as either side gives it. */
+/** The tokens that either side returns. */
 export interface Pair {
   readonly access: string
   readonly refresh: string
 }
 
-/** A request to both; where it holds tokens, each side gets its own. */
+/** A request to both sides. Tokens in it are replaced by the tokens of each side. */
 export type Question = RawRequest | ((pair: Pair, spent: Pair) => RawRequest)
 
 export const token = '/api/token/'
@@ -18,7 +18,7 @@ const refresh = '/api/token/refresh/'
 const verify = '/api/token/verify/'
 export const blacklist = '/api/token/blacklist/'
 
-/** The endpoints, and the fields that each one needs. */
+/** The endpoints and their required fields. */
 export const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   [token]: ['username', 'password'],
   [refresh]: ['refresh'],
@@ -45,7 +45,7 @@ function multipart(path: string, parts: readonly string[]): RawRequest {
   }
 }
 
-/** Each endpoint gets all of these, its own fields in them. */
+/** Requests for every endpoint, with its own fields. */
 export function commonQuestions(path: string): Record<string, Question> {
   const names = fieldsOf[path] ?? []
   const all = (value: string): RawRequest =>
@@ -104,11 +104,11 @@ export function commonQuestions(path: string): Record<string, Question> {
   }
 }
 
-/** A JSON body with the right username and password, for both. */
+/** A JSON body with a username and password that are right on both sides. */
 export const credentials = JSON.stringify(ADMIN)
 const { username, password } = ADMIN
 
-/** What is asked of one endpoint alone. */
+/** Requests for one endpoint only. */
 export const questions: Record<string, Question> = {
   'obtain: right credentials': json(token, credentials),
   'obtain: white space around them': json(
@@ -169,7 +169,7 @@ for (const path of [refresh, verify, blacklist]) {
     give(`${pair.refresh.split('.').slice(0, 2).join('.')}.`)
 }
 
-/** Where we answer otherwise on purpose. Each is asserted, so that the list stays true. */
+/** Requests that we answer differently on purpose. The tests assert each, so that the list stays true. */
 export const differences: readonly {
   what: string
   question: RawRequest

@@ -28,7 +28,7 @@ describeWith('django', 'a Django service with SimpleJWT and its usual HS256', ()
     await Promise.all([django, server].map((each) => each?.[Symbol.asyncDispose]()))
   })
 
-  test('takes an access token and no refresh token', async () => {
+  test('accepts an access token and rejects a refresh token', async () => {
     const login = await send(server.url, {
       path: '/api/token/',
       headers: { 'content-type': 'application/json' },

@@ -12,15 +12,15 @@ import { freePort } from '../../scripts/lib/processes.ts'
 export interface RunningRedis extends AsyncDisposable {
   readonly url: string
   readonly port: number
-  /** A client of the test's own. */
+  /** A client for the test. */
   readonly client: Redis
-  /** Ends it without a word, and starts an empty one at the same place. */
+  /** Kills it and starts an empty one on the same port. */
   kill(): Promise<void>
   start(): Promise<void>
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
 }
 
-// By its path: another one may come first on PATH.
+// By its path: PATH may start with another one.
 const REDIS_SERVER = '/usr/bin/redis-server'
 
 export async function startRedis(): Promise<RunningRedis> {

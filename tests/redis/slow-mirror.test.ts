@@ -12,7 +12,7 @@ import { startRedis, type RunningRedis } from './redis.ts'
 const PREFIX = 'countersign:revoked:'
 const SERVICE_DIR = `${import.meta.dirname}/../../examples/python-service`
 
-test('where Redis cannot be reached, that is logged once, without its password', async () => {
+test('an unreachable Redis is logged once, without its password', async () => {
   const password = 'a-password-of-redis'
   await using server = await startServerProcess({
     env: { REDIS_URL: `redis://default:${password}@127.0.0.1:1/0` },
@@ -71,7 +71,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     return JSON.parse((await redis.client.get(`${PREFIX}head`)) ?? '{}')
   }
 
-  test('a service in Python refuses what was taken back, in well under a second', async () => {
+  test('a service in Python rejects revoked tokens in well under a second', async () => {
     const { access, refresh } = await it.login('alice')
     const other = await it.login('bob')
     expect((await me(access)).status).toBe(200)
@@ -80,12 +80,12 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await me(other.access)).status).toBe(200)
   })
 
-  test('every kind that a token can name: account, client, tenant, token', async () => {
+  test('revocations of each kind that a token names: account, client, tenant, token', async () => {
     const { authority } = it
     const disabled = await it.login('carol')
     await authority.accounts.disable('carol', 'test')
     await untilStatus(401, disabled.access)
-    // Changed roles are out of date here as they are at guards; the next token is not.
+    // A token with changed roles is stale here, as at guards. The next token is not.
     const changed = await it.login('dora')
     await authority.accounts.addRole('dora', 'editor', 'test')
     await untilStatus(401, changed.access)
@@ -112,7 +112,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(401, single.access)
   })
 
-  test('marks are only raised, and are kept longer than a token lives', async () => {
+  test('positions only rise, and are kept longer than a token lives', async () => {
     const { access, refresh } = await it.login('gina')
     const { sid } = decodeJwt(access)
     const key = `${PREFIX}session:${String(sid)}`
@@ -128,17 +128,17 @@ describeWith('redis', 'the mirror in Redis', () => {
     const pttl = await redis.client.pttl(
       `${PREFIX}session:${String(decodeJwt(second.access)['sid'])}`,
     )
-    // Twice five minutes and the minute of tolerance.
+    // Twice five minutes, and one minute of tolerance.
     expect(pttl).toBeGreaterThan(700_000)
     expect(pttl).toBeLessThanOrEqual(720_000)
   })
 
-  test('an emptied Redis vouches for nothing until it is filled again', async () => {
+  test('with an emptied Redis no token is accepted until it is filled again', async () => {
     const { access, refresh } = await it.login('hugo')
     await it.post('/api/token/blacklist/', { refresh })
     await untilStatus(401, access)
     await redis.client.flushall()
-    // Never a yes: without a head 503, with one the mark is there again.
+    // Never accepted: 503 without a head, and with a head the revocation is there again.
     for (let tries = 0; tries < 200; tries++) {
       expect([401, 503]).toContain((await me(access)).status)
       await sleep(10)
@@ -146,19 +146,19 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(401, access)
   })
 
-  test('a Redis that dies and comes back empty is filled from the log', async () => {
+  test('a Redis that crashes and restarts empty is filled from the log', async () => {
     const { access, refresh } = await it.login('ida')
     const good = await it.login('jan')
     await redis.kill()
     expect((await me(good.access)).status).toBe(503)
-    // The authority does not mind.
+    // The authority keeps working.
     await it.post('/api/token/blacklist/', { refresh })
     await redis.start()
     await untilStatus(200, good.access)
     expect((await me(access)).status).toBe(401)
   })
 
-  test('a mirror that nobody renews is refused after three seconds', async () => {
+  test('a mirror that is not renewed is rejected after three seconds', async () => {
     const { access } = await it.login('kai')
     await it.stop()
     const from = performance.now()
@@ -168,7 +168,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(200, access)
   })
 
-  test('a Redis that stands still lets nothing through afterwards', async () => {
+  test('after a Redis was stopped and continued, no revoked token is accepted', async () => {
     const { access, refresh } = await it.login('lea')
     redis.signal('SIGSTOP')
     await it.post('/api/token/blacklist/', { refresh })
@@ -179,7 +179,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(401, access)
   }, 30_000)
 
-  test('a killed key is refused whatever its tokens say', async () => {
+  test('all tokens of a killed key are rejected', async () => {
     const { access } = await it.login('mia')
     const kid = JSON.parse(Buffer.from(access.split('.')[0]!, 'base64url').toString()).kid as string
     await redis.client.set(`${PREFIX}key:${kid}`, '1')
@@ -188,7 +188,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await me(access)).status).toBe(200)
   })
 
-  test('a Redis that may evict keys vouches for nothing', async () => {
+  test('with a Redis that may evict keys no token is accepted', async () => {
     const { access } = await it.login('nora')
     await untilStatus(200, access)
     await redis.client.config('SET', 'maxmemory', '100mb')
@@ -198,7 +198,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(200, access)
   })
 
-  test('two issuers do not share one Redis', async () => {
+  test('two issuers cannot share one Redis', async () => {
     const { access } = await it.login('olga')
     await using other = await runAuthority({ redisUrl: redis.url })
     await sleep(2_500)
@@ -207,9 +207,9 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await other.login()).access).toBeTypeOf('string')
   })
 
-  test('a waiting log-out answers when the mirror has it', async () => {
+  test('a log-out with ?wait=effective answers when the mirror has it', async () => {
     const { access, refresh } = await it.login('paul')
-    // In the first 30 s after a start this waits for guards of the process before.
+    // In the first 30 s after a start it also waits for guards of the process before.
     const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
     expect((await me(access)).status).toBe(401)
     expect(await response.json()).toMatchObject({

@@ -136,22 +136,26 @@ test('a refused log-out does not wait', async () => {
   expect(response.status).toBe(401)
 })
 
-test('a wait includes a disconnected guard until its lease has run out', async () => {
-  const guard = await it.guard()
+// Both wait for half a minute, so they run together, each with an authority of its own.
+test.concurrent('a wait includes a disconnected guard until its lease has run out', async () => {
+  await using own = await runAuthority()
+  const guard = await own.guard()
   guard.close()
-  const { refresh } = await it.login('bob')
-  const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
+  const { refresh } = await own.login('bob')
+  const response = await own.post('/api/token/blacklist/?wait=effective', { refresh })
   const { effective } = (await response.json()) as Effective
   expect(effective.expired).toBe(1)
   expect(effective.ms).toBeGreaterThan(25_000)
   expect(effective.ms).toBeLessThan(31_000)
 }, 60_000)
 
-test('after a restart a wait includes the unknown guards of the previous process', async () => {
-  await it.stop()
-  await it.start()
-  const { refresh } = await it.login('erin')
-  const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
+test.concurrent('after a restart a wait includes the unknown guards of the previous process', async () => {
+  await using own = await runAuthority()
+  await own.guard()
+  await own.stop()
+  await own.start()
+  const { refresh } = await own.login('erin')
+  const response = await own.post('/api/token/blacklist/?wait=effective', { refresh })
   const { effective } = (await response.json()) as Effective
   expect(effective.ms).toBeGreaterThan(20_000)
   expect(effective.ms).toBeLessThan(31_000)

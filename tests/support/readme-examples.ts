@@ -9,8 +9,9 @@ import { afterAll, describe, expect, test, vi } from 'vitest'
 const strip = 'stripTypeScriptTypes' in nodeModule ? nodeModule.stripTypeScriptTypes : undefined
 
 /**
- * Runs each example of a README, and compares what it prints with what it promises. They are written to a
- * folder below `inside`, a directory of the package, so that it finds itself by its name.
+ * Runs each example of a README and compares its output with the output that its comments promise. The
+ * examples are written to a folder below `inside`, a directory of the package, so that they can import
+ * the package by its name.
  */
 export function describeExamples(readme: string, inside: string): void {
   describe.skipIf(strip === undefined)('the examples', () => {
@@ -37,8 +38,8 @@ export function describeExamples(readme: string, inside: string): void {
   })
 }
 
-// `console.log(x) // text: why` promises the output `text`; a log without such a comment stands in
-// a branch that is not taken.
+// `console.log(x) // text: why` promises the output `text`. A log without such a comment is in a
+// branch that does not run.
 function promisedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\) \/\/ ([^:\n]+)/g)].map(([, text]) => text ?? '')
 }

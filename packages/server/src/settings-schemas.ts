@@ -6,20 +6,29 @@ import type { Rate, ThrottleRates } from './accounts/throttle.ts'
 import { parseNetworks } from './base/address.ts'
 import { limits } from './base/limits.ts'
 
-/** The kinds of settings: what each may be, and what its owner reads when it is not. */
+/**
+ * The kinds of settings: which values each accepts, and the message for all others. Each schema carries
+ * its values in words (`meta.values`), for the help and docs/reference/settings.md.
+ */
 
-// A known device, and one address for one account, may try ten times at once: people mistype.
+// Ten tries at once from a known device, and from one address at one account: people mistype.
 const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m'
 
 const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
-export function text(charsMax: number = limits.settingCharsMax): z.ZodString {
+/** Text that is not empty. `values` says in words what it is. */
+export function text(
+  values: string = 'text',
+  charsMax: number = limits.settingCharsMax,
+): z.ZodString {
   return z
     .string('must be text')
     .min(1, 'must not be empty')
     .max(charsMax, `must have at most ${charsMax} characters`)
+    .meta({ values })
 }
 
+/** A whole number, also as text. Both limits are accepted. */
 export function integer(min: number, max: number): z.ZodType<number, number | string> {
   const message = `must be a whole number from ${min} to ${max}`
   return z
@@ -34,6 +43,7 @@ export function integer(min: number, max: number): z.ZodType<number, number | st
       message,
     )
     .pipe(z.number().int(message).min(min, message).max(max, message))
+    .meta({ values: `${min} to ${max}` })
 }
 
 /** A whole number, or `off`, which is undefined and the default. */
@@ -51,26 +61,33 @@ export function integerOrOff(
         value === undefined || (Number.isSafeInteger(value) && value >= min && value <= max),
       message,
     )
+    .meta({ values: `${min} to ${max}, or \`off\`` })
 }
 
 function toInteger(value: number | string): number {
   return typeof value === 'number' ? value : /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
 }
 
+/** True or false, also as text. */
 export function flag(): z.ZodType<boolean, boolean | 'true' | 'false'> {
-  return z.union(
-    [z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')],
-    'must be true or false',
-  )
+  return z
+    .union(
+      [z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')],
+      'must be true or false',
+    )
+    .meta({ values: '`true`, `false`' })
 }
 
+/** One of these texts, in this spelling. */
 export function oneOf<const Choice extends string>(
   ...choices: Choice[]
 ): z.ZodEnum<Record<Choice, Choice>> {
-  return z.enum(choices, `must be one of ${choices.join(', ')}`)
+  return z
+    .enum(choices, `must be one of ${choices.join(', ')}`)
+    .meta({ values: choices.map((each) => `\`${each}\``).join(', ') })
 }
 
-/** Gives its origin: everything that compares issuers compares bytes, so there is one spelling. */
+/** An http or https URL. Gives its origin: issuers are compared byte by byte, so there is one spelling. */
 export function url(): z.ZodType<string, string> {
   const message = 'must be an http or https URL without path, query, user or fragment'
   return z
@@ -82,17 +99,19 @@ export function url(): z.ZodType<string, string> {
       return isHttp && pathname === '/' && search + hash + username + password === ''
     }, message)
     .transform((value) => new URL(value).origin)
+    .meta({ values: 'an http or https URL without path, query, user and fragment' })
 }
 
-/** Where a Redis is reached; a password may be in it. */
+/** The URL of a Redis. It may contain a password. */
 export function redisUrl(): z.ZodType<string, string> {
   const message = 'must be a URL such as redis://127.0.0.1:6379/0, or rediss:// for TLS'
   return z
     .string(message)
     .refine((value) => URL.canParse(value) && /^rediss?:\/\/[^/]*[^/@]/.test(value), message)
+    .meta({ values: '`redis://HOST:6379/0`, or `rediss://` for TLS' })
 }
 
-/** A list in one text, as the environment has it, or a list. */
+/** A list, or one text with commas, as the environment gives it. */
 function list(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
   return z
     .union([z.string(), z.array(z.string()).readonly()], 'must be a list, separated by commas')
@@ -104,18 +123,21 @@ function list(): z.ZodType<readonly string[], string | readonly string[] | undef
     )
 }
 
-/** Origins exactly as browsers write them. */
+/** Origins exactly as browsers write them, without a path. Never `*`. */
 export function origins(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
-  return list().refine(
-    (values) => values.every((each) => /^https?:/.test(each) && originOf(each) === each),
-    'must be origins such as https://app.example.com, separated by commas, without a path; never *',
-  )
+  return list()
+    .refine(
+      (values) => values.every((each) => /^https?:/.test(each) && originOf(each) === each),
+      'must be origins such as https://app.example.com, separated by commas, without a path; never *',
+    )
+    .meta({ values: 'origins, separated by commas: `https://app.example.com`' })
 }
 
 function originOf(value: string): string | undefined {
   return URL.canParse(value) ? new URL(value).origin : undefined
 }
 
+/** A domain in lower case, without a dot in front. */
 export function domain(): z.ZodType<string, string> {
   return z
     .string('must be text')
@@ -123,8 +145,10 @@ export function domain(): z.ZodType<string, string> {
       /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/,
       'must be a domain such as example.com, in lower case, without a dot in front',
     )
+    .meta({ values: 'a domain: `example.com`' })
 }
 
+/** IP addresses and networks. Gives undefined for an empty list. */
 export function networks(): z.ZodType<
   BlockList | undefined,
   string | readonly string[] | undefined
@@ -133,9 +157,10 @@ export function networks(): z.ZodType<
   return list()
     .refine((values) => parseNetworks(values) !== undefined, message)
     .transform((values) => (values.length === 0 ? undefined : parseNetworks(values)))
+    .meta({ values: 'addresses and networks, separated by commas: `10.0.0.0/8,::1`' })
 }
 
-/** `off`, or rates such as `account=50/1h`; those that are not named keep their standard. */
+/** `off` (undefined), or rates such as `account=50/1h`. Rates that are not named keep their default. */
 export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefined> {
   const message =
     'must be off, or rates such as account=50/1h,source=10/15m,address=100/10m,device=10/15m'
@@ -144,6 +169,7 @@ export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefi
     .default(THROTTLE_STANDARD)
     .refine((value) => value === 'off' || parseRates(value) !== undefined, message)
     .transform((value) => (value === 'off' ? undefined : parseRates(value)))
+    .meta({ values: '`off`, or rates `NAME=TRIES/TIME`, separated by commas' })
 }
 
 function parseRates(value: string): ThrottleRates | undefined {
@@ -155,14 +181,14 @@ function parseRates(value: string): ThrottleRates | undefined {
     if (name === undefined || !(triesMax >= 1 && periodSec >= 1 && periodSec <= 86_400)) {
       return undefined
     }
-    // The expression lets only these names through.
+    // The expression accepts only these names.
     rates[name as keyof ThrottleRates] = { triesMax, periodMs: periodSec * 1000 }
   }
-  // The standard, which was read first, names them all.
+  // Complete: the default, which is parsed first, names them all.
   return rates as ThrottleRates
 }
 
-/** Seconds out of a text such as `5m`. */
+/** Seconds from a text such as `5m`. Both limits are accepted. */
 export function lifetime(
   min: string,
   max: string,
@@ -174,9 +200,10 @@ export function lifetime(
     .default(standard)
     .transform((value) => toSeconds(value))
     .refine((seconds) => seconds >= toSeconds(min) && seconds <= toSeconds(max), message)
+    .meta({ values: `${min} to ${max}` })
 }
 
-/** The same, or `off`, which is undefined. */
+/** Like `lifetime`, or `off`, which gives undefined. */
 export function lifetimeOrOff(
   min: string,
   max: string,
@@ -192,9 +219,41 @@ export function lifetimeOrOff(
         seconds === undefined || (seconds >= toSeconds(min) && seconds <= toSeconds(max)),
       message,
     )
+    .meta({ values: `${min} to ${max}, or \`off\`` })
 }
 
 function toSeconds(value: string): number {
   const match = /^(\d{1,9})([smhd])$/.exec(value)
   return match === null ? Number.NaN : Number(match[1]) * SECONDS_OF[match[2]!]!
+}
+
+/** The description that a schema of this file carries. */
+export interface SchemaDescription {
+  /** The accepted values in words, as Markdown. */
+  readonly values: string
+  /** The default, in the form of the environment. Undefined when the setting has no default. */
+  readonly fallback: string | undefined
+}
+
+/** Reads the values and the default out of a schema. Throws when it states no values: our mistake. */
+export function describeSchema(schema: z.ZodType): SchemaDescription {
+  let values: unknown
+  let fallback: unknown
+  // `.default()`, `.optional()` and `.transform()` wrap the schema that they are called on.
+  for (
+    let inner: z.core.$ZodType | undefined = schema;
+    inner !== undefined;
+    inner = unwrap(inner)
+  ) {
+    values ??= z.globalRegistry.get(inner)?.['values']
+    if (inner instanceof z.ZodDefault) fallback ??= inner.def.defaultValue
+  }
+  if (typeof values !== 'string') throw new TypeError('a schema of a setting states no values')
+  const isGiven = fallback !== undefined && !(Array.isArray(fallback) && fallback.length === 0)
+  return { values, fallback: isGiven ? String(fallback) : undefined }
+}
+
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) return schema.def.innerType
+  return schema instanceof z.ZodPipe ? schema.def.in : undefined
 }

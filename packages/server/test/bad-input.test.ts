@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { endpoints, FORM_TYPE, JSON_TYPE, named } from './support/contract.ts'
 import { CANARY, post, startHostileTarget, type HostileTarget } from './support/hostile-target.ts'
 import type { RawRequest } from './support/raw.ts'
+import { sized } from './support/long.ts'
 
 // The real process, through real sockets, with bodies that no honest client sends. What must hold
 // after each of them stands in `expectUnharmed`.
@@ -224,7 +225,7 @@ describe('whatever is sent', () => {
     )
     await fc.assert(
       fc.asyncProperty(anyPath, body, (path, text) => expectRefused({ path, body: text })),
-      { numRuns: 300 },
+      { numRuns: sized(100, 300) },
     )
   })
 
@@ -237,7 +238,7 @@ describe('whatever is sent', () => {
         fc.uint8Array({ maxLength: 400 }),
         (path, type, body) => expectRefused({ path, headers: { 'content-type': type }, body }),
       ),
-      { numRuns: 300 },
+      { numRuns: sized(100, 300) },
     )
   })
 

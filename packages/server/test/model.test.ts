@@ -8,6 +8,7 @@ import { ISSUER, openTestAuthority, PASSWORD, USERNAME } from './support/authori
 import type { Pair, TestAuthority } from './support/authority.ts'
 import { query } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
+import { isLong, sized } from './support/long.ts'
 
 /**
  * A world of clients and one authority whose store now and then loses the last thing it wrote,
@@ -441,7 +442,7 @@ const commandsArbitrary = fc.commands(
 
 test(
   'whatever clients, clocks, operators and a forgetful store do, the model foretells it',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async () => {
     const seen = new Set<string>()
     await fc.assert(
@@ -460,10 +461,12 @@ test(
         await fc.asyncModelRun(() => ({ model, real }), commands)
         expect(query(it.dataDir, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }])
       }),
-      { numRuns: 80 },
+      { numRuns: sized(15, 80) },
     )
-    // A walk that meets only closed doors would prove nothing.
+    // Walks that are always refused would prove nothing. Few walks do not see everything.
     const all = [EXPIRED, INVALID, OVER, DISABLED, ...DEEDS]
-    expect(all.filter((each) => !seen.has(each))).toEqual([])
+    const missing = all.filter((each) => !seen.has(each))
+    if (isLong) expect(missing).toEqual([])
+    else expect(missing.length).toBeLessThan(all.length / 2)
   },
 )

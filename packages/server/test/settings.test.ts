@@ -36,20 +36,20 @@ function parse(environment: Environment, production = false): Settings {
   return parseSettings(readEnvironment(environment), { production })
 }
 
-/** The mistakes that parsing names, one a line; fails where there is none. */
+/** The reported mistakes, one a line. Fails when there is none. */
 function mistakesOf(environment: Environment, production = false): string[] {
   try {
     parse(environment, production)
   } catch (error) {
     expect(error).toBeInstanceOf(SetupError)
     const [first, ...lines] = (error as SetupError).message.split('\n')
-    expect(first).toBe('Some settings are not right:')
+    expect(first).toBe('Some settings are not valid:')
     return lines.map((line) => line.trim())
   }
-  throw new Error('all settings are right')
+  throw new Error('all settings are valid')
 }
 
-test('an empty environment gives a server for development', () => {
+test('an empty environment gives a development server', () => {
   expect(parse({})).toEqual({
     port: 8000,
     host: '127.0.0.1',
@@ -85,7 +85,7 @@ test('an empty environment gives a server for development', () => {
   })
 })
 
-test('an empty text is as if the setting were not there', () => {
+test('an empty variable counts as not set', () => {
   expect(parse({ PORT: '', COUNTERSIGN_SECRET: '', COUNTERSIGN_HEALING: '' })).toEqual(parse({}))
 })
 
@@ -121,7 +121,7 @@ describe.each<[name: string, good: [text: string, gives: Partial<Settings>][]]>(
       ],
       ['https://auth.example/', { publicUrl: 'https://auth.example' }],
       ['http://localhost:9000', { publicUrl: 'http://localhost:9000' }],
-      // One spelling, since whoever compares issuers compares bytes.
+      // One spelling, because issuers are compared byte by byte.
       ['HTTPS://Auth.Example', { publicUrl: 'https://auth.example' }],
       [' https://auth.example ', { publicUrl: 'https://auth.example' }],
       ['https://auth.example:443', { publicUrl: 'https://auth.example' }],
@@ -204,8 +204,8 @@ describe.each<[name: string, good: [text: string, gives: Partial<Settings>][]]>(
     ],
   ],
 ])('%s', (name, good) => {
-  test.each(good)('takes %j', (text, gives) => {
-    // A public https URL wants a secret too.
+  test.each(good)('accepts %j', (text, gives) => {
+    // A public https URL requires a secret.
     const more =
       name === 'COUNTERSIGN_PUBLIC_URL'
         ? { COUNTERSIGN_SECRET: 'k'.repeat(20) + '0123456789abcdef' }
@@ -214,7 +214,7 @@ describe.each<[name: string, good: [text: string, gives: Partial<Settings>][]]>(
   })
 })
 
-test('a public https URL refuses a generated secret also without NODE_ENV=production', () => {
+test('a public https URL requires a secret also without NODE_ENV=production', () => {
   expect(mistakesOf({ COUNTERSIGN_PUBLIC_URL: 'https://auth.example' })).toEqual([
     expect.stringMatching(/^COUNTERSIGN_SECRET: must be set for an https public URL/),
   ])
@@ -274,7 +274,7 @@ test.each<[name: string, mistake: string, bad: string[]]>([
   ['COUNTERSIGN_LOG_LEVEL', 'must be one of debug, info, warn, error, silent', ['loud', 'INFO']],
   [
     'COUNTERSIGN_SECRET',
-    'each secret needs at least 32 random characters, for example from: openssl rand -base64 32',
+    'each secret needs at least 32 random characters. Generate one: openssl rand -base64 32',
     ['short', 'a'.repeat(64), 'abc'.repeat(20), `${STRONG},short`, ',', STRONG.slice(0, 31)],
   ],
   [
@@ -292,13 +292,17 @@ test.each<[name: string, mistake: string, bad: string[]]>([
     'must be off, or a whole number from 1 to 100000',
     ['0', '-1', '1.5', '100001', 'none', 'OFF'],
   ],
-  ['COUNTERSIGN_ADMIN_PASWORD', 'is not a setting', ['hunter2 hunter2', '']],
-  ['COUNTERSIGN_', 'is not a setting', ['x']],
+  [
+    'COUNTERSIGN_ADMIN_PASWORD',
+    'is not a setting. See: countersign start --help',
+    ['hunter2 hunter2', ''],
+  ],
+  ['COUNTERSIGN_', 'is not a setting. See: countersign start --help', ['x']],
 ])('%s %s', (name, mistake, bad) => {
   for (const value of bad) expect(mistakesOf({ [name]: value })).toEqual([`${name}: ${mistake}`])
 })
 
-test('every mistake is named at once, and no value', () => {
+test('all mistakes are reported at once, without values', () => {
   const environment = {
     PORT: 'value-of-port',
     COUNTERSIGN_PUBLIC_URL: 'value-of-url',
@@ -338,11 +342,11 @@ test.each([
     'COUNTERSIGN_REFRESH_LIFETIME: must not be longer than COUNTERSIGN_SESSION_LIFETIME',
   ],
   [
-    'a key that waits',
+    'a pending key',
     { COUNTERSIGN_KEY_ROTATION: '1h' },
     'COUNTERSIGN_KEY_ROTATION: must not be shorter than COUNTERSIGN_KEY_LEAD',
   ],
-])('%s does not outlive what it belongs to', (_, environment, mistake) => {
+])('%s must not last longer than the setting that limits it', (_, environment, mistake) => {
   expect(mistakesOf(environment)).toEqual([mistake])
 })
 
@@ -387,7 +391,7 @@ describe('secrets in files', () => {
     expect(parse({ COUNTERSIGN_SECRET_FILE: path }).secrets).toEqual([STRONG, OTHER])
   })
 
-  test('are as strong as others', () => {
+  test('must be as strong as others', () => {
     const path = file('weak', 'password\n')
     expect(mistakesOf({ COUNTERSIGN_SECRET_FILE: path })[0]).toMatch(
       /^COUNTERSIGN_SECRET_FILE: each secret needs/,
@@ -395,10 +399,10 @@ describe('secrets in files', () => {
     expect(mistakesOf({ COUNTERSIGN_SECRET_FILE: file('empty', '\n') })).toHaveLength(1)
   })
 
-  test('are not read beside a secret', () => {
+  test('exclude the setting with the secret itself', () => {
     const path = file('both', STRONG)
     expect(mistakesOf({ COUNTERSIGN_SECRET: STRONG, COUNTERSIGN_SECRET_FILE: path })).toEqual([
-      'COUNTERSIGN_SECRET: give it or COUNTERSIGN_SECRET_FILE, not both',
+      'COUNTERSIGN_SECRET: set this or COUNTERSIGN_SECRET_FILE, not both',
     ])
   })
 
@@ -440,9 +444,9 @@ describe('with NODE_ENV=production', () => {
     expect(parse({ COUNTERSIGN_PUBLIC_URL, COUNTERSIGN_SECRET_FILE: path }, true)).toBeDefined()
   })
 
-  test('without them nothing starts', () => {
+  test('without them the settings are rejected', () => {
     expect(mistakesOf({}, true)).toEqual([
-      'COUNTERSIGN_SECRET: must be set with NODE_ENV=production (or COUNTERSIGN_SECRET_FILE), for example from: openssl rand -base64 32',
+      'COUNTERSIGN_SECRET: must be set with NODE_ENV=production (or COUNTERSIGN_SECRET_FILE). Generate one: openssl rand -base64 32',
       'COUNTERSIGN_PUBLIC_URL: must begin with https:// with NODE_ENV=production',
     ])
     expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'http://auth.example' }, true)).toEqual([
@@ -450,7 +454,7 @@ describe('with NODE_ENV=production', () => {
     ])
   })
 
-  test('one mistake is named once', () => {
+  test('each setting is reported once', () => {
     expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'auth.example' }, true)).toHaveLength(1)
     expect(mistakesOf({ ...fine, COUNTERSIGN_SECRET: 'weak' }, true)).toHaveLength(1)
     const { COUNTERSIGN_PUBLIC_URL } = fine
@@ -462,7 +466,7 @@ describe('with NODE_ENV=production', () => {
 describe('given by a program', () => {
   const parseInput = (input: object): Settings => parseSettings(input, { production: false })
 
-  test('numbers and booleans are taken as they are', () => {
+  test('numbers and booleans are accepted', () => {
     expect(parseInput({ port: 9000, rotateRefresh: false })).toMatchObject({
       port: 9000,
       rotateRefresh: false,
@@ -480,11 +484,11 @@ describe('given by a program', () => {
       { accessLifetime: 300 },
       'COUNTERSIGN_ACCESS_LIFETIME: must be a time such as 90s, 5m, 12h or 14d, from 1s to 24h',
     ],
-    [{ prot: 8000 }, 'prot: is not a setting'],
-    [{ toString: 'x' }, 'toString: is not a setting'],
-    [{ PORT: 8000 }, 'PORT: is not a setting'],
+    [{ prot: 8000 }, 'prot: is not a setting. See: countersign start --help'],
+    [{ toString: 'x' }, 'toString: is not a setting. See: countersign start --help'],
+    [{ PORT: 8000 }, 'PORT: is not a setting. See: countersign start --help'],
   ])('%j is a mistake', (input, mistake) => {
-    expect(() => parseInput(input)).toThrow(`Some settings are not right:\n  ${mistake}`)
+    expect(() => parseInput(input)).toThrow(`Some settings are not valid:\n  ${mistake}`)
   })
 })
 
@@ -510,11 +514,11 @@ describe('a config file', () => {
     },
   )
 
-  test('may use types', async () => {
+  test('may contain types', async () => {
     const cwd = project(`const port: number = 0\nexport default { port } satisfies object`)
     expect(await version(cwd)).toMatchObject({
       code: 1,
-      stderr: 'Some settings are not right:\n  PORT: must be a whole number from 1 to 65535\n',
+      stderr: 'Some settings are not valid:\n  PORT: must be a whole number from 1 to 65535\n',
     })
   })
 
@@ -522,21 +526,21 @@ describe('a config file', () => {
     [
       'an unknown setting',
       `export default { ports: 1 }`,
-      /^Some settings .*\n {2}ports: is not a setting\n$/,
+      /^Some settings .*\n {2}ports: is not a setting\. See: countersign start --help\n$/,
     ],
     [
       'no default export',
       `export const port = 1`,
-      /countersign\.config\.ts must export its settings: .*\n$/,
+      /countersign\.config\.ts must export its settings as the default export: .*\n$/,
     ],
     [
-      'an export that is no object',
+      'an export that is not an object',
       `export default 'x'`,
       /countersign\.config\.ts must export its settings/,
     ],
     ['a syntax error', `export default {`, /countersign\.config\.ts cannot be loaded: .*\n$/],
     ['an error of its own', `throw new Error('on purpose')`, /cannot be loaded: on purpose\n$/],
-  ])('with %s is one clear line', async (_, config, message) => {
+  ])('with %s gives one clear line', async (_, config, message) => {
     const result = await version(project(config))
     expect(result).toMatchObject({ code: 1, stdout: '' })
     expect(result.stderr).toMatch(message)
@@ -559,7 +563,7 @@ describe('browsers and proxies', () => {
     'https://app.example.com/',
     'https://App.example.com',
     'null',
-  ])('the origin %s is none', (COUNTERSIGN_ORIGINS) => {
+  ])('the origin %s is rejected', (COUNTERSIGN_ORIGINS) => {
     expect(mistakesOf({ COUNTERSIGN_ORIGINS })).toEqual([
       expect.stringContaining('COUNTERSIGN_ORIGINS: must be origins such as'),
     ])
@@ -573,7 +577,7 @@ describe('browsers and proxies', () => {
   })
 
   test.each(['10.0.0.0/33', 'proxy', '10.0.0/8', '::/129', '10.0.0.0/8/8', '10.0.0.0/-1'])(
-    'the network %s is none',
+    'the network %s is rejected',
     (COUNTERSIGN_TRUSTED_PROXIES) => {
       expect(mistakesOf({ COUNTERSIGN_TRUSTED_PROXIES })).toHaveLength(1)
     },
@@ -589,7 +593,7 @@ describe('browsers and proxies', () => {
   })
 
   test.each(['.example.com', 'other.example', 'ample.com', 'com', 'Example.com'])(
-    'they may not be shared by %s',
+    'cookies cannot be shared by %s',
     (domain) => {
       const environment = {
         COUNTERSIGN_PUBLIC_URL: 'https://auth.example.com',
@@ -604,7 +608,7 @@ describe('browsers and proxies', () => {
 })
 
 describe('COUNTERSIGN_THROTTLE', () => {
-  test('off counts nothing; a rate that is named replaces its standard', () => {
+  test('off disables it, and a named rate replaces its default', () => {
     expect(parse({ COUNTERSIGN_THROTTLE: 'off' }).throttle).toBeUndefined()
     expect(parse({ COUNTERSIGN_THROTTLE: 'account=5/1m, device=3/10s' }).throttle).toEqual({
       ...parse({}).throttle,
@@ -621,14 +625,14 @@ describe('COUNTERSIGN_THROTTLE', () => {
     'user=5/1m',
     'account=5/2d',
     'account=-1/1m',
-  ])('%s is no rate', (COUNTERSIGN_THROTTLE) => {
+  ])('%s is rejected', (COUNTERSIGN_THROTTLE) => {
     expect(mistakesOf({ COUNTERSIGN_THROTTLE })).toEqual([
       expect.stringContaining('COUNTERSIGN_THROTTLE: must be off, or rates such as'),
     ])
   })
 })
 
-test('what is no URL of a Redis is a mistake, and is not repeated', () => {
+test('a wrong Redis URL is a mistake, and its value is not printed', () => {
   for (const redisUrl of [
     '127.0.0.1:6379',
     'http://:a-secret@host',
@@ -645,7 +649,7 @@ test('what is no URL of a Redis is a mistake, and is not repeated', () => {
   }
 })
 
-test('a shared secret is strong, given once, and none that seals keys', () => {
+test('a shared secret must be strong, given once, and differ from the secret', () => {
   const secret = 'u7Qp0sVb3mX9Lk2TzR5eWn8YcA1dGf4H'
   const read = (input: SettingsInput): readonly string[] | undefined =>
     parseSettings(input, { production: false }).sharedSecrets
@@ -653,5 +657,7 @@ test('a shared secret is strong, given once, and none that seals keys', () => {
   expect(read({ sharedSecret: `${secret}, ${secret}2` })).toEqual([secret, `${secret}2`])
   expect(() => read({ sharedSecret: 'short' })).toThrow('COUNTERSIGN_SHARED_SECRET: each secret')
   expect(() => read({ sharedSecret: secret, sharedSecretFile: '/x' })).toThrow('not both')
-  expect(() => read({ sharedSecret: secret, secret })).toThrow('must be another one')
+  expect(() => read({ sharedSecret: secret, secret })).toThrow(
+    'COUNTERSIGN_SHARED_SECRET: must differ from COUNTERSIGN_SECRET',
+  )
 })

@@ -42,7 +42,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** An account that only one test uses. */
+/** Creates an account for one test. */
 async function newAccount(): Promise<{ username: string; password: string }> {
   const store = openStore(server, { exclusive: false, clock: systemClock })
   const accounts = createAccountManager({
@@ -59,13 +59,13 @@ async function newAccount(): Promise<{ username: string; password: string }> {
   return { username, password: PASSWORD }
 }
 
-/** A command beside the server. */
+/** Runs a command beside the server. */
 function run(words: readonly string[], input = ''): Promise<CommandResult> {
   const env = { PORT: new URL(server.url).port }
   return runCommand(words, { dataDir: server.dataDir, env, input })
 }
 
-/** A command that must succeed; gives what it printed. */
+/** Runs a command that must succeed. Gives its output. */
 async function output(words: readonly string[], input = ''): Promise<string> {
   const result = await run(words, input)
   expect(result).toMatchObject({ code: 0, stderr: '' })
@@ -91,6 +91,22 @@ describe.concurrent('help', () => {
     },
   )
 
+  test('of a command explains its arguments and flags', async () => {
+    const text = await output(['keys', 'import', '--help'])
+    expect(text).toContain(
+      'Usage: countersign keys import FILE [--alg ALG] [--certificate FILE] [--activate-now]\n',
+    )
+    expect(text).toMatch(/^ {2}FILE +The private key in PEM/m)
+    expect(text).toMatch(/^ {2}--alg ALG +The algorithm: ES256/m)
+    expect(text).toContain('Example: countersign keys import ')
+  })
+
+  test('of start lists every setting with its values and default', async () => {
+    const text = await output(['start', '--help'])
+    expect(text).toMatch(/^ {2}COUNTERSIGN_ACCESS_LIFETIME +1s to 24h \(default: 5m\)$/m)
+    expect(text).toMatch(/^ {2}COUNTERSIGN_SIGNING_ALG +ES256, Ed25519, /m)
+  })
+
   test('of a group shows the group alone', async () => {
     const text = await output(['sessions', '--help'])
     expect(text).toContain('countersign sessions end ID')
@@ -102,14 +118,16 @@ describe.concurrent('help', () => {
   })
 })
 
-test('tenants, their members and roles are administered', async () => {
+test('commands manage tenants, their members and roles', async () => {
   const { username, password } = await newAccount()
   expect(await output(['tenants', 'create', 'acme'])).toMatch(
     /^Tenant acme created \(ten_[\w-]{22}\)\.\n$/,
   )
   const member = ['tenants', 'members', 'set', 'acme', username, '--role', 'editor']
   expect(await output(member)).toBe(`Account ${username} in acme: is a member with these roles.\n`)
-  expect(await output(member)).toBe(`Account ${username} in acme: was so already.\n`)
+  expect(await output(member)).toBe(
+    `Account ${username} in acme: was already a member with these roles.\n`,
+  )
   const { access } = await http.login({ username, password })
   const [tenant] = await rows(['tenants', 'list'])
   expect(claimsOf(access)).toMatchObject({ roles: ['editor'], tid: tenant?.['id'] })
@@ -121,10 +139,12 @@ test('tenants, their members and roles are administered', async () => {
     { name: 'editor', permissions: ['notes.read', 'notes.write'] },
   ])
 
-  expect(await output(['tenants', 'disable', 'acme'])).toContain('disabled, its sessions are ended')
+  expect(await output(['tenants', 'disable', 'acme'])).toContain(
+    'disabled, and its sessions have ended',
+  )
   expect(await output(['tenants', 'enable', 'acme'])).toContain('enabled')
   expect(await output(['tenants', 'members', 'remove', 'acme', username])).toContain(
-    'is no member any more',
+    'is no longer a member',
   )
   expect(await run(['tenants', 'members', 'default', 'acme', username])).toMatchObject({
     code: 1,
@@ -133,7 +153,7 @@ test('tenants, their members and roles are administered', async () => {
   expect(await run(['tenants', 'create', 'Acme!'])).toMatchObject({ code: 1 })
 })
 
-describe('a key that cannot be imported is refused with its reason', () => {
+describe('a key that cannot be imported is rejected with the reason', () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-keys-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const file = (name: string, content: string | Buffer): string => {
@@ -193,10 +213,10 @@ describe('a key that cannot be imported is refused with its reason', () => {
   })
 })
 
-test('service accounts and their secrets are administered', async () => {
+test('commands manage service accounts and their secrets', async () => {
   const created = await output(['clients', 'create', 'billing', '--role', 'reader'])
   const [, id = '', secret = '', secretId = ''] =
-    /^Service account billing created\.\nClient id: {5}(svc_[\w-]{22})\nClient secret: ([\w-]{43})\nThe secret, (sec_[\w-]{22}) in lists, is shown this once: the server keeps only its hash\.\n$/.exec(
+    /^Service account billing created\.\nClient id: {5}(svc_[\w-]{22})\nClient secret: ([\w-]{43})\nStore it now: the server keeps only its hash\. Lists show it as (sec_[\w-]{22})\.\n$/.exec(
       created,
     ) ?? []
   const tokenFor = async (own: string): Promise<Response> =>
@@ -218,7 +238,9 @@ test('service accounts and their secrets are administered', async () => {
 
   const added = await output(['clients', 'secrets', 'add', 'billing'])
   const [, second = ''] =
-    /^Client secret: ([\w-]{43})\nThe secret, sec_[\w-]{22} in lists, is shown/.exec(added) ?? []
+    /^Client secret: ([\w-]{43})\nStore it now: the server keeps only its hash\. Lists show it as sec_[\w-]{22}\.\n$/.exec(
+      added,
+    ) ?? []
   expect(await run(['clients', 'secrets', 'add', 'billing'])).toMatchObject({ code: 1, stdout: '' })
   const listed = await rows(['clients', 'secrets', 'list', 'billing'])
   expect(listed.map(({ last_used: lastUsed }) => lastUsed)).toEqual([
@@ -253,7 +275,7 @@ test('service accounts and their secrets are administered', async () => {
   })
 })
 
-describe.concurrent('words that mean nothing', () => {
+describe.concurrent('a command line that is not understood', () => {
   test.each([
     [['fly'], 'There is no command "fly".'],
     [['accounts', 'destroy', 'bob'], 'There is no command "accounts destroy".'],
@@ -296,7 +318,7 @@ describe.concurrent('without a database', () => {
     [['sessions', 'end', 'x']],
     [['keys', 'list']],
     [['audit', 'list']],
-  ])('%j says so, and makes none', async (words) => {
+  ])('%j says so and creates none', async (words) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
     expect(await runCommand(words, { dataDir })).toEqual({
       code: 1,
@@ -307,7 +329,7 @@ describe.concurrent('without a database', () => {
     rmSync(dataDir, { recursive: true })
   })
 
-  test('accounts create makes it, readable by its owner alone', async () => {
+  test('accounts create creates it, readable only by its owner', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
     const created = await runCommand(['accounts', 'create', 'bob'], { dataDir, input: PASSWORD })
     expect(created).toMatchObject({ code: 0, stderr: '' })
@@ -315,7 +337,7 @@ describe.concurrent('without a database', () => {
     rmSync(dataDir, { recursive: true })
   })
 
-  test('token inspect makes neither keys nor a secret', async () => {
+  test('token inspect creates neither keys nor a secret', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
     await runCommand(['accounts', 'create', 'bob'], { dataDir, input: PASSWORD })
     const { access } = await http.login(ADMIN)
@@ -338,7 +360,7 @@ describe.concurrent('without a database', () => {
 const MANY_ROLES = Array.from({ length: 27 }, (_, n) => ['--role', `r${n}`.padEnd(64, 'x')]).flat()
 
 describe('accounts', () => {
-  test('create takes the first line of standard input', async () => {
+  test('create reads the password from the first line of standard input', async () => {
     const text = await output(
       ['accounts', 'create', 'carol', '--role', 'b', '--role', 'a'],
       'a long passphrase\r\nmore\n',
@@ -362,7 +384,7 @@ describe('accounts', () => {
     expect(result.stderr).toMatch(/^[^\n]+\n$/)
   })
 
-  test('list shows them, as a table and as JSON', async () => {
+  test('list prints a table or JSON', async () => {
     const table = (await output(['accounts', 'list'])).split('\n')
     expect(table[0]).toMatch(/^USERNAME +ID +STATE +ROLES +CREATED$/)
     expect(table.some((line) => /^admin +acct_\S{22} +active +admin +\S+ \S+Z$/.test(line))).toBe(
@@ -378,15 +400,18 @@ describe('accounts', () => {
     })
   })
 
-  test('delete ends the sessions in the running server at once, and asks before', async () => {
+  test('delete asks first, then ends the sessions in the running server at once', async () => {
     const someone = await newAccount()
     const { username } = someone
     const { refresh, access } = await http.login(someone)
     const asked = await run(['accounts', 'delete', username])
-    expect(asked).toMatchObject({ code: 1, stderr: 'Say --yes where nobody can be asked.\n' })
+    expect(asked).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/not a terminal\. Add --yes to run it without asking\.\n$/),
+    })
     expect((await http.post('/api/token/verify/', { token: access })).status).toBe(200)
     expect(await output(['accounts', 'delete', username, '--yes'])).toMatch(
-      `Account ${username}: deleted, its sessions are ended. The audit has it as acct_`,
+      `Account ${username}: deleted, and its sessions have ended. The audit lists it as acct_`,
     )
     expect(await refreshStatus(refresh)).toBe(401)
     expect((await http.post('/api/token/', someone)).status).toBe(401)
@@ -398,16 +423,16 @@ describe('accounts', () => {
     const { username } = someone
     const { refresh, access } = await http.login(someone)
     expect(await output(['accounts', 'disable', username])).toBe(
-      `Account ${username}: disabled, its sessions are ended.\n`,
+      `Account ${username}: disabled, and its sessions have ended.\n`,
     )
     expect(await refreshStatus(refresh)).toBe(401)
     expect((await http.post('/api/token/verify/', { token: access })).status).not.toBe(200)
     expect((await http.post('/api/token/', someone)).status).toBe(401)
     expect(await output(['accounts', 'disable', username])).toBe(
-      `Account ${username}: was disabled already.\n`,
+      `Account ${username}: was already disabled.\n`,
     )
     expect(await output(['accounts', 'enable', username])).toBe(
-      `Account ${username}: enabled, it may log in again.\n`,
+      `Account ${username}: enabled, it can log in again.\n`,
     )
     expect(await output(['accounts', 'enable', username])).toBe(
       `Account ${username}: was not disabled.\n`,
@@ -416,19 +441,19 @@ describe('accounts', () => {
     expect(await refreshStatus((await http.login(someone)).refresh)).toBe(200)
   })
 
-  test('set-password ends the sessions, and the old password is worth nothing', async () => {
+  test('set-password ends the sessions, and the old password no longer works', async () => {
     const someone = await newAccount()
     const { username } = someone
     const { refresh } = await http.login(someone)
     const text = await output(['accounts', 'set-password', username], 'another password for bob\n')
-    expect(text).toBe(`Account ${username}: password set, its sessions are ended.\n`)
+    expect(text).toBe(`Account ${username}: password set, and its sessions have ended.\n`)
     expect(await refreshStatus(refresh)).toBe(401)
     expect((await http.post('/api/token/', someone)).status).toBe(401)
     await http.login({ ...someone, password: 'another password for bob' })
     await output(['accounts', 'set-password', username], `${PASSWORD}\n`)
   })
 
-  test('roles add and remove are in the next token', async () => {
+  test('roles add and remove change the next token', async () => {
     const someone = await newAccount()
     const { username } = someone
     const { refresh } = await http.login(someone)
@@ -436,7 +461,7 @@ describe('accounts', () => {
       `Account ${username}: role added.\n`,
     )
     expect(await output(['accounts', 'roles', 'add', username, 'writer'])).toBe(
-      `Account ${username}: has that role already.\n`,
+      `Account ${username}: already has this role.\n`,
     )
     const first = JSON.parse((await http.post('/api/token/refresh/', { refresh })).text) as Pair
     expect(claimsOf(first.access)['roles']).toEqual(['writer'])
@@ -444,7 +469,7 @@ describe('accounts', () => {
       `Account ${username}: role removed.\n`,
     )
     expect(await output(['accounts', 'roles', 'remove', username, 'writer'])).toBe(
-      `Account ${username}: does not have that role.\n`,
+      `Account ${username}: does not have this role.\n`,
     )
     const body = { refresh: first.refresh }
     const second = JSON.parse((await http.post('/api/token/refresh/', body)).text) as Pair
@@ -459,7 +484,7 @@ describe('accounts', () => {
     [['accounts', 'roles', 'remove', 'nobody', 'x']],
     [['sessions', 'list', '--account', 'nobody']],
     [['audit', 'list', '--account', 'nobody']],
-  ])('%j names the account that is not there', async (words) => {
+  ])('%j names the account that does not exist', async (words) => {
     expect(await run(words, `${PASSWORD}\n`)).toEqual({
       code: 1,
       stdout: '',
@@ -469,22 +494,22 @@ describe('accounts', () => {
 })
 
 describe('sessions', () => {
-  test('list shows them, newest first, and end takes effect in the running server', async () => {
+  test('list is newest first, and end takes effect in the running server', async () => {
     const someone = await newAccount()
     const { username } = someone
     const { refresh, access } = await http.login(someone)
     const { sid } = claimsOf(access)
     const [newest] = await rows(['sessions', 'list', '--account', username, '--limit', '1'])
     expect(newest).toMatchObject({ id: sid, username, state: 'live', refreshes: 0 })
-    expect(await output(['sessions', 'end', String(sid)])).toBe('The session is ended.\n')
+    expect(await output(['sessions', 'end', String(sid)])).toBe('The session has ended.\n')
     expect(await refreshStatus(refresh)).toBe(401)
-    expect(await output(['sessions', 'end', String(sid)])).toBe('The session had ended already.\n')
+    expect(await output(['sessions', 'end', String(sid)])).toBe('The session had already ended.\n')
     const [ended] = await rows(['sessions', 'list', '--account', username, '--limit', '1'])
     expect(ended).toMatchObject({ id: sid, state: 'ended' })
     expect(JSON.stringify(await rows(['sessions', 'list']))).not.toContain('seed')
   })
 
-  test('an id that begins with a dash is an id', async () => {
+  test('an id that begins with a dash is not read as a flag', async () => {
     const { access } = await http.login(BOB)
     const id = `-${String(claimsOf(access)['sid']).slice(1)}`
     execute(
@@ -493,20 +518,20 @@ describe('sessions', () => {
       id,
       String(claimsOf(access)['sid']),
     )
-    expect(await output(['sessions', 'end', id])).toBe('The session is ended.\n')
+    expect(await output(['sessions', 'end', id])).toBe('The session has ended.\n')
     const marked = await output(['sessions', 'end', '--', id])
-    expect(marked).toBe('The session had ended already.\n')
+    expect(marked).toBe('The session had already ended.\n')
   })
 
   test('an unknown id is exit code 1', async () => {
     expect(await run(['sessions', 'end', 'nothing'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'There is no such session.\n',
+      stderr: 'There is no session with this id. See: countersign sessions list\n',
     })
   })
 
-  test('a user agent cannot act on the terminal', async () => {
+  test('a user agent cannot control the terminal', async () => {
     const someone = await newAccount()
     const { access } = await http.login(someone)
     const agent = '\u001b[31mred\u001b]0;title\u0007\u009b2J\u202egnp.exe\r\nforged'
@@ -526,7 +551,7 @@ describe('sessions', () => {
   })
 })
 
-test('keys list shows kinds and states, never a secret', async () => {
+test('keys list shows uses and states, never a secret', async () => {
   const keys = await rows(['keys', 'list'])
   expect(keys).toEqual(
     expect.arrayContaining([
@@ -541,7 +566,7 @@ test('keys list shows kinds and states, never a secret', async () => {
 })
 
 describe('audit list', () => {
-  test('says who did what, newest first', async () => {
+  test('names actor and event, newest first', async () => {
     const { username } = await newAccount()
     await output(['accounts', 'roles', 'add', username, 'audited'])
     const [newest] = await rows(['audit', 'list', '--account', username, '--limit', '1'])
@@ -554,7 +579,7 @@ describe('audit list', () => {
     expect(await rows(['audit', 'list', '--limit', '3'])).toHaveLength(3)
   })
 
-  test('speaks of an account that was deleted, by its id', async () => {
+  test('lists the entries of a deleted account by its id', async () => {
     const { username } = await newAccount()
     const [made] = await rows(['audit', 'list', '--account', username])
     const id = String(made?.['account'])
@@ -564,7 +589,7 @@ describe('audit list', () => {
     expect(events).toContain('account_created')
   })
 
-  test('knows of a refused log-in, and neither name nor password', async () => {
+  test('lists a refused log-in without username and password', async () => {
     const login = { username: 'typed-by-mistake', password: 'typed-by-mistake-too' }
     expect((await http.post('/api/token/', login)).status).toBe(401)
     expect((await rows(['audit', 'list', '--limit', '1']))[0]).toMatchObject({
@@ -576,7 +601,7 @@ describe('audit list', () => {
     expect(await output(['audit', 'list'])).not.toContain('typed-by-mistake')
   })
 
-  test('into a pipe that closes early is no error', () => {
+  test('does not fail when a pipe closes early', () => {
     const line = `"$0" "$1" audit list --limit 10000; echo "code $?" >&2`
     const result = spawnSync('sh', ['-c', `{ sleep 0.4; ${line}; } | true`, ...launcher], {
       cwd: server.dataDir,
@@ -601,8 +626,7 @@ describe.concurrent('token inspect', () => {
 
   const nowSec = (): number => Math.floor(Date.now() / 1000)
 
-  test('accepts what the server gives, as an argument and from standard input', async () => {
-    // Later by a second, or the token would be of this very one.
+  test('accepts tokens of the server, as an argument and from standard input', async () => {
     for (const token of [pair.access, pair.refresh]) {
       const text = await output(['token', 'inspect', token])
       expect(text).toContain('This token would be accepted.')
@@ -652,35 +676,30 @@ describe.concurrent('token inspect', () => {
       /expired 1 min 3\d s ago/,
     ],
     [
-      'a token without an end',
+      'a token without exp',
       () => forge.access({ ...access, exp: undefined }),
       'expiry',
       /exp is missing: A required claim is missing/,
     ],
     [
-      'a token of tomorrow',
+      'a token from the future',
       () => forge.access({ ...access, iat: nowSec() + 3_600 }),
       'issued',
       /in the future/,
     ],
     [
-      'a session that nobody knows',
+      'an unknown session',
       () => forge.access({ ...access, sid: 'x' }),
       'session',
       /this server has no session "x"/,
     ],
     [
-      'a jti of somebody else',
+      'a jti of another session',
       () => forge.refresh({ ...refresh, jti: '0'.repeat(32) }),
       'rotation',
       /was not made from this session/,
     ],
-    [
-      'a generation of long ago',
-      () => forge.refresh({ ...refresh, gen: 7 }),
-      'rotation',
-      /was not made/,
-    ],
+    ['an old generation', () => forge.refresh({ ...refresh, gen: 7 }), 'rotation', /was not made/],
   ])('refuses %s', async (_, make, refused, says) => {
     const { code, stdout, stderr } = await run(['token', 'inspect', make()])
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
@@ -710,18 +729,18 @@ describe.concurrent('token inspect', () => {
     expect(await inspect(other.access)).toMatch(/REFUSE {2}session +ended with all others/)
   })
 
-  test.each([['not-a-token'], ['a.b.c'], ['e30.e30']])('%j is no JWT', async (text) => {
+  test.each([['not-a-token'], ['a.b.c'], ['e30.e30']])('%j is not a JWT', async (text) => {
     const result = await run(['token', 'inspect'], `${text}\n`)
     expect(result).toMatchObject({ code: 1, stdout: '' })
     expect(result.stderr).toMatch(/^This cannot be read as a signed JWT: \w+\.\n$/)
   })
 
-  test('nothing at all is said to be nothing', async () => {
+  test('an empty token is an error', async () => {
     const result = await run(['token', 'inspect'], '\n')
     expect(result).toEqual({ code: 1, stdout: '', stderr: 'No token was given.\n' })
   })
 
-  test('an ended session: services that do not ask us still accept the access token', async () => {
+  test('after a session has ended, services without the feed still accept its access token', async () => {
     const ended = await http.login(await newAccount())
     await http.post('/api/token/blacklist/', { refresh: ended.refresh })
     const { stdout: shown } = await run(['token', 'inspect', `Bearer ${ended.access}`])
@@ -729,7 +748,7 @@ describe.concurrent('token inspect', () => {
     expect(shown).toContain('Services that verify it by themselves accept it until it expires.')
   })
 
-  test('a token cannot act on the terminal', async () => {
+  test('a token cannot control the terminal', async () => {
     const evil = '\u001b[2J\u009b31m\u202e\u{e0041}'
     const token = forge.access({ ...access, sid: evil, iss: evil }, { kid: evil })
     const { stdout } = await run(['token', 'inspect', token])
@@ -739,7 +758,7 @@ describe.concurrent('token inspect', () => {
 })
 
 describe('a password at a terminal', () => {
-  /** Types the answers at a terminal, each when its question stands there; gives what was seen. */
+  /** Types each answer at a terminal when its question appears. Gives the screen. */
   function typeAt(
     words: readonly string[],
     answers: readonly [question: string, answer: string][],
@@ -777,21 +796,21 @@ describe('a password at a terminal', () => {
       ['accounts', 'create', 'terry'],
       [
         ['Password: ', `${secret}\r`],
-        ['Once more: ', `${secret}\r`],
+        ['Repeat it: ', `${secret}\r`],
       ],
     )
-    expect(screen).toMatch(/Password: \r\n(.*)Once more: \r\n(.*)Account terry created/s)
+    expect(screen).toMatch(/Password: \r\n(.*)Repeat it: \r\n(.*)Account terry created/s)
     expect(screen).not.toContain('typed')
     expect(code).toBe(0)
     await http.login({ username: 'terry', password: secret })
   })
 
-  test('that is not the same twice changes nothing', async () => {
+  test('that differs the second time changes nothing', async () => {
     const { code, screen } = await typeAt(
       ['accounts', 'create', 'tessa'],
       [
         ['Password: ', 'typed at a terminal\r'],
-        ['Once more: ', 'typed at another\r'],
+        ['Repeat it: ', 'typed at another\r'],
       ],
     )
     expect(screen).toContain('The two passwords differ. Nothing was changed.')
@@ -799,7 +818,7 @@ describe('a password at a terminal', () => {
     expect(query(server.dataDir, `SELECT 1 FROM accounts WHERE username = 'tessa'`)).toEqual([])
   })
 
-  test('can be left with Ctrl-C', async () => {
+  test('prompt can be left with Ctrl-C', async () => {
     const { code, screen } = await typeAt(
       ['accounts', 'set-password', 'bob'],
       [['Password: ', 'half a pass\u0003']],
@@ -819,7 +838,7 @@ describe.concurrent('an older Node', () => {
     .find((path) => existsSync(path) && /^v2[0-3]\./.test(versionOf(path)))
 
   test.skipIf(older === undefined).each([[['start']], [['accounts', 'list']], [['--help']]])(
-    'is told which one is needed, in one line: %j',
+    'prints the required version in one line: %j',
     async (words) => {
       const result = await runCommand(words, { dataDir: server.dataDir, node: older! })
       expect(result).toMatchObject({ code: 1, stdout: '' })
@@ -829,7 +848,7 @@ describe.concurrent('an older Node', () => {
     },
   )
 
-  test.skipIf(older === undefined)('is told so by the library too', async () => {
+  test.skipIf(older === undefined)('cannot load the library either', async () => {
     const library = new URL('../src/index.ts', import.meta.url).href
     const words = ['--import', 'data:text/javascript,', '-e', `import('${library}')`]
     const result = await runProgram(older!, words, { dataDir: server.dataDir })

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { post, startHostileTarget, type HostileTarget } from './support/hostile-target.ts'
 
-// Clients that begin a request and never end it, many at once. Node's limits of time cut them off; what
-// they hold until then must hinder nobody.
+// Many clients at once that begin a request and never finish it. Node's time limits cut them off. Until
+// then they must not hinder other clients.
 
 const CLIENTS = 200
-/** The limit for a whole request, with the time until the next look at it. */
+/** The time limit for a whole request, with the interval at which Node checks it. */
 const CUT_OFF_MS_MAX = 25_000
 
 let server: HostileTarget
@@ -22,7 +22,7 @@ interface Held {
   readonly afterMs: number
 }
 
-/** Sends the beginning, then a byte now and then, until the server closes. */
+/** Sends the beginning, then one byte at a time, until the server closes the connection. */
 function hold(beginning: string, drip: string): Promise<Held> {
   return new Promise((resolve) => {
     const { hostname, port } = new URL(server.url)
@@ -40,8 +40,8 @@ function hold(beginning: string, drip: string): Promise<Held> {
   })
 }
 
-describe('two hundred clients that never come to an end', () => {
-  // Beside each other, since each waits for the same limits.
+describe('two hundred clients that never finish', () => {
+  // Concurrent, because each test waits for the same limits.
   test.concurrent.each([
     ['of their headers', 'POST /api/token/ HTTP/1.1\r\nHost: x\r\n', 'X-A: a\r\n'],
     ['of one header', 'POST /api/token/ HTTP/1.1\r\nHost: x\r\nX-A: ', 'a'],

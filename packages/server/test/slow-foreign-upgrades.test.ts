@@ -12,7 +12,7 @@ let port: number
 beforeEach(async () => {
   it = await openTestAuthority()
   server = createServer((_request, response) => void response.end('here'))
-  // As the documentation mounts it in an application's own server.
+  // Mounted in the server of an application, as in the documentation.
   server.on('upgrade', it.authority.feed.upgrade)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -24,7 +24,7 @@ afterEach(async () => {
   await it[Symbol.asyncDispose]()
 })
 
-/** Asks for another protocol somewhere where nobody speaks it. */
+/** Asks for another protocol at a path that does not support it. */
 async function askForUpgrade(): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   await once(socket, 'connect')
@@ -34,13 +34,13 @@ async function askForUpgrade(): Promise<Socket> {
   return socket
 }
 
-test('an upgrade to something else that is then reset does not end the process', async () => {
+test('an upgrade to another protocol that is then reset does not end the process', async () => {
   for (let times = 0; times < 5; times++) (await askForUpgrade()).resetAndDestroy()
   await new Promise((resolve) => setTimeout(resolve, 100))
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('here')
 })
 
-test('an upgrade to something else is ended when nobody takes it, and left to who does', async () => {
+test('an upgrade to another protocol is closed, unless another listener handles it', async () => {
   const lost = await askForUpgrade()
   server.on('upgrade', (_incoming, socket) => {
     socket.on('data', (chunk) => socket.write(chunk))

@@ -6,20 +6,21 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Pair } from './support/authority.ts'
 import { HttpClient, type HttpAnswer, type RequestHeaders } from './support/http-client.ts'
 import { explain, type Observed, type Seen } from './support/mixture-model.ts'
+import { sized } from './support/long.ts'
 import { ADMIN, startServerProcess, type ServerProcess } from './support/server-process.ts'
 import { claimsOf } from './support/forge.ts'
 
 // Fifty requests of one session at once: password changes, log-outs and refreshes, by cookies and by the
-// contract. Whatever comes of it, some order must explain it.
+// contract. Some sequence of them must explain all answers and the final state.
 
 const AT_ONCE = 50
-const RUNS = 120
-// The mixtures are the same each time; what the processes make of them is not.
+const RUNS = sized(30, 120)
+// The mixtures are the same each time. Their order in the server is not.
 const SEED = 20_261_123
 
 let server: ServerProcess
 let client: HttpClient
-/** The password of now: it lasts from one mixture to the next. */
+/** The current password, kept from one mixture to the next. */
 let password: string = ADMIN.password
 let passwords = 0
 beforeAll(async () => {
@@ -31,7 +32,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** One log-in in a browser, refreshed once, so that there is a token before the current one. */
+/** A log-in in a browser, refreshed once, so that the current token has a predecessor. */
 interface Session {
   readonly sid: string
   readonly access: string
@@ -85,20 +86,20 @@ function headersOf({ access, current, csrf }: Session, sent = current): RequestH
   }
 }
 
-/** A request, and what the model is to know of its answer. */
+/** A request, with the part of its answer that the model sees. */
 type Act = (session: Session, oldPassword: string) => Promise<Seen>
 
 async function change(oldPassword: string, headers: RequestHeaders): Promise<Seen> {
   const newPassword = `a long new password ${(passwords += 1)} of many`
   const body = { old_password: oldPassword, new_password: newPassword }
   const { status, text } = await client.post('/auth/password', body, headers)
-  // Who has its token in the header gets the next one in the answer.
+  // A client with its token in the header gets the next one in the answer.
   if (status === 200 || status === 204) return { kind: 'change', status: 204, value: newPassword }
   const { code } = JSON.parse(text) as { code: string }
   return { kind: 'change', status, value: newPassword, code }
 }
 
-/** The refresh token of an answer, wherever it stands. */
+/** The refresh token of an answer, from its body or its cookies. */
 function successorOf(answer: HttpAnswer): string | undefined {
   if (answer.status !== 200) return undefined
   return cookiesOf(answer).get('cs_refresh') ?? (JSON.parse(answer.text) as Pair).refresh
@@ -109,7 +110,7 @@ async function refresh(kind: 'refresh' | 'refreshOld', sent: Promise<HttpAnswer>
   return { kind, status: answer.status, value: successorOf(answer) }
 }
 
-/** The access token of the cookie in the header: there it needs no CSRF token. */
+/** The access token in the Authorization header, where it needs no CSRF token. */
 const bearer = ({ access }: Session): RequestHeaders => ({ authorization: `Bearer ${access}` })
 
 const acts: Readonly<Record<string, Act>> = {
@@ -155,7 +156,7 @@ async function logsIn(tried: string): Promise<boolean> {
   return (await client.post('/api/token/', body)).status === 200
 }
 
-/** What is there when all answers are out. It asks for the session's end last. */
+/** Reads the state after all answers. It checks last whether the session has ended. */
 async function observe(
   session: Session,
   witness: Pair,
@@ -174,7 +175,7 @@ async function observe(
   const opening: string[] = []
   for (const each of [oldPassword, ...said, ...refused]) if (await logsIn(each)) opening.push(each)
 
-  // The newest token refreshes exactly while the session lives, and what it gives is let in.
+  // The newest token refreshes exactly while the session is live, and the result is accepted.
   const last = await client.post('/api/token/refresh/', { refresh: newest ?? session.current })
   const isAlive = last.status === 200
   const access = isAlive ? (JSON.parse(last.text) as Pair).access : session.access
@@ -184,7 +185,7 @@ async function observe(
   return { isAlive, wasWitnessEnded, opening, generation }
 }
 
-/** A request of a mixture, and when it is sent. */
+/** A request of a mixture, and the time to send it. */
 interface Sent {
   readonly kind: string
   readonly afterMs: number
@@ -201,7 +202,7 @@ async function runMixture(mixture: readonly Sent[]): Promise<readonly Seen[]> {
     }),
   )
   const observed = await observe(session, witness, oldPassword, seen)
-  // For the next one, before anything is asserted.
+  // Kept for the next mixture, before an assertion can fail.
   password = observed.opening[0] ?? password
   expect(explain({ oldPassword, previousGives: session.current }, seen, observed)).toBe('explained')
   return seen
@@ -219,12 +220,12 @@ test.each(KINDS)('C09 fifty at once of one kind: %s', async (kind) => {
   count(await runMixture(Array.from({ length: AT_ONCE }, () => ({ kind, afterMs: 0 }))))
 })
 
-/** What ends a session comes seldom, and often later than the rest: else little else would be seen. */
+/** Requests that end a session are rare and often late. Otherwise they would hide the other answers. */
 const ENDING = /log-out|end of|token before/
 const weightOf = (kind: string): fc.Arbitrary<number> =>
   ENDING.test(kind) ? fc.constantFrom(0, 0, 0, 1) : fc.constantFrom(0, 1, 4, 20)
 
-/** Some kinds often, some once in a while, some not at all; all at once, or within some time. */
+/** Some kinds are frequent, some rare, some missing. All are sent at once or within some time. */
 const anyMixture = fc
   .tuple(fc.tuple(...KINDS.map(weightOf)), fc.constantFrom(0, 0, 30, 150))
   .filter(([weights]) => weights.filter((weight) => weight > 0).length > 1)
@@ -236,13 +237,13 @@ const anyMixture = fc
     return fc.array(fc.record({ kind, afterMs }), { minLength: AT_ONCE, maxLength: AT_ONCE })
   })
 
-test('C09 fifty at once of any mixture are explained by some order', async () => {
+test('C09 fifty at once of any mixture are explained by some sequence', async () => {
   await fc.assert(
     fc.asyncProperty(anyMixture, async (mixture) => count(await runMixture(mixture))),
     { numRuns: RUNS, seed: SEED, endOnFailure: true },
   )
   console.log([...counts].map(([key, times]) => `${key}: ${times}`).join(', '))
-  // Mixtures in which nothing succeeds, or nothing is refused, would prove nothing.
+  // Mixtures in which everything succeeds, or everything is refused, would prove nothing.
   for (const key of [
     'change 204',
     'change 401',
@@ -255,7 +256,7 @@ test('C09 fifty at once of any mixture are explained by some order', async () =>
     'refreshOld 200',
     'refreshOld 401',
   ]) {
-    expect(counts.get(key) ?? 0, key).toBeGreaterThan(10)
+    expect(counts.get(key) ?? 0, key).toBeGreaterThan(RUNS / 12)
   }
 })
 

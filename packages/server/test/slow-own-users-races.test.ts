@@ -14,8 +14,9 @@ import { HERE } from './support/session-rows.ts'
 import { openTestSessions, type TestSessions } from './support/sessions.ts'
 import { TestUsers, type User } from './support/users.ts'
 
-// Every interleaving of the store's steps with the application's answers: the scheduler decides when each
-// begins and when its answer arrives. The application changes its table, and only then tells.
+// The scheduler decides when each step of the store and each look-up of the application begins and when
+// its answer arrives, so that the tests see every interleaving. The application changes its table first
+// and reports the change afterwards.
 
 const PASSWORD = 'the old long password'
 const NEW_PASSWORD = 'the new long password'
@@ -30,7 +31,7 @@ interface Race {
   readonly granted: Granted[]
 }
 
-/** The application's answers are of the moment at which it looked, and arrive when the scheduler says. */
+/** An answer of the application is from the moment of its look-up. The scheduler decides when it arrives. */
 function scheduledUsers(users: TestUsers, scheduler: fc.Scheduler): CheckedSource {
   const scheduled = async <T>(look: () => T): Promise<T> => {
     await scheduler.schedule(Promise.resolve(), 'asked')
@@ -38,7 +39,7 @@ function scheduledUsers(users: TestUsers, scheduler: fc.Scheduler): CheckedSourc
     await scheduler.schedule(Promise.resolve(), 'answers')
     return seen
   }
-  // A row that was read does not change any more.
+  // A copy: a row that was read must not change afterwards.
   const copyOf = (user: User | undefined): User | undefined =>
     user && { ...user, roles: [...user.roles] }
   return checkSource({
@@ -91,7 +92,7 @@ async function logInAndOn(race: Race): Promise<void> {
   await refreshOnAndOn(race, result.refresh!)
 }
 
-/** The application's transaction, which commits after that many of the scheduler's steps, then tells. */
+/** The transaction of the application. It commits after this many steps of the scheduler, then reports. */
 async function change(
   scheduler: fc.Scheduler,
   steps: number,
@@ -134,7 +135,7 @@ describe('at every interleaving', () => {
               ),
             ]),
           )
-          // As the guards and as the authority see it, also if the application were never asked again.
+          // Checked as guards and as the authority do, even if the application is never asked again.
           race.user.isActive = true
           const users = new TestUsers()
           users.users.set(race.user.id, race.user)

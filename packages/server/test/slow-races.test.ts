@@ -43,14 +43,14 @@ test('C03 fifty refreshes with one token at once give one successor, 200 times',
   client.close()
 })
 
-// Every interleaving: the scheduler decides when each step of the store begins and when its answer
-// arrives.
+// The scheduler decides when each step of the store begins and when its answer arrives, so that the
+// tests see every interleaving.
 
 const PASSWORD = 'the old long password'
 const NEW_PASSWORD = 'the new long password'
 
 interface Race {
-  /** Under the scheduler. */
+  /** The session operations, under the scheduler. */
   readonly services: SessionServices
   readonly accounts: AccountManager
   readonly refresh: Refresher
@@ -58,7 +58,7 @@ interface Race {
   /** The refresh tokens of one session, the current one last. */
   readonly tokens: readonly string[]
   readonly granted: Granted[]
-  /** Whether the answer to what takes back is out. */
+  /** Whether the revoking request has been answered. */
   isRevoked: boolean
 }
 
@@ -105,7 +105,7 @@ function grantedBy(result: Granted | Refusal): Granted {
   return result
 }
 
-/** A client that refreshes three times, one after the other, as long as it is let. */
+/** A client that refreshes three times in sequence, until it is refused. */
 async function refreshOnAndOn(race: Race, token: string): Promise<void> {
   let current = token
   for (let n = 0; n < 3; n += 1) {
@@ -132,10 +132,10 @@ async function revokeInRace(race: Race, work: Promise<unknown>): Promise<void> {
   race.isRevoked = true
 }
 
-/** Nothing that was granted in the race, before or while it was taken back, is worth anything now. */
+/** Asserts that all tokens issued before or during the revocation are rejected now. */
 async function expectAllDead(it: TestSessions, race: Race, headBefore: number): Promise<void> {
   const { chain = new Uint8Array(), entries } = await it.store.revocations.tail(headBefore, 10)
-  // A guard's copy of the log, and the rule that it decides by.
+  // The copy of the log in a guard, and its decision rule.
   const log = new RevocationLog({ position: headBefore, chain }, { retainMs: 360_000 })
   expect(log.apply(entries, entries.at(-1)?.chain ?? chain, 0)).toBeUndefined()
   const refresh = createRefresher(it.services)
@@ -216,7 +216,7 @@ describe('at every interleaving', () => {
     expect(refused).toBeGreaterThan(5)
   })
 
-  test('a login with the new password outlives the change that it raced', async () => {
+  test('a log-in with the new password survives the concurrent change', async () => {
     await using it = await openTestSessions()
     await fc.assert(
       fc.asyncProperty(schedulerArbitrary(), async (scheduler) => {

@@ -32,7 +32,7 @@ import { ADMIN, freePort, startServerProcess } from './support/server-process.ts
 
 const SECRET = 'a secret of this test alone 0123456789'
 const NOBODY = 65_534
-// Asking for readiness writes to the disk, so an answer is kept for a second.
+// A readiness check writes to the disk, so its answer is cached for a second.
 const READINESS_KEPT_MS = 1_050
 
 let dataDir: string
@@ -43,7 +43,7 @@ afterEach(() => rmSync(join(dataDir, '..'), { recursive: true, force: true }))
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 
-/** A start that must fail: gives the one line that it says on standard error. */
+/** Starts a server that must fail. Gives the one line that it prints on standard error. */
 async function failToStart(options: Partial<CommandOptions> = {}): Promise<string> {
   return onlyLine(await runCommand(['start'], await startOptions(options)))
 }
@@ -83,7 +83,7 @@ describe('the first start', () => {
     expect(shown[0]).toMatch(/^[\w-]{20}$/)
   })
 
-  test('prints it also when it fails after making the account', async () => {
+  test('prints the password also when it fails after creating the account', async () => {
     await using taken = await takePort()
     const env = { ...noPassword, PORT: String(taken.port) }
     const result = await runCommand(['start'], await startOptions({ env }))
@@ -97,7 +97,7 @@ describe('the first start', () => {
     http.close()
   })
 
-  test('in production prints none, and makes no account without one', async () => {
+  test('in production prints no password, and creates no account without one', async () => {
     const env = {
       NODE_ENV: 'production',
       COUNTERSIGN_SECRET: SECRET,
@@ -110,7 +110,7 @@ describe('the first start', () => {
   })
 
   test.each(['700', '755'])(
-    'leaves nothing that others can read, in a directory of mode %s',
+    'creates no files that other users can read, in a directory of mode %s',
     async (mode) => {
       if (mode === '755') {
         mkdirSync(dataDir)
@@ -157,7 +157,7 @@ function takePort(): Promise<TakenPort> {
   })
 }
 
-describe('a start that cannot succeed says why in one line', () => {
+describe('a start that fails gives the reason in one line', () => {
   test.each([
     ['empty', ''],
     ['cut off', 'c2hvcnQ'],
@@ -174,14 +174,14 @@ describe('a start that cannot succeed says why in one line', () => {
     )
   })
 
-  test('the address is not one of this machine', async () => {
+  test('the address does not belong to this machine', async () => {
     expect(await failToStart({ env: { HOST: '192.0.2.1' } })).toMatch(
       /^The server cannot listen on 192\.0\.2\.1:\d+: .*EADDRNOTAVAIL/,
     )
   })
 
   test('the data directory cannot be written', async () => {
-    // Whose directory it is does not matter to root, so this runs as somebody else.
+    // Root may write everywhere, so this runs as another user.
     mkdirSync(dataDir)
     chmodSync(join(dataDir, '..'), 0o755)
     const line = await failToStart({ uid: NOBODY })
@@ -189,7 +189,7 @@ describe('a start that cannot succeed says why in one line', () => {
     expect(line).toContain('permission denied')
   })
 
-  test('the data directory cannot be made', async () => {
+  test('the data directory cannot be created', async () => {
     chmodSync(join(dataDir, '..'), 0o755)
     expect(await failToStart({ uid: NOBODY })).toMatch(
       /^The data directory .* cannot be created: .*Make it writable, or set COUNTERSIGN_DATA_DIR\.$/,
@@ -225,7 +225,7 @@ describe('a start that cannot succeed says why in one line', () => {
     )
   })
 
-  test('the secret is another one', async () => {
+  test('the secret differs from the one that sealed the keys', async () => {
     const server = await startServerProcess({ dataDir, env: { COUNTERSIGN_SECRET: SECRET } })
     await server.stop()
     const another = { COUNTERSIGN_SECRET: SECRET.replace('test', 'show') }
@@ -242,7 +242,7 @@ describe('a start that cannot succeed says why in one line', () => {
     )
   })
 
-  test('another server runs on the same data, and goes on', async () => {
+  test('another server runs on the same data, and keeps running', async () => {
     await using server = await startServerProcess({ dataDir })
     expect(await failToStart()).toBe(
       `Another server is running on the data in ${dataDir}. Stop it first, or set COUNTERSIGN_DATA_DIR to another directory.`,
@@ -251,12 +251,12 @@ describe('a start that cannot succeed says why in one line', () => {
     await http.login(ADMIN)
     http.close()
     await server.stop('SIGKILL')
-    // A killed server leaves no lock behind.
+    // A killed server leaves no lock.
     await using next = await startServerProcess({ dataDir })
     expect(next.output()).toContain('is running')
   })
 
-  test('no file may grow', async () => {
+  test('the process may not enlarge files', async () => {
     const options = await startOptions({})
     const words = ['--fsize=8192', ...launcher, 'start']
     expect(onlyLine(await runProgram('prlimit', words, options))).toMatch(
@@ -265,7 +265,7 @@ describe('a start that cannot succeed says why in one line', () => {
   })
 })
 
-/** Whether this user may mount, as root in most containers can. */
+/** Whether this user may mount file systems, as root can in most containers. */
 function canMount(): boolean {
   const path = mkdtempSync(join(tmpdir(), 'countersign-mount-'))
   const isDone = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]).status === 0
@@ -283,7 +283,7 @@ describe.skipIf(!canMount())('a full disk', () => {
     spawnSync('umount', ['-l', dataDir])
   })
 
-  /** Fills the disk to its last byte; gives what empties it again. */
+  /** Fills the disk to its last byte. Gives a function that frees the space again. */
   function fillDisk(): () => void {
     const path = join(dataDir, 'ballast')
     expect(() => writeFileSync(path, Buffer.alloc(4 * 1024 * 1024))).toThrow('ENOSPC')
@@ -297,14 +297,14 @@ describe.skipIf(!canMount())('a full disk', () => {
     )
   })
 
-  test('while it runs is 503 with Retry-After, and is over when there is space again', async () => {
+  test('while it runs answers 503 with Retry-After until there is space again', async () => {
     await using server = await startServerProcess({ dataDir })
     const http = new HttpClient(server.url)
     const { refresh, access } = await http.login(ADMIN)
     let token = refresh
     const empty = fillDisk()
 
-    // What the write-ahead log has room for may still be written.
+    // Writes that fit into the write-ahead log may still succeed.
     const answers = []
     for (let n = 0; n < 400; n += 1) {
       const answer = await http.post('/api/token/refresh/', { refresh: token })
@@ -343,14 +343,14 @@ describe.skipIf(!canMount())('a full disk', () => {
 })
 
 describe('SIGTERM', () => {
-  test('lets requests in flight end, exits with 0 and leaves no write-ahead log', async () => {
-    // One password at a time takes long enough to be in flight.
+  test('finishes requests in progress, exits with 0 and leaves no write-ahead log', async () => {
+    // Passwords are verified one at a time, so that requests are still in progress.
     const env = { COUNTERSIGN_ARGON2_MEMORY_KIB: '65536', COUNTERSIGN_ARGON2_PASSES: '4' }
     await using server = await startServerProcess({ dataDir, env })
     const http = new HttpClient(server.url)
     await http.login(ADMIN)
     const logins = Array.from({ length: 8 }, () => http.post('/api/token/', ADMIN))
-    // Answered before the signal is one too few; the others are in flight.
+    // One was answered before the signal. The others are in progress.
     await Promise.race(logins)
     const stopped = server.stop('SIGTERM')
     const answers = await Promise.all(logins)
@@ -375,7 +375,7 @@ describe('SIGTERM', () => {
     },
   )
 
-  test('connections that never sent a byte hold nothing up', async () => {
+  test('connections that never sent a byte do not delay the exit', async () => {
     await using server = await startServerProcess({ dataDir })
     const silent = connect(Number(new URL(server.url).port), '127.0.0.1')
     silent.on('error', () => undefined)
@@ -387,10 +387,10 @@ describe('SIGTERM', () => {
     silent.destroy()
   })
 
-  test('a second one ends it at once', async () => {
+  test('a second signal ends it at once', async () => {
     await using server = await startServerProcess({ dataDir })
     const { port } = new URL(server.url)
-    // A request that never ends would hold the first signal up.
+    // A request that never ends delays the exit after the first signal.
     const half = connect(Number(port), '127.0.0.1').on('error', () => undefined)
     await new Promise((resolve) => half.once('connect', resolve))
     half.write('POST /api/token/ HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{')
@@ -403,7 +403,7 @@ describe('SIGTERM', () => {
   })
 })
 
-test('runs as a user without rights in a directory of its own', async () => {
+test('runs as an unprivileged user in its own directory', async () => {
   mkdirSync(dataDir)
   chownSync(dataDir, NOBODY, NOBODY)
   chmodSync(join(dataDir, '..'), 0o755)

@@ -5,7 +5,7 @@ import { HttpClient } from './support/http-client.ts'
 import { compareSamples, medianOf } from './support/mann-whitney.ts'
 import { ADMIN, startServerProcess, type ServerProcess } from './support/server-process.ts'
 
-// P01 of docs/attack-catalogue.md: by the time of an answer, nobody tells whether an account exists.
+// P01 of docs/attack-catalogue.md: the response time does not reveal whether an account exists.
 
 const TRIES = 400
 const WARM_UP = 30
@@ -13,14 +13,14 @@ const RETRIES = 2
 const P_MAX = 0.001
 const MEDIANS_DIFFER_MAX = 0.05
 
-/** A machine that does other work too differs from itself now and then; a leak is there each time. */
+/** A busy machine shows a difference now and then. A leak shows it every time. */
 function isLeak(first: readonly number[], second: readonly number[]): boolean {
   const { p, ofMedians } = compareSamples(first, second)
   return p < P_MAX && Math.abs(ofMedians) > MEDIANS_DIFFER_MAX
 }
 
 describe('the method', () => {
-  /** Response times as they are: near a floor, with a long tail. The same ones for the same seed. */
+  /** Realistic response times: near a minimum, with a long tail. The same for the same seed. */
   function synthetic(seed: number, medianMs: number): number[] {
     let state = seed
     const uniform = (): number => {
@@ -42,11 +42,11 @@ describe('the method', () => {
     expect(faster).toEqual(seeds)
   })
 
-  test('finds none where there is none', () => {
+  test('finds no leak where there is none', () => {
     expect(seeds.filter((seed) => isLeak(synthetic(seed, 6), synthetic(seed + 1, 6)))).toEqual([])
   })
 
-  test('gives the p of the tables', () => {
+  test('gives the p-values of published tables', () => {
     const first = Array.from({ length: 20 }, (_, n) => n)
     expect(compareSamples(first, first).p).toBeCloseTo(1)
     // U = 14 + 13 + ... + 1 = 105 of 400, and so z = -2.570.
@@ -64,14 +64,14 @@ type Samples = Readonly<Record<Kind, number[]>>
 
 const GOOD_PASSWORD = 'the right horse battery'
 
-/** What the disabled account is given is its right password: that is whom a leak would tell most. */
+/** The disabled account gets its correct password, where a leak would reveal most. */
 const attempts: Readonly<Record<Kind, object>> = {
   'unknown account': { username: 'zzzzz', password: GOOD_PASSWORD },
   'wrong password': { username: ADMIN.username, password: GOOD_PASSWORD },
   'disabled account': { username: 'dormy', password: GOOD_PASSWORD },
 }
 
-/** Logs in with one kind after the other, in random order and one at a time, and takes the time. */
+/** Measures log-ins of each kind, one at a time and in random order. */
 async function sample(logIn: (body: object) => Promise<number>): Promise<Samples> {
   const samples: Samples = { 'unknown account': [], 'wrong password': [], 'disabled account': [] }
   for (let round = -WARM_UP; round < TRIES; round += 1) {
@@ -99,7 +99,7 @@ const PAIRS: readonly (readonly [Kind, Kind])[] = [
   ['wrong password', 'disabled account'],
 ]
 
-/** The pairs that can be told apart, with the figures of each pair printed. */
+/** The pairs of kinds whose times differ. Prints the figures of each pair. */
 function findLeaks(path: string, samples: Samples): string[] {
   return PAIRS.filter(([a, b]) => {
     const { p, ofMedians } = compareSamples(samples[a], samples[b])

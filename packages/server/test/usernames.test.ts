@@ -5,6 +5,7 @@ import { mixesScripts, readsAsAscii } from '../src/accounts/confusables.ts'
 import { checkUsername, usernameKey } from '../src/accounts/usernames.ts'
 import { PASSWORD } from './support/authority.ts'
 import { openTestSessions } from './support/sessions.ts'
+import { isLong } from './support/long.ts'
 
 const NOBODY = '\0'
 const codeOf = (username: string): string | undefined => checkUsername(username)?.code
@@ -230,7 +231,9 @@ describe('properties', () => {
 
   test('nor for any single character, except the dotless i', () => {
     const wrong: string[] = []
-    for (let code = 0; code <= 0x10ffff; code += 1) {
+    // The planes above the second have ideographs, tags and private characters, which have no case.
+    const last = isLong ? 0x10ffff : 0x1ffff
+    for (let code = 0; code <= last; code += 1) {
       if (code >= 0xd800 && code <= 0xdfff) continue
       const name = `a${String.fromCodePoint(code)}`
       const key = usernameKey(name)

@@ -3,7 +3,11 @@ import { expect, test } from 'vitest'
 import { simulate } from './simulate.ts'
 import { variants } from './variants.ts'
 
-const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 2_000)
+const isLong = process.env['LONG_TESTS'] === '1'
+const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? (isLong ? 2_000 : 100))
+
+/** Only one in several hundred worlds shows that this rule is needed. */
+const RARE = 'the lease counted from arrival'
 
 test(`${SEEDS} worlds: no revoked token is accepted too late, no honest session is lost`, async () => {
   let accepted = 0
@@ -17,20 +21,19 @@ test(`${SEEDS} worlds: no revoked token is accepted too late, no honest session 
   }
   console.log(JSON.stringify({ seeds: SEEDS, accepted, repairs }))
   expect(bad.slice(0, 20)).toEqual([])
-  // A world in which nothing is accepted, or nothing fails, proves nothing.
+  // Worlds in which nothing is accepted, or nothing is lost, would prove nothing.
   expect(accepted / SEEDS).toBeGreaterThan(100)
   expect(repairs['rejoin'] ?? 0).toBeGreaterThan(SEEDS / 20)
-}, 600_000)
+}, 1_200_000)
 
-test.each(Object.entries(variants))(
+test.each(Object.entries(variants).filter(([name]) => isLong || name !== RARE))(
   'each rule is needed: the simulation detects %s',
   async (_name, variant) => {
-    // Nearly all show within a few worlds. A lease that counts from the arrival of its echo takes some hundred.
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { violations } = await simulate(seed, variant)
       if (violations.some((violation) => violation.includes('accepted'))) return
     }
     throw new Error(`no world of ${SEEDS} shows the violation`)
   },
-  600_000,
+  1_200_000,
 )

@@ -1,18 +1,30 @@
 import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
-import { withWorkbench, type Command, type Workbench } from './command.ts'
+import { JSON_FLAG, withWorkbench, type Command, type Operand, type Workbench } from './command.ts'
 import { print, printRows } from './print.ts'
 import { confirm, readNewPassword } from './prompt.ts'
 
+const NAME: Operand = { name: 'NAME', text: 'The username of the account.' }
+
 const create: Command = {
   words: ['accounts', 'create'],
-  usage: 'accounts create NAME [--role ROLE]...',
-  summary: 'add an account; asks for its password, or reads it from standard input',
-  operands: { min: 1, max: 1 },
-  options: { role: { type: 'string', multiple: true } },
+  summary: 'create an account',
+  details:
+    'Asks for the password twice at a terminal. Otherwise it reads the first line of standard input. A password is never an argument: other users and the shell history would see it. Creates the database if it does not exist.',
+  operands: [NAME],
+  flags: {
+    role: {
+      type: 'string',
+      multiple: true,
+      value: 'ROLE',
+      text: 'Give the account this global role. Repeat it for several roles.',
+    },
+  },
+  example: 'accounts create alice --role admin',
   run: ({ operands: [username = ''], options }) =>
     withWorkbench({ createsData: true }, async ({ accounts, actor }) => {
+      // parseArgs gives an option with `multiple` as a list of strings.
       const roles = (options['role'] ?? []) as string[]
       const password = await readNewPassword()
       const account = unwrap(await accounts.create({ username, password, roles }, actor))
@@ -22,10 +34,10 @@ const create: Command = {
 
 const list: Command = {
   words: ['accounts', 'list'],
-  usage: 'accounts list [--json]',
-  summary: 'all accounts with their roles',
-  operands: { min: 0, max: 0 },
-  options: { json: { type: 'boolean' } },
+  summary: 'list all accounts and their roles',
+  operands: [],
+  flags: JSON_FLAG,
+  example: 'accounts list --json',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async ({ accounts }) => {
       const rows = (await accounts.list()).map((account) => ({
@@ -35,16 +47,18 @@ const list: Command = {
         roles: account.roles,
         created: new Date(account.createdAt),
       }))
-      printRows(rows, { json: options['json'] === true, empty: 'No accounts yet.' })
+      printRows(rows, { json: options['json'] === true, empty: 'There are no accounts.' })
     }),
 }
 
 const remove: Command = {
   words: ['accounts', 'delete'],
-  usage: 'accounts delete NAME [--yes]',
-  summary: 'end all its sessions and forget it for good; --yes does not ask',
-  operands: { min: 1, max: 1 },
-  options: { yes: { type: 'boolean' } },
+  summary: 'delete an account and end all its sessions',
+  details:
+    'This cannot be undone. The audit keeps the id of the account. Asks you to type the username first.',
+  operands: [NAME],
+  flags: { yes: { type: 'boolean', text: 'Delete without asking. Needed outside a terminal.' } },
+  example: 'accounts delete alice --yes',
   run: ({ operands: [username = ''], options }) =>
     withWorkbench({ createsData: false }, async ({ accounts, actor }) => {
       const account = await accounts.find(username)
@@ -54,22 +68,20 @@ const remove: Command = {
       }
       unwrap(await accounts.delete(username, actor))
       print(
-        `Account ${account.username}: deleted, its sessions are ended. The audit has it as ${account.id}.`,
+        `Account ${account.username}: deleted, and its sessions have ended. The audit lists it as ${account.id}.`,
       )
     }),
 }
 
+/** A command that changes one account and prints whether anything changed. */
 function changing(
-  word: string,
-  summary: string,
+  own: Pick<Command, 'words' | 'summary' | 'example'> & { readonly details?: string },
   apply: (bench: Workbench, username: string) => Promise<Managed<Change>>,
   done: { readonly changed: string; readonly unchanged: string },
 ): Command {
   return {
-    words: ['accounts', word],
-    usage: `accounts ${word} NAME`,
-    summary,
-    operands: { min: 1, max: 1 },
+    ...own,
+    operands: [NAME],
     run: ({ operands: [username = ''] }) =>
       withWorkbench({ createsData: false }, async (bench) => {
         const change = unwrap(await apply(bench, username))
@@ -85,9 +97,10 @@ function roleCommand(
 ): Command {
   return {
     words: ['accounts', 'roles', word],
-    usage: `accounts roles ${word} NAME ROLE`,
     summary,
-    operands: { min: 2, max: 2 },
+    details: 'Access tokens issued before are stale at once. Clients refresh them silently.',
+    operands: [NAME, { name: 'ROLE', text: 'The name of a global role.' }],
+    example: `accounts roles ${word} alice editor`,
     run: ({ operands: [username = '', role = ''] }) =>
       withWorkbench({ createsData: false }, async ({ accounts, actor }) => {
         const change = unwrap(
@@ -100,43 +113,56 @@ function roleCommand(
   }
 }
 
+/** The commands `countersign accounts ...`. */
 export const accountCommands: readonly Command[] = [
   create,
   list,
   changing(
-    'disable',
-    'end all its sessions and let nobody in',
+    {
+      words: ['accounts', 'disable'],
+      summary: 'end all sessions of an account and refuse new log-ins',
+      example: 'accounts disable alice',
+    },
     ({ accounts, actor }, username) => accounts.disable(username, actor),
-    { changed: 'disabled, its sessions are ended', unchanged: 'was disabled already' },
+    { changed: 'disabled, and its sessions have ended', unchanged: 'was already disabled' },
   ),
   changing(
-    'enable',
-    'let it log in again',
+    {
+      words: ['accounts', 'enable'],
+      summary: 'let a disabled account log in again',
+      details: 'Sessions that ended stay ended.',
+      example: 'accounts enable alice',
+    },
     ({ accounts, actor }, username) => accounts.enable(username, actor),
-    { changed: 'enabled, it may log in again', unchanged: 'was not disabled' },
+    { changed: 'enabled, it can log in again', unchanged: 'was not disabled' },
   ),
   changing(
-    'set-password',
-    'set a password and end all its sessions',
+    {
+      words: ['accounts', 'set-password'],
+      summary: 'set the password of an account and end all its sessions',
+      details: 'Reads the password in the same way as `accounts create`.',
+      example: 'accounts set-password alice',
+    },
     async ({ accounts, actor }, username) => {
       if ((await accounts.find(username)) === undefined) {
         throw new SetupError(`There is no account "${username}".`)
       }
       return accounts.setPassword(username, await readNewPassword(), actor)
     },
-    { changed: 'password set, its sessions are ended', unchanged: 'unchanged' },
+    { changed: 'password set, and its sessions have ended', unchanged: 'unchanged' },
   ),
   remove,
-  roleCommand('add', 'give it a role', {
+  roleCommand('add', 'give an account a global role', {
     changed: 'role added',
-    unchanged: 'has that role already',
+    unchanged: 'already has this role',
   }),
-  roleCommand('remove', 'take a role away', {
+  roleCommand('remove', 'remove a global role from an account', {
     changed: 'role removed',
-    unchanged: 'does not have that role',
+    unchanged: 'does not have this role',
   }),
 ]
 
+/** The value of an operation that succeeded. Throws a `SetupError` with the reason of a refusal. */
 export function unwrap<T>(managed: Managed<T>): T {
   if (!managed.ok) throw new SetupError(managed.text)
   return managed.value

@@ -1,17 +1,14 @@
-import { withWorkbench, type Command } from './command.ts'
-import { accountIdOf, readLimit } from './options.ts'
+import { JSON_FLAG, withWorkbench, type Command } from './command.ts'
+import { accountIdOf, LISTING_FLAGS, readLimit } from './options.ts'
 import { printRows } from './print.ts'
 
 const list: Command = {
   words: ['audit', 'list'],
-  usage: 'audit list [--account NAME|ID] [--limit N] [--json]',
-  summary: 'what happened to accounts, sessions and keys, the newest first',
-  operands: { min: 0, max: 0 },
-  options: {
-    account: { type: 'string' },
-    limit: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+  summary: 'list what happened to accounts, sessions and keys, newest first',
+  details: 'A deleted account is found by its id.',
+  operands: [],
+  flags: { ...LISTING_FLAGS, ...JSON_FLAG },
+  example: 'audit list --account alice --limit 20',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const entries = await bench.store.audit.list({
@@ -29,8 +26,9 @@ const list: Command = {
         session: entry.sessionId,
         address: entry.address,
       }))
-      printRows(rows, { json: options['json'] === true, empty: 'Nothing happened yet.' })
+      printRows(rows, { json: options['json'] === true, empty: 'The audit has no entries.' })
     }),
 }
 
+/** The commands `countersign audit ...`. */
 export const auditCommands: readonly Command[] = [list]

@@ -3,17 +3,33 @@ import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { unwrap } from './accounts.ts'
-import { withWorkbench, type Command, type Workbench } from './command.ts'
+import { JSON_FLAG, withWorkbench, type Command, type Operand, type Workbench } from './command.ts'
 import { print, printRows } from './print.ts'
+
+const NAME: Operand = { name: 'NAME', text: 'The name of the service account.' }
 
 const create: Command = {
   words: ['clients', 'create'],
-  usage: 'clients create NAME [--role ROLE]... [--tenant TENANT]',
-  summary: 'add a service account; prints its secret, once',
-  operands: { min: 1, max: 1 },
-  options: { role: { type: 'string', multiple: true }, tenant: { type: 'string' } },
+  summary: 'create a service account and print its secret once',
+  details: 'Creates the database if it does not exist.',
+  operands: [NAME],
+  flags: {
+    role: {
+      type: 'string',
+      multiple: true,
+      value: 'ROLE',
+      text: 'Give the service account this role. Repeat it for several roles.',
+    },
+    tenant: {
+      type: 'string',
+      value: 'TENANT',
+      text: 'Bind the service account to this tenant. Its roles then count in that tenant only.',
+    },
+  },
+  example: 'clients create billing --role reader',
   run: ({ operands: [name = ''], options }) =>
     withWorkbench({ createsData: true }, async ({ clients, actor }) => {
+      // The types follow from the flags above.
       const roles = (options['role'] ?? []) as string[]
       const tenant = options['tenant'] as string | undefined
       const { client, secret } = unwrap(await clients.create({ name, roles, tenant }, actor))
@@ -25,10 +41,10 @@ const create: Command = {
 
 const list: Command = {
   words: ['clients', 'list'],
-  usage: 'clients list [--json]',
-  summary: 'all service accounts with their roles',
-  operands: { min: 0, max: 0 },
-  options: { json: { type: 'boolean' } },
+  summary: 'list all service accounts and their roles',
+  operands: [],
+  flags: JSON_FLAG,
+  example: 'clients list',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async ({ clients }) => {
       const rows = (await clients.list()).map((client) => ({
@@ -40,23 +56,23 @@ const list: Command = {
         secrets: client.secrets.length,
         created: new Date(client.createdAt),
       }))
-      printRows(rows, { json: options['json'] === true, empty: 'No service accounts.' })
+      printRows(rows, { json: options['json'] === true, empty: 'There are no service accounts.' })
     }),
 }
 
+/** A command that changes one service account and prints whether anything changed. */
 function changing(
-  words: readonly string[],
-  operand: string,
-  summary: string,
+  own: Pick<Command, 'words' | 'summary' | 'example'> & {
+    readonly details?: string
+    readonly second?: Operand
+  },
   apply: (bench: Workbench, name: string, second: string) => Promise<Managed<Change>>,
   done: { readonly changed: string; readonly unchanged: string },
 ): Command {
-  const count = operand === '' ? 1 : 2
+  const { second: operand, ...described } = own
   return {
-    words: ['clients', ...words],
-    usage: `clients ${words.join(' ')} NAME${operand}`,
-    summary,
-    operands: { min: count, max: count },
+    ...described,
+    operands: operand === undefined ? [NAME] : [NAME, operand],
     run: ({ operands: [name = '', second = ''] }) =>
       withWorkbench({ createsData: false }, async (bench) => {
         const change = unwrap(await apply(bench, name, second))
@@ -67,22 +83,25 @@ function changing(
 
 const setRoles: Command = {
   words: ['clients', 'roles', 'set'],
-  usage: 'clients roles set NAME [ROLE]...',
-  summary: 'give it exactly these roles',
-  operands: { min: 1, max: 65 },
+  summary: 'replace the roles of a service account',
+  details: 'Without a ROLE it has none. Its access tokens from before are rejected at once.',
+  operands: [NAME, { name: 'ROLE', text: 'The name of a role.', optional: true, max: 64 }],
+  example: 'clients roles set billing reader writer',
   run: ({ operands: [name = '', ...roles] }) =>
     withWorkbench({ createsData: false }, async ({ clients, actor }) => {
       const change = unwrap(await clients.setRoles(name, roles, actor))
-      const done = change === 'changed' ? 'has these roles' : 'had these roles already'
+      const done = change === 'changed' ? 'has these roles' : 'already had these roles'
       print(`Service account ${name}: ${done}.`)
     }),
 }
 
 const addSecret: Command = {
   words: ['clients', 'secrets', 'add'],
-  usage: 'clients secrets add NAME',
-  summary: 'a second secret, so that it can be changed without a gap; prints it, once',
-  operands: { min: 1, max: 1 },
+  summary: 'add a second secret to a service account and print it once',
+  details:
+    'Both secrets work. To replace a secret without an outage, add one, configure it, then remove the old one.',
+  operands: [NAME],
+  example: 'clients secrets add billing',
   run: ({ operands: [name = ''] }) =>
     withWorkbench({ createsData: false }, async ({ clients, actor }) => {
       printSecret(unwrap(await clients.addSecret(name, actor)))
@@ -91,10 +110,10 @@ const addSecret: Command = {
 
 const listSecrets: Command = {
   words: ['clients', 'secrets', 'list'],
-  usage: 'clients secrets list NAME [--json]',
-  summary: 'the ids of its secrets, and when each was used last',
-  operands: { min: 1, max: 1 },
-  options: { json: { type: 'boolean' } },
+  summary: 'list the ids of the secrets of a service account and when each was last used',
+  operands: [NAME],
+  flags: JSON_FLAG,
+  example: 'clients secrets list billing',
   run: ({ operands: [name = ''], options }) =>
     withWorkbench({ createsData: false }, async ({ clients }) => {
       const client = (await clients.list()).find((each) => each.name === name)
@@ -104,39 +123,54 @@ const listSecrets: Command = {
         created: new Date(createdAt),
         last_used: lastUsedAt === undefined ? null : new Date(lastUsedAt),
       }))
-      printRows(rows, { json: options['json'] === true, empty: 'It has no secrets.' })
+      printRows(rows, {
+        json: options['json'] === true,
+        empty: 'This service account has no secrets.',
+      })
     }),
 }
 
 function printSecret({ id, secret }: ShownSecret): void {
   print(`Client secret: ${secret}`)
-  print(`The secret, ${id} in lists, is shown this once: the server keeps only its hash.`)
+  print(`Store it now: the server keeps only its hash. Lists show it as ${id}.`)
 }
 
+/** The commands `countersign clients ...`. */
 export const clientCommands: readonly Command[] = [
   create,
   list,
   changing(
-    ['disable'],
-    '',
-    'take back its tokens and give it no more',
+    {
+      words: ['clients', 'disable'],
+      summary: 'revoke the tokens of a service account and issue no more',
+      example: 'clients disable billing',
+    },
     ({ clients, actor }, name) => clients.disable(name, actor),
-    { changed: 'disabled, it gets no more tokens', unchanged: 'was disabled already' },
+    { changed: 'disabled, it gets no more tokens', unchanged: 'was already disabled' },
   ),
   changing(
-    ['enable'],
-    '',
-    'let it have tokens again',
+    {
+      words: ['clients', 'enable'],
+      summary: 'issue tokens to a disabled service account again',
+      details: 'Tokens that were revoked stay revoked.',
+      example: 'clients enable billing',
+    },
     ({ clients, actor }, name) => clients.enable(name, actor),
-    { changed: 'enabled, it may have tokens again', unchanged: 'was not disabled' },
+    { changed: 'enabled, it can get tokens again', unchanged: 'was not disabled' },
   ),
   setRoles,
   addSecret,
   listSecrets,
   changing(
-    ['secrets', 'remove'],
-    ' SECRET_ID',
-    'let a secret count no more',
+    {
+      words: ['clients', 'secrets', 'remove'],
+      summary: 'remove a secret of a service account',
+      second: {
+        name: 'SECRET_ID',
+        text: 'The id of the secret, as `clients secrets list` shows it.',
+      },
+      example: 'clients secrets remove billing sec_Zm9vYmFyYmF6cXV4MTIzNA',
+    },
     ({ clients, actor }, name, id) => clients.removeSecret(name, id, actor),
     { changed: 'secret removed', unchanged: 'unchanged' },
   ),

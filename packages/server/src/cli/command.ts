@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { availableParallelism, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { ParseArgsConfig } from 'node:util'
 
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
@@ -20,42 +19,94 @@ import { parseSettings, readEnvironment, type Settings, type SettingsInput } fro
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 
-/** One command of the command line. */
+/** A positional argument of a command. */
+export interface Operand {
+  /** As it stands in the usage line: `NAME`. */
+  readonly name: string
+  readonly text: string
+  readonly optional?: true
+  /** How many of it a command accepts. Default: 1. */
+  readonly max?: number
+}
+
+/** A flag of a command, such as `--json` or `--role ROLE`. */
+export interface Flag {
+  readonly type: 'string' | 'boolean'
+  /** Whether it may be given several times. */
+  readonly multiple?: true
+  /** Its value in the usage line: `ROLE`. Only with `type: 'string'`. */
+  readonly value?: string
+  readonly text: string
+}
+
+/**
+ * One command of the command line. Parsing, help and docs/reference/cli.md follow from it.
+ */
 export interface Command {
-  /** The words that name it. */
+  /** The words that name it: `['accounts', 'create']`. */
   readonly words: readonly string[]
-  readonly usage: string
+  /** One sentence without a full stop, for lists. Starts with a verb. */
   readonly summary: string
-  readonly operands: { readonly min: number; readonly max: number }
-  readonly options?: NonNullable<ParseArgsConfig['options']>
+  /** Whole sentences that the summary has no room for. */
+  readonly details?: string
+  /** In their order. Only the last may be optional or repeated. */
+  readonly operands: readonly Operand[]
+  /** By name, without the dashes. */
+  readonly flags?: Readonly<Record<string, Flag>>
+  /** A command line that works, without the word `countersign`. */
+  readonly example: string
   run(input: CommandInput): Promise<void>
 }
 
+/** The parsed words after the name of a command. */
 export interface CommandInput {
   readonly operands: readonly string[]
+  /** By the names of the command's `flags`. A flag that was not given is missing. */
   readonly options: Readonly<Record<string, unknown>>
 }
 
-/** The words cannot be understood: exit code 2. */
+/** The flag `--json` of commands that list something. */
+export const JSON_FLAG = {
+  json: { type: 'boolean', text: 'Print one JSON object a line, for other programs.' },
+} as const satisfies Record<string, Flag>
+
+/** The usage line of a command, without the word `countersign`. */
+export function usageOf({ words, operands, flags = {} }: Command): string {
+  const positionals = operands.map(({ name, optional, max = 1 }) => {
+    const shown = optional === true ? `[${name}]` : name
+    return max > 1 ? `${shown}...` : shown
+  })
+  const options = Object.entries(flags).map(
+    ([name, { value, multiple }]) =>
+      `[--${name}${value === undefined ? '' : ` ${value}`}]${multiple === true ? '...' : ''}`,
+  )
+  return [...words, ...positionals, ...options].join(' ')
+}
+
+/** Thrown when the command line cannot be understood. The command ends with exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
 const CONFIG_FILES = ['countersign.config.ts', 'countersign.config.mjs', 'countersign.config.js']
 
-/** The settings of this directory and environment; the environment wins. */
+/**
+ * Reads the settings from the configuration file of this directory and from the environment, which
+ * wins. Throws a `SetupError` when the file cannot be used.
+ */
 export async function loadInput(): Promise<SettingsInput> {
   const config = await readConfigFile()
   if ('accounts' in config) {
     throw new SetupError(
-      'The configuration file may not have accounts. An application that keeps its own users has to say what changes in them, so it runs the authority itself: createAuthority({ accounts }), see docs/own-users.md.',
+      'The configuration file may not contain `accounts`. An application with its own users must report changes to them, so it runs the authority in its own process: createAuthority({ accounts }). See docs/own-users.md.',
     )
   }
   return { ...config, ...readEnvironment(process.env) }
 }
 
+/** The checked settings of this directory and environment. Throws a `SetupError` that names all mistakes. */
 export async function loadSettings(): Promise<Settings> {
-  // What adds claims is no setting, and only the server mints tokens.
+  // `claims` is a function, not a setting. Only the server mints tokens.
   const { claims: _, ...input }: SettingsInput & { claims?: unknown } = await loadInput()
   return parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
 }
@@ -75,10 +126,12 @@ async function readConfigFile(): Promise<SettingsInput> {
   } catch (error) {
     throw new SetupError(`${path} cannot be loaded: ${messageOf(error)}`, { cause: error })
   }
-  throw new SetupError(`${path} must export its settings: export default { port: 8000 }`)
+  throw new SetupError(
+    `${path} must export its settings as the default export: export default { port: 8000 }`,
+  )
 }
 
-/** What commands beside the server work with. */
+/** The services that commands use. They open the database beside a running server. */
 export interface Workbench {
   readonly settings: Settings
   readonly store: Store
@@ -87,11 +140,14 @@ export interface Workbench {
   readonly roles: RoleManager
   readonly clients: ClientManager
   readonly random: Random
-  /** Who acts, for the audit. */
+  /** The user, as the audit records it: `cli:USER`. */
   readonly actor: string
 }
 
-/** Opens the store beside a server that may be running, and closes it afterwards. */
+/**
+ * Opens the store, calls `work`, and closes the store. A server may be running on it. With
+ * `createsData: false` it throws a `SetupError` when there is no database.
+ */
 export async function withWorkbench(
   options: { createsData: boolean },
   work: (bench: Workbench) => Promise<void>,
@@ -111,7 +167,7 @@ export async function withWorkbench(
       concurrency: availableParallelism(),
       queueMax: 1,
       random,
-      decoySecret: random.bytes(32), // commands verify no passwords
+      decoySecret: random.bytes(32), // Commands verify no passwords.
     })
     const accounts = createAccountManager({
       store,
@@ -135,7 +191,7 @@ export async function withWorkbench(
   }
 }
 
-/** Who gives a command, for the audit. */
+/** The user who runs a command, as the audit records it: `cli:USER`. */
 export function actorName(): string {
   return `cli:${userName()}`
 }
@@ -144,6 +200,6 @@ function userName(): string {
   try {
     return userInfo().username
   } catch {
-    return 'unknown' // A container's user without a name in /etc/passwd.
+    return 'unknown' // The user of a container may have no name in /etc/passwd.
   }
 }

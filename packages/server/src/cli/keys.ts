@@ -1,9 +1,8 @@
-import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto'
 
 import { systemClock } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
-import { isSigningAlg, sealAccessKey, SIGNING_ALGS, type SigningAlg } from '../keys/material.ts'
+import { sealAccessKey, SIGNING_ALGS, type SigningAlg } from '../keys/material.ts'
 import { openSharedSecrets } from '../keys/foreign-signer.ts'
 import {
   ACCESS_TYP,
@@ -18,12 +17,14 @@ import { createSealer } from '../keys/sealing.ts'
 import { readSecret } from '../keys/secret.ts'
 import { keyOf } from '../keys/plan-ring.ts'
 import type { KeyUse, StoredKey } from '../store/rows.ts'
-import { UsageError, withWorkbench, type Command, type Workbench } from './command.ts'
+import { JSON_FLAG, withWorkbench, type Command, type Flag, type Workbench } from './command.ts'
+import { checkChain, readChain, readPrivateKey, signingAlgOf } from './key-files.ts'
 import { formatTime, print, printRows } from './print.ts'
 
 /**
- * What the ring of the server beside us is made of. Throws a `SetupError` where it has no keys yet: those
- * that a command made would be sealed with what this shell has for a secret.
+ * The parts of the key ring in this data directory, for commands that only read it. Throws a
+ * `SetupError` when there are no keys yet: a command would seal new ones with the secret of this
+ * shell, which may differ from the server's.
  */
 export async function ringParts({
   settings,
@@ -39,15 +40,15 @@ export async function ringParts({
     sealer: createSealer(secrets, random),
     clock: systemClock,
     random,
-    // For who only reads it. See `openRing`.
+    // For reading only. Commands that change the ring use the stored schedule: see `openRing`.
     schedule: ringSchedule(settings),
     foreign: settings.sharedSecrets && openSharedSecrets(settings.sharedSecrets, ACCESS_TYP),
   }
 }
 
 /**
- * The same for who changes it: on the server's schedule, and with proof that our secret opens the keys, since a
- * new one must be one that the server can open.
+ * The parts of the key ring for commands that change it, with the schedule of the server. Reading the
+ * ring proves that the secret of this shell opens its keys: the server must be able to open new ones.
  */
 async function openRing(bench: Workbench): Promise<KeyRingOptions> {
   const read = await ringParts(bench)
@@ -58,10 +59,11 @@ async function openRing(bench: Workbench): Promise<KeyRingOptions> {
 
 const list: Command = {
   words: ['keys', 'list'],
-  usage: 'keys list [--json]',
-  summary: 'the signing keys, their states and what comes next, never their secrets',
-  operands: { min: 0, max: 0 },
-  options: { json: { type: 'boolean' } },
+  summary: 'list the signing keys, their states and what happens next',
+  details: 'Never prints private keys.',
+  operands: [],
+  flags: JSON_FLAG,
+  example: 'keys list',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async ({ store }) => {
       const schedule = await store.keys.schedule()
@@ -73,31 +75,41 @@ const list: Command = {
         since: new Date(key.changedAt),
         next: nextOf(key, schedule?.rotationMs),
       }))
-      printRows(rows, { json: options['json'] === true, empty: 'No keys yet.' })
+      printRows(rows, { json: options['json'] === true, empty: 'There are no keys yet.' })
     }),
 }
 
 function nextOf(key: StoredKey, rotationMs: number | undefined): string {
   switch (key.state) {
     case 'pending':
-      return 'signs when the active one retires'
+      return 'signs when the active key retires'
     case 'active':
       return rotationMs === undefined
-        ? 'signs until somebody rotates it'
+        ? 'signs until you rotate it'
         : `retires ${formatTime(key.changedAt + rotationMs)}`
     case 'retiring':
       return `verifies until ${formatTime(key.verifiesUntil ?? 0)}`
     case 'revoked':
-      return 'was killed'
+      return 'revoked'
   }
+}
+
+const ACTIVATE_NOW: Flag = {
+  type: 'boolean',
+  text: 'Do not wait until services without the revocation feed have fetched the key. They reject its tokens for up to 5 minutes.',
 }
 
 const rotate: Command = {
   words: ['keys', 'rotate'],
-  usage: 'keys rotate [--refresh] [--activate-now]',
-  summary: 'let the next key sign now; --refresh: the secret of refresh tokens',
-  operands: { min: 0, max: 0 },
-  options: { refresh: { type: 'boolean' }, 'activate-now': { type: 'boolean' } },
+  summary: 'make the pending key sign now and publish a new pending key',
+  details:
+    'The key before it keeps verifying until its last token has expired. Nobody has to sign in again.',
+  operands: [],
+  flags: {
+    refresh: { type: 'boolean', text: 'Rotate the key of refresh tokens instead.' },
+    'activate-now': ACTIVATE_NOW,
+  },
+  example: 'keys rotate',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const parts = await openRing(bench)
@@ -112,16 +124,16 @@ async function pendingKey({ store }: Workbench): Promise<StoredKey | undefined> 
   return keyOf(await store.keys.list(), 'access', 'pending')
 }
 
-/** Throws a `SetupError` where services cannot all have the key yet. */
+/** Throws a `SetupError` when services without the feed may not have fetched the key yet. */
 function checkIsKnown(pending: StoredKey | undefined): void {
   const known = (pending?.createdAt ?? -Infinity) + KNOWN_AFTER_MS
   if (pending === undefined || systemClock.nowMs() >= known) return
   throw new SetupError(
-    `The next key, ${pending.kid}, was published at ${formatTime(pending.createdAt)}. Services without the feed refuse its tokens until they have fetched it. Wait until ${formatTime(known)}, or say --activate-now.`,
+    `The next key, ${pending.kid}, was published at ${formatTime(pending.createdAt)}. Services without the revocation feed reject its tokens until they have fetched it. Wait until ${formatTime(known)}, or add --activate-now.`,
   )
 }
 
-/** Rotates, and says what signs now, what verifies still and what comes next. */
+/** Rotates, and prints which key signs now, which still verifies and which is next. */
 async function rotateNow(bench: Workbench, parts: KeyRingOptions, use: KeyUse): Promise<void> {
   const { store } = bench
   const before = keyOf(await store.keys.list(), use, 'active')
@@ -129,7 +141,9 @@ async function rotateNow(bench: Workbench, parts: KeyRingOptions, use: KeyUse): 
   const keys = await store.keys.list()
   const active = keyOf(keys, use, 'active')
   if (active === undefined || active.kid === before?.kid) {
-    throw new SetupError('The ring was changed by somebody else meanwhile. See: keys list')
+    throw new SetupError(
+      'Another command or the server changed the keys at the same time. Check them with: countersign keys list',
+    )
   }
   const retired = keys.find(({ kid, state }) => kid === before?.kid && state === 'retiring')
   const next = keyOf(keys, use, 'pending')
@@ -139,144 +153,83 @@ async function rotateNow(bench: Workbench, parts: KeyRingOptions, use: KeyUse): 
       `Key ${retired.kid} verifies what it has signed until ${formatTime(retired.verifiesUntil ?? 0)}.`,
     )
   }
-  if (next !== undefined) print(`Key ${next.kid} is the next one, and published.`)
+  if (next !== undefined) print(`Key ${next.kid} is published and signs next.`)
 }
 
 const kill: Command = {
   words: ['keys', 'kill'],
-  usage: 'keys kill KID',
-  summary: 'refuse everything that a key has signed, at once and everywhere',
-  operands: { min: 1, max: 1 },
+  summary: 'revoke a key and every token that it has signed, at once and everywhere',
+  details:
+    'Another key signs from then on. After an access key is killed, clients refresh silently. After a refresh key is killed, the people whose sessions it kept alive sign in again.',
+  operands: [{ name: 'KID', text: 'The id of the key, as `keys list` shows it.' }],
+  example: 'keys kill 0kG1vFlZ3cLrn6YB1Zt8yqeNQeaXVFwSTBzC3ek5uyo',
   run: ({ operands: [kid = ''] }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const parts = await openRing(bench)
       const use = (await bench.store.keys.list()).find((key) => key.kid === kid)?.use
       if (use === undefined || !(await killKey(parts, kid, bench.actor))) {
-        throw new SetupError(`There is no key ${kid}, or it was killed before. See: keys list`)
+        throw new SetupError(
+          `There is no key ${kid}, or it is already revoked. See: countersign keys list`,
+        )
       }
-      print(`Key ${kid} is dead. Another one signs now. ${KILLED[use]}`)
+      print(`Key ${kid} is revoked. Another key signs now. ${KILLED[use]}`)
     }),
 }
 
 const KILLED: Readonly<Record<KeyUse, string>> = {
-  access: 'Clients refresh by themselves: nobody has to sign in again.',
+  access: 'Clients refresh silently. Nobody has to sign in again.',
   refresh:
-    'The sessions that it kept alive are over: their people sign in again. Access tokens that they hold are taken by services until they expire.',
+    'The sessions that it kept alive are over, and their people sign in again. Services accept the access tokens of these sessions until they expire.',
 }
 
 const importKey: Command = {
   words: ['keys', 'import'],
-  usage: 'keys import FILE [--alg ALG] [--certificate FILE] [--activate-now]',
-  summary: 'make a private key of your own (PEM) the next one, with its certificates',
-  operands: { min: 1, max: 1 },
-  options: {
-    alg: { type: 'string' },
-    certificate: { type: 'string' },
-    'activate-now': { type: 'boolean' },
+  summary: 'import a private key of your own as the pending key',
+  operands: [{ name: 'FILE', text: 'The private key in PEM, without a passphrase.' }],
+  flags: {
+    alg: {
+      type: 'string',
+      value: 'ALG',
+      text: `The algorithm: ${SIGNING_ALGS.join(', ')}. Default: the one for this kind of key, RS256 for RSA.`,
+    },
+    certificate: {
+      type: 'string',
+      value: 'FILE',
+      text: 'The X.509 certificates in PEM, the one of this key first. They are published as `x5c`.',
+    },
+    'activate-now': ACTIVATE_NOW,
   },
+  example: 'keys import signing.pem --certificate chain.pem',
   run: ({ operands: [path = ''], options }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const parts = await openRing(bench)
       const privateKey = readPrivateKey(path)
+      // Both flags above have the type string.
       const { alg, certificate } = options as { alg?: string; certificate?: string }
       const chain = certificate === undefined ? [] : readChain(certificate)
       checkChain(chain, privateKey)
-      const key = sealImported(parts, privateKey, algOf(privateKey, alg), chain)
+      const key = sealImported(parts, privateKey, signingAlgOf(privateKey, alg), chain)
       const replaced = await pendingKey(bench)
       if (!(await addPendingKey(parts, key, bench.actor))) {
-        throw new SetupError(`The ring has this key already: ${key.kid}.`)
+        throw new SetupError(`This key was already imported: ${key.kid}.`)
       }
       if (options['activate-now'] === true) {
         await rotateNow(bench, parts, 'access')
-        print('Services without the feed refuse its tokens until they have fetched it: 5 minutes.')
+        print(
+          'Services without the revocation feed may reject its tokens for 5 minutes, until they have fetched the key.',
+        )
       } else {
         print(
-          `Key ${key.kid} is published, and signs when the active one retires. Sooner: keys rotate`,
+          `Key ${key.kid} is published and signs when the active key retires. To use it sooner, run: countersign keys rotate`,
         )
-        print('The one after it is made here again: import that too, when this one signs.')
+        print(
+          'The server generates the key after it. To use your own again, import it once this key signs.',
+        )
       }
       if (replaced !== undefined) {
-        print(`Key ${replaced.kid} was to be the next one. It is gone, and has never signed.`)
+        print(`Key ${replaced.kid} was pending and has never signed. It was removed.`)
       }
     }),
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch (error) {
-    throw new SetupError(`The file cannot be read: ${messageOf(error)}`, { cause: error })
-  }
-}
-
-function readPrivateKey(path: string): KeyObject {
-  const text = readText(path)
-  if (/^(?:-----BEGIN |Proc-Type:.*)ENCRYPTED/m.test(text)) {
-    throw new SetupError(
-      `The key in ${path} has a passphrase. Take it off first: openssl pkey -in ${path} -out OTHER_FILE`,
-    )
-  }
-  try {
-    return createPrivateKey(text)
-  } catch (error) {
-    // What OpenSSL says of it helps nobody.
-    throw new SetupError(`${path} holds no private key in PEM (-----BEGIN PRIVATE KEY-----).`, {
-      cause: error,
-    })
-  }
-}
-
-function readChain(path: string): readonly X509Certificate[] {
-  const blocks = readText(path).match(
-    /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g,
-  )
-  if (blocks === null) throw new SetupError(`${path} holds no certificate in PEM.`)
-  return blocks.map((block, index) => {
-    try {
-      return new X509Certificate(block)
-    } catch (error) {
-      throw new SetupError(`Certificate ${index + 1} of ${path} cannot be read.`, { cause: error })
-    }
-  })
-}
-
-function checkChain(chain: readonly X509Certificate[], privateKey: KeyObject): void {
-  const [own] = chain
-  if (own === undefined) return
-  if (!own.publicKey.equals(createPublicKey(privateKey))) {
-    throw new SetupError('The first certificate is of another key.')
-  }
-  for (const [index, certificate] of chain.entries()) {
-    const now = systemClock.nowMs()
-    if (now < certificate.validFromDate.getTime() || now > certificate.validToDate.getTime()) {
-      throw new SetupError(`Certificate ${index + 1} is not valid today.`)
-    }
-    const issuer = chain[index + 1]
-    if (issuer !== undefined && !certificate.verify(issuer.publicKey)) {
-      throw new SetupError(`Certificate ${index + 1} is not signed by the next one.`)
-    }
-  }
-}
-
-/** By OpenSSL's names. An RSA key may also be for PS256: then --alg says so. */
-const ALGS_OF_KEYS: Readonly<Record<string, SigningAlg>> = {
-  prime256v1: 'ES256',
-  secp384r1: 'ES384',
-  secp521r1: 'ES512',
-  ed25519: 'Ed25519',
-  rsa: 'RS256',
-  'rsa-pss': 'PS256',
-}
-
-function algOf(key: KeyObject, given: string | undefined): SigningAlg {
-  if (given !== undefined) {
-    if (isSigningAlg(given)) return given
-    throw new UsageError(`--alg is one of ${SIGNING_ALGS.join(', ')}`)
-  }
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
-  const found = ALGS_OF_KEYS[type === 'ec' ? (details?.namedCurve ?? '') : (type ?? '')]
-  if (found !== undefined) return found
-  throw new SetupError(`Keys of this kind (${type ?? 'unknown'}) cannot sign tokens here.`)
 }
 
 function sealImported(
@@ -299,10 +252,10 @@ function sealImported(
 
 const exportPublic: Command = {
   words: ['keys', 'export-public'],
-  usage: 'keys export-public [--pem]',
-  summary: 'the published keys, as a JWKS or as PEM',
-  operands: { min: 0, max: 0 },
-  options: { pem: { type: 'boolean' } },
+  summary: 'print the published keys as a JWKS',
+  operands: [],
+  flags: { pem: { type: 'boolean', text: 'Print them in PEM, each below a line with its id.' } },
+  example: 'keys export-public --pem',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const { jwks } = await KeyRing.read(await ringParts(bench))
@@ -315,4 +268,5 @@ const exportPublic: Command = {
     }),
 }
 
+/** The commands `countersign keys ...`. */
 export const keyCommands: readonly Command[] = [list, rotate, kill, importKey, exportPublic]

@@ -1,11 +1,12 @@
-import { parseArgs } from 'node:util'
+import { parseArgs, type ParseArgsConfig } from 'node:util'
 
 import { SetupError, StoreFault, messageOf } from '../base/faults.ts'
 import { version } from '../base/version.ts'
 import { accountCommands } from './accounts.ts'
 import { auditCommands } from './audit.ts'
 import { clientCommands } from './clients.ts'
-import { UsageError, type Command } from './command.ts'
+import { UsageError, usageOf, type Command } from './command.ts'
+import { renderHelp } from './help.ts'
 import { keyCommands } from './keys.ts'
 import { restoreCommands } from './restore.ts'
 import { sessionCommands } from './sessions.ts'
@@ -13,7 +14,8 @@ import { start } from './start.ts'
 import { tenantCommands } from './tenants.ts'
 import { tokenCommands } from './token.ts'
 
-const commands: readonly Command[] = [
+/** All commands, in the order of the help and of docs/reference/cli.md. */
+export const commands: readonly Command[] = [
   start,
   ...accountCommands,
   ...tenantCommands,
@@ -25,7 +27,10 @@ const commands: readonly Command[] = [
   ...clientCommands,
 ]
 
-/** Runs the command line and sets the exit code: 0 done, 1 failed, 2 not understood. */
+/**
+ * Runs the command line and sets the exit code: 0 when the command succeeded, 1 when it failed, 2 when
+ * the words were not understood. Never throws.
+ */
 export async function main(words: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
   try {
@@ -48,7 +53,7 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-/** Whoever reads has read enough, as in `countersign audit list | head`. The command ends its work. */
+/** A closed pipe is no error: `countersign audit list | head` reads only the first lines. */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
 }
@@ -56,7 +61,7 @@ function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
 async function run(words: readonly string[]): Promise<void> {
   const [first] = words
   if (first === undefined || first === 'help' || words.includes('--help') || words.includes('-h')) {
-    process.stdout.write(helpText(words))
+    process.stdout.write(renderHelp(commands, words))
     return
   }
   if (first === '--version' || first === 'version') {
@@ -69,14 +74,14 @@ async function run(words: readonly string[]): Promise<void> {
     words.length === 1 &&
     commands.some((each) => each.words[0] === first)
   ) {
-    process.stdout.write(helpText(words))
+    process.stdout.write(renderHelp(commands, words))
     return
   }
   if (command === undefined) throw new UsageError(`There is no command "${nameFrom(words)}".`)
   await command.run(parse(command, words.slice(command.words.length)))
 }
 
-/** The words that look like a command's name: what follows may be a secret and is not repeated. */
+/** The words that look like the name of a command. Others may be secrets and are never printed. */
 function nameFrom(words: readonly string[]): string {
   return words
     .slice(0, 2)
@@ -88,43 +93,34 @@ function parse(command: Command, rest: readonly string[]): Parameters<Command['r
   try {
     const { values, positionals } = parseArgs({
       args: protectIds(rest),
-      options: command.options ?? {},
+      options: parseOptionsOf(command),
       allowPositionals: true,
     })
-    const { min, max } = command.operands
-    if (positionals.length < min || positionals.length > max) {
-      throw new UsageError(`Usage: countersign ${command.usage}`)
+    const countMin = command.operands.filter(({ optional }) => optional !== true).length
+    const countMax = command.operands.reduce((sum, { max = 1 }) => sum + max, 0)
+    if (positionals.length < countMin || positionals.length > countMax) {
+      throw new UsageError(`Usage: countersign ${usageOf(command)}`)
     }
     return { operands: positionals, options: values }
   } catch (error) {
     if (error instanceof UsageError) throw error
-    throw new UsageError(`Usage: countersign ${command.usage}`)
+    throw new UsageError(`Usage: countersign ${usageOf(command)}`)
   }
 }
 
+function parseOptionsOf({ flags = {} }: Command): NonNullable<ParseArgsConfig['options']> {
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, { type, multiple = false }]) => [name, { type, multiple }]),
+  )
+}
+
 /**
- * An identifier is base64url, of 22 characters, a key's of 43, and may begin with a dash: the marker before it
- * says that it is no option. None of ours is so long.
+ * Puts `--` in front of an id that begins with a dash, so that it is not read as a flag. Ids are
+ * base64url: 22 characters, those of keys 43. No flag is that long.
  */
 function protectIds(words: readonly string[]): string[] {
   const at = words.findIndex((word) => /^-[\w-]{21}(?:[\w-]{21})?$/.test(word))
   return at === -1 || words.includes('--')
     ? [...words]
     : [...words.slice(0, at), '--', ...words.slice(at)]
-}
-
-function helpText(words: readonly string[]): string {
-  const group = commands.filter(({ words: own }) => own[0] === words[0])
-  const shown = group.length > 0 ? group : commands
-  const width = Math.max(...shown.map(({ usage }) => usage.length))
-  return [
-    `Countersign ${version}: logs people in and signs tokens that any service verifies alone.`,
-    '',
-    ...shown.map(({ usage, summary }) => `  countersign ${usage.padEnd(width)}  ${summary}`),
-    '',
-    '--json prints one JSON object a line, for other programs.',
-    'Settings come from countersign.config.ts in this directory and from the environment',
-    '(PORT, HOST, COUNTERSIGN_DATA_DIR, COUNTERSIGN_PUBLIC_URL, ...); docs/settings.md lists them.',
-    '',
-  ].join('\n')
 }

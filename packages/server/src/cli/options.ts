@@ -1,10 +1,24 @@
 import { SetupError } from '../base/faults.ts'
-import { UsageError, type Workbench } from './command.ts'
+import { UsageError, type Flag, type Workbench } from './command.ts'
 
 const LIMIT_DEFAULT = 100
 const LIMIT_MAX = 10_000
 
-/** The value of `--limit`: how many rows a listing shows at most. */
+/** The flags of commands that list entries of all accounts or of one. */
+export const LISTING_FLAGS = {
+  account: {
+    type: 'string',
+    value: 'NAME|ID',
+    text: 'Only entries of this account, given by username or id.',
+  },
+  limit: {
+    type: 'string',
+    value: 'N',
+    text: `At most this many rows, from 1 to ${LIMIT_MAX}. Default: ${LIMIT_DEFAULT}.`,
+  },
+} as const satisfies Record<string, Flag>
+
+/** The value of `--limit`: how many rows a command lists at most. Throws a `UsageError` for others. */
 export function readLimit(value: unknown): number {
   if (value === undefined) return LIMIT_DEFAULT
   const limit = Number(value)
@@ -14,10 +28,13 @@ export function readLimit(value: unknown): number {
   return limit
 }
 
-/** As ids are made. The audit goes on to speak of accounts that were deleted, and only their ids are left. */
+/** The form of account ids. The audit keeps the ids of deleted accounts, which no table lists. */
 const ACCOUNT_ID = /^acct_[\w-]{22}$/
 
-/** The id of the account that `--account` names, by its name or its id; undefined without the option. */
+/**
+ * The id of the account that `--account` names by username or id. Undefined without the flag. Throws
+ * a `SetupError` for an unknown username.
+ */
 export async function accountIdOf(bench: Workbench, name: unknown): Promise<string | undefined> {
   if (typeof name !== 'string') return undefined
   const account = await bench.accounts.find(name)

@@ -1,9 +1,12 @@
 import { stripVTControlCharacters } from 'node:util'
 
-/** What stands in a column. Null is a time at which nothing has happened yet. */
+/** The value of a cell. Null means that it has not happened yet, and is printed as `never`. */
 type Cell = string | number | boolean | readonly string[] | Date | null | undefined
 
-/** Prints rows as an aligned table, or as one JSON object a line for other programs: lists, and times of RFC 3339. */
+/**
+ * Prints rows as an aligned table, or with `json` as one JSON object a line. JSON keeps lists and has
+ * times in the form of RFC 3339. Prints `empty` when there are no rows and no `json`.
+ */
 export function printRows(
   rows: readonly Readonly<Record<string, Cell>>[],
   options: { json: boolean; empty: string },
@@ -30,20 +33,21 @@ export function printRows(
   }
 }
 
+/** Prints a line on standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
 /**
- * A value as JSON. Characters that a terminal acts on, or that nobody sees, are written as escapes:
- * a token or a user agent can hold what its sender wants.
+ * A value as JSON. Control and invisible characters are written as escapes: the sender of a token or
+ * a user agent chooses its characters, and a terminal would act on some.
  */
 export function formatJson(value: unknown, indent?: number): string {
-  // JSON.stringify leaves C1 controls and the bidirectional ones as they are; its own line breaks stay.
+  // JSON.stringify does not escape C1 and bidirectional controls. Its own line breaks must stay.
   return JSON.stringify(value, null, indent).replace(/[^\P{C}\n]/gu, toEscapes)
 }
 
-/** A time as people in all zones read it: `2026-11-23 04:36:21Z`. */
+/** A time in UTC, to the second: `2026-11-23 04:36:21Z`. `at` is a date or milliseconds since 1970. */
 export function formatTime(at: number | Date): string {
   return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`
 }
@@ -57,7 +61,7 @@ function toHeading(column: string): string {
   return column.replaceAll('_', ' ').toUpperCase()
 }
 
-/** Names and addresses come from outside: no escape sequence of theirs reaches the terminal. */
+/** Names and addresses come from outside. Their escape sequences must not reach the terminal. */
 function toCell(value: Cell): string {
   return stripVTControlCharacters(toText(value)).replace(/\p{C}/gu, '\u{fffd}')
 }

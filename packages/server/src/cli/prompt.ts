@@ -4,33 +4,41 @@ import { Writable } from 'node:stream'
 import { SetupError } from '../base/faults.ts'
 
 /**
- * A new password: asked for twice without echo at a terminal, else the first line of standard input.
- * Never an argument, where other users and the shell's history would see it.
+ * Reads a new password: twice without echo at a terminal, otherwise the first line of standard input.
+ * It is never an argument, because other users and the shell history would see it. Throws a
+ * `SetupError` when the two differ or the user leaves with Ctrl-C.
  */
 export async function readNewPassword(): Promise<string> {
   if (!process.stdin.isTTY) return readFirstLine()
   const password = await ask('Password: ')
-  const again = await ask('Once more: ')
+  const again = await ask('Repeat it: ')
   if (password !== again) throw new SetupError('The two passwords differ. Nothing was changed.')
   return password
 }
 
-/** Asks for a word that nobody types by mistake. Throws a `SetupError` where it is another, or nobody is there. */
+/**
+ * Asks the user to type a word that nobody types by mistake. Throws a `SetupError` when the answer
+ * differs or standard input is not a terminal.
+ */
 export async function confirm(question: string, word: string): Promise<void> {
-  if (!process.stdin.isTTY) throw new SetupError('Say --yes where nobody can be asked.')
+  if (!process.stdin.isTTY) {
+    throw new SetupError(
+      'This command asks for confirmation, but standard input is not a terminal. Add --yes to run it without asking.',
+    )
+  }
   const lines = createInterface({ input: process.stdin, output: process.stderr })
   const answer = await new Promise<string>((resolve) => {
     lines.once('close', () => resolve(''))
     lines.question(`${question} Type ${word}: `, resolve)
   })
   lines.close()
-  if (answer.trim() !== word) throw new SetupError('Nothing was changed.')
+  if (answer.trim() !== word) throw new SetupError('The answer differs. Nothing was changed.')
 }
 
 function ask(question: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
-  // Not before the terminal has stopped to echo: who types at once would see it.
+  // The terminal must stop echoing first. Otherwise a user who types at once would see the password.
   process.stderr.write(question)
   return new Promise((resolve, reject) => {
     lines.on('SIGINT', () => lines.close())
@@ -44,7 +52,7 @@ function ask(question: string): Promise<string> {
   })
 }
 
-/** The first line of standard input, without its end. */
+/** Reads the first line of standard input, without its line break. */
 export async function readFirstLine(): Promise<string> {
   process.stdin.setEncoding('utf8')
   let text = ''

@@ -21,16 +21,27 @@ import { print } from './print.ts'
 
 const restore: Command = {
   words: ['restore'],
-  usage: 'restore [FILE]',
-  summary: 'put back a copy of the database, or say that it was put back: everybody signs in again',
-  operands: { min: 0, max: 1 },
+  summary: 'restore the database from a backup; everybody signs in again',
+  details:
+    'Stop the server first. The revocation log continues above the position of the database it replaces, so nothing that was revoked since the backup becomes valid. It revokes all keys of access tokens. It rejects the live database file as its own backup.',
+  operands: [
+    {
+      name: 'FILE',
+      text: 'The backup. Leave it out if you have already copied a backup over the database file.',
+      optional: true,
+    },
+  ],
+  example: 'restore /backups/countersign.db',
   async run({ operands: [copy] }) {
     const { dataDir, publicUrl } = await loadSettings()
     const database = join(dataDir, 'countersign.db')
     if (copy === undefined && !existsSync(database)) {
-      throw new SetupError(`There is no database at ${database}.`)
+      throw new SetupError(
+        `There is no database at ${database}. Name a backup: countersign restore FILE, or set COUNTERSIGN_DATA_DIR.`,
+      )
     }
-    // Nobody writes meanwhile: it throws while a server runs. What is replaced may be broken, and is not opened.
+    // Throws while a server runs, so nobody writes meanwhile. The replaced database may be broken: it is
+    // only read.
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     ServerLock.take(dataDir).release()
     const replaced = copy === undefined ? undefined : readReplaced(database)
@@ -38,22 +49,28 @@ const restore: Command = {
     const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
     try {
       const now = await startOver(store, publicUrl, replaced)
-      if (kept !== undefined) print(`The database from before is ${kept}.`)
+      if (kept !== undefined) print(`The replaced database was kept as ${kept}.`)
       if (replaced === undefined) {
         print(
-          `${copy === undefined ? 'What was here before is not known' : 'It cannot be read'}: kill secrets of refresh tokens again that were killed since the copy was made.`,
+          `${copy === undefined ? 'The database from before the backup is not known' : 'The replaced database cannot be read'}. If you killed keys of refresh tokens since the backup was made, kill them again: countersign keys kill KID`,
         )
       }
-      print(`The log goes on at position ${now}: what the copy does not know of cannot come back.`)
-      print('All keys that sign access tokens are killed, and new ones made at the start.')
-      print('Everybody signs in again; service accounts go on. Start the server.')
+      print(
+        `The revocation log continues at position ${now}. Tokens that were revoked since the backup stay rejected.`,
+      )
+      print(
+        'All keys that sign access tokens are revoked. The server generates new ones when it starts.',
+      )
+      print(
+        'Everybody signs in again. Service accounts keep working. Start the server now: countersign start',
+      )
     } finally {
       await store.close()
     }
   },
 }
 
-/** Starts the log over above both databases. Gives the position where it goes on. */
+/** Starts the log over above the positions of both databases. Gives the position at which it continues. */
 async function startOver(
   { revocations }: Store,
   issuer: string,
@@ -62,21 +79,21 @@ async function startOver(
   const by = { issuer, at: systemClock.nowMs(), actor: actorName() }
   for (;;) {
     const head = await revocations.head()
-    // Above what was replaced too, which may have been put back before: no position means two things.
+    // Also above the replaced database, which may be a restored one itself: no position may have two meanings.
     const lost = Math.max(head.position, replaced?.position ?? 0)
     const outcome = await revocations.startOver(lost, head, by, { killed: replaced?.killed ?? [] })
-    // A command beside this one has revoked something meanwhile.
+    // A command beside this one may have moved the head since it was read.
     if (outcome.kind !== 'head_moved') return outcome.position
   }
 }
 
-/** What the new log must know of the database that is replaced. */
+/** The part of the replaced database that the continued log needs. */
 interface Replaced {
   readonly killed: readonly string[]
   readonly position: number
 }
 
-/** Undefined where it cannot be read. */
+/** Undefined when the database cannot be read. */
 function readReplaced(database: string): Replaced | undefined {
   if (!existsSync(database)) return { killed: [], position: 0 }
   try {
@@ -92,21 +109,23 @@ function readReplaced(database: string): Replaced | undefined {
   }
 }
 
-/** Puts a copy in the place of the database, which is kept beside it. Gives where. */
+/** Replaces the database with a backup and keeps the old one beside it. Gives the path of the old one. */
 function putBack(copy: string, database: string): string | undefined {
   const fresh = `${database}.restoring`
   try {
     if (isSame(copy, database)) {
       throw new SetupError(
-        `${copy} is the database itself. Leave FILE out where you have put a copy in its place.`,
+        `${copy} is the live database itself. If you have already copied a backup there, leave FILE out.`,
       )
     }
     if (isSame(copy, fresh)) {
-      throw new SetupError(`${copy} is what an interrupted restore has left. Name the copy itself.`)
+      throw new SetupError(
+        `${copy} was left by an interrupted restore. Name the backup file itself.`,
+      )
     }
-    // A write-ahead log that an interrupted restore has left would be taken for one of this copy.
+    // SQLite would apply a write-ahead log that an interrupted restore has left to this backup.
     discard(fresh)
-    // What a server that was killed had not copied over yet is part of the copy.
+    // The write-ahead log of a server that was killed is part of the backup.
     for (const suffix of ['', '-wal']) {
       if (suffix === '' || existsSync(copy + suffix)) {
         copyFileSync(copy + suffix, fresh + suffix)
@@ -121,7 +140,7 @@ function putBack(copy: string, database: string): string | undefined {
   const kept = `${database}.before-${new Date(systemClock.nowMs()).toISOString().replaceAll(':', '')}`
   const hadOne = existsSync(database)
   if (hadOne) renameSync(database, kept)
-  // What a server that was killed had not copied over yet belongs to the file from before.
+  // A write-ahead log that a killed server has left belongs to the replaced file.
   for (const suffix of ['-wal', '-shm']) {
     if (existsSync(`${database}${suffix}`)) {
       renameSync(`${database}${suffix}`, `${kept}${suffix}`)
@@ -139,11 +158,12 @@ function assertOurs(path: string, name: string): void {
         db.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get()
       }
       const { user_version: schema } = db.prepare('PRAGMA user_version').get() ?? {}
-      if (Number(schema) > migrations.length) throw new Error('it is of a newer version')
+      if (Number(schema) > migrations.length)
+        throw new Error('a newer version of Countersign has written it')
     })
   } catch (error) {
     discard(path)
-    throw new SetupError(`${name} is no copy of a Countersign database: ${messageOf(error)}`, {
+    throw new SetupError(`${name} is not a backup of a Countersign database: ${messageOf(error)}`, {
       cause: error,
     })
   }
@@ -157,7 +177,7 @@ function discard(path: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
 }
 
-/** Opens a database that may be none of ours. */
+/** Opens a file that may not be a database of ours, and closes it after `work`. */
 function opened<T>(
   path: string,
   options: { readonly readOnly: boolean },
@@ -172,4 +192,5 @@ function opened<T>(
   }
 }
 
+/** The command `countersign restore`. */
 export const restoreCommands: readonly Command[] = [restore]

@@ -1,19 +1,17 @@
 import { SetupError } from '../base/faults.ts'
 import { systemClock } from '../base/clock.ts'
-import { withWorkbench, type Command } from './command.ts'
+import { JSON_FLAG, withWorkbench, type Command } from './command.ts'
 import { print, printRows } from './print.ts'
-import { accountIdOf, readLimit } from './options.ts'
+import { accountIdOf, LISTING_FLAGS, readLimit } from './options.ts'
 
 const list: Command = {
   words: ['sessions', 'list'],
-  usage: 'sessions list [--account NAME|ID] [--limit N] [--json]',
-  summary: 'sessions, the newest first',
-  operands: { min: 0, max: 0 },
-  options: {
-    account: { type: 'string' },
-    limit: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+  summary: 'list sessions, newest first',
+  details:
+    'A session is `live`, `ended` (by a logout, a revocation or a copied token) or `over` (expired, or ended together with its account or tenant).',
+  operands: [],
+  flags: { ...LISTING_FLAGS, ...JSON_FLAG },
+  example: 'sessions list --account alice',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async (bench) => {
       const sessions = await bench.store.sessions.list({
@@ -30,15 +28,16 @@ const list: Command = {
         address: session.address,
         user_agent: session.userAgent,
       }))
-      printRows(rows, { json: options['json'] === true, empty: 'No sessions.' })
+      printRows(rows, { json: options['json'] === true, empty: 'There are no sessions.' })
     }),
 }
 
 const end: Command = {
   words: ['sessions', 'end'],
-  usage: 'sessions end ID',
   summary: 'end one session',
-  operands: { min: 1, max: 1 },
+  details: 'Guards with the revocation feed reject its access tokens within a second.',
+  operands: [{ name: 'ID', text: 'The id of the session, as `sessions list` shows it.' }],
+  example: 'sessions end Zm9vYmFyYmF6cXV4MTIzNA',
   run: ({ operands: [sessionId = ''] }) =>
     withWorkbench({ createsData: false }, async ({ store, actor }) => {
       const change = await store.sessions.end(
@@ -46,9 +45,12 @@ const end: Command = {
         { event: 'session_ended' },
         { at: systemClock.nowMs(), actor },
       )
-      if (change === 'unknown') throw new SetupError('There is no such session.')
-      print(change === 'changed' ? 'The session is ended.' : 'The session had ended already.')
+      if (change === 'unknown') {
+        throw new SetupError('There is no session with this id. See: countersign sessions list')
+      }
+      print(change === 'changed' ? 'The session has ended.' : 'The session had already ended.')
     }),
 }
 
+/** The commands `countersign sessions ...`. */
 export const sessionCommands: readonly Command[] = [list, end]

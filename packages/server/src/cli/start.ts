@@ -6,16 +6,18 @@ import { serve } from '../http/serve.ts'
 import { loadInput, type Command } from './command.ts'
 import { print } from './print.ts'
 
-/** `countersign start`: the server, until SIGTERM or SIGINT. */
+/** `countersign start`: runs the server until SIGTERM or SIGINT. */
 export const start: Command = {
   words: ['start'],
-  usage: 'start',
   summary: 'run the server',
-  operands: { min: 0, max: 0 },
+  details:
+    'An empty database gets one account with the role `admin`. SIGTERM or SIGINT stops the server after the requests in progress. A second signal stops it at once, with exit code 1.',
+  operands: [],
+  example: 'start',
   async run() {
     const authority = await createAuthority(await loadInput())
     try {
-      // Asked for before anybody can see that the server runs, and wants it to stop.
+      // Registered first: whoever sees that the server runs may send a signal at once.
       const stopped = untilStopped()
       const { port, host } = authority.settings
       const firstAccount = await createFirstAccount(authority)
@@ -25,7 +27,7 @@ export const start: Command = {
         port,
         host,
       }).catch((error: unknown) => {
-        // The account is there, and the next start will not show its password.
+        // The account exists already, and the next start cannot print its password.
         printFirstAccount(firstAccount)
         throw error
       })
@@ -43,18 +45,18 @@ export const start: Command = {
 
 interface FirstAccount {
   readonly username: string
-  /** Undefined when the operator gave it. */
+  /** Undefined when the operator set the password. */
   readonly generatedPassword: string | undefined
 }
 
-/** An empty database gets one admin account. In production its password must come from the operator. */
+/** Creates one admin account in an empty database. In production the operator must set its password. */
 async function createFirstAccount({
   accounts,
   settings,
 }: Authority): Promise<FirstAccount | undefined> {
   if ((await accounts.count()) > 0) return undefined
   const { username, password: given } = settings.admin
-  // What a production server prints is kept in logs, where a password has no place.
+  // The output of a production server ends up in logs, which must not hold passwords.
   if (given === undefined && settings.production) return undefined
   const generatedPassword =
     given === undefined ? createSystemRandom().bytes(15).toString('base64url') : undefined
@@ -71,7 +73,7 @@ async function createFirstAccount({
 }
 
 function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: FirstAccount): void {
-  // What is typed into this machine's terminal reaches the server, also behind a public URL.
+  // The commands below are for a terminal on this machine, which may not reach the public URL.
   const { publicUrl, host, port, dataDir, production } = settings
   const url = isLocal(publicUrl) ? publicUrl : `http://${host}:${port}`
   print(`Countersign ${version} is running at ${url} (data in ${dataDir})`)
@@ -79,7 +81,7 @@ function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: Fir
   printFirstAccount(first)
   if (!hasAccounts) {
     print('')
-    print('There is no account yet. Make one: countersign accounts create NAME --role admin')
+    print('There is no account yet. Create one: countersign accounts create NAME --role admin')
   }
   if (production) return
   const username = first?.username ?? settings.admin.username
@@ -87,13 +89,13 @@ function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: Fir
   print('')
   print('Try next, in another terminal:')
   print('')
-  print(`  # log in: the answer holds a refresh token and an access token`)
+  print(`  # log in: returns an access token and a refresh token`)
   print(`  curl -s ${url}/api/token/ -d username=${username} -d password=${password}`)
   print('')
-  print(`  # who am I: put the access token in place of ACCESS`)
+  print(`  # show the account: replace ACCESS with the access token`)
   print(`  curl -s ${url}/auth/me -H 'Authorization: Bearer ACCESS'`)
   print('')
-  print(`  # the next pair: put the refresh token in place of REFRESH`)
+  print(`  # refresh: replace REFRESH with the refresh token`)
   print(`  curl -s ${url}/api/token/refresh/ -d refresh=REFRESH`)
   print('')
   print(`  # log out: ends the session`)
@@ -110,7 +112,7 @@ function printFirstAccount(first: FirstAccount | undefined): void {
   print('')
   print(`  First account: ${first.username}`)
   if (first.generatedPassword !== undefined) {
-    print(`  Its password:  ${first.generatedPassword}   (printed this once)`)
+    print(`  Its password:  ${first.generatedPassword}   (shown only once)`)
   }
 }
 
@@ -118,7 +120,7 @@ function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
-        process.once(signal, () => process.exit(1)) // The second time somebody is in a hurry.
+        process.once(signal, () => process.exit(1)) // A second signal does not wait.
         resolve()
       })
     }

@@ -1,14 +1,17 @@
 import { unwrap } from './accounts.ts'
-import { withWorkbench, type Command, type Workbench } from './command.ts'
+import { JSON_FLAG, withWorkbench, type Command, type Operand, type Workbench } from './command.ts'
 import { print, printRows } from './print.ts'
 import type { Managed } from '../accounts/managed.ts'
 import type { Change } from '../store/store.ts'
 
+const TENANT: Operand = { name: 'TENANT', text: 'The name of the tenant.' }
+
 const create: Command = {
   words: ['tenants', 'create'],
-  usage: 'tenants create TENANT',
-  summary: 'add a tenant',
-  operands: { min: 1, max: 1 },
+  summary: 'create a tenant',
+  details: 'Creates the database if it does not exist.',
+  operands: [TENANT],
+  example: 'tenants create acme',
   run: ({ operands: [name = ''] }) =>
     withWorkbench({ createsData: true }, async ({ tenants, actor }) => {
       const tenant = unwrap(await tenants.create(name, actor))
@@ -18,10 +21,10 @@ const create: Command = {
 
 const list: Command = {
   words: ['tenants', 'list'],
-  usage: 'tenants list [--json]',
-  summary: 'all tenants',
-  operands: { min: 0, max: 0 },
-  options: { json: { type: 'boolean' } },
+  summary: 'list all tenants',
+  operands: [],
+  flags: JSON_FLAG,
+  example: 'tenants list',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async ({ tenants }) => {
       const rows = (await tenants.list()).map((tenant) => ({
@@ -30,7 +33,7 @@ const list: Command = {
         state: tenant.disabledAt === undefined ? 'active' : 'disabled',
         created: new Date(tenant.createdAt),
       }))
-      printRows(rows, { json: options['json'] === true, empty: 'No tenants.' })
+      printRows(rows, { json: options['json'] === true, empty: 'There are no tenants.' })
     }),
 }
 
@@ -41,9 +44,9 @@ function changing(
 ): Command {
   return {
     words: ['tenants', word],
-    usage: `tenants ${word} TENANT`,
     summary,
-    operands: { min: 1, max: 1 },
+    operands: [TENANT],
+    example: `tenants ${word} acme`,
     run: ({ operands: [name = ''] }) =>
       withWorkbench({ createsData: false }, async ({ tenants, actor }) => {
         const change = unwrap(await tenants[word](name, actor))
@@ -52,9 +55,17 @@ function changing(
   }
 }
 
+const ROLE_FLAG = {
+  role: {
+    type: 'string',
+    multiple: true,
+    value: 'ROLE',
+    text: 'A role in this tenant. Repeat it for several roles. Without it the member has none.',
+  },
+} as const
+
 function memberCommand(
   word: 'set' | 'remove' | 'default',
-  usage: string,
   summary: string,
   apply: (
     bench: Workbench,
@@ -64,12 +75,13 @@ function memberCommand(
 ): Command {
   return {
     words: ['tenants', 'members', word],
-    usage: `tenants members ${word} TENANT NAME${usage}`,
     summary,
-    operands: { min: 2, max: 2 },
-    ...(word === 'set' ? { options: { role: { type: 'string', multiple: true } } } : {}),
+    operands: [TENANT, { name: 'NAME', text: 'The username of the account.' }],
+    ...(word === 'set' ? { flags: ROLE_FLAG } : {}),
+    example: `tenants members ${word} acme alice${word === 'set' ? ' --role editor' : ''}`,
     run: ({ operands: [tenant = '', username = ''], options }) =>
       withWorkbench({ createsData: false }, async (bench) => {
+        // parseArgs gives an option with `multiple` as a list of strings.
         const roles = (options['role'] ?? []) as string[]
         const change = unwrap(await apply(bench, { username, tenant, roles }))
         print(
@@ -81,22 +93,27 @@ function memberCommand(
 
 const define: Command = {
   words: ['roles', 'define'],
-  usage: 'roles define ROLE [PERMISSION]...',
-  summary: 'say what a role may do: exactly these permissions',
-  operands: { min: 1, max: 201 },
+  summary: 'replace the permissions of a role',
+  details:
+    'Without a PERMISSION the role has none. Guards with the revocation feed apply the change within a second.',
+  operands: [
+    { name: 'ROLE', text: 'The name of the role.' },
+    { name: 'PERMISSION', text: 'A permission such as `notes.write`.', optional: true, max: 200 },
+  ],
+  example: 'roles define editor notes.read notes.write',
   run: ({ operands: [name = '', ...permissions] }) =>
     withWorkbench({ createsData: true }, async ({ roles, actor }) => {
       const change = unwrap(await roles.define({ name, permissions }, actor))
-      print(`Role ${name}: ${change === 'changed' ? 'defined' : 'was defined so already'}.`)
+      print(`Role ${name}: ${change === 'changed' ? 'defined' : 'already had these permissions'}.`)
     }),
 }
 
 const listRoles: Command = {
   words: ['roles', 'list'],
-  usage: 'roles list [--json]',
-  summary: 'roles and what they may do',
-  operands: { min: 0, max: 0 },
-  options: { json: { type: 'boolean' } },
+  summary: 'list the defined roles and their permissions',
+  operands: [],
+  flags: JSON_FLAG,
+  example: 'roles list',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async ({ roles }) => {
       const rows = (await roles.list()).map((role) => ({
@@ -107,37 +124,35 @@ const listRoles: Command = {
     }),
 }
 
+/** The commands `countersign tenants ...` and `countersign roles ...`. */
 export const tenantCommands: readonly Command[] = [
   create,
   list,
-  changing('disable', 'end the sessions in it and let nobody in', {
-    changed: 'disabled, its sessions are ended',
-    unchanged: 'was disabled already',
+  changing('disable', 'end all sessions in a tenant and refuse new log-ins', {
+    changed: 'disabled, and its sessions have ended',
+    unchanged: 'was already disabled',
   }),
-  changing('enable', 'let its members in again', {
-    changed: 'enabled, its members may log in again',
+  changing('enable', 'let the members of a disabled tenant log in again', {
+    changed: 'enabled, its members can log in again',
     unchanged: 'was not disabled',
   }),
   memberCommand(
     'set',
-    ' [--role ROLE]...',
-    'make an account a member, with exactly these roles',
+    'make an account a member of a tenant, with exactly these roles',
     ({ tenants, actor }, input) => tenants.setMember(input, actor),
-    { changed: 'is a member with these roles', unchanged: 'was so already' },
+    { changed: 'is a member with these roles', unchanged: 'was already a member with these roles' },
   ),
   memberCommand(
     'remove',
-    '',
-    'take an account out of a tenant',
+    'remove an account from a tenant',
     ({ tenants, actor }, input) => tenants.removeMember(input, actor),
-    { changed: 'is no member any more', unchanged: 'was no member' },
+    { changed: 'is no longer a member', unchanged: 'was not a member' },
   ),
   memberCommand(
     'default',
-    '',
-    'the tenant of log-ins that name none',
+    'choose the tenant that an account logs in to when it names none',
     ({ tenants, actor }, input) => tenants.setDefault(input, actor),
-    { changed: 'is where log-ins go that name no tenant', unchanged: 'unchanged' },
+    { changed: 'log-ins that name no tenant now go here', unchanged: 'unchanged' },
   ),
   define,
   listRoles,

@@ -11,9 +11,15 @@ import { readFirstLine } from './prompt.ts'
 
 const inspect: Command = {
   words: ['token', 'inspect'],
-  usage: 'token inspect [TOKEN]',
-  summary: 'decode a token and show each check that it passes or fails; also reads standard input',
-  operands: { min: 0, max: 1 },
+  summary: 'decode a token and show, check by check, why it is accepted or rejected',
+  operands: [
+    {
+      name: 'TOKEN',
+      text: 'An access or refresh token. Without it, or with `-`, the token is read from standard input.',
+      optional: true,
+    },
+  ],
+  example: 'token inspect eyJhbGciOiJFUzI1NiIs...',
   async run({ operands: [operand] }) {
     if (operand === undefined && process.stdin.isTTY) process.stderr.write('Token: ')
     const given = operand === undefined || operand === '-' ? await readFirstLine() : operand

@@ -8,13 +8,13 @@ import { openTestAuthority, PASSWORD, type TestAuthority } from './authority.ts'
 import { expectHarmlessAnswers, expectHarmlessLog, type SeenAnswer } from './harm.ts'
 import { countStored, type Stored } from './rows.ts'
 
-/** An authority whose every answer and log line is looked at. */
+/** An authority whose answers and log lines are all checked. */
 export interface AttackedAuthority extends TestAuthority {
-  /** From here on nothing may change: called when a case has what it needs, or has seen what it wanted. */
+  /** From now on nothing may be stored or changed. Tests call it when their preparations are done. */
   mark(): void
   /**
-   * Asserts, after each case, that no answer was a 5xx, late or told of the inside, that nothing secret
-   * was logged, and that nothing was stored or changed since `mark`.
+   * Asserts, after each test, that no answer was a 5xx, late or revealed internals, that no secret was
+   * logged, and that nothing was stored or changed since `mark`.
    */
   expectUnharmed(): void
 }

@@ -29,15 +29,15 @@ export interface TestAuthority extends AsyncDisposable {
   readonly authority: Authority
   readonly clock: TestClock
   readonly dataDir: string
-  /** A POST of JSON, as a client sends it. */
+  /** Sends a POST with a JSON body. */
   post(path: string, body: unknown, from?: Partial<From>): Promise<Response>
-  /** Logs alice in and gives the pair. */
+  /** Logs alice in and gives both tokens. */
   login(from?: Partial<From>): Promise<Pair>
-  /** Closes the authority and opens it again on the same data, or on what `whileClosed` made of them. */
+  /** Closes the authority and opens it again on the same data, which `whileClosed` may have changed. */
   restart(config?: AuthorityConfig, whileClosed?: () => void): Promise<void>
 }
 
-/** Whatever answers requests: an authority that keeps the accounts, or one that asks an application. */
+/** An authority that answers requests, with its own accounts or with those of an application. */
 export interface Answering {
   readonly authority: Pick<Authority, 'fetch'>
 }
@@ -53,8 +53,8 @@ export interface Pair {
 }
 
 /**
- * An authority on a real SQLite file in a directory of its own, with one account: alice. `watch` stands
- * around every request.
+ * An authority on a real SQLite file in a directory of its own, with one account: alice. `watch` wraps
+ * the handling of every request.
  */
 export async function openTestAuthority(
   config: AuthorityConfig = {},
@@ -66,12 +66,12 @@ export async function openTestAuthority(
     const opened = await createAuthority({
       publicUrl: ISSUER,
       dataDir,
-      // The smallest that is allowed: hashing is not what most tests are about.
+      // The smallest allowed value: most tests are not about hashing.
       argon2MemoryKib: 8_192,
       argon2Passes: 1,
       // Most tests log in more often than a person does.
       throttle: 'off',
-      // Clocks here jump by months: of a key that is gone, a token is no longer known to have expired.
+      // Test clocks jump by months. Without its key, a token is no longer recognised as expired.
       keyRotation: 'off',
       clock,
       logger: pino({ level: 'silent' }),

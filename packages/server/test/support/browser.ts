@@ -4,18 +4,18 @@ import { readAnswer, type Answer } from './contract.ts'
 export interface Visit {
   readonly method?: string
   readonly body?: unknown
-  /** Replaces what a browser would send; undefined leaves a header out. */
+  /** Replaces headers that a browser would send. Undefined leaves a header out. */
   readonly headers?: Readonly<Record<string, string | undefined>>
   /** Without the CSRF token that the page knows. */
   readonly withoutToken?: boolean
 }
 
-/** What a browser does with cookies, for one page of the server's own origin. */
+/** Handles cookies like a browser, for one page on the origin of the server. */
 export class TestBrowser {
   readonly cookies = new Map<string, string>()
-  /** Every Set-Cookie line that came. */
+  /** Every Set-Cookie line received. */
   readonly lines: string[] = []
-  /** What the page was told last. */
+  /** The last CSRF token that the page received. */
   csrfToken: string | undefined
   readonly #it: Answering
   readonly #address: string
@@ -83,7 +83,7 @@ function tokenOf({ text }: Answer): string | undefined {
   return token
 }
 
-/** The members of an answer's JSON. */
+/** The members of a JSON answer. */
 export function membersOf({ text }: Answer): Record<string, unknown> {
   return JSON.parse(text) as Record<string, unknown>
 }

@@ -3,15 +3,15 @@ import { expect } from 'vitest'
 
 import { query, queryOne } from './database.ts'
 
-/** Where a log begins: its chain value before the first entry. */
+/** The chain value of a log before its first entry. */
 export function readChainStart(dataDir: string): Buffer {
   const head = queryOne(dataDir, 'SELECT origin FROM revocation_head')
   return Buffer.from(head['origin'] as Uint8Array)
 }
 
 /**
- * Computes the revocation log again from its start to its head: every position once, every chain value
- * right, and the head is the last entry. Gives the number of entries.
+ * Recomputes the revocation log from its start and asserts that every position occurs once, every chain
+ * value is right, and the head is the last entry. Gives the number of entries.
  */
 export function expectWholeLog(dataDir: string, start: Uint8Array): number {
   const rows = query(dataDir, 'SELECT * FROM revocations ORDER BY position')

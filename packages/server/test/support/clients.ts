@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { TestAuthority } from './authority.ts'
 import { ask, FORM_TYPE, type Answer, type Question } from './contract.ts'
 
-/** A service account as its machine knows it. */
+/** A service account with its secret, as its machine holds it. */
 export interface TestClient {
   readonly id: string
   readonly secret: string
@@ -21,7 +21,7 @@ export async function newClient(
   return { id: client.id, secret: secret.secret, secretId: secret.id }
 }
 
-/** A POST of a form to the token endpoint, with what the RFC's example has unless told otherwise. */
+/** Posts a form to the token endpoint. By default it has the headers of the example in the RFC. */
 export function askToken(
   it: TestAuthority,
   form: Readonly<Record<string, string>> | string,
@@ -42,17 +42,17 @@ export function basic(id: string, secret: string): { readonly authorization: str
   return { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` }
 }
 
-/** The access token of an answer, which must be one. */
+/** The access token of an answer. Fails when the answer has none. */
 export function tokenOf({ status, text }: Answer): string {
   expect({ status, text }).toMatchObject({ status: 200 })
   return String((JSON.parse(text) as Record<string, unknown>)['access_token'])
 }
 
-/** Asserts an error of RFC 6749 §5.2 in its shape, and that nobody may keep it. */
+/** Asserts an error in the form of RFC 6749 §5.2, with `Cache-Control: no-store`. */
 export function expectError(answer: Answer, status: number, error: string): void {
   expect({ status: answer.status, text: answer.text }).toMatchObject({ status })
   const body = JSON.parse(answer.text) as Record<string, unknown>
-  // Only these two, and only the characters that §5.2 allows.
+  // Only these two members, with only the characters that §5.2 allows.
   expect(body).toEqual({
     error,
     error_description: expect.stringMatching(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/),

@@ -12,16 +12,16 @@ export interface CommandResult {
 export interface CommandOptions {
   readonly dataDir: string
   readonly env?: Readonly<Record<string, string>>
-  /** What it reads from standard input. */
+  /** Its standard input. */
   readonly input?: string
   readonly cwd?: string
-  /** Another Node than the one that runs the tests. */
+  /** The path of another Node. Default: the one that runs the tests. */
   readonly node?: string
-  /** Run it as this user. */
+  /** Runs it as this user. */
   readonly uid?: number
 }
 
-/** Runs `countersign WORDS` as a process of its own, to its end or for 15 s. */
+/** Runs `countersign WORDS` as a process until it ends, at most 15 s. */
 export function runCommand(
   words: readonly string[],
   options: CommandOptions,
@@ -47,7 +47,7 @@ export function runProgram(
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  child.stdin.on('error', () => undefined) // It may end without reading.
+  child.stdin.on('error', () => undefined) // The command may end without reading.
   child.stdin.end(options.input ?? '')
   return new Promise((resolve, reject) => {
     child.once('error', reject)
@@ -55,7 +55,7 @@ export function runProgram(
   })
 }
 
-/** The words that start the command line, for programs that run it in turn. */
+/** The program and argument that start the command line, for programs that run it. */
 export const launcher: readonly [string, string] = [process.execPath, LAUNCHER]
 
 function commandEnvironment({ dataDir, env }: CommandOptions): NodeJS.ProcessEnv {

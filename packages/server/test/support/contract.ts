@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 
 import { ISSUER, type TestAuthority } from './authority.ts'
 
-/** An answer, read to its end. */
+/** An answer with its whole body. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
@@ -11,7 +11,7 @@ export interface Answer {
 
 export interface Question {
   readonly method?: string
-  /** Content-Type; null sends none. */
+  /** The Content-Type. Null sends none. */
   readonly type?: string | null
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array<ArrayBuffer>
@@ -20,7 +20,7 @@ export interface Question {
 export const JSON_TYPE = 'application/json'
 export const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** A request that says exactly what it is told to: by default a POST of JSON text. */
+/** A request with exactly these parts. By default a POST of JSON text. */
 export async function ask(
   it: TestAuthority,
   path: string,
@@ -36,7 +36,7 @@ export async function ask(
     },
     ...(body === undefined ? {} : { body }),
   })
-  // A text body brings a type of its own.
+  // A text body sets a Content-Type by itself.
   if (type === null) request.headers.delete('content-type')
   return readAnswer(await it.authority.fetch(request, { address: '203.0.113.7' }))
 }
@@ -50,7 +50,7 @@ export function askJson(it: TestAuthority, path: string, value: unknown): Promis
   return ask(it, path, { body: JSON.stringify(value) })
 }
 
-/** Asserts status, body byte for byte, and the headers that every answer of the contract has. */
+/** Asserts the status, each byte of the body, and the headers of every answer of the contract. */
 export function expectAnswer(answer: Answer, status: number, body: string): void {
   expect({ status: answer.status, body: answer.text }).toEqual({ status, body })
   expectContractHeaders(answer)
@@ -66,7 +66,7 @@ export function expectContractHeaders({ status, headers }: Answer): void {
   expect(headers.get('www-authenticate')).toBe(status === 401 ? 'Bearer realm="api"' : null)
 }
 
-/** The bodies of the contract's 401s. */
+/** The 401 bodies of the contract. */
 export const said = {
   invalid: '{"detail":"Token is invalid","code":"token_not_valid"}',
   expired: '{"detail":"Token is expired","code":"token_not_valid"}',
@@ -81,7 +81,7 @@ export const said = {
   blacklistedField: '{"non_field_errors":["Token is blacklisted"]}',
 } as const
 
-/** The four endpoints and the fields that each one needs. */
+/** The four endpoints and their required fields. */
 export const endpoints = [
   { path: '/api/token/', fields: ['username', 'password'] },
   { path: '/api/token/refresh/', fields: ['refresh'] },
@@ -89,7 +89,7 @@ export const endpoints = [
   { path: '/api/token/blacklist/', fields: ['refresh'] },
 ] as const
 
-/** Rows of a table of bodies, each with a name that fits a line. */
+/** The rows of a table of bodies, each with a name that fits on a line. */
 export function named(bodies: readonly string[]): (readonly [name: string, body: string])[] {
   return bodies.map((body) => [JSON.stringify(body).slice(0, 50), body])
 }

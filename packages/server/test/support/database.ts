@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 type Row = Record<string, unknown>
 
-/** Opens the database of a data directory beside whoever has it open, and closes it again. */
+/** Opens the database of a data directory beside a running server, and closes it after `work`. */
 export function withDatabase<T>(dataDir: string, use: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(join(dataDir, 'countersign.db'))
   try {
@@ -19,7 +19,7 @@ export function query(dataDir: string, sql: string, ...values: SQLInputValue[]):
   return withDatabase(dataDir, (db) => db.prepare(sql).all(...values))
 }
 
-/** The only row of a query; throws when there is another number of them. */
+/** The only row of a query. Throws when there are more or none. */
 export function queryOne(dataDir: string, sql: string, ...values: SQLInputValue[]): Row {
   const rows = query(dataDir, sql, ...values)
   const [row] = rows

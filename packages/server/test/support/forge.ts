@@ -7,15 +7,15 @@ import { readOrCreateSecret } from '../../src/keys/secret.ts'
 import type { StoredKey } from '../../src/store/rows.ts'
 import { openStore } from '../../src/store/open.ts'
 
-/** Signs what it is told to with the authority's own keys, as whoever stole them could. */
+/** Signs any claims with the keys of the authority, like an attacker who has stolen them. */
 export interface Forge {
-  /** HS256 with the key of refresh tokens. A header member given as undefined is left out. */
+  /** HS256 with the key of refresh tokens. A header member that is undefined is left out. */
   refresh(claims: object, header?: object): string
   /** ES256 with the key of access tokens. */
   access(claims: object, header?: object): string
 }
 
-/** Opens the keys of the authority or server that runs, or ran, in this directory. */
+/** Opens the keys in the data directory of an authority, running or stopped. */
 export async function openForge(dataDir: string): Promise<Forge> {
   const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const keys = await store.keys.list()
@@ -38,7 +38,7 @@ export async function openForge(dataDir: string): Promise<Forge> {
   }
 }
 
-/** A token with any header and any signature. */
+/** A token with any header and signature. */
 export function compact(
   header: object,
   claims: object,
@@ -52,7 +52,7 @@ export function signHs256(input: string, secret: string | Uint8Array): Buffer {
   return createHmac('sha256', secret).update(input).digest()
 }
 
-/** The claims of a token, nothing checked. */
+/** The claims of a token, without any check. */
 export function claimsOf(token: string): Record<string, unknown> {
   return decode(token, 1)
 }

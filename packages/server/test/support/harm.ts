@@ -1,25 +1,25 @@
 import { expect } from 'vitest'
 
-/** One answer to what an attacker sent. */
+/** One answer to an attacker. */
 export interface SeenAnswer {
   readonly what: string
   readonly status: number
-  /** Headers and body as text. */
+  /** Headers and body, as text. */
   readonly text: string
   readonly afterMs: number
 }
 
-/** No attack may keep the one who sent it, or anybody else, waiting longer. Far above what any needs. */
+/** No request may take longer than this, from the attacker or anybody else. Far above the normal time. */
 const ANSWER_MS_MAX = 5_000
 
-// A stack, a path of ours, a version of anything, or the database's own words.
+// A stack trace, a path of this project, a version, or a message of the database.
 const INTERNALS =
   /\n\s+at |node_modules|\.ts:\d|\/src\/|(?<![\d.])v?\d+\.\d+\.\d+(?!\.?\d)|sqlite|argon2|SELECT |node\.js|hono/i
 
-// Tokens and identifiers are random: in enough of them any word of four letters stands.
+// Tokens and ids are random. In enough of them any word of four letters occurs.
 const RANDOM = /[\w-]{22,}/g
 
-/** Asserts what holds for every answer, whatever was sent: no 5xx, nothing of the inside, and soon. */
+/** Asserts that an answer is no 5xx, reveals no internals and came in time, for any request. */
 export function expectHarmlessAnswers(answers: readonly SeenAnswer[]): void {
   const shown = (isHarmful: (answer: SeenAnswer) => boolean): string[] =>
     answers
@@ -33,7 +33,7 @@ export function expectHarmlessAnswers(answers: readonly SeenAnswer[]): void {
   expect(shown(({ afterMs }) => afterMs > ANSWER_MS_MAX)).toEqual([])
 }
 
-/** Asserts that what was logged holds no secret and no error. */
+/** Asserts that the log contains no secret and no error. */
 export function expectHarmlessLog(log: string, secrets: readonly string[]): void {
   for (const secret of secrets) expect(log).not.toContain(secret)
   expect(log).not.toMatch(/"level":(?:50|60)/)

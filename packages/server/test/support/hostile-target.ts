@@ -9,25 +9,25 @@ import { exchange, send, type Exchange, type RawAnswer, type RawRequest } from '
 import { countStored } from './rows.ts'
 import { ADMIN, startServerProcess } from './server-process.ts'
 
-/** Sent in every position where a careless server would log it. */
+/** Sent in every place where a careless server might log it. */
 export const CANARY = 'canary-3f9c51d7'
 
 const GROWTH_KIB_MAX = 128 * 1024
 
-/** A real server process that is sent what it should refuse, and one live session on it. */
+/** A real server process with one live session, for requests that it must refuse. */
 export interface HostileTarget {
   readonly url: string
   readonly pair: Pair
-  /** One request, of JSON unless it says otherwise. */
+  /** Sends one request, with JSON by default. */
   ask(question: RawRequest): Promise<RawAnswer>
-  /** Bytes as they are, on a connection of their own. */
+  /** Sends raw bytes on a connection of its own. */
   talk(...parts: (string | Uint8Array)[]): Promise<Exchange>
   /**
-   * Asserts, after each case, that no answer was a 5xx, late or told of the inside, that the server
-   * still runs, that nothing was stored or changed, and that it printed no error and nothing secret.
+   * Asserts, after each test, that no answer was a 5xx, late or revealed internals, that the server still
+   * runs, that nothing was stored or changed, and that it printed no error and no secret.
    */
   expectUnharmed(): void
-  /** The same, that it holds little more memory, and ends it. */
+  /** Asserts the same, and that its memory has grown little. Then it stops the server. */
   end(): Promise<void>
 }
 
@@ -71,7 +71,7 @@ export async function startHostileTarget(
     },
     async talk(...parts) {
       const answer = await exchange(server.url, parts)
-      // How long it took is known only where the server closed: else it was this side that waited.
+      // The time counts only when the server closed the connection. Otherwise this side waited.
       for (const status of answer.statuses) {
         seen.push({ what: 'bytes', status, text: answer.text, afterMs: 0 })
       }
@@ -87,13 +87,13 @@ export async function startHostileTarget(
   }
 }
 
-/** A POST of JSON as text, up to and with the empty line, then the body as it is. */
+/** The text of a POST with JSON: its headers, the empty line, and the body. */
 export function post(headers: readonly string[], body = '', path = '/api/token/'): string {
   const lines = [`POST ${path} HTTP/1.1`, 'Host: x', `Content-Type: ${JSON_TYPE}`, ...headers]
   return `${lines.join('\r\n')}\r\n\r\n${body}`
 }
 
-/** The process's memory, as Linux counts it; 0 elsewhere, where growth is then not checked. */
+/** The memory of the process, as Linux counts it. 0 elsewhere, where growth is not checked. */
 function residentKib(pid: number | undefined): number {
   if (process.platform !== 'linux') return 0
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')

@@ -10,7 +10,7 @@ export interface HttpAnswer {
 
 export type RequestHeaders = Readonly<Record<string, string>>
 
-/** A client of a server process, with connections of its own that are kept alive. */
+/** A client of a server process with its own kept-alive connections. */
 export class HttpClient {
   readonly #url: string
   readonly #agent: Agent
@@ -20,7 +20,7 @@ export class HttpClient {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax })
   }
 
-  /** Rejects when there is no answer: the server is gone, or went while it worked. */
+  /** Rejects when there is no answer, because the server has stopped or stops meanwhile. */
   post(path: string, body: unknown, headers: RequestHeaders = {}): Promise<HttpAnswer> {
     return this.send('POST', path, headers, JSON.stringify(body))
   }
@@ -55,7 +55,7 @@ export class HttpClient {
     })
   }
 
-  /** Logs in; throws unless that gives a pair. */
+  /** Logs in and gives both tokens. Throws when the log-in fails. */
   async login(credentials: { username: string; password: string }): Promise<Pair> {
     const answer = await this.post('/api/token/', credentials)
     if (answer.status !== 200) throw new Error(`login answered ${answer.status}: ${answer.text}`)

@@ -1,15 +1,15 @@
 /** How two samples differ. */
 export interface Difference {
-  /** Of the medians, as a share of the first one. */
+  /** The difference of the medians, as a share of the first one. */
   readonly ofMedians: number
-  /** The chance of a rank sum that far off, or further, if both came from one distribution. */
+  /** The probability of a rank sum this far off, or further, if both samples have one distribution. */
   readonly p: number
 }
 
 /**
- * The Mann-Whitney U test, two-sided, by the normal approximation with its correction for ties: whether
- * values of one sample tend to be larger. It asks for ranks alone, so a few values that are far off, as a
- * shared machine gives them, weigh no more than others.
+ * The two-sided Mann-Whitney U test, by the normal approximation with its correction for ties. It tells
+ * whether the values of one sample tend to be larger. It uses only ranks, so that a few outliers, which a
+ * shared machine causes, count no more than other values.
  */
 export function compareSamples(first: readonly number[], second: readonly number[]): Difference {
   const [n, m] = [first.length, second.length]
@@ -29,7 +29,7 @@ export function medianOf(values: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** The sum of the first sample's ranks among all; equal values share the mean of their ranks. */
+/** The sum of the ranks of the first sample. Equal values share the mean of their ranks. */
 function rankOf(
   first: readonly number[],
   second: readonly number[],
@@ -52,7 +52,7 @@ function rankOf(
   return { rankSum, ties }
 }
 
-/** The chance that a normal value lies as far from 0 as `z`, or further. */
+/** The probability that a normal value lies at least as far from 0 as `z`. */
 function twoSided(z: number): number {
   // Abramowitz and Stegun 7.1.26: erfc to within 1.5e-7.
   const x = Math.abs(z) / Math.SQRT2

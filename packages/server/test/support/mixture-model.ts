@@ -1,4 +1,4 @@
-/** One answer, as far as it matters. */
+/** The relevant part of one answer. */
 export interface Seen {
   readonly kind:
     | 'change'
@@ -10,27 +10,27 @@ export interface Seen {
     | 'refreshOld'
     | 'look'
   readonly status: number
-  /** The password that it sets; the refresh token that came. */
+  /** The password that a change sets, or the refresh token that a refresh returned. */
   readonly value?: string | undefined
-  /** Of a change that was refused. */
+  /** The code of a refused change. */
   readonly code?: string | undefined
 }
 
-/** What was there before, of a session of generation 1. */
+/** The state before the mixture, for a session of generation 1. */
 export interface Start {
   readonly oldPassword: string
   /** The successor of the token before the current one. */
   readonly previousGives: string
 }
 
-/** What is there when all answers are out. */
+/** The state after all answers. */
 export interface Observed {
   readonly isAlive: boolean
-  /** Whether another session of the account is over. */
+  /** Whether the other session of the account has ended. */
   readonly wasWitnessEnded: boolean
-  /** Of all passwords that were tried, those that log in. */
+  /** Those of the tried passwords that log in. */
   readonly opening: readonly string[]
-  /** The session's generation; undefined where it is over and nobody can tell. */
+  /** The generation of the session. Undefined when it has ended, because nobody can tell then. */
   readonly generation: number | undefined
 }
 
@@ -41,12 +41,11 @@ interface State {
 }
 
 /**
- * Says whether some order of these requests, one after the other, gives these answers and this end:
- * 'explained', or what cannot be.
+ * Tells whether some sequence of these requests gives these answers and this end. Gives 'explained', or
+ * the part that no sequence explains.
  *
- * Answers that change nothing are placed as soon as they fit: a later place could not fit better, since
- * they take no other one away. Only for those that change something, each order is tried; alike ones are
- * one, so there are few.
+ * Answers that change nothing are placed as soon as they fit: a later place could not fit better. Every
+ * order is tried only for those that change something. Equal ones count as one, so there are few.
  */
 export function explain(start: Start, seen: readonly Seen[], observed: Observed): string {
   const successors = new Set(
@@ -92,7 +91,7 @@ function isSame(a: State, b: State): boolean {
   return a.isAlive === b.isAlive && a.generation === b.generation && a.password === b.password
 }
 
-/** The state after this request, where it would be answered so now; undefined where it would not. */
+/** The state after this request. Undefined when the request would get another answer in this state. */
 function apply(start: Start, state: State, { kind, status, value, code }: Seen): State | undefined {
   const { isAlive, generation, password } = state
   const isChanged = password !== start.oldPassword
@@ -113,10 +112,10 @@ function apply(start: Start, state: State, { kind, status, value, code }: Seen):
       return status === 401 && isWhy ? state : undefined
     }
     case 'logout':
-      // Who is out already is out.
+      // The session has already ended.
       return status === 204 ? ended : undefined
     case 'endOwn':
-      // Two that end it together have both ended it.
+      // Two requests that end it together both succeed.
       if (status === 204) return ended
       return status === 401 && (!isAlive || isChanged) ? state : undefined
     case 'blacklist':
@@ -130,14 +129,15 @@ function apply(start: Start, state: State, { kind, status, value, code }: Seen):
         return isAlive && generation === 1 && value === start.previousGives ? state : undefined
       }
       if (status !== 401) return undefined
-      // Two generations back it was copied, and ends the session.
+      // A token that is two generations old was copied. It ends the session.
       return isAlive ? (generation === 2 ? ended : undefined) : state
   }
 }
 
 /**
- * Whether this is said to who gives a password that is not the one of now, or no more. A change takes the access
- * token back that all of them have: some are told that, and some, who were let in before, of their password.
+ * Whether a request with a password that is wrong, or no longer right, may get this answer. A change
+ * revokes the access token that all requests carry. Some get that refusal. Others passed that check
+ * before the change, and get the refusal of the password.
  */
 function isWhyNoChange(code: string | undefined, isAlive: boolean, isChanged: boolean): boolean {
   if (!isAlive) return code === 'session_ended'

@@ -1,7 +1,7 @@
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 
-/** An answer of a running server. Headers as Node gives them, names in lower case. */
+/** An answer of a running server. Header names are in lower case, as Node gives them. */
 export interface RawAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
@@ -10,13 +10,13 @@ export interface RawAnswer {
 
 export interface RawRequest {
   readonly method?: string
-  /** As it stands in the request line: nothing is normalised. */
+  /** The path in the request line, without any normalisation. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
 }
 
-/** One request on a connection of its own, with these headers and no others but Host and length. */
+/** Sends one request on its own connection, with only these headers, Host and Content-Length. */
 export function send(url: string, question: RawRequest): Promise<RawAnswer> {
   const { method = 'POST', path, headers = {}, body } = question
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
@@ -39,12 +39,12 @@ export function send(url: string, question: RawRequest): Promise<RawAnswer> {
   })
 }
 
-/** What came back on a raw connection, and who closed it. */
+/** The answers on a raw connection, and who closed it. */
 export interface Exchange {
   readonly text: string
   /** The status of each answer, in order. */
   readonly statuses: readonly number[]
-  /** False where the server was still waiting at the end. */
+  /** False when the server was still waiting at the end. */
   readonly closedByServer: boolean
 }
 
@@ -53,8 +53,8 @@ const FIRST_ANSWER_MS = 1_000
 const AFTER_ANSWER_MS = 150
 
 /**
- * Writes these bytes and reads until the server closes the connection, or says nothing for a second
- * at first, or for 150 ms after an answer. One that answers early and closes gets no more bytes.
+ * Writes these bytes and reads until the server closes the connection, or is silent for a second at
+ * first, or for 150 ms after an answer. A server that answers early and closes gets no more bytes.
  */
 export function exchange(url: string, parts: readonly (string | Uint8Array)[]): Promise<Exchange> {
   return new Promise((resolve) => {
@@ -76,7 +76,7 @@ export function exchange(url: string, parts: readonly (string | Uint8Array)[]): 
       text += data
       wait(AFTER_ANSWER_MS)
     })
-    // Writing to a server that has closed is the rule here; `close` follows.
+    // Writing to a closed connection is normal here. The event `close` follows.
     socket.on('error', () => {})
     socket.once('close', () => {
       clearTimeout(quiet)

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
-/** How much the server of this directory has stored, read beside it. */
+/** Counts the rows that the server of this directory has stored. */
 export interface Stored {
   readonly accounts: number
   readonly sessions: number
-  /** The sum of all generations: it grows with each rotation. */
+  /** The sum of all generations, which grows with each rotation. */
   readonly generations: number
   readonly ended: number
   readonly revocations: number
-  /** A hash over every column of accounts, sessions and service accounts: passwords and roles too. */
+  /** A hash over all columns of accounts, sessions and service accounts, with passwords and roles. */
   readonly contents: string
 }
 

@@ -6,8 +6,8 @@ import type { PasswordHasher } from '../../src/accounts/passwords.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /**
- * A scheduler for code that also waits for the event loop: after each step it lets the loop turn
- * once, or what waits there would always come last.
+ * A scheduler for code that also waits for the event loop. After each step it lets the loop turn once.
+ * Otherwise code that waits for the loop would always run last.
  */
 export function schedulerArbitrary(): fc.Arbitrary<fc.Scheduler> {
   return fc.scheduler({
@@ -18,7 +18,7 @@ export function schedulerArbitrary(): fc.Arbitrary<fc.Scheduler> {
   })
 }
 
-/** The store, where the scheduler says when each call begins and when its answer arrives. */
+/** A store for which the scheduler decides when each call begins and when its answer arrives. */
 export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
   return {
     accounts: scheduled(store.accounts, scheduler),
@@ -40,7 +40,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
   }
 }
 
-/** The hasher in the same way: a login is in flight while it works. */
+/** The same for the password hasher, so that a log-in can be in progress. */
 export function scheduledHasher(hasher: PasswordHasher, scheduler: fc.Scheduler): PasswordHasher {
   return {
     hash: async (password) => {

@@ -16,20 +16,20 @@ export interface ServerProcess extends AsyncDisposable {
   readonly url: string
   readonly dataDir: string
   readonly child: ChildProcess
-  /** All that it printed so far. */
+  /** Its whole output so far. */
   output(): string
-  /** Sends a signal and waits for the end; gives the exit code. */
+  /** Sends a signal, waits for the end and gives the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
 export interface ServerProcessOptions {
   readonly env?: Readonly<Record<string, string>>
-  /** Keep an earlier server's data; it is then left in place at the end. */
+  /** Uses the data of an earlier server, and keeps it at the end. */
   readonly dataDir?: string
   readonly port?: number
 }
 
-/** `countersign start` as a process of its own, ready to answer. */
+/** Starts `countersign start` as a process and waits until it answers. */
 export async function startServerProcess(
   options: ServerProcessOptions = {},
 ): Promise<ServerProcess> {

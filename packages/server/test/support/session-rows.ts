@@ -4,10 +4,10 @@ import { withDatabase } from './database.ts'
 
 export const NOW = Date.UTC(2026, 10, 23, 12)
 
-/** Where requests come from unless a test says otherwise. */
+/** The default client of requests. */
 export const HERE: From = { address: '203.0.113.7', userAgent: 'test-agent' }
 
-/** A session of generation 3 that lives for one more millisecond after `NOW`. */
+/** A session of generation 3 that expires one millisecond after `NOW`. */
 export function liveState(): SessionState {
   return {
     session: {
@@ -41,7 +41,7 @@ export function liveState(): SessionState {
   }
 }
 
-/** Writes an account and a session with these values, past every rule of the store. */
+/** Writes an account and a session with these values directly, without the rules of the store. */
 export function insertState(dataDir: string, { session, ...state }: SessionState): void {
   withDatabase(dataDir, (db) => {
     db.exec('PRAGMA synchronous = OFF')

@@ -18,7 +18,7 @@ import type { Store } from '../../src/store/store.ts'
 import { ISSUER, TestClock } from './authority.ts'
 import { SECRET } from './tokens.ts'
 
-/** A hasher that costs nothing, for tests about something else: the "hash" is the password itself. */
+/** A hasher without cost, for tests that are not about hashing. Its "hash" is the password. */
 export const plainHasher: PasswordHasher = {
   hash: (password) => Promise.resolve(password),
   verify: (passwordHash, password) => Promise.resolve(passwordHash === password),
@@ -34,7 +34,7 @@ export interface TestSessions extends AsyncDisposable {
   readonly dataDir: string
 }
 
-/** The session operations on a real SQLite file, without HTTP, so that single parts can be replaced. */
+/** The session operations on a real SQLite file, without HTTP, so that parts can be replaced. */
 export async function openTestSessions(
   options: { readonly hasher?: PasswordHasher } = {},
 ): Promise<TestSessions> {

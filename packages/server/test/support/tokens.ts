@@ -6,10 +6,10 @@ import type { KeyUse } from '../../src/store/rows.ts'
 import { queryOne } from './database.ts'
 import { claimsOf } from './forge.ts'
 
-/** The secret of every authority whose keys a test wants to open. */
+/** The secret of authorities whose keys a test opens. */
 export const SECRET = 'a secret for tests alone: 0123456789abcdef'
 
-/** A key of the ring as it is in memory, for who knows the secret that sealed it. */
+/** Opens a key of the ring with the secret that sealed it. */
 export function stealKey(dataDir: string, use: KeyUse, secret = SECRET): Buffer {
   const row = queryOne(dataDir, `SELECT * FROM keys WHERE use = ? AND state = 'active'`, use)
   const context = `signing-key/${use}/${String(row['alg'])}/${String(row['kid'])}`
@@ -25,7 +25,7 @@ export function stealPrivateNumber(dataDir: string): Buffer {
   return Buffer.from(String(key.export({ format: 'jwk' }).d), 'base64url')
 }
 
-/** A token with other claims, signed with the stolen HMAC key as its original was. */
+/** A copy of a token with other claims, signed with the stolen HMAC key. */
 export function forgeRefresh(
   dataDir: string,
   original: string,

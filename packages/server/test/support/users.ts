@@ -12,17 +12,17 @@ import {
 } from '../../src/authority.ts'
 import { ISSUER, PASSWORD, TestClock, USERNAME, type From, type Pair } from './authority.ts'
 
-/** A user as an application has it. */
+/** A user of an application. */
 export interface User extends SourceAccount {
   isActive: boolean
   roles: string[]
   password: string
 }
 
-/** The users of an application, in a table of its own. `before` runs at the beginning of each question. */
+/** The users of an application in its own table. `before` runs before each look-up. */
 export class TestUsers implements AccountSource<User> {
   readonly users = new Map<string, User>()
-  /** Each question, with what was asked for. */
+  /** Each look-up with its argument. */
   readonly asked: string[] = []
   before: (method: keyof AccountSource) => unknown = () => undefined
 
@@ -59,7 +59,7 @@ export interface TestApplication extends AsyncDisposable {
   readonly users: TestUsers
   readonly clock: TestClock
   readonly dataDir: string
-  /** Each line of the log, as it was written. */
+  /** Each line of the log. */
   readonly log: string[]
   post(path: string, body: unknown, from?: Partial<From>): Promise<Response>
   /** `GET /auth/me` with an access token. */
@@ -69,7 +69,7 @@ export interface TestApplication extends AsyncDisposable {
 
 export const ALICE = 'user-1'
 
-/** An authority of an application that keeps its own users: alice, a reader. */
+/** An authority for an application with its own users. It has one: alice, a reader. */
 export async function openTestApplication(
   config: Partial<SourcedAuthorityConfig> = {},
 ): Promise<TestApplication> {

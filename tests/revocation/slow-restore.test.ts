@@ -120,7 +120,7 @@ test('countersign restore keeps revoked keys revoked, replaces a broken database
   for (const suffix of ['-wal', '-shm']) rmSync(`${database}${suffix}`, { force: true })
   writeFileSync(database, 'broken')
   expect(await countersign(it, ['restore', copy])).toContain(
-    'It cannot be read: kill secrets of refresh tokens again',
+    'The replaced database cannot be read. If you killed keys of refresh tokens',
   )
   await it.start()
   expect((await it.post('/api/token/', {})).status).toBe(400)
@@ -172,7 +172,9 @@ test('countersign restore reads the write-ahead log of a backup, and rejects the
   await it.authority.accounts.disable('bob', 'test')
   for (const suffix of ['', '-wal']) copyFileSync(database + suffix, copy + suffix)
   await it.stop()
-  await expect(countersign(it, ['restore', database])).rejects.toThrow('is the database itself')
+  await expect(countersign(it, ['restore', database])).rejects.toThrow(
+    'is the live database itself',
+  )
   // Files of an interrupted restore, or of a database that no longer exists, do not belong to the backup.
   copyFileSync(`${copy}-wal`, `${database}.restoring-wal`)
   const left = `${database}.restoring`

@@ -130,7 +130,7 @@ test('a revoked key is refused everywhere at once, whatever its tokens claim, an
   const killed = kidOf(access)
   const stolen = stealKey(it, killed)
   const printed = await countersign(it, 'keys', 'kill', killed)
-  expect(printed).toContain('is dead')
+  expect(printed).toContain('is revoked')
 
   expect(await until('token_stale', () => decide(guard, access))).toBeLessThan(1_000)
   expect(await jwks(it)).not.toContain(killed)

@@ -1,0 +1,80 @@
+import { version } from '../base/version.ts'
+import { describeSettings } from '../settings-table.ts'
+import { usageOf, type Command } from './command.ts'
+
+/**
+ * The help for these words: one command in full, the list of a group such as `accounts`, or the list
+ * of all commands.
+ */
+export function renderHelp(commands: readonly Command[], words: readonly string[]): string {
+  const command = commands.find(({ words: own }) => own.every((word, i) => words[i] === word))
+  const group = commands.filter(({ words: own }) => own[0] === words[0])
+  return [
+    `Countersign ${version}: logs people in and signs tokens that services verify locally.`,
+    '',
+    ...(command === undefined
+      ? renderList(group.length > 0 ? group : commands)
+      : renderCommand(command)),
+    '',
+  ].join('\n')
+}
+
+function renderList(shown: readonly Command[]): string[] {
+  const usages = shown.map((command) => usageOf({ ...command, flags: {} }))
+  const width = Math.max(...usages.map((usage) => usage.length))
+  return [
+    ...shown.map(({ summary }, i) => `  countersign ${usages[i]!.padEnd(width)}  ${summary}`),
+    '',
+    'countersign COMMAND --help explains a command.',
+    '--json prints one JSON object a line, for other programs.',
+    'Settings come from the environment and from countersign.config.ts in this directory.',
+    'countersign start --help lists them.',
+  ]
+}
+
+function renderCommand(command: Command): string[] {
+  const flags = Object.entries(command.flags ?? {}).map(
+    ([name, { value, text }]) =>
+      [value === undefined ? `--${name}` : `--${name} ${value}`, text] as const,
+  )
+  const rows = [...command.operands.map(({ name, text }) => [name, text] as const), ...flags]
+  return [
+    `Usage: countersign ${usageOf(command)}`,
+    '',
+    `${command.summary.charAt(0).toUpperCase()}${command.summary.slice(1)}.`,
+    ...(command.details === undefined ? [] : wrap(command.details)),
+    ...(rows.length === 0 ? [] : ['', ...renderRows(rows)]),
+    '',
+    `Example: countersign ${command.example}`,
+    ...(command.words[0] === 'start' ? ['', 'Settings:', '', ...renderSettings()] : []),
+  ]
+}
+
+function renderSettings(): string[] {
+  return renderRows(
+    describeSettings().map(({ env, values, fallback }) => [
+      env,
+      fallback === undefined ? values : `${values} (default: ${fallback})`,
+    ]),
+  )
+}
+
+function renderRows(rows: readonly (readonly [name: string, text: string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length))
+  return rows.flatMap(([name, text]) =>
+    wrap(text).map((line, i) => `  ${(i === 0 ? name : '').padEnd(width)}  ${line}`),
+  )
+}
+
+const LINE_CHARS_MAX = 80
+
+/** Breaks Markdown into lines for a terminal, without its backquotes. */
+function wrap(text: string): string[] {
+  const lines: string[] = []
+  for (const word of text.replaceAll('`', '').split(' ')) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + word.length >= LINE_CHARS_MAX) lines.push(word)
+    else lines[lines.length - 1] = `${last} ${word}`
+  }
+  return lines
+}

@@ -1,0 +1,247 @@
+import type { z } from 'zod'
+
+import { limits } from './base/limits.ts'
+import { SIGNING_ALGS } from './keys/material.ts'
+import {
+  describeSchema,
+  domain,
+  flag,
+  integer,
+  integerOrOff,
+  lifetime,
+  lifetimeOrOff,
+  networks,
+  oneOf,
+  origins,
+  redisUrl,
+  text,
+  throttle,
+  url,
+  type SchemaDescription,
+} from './settings-schemas.ts'
+
+const SECRETS = `at least ${limits.secretCharsMin} random characters; several separated by commas`
+
+/**
+ * Every setting: its name in `countersign.config.ts` and in `createAuthority`, its name in the
+ * environment, its accepted values and its meaning in Markdown. Parsing, `countersign start --help`
+ * and docs/reference/settings.md follow from it.
+ */
+export const table = {
+  port: {
+    env: 'PORT',
+    schema: integer(1, 65_535).default(8000),
+    describe: 'The TCP port to listen on.',
+  },
+  host: {
+    env: 'HOST',
+    schema: text('an address or host name').default('127.0.0.1'),
+    describe: 'The address to listen on. `0.0.0.0` listens on all IPv4 addresses.',
+  },
+  dataDir: {
+    env: 'COUNTERSIGN_DATA_DIR',
+    schema: text('a path').default('./data'),
+    describe:
+      'The folder of the database, its lock and the development secret. It is created with mode 700.',
+  },
+  publicUrl: {
+    env: 'COUNTERSIGN_PUBLIC_URL',
+    schema: url().optional(),
+    describe:
+      'The URL at which clients reach the server. It is the issuer (`iss`) of all tokens. Must begin with `https://` in production. Without it: `http://localhost:PORT`.',
+  },
+  audience: {
+    env: 'COUNTERSIGN_AUDIENCE',
+    schema: text('text', limits.issuerCharsMax).optional(),
+    describe: 'The audience (`aud`) of access tokens. Without it: the public URL.',
+  },
+  secret: {
+    env: 'COUNTERSIGN_SECRET',
+    schema: text(SECRETS).optional(),
+    describe:
+      'Seals the private keys in the database. With several secrets, all open what was sealed, and the first one seals. Required in production and with a public https URL. Otherwise the server generates one in the data directory.',
+  },
+  secretFile: {
+    env: 'COUNTERSIGN_SECRET_FILE',
+    schema: text('a path').optional(),
+    describe:
+      'A file that contains the value of `COUNTERSIGN_SECRET`, also with one secret a line. Docker and Kubernetes mount secrets as files.',
+  },
+  sharedSecret: {
+    env: 'COUNTERSIGN_SHARED_SECRET',
+    schema: text(SECRETS).optional(),
+    describe:
+      'Signs access tokens with HS256 in place of the key ring, for services that share this secret. Every holder of the secret can make tokens. With several secrets, all verify, and the first one signs. Must differ from `COUNTERSIGN_SECRET`.',
+  },
+  sharedSecretFile: {
+    env: 'COUNTERSIGN_SHARED_SECRET_FILE',
+    schema: text('a path').optional(),
+    describe: 'A file that contains the value of `COUNTERSIGN_SHARED_SECRET`.',
+  },
+  adminUsername: {
+    env: 'COUNTERSIGN_ADMIN_USERNAME',
+    schema: text('a username').optional(),
+    describe:
+      'The username of the first account, which the server creates in an empty database. Without it: `admin`.',
+  },
+  adminPassword: {
+    env: 'COUNTERSIGN_ADMIN_PASSWORD',
+    schema: text('a password').optional(),
+    describe:
+      'The password of the first account. Without it, development generates and prints one, and production creates no account.',
+  },
+  adminPasswordFile: {
+    env: 'COUNTERSIGN_ADMIN_PASSWORD_FILE',
+    schema: text('a path').optional(),
+    describe: 'A file that contains the value of `COUNTERSIGN_ADMIN_PASSWORD`.',
+  },
+  accessLifetime: {
+    env: 'COUNTERSIGN_ACCESS_LIFETIME',
+    schema: lifetime('1s', '24h', '5m'),
+    describe: 'How long an access token is valid. At most the refresh lifetime.',
+  },
+  refreshLifetime: {
+    env: 'COUNTERSIGN_REFRESH_LIFETIME',
+    schema: lifetime('2s', '365d', '14d'),
+    describe:
+      'How long a refresh token is valid while it is not used. At most the session lifetime.',
+  },
+  sessionLifetime: {
+    env: 'COUNTERSIGN_SESSION_LIFETIME',
+    schema: lifetime('2s', '3650d', '30d'),
+    describe: 'How long a session lasts after the log-in. Refreshing does not extend it.',
+  },
+  rotationGrace: {
+    env: 'COUNTERSIGN_ROTATION_GRACE',
+    schema: lifetime('0s', '60s', '10s'),
+    describe:
+      'How long a refresh token that was already used still returns the same successor, for tabs and retries.',
+  },
+  rotateRefresh: {
+    env: 'COUNTERSIGN_ROTATE_REFRESH',
+    schema: flag().default(true),
+    describe:
+      'With `false`, a refresh returns an access token only, and the refresh token stays the same.',
+  },
+  healing: {
+    env: 'COUNTERSIGN_HEALING',
+    schema: oneOf('accept', 'refuse').default('accept'),
+    describe:
+      'What to do with a refresh token that is one rotation newer than the database, which happens when the database lost its last write. `accept` continues from the token. `refuse` ends its session.',
+  },
+  argon2MemoryKib: {
+    env: 'COUNTERSIGN_ARGON2_MEMORY_KIB',
+    schema: integer(8_192, 4_194_304).default(19_456),
+    describe: 'The memory of one Argon2id password hash, in KiB.',
+  },
+  argon2Passes: {
+    env: 'COUNTERSIGN_ARGON2_PASSES',
+    schema: integer(1, 100).default(2),
+    describe: 'The passes of Argon2id over its memory.',
+  },
+  argon2Lanes: {
+    env: 'COUNTERSIGN_ARGON2_LANES',
+    schema: integer(1, 16).default(1),
+    describe: 'The lanes of Argon2id.',
+  },
+  origins: {
+    env: 'COUNTERSIGN_ORIGINS',
+    schema: origins(),
+    describe:
+      'Other origins whose pages may call the server with cookies. Browsers do not send the cookies from another site. Startup logs `origin_of_another_site` for such an origin.',
+  },
+  cookieDomain: {
+    env: 'COUNTERSIGN_COOKIE_DOMAIN',
+    schema: domain().optional(),
+    describe:
+      'Shares the cookies among the hosts of this domain. It must be the host of the public URL or a domain above it. Without it the cookies belong to one host, which is safer.',
+  },
+  trustedProxies: {
+    env: 'COUNTERSIGN_TRUSTED_PROXIES',
+    schema: networks(),
+    describe: 'The proxies whose `X-Forwarded-For` is believed.',
+  },
+  throttle: {
+    env: 'COUNTERSIGN_THROTTLE',
+    schema: throttle(),
+    describe:
+      'The wrong log-ins that are allowed: `account` at one account from unknown places, `source` at one account from one address, `address` from one address, `device` at one account from a device that it knows. Each takes at most 999999 tries in 1s to 24h. A rate that is not named keeps its default.',
+  },
+  signUp: {
+    env: 'COUNTERSIGN_SIGN_UP',
+    schema: flag().default(false),
+    describe: 'With `true`, `POST /auth/signup` creates accounts without roles.',
+  },
+  signingAlg: {
+    env: 'COUNTERSIGN_SIGNING_ALG',
+    schema: oneOf(...SIGNING_ALGS).default('ES256'),
+    describe: 'The algorithm of the next signing key.',
+  },
+  keyRotation: {
+    env: 'COUNTERSIGN_KEY_ROTATION',
+    schema: lifetimeOrOff('1h', '3650d', '30d'),
+    describe:
+      'How long a key signs before the next one replaces it. At least the key lead. With `off`, a key signs until you rotate it.',
+  },
+  keyLead: {
+    env: 'COUNTERSIGN_KEY_LEAD',
+    schema: lifetime('10m', '90d', '24h'),
+    describe: 'How long a key is published before it signs, so that services fetch it in time.',
+  },
+  auditRetention: {
+    env: 'COUNTERSIGN_AUDIT_RETENTION',
+    schema: lifetimeOrOff('1d', '36500d', '400d'),
+    describe:
+      'How long lines of the audit are kept. Older lines are deleted in small steps beside the traffic. `off` keeps them for ever.',
+  },
+  revocationRetention: {
+    env: 'COUNTERSIGN_REVOCATION_RETENTION',
+    schema: lifetimeOrOff('1d', '36500d', '90d'),
+    describe:
+      'How long entries of the revocation log are kept. It must be at least one day longer than the session lifetime, and its default grows with that. `off` keeps them for ever.',
+  },
+  sessionsPerAccountMax: {
+    env: 'COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX',
+    schema: integerOrOff(1, 100_000),
+    describe:
+      'How many live sessions an account may have. A sign-in ends the oldest sessions beyond this number. `off` sets no limit.',
+  },
+  redisUrl: {
+    env: 'REDIS_URL',
+    schema: redisUrl().optional(),
+    describe:
+      'The Redis (6 or newer) or Valkey where services in other languages read revocations.',
+  },
+  logLevel: {
+    env: 'COUNTERSIGN_LOG_LEVEL',
+    schema: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
+    describe:
+      'The least severe log lines to write. The log is JSON, one object a line, on standard error.',
+  },
+} as const satisfies Record<
+  string,
+  { readonly env: string; readonly schema: z.ZodType; readonly describe: string }
+>
+
+/** The table of settings, as a type. */
+export type Table = typeof table
+
+/** The name of a setting in `countersign.config.ts`. */
+export type SettingName = keyof Table
+
+/** A setting as the help and the reference show it. */
+export interface SettingDescription extends SchemaDescription {
+  /** Its name in `countersign.config.ts`. */
+  readonly name: string
+  readonly env: string
+  /** What it means, in Markdown. */
+  readonly describe: string
+}
+
+/** All settings, in the order of the table. */
+export function describeSettings(): readonly SettingDescription[] {
+  return Object.entries(table).map(([name, { env, schema, describe }]) => {
+    const { values, fallback } = describeSchema(schema)
+    return { name, env, describe, values, fallback }
+  })
+}

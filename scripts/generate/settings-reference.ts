@@ -1,0 +1,48 @@
+import { describeSettings } from '../../packages/server/src/settings-table.ts'
+import { code, generatedNotice, renderTable } from '../lib/markdown.ts'
+
+/** docs/reference/settings.md, from packages/server/src/settings-table.ts. */
+
+export const path = 'docs/reference/settings.md'
+
+/** The page. */
+export function render(): string {
+  const rows = describeSettings().map(({ env, name, values, fallback, describe }) => [
+    `${code(env)}<br>${code(name)}`,
+    values,
+    fallback === undefined ? '' : breakable(fallback),
+    describe,
+  ])
+  return `# Settings
+
+${generatedNotice('packages/server/src/settings-table.ts')}
+
+The authority reads its settings from the environment and from \`countersign.config.ts\` (or \`.mjs\`, \`.js\`) in the
+directory where it starts. The environment wins. \`createAuthority\` takes the same names as the file.
+
+\`\`\`ts
+// countersign.config.ts
+export default {
+  publicUrl: 'https://auth.example.com',
+  accessLifetime: '10m',
+}
+\`\`\`
+
+- A time is a whole number and a unit: \`90s\`, \`5m\`, \`12h\`, \`14d\`.
+- An empty environment variable counts as not set.
+- The authority does not start with a wrong value or an unknown \`COUNTERSIGN_\` name. It reports all mistakes at once, by
+  name and without their values.
+- \`NODE_ENV=production\` requires a secret and an https public URL. It prints no password, and creates the first account
+  only when its password is set.
+- \`countersign start --help\` lists the settings in a terminal.
+
+Each row has the name in the environment, and below it the name in the file.
+
+${renderTable(['Setting', 'Values', 'Default', 'Meaning'], rows)}
+`
+}
+
+/** A default with commas, in pieces between which a table may break the line. */
+function breakable(text: string): string {
+  return text.split(',').map(code).join(', ')
+}

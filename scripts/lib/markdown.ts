@@ -1,0 +1,22 @@
+/** The line under the title of each generated page. */
+export function generatedNotice(source: string): string {
+  return `<!-- Generated from ${source} by \`npm run generate\`. Do not edit. -->`
+}
+
+/** A Markdown table. Cells are Markdown. */
+export function renderTable(
+  columns: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const lines = [columns, columns.map(() => '---'), ...rows.map((row) => row.map(escapeCell))]
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** Text as code. */
+export function code(text: string): string {
+  return `\`${text}\``
+}
+
+function escapeCell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
