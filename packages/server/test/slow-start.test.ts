@@ -88,7 +88,7 @@ describe('the first start', () => {
     const env = { ...noPassword, PORT: String(taken.port) }
     const result = await runCommand(['start'], await startOptions({ env }))
     const password = /Its password: +(\S+)/.exec(result.stdout)?.[1] ?? ''
-    expect(onlyLine(result)).toContain('is taken')
+    expect(onlyLine(result)).toContain('is used by another program')
 
     await using server = await startServerProcess({ dataDir, env: noPassword })
     expect(server.output()).not.toContain('Its password')
