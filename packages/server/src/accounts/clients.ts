@@ -42,8 +42,8 @@ export interface ClientManagerOptions {
 }
 
 /** Creates the manager of service accounts. */
-// Over 70 lines, and not split: it only lists short methods that share the helpers above them.
 export function createClientManager({ store, clock, random }: ClientManagerOptions): ClientManager {
+  // Over 70 lines, and not split: it only lists short methods that share these helpers.
   const { clients, tenants } = store
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 

@@ -70,8 +70,8 @@ export interface AccountManagerOptions {
 }
 
 /** Creates the manager of the accounts in the store. */
-// Over 70 lines, and not split: it only lists short methods that share the helpers above them.
 export function createAccountManager(options: AccountManagerOptions): AccountManager {
+  // Over 70 lines, and not split: it only lists short methods that share these helpers.
   const { store, hasher, clock, random, publicUrl } = options
   const { accounts } = store
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })

@@ -52,8 +52,8 @@ export interface TenantManagerOptions {
 }
 
 /** Creates the manager of tenants. */
-// Over 70 lines, and not split: it only lists short methods that share the helpers above them.
 export function createTenantManager({ store, clock, random }: TenantManagerOptions): TenantManager {
+  // Over 70 lines, and not split: it only lists short methods that share these helpers.
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
   async function withTenant(

@@ -10,6 +10,7 @@ import { problemText } from './problem.ts'
 import { isFeedRequest, type FeedSocket } from './revocations/feed-socket.ts'
 import { POLL_PATH } from './revocations/poll.ts'
 
+/** What to serve, and where. */
 export interface ServeOptions {
   readonly fetch: (request: Request, context: RequestContext) => Promise<Response>
   readonly port: number
@@ -18,6 +19,7 @@ export interface ServeOptions {
   readonly feed?: FeedSocket | undefined
 }
 
+/** A server that accepts connections. */
 export interface RunningServer {
   readonly port: number
   /** Accepts no new connections, and waits at most 25 s for requests in flight. */

@@ -20,6 +20,7 @@ export interface Cookies {
   clear(kind: CookieKind): string
 }
 
+/** The settings that decide names and attributes of the cookies. */
 export interface CookieSettings {
   readonly publicUrl: string
   /** Shares the cookies among the hosts of this domain. */

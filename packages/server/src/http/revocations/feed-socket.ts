@@ -40,6 +40,7 @@ export interface FeedSocket extends FeedLine {
   close(): void
 }
 
+/** Dependencies of the feed's WebSockets. */
 export interface FeedSocketOptions {
   readonly hub: FeedHub
   readonly authenticate: FeedAuthenticator
