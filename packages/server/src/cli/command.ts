@@ -98,7 +98,7 @@ export async function loadInput(): Promise<SettingsInput> {
   const config = await readConfigFile()
   if ('accounts' in config) {
     throw new SetupError(
-      'The configuration file may not contain `accounts`. An application with its own users must report changes to them, so it runs the authority in its own process: createAuthority({ accounts }). See docs/own-users.md.',
+      'The configuration file may not contain `accounts`. An application with its own users must report changes to them, so it runs the authority in its own process: createAuthority({ accounts }). See docs/guides/own-users.md.',
     )
   }
   return { ...config, ...readEnvironment(process.env) }
