@@ -135,27 +135,20 @@ interface Parameters {
 async function assemble(
   settings: Settings,
   store: Store,
-  { clock, random, claims, source, signer }: Parameters,
+  given: Parameters,
   logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
 ): Promise<Authority | SourcedAuthority> {
+  const { clock, random, source, signer } = given
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]
-  const base = { store, sealer: createSealer(secrets, random), clock, random, logger }
+  const base = { ...given, store, sealer: createSealer(secrets, random), logger }
   const isFirst = await isFirstStart(store, settings, signer)
-  const ring = await openKeyRing(settings, store, { ...base, signer })
+  const ring = await openKeyRing(settings, store, base)
   const hasher = createHasher(settings, base)
   await imitateStoredHashes({ ...base, hasher })
   warnOfOtherSites(settings.http, logger)
   await repeatStartOver(store, settings.publicUrl, clock, logger)
   const feed = await openFeed({ ...base, settings, ring, isFirst })
-  const { log } = feed
-  const services = await createSessionServices(settings, {
-    ...base,
-    source,
-    ring,
-    hasher,
-    claims,
-    log,
-  })
+  const services = await createSessionServices(settings, { ...base, ring, hasher, log: feed.log })
   const accounts =
     source === undefined
       ? createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl })

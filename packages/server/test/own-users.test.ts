@@ -652,7 +652,7 @@ describe('what the authority does not offer', () => {
     expect(await run(['sessions', 'list', '--json'])).toContain(`"username":"${USERNAME}"`)
     expect(await run(['accounts', 'list'])).not.toContain(USERNAME)
     expect(await run(['token', 'inspect'], token)).toContain(
-      `${USERNAME} is an account of the application, which was not asked`,
+      `${USERNAME} belongs to the application, which was not asked`,
     )
   })
 

@@ -10,7 +10,10 @@ import { migrations } from '../src/store/sqlite/migrations.ts'
 import { TestClock } from './support/authority.ts'
 import { execute, queryOne } from './support/database.ts'
 
-/** The schema before shadows had a column, ids could be consumed, and tables could be pruned. */
+/**
+ * The schema before sessions said how the person signed in, shadows had a column, ids could be consumed, and
+ * tables could be pruned.
+ */
 const BEFORE = 7
 
 /** Writes a database of an older version with rows of that time. */
@@ -34,6 +37,11 @@ function writeOld(dataDir: string): void {
          chain = (SELECT chain FROM revocations WHERE position = ${position})`,
     )
   }
+  db.exec(
+    `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at, expires_at,
+                           ends_at, signed_in_position, refresh_kid, address, user_agent)
+     VALUES ('s1', 'acct_1', 'first-party', randomblob(16), 3, 1000, 2000, 3000, 4000, 0, 'kid', '', '')`,
+  )
   db.exec(`INSERT INTO audit (at, actor, event, outcome) VALUES (0, 'system', 'login', 'ok')`)
   db.close()
 }
@@ -52,6 +60,12 @@ test('an older database is brought up to date with its rows', async () => {
       'acct_2',
     ])
     expect(await store.accounts.count()).toBe(3)
+    // Its sessions were opened with a password, when they were created.
+    expect((await store.sessions.state('s1'))?.session).toMatchObject({
+      authenticatedAt: 1000,
+      amr: ['pwd'],
+      acr: undefined,
+    })
     // The whole log is kept, and begins where it began.
     expect((await store.revocations.tail(0, -1)).entries).toHaveLength(2)
     expect(await store.revocations.chainAt(0)).toEqual(origin)

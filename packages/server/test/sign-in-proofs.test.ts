@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
 
 import { summarizeProofs } from '../src/sessions/prove.ts'
-import { migrations } from '../src/store/sqlite/migrations.ts'
 import { openTestAuthority, USERNAME, type Pair, type TestAuthority } from './support/authority.ts'
 import { TestBrowser } from './support/browser.ts'
-import { execute, withDatabase } from './support/database.ts'
+import { execute } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
 
 // Tokens say when and how the person proved who they are. The session row is where they take it from.
@@ -50,26 +49,6 @@ test('a change of tenant and ending the other sessions keep auth_time, amr and a
   expect(claimsOf(browser.cookies.get('cs_access')!)).toMatchObject(raised)
   expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
   expect(claimsOf(browser.cookies.get('cs_access')!)).toMatchObject(raised)
-})
-
-test('a database from before these columns: its sessions were opened with a password', async () => {
-  await using it = await openTestAuthority()
-  const loggedInSec = Math.floor(it.clock.nowMs() / 1000)
-  const { refresh } = await it.login()
-  await it.restart({}, () => {
-    withDatabase(it.dataDir, (db) => {
-      const added = migrations.findIndex((step) => step.includes('ADD COLUMN authenticated_at'))
-      for (const column of ['authenticated_at', 'amr', 'acr']) {
-        db.exec(`ALTER TABLE sessions DROP COLUMN ${column}`)
-      }
-      db.exec(`PRAGMA user_version = ${added}`)
-    })
-  })
-  it.clock.advanceMs(5_000)
-  expect(claimsOf((await refreshed(it, refresh)).access)).toMatchObject({
-    auth_time: loggedInSec,
-    amr: ['pwd'],
-  })
 })
 
 describe('several proofs in one sign-in', () => {

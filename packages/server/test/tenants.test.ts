@@ -260,7 +260,10 @@ describe('own claims', () => {
   test('are added at every log-in and refresh', async () => {
     let plan = 'free'
     await it.restart({
-      claims: (account, session) => ({ plan, of: account.id, in: session.tenantId ?? null }),
+      claims: (account, session) => {
+        expect(session).not.toHaveProperty('seed')
+        return { plan, of: account.id, in: session.tenantId ?? null }
+      },
     })
     const pair = await it.login()
     const { sub } = claimsOf(pair.access)

@@ -88,7 +88,8 @@ export async function createSession(
   options: CreateSessionOptions,
 ): Promise<CreatedSession | SessionNotCreated> {
   assertText('accountId', accountId)
-  if (typeof options !== 'object') throw new TypeError('options must be an object with amr.')
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError('options must be an object with amr.')
   const proof = readProof(options, services.clock.nowMs())
   const { position, tenant, userAgent = '', forCookies = false } = options
   const address = readAddress(options.address)

@@ -36,10 +36,11 @@ export interface RefreshWanted {
 /** Creates the refresher. Refreshes that arrive together share one transaction. */
 export function createRefresher(services: SessionServices): Refresher {
   return async (token, caller, wanted = {}) => {
-    const tenant = await findWantedTenant(services, wanted)
-    if (tenant === 'unknown') return refuse('tenant_forbidden')
     const verified = services.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
+    // After the token was verified. Otherwise anybody could find out which tenants exist.
+    const tenant = await findWantedTenant(services, wanted)
+    if (tenant === 'unknown') return refuse('tenant_forbidden')
     const { sub, sid, gen, jti } = verified.claims
     const { address, userAgent } = caller
     // An account of an application that no longer keeps the accounts: nobody knows what it is now.

@@ -35,10 +35,10 @@ describe.each(engines)('sessions on %s', (_, open) => {
     })
     expect(await it.store.sessions.state('unknown')).toBeUndefined()
     const [line] = await it.store.audit.list({ limit: 1 })
-    const { address } = BY
+    const { actor, address } = BY
     expect(line).toMatchObject({
       event: 'login',
-      actor: 'acct_1',
+      actor,
       accountId: 'acct_1',
       sessionId: 'session-1',
       address,
