@@ -150,7 +150,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/logout',
     summary: 'Log out: end the session',
     description:
-      'Ends the session of the access token in the header; without one, that of the refresh cookie, and removes the cookies. Succeeds with cookies too if the session is over.',
+      'With an access token in the header, ends the session of that token. Otherwise ends the session of the refresh cookie, and removes the cookies. With cookies, it succeeds even if the session is over.',
     gate: loggingOut,
     revokes: true,
     answers: () => [{ status: 204, description: 'Logged out.' }],
