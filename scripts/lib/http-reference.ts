@@ -238,7 +238,6 @@ function curl(row: RouteDescription): string {
     : fields.length === 0
       ? []
       : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(rule?.example)}'`]
-
   const search = query === undefined ? '' : '?guard=b3VyLW9yZGVycy1zZXJ2aWNl'
   const url = `https://auth.example.com${path.replace('{id}', '8Lr0jlbXlTn3vN0xkKqYIw')}${search}`
   const words = [
