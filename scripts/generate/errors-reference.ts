@@ -56,7 +56,8 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   session_unknown: 'Log in again.',
   refresh_reused:
     'Log in again. If the client uses each refresh token once, somebody copied the token.',
-  refresh_ahead: 'Log in again. The database lost its last writes; see the operations guide.',
+  refresh_ahead:
+    'Log in again. The database lost its last writes: check the disk of the authority.',
   internal_error: 'Read the log of the authority. Please report the problem.',
 }
 

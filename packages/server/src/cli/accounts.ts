@@ -120,7 +120,7 @@ export const accountCommands: readonly Command[] = [
   changing(
     {
       words: ['accounts', 'disable'],
-      summary: 'end all sessions of an account and refuse new log-ins',
+      summary: 'end all sessions of an account and refuse new logins',
       example: 'accounts disable alice',
     },
     ({ accounts, actor }, username) => accounts.disable(username, actor),

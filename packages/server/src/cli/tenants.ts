@@ -128,7 +128,7 @@ const listRoles: Command = {
 export const tenantCommands: readonly Command[] = [
   create,
   list,
-  changing('disable', 'end all sessions in a tenant and refuse new log-ins', {
+  changing('disable', 'end all sessions in a tenant and refuse new logins', {
     changed: 'disabled, and its sessions have ended',
     unchanged: 'was already disabled',
   }),

@@ -21,8 +21,10 @@ const session = lazy(() =>
     csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
     access_expires_at: z
       .int()
-      .meta({ description: 'Seconds since 1970. Refresh in the last half of this time.' }),
-    refresh_expires_at: z.int().meta({ description: 'Seconds since 1970.' }),
+      .meta({ description: 'When the access token expires: seconds since 1970.' }),
+    refresh_expires_at: z
+      .int()
+      .meta({ description: 'When an unused refresh token expires: seconds since 1970.' }),
   }),
 )
 
@@ -62,7 +64,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/csrf',
     summary: 'Get the CSRF token that a page sends back',
     description:
-      'The token belongs to the session in the cookies. Without a session it belongs to a cookie that this answer sets, and it is good for a log-in.',
+      'The token belongs to the session in the cookies. Without a session it belongs to a cookie that this answer sets, and it is valid for a login.',
     gate: anyBrowser,
     answers: () => [
       {
@@ -82,7 +84,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/login',
     summary: 'Log in and get the session as cookies',
     description:
-      'Sets the access and refresh cookies. A session that the browser had before ends. A failed log-in says the same for an unknown username, a wrong password and a disabled account.',
+      'Sets the access and refresh cookies. A session that the browser had before ends. A failed login gets the same answer for an unknown username, a wrong password and a disabled account.',
     gate: browserWithCsrfToken,
     body: {
       format: 'fields',
@@ -148,7 +150,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/logout',
     summary: 'Log out: end the session',
     description:
-      'Ends the session of the access token in the header; without one, that of the refresh cookie, and removes the cookies. Succeeds with cookies too if the session is over.',
+      'With an access token in the header, ends the session of that token. Otherwise ends the session of the refresh cookie, and removes the cookies. With cookies, it succeeds even if the session is over.',
     gate: loggingOut,
     revokes: true,
     answers: () => [{ status: 204, description: 'Logged out.' }],

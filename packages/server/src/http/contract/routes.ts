@@ -23,7 +23,7 @@ function field(description: string): z.ZodType<string, string | number> {
     .union([z.string().min(1), z.number()])
     .transform(String)
     .meta({
-      description: `${description} Outer white space is removed.`,
+      description: `${description} White space at both ends is removed.`,
     })
 }
 
