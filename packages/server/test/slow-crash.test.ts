@@ -20,7 +20,7 @@ const CLIENTS = 8
  * numbers. Counting answers and not time gives slow machines the same load as fast ones.
  */
 const ROTATIONS_MAX = 200
-const LOG_OUTS_MAX = 5
+const LOG_OUTS_MAX = 3
 /** The kill comes up to this much later, so that it can hit any step of a request. */
 const JITTER_MS_MAX = 10
 
