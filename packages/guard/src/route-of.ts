@@ -2,8 +2,8 @@ import type { Guard, RouteGuard } from './guard.ts'
 import { assertPlain, type Requirements } from './verification/requirements.ts'
 
 /**
- * Gives a guard that also enforces the requirements of one framework route. Throws a TypeError when the guard is not
- * a guard, or when a requirement is wrong.
+ * Returns a guard that also enforces the requirements of one framework route. Throws a TypeError if the first
+ * argument is not a guard, or if a requirement is invalid.
  */
 export function routeOf<FrameworkRequest>(
   guard: Guard,

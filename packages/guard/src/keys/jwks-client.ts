@@ -18,13 +18,13 @@ export interface JwksClientOptions {
   readonly fetch: typeof globalThis.fetch
   readonly refreshIntervalMs: number
   readonly fetchTimeoutMs: number
-  /** Keys that could not be refreshed for this long are dropped, in milliseconds. */
+  /** Keys are dropped if they could not be refreshed for this long, in milliseconds. */
   readonly keysMaxAgeMs: number
   /** Milliseconds since 1970. */
   readonly clock: () => number
   /** Milliseconds on a monotonic clock. */
   readonly elapsed: () => number
-  /** A number from 0 up to 1. */
+  /** A number from 0 (included) to 1 (excluded). */
   readonly random: () => number
   /** Called once for each failed fetch. */
   readonly onFault: (fault: JwksFault) => void
@@ -74,7 +74,7 @@ export class JwksClient {
     return this.#startFlight()
   }
 
-  /** Whole seconds, at least 1, until `load` would try again. */
+  /** How long until `load` may retry, in whole seconds, at least 1. */
   get retryAfterSec(): number {
     return Math.max(1, Math.ceil((this.#firstLoadNotBefore - this.#options.elapsed()) / 1000))
   }

@@ -50,7 +50,7 @@ export interface JwksRequest {
   readonly signal: AbortSignal
 }
 
-/** A key set and its text. The same text is the same set. */
+/** A key set and its text. Equal texts describe the same set. */
 export interface FetchedJwks {
   readonly text: string
   readonly keys: KeySet
@@ -106,7 +106,8 @@ function abortion(signal: AbortSignal): Promise<never> {
   })
 }
 
-// Counts bytes while reading. Content-Length may be absent, wrong, or that of a compressed bomb.
+// Counts bytes while reading. Content-Length may be absent or wrong, or may be the compressed size of a
+// decompression bomb.
 async function readText(response: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
