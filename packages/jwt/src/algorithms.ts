@@ -54,7 +54,7 @@ export interface EddsaSpec {
   readonly family: 'eddsa'
 }
 
-/** ML-DSA. Each name stands for one set of parameters, and so for one size of keys and signatures. */
+/** ML-DSA. Each name means one set of parameters, and so one size of keys and signatures. */
 export interface MlDsaSpec {
   readonly family: 'ml-dsa'
   readonly alg: MlDsaAlgorithm

@@ -1,8 +1,8 @@
 import { TOKEN_BYTES_MAX } from './limits.ts'
 
 /**
- * Room for one more character than the longest token has. Without it, a text with a two-byte character would be
- * cut off at the end of the buffer, after exactly as many bytes as the text has characters.
+ * Space for one more character than the longest token has. Without it, a text with a two-byte character would
+ * be cut off at the end of the buffer, after exactly as many bytes as the text has characters.
  */
 export const SPARE_BYTES = 4
 

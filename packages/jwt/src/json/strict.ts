@@ -61,9 +61,9 @@ const UNKNOWN = NaN
 
 /**
  * Returns the smallest number of UTF-16 units in which JSON can express this value, or `NaN` if that is not
- * easy to see. A text of exactly that length has no room for anything that the value does not show: no second
- * member of the same name, no escape, no white space. Nearly all tokens are like this, and proving it here
- * takes a quarter of the time of counting their members.
+ * easy to see. A text of exactly that length has no room for anything besides the value: no second member of
+ * the same name, no escape, no white space. Nearly all tokens are like this. Proving it here takes a quarter
+ * of the time of counting their members.
  */
 function shortestLength(value: unknown, depthMax: number): number {
   // Each unit of a string takes at least one unit, and an escape takes more.
@@ -124,7 +124,7 @@ function countWrittenMembers(text: string, depthMax: number): number {
     } else if (code === COLON) {
       members++
     } else if ((code | 0x20) === 0x7b) {
-      // `{` is 7b and `[` is 5b: they differ in one bit. The same holds for `}` and `]`.
+      // `{` is 7b and `[` is 5b: they differ in one bit. So do `}` and `]`.
       if (++depth > depthMax) return TOO_DEEP
     } else if ((code | 0x20) === 0x7d) {
       depth--

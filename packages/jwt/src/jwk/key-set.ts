@@ -5,7 +5,7 @@ import { verifyingMaterialOf, type VerifyingKey } from '../key/key.ts'
 import { isKid, KEY_SET_KEYS_MAX } from '../limits.ts'
 import { hasPrivateMember } from './parse.ts'
 
-/** Verifying keys by their `kid`. A set never changes. Other keys are another object. */
+/** Verifying keys by their `kid`. A set never changes. Different keys need a new set. */
 export interface KeySet {
   readonly keys: readonly VerifyingKey[]
   get(kid: string): VerifyingKey | undefined
@@ -53,7 +53,7 @@ function readEntry(jwk: unknown): VerifyingKey | undefined {
   // Without a `kid` no token can select the key. Without an `alg` the token would choose the algorithm.
   const alg = algorithmOf(jwk)
   if (alg === undefined || !isKid(jwk['kid'])) return undefined
-  // Everybody who reads the set could sign with a secret or private key that it contains.
+  // Everybody who reads the set could sign with a secret or private key in it.
   if (jwk['kty'] === 'oct' || hasPrivateMember(jwk)) return undefined
   try {
     return importVerifyingKey({ jwk }, { alg })

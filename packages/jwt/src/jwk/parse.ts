@@ -84,7 +84,7 @@ function privateKeyFrom(jwk: Members, fixed: Members, shape: Shape): KeyObject {
   const names = [...shape.names.public, ...shape.names.private]
   const key = { ...fixed, ...pick(jwk, names, shape) }
   const keyObject = orInvalid(() => createPrivateKey({ key, format: 'jwk' }))
-  // Node reads an Ed25519 key from `d` alone, so an `x` of another key would go unnoticed. The published key
+  // Node reads an Ed25519 key from `d` alone and would not notice an `x` of another key. The published key
   // would then verify none of our signatures.
   const actual: Members = { ...createPublicKey(keyObject).export({ format: 'jwk' }) }
   if (shape.names.public.some((name) => actual[name] !== jwk[name])) {

@@ -13,7 +13,7 @@ export function normalizeTyp(typ: unknown): string | undefined {
   return rest === '' || rest.includes('/') ? lower : rest
 }
 
-/** As `normalizeTyp`, but throws a `TypeError` if the option is not a media type. */
+/** Like `normalizeTyp`, but throws a `TypeError` if the option is not a media type. */
 export function assertTyp(typ: string): string {
   const normal = normalizeTyp(typ)
   if (normal === undefined) throw new TypeError('The option typ must be a media type.')

@@ -28,7 +28,7 @@ export interface ClaimsPolicy {
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** The name of one check of the claims: the claim, or the rule, that it is about. */
+/** The name of one check of the claims: a claim, or the rule that is checked. */
 export type ClaimCheck =
   | 'exp'
   | 'nbf'
@@ -46,7 +46,7 @@ interface NamedCheck {
   readonly check: (claims: Claims, policy: ClaimsPolicy, now: number) => Refused | undefined
 }
 
-/** All checks of the claims, in the order in which the verifier runs them. Each works without the others. */
+/** All checks of the claims, in the order in which the verifier runs them. No check depends on another. */
 export const CLAIM_CHECKS: readonly NamedCheck[] = [
   { name: 'exp', check: checkExpiry },
   { name: 'nbf', check: checkNotBefore },

@@ -12,8 +12,8 @@ import type { AskedClaims, JwtHeader, NoOthers } from './types.ts'
 import { readVerifierOptions, type VerifierOptions } from './verifier-options.ts'
 
 /**
- * An accepted token. Without a cache it is a fresh object each time. With a cache it is the same object each time, and
- * its claims are deeply frozen.
+ * An accepted token. Without a cache it is a new object each time. With a cache it is the same object each
+ * time, and its claims are deeply frozen.
  */
 export interface AcceptedToken<Claims> {
   readonly ok: true
@@ -37,12 +37,12 @@ export interface Verifier<Claims = JwtClaims> {
 }
 
 /**
- * Makes a verifier. Throws a `TypeError` for options that would accept everything or nothing. Its `verify` never throws
- * because of a token. It checks size and shape, header, key, signature, payload and claims, in this order, so that a
- * forged token learns nothing about its claims.
+ * Makes a verifier. Throws a `TypeError` for options that would accept everything or nothing. Its `verify`
+ * never throws because of a token. It checks size and shape, header, key, signature, payload and claims, in
+ * this order. So the answer to a forged token reveals nothing about its claims.
  *
- * The type of the claims follows from the options: required claims are not optional. You can also name a type that the
- * issuer promises: `createVerifier<MyClaims>({ ... })`.
+ * The type of the claims follows from the options: required claims are not optional. You can also name a type
+ * that the issuer promises: `createVerifier<MyClaims>({ ... })`.
  */
 export function createVerifier<const Options extends VerifierOptions>(
   options: Options & NoOthers<Options, VerifierOptions>,
@@ -67,7 +67,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (claims === undefined) return refuse('payload_invalid')
     const refused = checkClaims(claims, policy, readNow())
     if (refused !== undefined) return refused
-    // checkClaims has proved JwtClaims. Any narrower type is the caller's knowledge of the issuer.
+    // checkClaims has proved JwtClaims. The caller must know the issuer to name a narrower type.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return { ok: true, claims: claims as JwtClaims, header: accepted.header, key: accepted.key }
   }
