@@ -18,8 +18,8 @@ export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
   const cookieNames = guards.flatMap(({ cookieName }) => cookieName ?? [])
 
-  // The `iss` of an unverified token proves nothing. It only selects the guard that verifies the token with its
-  // own keys.
+  // The `iss` of an unverified token proves nothing. It only selects the guard that verifies the token with
+  // its own keys.
   function guardOf(token: string): Guard {
     const decoded = decodeUnverified(token)
     const iss = decoded.ok ? decoded.claims['iss'] : undefined

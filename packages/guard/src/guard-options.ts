@@ -25,8 +25,8 @@ export interface CookieOptions {
 /** The options of `createGuard`. A wrong value throws a TypeError that names the option. */
 export interface GuardOptions {
   /**
-   * The URL of the authority, exactly as in `iss`. It must be https, or http on localhost, 127.0.0.1 or [::1],
-   * without query, fragment and credentials (RFC 8414 §2).
+   * The URL of the authority, exactly as in `iss`. It must be https, or http on localhost, 127.0.0.1 or
+   * [::1], without query, fragment and credentials (RFC 8414 §2).
    */
   readonly issuer: string
   /**
@@ -35,7 +35,8 @@ export interface GuardOptions {
    */
   readonly audience?: string | readonly string[]
   /**
-   * The URL of the key set, under the same rules as `issuer`. Default: `/.well-known/jwks.json` of the issuer.
+   * The URL of the key set, under the same rules as `issuer`. Default: `/.well-known/jwks.json` of the
+   * issuer.
    */
   readonly jwksUrl?: string
   /**

@@ -26,8 +26,8 @@ export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClai
 export interface RouteGuard {
   /**
    * Checks a request. It takes the token from the Authorization header, or from the cookie if the option
-   * `cookies` is on. It verifies the token and checks what the route requires. For a cookie it also checks that
-   * no other site sent the request.
+   * `cookies` is on. It verifies the token and checks what the route requires. For a cookie it also checks
+   * that no other site sent the request.
    */
   authenticate(request: RequestView): VerifyResult | Promise<VerifyResult>
   /** Returns the HTTP answer to a refused request. */
@@ -109,8 +109,8 @@ export interface Guard extends RouteGuard {
 }
 
 /**
- * Makes a guard. It opens no connection: the first request, `ready` or `isFresh` does. Throws a TypeError that
- * names the wrong option.
+ * Makes a guard. It opens no connection: the first request, `ready` or `isFresh` does. Throws a TypeError
+ * that names the wrong option.
  */
 export function createGuard(options: GuardOptions): Guard {
   const settings = readGuardOptions(options)

@@ -71,8 +71,8 @@ function defaultJwksUrl(issuer: string): string {
 
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-// The WHATWG parser drops line ends and blanks and accepts quotes. A URL with any of these would not be the one
-// in `iss`, and could break out of the realm in WWW-Authenticate.
+// The WHATWG parser drops line ends and blanks and accepts quotes. A URL with any of these would not be the
+// one in `iss`, and could break out of the realm in WWW-Authenticate.
 const URL_CHARACTERS = /^[!#-[\]-~]+$/
 
 function readUrl(name: string, value: unknown): URL {

@@ -18,7 +18,9 @@ export function assertGuard(guard: Guard): Guard {
   throw new TypeError('The first argument must be a guard from createGuard or combineGuards.')
 }
 
-/** Wraps `tenant`, so that the route's function receives the framework's request instead of our view of it. */
+/**
+ * Wraps `tenant`, so that the route's function receives the framework's request instead of our view of it.
+ */
 function requirementsOf<FrameworkRequest>(
   requirements: Requirements<FrameworkRequest>,
 ): Requirements {

@@ -19,8 +19,9 @@ declare global {
 }
 
 /**
- * Middleware for Express 4 and 5, and for anything else that calls `(request, response, next)` with Node's own
- * objects. It is typed with Node's types, so that Express still infers a route's parameters from its path.
+ * Middleware for Express 4 and 5, and for anything else that calls `(request, response, next)` with Node's
+ * own objects. It is typed with Node's types, so that Express still infers a route's parameters from its
+ * path.
  */
 export type Middleware = (
   request: IncomingMessage & { auth?: AccessTokenClaims },

@@ -31,8 +31,8 @@ export interface JwksClientOptions {
 }
 
 /**
- * Holds the issuer's key set and keeps it fresh. It refreshes in the background, runs one fetch at a time, and
- * limits how often requests can cause a fetch. A failed fetch changes nothing: the keys stay until
+ * Holds the issuer's key set and keeps it fresh. It refreshes in the background, runs one fetch at a time,
+ * and limits how often requests can cause a fetch. A failed fetch changes nothing: the keys stay until
  * `keysMaxAgeMs`. No method throws or rejects.
  */
 export class JwksClient {
@@ -65,8 +65,8 @@ export class JwksClient {
   }
 
   /**
-   * Fetches the keys if there are none. Returns undefined if it is too early for a retry. The wait doubles from
-   * 250 ms to 30 s with each failure, and only requests cause retries.
+   * Fetches the keys if there are none. Returns undefined if it is too early for a retry. The wait doubles
+   * from 250 ms to 30 s with each failure, and only requests cause retries.
    */
   load(): Promise<void> | undefined {
     if (this.#flight !== undefined) return this.#flight
@@ -111,7 +111,8 @@ export class JwksClient {
 
   async #fetchOnce(): Promise<void> {
     const { url, fetch, fetchTimeoutMs: timeoutMs, elapsed, clock } = this.#options
-    // The age counts from the request, not from the answer, because a slow answer may describe an older state.
+    // The age counts from the request, not from the answer, because a slow answer may describe an older
+    // state.
     const startedAt = { elapsed: elapsed(), clock: clock() }
     try {
       const fetched = await fetchJwks({ url, fetch, timeoutMs, signal: this.#closing.signal })

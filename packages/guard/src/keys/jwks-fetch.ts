@@ -57,9 +57,9 @@ export interface FetchedJwks {
 }
 
 /**
- * Fetches a key set once. Throws a `JwksFault` for anything that is not a set with at least one usable key (RFC
- * 7517 §5: unknown kinds are skipped). The set is trusted because of the TLS connection. So a redirect, which
- * could leave that connection, is refused.
+ * Fetches a key set once. Throws a `JwksFault` for anything that is not a set with at least one usable key
+ * (RFC 7517 §5: unknown kinds are skipped). The set is trusted because of the TLS connection. So a redirect,
+ * which could leave that connection, is refused.
  */
 export async function fetchJwks(request: JwksRequest): Promise<FetchedJwks> {
   const controller = new AbortController()

@@ -4,7 +4,9 @@ import type { AccessTokenClaims } from '../verification/access-token.ts'
 /** The parts of a request that tell which page sent it. */
 export interface RequestSource {
   readonly method: string
-  /** The value of `Sec-Fetch-Site` (Fetch Metadata §2.3). Several values are joined by ", ", as Fetch does. */
+  /**
+   * The value of `Sec-Fetch-Site` (Fetch Metadata §2.3). Several values are joined by ", ", as Fetch does.
+   */
   readonly secFetchSite: string | undefined
   /** The value of `Origin` (RFC 6454 §7). Several values are joined by ", ". */
   readonly origin: string | undefined

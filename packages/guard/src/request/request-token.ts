@@ -45,9 +45,9 @@ export function readRequestToken(
 }
 
 /**
- * Returns why a request must not use the verified token from its cookie, or undefined if it may. Pure. Whatever
- * the method, the token must have been issued for a cookie (`csh`). A method that may change something also
- * needs the session's CSRF token.
+ * Returns why a request must not use the verified token from its cookie, or undefined if it may. Pure.
+ * Whatever the method, the token must have been issued for a cookie (`csh`). A method that may change
+ * something also needs the session's CSRF token.
  */
 export function checkCookieClaims(
   request: RequestView,

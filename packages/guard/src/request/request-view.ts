@@ -65,8 +65,8 @@ export function viewOfRequest(
 
 /**
  * Node keeps the first of several Authorization headers in `headers` and silently drops the others. So lines
- * are counted in `rawHeaders`. The value comes from `headers`, where earlier middleware may have set or removed
- * it: all code in the process must see the same value.
+ * are counted in `rawHeaders`. The value comes from `headers`, where earlier middleware may have set or
+ * removed it: all code in the process must see the same value.
  */
 function nodeValues({ headers, rawHeaders }: NodeRequest, name: string): readonly string[] {
   // Inherited values are ignored. Code that could write to Object.prototype would otherwise decide where a

@@ -89,8 +89,8 @@ const KINDS: ReadonlySet<unknown> = new Set(REVOCATION_KINDS)
 const SUBJECT_CHARS_MAX = 512
 
 /**
- * Whether a received value is an entry. Entries of unknown kinds are refused, because the guard could not apply
- * them.
+ * Whether a received value is an entry. Entries of unknown kinds are refused, because the guard could not
+ * apply them.
  */
 export function isEntry(
   value: Readonly<Record<keyof RevocationEntry, unknown>>,

@@ -20,8 +20,8 @@ const ASKED_MAX = 64
 /**
  * A guard's proof that its copy of the log is fresh. The guard sends a nonce. The authority echoes it with a
  * head of the log that it read after the nonce arrived. Once the copy holds that head, it is as fresh as the
- * moment when the nonce was *sent*. A buffered or replayed echo proves nothing, and no clock of another machine
- * matters.
+ * moment when the nonce was *sent*. A buffered or replayed echo proves nothing, and no clock of another
+ * machine matters.
  */
 export class Lease {
   readonly #clocks: LeaseClocks
@@ -88,9 +88,9 @@ export class Lease {
   }
 
   /**
-   * How old the copy may be, in milliseconds; `Infinity` before the first lease. It is the larger of both ages:
-   * the wall clock may be set back, and the monotonic clock stops while a machine sleeps. Pass `now`, the wall
-   * clock, if you have just read it.
+   * How old the copy may be, in milliseconds; `Infinity` before the first lease. It is the larger of both
+   * ages: the wall clock may be set back, and the monotonic clock stops while a machine sleeps. Pass `now`,
+   * the wall clock, if you have just read it.
    */
   ageMs(now = this.#clocks.clock()): number {
     const since = this.#since

@@ -19,15 +19,15 @@ export class WatermarkTable {
   readonly base: number
   /**
    * Five numbers of 16 bits a slot: fingerprint, extra bits and mark, the upper halves first. The mark is
-   * `(position - base) << 1 | hard`, and 0 in a free slot. The parts of a slot are adjacent, so that a look-up
-   * waits for one line of memory.
+   * `(position - base) << 1 | hard`, and 0 in a free slot. The parts of a slot are adjacent, so that a
+   * look-up waits for one line of memory.
    */
   #cells = new Uint16Array(CELLS * (SLOTS_MIN + TAIL_SLOTS_MIN))
   /** The number of slots in which a fingerprint can begin. */
   #size = SLOTS_MIN
   /**
-   * The number of slots after them, for fingerprints that are pushed past the end. The last one is always free,
-   * so every run ends there.
+   * The number of slots after them, for fingerprints that are pushed past the end. The last one is always
+   * free, so every run ends there.
    */
   #tail = TAIL_SLOTS_MIN
   #count = 0
@@ -64,8 +64,8 @@ export class WatermarkTable {
 
   /**
    * Writes to `peeked`, at `PEEKED * index`, the first slot of the subject and what is there. Nothing depends
-   * on the values that it reads. So the processor waits for the memory of several tables at once, and also for
-   * the next line, where the search may end.
+   * on the values that it reads. So the processor waits for the memory of several tables at once, and also
+   * for the next line, where the search may end.
    */
   peek({ fingerprint }: SubjectHash, peeked: Uint32Array, index: number): void {
     const home = homeOf(fingerprint, this.#size)
@@ -120,8 +120,8 @@ export class WatermarkTable {
   }
 
   /**
-   * Makes room at an offset by moving what is there and right after it by one slot. Returns false if that would
-   * fill the last slot.
+   * Makes room at an offset by moving what is there and right after it by one slot. Returns false if that
+   * would fill the last slot.
    */
   #insert(at: number, { fingerprint, extra }: SubjectHash): boolean {
     const cells = this.#cells
@@ -199,8 +199,8 @@ export interface SubjectHash {
 }
 
 /**
- * Makes the function that hashes a subject with the number of its kind, under a random key of this process. An
- * attacker who can choose a subject does not know which others it collides with. The function returns one
+ * Makes the function that hashes a subject with the number of its kind, under a random key of this process.
+ * An attacker who can choose a subject does not know which others it collides with. The function returns one
  * object that each call overwrites.
  */
 export function createSubjectHasher(

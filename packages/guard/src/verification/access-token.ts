@@ -117,9 +117,9 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
 ]
 
 /**
- * Makes a verifier of access tokens (RFC 9068 §4). `typ` must be `at+jwt`, so no other kind of JWT from the same issuer
- * passes. It checks issuer, audience, times and the type of every named claim. The authority uses it for its own
- * tokens, so authority and services apply the same rule.
+ * Makes a verifier of access tokens (RFC 9068 §4). `typ` must be `at+jwt`, so no other kind of JWT from the
+ * same issuer passes. It checks issuer, audience, times and the type of every named claim. The authority uses
+ * it for its own tokens, so authority and services apply the same rule.
  */
 export function createAccessTokenVerifier(
   options: AccessTokenVerifierOptions,
@@ -187,9 +187,9 @@ function checkAccessClaims(claims: Claims): Refused | undefined {
 }
 
 /**
- * Whether a token without `sid` should have one. A service account has no session (RFC 6749 §4.4): it acts for itself,
- * so its `sub` equals its `client_id` (RFC 9068 §2.2). A person's token without `sid` would outlive the end of its
- * session, because no watermark of a session would match it.
+ * Whether a token without `sid` should have one. A service account has no session (RFC 6749 §4.4): it acts
+ * for itself, so its `sub` equals its `client_id` (RFC 9068 §2.2). A person's token without `sid` would
+ * outlive the end of its session, because no watermark of a session would match it.
  */
 function lacksSession({ sub, client_id, sid }: Claims): boolean {
   return sid === undefined && sub !== client_id

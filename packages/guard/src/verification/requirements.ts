@@ -85,8 +85,8 @@ export function readRequirements(
 }
 
 /**
- * Throws a TypeError for requirements that are not a plain object. Inherited and hidden properties would be read in
- * one place and overlooked in another.
+ * Throws a TypeError for requirements that are not a plain object. Inherited and hidden properties would be
+ * read in one place and overlooked in another.
  */
 export function assertPlain(value: unknown): void {
   const isObject = typeof value === 'object' && value !== null

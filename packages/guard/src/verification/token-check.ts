@@ -69,8 +69,8 @@ export class TokenCheck {
   }
 
   /**
-   * Compares a token with the log. The token's mark holds the log version of the last comparison. While the log
-   * stays at that version, the token stays accepted.
+   * Compares a token with the log. The token's mark holds the log version of the last comparison. While the
+   * log stays at that version, the token stays accepted.
    */
   #checkStanding(token: AcceptedAccessToken): Refused | undefined {
     const log = this.#feed?.log
