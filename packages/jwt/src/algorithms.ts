@@ -2,7 +2,8 @@
 export type MlDsaAlgorithm = 'ML-DSA-44' | 'ML-DSA-65' | 'ML-DSA-87'
 
 /**
- * The signature algorithms that this package supports (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not among them.
+ * The signature algorithms that this package supports (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not among
+ * them.
  */
 export type Algorithm =
   | 'HS256'
@@ -24,7 +25,8 @@ export type Algorithm =
 export type HashName = 'sha256' | 'sha384' | 'sha512'
 
 /**
- * HMAC. The secret is padded to the block size (RFC 2104). The hash size is the smallest accepted secret size.
+ * HMAC. The secret is padded to the block size (RFC 2104). The hash size is the smallest accepted secret
+ * size.
  */
 export interface HmacSpec {
   readonly family: 'hmac'

@@ -15,9 +15,9 @@ export interface ParsedJwk {
 type Members = Record<string, unknown>
 
 /**
- * Reads a JWK (RFC 7517) as a key for `alg`. `key_ops` and `use`, if present, must allow `operation`. `alg`, if
- * present, must be the same. Only members of the key itself are read; `x5u` and `x5c` above all are ignored.
- * Throws a `TypeError` that names the member but never its value.
+ * Reads a JWK (RFC 7517) as a key for `alg`. `key_ops` and `use`, if present, must allow `operation`. `alg`,
+ * if present, must be the same. Only members of the key itself are read; `x5u` and `x5c` above all are
+ * ignored. Throws a `TypeError` that names the member but never its value.
  */
 export function parseJwk(jwk: unknown, alg: Algorithm, operation: 'sign' | 'verify'): ParsedJwk {
   if (!isObject(jwk)) throw new TypeError('A JWK must be an object.')

@@ -9,8 +9,8 @@ export interface SignJwsOptions {
 }
 
 /**
- * Signs bytes and returns the compact serialization (RFC 7515 §7.1). The length is not limited, but by default
- * verifiers refuse more than 8 KiB.
+ * Signs bytes and returns the compact serialization (RFC 7515 §7.1). The length is not limited, but by
+ * default verifiers refuse more than 8 KiB.
  */
 export function signJws(
   payload: Uint8Array,

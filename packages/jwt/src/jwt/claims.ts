@@ -60,9 +60,9 @@ export const CLAIM_CHECKS: readonly NamedCheck[] = [
 ]
 
 /**
- * Checks claims whose signature was already verified, and returns the first refusal. Pure: it reads no clock; `now` is
- * in milliseconds since 1970. Every check looks at the type before the value. Other libraries compared first and
- * accepted an `iss` of `["I"]` or an `exp` of `"9999999999"` (CVE-2025-30144).
+ * Checks claims whose signature was already verified, and returns the first refusal. Pure: it reads no clock;
+ * `now` is in milliseconds since 1970. Every check looks at the type before the value. Other libraries
+ * compared first and accepted an `iss` of `["I"]` or an `exp` of `"9999999999"` (CVE-2025-30144).
  */
 export function checkClaims(
   claims: Claims,
@@ -129,8 +129,8 @@ export interface ValidityMs {
 }
 
 /**
- * The time within which claims that `checkClaims` has accepted stay accepted. Each term is written as in the checks
- * above, so that both agree to the last bit.
+ * The time within which claims that `checkClaims` has accepted stay accepted. Each term is written as in the
+ * checks above, so that both agree to the last bit.
  */
 export function validityOf(claims: Claims, policy: ClaimsPolicy): ValidityMs {
   const exp = claims['exp']

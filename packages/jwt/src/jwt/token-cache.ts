@@ -47,7 +47,8 @@ export function createTokenCache<Entry extends { readonly ok: true }>(
   const oldest = new Uint8Array(places)
 
   // A busy server has evicted these lines from the processor's cache between two requests for the same token.
-  // So all of them are read before the token is compared: the processor then fetches them at once, not in turn.
+  // So all of them are read before the token is compared: the processor then fetches them at once, not in
+  // turn.
   function timely(token: string, now: number): Entry | undefined {
     const tag = tagOf(token)
     const first = (tag & (places - 1)) * WAYS
@@ -102,8 +103,8 @@ function tagOf(token: string): number {
   return (tag ^ (tag >>> 15)) | 0
 }
 
-// A token that is a slice of a request header keeps the whole header in memory. Only verified tokens, which are
-// ASCII, reach this function.
+// A token that is a slice of a request header keeps the whole header in memory. Only verified tokens, which
+// are ASCII, reach this function.
 function copyOf(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1')
 }

@@ -24,8 +24,8 @@ export interface VerifierOptions {
   /** The longest accepted time since `iat`, in seconds. It makes `iat` required. */
   readonly maxAgeSec?: number
   /**
-   * How far the clocks of issuer and verifier may differ, in seconds: 0 (default) to 60. Applies to `exp`, `nbf`,
-   * `iat` and `maxAgeSec`.
+   * How far the clocks of issuer and verifier may differ, in seconds: 0 (default) to 60. Applies to `exp`,
+   * `nbf`, `iat` and `maxAgeSec`.
    */
   readonly toleranceSec?: number
   /** The current time in milliseconds since 1970. Default: `Date.now`. */
@@ -76,7 +76,7 @@ function readKeys(keys: VerifyingKey | KeySet): VerifyingKey | KeySet {
 // Every comparison with NaN is false, so a token would never expire.
 function readClock(clock: () => number): number {
   const now = clock()
-  if (!Number.isFinite(now)) throw new TypeError('The clock must give milliseconds since 1970.')
+  if (!Number.isFinite(now)) throw new TypeError('The clock must return milliseconds since 1970.')
   return now
 }
 

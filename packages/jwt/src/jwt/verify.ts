@@ -21,9 +21,10 @@ export interface AcceptedToken<Claims> {
   readonly header: JwtHeader
   readonly key: VerifyingKey
   /**
-   * A number for the caller's own use, `undefined` at first. With a cache it stays with the token while the token is
-   * remembered. A caller that compares tokens with a log stores here the log state that it compared with, and compares
-   * again when the log has changed. All users of one verifier must give the mark the same meaning.
+   * A number for the caller's own use, `undefined` at first. With a cache it stays with the token while the
+   * token is remembered. A caller that compares tokens with a log stores here the log state that it compared
+   * with, and compares again when the log has changed. All users of one verifier must give the mark the same
+   * meaning.
    */
   mark?: number | undefined
 }
@@ -31,7 +32,9 @@ export interface AcceptedToken<Claims> {
 /** The claims of an accepted token, or a refusal. */
 export type VerifyResult<Claims> = AcceptedToken<Claims> | Refused
 
-/** Verifies tokens of one kind. `Claims` is the type that the issuer promises. Only `JwtClaims` is checked. */
+/**
+ * Verifies tokens of one kind. `Claims` is the type that the issuer promises. Only `JwtClaims` is checked.
+ */
 export interface Verifier<Claims = JwtClaims> {
   verify(token: string): VerifyResult<Claims>
 }
@@ -90,8 +93,8 @@ interface KnownHeader extends AcceptedHeader {
 // With more keys than this, parsing the header is faster than comparing it with each of them.
 const KNOWN_HEADERS_MAX = 4
 
-// Our signer always writes the same header for the same key. A token with exactly that header has the right alg, kid
-// and typ and no crit, without parsing. Every other spelling is parsed strictly.
+// Our signer always writes the same header for the same key. A token with exactly that header has the right
+// alg, kid and typ and no crit, without parsing. Every other spelling is parsed strictly.
 function knownHeaderOf(this: string, key: VerifyingKey): KnownHeader {
   const { alg, kid } = key
   return {

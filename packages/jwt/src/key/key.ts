@@ -79,7 +79,8 @@ export function signingMaterialOf(key: SigningKey): SigningMaterial {
 }
 
 /**
- * Returns the material of a verifying key. Throws a `TypeError` for any object that this package did not make.
+ * Returns the material of a verifying key. Throws a `TypeError` for any object that this package did not
+ * make.
  */
 export function verifyingMaterialOf(key: VerifyingKey): VerifyingMaterial {
   const material = verifying.get(key)
