@@ -42,7 +42,7 @@ ${renderTable(['Setting', 'Values', 'Default', 'Meaning'], rows)}
 `
 }
 
-/** A default with commas, in pieces between which a table may break the line. */
+/** Returns a default with commas as several pieces, between which a table may break the line. */
 function breakable(text: string): string {
   return text.split(',').map(code).join(', ')
 }
