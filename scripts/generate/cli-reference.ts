@@ -27,8 +27,8 @@ In this repository run commands with \`npm run countersign -- COMMAND\`. Where t
 ${renderTable(
   ['Exit code', 'Meaning'],
   [
-    ['0', 'The command succeeded. Nothing had to change is a success too.'],
-    ['1', 'The command failed. Standard error says why. `token inspect`: the token is rejected.'],
+    ['0', 'The command succeeded. It is a success too if nothing had to change.'],
+    ['1', 'The command failed. Standard error shows why. `token inspect`: the token is rejected.'],
     ['2', 'The command line was not understood. Standard error shows the usage.'],
   ],
 )}

@@ -76,7 +76,7 @@ const GUARD_ADVICE: Readonly<Partial<Record<GuardRefusalCode, string>>> = {
 }
 
 const ADVICE_OF_STATUS: Readonly<Record<number, string>> = {
-  400: 'Correct the request as the text says.',
+  400: 'Correct the request. The text names the mistake.',
   401: 'Log in again.',
   403: 'Use an account that may do this.',
   503: 'Wait for the seconds in `Retry-After`, then try again.',

@@ -33,7 +33,7 @@ read and try in a browser, at \`/docs\`.
   below \`/api/token\` have the form of SimpleJWT, and errors below \`/oauth2\` that of RFC 6749 §5.2.
   [errors.md](errors.md) lists all codes.
 - **Retries.** 429 and 503 carry \`Retry-After\` in seconds.
-- **CSRF token.** Get it from \`GET /auth/csrf\` or from the answer to a log-in, and send it as
+- **CSRF token.** Get it from \`GET /auth/csrf\` or from the answer to a login, and send it as
   \`X-CSRF-Token\` (or as Django's \`X-CSRFToken\`). "A page of an allowed origin" is a page of the public
   URL or of an origin in \`COUNTERSIGN_ORIGINS\`.
 - **\`?wait=effective\`** on a route that revokes: the answer comes when the revocation is in force at

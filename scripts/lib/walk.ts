@@ -88,7 +88,7 @@ export async function walk(options: WalkOptions): Promise<void> {
   say('Use the expired access token: rejected, without any message from the authority')
   const expired = await get(`${apiUrl}/me`, text(first, 'access'))
   expectStatus(expired, 401)
-  expectTrue(expired.body['code'] === 'token_expired', 'the API says that the token has expired')
+  expectTrue(expired.body['code'] === 'token_expired', 'the API answers that the token has expired')
   process.stdout.write('\nEvery step of the demo passed.\n')
 }
 

@@ -65,7 +65,7 @@ export interface MlDsaSpec {
   readonly signatureBytes: number
 }
 
-/** What an algorithm requires of its key. */
+/** The requirements of an algorithm on its key. */
 export type AlgorithmSpec = HmacSpec | RsaSpec | EcdsaSpec | EddsaSpec | MlDsaSpec
 
 const sha256 = { hash: 'sha256', hashBytes: 32 } as const

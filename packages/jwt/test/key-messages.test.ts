@@ -135,7 +135,7 @@ describe('secrets', () => {
     },
   )
 
-  test('the message says that a secret is a key of another kind', () => {
+  test('the message reports that a secret is a key of another kind', () => {
     const message = 'These bytes are a key for another algorithm, not an HMAC secret.'
     importBoth({ secret: spki }, 'HS256', message)
     importBoth({ secret: Buffer.from(spkiPem) }, 'HS256', message)
@@ -162,25 +162,25 @@ describe('a JWK', () => {
       'of another use',
       { ...esJwk, use: 'enc' },
       'ES256',
-      'The JWK is not for signatures: its member use says otherwise.',
+      'The JWK is not for signatures: its member use has another value.',
     ],
     [
       'with other key_ops',
       { ...esJwk, key_ops: ['sign'] },
       'ES256',
-      'The JWK may not verify: its member key_ops says otherwise.',
+      'The JWK may not verify: its member key_ops does not allow it.',
     ],
     [
       'with key_ops that are not a list',
       { ...esJwk, key_ops: 'verify' },
       'ES256',
-      'The JWK may not verify: its member key_ops says otherwise.',
+      'The JWK may not verify: its member key_ops does not allow it.',
     ],
     [
       'with key_ops null',
       { ...esJwk, key_ops: null },
       'ES256',
-      'The JWK may not verify: its member key_ops says otherwise.',
+      'The JWK may not verify: its member key_ops does not allow it.',
     ],
     [
       'with an invalid kid',
@@ -269,11 +269,11 @@ describe('a JWK', () => {
       )
     }
     expect(sign({ ...esPrivateJwk, key_ops: ['verify'] }, 'ES256')).toThrow(
-      'The JWK may not sign: its member key_ops says otherwise.',
+      'The JWK may not sign: its member key_ops does not allow it.',
     )
   })
 
-  test('the message says that the halves belong to two keys', () => {
+  test('the message reports that the halves belong to two keys', () => {
     const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
     const mixed = { ...ed.export({ format: 'jwk' }), x }
     // Node 26 reads both halves itself, and older versions read only the private half.
@@ -283,7 +283,7 @@ describe('a JWK', () => {
   })
 })
 
-test('the message says that a PKCS#8 key has the public half of another key', () => {
+test('the message reports that a PKCS#8 key has the public half of another key', () => {
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
   const pkcs8 = es.export({ format: 'der', type: 'pkcs8' })
   // The point of the public half is at the end of both keys (RFC 5915 §3, RFC 5480 §2.2).
@@ -305,7 +305,7 @@ test('the message names the allowed characters of a kid', () => {
   expect(importSigningKey({ secret }, { alg: 'HS256', kid: 'x'.repeat(64) }).kid).toHaveLength(64)
 })
 
-test('the message says that an object of another origin must be imported first', () => {
+test('the message asks to import an object of another origin first', () => {
   const verifying = 'This is not a verifying key; import it first.'
   const signing = 'This is not a signing key; import it first.'
   const fake = { alg: 'ES256', kid: 'x' } as const
@@ -327,7 +327,7 @@ test('the message says that an object of another origin must be imported first',
   expect(() => publicJwkOf(signingKeyFor('HS256'))).toThrow('An HMAC key has no public half.')
 })
 
-test('the message says which keys a set refuses', () => {
+test('the message tells which keys a set refuses', () => {
   const key = verifyingKeyOf(signingKeyFor('ES256'))
   const nameless = importVerifyingKey({ secret }, { alg: 'HS256' })
   expect(() => createKeySet([nameless])).toThrow('Every key of a set needs a kid.')
@@ -363,7 +363,7 @@ describe('a thumbprint', () => {
   })
 })
 
-test('the message says that an algorithm is not supported', () => {
+test('the message reports that an algorithm is not supported', () => {
   const message = 'The option alg is not a supported algorithm.'
   expect(() => generateSigningKey('none' as never)).toThrow(message)
 })

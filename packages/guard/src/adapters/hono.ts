@@ -5,12 +5,12 @@ import { viewOfRequest } from '../request/request-view.ts'
 import { assertGuard, routeOf } from '../route-of.ts'
 import type { Requirements } from '../verification/requirements.ts'
 
-/** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
+/** The variables that `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
 export interface AuthEnv {
   Variables: { auth: AccessTokenClaims }
 }
 
-/** What `optionalAuth` adds to a context: undefined on an anonymous request. */
+/** The variable that `optionalAuth` adds to a context. It is undefined on an anonymous request. */
 export interface OptionalAuthEnv {
   Variables: { auth: AccessTokenClaims | undefined }
 }

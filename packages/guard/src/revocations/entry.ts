@@ -27,7 +27,7 @@ export interface RevocationEntry {
   readonly kind: RevocationKind
   /** The identifier for the kind: the `iss`, `tid`, `client_id`, `sub`, `sid`, `jti`, `kid`, or a name. */
   readonly subject: string
-  /** `hard`: the session has ended. `soft`: the token is out of date, and a refresh gives a valid one. */
+  /** `hard`: the session has ended. `soft`: the token is out of date, and a refresh returns a valid token. */
   readonly strength: 'hard' | 'soft'
   /** Milliseconds since 1970 on the authority's clock. For people. No decision depends on it. */
   readonly at: number

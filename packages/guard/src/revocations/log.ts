@@ -8,7 +8,7 @@ import {
 } from './entry.ts'
 import { createSubjectHasher, KIND_CODES, PEEKED, WatermarkTable } from './watermarks.ts'
 
-/** What the revocation rule reads from a log. */
+/** The parts of a log that the revocation rule reads. */
 export interface RevocationView {
   /** The newest position of this copy. */
   readonly position: number

@@ -4,7 +4,7 @@ import type { Refused } from '../refusals.ts'
 import type { RequestView } from '../request/request-view.ts'
 
 /**
- * What a route requires. A token must satisfy all given requirements. `FrameworkRequest` is the request type
+ * The requirements of a route. A token must satisfy all given requirements. `FrameworkRequest` is the request type
  * that the framework passes to its handlers.
  */
 export interface Requirements<FrameworkRequest = RequestView> {
@@ -117,7 +117,7 @@ function fail(problem: string): never {
   throw new TypeError(`requireAuth: ${problem}.`)
 }
 
-/** What a decision needs besides the claims. */
+/** The values that a decision needs besides the claims. */
 export interface AccessContext {
   readonly request: RequestView
   /** The permissions of each role. */

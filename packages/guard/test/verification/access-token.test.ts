@@ -300,7 +300,7 @@ describe('the cache of verified tokens', () => {
     }
   })
 
-  test('gives the same answers as a verifier without a cache', () => {
+  test('returns the same results as a verifier without a cache', () => {
     let nowMs = NOW_MS
     const [cached, bare] = [8, 0].map((size) => createVerifier(size, () => nowMs))
     const name = fc.constantFrom('sub', 'sid', 'rvp', 'roles', 'tid', 'amr', 'csh', 'exp', 'nbf')

@@ -359,7 +359,7 @@ test('the other listeners are still called when one throws and onNotice throws t
   made.close()
 })
 
-test('a guard without a feed gives one notice about it', () => {
+test('a guard without a feed reports that in one notice', () => {
   const notices: string[] = []
   const made = createGuard({ issuer: issuer.url, onNotice: (text) => notices.push(text) })
   expect(notices).toEqual([expect.stringContaining('no revocation feed')])

@@ -44,12 +44,12 @@ function assertPurpose(jwk: Members, alg: Algorithm, operation: 'sign' | 'verify
     throw new TypeError('The JWK is for another algorithm than the one declared.')
   }
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig') {
-    throw new TypeError('The JWK is not for signatures: its member use says otherwise.')
+    throw new TypeError('The JWK is not for signatures: its member use has another value.')
   }
   const operations = jwk['key_ops']
   if (operations === undefined) return
   if (!Array.isArray(operations) || !operations.includes(operation)) {
-    throw new TypeError(`The JWK may not ${operation}: its member key_ops says otherwise.`)
+    throw new TypeError(`The JWK may not ${operation}: its member key_ops does not allow it.`)
   }
 }
 

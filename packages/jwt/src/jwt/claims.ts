@@ -16,7 +16,7 @@ export interface JwtClaims {
   readonly [claim: string]: unknown
 }
 
-/** What claims must satisfy to be accepted. Times are in milliseconds. */
+/** The conditions under which claims are accepted. Times are in milliseconds. */
 export interface ClaimsPolicy {
   readonly issuer: string
   /** One of these must be in `aud`. With `null` there must be no `aud`. */
