@@ -17,7 +17,7 @@ ${generatedNotice('packages/server/src/cli')}
 In this repository run commands with \`npm run countersign -- COMMAND\`. Where the package is installed, run
 \`npx countersign COMMAND\`.
 
-- A command works beside a running server: it opens the same database, and the server applies each change at once.
+- A command works while the server runs: it opens the same database, and the server applies each change at once.
 - Commands read the same [settings](settings.md) as the server. Run them in the directory of the server, or set
   \`COUNTERSIGN_DATA_DIR\`.
 - \`--json\` prints one JSON object a line, with times in the form of RFC 3339.

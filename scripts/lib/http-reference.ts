@@ -17,14 +17,14 @@ const INTRO = `# HTTP API
 
 <!-- Generated from the route table by \`npm run generate\`. Do not edit. -->
 
-Every path that the authority answers. The same facts are at \`/openapi.json\` (OpenAPI 3.1) and, to
-read and try in a browser, at \`/docs\`.
+This page lists every path that the authority answers. The same facts are at \`/openapi.json\` (OpenAPI 3.1). At
+\`/docs\` you can read and try them in a browser.
 
 ## Rules for all routes
 
-- **Paths.** Paths below \`/api/token\`, \`/auth\` and \`/oauth2\` are answered with and without a slash at
-  the end. All other paths are exact. A path with a percent-escape gets 404.
-- **Methods.** HEAD works wherever GET does. Any other method gets 405, and \`Allow\` names the methods
+- **Paths.** Paths below \`/api/token\`, \`/auth\` and \`/oauth2\` are answered with and without a trailing
+  slash. All other paths are exact. A path with a percent-escape gets 404.
+- **Methods.** HEAD works on every path that has GET. Any other method gets 405, and \`Allow\` names the methods
   of the path.
 - **Bodies.** JSON, \`application/x-www-form-urlencoded\` and \`multipart/form-data\` are accepted below
   \`/api/token\` and \`/auth\`; only \`application/x-www-form-urlencoded\` below \`/oauth2\`. A body has at
@@ -44,12 +44,12 @@ The examples use the public URL \`https://auth.example.com\`.
 
 ## Errors of all routes
 
-Any route can answer these. The tables of the routes leave them out.
+Any route can answer with these errors. The tables of the routes omit them.
 
 ${errorTable([...FAULTS, 'not_found', 'method_not_allowed'])}
 
-Every route that takes a body can answer these, too, except below \`/api/token\`. A form cannot have the errors of JSON. Below
-\`/oauth2\` they are \`invalid_request\`.
+Every route that takes a body can also answer with these errors, except below \`/api/token\`. A form cannot have the errors
+of JSON. Below \`/oauth2\` the errors are \`invalid_request\`.
 
 ${errorTable(BODY_REFUSALS.fields)}
 `

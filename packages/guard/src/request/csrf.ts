@@ -29,7 +29,7 @@ export function isSafeMethod(method: string): boolean {
  * It reads only headers that a browser sets itself and a page cannot change. It does not read `Host` and
  * `X-Forwarded-Host`, which depend on the configuration of proxies, nor `Referer`, which privacy settings
  * remove. `same-site` is not sufficient: a neighbouring subdomain may belong to another team, or to an
- * attacker.
+ * attacker who took it over.
  */
 export function checkOrigin(request: RequestSource, origins: ReadonlySet<string>): CsrfCheck {
   const { method, secFetchSite, origin } = request

@@ -24,7 +24,7 @@ export type ApplyFault = 'gap' | 'chain_differs'
 /**
  * One copy of the revocation log in memory. It holds the watermarks for as long as an older token can live,
  * and the chain values that prove which history it is. The authority and each guard hold one copy, and both
- * refuse tokens by it. Times are milliseconds on a monotonic clock.
+ * use it to refuse tokens. Times are milliseconds on a monotonic clock.
  */
 export class RevocationLog implements RevocationView {
   #position: number
@@ -71,7 +71,7 @@ export class RevocationLog implements RevocationView {
     return this.#version
   }
 
-  /** Sets how long entries are kept at least, in milliseconds. */
+  /** Sets the minimum time for which entries are kept, in milliseconds. */
   retain(retainMs: number): void {
     this.#retainMs = retainMs
   }
@@ -96,8 +96,8 @@ export class RevocationLog implements RevocationView {
   }
 
   /**
-   * Applies entries that follow this copy. If they do not follow, applies none and returns the reason.
-   * `chain` is the chain value that the last entry must have.
+   * Applies entries that follow this copy. If it cannot apply all of them, it applies none and returns the
+   * reason. `chain` is the chain value that the last entry must have.
    */
   apply(
     entries: readonly RevocationEntry[],

@@ -3,8 +3,8 @@ import type { RevocationView } from './log.ts'
 import type { RevocationKind } from './entry.ts'
 
 /**
- * The result of comparing a token with the log. `stands`: the token is still valid. `token_stale`: it is out
- * of date.
+ * The result of comparing a token with the log. `stands`: the token is still valid. `session_ended`: its
+ * session has ended. `token_stale`: the token is out of date.
  */
 export type Standing = 'stands' | 'session_ended' | 'token_stale'
 
