@@ -13,12 +13,12 @@ import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import type { Session } from '../store/rows.ts'
 
-/** The claims of a refresh token; every one is required. */
+/** The claims of a refresh token. All claims are required. */
 export interface RefreshClaims {
   readonly iss: string
   readonly sub: string
   readonly sid: string
-  /** The generation of the session that this token stands for: a non-negative safe integer. */
+  /** The generation of the session for which this token was made: a non-negative safe integer. */
   readonly gen: number
   readonly jti: string
   readonly iat: number
@@ -42,7 +42,7 @@ export function makeRefreshToken(
   userId: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)
-  // Killed after the row was read. A second attempt is refused because the token is not valid.
+  // The key was killed after the row was read. A second attempt is refused because the token is not valid.
   if (signer === undefined) throw new StoreFault('The refresh key of this session was killed.')
   const claims: RefreshClaims = {
     iss: issuer,
@@ -59,8 +59,8 @@ export function makeRefreshToken(
 }
 
 /**
- * Whether this `jti` was made from this row. Someone with only the signing key cannot make it. Takes constant
- * time.
+ * Whether this `jti` was made from this row. An attacker who has only the signing key cannot make it. Takes
+ * constant time.
  */
 export function isGenuineJti(
   session: Pick<Session, 'id' | 'seed'>,
@@ -76,19 +76,19 @@ function refreshJti({ id, seed }: Pick<Session, 'id' | 'seed'>, generation: numb
 }
 
 /**
- * HMAC-SHA256 (RFC 2104) of an ASCII text under a seed of 16 bytes, in hex. Every refresh needs two, each
- * under a key that is not used again soon. `createHmac` with a new KeyObject takes 5.3 us and made a whole
- * refresh a tenth slower; two one-shot hashes take 2.3 us (Node 24).
+ * HMAC-SHA256 (RFC 2104) of an ASCII text under a seed of 16 bytes, in hex. Every refresh needs two HMACs,
+ * each with a key that is not used again soon. `createHmac` with a new KeyObject takes 5.3 us, which made a
+ * whole refresh a tenth slower. Two one-shot hashes take 2.3 us (Node 24).
  */
 function hmacSha256(seed: Uint8Array, text: string): string {
-  // 'binary' is Node's other name for latin1: a string is cheaper to get than a Buffer.
+  // 'binary' is Node's other name for latin1. A string result is cheaper than a Buffer.
   return hash(
     'sha256',
     keyedBlock(seed, 0x5c, hash('sha256', keyedBlock(seed, 0x36, text), 'binary')),
   )
 }
 
-/** The seed, filled up to SHA-256's block of 64 bytes and XORed with `pad`, and the text after it. */
+/** Returns the seed, padded to SHA-256's block of 64 bytes and XORed with `pad`, followed by the text. */
 function keyedBlock(seed: Uint8Array, pad: number, latin1: string): Buffer {
   const bytes = Buffer.allocUnsafe(64 + latin1.length).fill(pad, 0, 64)
   for (const [at, byte] of seed.entries()) bytes[at] = byte ^ pad
@@ -114,7 +114,7 @@ export type RefreshTokenRefusal =
 /** Verifies the signature, type and claims of a refresh token. It does not look at the session. */
 export type RefreshTokenVerifier = (token: string) => RefreshTokenResult
 
-/** What a refresh token must match: the options of its JWT verifier. */
+/** Returns the options of the JWT verifier for refresh tokens. */
 export function refreshVerifierOptions(
   keys: KeySet,
   issuer: string,
@@ -138,8 +138,9 @@ export function createRefreshTokenVerifier(
 ): RefreshTokenVerifier {
   const create = (keys: KeySet, toleranceSec: number): Verifier<RefreshClaims> =>
     createVerifier<RefreshClaims>({ ...refreshVerifierOptions(keys, issuer, clock), toleranceSec })
-  // A time server may set the clock back some seconds. Clients that refreshed just before must not be logged
-  // out. Only we sign these tokens, so one from the future was issued before the step. Expiry stays exact.
+  // A time server may set the clock back by some seconds. Clients that refreshed just before must not be
+  // logged out. Only the authority signs these tokens, so a token from the future was issued before the clock
+  // was set back. Expiry stays exact.
   const verifiers = perRingState(ring, ({ refreshKeys }) => ({
     exact: create(refreshKeys, 0),
     afterStep: create(refreshKeys, CLOCK_STEP_SEC),
