@@ -161,7 +161,7 @@ describe('authority.users', () => {
     ).toEqual([{ actor: 'app:admin', account_id: ALICE }])
   })
 
-  test('endSessions: every session and token ends, and a new log-in works', async () => {
+  test('endSessions: every session and token ends, and a new login works', async () => {
     const pairs = [await it.login(), await it.login()]
     await it.authority.users.endSessions(ALICE, 'app:admin')
     expect(entries()).toEqual([{ position: 1, kind: 'account', subject: ALICE, hard: 1 }])
@@ -183,7 +183,7 @@ describe('authority.users', () => {
   })
 
   test.each([0, 1])(
-    'endSessions ends a log-in that is in flight, after %i others',
+    'endSessions ends a login that is in flight, after %i others',
     async (before) => {
       for (let n = 0; n < before; n += 1) await it.login()
       it.users.before = (method) =>
@@ -197,7 +197,7 @@ describe('authority.users', () => {
       ])
       it.users.before = () => undefined
       await it.login()
-      // The row that came before any log-in got the name with the first.
+      // The row that came before any login got the name with the first.
       expect(queryOne(it.dataDir, 'SELECT username FROM accounts')['username']).toBe(USERNAME)
     },
   )
@@ -475,7 +475,7 @@ describe('an answer of the wrong shape', () => {
   })
 })
 
-describe('a log-in', () => {
+describe('a login', () => {
   test('with an unknown username costs one hash and no verifyPassword call', async () => {
     const verified: unknown[] = []
     const users = new TestUsers()
@@ -652,7 +652,7 @@ describe('what the authority does not offer', () => {
     expect(await run(['sessions', 'list', '--json'])).toContain(`"username":"${USERNAME}"`)
     expect(await run(['accounts', 'list'])).not.toContain(USERNAME)
     expect(await run(['token', 'inspect'], token)).toContain(
-      `${USERNAME} is an account of the application, which was not asked`,
+      `${USERNAME} is an account of the application, which was not called`,
     )
   })
 

@@ -589,7 +589,7 @@ describe('audit list', () => {
     expect(events).toContain('account_created')
   })
 
-  test('lists a refused log-in without username and password', async () => {
+  test('lists a refused login without username and password', async () => {
     const login = { username: 'typed-by-mistake', password: 'typed-by-mistake-too' }
     expect((await http.post('/api/token/', login)).status).toBe(401)
     expect((await rows(['audit', 'list', '--limit', '1']))[0]).toMatchObject({
@@ -719,7 +719,7 @@ describe.concurrent('token inspect', () => {
     const inspect = async (token: string): Promise<string> =>
       (await run(['token', 'inspect'], token)).stdout
     expect(await inspect(used.refresh)).toMatch(/REFUSE {2}rotation .*using it ends the session/)
-    expect(await inspect(next.refresh)).toMatch(/ok {6}rotation .*gives the same successor again/)
+    expect(await inspect(next.refresh)).toMatch(/ok {6}rotation .*returns the same successor again/)
     await output(['sessions', 'end', '--', String(claimsOf(used.access)['sid'])])
     expect(await inspect(next.access)).toMatch(/REFUSE {2}session +ended at \d{4}-/)
     const other = await http.login(someone)
@@ -745,7 +745,7 @@ describe.concurrent('token inspect', () => {
     await http.post('/api/token/blacklist/', { refresh: ended.refresh })
     const { stdout: shown } = await run(['token', 'inspect', `Bearer ${ended.access}`])
     expect(shown).toContain('This server refuses the token: session.')
-    expect(shown).toContain('Services that verify it by themselves accept it until it expires.')
+    expect(shown).toContain('Services without the revocation feed accept it until it expires.')
   })
 
   test('a token cannot control the terminal', async () => {
