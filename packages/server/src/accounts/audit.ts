@@ -43,5 +43,5 @@ export function createAuditReader({ audit }: Pick<Store, 'audit'>): AuditReader 
 function readCursor(before: string | undefined): number | undefined {
   if (before === undefined) return undefined
   if (typeof before === 'string' && /^\d{1,15}$/.test(before)) return Number(before)
-  throw new TypeError('before must be the `next` of an earlier page.')
+  throw new TypeError('before must be the next of an earlier page.')
 }

@@ -102,7 +102,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
   async function list(page?: AccountPageRequest): Promise<readonly AccountSummary[] | AccountPage> {
     if (page === undefined) return (await accounts.list()).map(summarize)
     const { after = '', limit: wanted } = page
-    if (typeof after !== 'string') throw new TypeError('after must be the `next` of an earlier page.')
+    if (typeof after !== 'string') throw new TypeError('after must be the next of an earlier page.')
     const limit = assertLimit(wanted)
     const found = await accounts.page(after, limit + 1)
     const { rows, next } = cutPage(found, limit, (last) => last.usernameKey)

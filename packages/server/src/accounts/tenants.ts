@@ -30,7 +30,7 @@ export interface TenantManager {
   ): Promise<Managed<Change>>
   /** Ends the membership. */
   removeMember(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
-  /** Sets the tenant of log-ins that do not name one. The account must be a member of it. */
+  /** Sets the tenant of logins that do not name one. The account must be a member of it. */
   setDefault(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
   /** Lists the memberships of an account in enabled tenants, by name. */
   membershipsOf(username: string): Promise<Managed<readonly Membership[]>>

@@ -26,7 +26,7 @@ export interface ThrottleRates {
 export interface Try {
   readonly usernameKey: string
   readonly address: string
-  /** The device cookie of an earlier log-in. It may be any text that a client sent. */
+  /** The device cookie of an earlier login. It may be any text that a client sent. */
   readonly device?: string | undefined
   /** Whether one of the account's newest sessions is from this address. */
   readonly isKnownAddress: boolean

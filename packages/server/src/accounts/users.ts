@@ -39,5 +39,7 @@ export function createUserManager({
 
 function assertId(id: unknown): string {
   if (isSourceId(id)) return id
-  throw new TypeError('id must be an id that an account of the application can have: 1 to 128 visible ASCII characters, not beginning with acct_ or svc_.')
+  throw new TypeError(
+    'id must be an id that an account of the application can have: 1 to 128 visible ASCII characters, not beginning with acct_ or svc_.',
+  )
 }
