@@ -65,7 +65,7 @@ function run(words: readonly string[], input = ''): Promise<CommandResult> {
   return runCommand(words, { dataDir: server.dataDir, env, input })
 }
 
-/** Runs a command that must succeed. Gives its output. */
+/** Runs a command that must succeed. Returns its output. */
 async function output(words: readonly string[], input = ''): Promise<string> {
   const result = await run(words, input)
   expect(result).toMatchObject({ code: 0, stderr: '' })
@@ -107,7 +107,7 @@ describe.concurrent('help', () => {
     expect(text).toMatch(/^ {2}COUNTERSIGN_SIGNING_ALG +ES256, Ed25519, /m)
   })
 
-  test('of a group shows the group alone', async () => {
+  test('of a group shows only the group', async () => {
     const text = await output(['sessions', '--help'])
     expect(text).toContain('countersign sessions end ID')
     expect(text).not.toContain('countersign accounts')
@@ -758,7 +758,7 @@ describe.concurrent('token inspect', () => {
 })
 
 describe('a password at a terminal', () => {
-  /** Types each answer at a terminal when its question appears. Gives the screen. */
+  /** Types each answer at a terminal when its question appears. Returns the screen. */
   function typeAt(
     words: readonly string[],
     answers: readonly [question: string, answer: string][],

@@ -21,15 +21,15 @@ const LIFE_MS_MAX = 150
 interface HonestClient {
   /** The last refresh token that it received. It retries with this one when an answer is missing. */
   token: string
-  /** Its log-out was answered. Nothing may undo it. */
+  /** Whether its logout was answered. A crash must not undo it. */
   isLoggedOut: boolean
-  /** Its log-out was not answered. The session may be live or not. */
+  /** Whether its logout was not answered. The session may then be live or ended. */
   isUnsure: boolean
 }
 
 const credentials = { username: ADMIN.username, password: ADMIN.password }
 
-/** Refreshes as fast as possible until the server is killed. Gives the number of rotations. */
+/** Refreshes as fast as possible until the server is killed. Returns the number of rotations. */
 async function refreshUntilGone(client: HonestClient, http: HttpClient): Promise<number> {
   for (let rotations = 0; ; rotations += 1) {
     const answer = await http
@@ -41,7 +41,7 @@ async function refreshUntilGone(client: HonestClient, http: HttpClient): Promise
   }
 }
 
-/** Logs in and out until the server is killed. Gives the state of each session. */
+/** Logs in and out until the server is killed. Returns the state of each session. */
 async function logOutUntilGone(http: HttpClient): Promise<HonestClient[]> {
   const all: HonestClient[] = []
   for (;;) {
