@@ -160,7 +160,7 @@ test('a key whose kid begins with a dash is not read as an option', async () => 
 test('revoking a key of refresh tokens ends the sessions that depend on it', async () => {
   const { refresh, access: held } = await it.login('fay')
   const printed = await countersign(it, 'keys', 'kill', kidOf(refresh))
-  expect(printed).toContain('their people sign in again')
+  expect(printed).toContain('these people must log in again')
   const me = await fetch(`${it.url}/auth/me`, { headers: { authorization: `Bearer ${held}` } })
   expect(me.status).toBe(401)
   const sessions = await countersign(it, 'sessions', 'list', '--account', 'fay', '--json')

@@ -60,7 +60,7 @@ test('countersign restore restores a backup, and all sessions end', async () => 
   const restore = (): Promise<string> => countersign(it, ['restore', copy])
   await expect(restore()).rejects.toThrow('Another server is running')
   await it.stop()
-  expect(await restore()).toContain('Everybody signs in again')
+  expect(await restore()).toContain('Everybody must log in again')
   await it.start()
 
   expect(await refreshes(it, before.refresh)).toBe(401)

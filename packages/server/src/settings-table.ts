@@ -59,13 +59,13 @@ export const table = {
     env: 'COUNTERSIGN_SECRET',
     schema: text(SECRETS).optional(),
     describe:
-      'Seals the private keys in the database. With several secrets, the first one seals, and all of them open. Required in production and with a public https URL. Otherwise the server generates one in the data directory.',
+      'Encrypts (seals) the private keys in the database. With several secrets, the first one seals, and all of them open sealed keys. Required in production and with a public https URL. Otherwise the server generates one in the data directory.',
   },
   secretFile: {
     env: 'COUNTERSIGN_SECRET_FILE',
     schema: text('a path').optional(),
     describe:
-      'A file that contains the value of `COUNTERSIGN_SECRET`, also with one secret a line. Docker and Kubernetes mount secrets as files.',
+      'A file that contains the value of `COUNTERSIGN_SECRET`. Several secrets can also stand on lines of their own. Docker and Kubernetes mount secrets as files.',
   },
   sharedSecret: {
     env: 'COUNTERSIGN_SHARED_SECRET',
@@ -121,7 +121,7 @@ export const table = {
     env: 'COUNTERSIGN_ROTATE_REFRESH',
     schema: flag().default(true),
     describe:
-      'With `false`, a refresh returns an access token only, and the refresh token stays the same.',
+      'With `false`, a refresh returns only an access token, and the refresh token stays the same.',
   },
   healing: {
     env: 'COUNTERSIGN_HEALING',
@@ -148,7 +148,7 @@ export const table = {
     env: 'COUNTERSIGN_ORIGINS',
     schema: origins(),
     describe:
-      'Other origins whose pages may call the server with cookies. Browsers do not send the cookies from another site. Startup logs `origin_of_another_site` for such an origin.',
+      'Other origins whose pages may call the server with cookies. Browsers do not send the cookies from another site. For an origin of another site, startup logs `origin_of_another_site`.',
   },
   cookieDomain: {
     env: 'COUNTERSIGN_COOKIE_DOMAIN',
@@ -159,13 +159,13 @@ export const table = {
   trustedProxies: {
     env: 'COUNTERSIGN_TRUSTED_PROXIES',
     schema: networks(),
-    describe: 'The proxies whose header `X-Forwarded-For` is trusted.',
+    describe: 'The proxies whose `X-Forwarded-For` header is trusted.',
   },
   throttle: {
     env: 'COUNTERSIGN_THROTTLE',
     schema: throttle(),
     describe:
-      'The wrong logins that are allowed: `account` to one account from unknown addresses and browsers, `source` to one account from one address, `address` to all accounts from one address, `device` to one account from a browser that has logged in to it before. Each takes at most 999999 tries in 1s to 24h. A rate that is not named keeps its default.',
+      'The wrong logins that are allowed: `account` to one account from unknown addresses and browsers, `source` to one account from one address, `address` to all accounts from one address, `device` to one account from a browser that has logged in to it before. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
   },
   signUp: {
     env: 'COUNTERSIGN_SIGN_UP',
@@ -192,25 +192,25 @@ export const table = {
     env: 'COUNTERSIGN_AUDIT_RETENTION',
     schema: lifetimeOrOff('1d', '36500d', '400d'),
     describe:
-      'How long lines of the audit are kept. Older lines are deleted in small steps between requests. `off` keeps them for ever.',
+      'How long lines of the audit are kept. Older lines are deleted in small steps while the server runs. `off` never deletes them.',
   },
   revocationRetention: {
     env: 'COUNTERSIGN_REVOCATION_RETENTION',
     schema: lifetimeOrOff('1d', '36500d', '90d'),
     describe:
-      'How long entries of the revocation log are kept. It must be at least one day longer than the session lifetime, and its default grows with that. `off` keeps them for ever.',
+      'How long entries of the revocation log are kept. It must be at least one day longer than the session lifetime. The default grows with the session lifetime. `off` never deletes them.',
   },
   sessionsPerAccountMax: {
     env: 'COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX',
     schema: integerOrOff(1, 100_000),
     describe:
-      'How many live sessions an account may have. A login ends the oldest sessions above this number. `off` sets no limit.',
+      'How many live sessions an account may have. A login ends the oldest sessions beyond this number. `off` sets no limit.',
   },
   redisUrl: {
     env: 'REDIS_URL',
     schema: redisUrl().optional(),
     describe:
-      'The Redis (6 or newer) or Valkey where services in other languages read revocations.',
+      'The Redis (6 or newer) or Valkey from which services in other languages read revocations.',
   },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',

@@ -14,8 +14,12 @@ const csrfToken = lazy(() => z.object({ csrf_token: z.string() }))
 const session = lazy(() =>
   z.object({
     sub: z.string().meta({ description: 'The id of the account.' }),
-    user_id: z.string().meta({ description: 'The imported Django id, else the same as `sub`.' }),
-    roles: z.array(z.string()).meta({ description: 'Global roles and, in a tenant, its roles.' }),
+    user_id: z
+      .string()
+      .meta({ description: 'The imported Django id, otherwise the same as `sub`.' }),
+    roles: z
+      .array(z.string())
+      .meta({ description: 'The global roles and, in a tenant, the roles in it.' }),
     tid: z.string().optional().meta({ description: 'The id of the tenant of the session.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
     csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
@@ -40,7 +44,7 @@ const SESSION_EXAMPLE = {
 
 const login = lazy(() =>
   z.object({
-    username: sentText().meta({ description: 'Upper and lower case are the same.' }),
+    username: sentText().meta({ description: 'Upper and lower case are equivalent.' }),
     password: sentText().meta({ description: 'The password, exactly as it was set.' }),
     tenant: sentText().optional().meta({ description: 'The name of the tenant to log in to.' }),
   }),
@@ -55,7 +59,7 @@ const refreshed = lazy(() =>
   }),
 )
 
-/** The routes for browsers: tokens travel in HttpOnly cookies, and scripts never see them. */
+/** The routes for browsers: tokens travel in HttpOnly cookies, and scripts cannot read them. */
 export const browserRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
@@ -111,7 +115,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/refresh',
     summary: 'Refresh the session in the cookies',
     description:
-      'Rotates the refresh token and sets both cookies. An empty body keeps the tenant of the session. When the session is over, the answer removes the cookies.',
+      'Rotates the refresh token and sets both cookies. An empty body keeps the tenant of the session. If the session is over, the answer removes the cookies.',
     gate: browserWithSession,
     body: {
       format: 'fields',

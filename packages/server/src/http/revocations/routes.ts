@@ -10,7 +10,7 @@ import { BASIC_CHALLENGE } from './feed-authentication.ts'
 import { FEED_PATH } from './feed-socket.ts'
 import { answerGuardMessages, answerPoll, POLL_PATH, type Poll } from './poll.ts'
 
-// Exact paths: an operator who blocks one of them in a proxy has blocked it.
+// The paths are exact, so a proxy that blocks one of them has no second spelling to block.
 const about = { tag: 'Revocation feed', style: 'problem', isExact: true } as const
 
 /** Lets in a service account that may read the feed. */
@@ -51,7 +51,9 @@ const pollQuery = lazy(() =>
   z
     .object({
       guard: guardId(),
-      after: whole('The log position that the guard has. Requires `chain`.').optional(),
+      after: whole(
+        'The newest log position of the copy in the guard. Requires `chain`.',
+      ).optional(),
       chain: z
         .string()
         .regex(/^[\w-]{43}$/)
@@ -66,7 +68,7 @@ const pollQuery = lazy(() =>
             'A random value. The answer repeats it with the head of the log, for the lease.',
         }),
       wait: whole(
-        `How many milliseconds to wait for news, at most ${limits.feedPollMs}. Default 0.`,
+        `How many milliseconds to wait for messages, at most ${limits.feedPollMs}. Default 0.`,
       ).optional(),
       handed: z
         .string()
