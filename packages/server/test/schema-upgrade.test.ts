@@ -11,8 +11,8 @@ import { TestClock } from './support/authority.ts'
 import { execute, queryOne } from './support/database.ts'
 
 /**
- * The schema before sessions said how the person signed in, shadows had a column, ids could be consumed, and
- * tables could be pruned.
+ * The schema before sessions said how the person signed in, shadows had a column, ids could be consumed,
+ * tables could be pruned, and sessions kept their windows of rotations.
  */
 const BEFORE = 7
 
@@ -65,6 +65,13 @@ test('an older database is brought up to date with its rows', async () => {
       authenticatedAt: 1000,
       amr: ['pwd'],
       acr: undefined,
+    })
+    // The row knows its last rotation, and no predecessor before that.
+    expect((await store.sessions.state('s1'))?.session.grace).toEqual({
+      generation: 2,
+      beganAt: 2000,
+      priorGeneration: 2,
+      priorRotatedAt: 0,
     })
     // The whole log is kept, and begins where it began.
     expect((await store.revocations.tail(0, -1)).entries).toHaveLength(2)

@@ -51,7 +51,7 @@ export interface RotationSettings {
   /** How long an unused refresh token lives, and how long the session lives at most. */
   readonly idleMs: number
   readonly absoluteMs: number
-  /** How long the predecessor of a refresh token is accepted again. */
+  /** How long a predecessor of the current refresh token is accepted again. */
   readonly graceMs: number
   /** When the authority started. */
   readonly startedAt: EpochMs

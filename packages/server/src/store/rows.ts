@@ -34,6 +34,8 @@ export interface Session {
   readonly generation: number
   readonly createdAt: EpochMs
   readonly rotatedAt: EpochMs
+  /** Which predecessors of the current refresh token the row still knows. */
+  readonly grace: GraceWindows
   /** When the current refresh token expires unused; never after `endsAt`. */
   readonly expiresAt: EpochMs
   /** The absolute end. Rotation never moves it. */
@@ -57,6 +59,22 @@ export interface Session {
   /** Where the last rotation, or the sign-in, came from. */
   readonly address: string
   readonly userAgent: string
+}
+
+/**
+ * The last two windows of rotations of a session, by which an older refresh token is dated. A window begins with a
+ * rotation and takes all rotations of the next `graceMs`. The first rotation after that begins a new one. So no chain of
+ * rotations can extend a window, and two windows cover everything that was rotated less than `graceMs` ago.
+ */
+export interface GraceWindows {
+  /** The generation that was current when the newest window began. 0 before the first rotation. */
+  readonly generation: number
+  /** When the newest window began: the rotation of that generation. 0 before the first rotation. */
+  readonly beganAt: EpochMs
+  /** The generation that was current when the window before began: equal to `generation` if there was none. */
+  readonly priorGeneration: number
+  /** The last rotation of the window before. */
+  readonly priorRotatedAt: EpochMs
 }
 
 /** The claims of a token about an account, read in the same snapshot as the log position. */
@@ -165,6 +183,7 @@ export type AuditEvent =
   | 'logout'
   | 'session_ended'
   | 'refresh_reused'
+  | 'refresh_elsewhere'
   | 'refresh_ahead'
   | 'refresh_healed'
   | 'key_created'
