@@ -151,7 +151,7 @@ function whenUsed(
   if (newest === undefined) return undefined
   if (nth === newest.first) return newest.beganAt
   if (nth > newest.first) return lastIssuedAt
-  return before !== undefined && nth >= before.first ? before.lastAt : undefined
+  return before !== undefined && nth > before.first ? before.lastAt : undefined
 }
 
 function setSession(stored: Stored, id: string, session: ModelSession): Stored {

@@ -68,7 +68,7 @@ function isYoung(
 
 /**
  * When a predecessor was rotated; undefined if it was longer ago than the row knows. Exact for the newest
- * predecessor and for the first one of the newest window. Otherwise the last rotation of the window, which is
+ * predecessor and for the first one of a window. Otherwise the last rotation of the window, which is
  * less than a grace later. So a predecessor is never refused too early, and none is accepted for more than
  * twice the grace, however long a chain goes on.
  */
@@ -79,7 +79,8 @@ function whenRotated(
   if (generation === current - 1) return rotatedAt
   if (generation === grace.generation) return grace.beganAt
   if (generation > grace.generation) return rotatedAt
-  return generation >= grace.priorGeneration ? grace.priorRotatedAt : undefined
+  // The first one of the window before is left out: the newest window began a grace after it.
+  return generation > grace.priorGeneration ? grace.priorRotatedAt : undefined
 }
 
 /**

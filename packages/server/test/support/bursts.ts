@@ -10,7 +10,7 @@ export type Interceptor =
   /** Calls of one tab share a refresh. Tabs know nothing of each other. */
   | 'queueing'
 
-/** What came of all bursts. */
+/** The result of all bursts. */
 export interface Bursts {
   readonly refreshes: number
   /** Answers to a token that was at least two generations old. */
@@ -22,7 +22,7 @@ export interface Bursts {
 interface World {
   readonly it: TestAuthority
   readonly below: (limit: number) => number
-  /** What all tabs share: the storage of the browser. */
+  /** The pair in the storage of the browser, which all tabs share. */
   stored: Pair
   refreshes: number
   chained: number
