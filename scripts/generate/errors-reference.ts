@@ -46,7 +46,6 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   account_disabled: 'An administrator can enable the account: `countersign accounts enable NAME`.',
   token_missing: 'Send the parameter `token` in the body.',
   token_invalid: 'Log in again. To see why, run `countersign token inspect TOKEN`.',
-  token_not_yet_valid: 'Synchronise the clocks of the servers.',
   token_expired: 'Refresh, or log in again when the refresh token has expired.',
   token_stale: 'Refresh once, then repeat the request. Nobody has to log in again.',
   token_wrong_type:
@@ -56,8 +55,9 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   session_unknown: 'Log in again.',
   refresh_reused:
     'Log in again. If the client uses each refresh token once, somebody copied the token.',
-  refresh_ahead:
-    'Log in again. The database lost its last writes: check the disk of the authority.',
+  refresh_elsewhere:
+    'Refresh again with the newest refresh token. Send refreshes from one place; see the guide for browsers.',
+  refresh_ahead: 'Log in again. The database lost its last writes; see the operations guide.',
   internal_error: 'Read the log of the authority. Please report the problem.',
 }
 

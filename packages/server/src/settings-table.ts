@@ -115,7 +115,7 @@ export const table = {
     env: 'COUNTERSIGN_ROTATION_GRACE',
     schema: lifetime('0s', '60s', '10s'),
     describe:
-      'How long a refresh token that was already used still returns the same new refresh token, for parallel tabs and retries.',
+      'How long a refresh token that was already used still returns the newest one, for tabs and retries.',
   },
   rotateRefresh: {
     env: 'COUNTERSIGN_ROTATE_REFRESH',

@@ -185,15 +185,39 @@ describe('refresh', () => {
 
   test('C12 a clock that was set back by an hour ends no session of a browser', async () => {
     await browser.login()
-    const before = new Map(browser.cookies)
     it.clock.advanceMs(-3_600_000)
-    const early = await browser.visit('/auth/refresh')
-    expect(early.status).toBe(401)
-    expect(membersOf(early)).toMatchObject({ code: 'token_not_yet_valid' })
-    expect((await browser.login({ username: USERNAME, password: 'wrong' })).status).toBe(401)
-    expect(browser.cookies.get('cs_refresh')).toBe(before.get('cs_refresh'))
-    it.clock.advanceMs(3_600_000)
     expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+  })
+
+  test('C12 a clock that was an hour ahead, and is right again, costs no browser its session', async () => {
+    it.clock.advanceMs(3_600_000)
+    await browser.login()
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    it.clock.advanceMs(-3_600_000)
+    // Pages find that their access token is refused, and refresh. A wrong password changes no cookie.
+    expect((await browser.get('/auth/me')).status).toBe(401)
+    expect((await browser.login({ username: USERNAME, password: 'wrong' })).status).toBe(401)
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect((await browser.get('/auth/me')).status).toBe(200)
+    it.clock.advanceMs(60_000)
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect((await browser.visit('/auth/logout')).status).toBe(204)
+  })
+
+  test('a server that renders pages and refreshes beside the browser gets no token, and both keep their cookies', async () => {
+    await browser.login()
+    const renderer = new TestBrowser(it, '198.51.100.1')
+    for (const [name, value] of browser.cookies) renderer.cookies.set(name, value)
+    renderer.csrfToken = browser.csrfToken
+    const before = new Map(renderer.cookies)
+    await browser.visit('/auth/refresh')
+    const refused = await renderer.visit('/auth/refresh', { headers: { 'user-agent': 'node' } })
+    expect(refused.status).toBe(401)
+    expect(membersOf(refused)).toMatchObject({ code: 'refresh_elsewhere' })
+    expect(renderer.cookies).toEqual(before)
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
   test('a changed cookie is refused and cleared', async () => {

@@ -26,6 +26,8 @@ interface ModelSession {
   /** How many refresh tokens were issued. The last one is the current token. */
   readonly issued: number
   readonly lastIssuedAt: number
+  /** Every rotation: which token was the newest one before it, and when it was. */
+  readonly rotations: readonly { readonly nth: number; readonly at: number }[]
   readonly diesAt: number
   readonly endsAt: number
   readonly isOver: boolean
@@ -70,27 +72,33 @@ type Expected =
   | { readonly says: string }
   | { readonly gives: ModelSession; readonly isWritten: boolean; readonly as: string }
 
-/** How far the clock may have been set back since a refresh token was issued. */
-const CLOCK_STEP_SEC = 60
 const EXPIRED = 'Token is expired'
 const INVALID = 'Token is invalid'
 const OVER = 'Token is blacklisted'
 const DISABLED = 'No active account found for the given token.'
 
-/** The outcomes other than a refusal. */
-const DEEDS = ['rotated', 'healed', 'repeated', 'caught', 'logged out', 'known', 'unknown', 'lost']
+/** What happens beside being refused. */
+const DEEDS = [
+  'rotated',
+  'healed',
+  'repeated',
+  'repeated in a chain',
+  'caught',
+  'logged out',
+  'known',
+  'unknown',
+  'lost',
+]
 
-/** Returns why a token is refused whatever its generation is. */
-function whyWorthless(model: Model, held: Held, stepSec: number): string | undefined {
-  const nowSec = model.now / SECOND
-  if (nowSec >= held.expiresAtSec) return EXPIRED
-  if (nowSec < held.issuedAtSec - stepSec) return INVALID
+/** Why a token is worth nothing before anybody asks which one of its session it is. */
+function whyWorthless(model: Model, held: Held): string | undefined {
+  if (model.now / SECOND >= held.expiresAtSec) return EXPIRED
   return model.stored.sessions.has(held.session) ? undefined : INVALID
 }
 
 /** The answer that a client must get for a refresh token, by the history of its session. */
 function expectRefresh(model: Model, held: Held): Expected {
-  const worthless = whyWorthless(model, held, CLOCK_STEP_SEC)
+  const worthless = whyWorthless(model, held)
   if (worthless !== undefined) return { says: worthless }
   const session = model.stored.sessions.get(held.session)!
   if (session.isOver) return { says: OVER }
@@ -102,20 +110,48 @@ function expectRefresh(model: Model, held: Held): Expected {
     ...session,
     issued: held.nth + 1,
     lastIssuedAt: model.now,
+    rotations: [...session.rotations, { nth: session.issued, at: model.now }],
     diesAt: Math.min(model.now + IDLE, session.endsAt),
   }
-  const isJust = (then: number): boolean => Math.abs(model.now - then) < GRACE
-  switch (held.nth - session.issued) {
-    case 0:
-      return { gives: successor, isWritten: true, as: 'rotated' }
-    case 1:
-      return { gives: successor, isWritten: true, as: 'healed' }
-    case -1:
-      if (!isJust(session.lastIssuedAt) && !isJust(model.startedAt)) break
-      return { gives: session, isWritten: false, as: 'repeated' }
-    default:
+  const ahead = held.nth - session.issued
+  if (ahead === 0) return { gives: successor, isWritten: true, as: 'rotated' }
+  if (ahead === 1) return { gives: successor, isWritten: true, as: 'healed' }
+  if (ahead < 0 && isJustUsed(model, session, held.nth)) {
+    const as = ahead === -1 ? 'repeated' : 'repeated in a chain'
+    return { gives: session, isWritten: false, as }
   }
   return { gives: { ...session, isOver: true }, isWritten: true, as: 'caught' }
+}
+
+/** Whether a token that is not the newest one was used less than a grace ago, or just before the last restart. */
+function isJustUsed(model: Model, session: ModelSession, nth: number): boolean {
+  const usedAt = whenUsed(session, nth)
+  if (usedAt === undefined) return false
+  const isClose = (one: number, other: number): boolean => Math.abs(one - other) < GRACE
+  if (isClose(model.now, usedAt)) return true
+  return isClose(model.now, model.startedAt) && isClose(session.lastIssuedAt, usedAt)
+}
+
+/**
+ * When a token was used, as far as a session knows. Rotations within a grace of the first one form a window. The
+ * session knows its last two windows: when the newest began, and when the one before had its last rotation.
+ */
+function whenUsed(
+  { issued, lastIssuedAt, rotations }: ModelSession,
+  nth: number,
+): number | undefined {
+  if (nth === issued - 1) return lastIssuedAt
+  const windows: { first: number; beganAt: number; lastAt: number }[] = []
+  for (const { nth: first, at } of rotations) {
+    const newest = windows.at(-1)
+    if (newest !== undefined && Math.abs(at - newest.beganAt) < GRACE) newest.lastAt = at
+    else windows.push({ first, beganAt: at, lastAt: at })
+  }
+  const [newest, before] = windows.toReversed()
+  if (newest === undefined) return undefined
+  if (nth === newest.first) return newest.beganAt
+  if (nth > newest.first) return lastIssuedAt
+  return before !== undefined && nth > before.first ? before.lastAt : undefined
 }
 
 function setSession(stored: Stored, id: string, session: ModelSession): Stored {
@@ -172,6 +208,7 @@ class LogIn extends Step {
     const session: ModelSession = {
       issued: 1,
       lastIssuedAt: model.now,
+      rotations: [],
       diesAt: model.now + IDLE,
       endsAt: model.now + ABSOLUTE,
       isOver: false,
@@ -269,7 +306,7 @@ class LogOut extends Step {
     const response = await real.it.post('/api/token/blacklist/', { refresh: held.text })
     const session = model.stored.sessions.get(held.session)
     const isLive =
-      whyWorthless(model, held, CLOCK_STEP_SEC) === undefined &&
+      whyWorthless(model, held) === undefined &&
       session?.isOver === false &&
       session.era === model.stored.era
     expect(response.status).toBe(isLive ? 200 : 401)
@@ -298,7 +335,9 @@ class WhoAmI extends Step {
     const held = pick(model.accessTokens, this.#which)
     const session = model.stored.sessions.get(held.session)
     const isFine =
-      whyWorthless(model, held, 0) === undefined &&
+      whyWorthless(model, held) === undefined &&
+      // It would live longer than an access token may.
+      model.now / SECOND >= held.issuedAtSec &&
       session?.isOver === false &&
       !model.stored.isDisabled &&
       session.era === model.stored.era
@@ -425,6 +464,7 @@ const commandsArbitrary = fc.commands(
     refreshWith(0),
     refreshWith(1),
     refreshWith(1),
+    refreshWith(3),
     refreshWith(9),
     fc.nat({ max: 9 }).map((which) => new LogOut(which)),
     fc.nat({ max: 9 }).map((which) => new WhoAmI(which)),

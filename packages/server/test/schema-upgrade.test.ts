@@ -11,8 +11,8 @@ import { TestClock } from './support/authority.ts'
 import { execute, queryOne } from './support/database.ts'
 
 /**
- * The schema before sessions said how the person signed in, shadows had a column, ids could be consumed, and
- * tables could be pruned.
+ * The schema before sessions said how the person signed in, shadows had a column, ids could be consumed,
+ * tables could be pruned, and sessions kept their windows of rotations.
  */
 const BEFORE = 7
 
@@ -66,7 +66,14 @@ test('an older database is brought up to date with its rows', async () => {
       amr: ['pwd'],
       acr: undefined,
     })
-    // The whole log is kept, and begins at the same position.
+    // The row knows its last rotation, and no predecessor before that.
+    expect((await store.sessions.state('s1'))?.session.grace).toEqual({
+      generation: 2,
+      beganAt: 2000,
+      priorGeneration: 2,
+      priorRotatedAt: 0,
+    })
+    // The whole log is kept, and begins where it began.
     expect((await store.revocations.tail(0, -1)).entries).toHaveLength(2)
     expect(await store.revocations.chainAt(0)).toEqual(origin)
     // Both tables stay append-only until they are pruned.

@@ -109,6 +109,7 @@ test('the expression of SQL and whyOver agree on whether a session stands, where
         { sessionId: session.id, generation: session.generation, jti: '', ...HERE },
         {
           idleMs: 500,
+          graceMs: 0,
           refreshKid: session.refreshKid,
           rotates: true,
           decide: (state, attempt, now) => {

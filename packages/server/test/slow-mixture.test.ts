@@ -221,7 +221,7 @@ test.each(KINDS)('C09 fifty requests at once of one kind: %s', async (kind) => {
 })
 
 /** Requests that end a session are rare and often late. Otherwise they would hide the other answers. */
-const ENDING = /logout|end of|token before/
+const ENDING = /log-out|end of/
 const weightOf = (kind: string): fc.Arbitrary<number> =>
   ENDING.test(kind) ? fc.constantFrom(0, 0, 0, 1) : fc.constantFrom(0, 1, 4, 20)
 
@@ -288,7 +288,11 @@ describe('the model', () => {
       changed,
     ],
     ['the token before, twice', [{ kind: 'refreshOld', status: 200, value: 'one' }], alive],
-    ['the token before, too late', [refreshes('two'), { kind: 'refreshOld', status: 401 }], over],
+    [
+      'the token before, after a refresh',
+      [refreshes('two'), { kind: 'refreshOld', status: 200, value: 'two' }],
+      rotated,
+    ],
   ])('explains %s', (_, seen, observed) => {
     expect(explain(start, seen, observed)).toBe('explained')
   })
@@ -352,6 +356,16 @@ describe('the model', () => {
       'a wrong successor of the token before',
       [{ kind: 'refreshOld', status: 200, value: 'x' }],
       alive,
+    ],
+    [
+      'two successors, one of them of the token before',
+      [refreshes('two'), { kind: 'refreshOld', status: 200, value: 'three' }],
+      rotated,
+    ],
+    [
+      'the token before, which ends a session',
+      [refreshes('two'), { kind: 'refreshOld', status: 401 }],
+      over,
     ],
     ['a fault', [{ kind: 'look', status: 503 }], alive],
   ])('explains never %s', (_, seen, observed) => {

@@ -130,10 +130,6 @@ export const refusals = {
   cookie_missing: { status: 401, text: 'The request has no refresh cookie. Log in first.' },
   account_disabled: { status: 401, text: 'The account of this token is disabled.' },
   token_invalid: { status: 401, text: 'The token is not valid.' },
-  token_not_yet_valid: {
-    status: 401,
-    text: 'The token is not valid yet by the clock of this server. Try again later.',
-  },
   token_expired: { status: 401, text: 'The token has expired.' },
   token_wrong_type: { status: 401, text: 'The token is of another type than this route needs.' },
   token_type_missing: { status: 401, text: 'The token has no token_type claim.' },
@@ -149,6 +145,10 @@ export const refusals = {
   refresh_reused: {
     status: 401,
     text: 'The session was ended because its refresh token was used twice. Log in again.',
+  },
+  refresh_elsewhere: {
+    status: 401,
+    text: 'The refresh token was used a moment ago from another address and another user agent. The session continues. Refresh with its newest token.',
   },
   refresh_ahead: {
     status: 401,

@@ -1,5 +1,6 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { RefreshAttempt, RotationDecision, SessionState } from '../store/refresh.ts'
+import type { Session } from '../store/rows.ts'
 import { whyOver } from './standing.ts'
 
 /** The conditions of the rotation rule besides the session. Times are in milliseconds. */
@@ -16,9 +17,12 @@ export interface RotationConditions {
  * Decides what happens to a presented refresh token. Pure: reads no clock and no store. The caller has
  * verified that the authority made the token from this row.
  *
- * Two tabs that refresh together are far more common than a thief, so the immediate predecessor gets the same
- * successor again within the grace. Any older token was copied, so the session ends (RFC 9700 §4.14.2). A
- * token one generation ahead means that the store lost its last write; the signature proves that the
+ * Tabs that refresh together are far more common than a thief, and their requests form chains: 0, 1, 2, then
+ * a late 0. So every predecessor gets the newest successor again while it is young. An older one was copied:
+ * the session ends (RFC 9700 §4.14.2). A young one from another device gets nothing, but it ends nothing
+ * either: a server that renders a page often refreshes beside the page itself.
+ *
+ * A token one generation ahead means that the store lost its last write; the signature proves that the
  * authority issued it.
  */
 export function decideRotation(
@@ -33,21 +37,50 @@ export function decideRotation(
 
   const ahead = presented.generation - session.generation
   if (ahead === 0) return { kind: 'rotate' }
-  if (ahead === -1 && isYoung(session.rotatedAt, conditions) && isSameDevice(session, presented)) {
-    return { kind: 'repeat' }
+  if (ahead < 0 && isYoung(session, presented.generation, conditions)) {
+    return isSameDevice(session, presented)
+      ? { kind: 'repeat' }
+      : { kind: 'refuse', code: 'refresh_elsewhere' }
   }
   if (ahead === 1 && conditions.healing === 'accept') return { kind: 'heal' }
   return { kind: 'end', code: ahead < 0 ? 'refresh_reused' : 'refresh_ahead' }
 }
 
 /**
- * Whether less than the grace has passed since the rotation or since the start. Each time is compared
- * separately. Otherwise, after the clock was set back, a start in the future would hide every later rotation,
- * and two tabs would end their session until the clock catches up. A time that is ahead by more than the
- * grace does not count.
+ * Whether less than the grace has passed since this predecessor was rotated. In the first moments after a
+ * start, whether that was so at the last rotation: a client may repeat a request whose answer the restart
+ * swallowed. Each time is measured by itself. After the clock was set back, a start in the future would
+ * otherwise hide every later rotation, and two tabs would end their session until the clock catches up. A
+ * time further ahead than the grace is not young.
  */
-function isYoung(rotatedAt: EpochMs, { now, graceMs, startedAt }: RotationConditions): boolean {
-  return Math.abs(now - rotatedAt) < graceMs || Math.abs(now - startedAt) < graceMs
+function isYoung(
+  session: Session,
+  generation: number,
+  { now, graceMs, startedAt }: RotationConditions,
+): boolean {
+  const rotatedAt = whenRotated(session, generation)
+  if (rotatedAt === undefined) return false
+  const isWithin = (one: EpochMs, other: EpochMs): boolean => Math.abs(one - other) < graceMs
+  return (
+    isWithin(now, rotatedAt) || (isWithin(now, startedAt) && isWithin(session.rotatedAt, rotatedAt))
+  )
+}
+
+/**
+ * When a predecessor was rotated; undefined if it was longer ago than the row knows. Exact for the newest
+ * predecessor and for the first one of a window. Otherwise the last rotation of the window, which is
+ * less than a grace later. So a predecessor is never refused too early, and none is accepted for more than
+ * twice the grace, however long a chain goes on.
+ */
+function whenRotated(
+  { generation: current, rotatedAt, grace }: Session,
+  generation: number,
+): EpochMs | undefined {
+  if (generation === current - 1) return rotatedAt
+  if (generation === grace.generation) return grace.beganAt
+  if (generation > grace.generation) return rotatedAt
+  // The first one of the window before is left out: the newest window began a grace after it.
+  return generation > grace.priorGeneration ? grace.priorRotatedAt : undefined
 }
 
 /**

@@ -1,4 +1,5 @@
 import { randomId } from '../base/random.ts'
+import { NO_GRACE } from '../store/refresh.ts'
 import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
 import type { ThrottleBucket } from '../store/throttle.ts'
 import { auditRefusedLogin } from './audit-login.ts'
@@ -118,6 +119,7 @@ function newSession(
     generation: 0,
     createdAt: now,
     rotatedAt: now,
+    grace: NO_GRACE,
     expiresAt: Math.min(now + rotation.idleMs, endsAt),
     endsAt,
     endedAt: undefined,

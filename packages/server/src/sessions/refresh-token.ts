@@ -2,13 +2,14 @@ import { hash, timingSafeEqual } from 'node:crypto'
 
 import {
   createVerifier,
+  decodeUnverified,
   type KeySet,
   type Refused,
   type Verifier,
   type VerifierOptions,
 } from '@countersign/jwt'
 
-import { toEpochSec, type Clock } from '../base/clock.ts'
+import { toEpochSec, type Clock, type EpochMs } from '../base/clock.ts'
 import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import type { Session } from '../store/rows.ts'
@@ -28,7 +29,6 @@ export interface RefreshClaims {
 }
 
 const JTI_HEX_CHARS = 32
-const CLOCK_STEP_SEC = 60
 
 /**
  * Makes the refresh token of a session. It is a pure function of the row and its generation: a repeated
@@ -92,7 +92,6 @@ export type RefreshTokenResult =
 /** Why a refresh token is refused. */
 export type RefreshTokenRefusal =
   | 'token_invalid'
-  | 'token_not_yet_valid'
   | 'token_expired'
   | 'token_type_missing'
   | 'token_wrong_type'
@@ -118,25 +117,27 @@ export function refreshVerifierOptions(
   }
 }
 
-/** Creates the verifier of refresh tokens. It follows changes of the key ring. */
+/**
+ * Creates the verifier of refresh tokens. It follows changes of the key ring.
+ *
+ * It accepts tokens from the future: only we sign them, so the clock was set back after the token was issued,
+ * and its owner must not be logged out. Its generation and `jti` are compared with the row, as always. Expiry
+ * stays exact.
+ */
 export function createRefreshTokenVerifier(
   ring: KeyRing,
   issuer: string,
   clock: Clock,
 ): RefreshTokenVerifier {
-  const create = (keys: KeySet, toleranceSec: number): Verifier<RefreshClaims> =>
-    createVerifier<RefreshClaims>({ ...refreshVerifierOptions(keys, issuer, clock), toleranceSec })
-  // A time server may set the clock back by some seconds. Clients that refreshed just before must not be
-  // logged out. Only the authority signs these tokens, so a token from the future was issued before the clock
-  // was set back. Expiry stays exact.
-  const verifiers = perRingState(ring, ({ refreshKeys }) => ({
-    exact: create(refreshKeys, 0),
-    afterStep: create(refreshKeys, CLOCK_STEP_SEC),
-  }))
+  const verifiers = perRingState(ring, ({ refreshKeys }) => createVerifierAt(refreshKeys, issuer))
   return (token) => {
-    const { exact, afterStep } = verifiers()
-    let result = exact.verify(token)
-    if (!result.ok && result.code === 'token_issued_in_future') result = afterStep.verify(token)
+    const verifyAt = verifiers()
+    const now = clock.nowMs()
+    let result = verifyAt(token, now)
+    if (!result.ok && result.code === 'token_issued_in_future') {
+      result = verifyAt(token, issuedAtOf(token))
+      if (result.ok && now >= result.claims.exp * 1000) return { ok: false, code: 'token_expired' }
+    }
     if (!result.ok) return { ok: false, code: toRefusal(result) }
     const { claims } = result
     if (claims.token_type !== 'refresh') return { ok: false, code: 'token_wrong_type' }
@@ -145,9 +146,28 @@ export function createRefreshTokenVerifier(
   }
 }
 
+/** Verifies at a given time, in milliseconds since 1970. */
+type VerifierAt = (token: string, nowMs: EpochMs) => ReturnType<Verifier<RefreshClaims>['verify']>
+
+function createVerifierAt(keys: KeySet, issuer: string): VerifierAt {
+  let at: EpochMs = 0
+  const verifier = createVerifier<RefreshClaims>(
+    refreshVerifierOptions(keys, issuer, { nowMs: () => at }),
+  )
+  return (token, nowMs) => {
+    at = nowMs
+    return verifier.verify(token)
+  }
+}
+
+/** The claim `iat` of a token whose signature was verified, in milliseconds since 1970. */
+function issuedAtOf(token: string): EpochMs {
+  const decoded = decodeUnverified(token)
+  return decoded.ok ? Number(decoded.claims['iat']) * 1000 : 0
+}
+
 function toRefusal(refused: Refused): RefreshTokenRefusal {
   if (refused.code === 'token_expired') return 'token_expired'
-  if (refused.code === 'token_issued_in_future') return 'token_not_yet_valid'
   if (refused.code !== 'claim_missing') return 'token_invalid'
   switch (refused.claim) {
     case 'exp':

@@ -95,6 +95,7 @@ function rulesOf({ rotation, ring }: SessionServices): RefreshRules {
   const { graceMs, startedAt, healing } = rotation
   return {
     idleMs: rotation.idleMs,
+    graceMs,
     refreshKid: ring.refreshKid,
     rotates: rotation.rotates,
     decide: (state, attempt, now) =>

@@ -58,7 +58,7 @@ export interface RotationSettings {
   readonly idleMs: number
   /** The absolute lifetime of a session. */
   readonly absoluteMs: number
-  /** How long the predecessor of the current refresh token is still accepted. */
+  /** How long a predecessor of the current refresh token is accepted again. */
   readonly graceMs: number
   /** When the authority started. */
   readonly startedAt: EpochMs

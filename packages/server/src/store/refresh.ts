@@ -1,5 +1,5 @@
 import type { EpochMs } from '../base/clock.ts'
-import type { AccountClaims, Session } from './rows.ts'
+import type { AccountClaims, GraceWindows, Session } from './rows.ts'
 
 /**
  * A refresh token that was presented. Its signature and claims are verified, but its session was not read
@@ -41,7 +41,7 @@ export type RotationDecision =
   | { readonly kind: 'heal' }
   | {
       readonly kind: 'refuse'
-      readonly code: 'session_ended' | 'session_expired' | 'account_disabled'
+      readonly code: 'session_ended' | 'session_expired' | 'account_disabled' | 'refresh_elsewhere'
     }
   | { readonly kind: 'end'; readonly code: 'refresh_reused' | 'refresh_ahead' }
 
@@ -49,6 +49,8 @@ export type RotationDecision =
 export interface RefreshRules {
   /** The idle lifetime of a refresh token, in milliseconds. */
   readonly idleMs: number
+  /** How long a predecessor is accepted again, in milliseconds: the length of a {@link GraceWindows | window}. */
+  readonly graceMs: number
   /** The refresh key that signs the next refresh token. */
   readonly refreshKid: string
   /** False if `rotateRefresh` is false in the settings: the store checks the token and keeps it. */
@@ -82,3 +84,33 @@ export type RefreshOutcome =
     }
   /** The token was copied. The caller ends the session with `SessionStore.end`. */
   | { readonly kind: 'ending'; readonly code: 'refresh_reused' | 'refresh_ahead' }
+
+/** The windows of a session that was never rotated. */
+export const NO_GRACE: GraceWindows = {
+  generation: 0,
+  beganAt: 0,
+  priorGeneration: 0,
+  priorRotatedAt: 0,
+}
+
+/**
+ * The windows after a rotation at `now`. Pure. The statement of the fast path in `sqlite/refresh.ts` does the same, and
+ * a property test holds the two against each other. When a session heals, the generation that the row had counts as
+ * rotated now: the store lost the time of that rotation.
+ */
+export function nextGrace(
+  { generation, rotatedAt, grace }: Pick<Session, 'generation' | 'rotatedAt' | 'grace'>,
+  now: EpochMs,
+  graceMs: number,
+): GraceWindows {
+  // Also where the clock was set back: a window in the future would stay open until the clock has caught up.
+  const isOver = Math.abs(now - grace.beganAt) >= graceMs
+  return isOver
+    ? {
+        generation,
+        beganAt: now,
+        priorGeneration: grace.generation,
+        priorRotatedAt: rotatedAt,
+      }
+    : grace
+}

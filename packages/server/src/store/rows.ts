@@ -34,7 +34,9 @@ export interface Session {
   readonly generation: number
   readonly createdAt: EpochMs
   readonly rotatedAt: EpochMs
-  /** When the current refresh token expires if it is not used. Never later than `endsAt`. */
+  /** Which predecessors of the current refresh token the row still knows. */
+  readonly grace: GraceWindows
+  /** When the current refresh token expires unused; never after `endsAt`. */
   readonly expiresAt: EpochMs
   /** The absolute end. Rotation never moves it. */
   readonly endsAt: EpochMs
@@ -59,7 +61,23 @@ export interface Session {
   readonly userAgent: string
 }
 
-/** The claims about an account for a token, read in the same snapshot as the log position. */
+/**
+ * The last two windows of rotations of a session, by which an older refresh token is dated. A window begins with a
+ * rotation and takes all rotations of the next `graceMs`. The first rotation after that begins a new one. So no chain of
+ * rotations can extend a window, and two windows cover everything that was rotated less than `graceMs` ago.
+ */
+export interface GraceWindows {
+  /** The generation that was current when the newest window began. 0 before the first rotation. */
+  readonly generation: number
+  /** When the newest window began: the rotation of that generation. 0 before the first rotation. */
+  readonly beganAt: EpochMs
+  /** The generation that was current when the window before began: equal to `generation` if there was none. */
+  readonly priorGeneration: number
+  /** The last rotation of the window before. */
+  readonly priorRotatedAt: EpochMs
+}
+
+/** The claims of a token about an account, read in the same snapshot as the log position. */
 export interface AccountClaims {
   readonly id: string
   readonly userId: string
@@ -168,6 +186,7 @@ export type AuditEvent =
   | 'logout'
   | 'session_ended'
   | 'refresh_reused'
+  | 'refresh_elsewhere'
   | 'refresh_ahead'
   | 'refresh_healed'
   | 'key_created'

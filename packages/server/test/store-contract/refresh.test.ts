@@ -15,6 +15,7 @@ import {
   tally,
   tenant,
 } from './samples.ts'
+import { NOW } from '../support/session-rows.ts'
 
 function named(outcome: RefreshOutcome): string {
   return 'code' in outcome ? `${outcome.kind} ${outcome.code}` : outcome.kind
@@ -76,11 +77,73 @@ describe.each(engines)('refresh on %s', (_, open) => {
     expect(await present(0)).toBe('ending refresh_reused')
   })
 
+  test('the row keeps the last two windows of rotations, on the fast path and on the slow one', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const graceOf = async (): Promise<unknown> =>
+      (await it.store.sessions.state('session-1'))?.session.grace
+    const at = (ms: number): number => NOW + ms
+    let nowMs = 0
+    const rotateAt = async (ms: number, generation: number, tenantId?: null): Promise<void> => {
+      it.clock.advanceMs(ms - nowMs)
+      nowMs = ms
+      const more = tenantId === undefined ? {} : { tenant: tenantId }
+      const outcome = await it.store.sessions.refresh(
+        attempt(generation, 'session-1', more),
+        rules(),
+      )
+      expect(named(outcome)).toBe('rotated')
+      expect('session' in outcome && outcome.session.grace).toEqual(await graceOf())
+    }
+    // A request that names a tenant takes the slow path.
+    await rotateAt(5, 0)
+    const first = { generation: 0, beganAt: at(5), priorGeneration: 0, priorRotatedAt: NOW }
+    expect(await graceOf()).toEqual(first)
+    await rotateAt(10_004, 1, null)
+    expect(await graceOf()).toEqual(first)
+    await rotateAt(10_005, 2, null)
+    expect(await graceOf()).toEqual({
+      generation: 2,
+      beganAt: at(10_005),
+      priorGeneration: 0,
+      priorRotatedAt: at(10_004),
+    })
+    await rotateAt(20_005, 3)
+    expect(await graceOf()).toEqual({
+      generation: 3,
+      beganAt: at(20_005),
+      priorGeneration: 2,
+      priorRotatedAt: at(10_005),
+    })
+  })
+
+  test('a predecessor from another device is refused, audited once, and ends nothing', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    await it.store.sessions.refresh(attempt(0), rules())
+    const elsewhere = { address: '198.51.100.1', userAgent: 'other' }
+    const before = await it.store.sessions.state('session-1')
+    for (let n = 0; n < 3; n += 1) {
+      const outcome = await it.store.sessions.refresh(attempt(0, 'session-1', elsewhere), rules())
+      expect(named(outcome)).toBe('refused refresh_elsewhere')
+    }
+    expect(await it.store.sessions.state('session-1')).toEqual(before)
+    expect(await logOf(it.store)).toEqual([])
+    expect(await eventsOf(it.store)).toEqual(['account_created', 'login', 'refresh_elsewhere'])
+    const [line] = await it.store.audit.list({ limit: 1 })
+    expect(line).toMatchObject({
+      outcome: 'refused',
+      sessionId: 'session-1',
+      address: '198.51.100.1',
+    })
+  })
+
   test('a copied token ends nothing by itself, and writes nothing', async () => {
     await using it = await open()
     await signedIn(it.store)
     for (const generation of [0, 1, 2]) {
       await it.store.sessions.refresh(attempt(generation), rules())
+      it.clock.advanceMs(10_000)
     }
     const before = await it.store.sessions.state('session-1')
     const present = async (generation: number): Promise<string> =>
@@ -109,6 +172,7 @@ describe.each(engines)('refresh on %s', (_, open) => {
       attempt(0),
       attempt(1),
       attempt(0),
+      attempt(5),
       attempt(0, 'unknown'),
     ]
     const outcomes = await Promise.all(
@@ -119,7 +183,8 @@ describe.each(engines)('refresh on %s', (_, open) => {
       'rotated',
       'repeated',
       'rotated',
-      'ending refresh_reused',
+      'repeated',
+      'ending refresh_ahead',
       'refused session_unknown',
     ])
   })

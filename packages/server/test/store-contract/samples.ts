@@ -2,7 +2,7 @@ import { chainValue } from '@countersign/guard/revocations'
 import { expect } from 'vitest'
 
 import { decideRotation } from '../../src/sessions/decide-rotation.ts'
-import type { RefreshAttempt, RefreshRules } from '../../src/store/refresh.ts'
+import { NO_GRACE, type RefreshAttempt, type RefreshRules } from '../../src/store/refresh.ts'
 import type {
   Account,
   Client,
@@ -44,6 +44,7 @@ export function session(id = 'session-1', more: Partial<Session> = {}): Session 
     generation: 0,
     createdAt: NOW,
     rotatedAt: NOW,
+    grace: NO_GRACE,
     expiresAt: NOW + 14 * DAY_MS,
     endsAt: NOW + 30 * DAY_MS,
     endedAt: undefined,
@@ -124,6 +125,7 @@ export async function addSession(
 export function rules(more: Partial<RefreshRules> = {}): RefreshRules {
   return {
     idleMs: 14 * DAY_MS,
+    graceMs: 10_000,
     refreshKid: 'refresh-key',
     rotates: true,
     decide: (state, presented, now) =>

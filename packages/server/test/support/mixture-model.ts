@@ -48,9 +48,14 @@ interface State {
  * is tried only for those that change something. Equal ones count as one, so there are few.
  */
 export function explain(start: Start, seen: readonly Seen[], observed: Observed): string {
+  // The token before the current one gives the current one, or the newest one if there is a newer one.
   const successors = new Set(
     seen.flatMap(({ kind, status, value }) =>
-      kind === 'refresh' && status === 200 ? [value] : [],
+      (kind === 'refresh' || kind === 'refreshOld') &&
+      status === 200 &&
+      value !== start.previousGives
+        ? [value]
+        : [],
     ),
   )
   if (successors.size > 1) return `${successors.size} successors of one token`
@@ -122,15 +127,17 @@ function apply(start: Start, state: State, { kind, status, value, code }: Seen):
       if (status === 200) return isAlive ? ended : undefined
       return status === 401 && !isAlive ? state : undefined
     case 'refresh':
-      if (status === 200) return isAlive ? { ...state, generation: 2 } : undefined
+      if (status === 200) {
+        const isNew = value !== start.previousGives
+        return isAlive && isNew ? { ...state, generation: 2 } : undefined
+      }
       return status === 401 && !isAlive ? state : undefined
     case 'refreshOld':
       if (status === 200) {
-        return isAlive && generation === 1 && value === start.previousGives ? state : undefined
+        const isNewest = (value === start.previousGives) === (generation === 1)
+        return isAlive && isNewest ? state : undefined
       }
-      if (status !== 401) return undefined
-      // A token that is two generations old was copied. It ends the session.
-      return isAlive ? (generation === 2 ? ended : undefined) : state
+      return status === 401 && !isAlive ? state : undefined
   }
 }
 

@@ -19,6 +19,7 @@ export function liveState(): SessionState {
       generation: 3,
       createdAt: 0,
       rotatedAt: 0,
+      grace: { generation: 2, beganAt: 0, priorGeneration: 2, priorRotatedAt: 0 },
       expiresAt: NOW + 1,
       endsAt: NOW + 1,
       endedAt: undefined,
@@ -60,8 +61,9 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
     db.prepare(
       `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
                              expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
-                             address, user_agent, survived_position, authenticated_at, amr, acr, tenant_id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+                             address, user_agent, survived_position, authenticated_at, amr, acr, tenant_id,
+                             grace_generation, grace_began_at, prior_generation, prior_rotated_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ).run(
       session.id,
       session.accountId,
@@ -82,6 +84,10 @@ export function insertState(dataDir: string, { session, ...state }: SessionState
       JSON.stringify(session.amr),
       session.acr ?? null,
       session.tenantId ?? null,
+      session.grace.generation,
+      session.grace.beganAt,
+      session.grace.priorGeneration,
+      session.grace.priorRotatedAt,
     )
   })
 }

@@ -58,8 +58,8 @@ export function isNonce(value: string | undefined): value is string {
   return value !== undefined && /^[\w-]{22}$/.test(value)
 }
 
-/** Whether a refusal means that no refresh with this cookie will ever succeed again. */
+/** Whether a refusal means that the session of these cookies is over, so that the answer removes them. */
 export function isOver(code: RefusalCode): boolean {
-  // A token that is not valid yet was issued before this server's clock was set back. It will be valid later.
-  return refusals[code].status === 401 && code !== 'token_not_yet_valid'
+  // A server that renders pages may pass our Set-Cookie lines to the browser, and the session of the browser lives.
+  return refusals[code].status === 401 && code !== 'refresh_elsewhere'
 }

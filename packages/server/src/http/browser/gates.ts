@@ -3,7 +3,7 @@ import { isOfBearer } from '../authenticate.ts'
 import { problem } from '../problem.ts'
 import type { Entered, Gate } from '../router/gate.ts'
 import type { HttpServices } from '../services.ts'
-import { hasCsrfToken, isOver, readBrowser, type BrowserRequest } from './browser-request.ts'
+import { hasCsrfToken, readBrowser, type BrowserRequest } from './browser-request.ts'
 import { isFromOurOrigin } from './page-origin.ts'
 import { forgetSession, withCookies } from './session-answers.ts'
 
@@ -41,13 +41,7 @@ export const browserWithCsrfToken: Gate<BrowserRequest> = {
 export const browserWithSession: Gate<string> = {
   authentication: 'refresh_cookie',
   csrf: 'always',
-  refusals: [
-    'cookie_repeated',
-    'csrf_failed',
-    'cookie_missing',
-    'token_invalid',
-    'token_not_yet_valid',
-  ],
+  refusals: ['cookie_repeated', 'csrf_failed', 'cookie_missing', 'token_invalid'],
   isAfterBody: false,
   enter({ sessions, cookies, origins }, { request }) {
     const read = readBrowser({ sessions, cookies }, request)
@@ -56,10 +50,8 @@ export const browserWithSession: Gate<string> = {
     const { refreshToken, code } = read.browser
     if (refreshToken === undefined) return refuse('cookie_missing')
     if (code !== undefined) {
-      // Checked before the CSRF token, because that token belongs to the session, and the session of this
-      // refresh token is not known.
-      const shown = code === 'token_not_yet_valid' ? code : 'token_invalid'
-      const response = withCookies(problem(shown), isOver(shown) ? forgetSession(cookies) : [])
+      // Before the CSRF token, which belongs to the session: the session of this token is not known.
+      const response = withCookies(problem('token_invalid'), forgetSession(cookies))
       return { ok: false, response }
     }
     return hasCsrfToken(sessions, request, read.browser)

@@ -115,7 +115,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/refresh',
     summary: 'Refresh the session in the cookies',
     description:
-      'Rotates the refresh token and sets both cookies. An empty body keeps the tenant of the session. If the session is over, the answer removes the cookies.',
+      'Rotates the refresh token and sets both cookies. An empty body keeps the tenant of the session. When the session is over, the answer removes the cookies. After `refresh_elsewhere` it keeps them: the session continues.',
     gate: browserWithSession,
     body: {
       format: 'fields',
@@ -139,6 +139,7 @@ export const browserRoutes: readonly ApiRoute[] = [
       'session_unknown',
       'account_disabled',
       'refresh_reused',
+      'refresh_elsewhere',
       'refresh_ahead',
       'token_expired',
       'token_stale',

@@ -27,7 +27,6 @@ export function answerJson(
 /** SimpleJWT's text for each refusal of a token. */
 const tokenDetails: Partial<Record<RefusalCode, string>> = {
   token_invalid: 'Token is invalid',
-  token_not_yet_valid: 'Token is invalid',
   session_unknown: 'Token is invalid',
   token_stale: 'Token is expired',
   token_expired: 'Token is expired',
@@ -38,6 +37,7 @@ const tokenDetails: Partial<Record<RefusalCode, string>> = {
   token_id_missing: 'Token has no id',
   session_ended: 'Token is blacklisted',
   refresh_reused: 'Token is blacklisted',
+  refresh_elsewhere: 'Token is blacklisted',
   refresh_ahead: 'Token is blacklisted',
 }
 

@@ -155,7 +155,7 @@ export const contractRoutes: readonly ApiRoute[] = [
     path: '/api/token/refresh/',
     summary: 'Refresh: get the next pair of tokens',
     description:
-      'Each refresh token works once. Within the grace (`COUNTERSIGN_ROTATION_GRACE`, 10 s) the same client gets the same refresh token again. A later use ends the session.',
+      'Each refresh token works once. Within the grace (`COUNTERSIGN_ROTATION_GRACE`, 10 s), a token that was used returns the newest refresh token of its session again. From another address and another user agent it is refused, and the session continues. After the grace, its use ends the session.',
     body: {
       format: 'own',
       media: FIELD_MEDIA,

@@ -48,6 +48,29 @@ export function auditSession(
   appendAudit(db, { at, actor, address, event, outcome: 'ok', accountId, sessionId, detail })
 }
 
+/**
+ * Appends the line of a refresh token that came from another device within the grace. A device that repeats its request
+ * writes one line only: otherwise anyone with such a token could fill the audit.
+ */
+export function auditElsewhere(
+  db: SqliteDatabase,
+  session: { readonly id: string; readonly accountId: string },
+  address: string,
+  at: EpochMs,
+): void {
+  const { id: sessionId, accountId } = session
+  const event = 'refresh_elsewhere'
+  const last = db.get(
+    'SELECT event, session_id, address FROM audit WHERE account_id = ? ORDER BY id DESC LIMIT 1',
+    accountId,
+  )
+  const isRepeated =
+    last?.['event'] === event && last['session_id'] === sessionId && last['address'] === address
+  if (isRepeated) return
+  const by = { at, actor: 'anonymous', address }
+  appendAudit(db, { ...by, event, outcome: 'refused', accountId, sessionId, detail: undefined })
+}
+
 /** The audit on SQLite. */
 export function createAuditStore(db: SqliteDatabase, clock: Clock): AuditStore {
   return {

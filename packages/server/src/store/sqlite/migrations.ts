@@ -234,4 +234,16 @@ export const migrations: readonly string[] = [
     WHEN OLD.id > (SELECT pruned_id FROM audit_start WHERE id = 1)
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
   `,
+  `
+  -- The last two windows of rotations: the generation that was current when each began, when the newest began, and
+  -- the last rotation of the one before. Times are in milliseconds since 1970.
+  ALTER TABLE sessions ADD COLUMN grace_generation INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN grace_began_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN prior_generation INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE sessions ADD COLUMN prior_rotated_at INTEGER NOT NULL DEFAULT 0;
+  -- Older rows know only their last rotation.
+  UPDATE sessions SET grace_generation = generation - 1, grace_began_at = rotated_at,
+                      prior_generation = generation - 1
+  WHERE generation > 0;
+  `,
 ]

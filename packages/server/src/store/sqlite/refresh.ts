@@ -1,11 +1,16 @@
 import type { EpochMs } from '../../base/clock.ts'
-import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
+import {
+  nextGrace,
+  type RefreshAttempt,
+  type RefreshOutcome,
+  type RefreshRules,
+} from '../refresh.ts'
 import type { Session } from '../rows.ts'
-import { auditSession } from './audit.ts'
+import { auditElsewhere, auditSession } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import type { SqliteDatabase } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readClaims, readState, toAuthentication, toClaims } from './session-rows.ts'
+import { readClaims, readState, toAuthentication, toClaims, toGrace } from './session-rows.ts'
 import { SESSION_LIVES } from './standing.ts'
 
 const sessions = columnsOf('sessions')
@@ -52,8 +57,14 @@ export function refresh(
  * row.
  */
 function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutcome | undefined {
+  const sinceWindow = [now, rules.graceMs] as const
   const row = db.get(
     ROTATE_CURRENT,
+    now,
+    ...sinceWindow,
+    ...sinceWindow,
+    ...sinceWindow,
+    ...sinceWindow,
     now,
     now + rules.idleMs,
     rules.refreshKid,
@@ -73,6 +84,7 @@ function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutc
     generation: attempt.generation + 1,
     createdAt: sessions.integer(row, 'created_at'),
     rotatedAt: now,
+    grace: toGrace(row),
     expiresAt: sessions.integer(row, 'expires_at'),
     endsAt: sessions.integer(row, 'ends_at'),
     endedAt: undefined,
@@ -87,14 +99,23 @@ function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutc
   return { kind: 'rotated', session, account: toClaims(session.accountId, row), position, now }
 }
 
-// SQLite does not accept the alias inside RETURNING, so the columns of `sessions` have no prefix there.
+/** Whether the newest window of the row is over: see `nextGrace`. Takes the time now and the length of a window. */
+const WINDOW_IS_OVER = 'abs(? - grace_began_at) >= ?'
+
+// SQLite does not know the alias inside RETURNING: the columns of `sessions` have no prefix there.
 const ROTATE_CURRENT = `
   UPDATE sessions AS s
-  SET generation = generation + 1, rotated_at = ?, expires_at = min(?, ends_at), refresh_kid = ?,
+  SET generation = generation + 1, rotated_at = ?,
+      prior_generation = iif(${WINDOW_IS_OVER}, grace_generation, prior_generation),
+      prior_rotated_at = iif(${WINDOW_IS_OVER}, rotated_at, prior_rotated_at),
+      grace_generation = iif(${WINDOW_IS_OVER}, generation, grace_generation),
+      grace_began_at = iif(${WINDOW_IS_OVER}, ?, grace_began_at),
+      expires_at = min(?, ends_at), refresh_kid = ?,
       address = ?, user_agent = ?
   WHERE s.id = ? AND s.generation = ? AND ${SESSION_LIVES}
   RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
             survived_position, tenant_id, authenticated_at, amr, acr,
+            grace_generation, grace_began_at, prior_generation, prior_rotated_at,
             CASE WHEN tenant_id IS NULL THEN NULL ELSE
               (SELECT m.roles FROM memberships m
                WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)
@@ -110,7 +131,10 @@ function decideSlowly(it: Refresh): RefreshOutcome {
 
   const { session } = state
   const decision = rules.decide(state, attempt, now)
-  if (decision.kind === 'refuse') return { kind: 'refused', code: decision.code }
+  if (decision.kind === 'refuse') {
+    if (decision.code === 'refresh_elsewhere') auditElsewhere(db, session, attempt.address, now)
+    return { kind: 'refused', code: decision.code }
+  }
   if (decision.kind === 'end') return { kind: 'ending', code: decision.code }
 
   const tenantId = attempt.tenant === undefined ? session.tenantId : attempt.tenant?.id
@@ -157,6 +181,7 @@ function moveOn({ db, attempt, rules, now }: Refresh, session: Session): Session
     ...session,
     generation: attempt.generation + (rules.rotates ? 1 : 0),
     rotatedAt: now,
+    grace: nextGrace(session, now, rules.graceMs),
     expiresAt: Math.min(now + rules.idleMs, session.endsAt),
     refreshKid: rules.refreshKid,
     address: attempt.address,
@@ -164,7 +189,8 @@ function moveOn({ db, attempt, rules, now }: Refresh, session: Session): Session
   }
   db.run(
     `UPDATE sessions SET generation = ?, rotated_at = ?, expires_at = ?, refresh_kid = ?,
-            address = ?, user_agent = ?, tenant_id = ? WHERE id = ? AND generation = ?`,
+            address = ?, user_agent = ?, tenant_id = ?, grace_generation = ?, grace_began_at = ?,
+            prior_generation = ?, prior_rotated_at = ? WHERE id = ? AND generation = ?`,
     next.generation,
     next.rotatedAt,
     next.expiresAt,
@@ -172,6 +198,10 @@ function moveOn({ db, attempt, rules, now }: Refresh, session: Session): Session
     next.address,
     next.userAgent,
     next.tenantId ?? null,
+    next.grace.generation,
+    next.grace.beganAt,
+    next.grace.priorGeneration,
+    next.grace.priorRotatedAt,
     session.id,
     session.generation,
   )

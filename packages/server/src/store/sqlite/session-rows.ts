@@ -1,5 +1,5 @@
 import type { SessionState } from '../refresh.ts'
-import type { AccountClaims, Session } from '../rows.ts'
+import type { AccountClaims, GraceWindows, Session } from '../rows.ts'
 import { columnsOf } from './columns.ts'
 import type { Row, SqliteDatabase } from './database.ts'
 
@@ -95,6 +95,16 @@ export function toAuthentication(row: Row): Pick<Session, 'authenticatedAt' | 'a
   }
 }
 
+/** Reads the columns of the windows of rotations of a row of the table `sessions`. */
+export function toGrace(row: Row): GraceWindows {
+  return {
+    generation: sessions.integer(row, 'grace_generation'),
+    beganAt: sessions.integer(row, 'grace_began_at'),
+    priorGeneration: sessions.integer(row, 'prior_generation'),
+    priorRotatedAt: sessions.integer(row, 'prior_rotated_at'),
+  }
+}
+
 /** Reads a row of the table `sessions`. */
 export function toSession(row: Row): Session {
   return {
@@ -106,6 +116,7 @@ export function toSession(row: Row): Session {
     generation: sessions.integer(row, 'generation'),
     createdAt: sessions.integer(row, 'created_at'),
     rotatedAt: sessions.integer(row, 'rotated_at'),
+    grace: toGrace(row),
     expiresAt: sessions.integer(row, 'expires_at'),
     endsAt: sessions.integer(row, 'ends_at'),
     endedAt: sessions.integerOrUndefined(row, 'ended_at'),

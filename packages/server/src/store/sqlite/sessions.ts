@@ -141,8 +141,9 @@ function insert(db: SqliteDatabase, session: Session): number {
   return db.run(
     `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
                            expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
-                           address, user_agent, tenant_id, authenticated_at, amr, acr)
-     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ? FROM accounts a
+                           address, user_agent, tenant_id, authenticated_at, amr, acr,
+                           grace_generation, grace_began_at, prior_generation, prior_rotated_at)
+     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM accounts a
      WHERE a.id = ? AND a.disabled_at IS NULL AND a.hard_position <= ?
        AND (? IS NULL OR EXISTS (
          SELECT 1 FROM memberships m JOIN tenants t ON t.id = m.tenant_id
@@ -165,6 +166,10 @@ function insert(db: SqliteDatabase, session: Session): number {
     session.authenticatedAt,
     JSON.stringify(session.amr),
     session.acr ?? null,
+    session.grace.generation,
+    session.grace.beganAt,
+    session.grace.priorGeneration,
+    session.grace.priorRotatedAt,
     session.accountId,
     session.signedInPosition,
     session.tenantId ?? null,
