@@ -5,7 +5,18 @@ import { whyOver } from '../../src/sessions/standing.ts'
 import type { LossEvidence, RepairBy } from '../../src/store/repair.ts'
 import type { Store } from '../../src/store/store.ts'
 import { engines } from './engines.ts'
-import { BY, client, DAY_MS, eventsOf, key, logOf, secret, signedIn, tally } from './samples.ts'
+import {
+  BY,
+  client,
+  DAY_MS,
+  eventsOf,
+  key,
+  logOf,
+  secret,
+  session,
+  signedIn,
+  tally,
+} from './samples.ts'
 
 const REPAIR: RepairBy = { issuer: 'https://auth.example', at: BY.at, actor: 'system' }
 
@@ -194,6 +205,20 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     await it.reopen()
     await it.store.revocations.revokeToken('new', 'acct_1', BY)
     expect(await logOf(it.store, 5)).toEqual(['token t5 soft', 'token new soft'])
+  })
+
+  test('a session from a position below the kept part of the log is refused', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    const position = async (): Promise<number> => (await it.store.revocations.head()).position
+    await writeDays(it.store, 3)
+    it.clock.advanceMs(100 * DAY_MS)
+    await it.store.revocations.prune(3 * DAY_MS, 2)
+    const create = (id: string, signedInPosition: number): Promise<string> =>
+      it.store.sessions.create(session(id, { signedInPosition }), BY)
+    expect(await create('old', 1)).toBe('refused')
+    expect(await create('oldest-kept', 2)).toBe('created')
+    expect(await create('new', await position())).toBe('created')
   })
 
   test('prune stops at a young entry, although older entries follow it', async () => {

@@ -148,6 +148,7 @@ function insert(db: SqliteDatabase, session: Session): number {
        AND (? IS NULL OR EXISTS (
          SELECT 1 FROM memberships m JOIN tenants t ON t.id = m.tenant_id
          WHERE m.account_id = a.id AND t.id = ? AND t.disabled_at IS NULL AND t.hard_position <= ?))
+       AND ? >= (SELECT oldest_position FROM revocation_head)
        AND NOT EXISTS (
          SELECT 1 FROM revocations r WHERE r.kind = 'issuer' AND r.hard = 1 AND r.position > ?)`,
     session.id,
@@ -174,6 +175,8 @@ function insert(db: SqliteDatabase, session: Session): number {
     session.signedInPosition,
     session.tenantId ?? null,
     session.tenantId ?? null,
+    session.signedInPosition,
+    // A position below the kept part of the log is refused: a pruned entry may have ended everything since.
     session.signedInPosition,
     session.signedInPosition,
   )
