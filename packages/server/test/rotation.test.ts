@@ -196,6 +196,12 @@ describe('the predecessor, used again', () => {
   })
 })
 
+function rotateRow(session: Session, now: number): Session {
+  const { generation } = session
+  const grace = nextGrace(session, now, GRACE_MS)
+  return { ...session, generation: generation + 1, rotatedAt: now, grace, expiresAt: NOW * 2 }
+}
+
 /** Rotates at these times, in milliseconds after the log-in, and gives all refresh tokens. */
 async function rotateAt(it: TestAuthority, timesMs: readonly number[]): Promise<string[]> {
   const tokens = [(await it.login()).refresh]
@@ -295,18 +301,12 @@ describe('a chain of rotations', () => {
     )
     fc.assert(
       fc.property(fc.array(gapMs, { minLength: 1, maxLength: 30 }), gapMs, (gaps, waitMs) => {
-        let session: Session = {
-          ...liveState().session,
-          generation: 0,
-          grace: NO_GRACE,
-          expiresAt: NOW * 2,
-        }
+        let session: Session = { ...liveState().session, generation: 0, grace: NO_GRACE }
         let now = NOW
         const rotatedAt: number[] = []
         for (const gap of gaps) {
           now += gap
-          const grace = nextGrace(session, now, GRACE_MS)
-          session = { ...session, generation: session.generation + 1, rotatedAt: now, grace }
+          session = rotateRow(session, now)
           rotatedAt.push(now)
         }
         now += waitMs
