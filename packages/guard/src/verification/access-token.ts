@@ -31,10 +31,14 @@ export interface AccessTokenClaims {
   readonly sid?: string
   /** The position of the revocation log when the token was issued: a safe integer of at least 0. */
   readonly rvp: number
-  /** Global roles. */
+  /** Global roles: those that count everywhere. The roles in a tenant are in `tenant_roles`. */
   readonly roles: readonly string[]
-  /** The current tenant. */
+  /** The id of the current tenant. */
   readonly tid?: string
+  /** The name of the current tenant. */
+  readonly tenant_name?: string
+  /** The roles in the current tenant, which count nowhere else. Present exactly if `tid` is. */
+  readonly tenant_roles?: readonly string[]
   /** Scopes, separated by spaces (RFC 6749 §3.3). */
   readonly scope?: string
   readonly auth_time?: number
@@ -104,6 +108,8 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
   ['rvp', isPosition],
   ['roles', isTextList],
   ['tid', optional(isText)],
+  ['tenant_name', optional(isText)],
+  ['tenant_roles', optional(isTextList)],
   ['scope', optional(isString)],
   ['auth_time', optional(isFiniteNumber)],
   ['amr', optional(isTextList)],
@@ -135,7 +141,10 @@ export function createAccessTokenVerifier(
   }
 }
 
-/** What one check of an access token found. `access_claims`: the types of the claims, and that a session is named. */
+/**
+ * What one check of an access token found. `access_claims`: the types of the claims, that a session is named, and that
+ * the claims about a tenant are complete.
+ */
 export type AccessTokenReport =
   | CheckReport
   | { readonly check: 'access_claims'; readonly refused: Refused | undefined }
@@ -177,7 +186,17 @@ type Claims = Readonly<Record<string, unknown>>
 function checkAccessClaims(claims: Claims): Refused | undefined {
   const claim = firstIllTyped(claims)
   if (claim !== undefined) return { ok: false, code: 'claim_invalid', claim }
-  return lacksSession(claims) ? { ok: false, code: 'claim_missing', claim: 'sid' } : undefined
+  const missing = lacksSession(claims) ? 'sid' : missingTenantClaim(claims)
+  return missing === undefined ? undefined : { ok: false, code: 'claim_missing', claim: missing }
+}
+
+/**
+ * Returns the claim that is missing beside the others about a tenant. The first versions of the authority put
+ * the roles in the tenant into `roles`. Such a token is refused, because they must not pass for global roles.
+ */
+function missingTenantClaim({ tid, tenant_name, tenant_roles }: Claims): string | undefined {
+  if (tid !== undefined) return tenant_roles === undefined ? 'tenant_roles' : undefined
+  return tenant_name !== undefined || tenant_roles !== undefined ? 'tid' : undefined
 }
 
 /**

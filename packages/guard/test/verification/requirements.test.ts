@@ -66,11 +66,43 @@ describe('a route that requires', () => {
       200,
     ],
     ['the one in the path', ({ url }) => `ten_${new URL(url).pathname[1]}`, { tid: 'ten_a' }, 200],
+    ['its name', 'acme', { tid: 'ten_1', tenant_name: 'acme' }, 200],
+    ['its name in capitals', 'ACME', { tid: 'ten_1', tenant_name: 'acme' }, 403],
+    ['the name of another', 'globex', { tid: 'ten_1', tenant_name: 'acme' }, 403],
+    ['a name, of a token without', 'undefined', { tid: 'ten_1' }, 403],
+    ['any', '*', { tid: 'ten_1' }, 200],
+    ['any, of a token without', '*', {}, 403],
+    ['any, chosen by the request', () => '*', { tid: 'ten_1', tenant_name: 'acme' }, 403],
+    ['an empty one, of the request', () => '', { tid: 'ten_1' }, 403],
+    ['null, from untyped code', () => null as never, { tid: 'ten_1' }, 403],
+    [
+      'a promise, from untyped code',
+      (() => Promise.resolve('ten_1')) as never,
+      { tid: 'ten_1' },
+      403,
+    ],
+    ['a list, from untyped code', () => ['ten_1'] as never, { tid: 'ten_1' }, 403],
     ['one of a request that names none', () => undefined, {}, 403],
     ['one of a request that names none, in a tenant', () => undefined, { tid: 'ten_1' }, 403],
   ])('a tenant: %s', async (_, tenant, claims, status) => {
     expect((await ask(tenant === undefined ? {} : { tenant }, claims)).status).toBe(status)
   })
+
+  test.each<[string, Requirements<Request>, number]>([
+    ['no tenant', { roles: ['admin'] }, 403],
+    ['the tenant of the token', { roles: ['admin'], tenant: 'globex' }, 200],
+    ['another tenant', { roles: ['admin'], tenant: 'acme' }, 403],
+    ['any tenant', { roles: ['admin'], tenant: '*' }, 200],
+    ['any tenant, and a role that is global', { roles: ['reader'], tenant: '*' }, 200],
+    ['no tenant, and a role that is global', { roles: ['reader'] }, 200],
+    ['any tenant, and a role that is neither', { roles: ['owner'], tenant: '*' }, 403],
+  ])(
+    'a role counts as one in a tenant if the requirement names %s',
+    async (_, required, status) => {
+      const claims = { tid: 'ten_1', tenant_name: 'globex', tenant_roles: ['admin'] }
+      expect((await ask(required, claims)).status).toBe(status)
+    },
+  )
 
   test('a stronger sign-in names what is missing (RFC 9470)', async () => {
     expect(await ask({ acr: 'mfa' }, { acr: 'mfa' })).toMatchObject({ status: 200 })

@@ -21,8 +21,8 @@ export interface TenantManager {
   /** Lets members sign in to the tenant again. Ended sessions stay ended. */
   enable(name: string, by: string): Promise<Managed<Change>>
   /**
-   * Makes an account a member with exactly these roles. It has them in addition to its global roles while
-   * its session is in the tenant. The first membership becomes the account's default tenant.
+   * Makes an account a member with exactly these roles. They count in that tenant only, while the session
+   * is in it. The first membership becomes the account's default tenant.
    */
   setMember(
     input: { username: string; tenant: string; roles: readonly string[] },
@@ -107,7 +107,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
     setMember: ({ roles, ...input }, by) =>
       withMember(input, async (account, tenant) => {
         // A token in the tenant carries both lists.
-        const problem = checkRoles([...account.roles, ...roles])
+        const problem = checkRoles(account.roles, roles)
         if (problem !== undefined) return { ok: false, ...problem }
         const sorted = [...new Set(roles)].toSorted()
         return yes(await store.tenants.setMember(account.id, tenant.id, sorted, auditBy(by)))

@@ -5,6 +5,7 @@ import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import type { AccessSigner } from '../keys/foreign-signer.ts'
 import type { AccountClaims, Client, Session } from '../store/rows.ts'
+import { tenantClaims, withoutTenant, type TenantClaims } from './tenant-claims.ts'
 
 /** Settings of all access tokens of this authority. */
 export interface AccessTokenSettings {
@@ -85,6 +86,8 @@ function withoutSecrets(session: Parameters<ClaimsHook>[1]): Parameters<ClaimsHo
 /** The input of one access token of a service account. Read in one snapshot, the position first. */
 export interface ClientMintInput {
   readonly client: Pick<Client, 'id' | 'roles' | 'tenantId'>
+  /** The name of the client's tenant, if it has one. */
+  readonly tenantName: string | undefined
   /** The head of the revocation log, read before the client. */
   readonly position: number
   readonly now: EpochMs
@@ -94,16 +97,24 @@ export interface ClientMintInput {
  * Mints the access token of a service account, which acts for itself: `client_id` equals `sub` (RFC 9068
  * §2.2), and no claim is about a person or a session. It has no `user_id`, by which a Django service would
  * look for a user. It has none of the application's own claims, which are about accounts and sessions.
+ *
+ * The roles of a client that is bound to a tenant are roles in that tenant: the tenant's own machine must not pass for
+ * one of ours.
  */
 export function mintClientToken(
   signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
-  { client, position, now }: ClientMintInput,
+  { client, tenantName, position, now }: ClientMintInput,
 ): string | Promise<string> {
+  const { id, roles, tenantId } = client
+  const holder: Holder =
+    tenantId === undefined
+      ? withoutTenant({ id, roles })
+      : { id, roles: [], tenantId, tenantName, tenantRoles: roles }
   return signWithin(signer, {
-    ...commonClaims(settings, random, { holder: client, position, now }),
-    client_id: client.id,
+    ...commonClaims(settings, random, { holder, position, now }),
+    client_id: id,
   })
 }
 
@@ -124,7 +135,7 @@ function commonClaims(
     rvp: position,
     roles: holder.roles,
     token_type: 'access',
-    ...(holder.tenantId === undefined ? {} : { tid: holder.tenantId }),
+    ...tenantClaims(holder),
   }
 }
 
@@ -138,8 +149,8 @@ type CommonClaim =
   | 'rvp'
   | 'roles'
   | 'token_type'
-  | 'tid'
-type Holder = Pick<AccountClaims, 'id' | 'roles' | 'tenantId'>
+  | keyof TenantClaims
+type Holder = Omit<AccountClaims, 'userId'>
 
 function signWithin(signer: AccessSigner, claims: AccessTokenClaims): string | Promise<string> {
   const check = (token: string): string => {
@@ -158,9 +169,11 @@ export class ReservedClaimError extends Error {
   }
 }
 
-// Also rejected if this token does not have them: with `tid` or `scope`, anyone could become an administrator.
+// Also rejected if this token does not have them: with `tenant_roles` or `scope`, anyone could become an administrator.
 const RESERVED: ReadonlySet<string> = new Set([
   'tid',
+  'tenant_name',
+  'tenant_roles',
   'csh',
   'scope',
   'nbf',

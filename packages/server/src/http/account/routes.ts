@@ -37,8 +37,18 @@ const me = lazy(() =>
     sub: z.string().meta({ description: 'The id of the account.' }),
     username: z.string(),
     user_id: z.string().meta({ description: 'The imported Django id, else the same as `sub`.' }),
-    roles: z.array(z.string()).meta({ description: 'Global roles and, in a tenant, its roles.' }),
-    permissions: z.array(z.string()).meta({ description: 'The permissions of all these roles.' }),
+    roles: z.array(z.string()).meta({ description: 'Global roles.' }),
+    permissions: z.array(z.string()).meta({ description: 'The permissions of the global roles.' }),
+    tenant_roles: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Roles in the tenant of the session. Absent without a tenant.' }),
+    tenant_permissions: z
+      .array(z.string())
+      .optional()
+      .meta({
+        description: 'The permissions of the roles in the tenant. Absent without a tenant.',
+      }),
     tenant: tenant().nullable().meta({ description: 'The tenant of the session.' }),
     tenants: z.array(tenant()).meta({ description: 'The tenants of the account.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
@@ -131,6 +141,8 @@ export const accountRoutes: readonly ApiRoute[] = [
           user_id: '42',
           roles: ['editor'],
           permissions: ['articles.edit'],
+          tenant_roles: ['billing'],
+          tenant_permissions: ['invoices.read'],
           tenant: { id: 'tnt_c2l4dGVlbiBieXRlcw', name: 'acme' },
           tenants: [{ id: 'tnt_c2l4dGVlbiBieXRlcw', name: 'acme' }],
           sid: '8Lr0jlbXlTn3vN0xkKqYIw',

@@ -15,8 +15,10 @@ const session = lazy(() =>
   z.object({
     sub: z.string().meta({ description: 'The id of the account.' }),
     user_id: z.string().meta({ description: 'The imported Django id, else the same as `sub`.' }),
-    roles: z.array(z.string()).meta({ description: 'Global roles and, in a tenant, its roles.' }),
+    roles: z.array(z.string()).meta({ description: 'Global roles.' }),
     tid: z.string().optional().meta({ description: 'The id of the tenant of the session.' }),
+    tenant_name: z.string().optional().meta({ description: 'The name of that tenant.' }),
+    tenant_roles: z.array(z.string()).optional().meta({ description: 'Roles in that tenant.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
     csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
     access_expires_at: z
