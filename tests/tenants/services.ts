@@ -95,10 +95,18 @@ function startHono(guard: Guard, routes: Routes): Promise<Service> {
 
 /** Its decorators are called by hand, because the tests are compiled without decorators. */
 async function startNest(guard: Guard, routes: Routes): Promise<Service> {
-  class Controlled {}
+  class Controlled {
+    answer(): object {
+      return {}
+    }
+  }
   const table = routes<NestRequestView>(({ params }) => params['tenant'])
   for (const [path, requirements] of Object.entries(table)) {
-    Object.defineProperty(Controlled.prototype, path, { value: () => ({}) })
+    Object.defineProperty(Controlled.prototype, path, {
+      value(this: Controlled) {
+        return this.answer()
+      },
+    })
     const method = Object.getOwnPropertyDescriptor(Controlled.prototype, path)
     const decorators = [Get(path), UseGuards(createNestGuard(guard, requirements))]
     for (const decorate of decorators) decorate(Controlled.prototype, path, method!)
