@@ -43,12 +43,9 @@ const me = lazy(() =>
       .array(z.string())
       .optional()
       .meta({ description: 'Roles in the tenant of the session. Absent without a tenant.' }),
-    tenant_permissions: z
-      .array(z.string())
-      .optional()
-      .meta({
-        description: 'The permissions of the roles in the tenant. Absent without a tenant.',
-      }),
+    tenant_permissions: z.array(z.string()).optional().meta({
+      description: 'The permissions of the roles in the tenant. Absent without a tenant.',
+    }),
     tenant: tenant().nullable().meta({ description: 'The tenant of the session.' }),
     tenants: z.array(tenant()).meta({ description: 'The tenants of the account.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
