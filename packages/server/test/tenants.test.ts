@@ -8,8 +8,8 @@ import {
   type TestAuthority,
 } from './support/authority.ts'
 import { membersOf, TestBrowser } from './support/browser.ts'
-import { readAnswer, type Answer } from './support/contract.ts'
-import { claimsOf } from './support/forge.ts'
+import { ask, readAnswer, type Answer } from './support/contract.ts'
+import { claimsOf, openForge } from './support/forge.ts'
 
 let it: TestAuthority
 beforeEach(async () => {
@@ -214,6 +214,23 @@ describe('a change by an operator', () => {
     // addRole, setMember, removeMember, disable; the first memberships took nothing back.
     expect(claimsOf(access)).toMatchObject({ rvp: 4 })
   })
+})
+
+test('a token in a tenant that does not tell its roles apart is refused here too', async () => {
+  const { access } = await it.login()
+  const claims = claimsOf(access)
+  const roles = ['admin', 'editor', 'reader']
+  const old = (await openForge(it.dataDir)).access({ ...claims, roles, tenant_roles: undefined })
+  expect(it.authority.verify(old)).toEqual({
+    ok: false,
+    code: 'claim_missing',
+    claim: 'tenant_roles',
+  })
+  const me = async (token: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${token}` }
+    return (await ask(it, '/auth/me', { method: 'GET', type: null, headers })).status
+  }
+  expect([await me(access), await me(old)]).toEqual([200, 401])
 })
 
 describe('permissions', () => {
