@@ -68,7 +68,7 @@ const routes: Routes = (named) => ({
   '/in-any': { tenant: '*' },
 })
 
-/** Who gets 200. Everybody else gets 403 with the code. */
+/** The callers that get 200. Every other caller gets 403 with this code. */
 const EXPECTED: Readonly<Record<string, readonly [code: string, ...accepted: string[]]>> = {
   '/role': ['role_missing', 'ours', 'ours-in-acme', 'ours-in-globex', 'machine'],
   '/permission': ['permission_missing', 'ours', 'ours-in-acme', 'ours-in-globex', 'machine'],

@@ -1,9 +1,9 @@
 import { limits } from '../base/limits.ts'
 
 /**
- * Checks the names of roles, and their number. Returns what is wrong, or undefined. Every token carries the
- * roles, so they must be short, printable and few. A token in a tenant carries the global roles and those in the
- * tenant (`tenantRoles`) as two lists.
+ * Checks the names and the number of roles. Returns the problem, or undefined if there is none. Every token
+ * carries the roles, so they must be short, printable and few. A token in a tenant carries the global roles and
+ * the roles in the tenant (`tenantRoles`) as two lists.
  */
 export function checkRoles(
   roles: readonly string[],
@@ -14,8 +14,8 @@ export function checkRoles(
   if (all.length > limits.rolesMax) {
     return { code, text: `An account has at most ${limits.rolesMax} roles.` }
   }
-  // Rejected here, so that no log-in fails later because its token is too large.
-  // A role of both lists stands in the token twice.
+  // Rejected here. Otherwise a later login would fail because its token is too large.
+  // A role that is in both lists is in the token twice.
   const lists = [...new Set(roles), ...new Set(tenantRoles)]
   if (JSON.stringify(lists).length > limits.rolesBytesMax) {
     const text = `The roles of an account have at most ${limits.rolesBytesMax} characters together.`

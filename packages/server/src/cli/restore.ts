@@ -21,9 +21,9 @@ import { print } from './print.ts'
 
 const restore: Command = {
   words: ['restore'],
-  summary: 'restore the database from a backup; everybody signs in again',
+  summary: 'restore the database from a backup; everybody must log in again',
   details:
-    'Stop the server first. The revocation log continues above the position of the database it replaces, so nothing that was revoked since the backup becomes valid. It revokes all keys of access tokens. It rejects the live database file as its own backup.',
+    'Stop the server first. The revocation log continues above the position of the replaced database, so nothing that was revoked since the backup becomes valid again. All keys of access tokens are revoked. The command rejects the live database file as its own backup.',
   operands: [
     {
       name: 'FILE',
@@ -40,8 +40,8 @@ const restore: Command = {
         `There is no database at ${database}. Name a backup: countersign restore FILE, or set COUNTERSIGN_DATA_DIR.`,
       )
     }
-    // Throws while a server runs, so nobody writes meanwhile. The replaced database may be broken: it is
-    // only read.
+    // Throws if a server runs, so nobody writes at the same time. The replaced database may be damaged, so it
+    // is only read.
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     ServerLock.take(dataDir).release()
     const replaced = copy === undefined ? undefined : readReplaced(database)
@@ -62,7 +62,7 @@ const restore: Command = {
         'All keys that sign access tokens are revoked. The server generates new ones when it starts.',
       )
       print(
-        'Everybody signs in again. Service accounts keep working. Start the server now: countersign start',
+        'Everybody must log in again. Service accounts keep working. Start the server now: countersign start',
       )
     } finally {
       await store.close()
@@ -70,7 +70,7 @@ const restore: Command = {
   },
 }
 
-/** Starts the log over above the positions of both databases. Gives the position at which it continues. */
+/** Starts the log over above the positions of both databases. Returns the position at which it continues. */
 async function startOver(
   { revocations }: Store,
   issuer: string,
@@ -79,21 +79,22 @@ async function startOver(
   const by = { issuer, at: systemClock.nowMs(), actor: actorName() }
   for (;;) {
     const head = await revocations.head()
-    // Also above the replaced database, which may be a restored one itself: no position may have two meanings.
+    // The log continues above the replaced database too, because no position may have two meanings. The
+    // replaced database may itself have been restored.
     const lost = Math.max(head.position, replaced?.position ?? 0)
     const outcome = await revocations.startOver(lost, head, by, { killed: replaced?.killed ?? [] })
-    // A command beside this one may have moved the head since it was read.
+    // Another command may have moved the head since it was read.
     if (outcome.kind !== 'head_moved') return outcome.position
   }
 }
 
-/** The part of the replaced database that the continued log needs. */
+/** The facts about the replaced database that the continued log needs. */
 interface Replaced {
   readonly killed: readonly string[]
   readonly position: number
 }
 
-/** Undefined when the database cannot be read. */
+/** Returns undefined if the database cannot be read. */
 function readReplaced(database: string): Replaced | undefined {
   if (!existsSync(database)) return { killed: [], position: 0 }
   try {
@@ -109,7 +110,10 @@ function readReplaced(database: string): Replaced | undefined {
   }
 }
 
-/** Replaces the database with a backup and keeps the old one beside it. Gives the path of the old one. */
+/**
+ * Replaces the database with a backup and keeps the old database in the same directory. Returns the path of
+ * the old database.
+ */
 function putBack(copy: string, database: string): string | undefined {
   const fresh = `${database}.restoring`
   try {
@@ -123,9 +127,9 @@ function putBack(copy: string, database: string): string | undefined {
         `${copy} was left by an interrupted restore. Name the backup file itself.`,
       )
     }
-    // SQLite would apply a write-ahead log that an interrupted restore has left to this backup.
+    // An interrupted restore may have left a write-ahead log, which SQLite would apply to this backup.
     discard(fresh)
-    // The write-ahead log of a server that was killed is part of the backup.
+    // If the server was killed, its write-ahead log is part of the backup.
     for (const suffix of ['', '-wal']) {
       if (suffix === '' || existsSync(copy + suffix)) {
         copyFileSync(copy + suffix, fresh + suffix)
@@ -140,7 +144,7 @@ function putBack(copy: string, database: string): string | undefined {
   const kept = `${database}.before-${new Date(systemClock.nowMs()).toISOString().replaceAll(':', '')}`
   const hadOne = existsSync(database)
   if (hadOne) renameSync(database, kept)
-  // A write-ahead log that a killed server has left belongs to the replaced file.
+  // A write-ahead log of a killed server belongs to the replaced file.
   for (const suffix of ['-wal', '-shm']) {
     if (existsSync(`${database}${suffix}`)) {
       renameSync(`${database}${suffix}`, `${kept}${suffix}`)
@@ -159,7 +163,7 @@ function assertOurs(path: string, name: string): void {
       }
       const { user_version: schema } = db.prepare('PRAGMA user_version').get() ?? {}
       if (Number(schema) > migrations.length)
-        throw new Error('a newer version of Countersign has written it')
+        throw new Error('it was written by a newer version of Countersign')
     })
   } catch (error) {
     discard(path)
@@ -177,7 +181,7 @@ function discard(path: string): void {
   for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true })
 }
 
-/** Opens a file that may not be a database of ours, and closes it after `work`. */
+/** Opens a file that may not be a Countersign database, and closes it after `work`. */
 function opened<T>(
   path: string,
   options: { readonly readOnly: boolean },

@@ -2,10 +2,10 @@ import type { Effective } from '../sessions/wait-effective.ts'
 import { problem } from './problem.ts'
 
 /**
- * With `?wait=effective`, answers only when the request's revocation is in force at every guard: each
- * guard has confirmed it, or its lease has expired. The answer then says how long that took and how many
- * guards there were. Any other value of `wait` is refused before anything is done: after a typing error
- * the answer would come too early. The router calls it for the rows that revoke something.
+ * With `?wait=effective`, the answer waits until the revocation is in force at every guard: each guard has
+ * confirmed it, or its lease has expired. The answer contains the duration and the number of guards. Any
+ * other value of `wait` is refused before anything is done. Otherwise a misspelled request would be answered
+ * too early. The router calls this for routes that revoke something.
  */
 export async function whenEffective(
   waitUntilEffective: () => Promise<Effective>,
@@ -18,11 +18,11 @@ export async function whenEffective(
   if (waits.some((wait) => wait !== 'effective')) return problem('wait_invalid')
   const response = await answer()
   if (!response.ok) return response
-  // The entries of the request are at this position or before it.
+  // The entries of the request are at or before this position.
   const { position, ms, guards, confirmed, expired } = await waitUntilEffective()
   const headers = new Headers(response.headers)
   headers.set('content-type', 'application/json')
-  // Most of these answers have no body.
+  // Most of these answers had no body.
   const text = await response.text()
   const answered = text === '' ? {} : (JSON.parse(text) as object)
   const body = { ...answered, effective: { position, ms, guards, confirmed, expired } }

@@ -4,7 +4,7 @@ import type { SessionServices } from './services.ts'
 
 /** The permissions of the account behind a session, and the tenants that it is a member of. */
 export interface Profile {
-  /** The permissions of its global roles, sorted, each once. */
+  /** The permissions of its global roles, sorted and without duplicates. */
   readonly permissions: readonly string[]
   /** The permissions of its roles in the tenant that the session is in, which count nowhere else. */
   readonly tenantPermissions: readonly string[]

@@ -16,12 +16,12 @@ const about = {
 
 const FORM_MEDIA: BodyRule['media'] = ['application/x-www-form-urlencoded']
 
-// The error message of a field is the code of its refusal.
+// The error message of a field is a refusal code.
 const clientFields = lazy(() => ({
   client_id: z
     .string()
     .optional()
-    .meta({ description: 'Instead of a Basic header, together with `client_secret`.' }),
+    .meta({ description: 'Instead of a Basic header. Requires `client_secret`.' }),
   client_secret: z.string().optional(),
 }))
 
@@ -54,7 +54,7 @@ const granted = lazy(() =>
   }),
 )
 
-/** RFC 7662 §2.2, and all claims of the token: an application can have added its own. */
+/** RFC 7662 §2.2, and all claims of the token, including claims that an application added. */
 const introspection = lazy(() =>
   z.looseObject({
     active: z.boolean(),
@@ -64,15 +64,18 @@ const introspection = lazy(() =>
     iat: z.int().optional().meta({ description: 'Seconds since 1970.' }),
     client_id: z.string().optional(),
     username: z.string().optional(),
-    roles: z.array(z.string()).optional().meta({ description: 'Global roles.' }),
+    roles: z.array(z.string()).optional().meta({ description: 'The global roles.' }),
     tid: z.string().optional().meta({ description: 'The id of the tenant of the token.' }),
     tenant_name: z.string().optional().meta({ description: 'The name of that tenant.' }),
-    tenant_roles: z.array(z.string()).optional().meta({ description: 'Roles in that tenant.' }),
+    tenant_roles: z.array(z.string()).optional().meta({ description: 'The roles in that tenant.' }),
     token_type: z.string().optional(),
   }),
 )
 
-/** OAuth 2.0 for service accounts: one form each, credentials in a Basic header or in the form. */
+/**
+ * The OAuth 2.0 routes for service accounts. Each takes a form, and credentials in a Basic header or in the
+ * form.
+ */
 export const oauthRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
@@ -80,7 +83,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
     path: '/oauth2/token',
     summary: 'Get an access token for a service account',
     description:
-      'The client credentials grant (RFC 6749 §4.4). There is no refresh token: ask again before the access token expires.',
+      'The client credentials grant (RFC 6749 §4.4). There is no refresh token: request a new access token before the old one expires.',
     gate: presentedClient,
     body: {
       format: 'form',
@@ -113,7 +116,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
     path: '/oauth2/revoke',
     summary: 'Revoke an access token, or end the session of a refresh token',
     description:
-      'RFC 7009. A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke the tokens of people who logged in without a client. The answer is 200 for a token that is not valid, too.',
+      'RFC 7009. A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke the tokens of people who logged in without a client. The answer is also 200 for a token that is not valid.',
     gate: provenClient,
     revokes: true,
     body: {
@@ -122,7 +125,12 @@ export const oauthRoutes: readonly ApiRoute[] = [
       schema: tokenForm,
       example: { token: 'eyJhbGciOiJFUzI1NiJ9...' },
     },
-    answers: () => [{ status: 200, description: 'Revoked, or nothing to revoke. No body.' }],
+    answers: () => [
+      {
+        status: 200,
+        description: 'The token was revoked, or there was nothing to revoke. No body.',
+      },
+    ],
     refusals: ['token_missing', 'token_of_another'],
     handle:
       ({ sessions }) =>
@@ -133,9 +141,9 @@ export const oauthRoutes: readonly ApiRoute[] = [
     ...about,
     id: 'introspectToken',
     path: '/oauth2/introspect',
-    summary: 'Ask for the state and the claims of a token',
+    summary: 'Get the state and the claims of a token',
     description:
-      'RFC 7662, for services that do not read the revocation feed. A token that is not valid gets `active: false` and no reason. A service account that is bound to a tenant sees tokens of that tenant only.',
+      'RFC 7662, for services that do not read the revocation feed. A token that is not valid gets `active: false` without a reason. A service account that is bound to a tenant sees tokens of that tenant only.',
     gate: provenClient,
     body: {
       format: 'form',
@@ -146,7 +154,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
     answers: () => [
       {
         status: 200,
-        description: 'The claims of a valid token, or `active: false` alone.',
+        description: 'The claims of a valid token, or only `active: false`.',
         media: 'application/json',
         schema: introspection(),
         example: {

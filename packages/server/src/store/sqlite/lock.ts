@@ -5,9 +5,9 @@ import { SetupError, messageOf } from '../../base/faults.ts'
 import { openDatabase } from './database.ts'
 
 /**
- * Reserves a data directory for one server. The lock is SQLite's own, on an empty database beside the real one. The
- * operating system releases it with the process, however the process ends, so no stale lock remains. Commands do not
- * take it; they write beside the server.
+ * Reserves a data directory for one server. It uses SQLite's file lock on a separate empty database. The
+ * operating system releases the lock whenever the process ends, so no stale lock remains. Commands do not
+ * take the lock, so they can write while the server runs.
  */
 export class ServerLock {
   readonly #db: DatabaseSync

@@ -19,8 +19,8 @@ import { createShadowStore } from './shadows.ts'
 import { createTenantStore } from './tenants.ts'
 import { createThrottleStore } from './throttles.ts'
 
-// SQLite waits for another writer without letting anything else in this process run. Commands hold the lock for some
-// milliseconds. A server that waited much longer would answer nobody, so it answers 503 instead.
+// While SQLite waits for another writer, no other code in this process runs. Commands hold the lock for some
+// milliseconds. If the lock is held much longer, the server answers 503 instead of blocking all requests.
 const SERVER_BUSY_MS = 500
 const COMMAND_BUSY_MS = 5_000
 
@@ -61,7 +61,8 @@ export function openSqliteStore(
     purgeConsumed: async (limit) => purgeConsumed(db, clock, limit),
     watch: (changed) => db.watch(changed),
     check: async () => {
-      // A new value each time: SQLite skips a page that would stay as it is, and a full disk would go unnoticed.
+      // The value changes at each check. SQLite does not write an unchanged page, so a full disk would go
+      // unnoticed.
       db.write(() => db.run('UPDATE write_checks SET checks = checks + 1 WHERE id = 1'))
     },
     close: async () => {
