@@ -1,7 +1,12 @@
-"""A Python service behind Countersign: GET /me returns the account. PyJWT verifies, Redis has the revocations."""
+"""A Python service behind Countersign. PyJWT verifies tokens, and Redis has the revocations.
+
+GET /me returns the account. GET /reports requires the global role "admin". GET /tenants/NAME/reports requires a token in
+that tenant, and the role "admin" there or globally.
+"""
 
 import json
 import os
+import re
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
@@ -35,17 +40,42 @@ def authenticate(token):
         algorithms=["ES256"],
         issuer=ISSUER,
         audience=AUDIENCE,
-        options={"require": ["exp", "sub", "jti", "rvp"]},
+        options={"require": ["exp", "sub", "jti", "rvp", "roles"]},
     )
+    # Without this claim, "roles" may also hold the roles in the tenant: the token is from an old authority.
+    if "tid" in claims and "tenant_roles" not in claims:
+        raise jwt.MissingRequiredClaimError("tenant_roles")
     revocations.check(header["kid"], claims)
     return claims
+
+
+def has_role(claims, role):
+    """Whether the token has a global role. Roles in a tenant do not count."""
+    return role in claims["roles"]
+
+
+def has_role_in(claims, tenant, role):
+    """Whether the token is in this tenant (its name or id) and has the role there, or globally.
+
+    Never read "tenant_roles" without comparing the tenant: the administrator of a customer would pass for yours.
+    """
+    is_in_tenant = "tid" in claims and tenant in (claims["tid"], claims.get("tenant_name"))
+    return bool(tenant) and is_in_tenant and role in claims["roles"] + claims["tenant_roles"]
+
+
+def may(claims, path):
+    """Whether the token may read this path. None if there is no such path."""
+    if path == "/me":
+        return True
+    if path == "/reports":
+        return has_role(claims, "admin")
+    in_tenant = re.fullmatch("/tenants/([^/]+)/reports", path)
+    return None if in_tenant is None else has_role_in(claims, in_tenant[1], "admin")
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")
-        if self.path != "/me":
-            return self.answer(404, {"error": "not found"})
         if scheme.lower() != "bearer":
             return self.answer(401, {"error": "no token"}, "Bearer")
         try:
@@ -56,7 +86,13 @@ class Handler(BaseHTTPRequestHandler):
             if isinstance(error.__context__, OSError):
                 return self.answer(503, {"error": "the keys cannot be loaded"})
             return self.answer(401, {"error": str(error)}, 'Bearer error="invalid_token"')
-        return self.answer(200, {"sub": claims["sub"], "roles": claims.get("roles", [])})
+        allowed = may(claims, self.path)
+        if allowed is None:
+            return self.answer(404, {"error": "not found"})
+        if not allowed:
+            return self.answer(403, {"error": "not allowed"})
+        shown = ("sub", "roles", "tenant_name", "tenant_roles")
+        return self.answer(200, {name: claims[name] for name in shown if name in claims})
 
     def answer(self, status, body, challenge=None):
         text = json.dumps(body).encode()

@@ -67,8 +67,10 @@ const GUARD_ADVICE: Readonly<Partial<Record<GuardRefusalCode, string>>> = {
   request_malformed: 'Send one access token, in one place.',
   insufficient_user_authentication:
     'Ask the person to log in again, as the header `WWW-Authenticate` demands.',
-  role_missing: 'Give the account the role: `countersign accounts roles add NAME ROLE`.',
-  permission_missing: 'Give a role of the account the permission: `countersign roles define`.',
+  role_missing:
+    'Give the account the role: `countersign accounts roles add NAME ROLE`. For a role in a tenant, the requirement must name the `tenant`.',
+  permission_missing:
+    'Give a role of the account the permission: `countersign roles define`. For a role in a tenant, the requirement must name the `tenant`.',
   tenant_mismatch: 'Refresh with the tenant of the request.',
   revocations_unavailable:
     'Wait for the seconds in `Retry-After`. Check that the guard reaches the revocation feed.',

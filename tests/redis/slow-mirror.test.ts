@@ -53,8 +53,8 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(200, (await it.login('afterwards')).access)
   })
 
-  async function me(access: string): Promise<Response> {
-    return fetch(`${serviceUrl}/me`, { headers: { authorization: `Bearer ${access}` } })
+  function me(access: string, path = '/me'): Promise<Response> {
+    return fetch(`${serviceUrl}${path}`, { headers: { authorization: `Bearer ${access}` } })
   }
   async function untilStatus(status: number, access: string, withinMs = 8_000): Promise<number> {
     const from = performance.now()
@@ -78,6 +78,33 @@ describeWith('redis', 'the mirror in Redis', () => {
     await it.post('/api/token/blacklist/', { refresh })
     expect(await untilStatus(401, access)).toBeLessThan(1_000)
     expect((await me(other.access)).status).toBe(200)
+  })
+
+  test('the administrator of a tenant passes in that tenant only', async () => {
+    const { accounts, tenants } = it.authority
+    for (const name of ['globex', 'initech']) await tenants.create(name, 'test')
+    await it.login('mallory')
+    await tenants.setMember({ username: 'mallory', tenant: 'globex', roles: ['admin'] }, 'test')
+    await it.login('olga')
+    await accounts.addRole('olga', 'admin', 'test')
+    const [mallory, olga] = [(await it.login('mallory')).access, (await it.login('olga')).access]
+    expect(await (await me(mallory)).json()).toMatchObject({
+      roles: [],
+      tenant_name: 'globex',
+      tenant_roles: ['admin'],
+    })
+    const statuses = async (token: string): Promise<readonly number[]> => {
+      const { tid } = decodeJwt(mallory)
+      const paths = ['reports', 'tenants/globex/reports', `tenants/${String(tid)}/reports`]
+      const answers = [...paths, 'tenants/initech/reports', 'tenants/none/reports'].map((path) =>
+        me(token, `/${path}`),
+      )
+      return (await Promise.all(answers)).map(({ status }) => status)
+    }
+    expect(await statuses(mallory)).toEqual([403, 200, 200, 403, 403])
+    // A global administrator who is in no tenant.
+    expect(await statuses(olga)).toEqual([200, 403, 403, 403, 403])
+    expect((await me(olga, '/elsewhere')).status).toBe(404)
   })
 
   test('revocations of every subject that a token names: account, client, tenant, token', async () => {

@@ -51,7 +51,7 @@ export {
   viewOfNode,
   viewOfRequest,
 } from './request/request-view.ts'
-export type { Requirements } from './verification/requirements.ts'
+export type { Requirements, TenantRequirement } from './verification/requirements.ts'
 export { type ResourceMetadata, resourceMetadata } from './request/resource-metadata.ts'
 export { FeedFault, type FeedConnectionFaultCode } from './revocations/feed-fault.ts'
 export type { FeedLine } from './revocations/socket.ts'

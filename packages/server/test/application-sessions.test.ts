@@ -192,7 +192,9 @@ describe('no session is opened', () => {
     )
     expect(claimsOf(session.access)).toMatchObject({
       tid: expect.stringMatching(/^ten_/),
-      roles: ['owner'],
+      tenant_name: 'globex',
+      tenant_roles: ['owner'],
+      roles: [],
     })
     await it.authority.tenants.disable('globex', 'test')
     expect(

@@ -89,13 +89,18 @@ describe('the token', () => {
     expect((await ask(it, '/auth/me', { method: 'GET', type: null, headers })).status).toBe(401)
   })
 
-  test('names the tenant of its service account', async () => {
+  test('names the tenant of its service account, whose roles are roles in it', async () => {
     const tenant = await it.authority.tenants.create('acme', 'test')
     const inside = await newClient(it, 'importer', { roles: ['writer'], tenant: 'acme' })
     expect(claimsOf(tokenOf(await askWithSecret(it, inside)))).toMatchObject({
-      roles: ['writer'],
+      roles: [],
       tid: tenant.ok ? tenant.value.id : '',
+      tenant_name: 'acme',
+      tenant_roles: ['writer'],
     })
+    for (const claim of ['tid', 'tenant_name', 'tenant_roles']) {
+      expect(claimsOf(tokenOf(await askWithSecret(it, client)))).not.toHaveProperty(claim)
+    }
   })
 
   test('does not have the claims that the application adds for people', async () => {

@@ -76,6 +76,25 @@ test('shows the current roles, not those of the token', async () => {
   await it.authority.accounts.removeRole(USERNAME, 'editor', 'test')
 })
 
+test('shows roles and permissions in the tenant apart from the global ones', async () => {
+  const { accounts, tenants, roles } = it.authority
+  await tenants.create('globex', 'test')
+  await roles.define({ name: 'admin', permissions: ['users.delete'] }, 'test')
+  await roles.define({ name: 'support', permissions: ['tickets.read'] }, 'test')
+  await accounts.create({ username: 'mallory', password: PASSWORD, roles: ['support'] }, 'test')
+  await tenants.setMember({ username: 'mallory', tenant: 'globex', roles: ['admin'] }, 'test')
+  const body = { username: 'mallory', password: PASSWORD }
+  const { access } = (await (await it.post('/api/token/', body)).json()) as Pair
+  const answer = await me(`Bearer ${access}`)
+  expect(JSON.parse(answer.text)).toMatchObject({
+    roles: ['support'],
+    permissions: ['tickets.read'],
+    tenant_roles: ['admin'],
+    tenant_permissions: ['users.delete'],
+    tenant: { name: 'globex' },
+  })
+})
+
 test.each(['bearer', 'BEARER', 'Bearer '])('accepts the scheme as %j', async (scheme) => {
   expect((await me(`${scheme} ${pair.access}`)).status).toBe(200)
 })

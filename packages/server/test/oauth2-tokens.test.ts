@@ -74,6 +74,25 @@ describe('POST /oauth2/introspect (RFC 7662)', () => {
     })
   })
 
+  test('tells global roles and roles in the tenant apart, for people and service accounts', async () => {
+    const { accounts, tenants } = it.authority
+    await tenants.create('globex', 'test')
+    await accounts.addRole(USERNAME, 'reader', 'test')
+    await tenants.setMember({ username: USERNAME, tenant: 'globex', roles: ['admin'] }, 'test')
+    expect(await introspect((await it.login()).access)).toMatchObject({
+      roles: ['reader'],
+      tid: expect.stringMatching(/^ten_/),
+      tenant_name: 'globex',
+      tenant_roles: ['admin'],
+    })
+    const machine = await newClient(it, 'importer', { tenant: 'globex', roles: ['admin'] })
+    expect(await introspect(tokenOf(await askWithSecret(it, machine)))).toMatchObject({
+      roles: [],
+      tenant_name: 'globex',
+      tenant_roles: ['admin'],
+    })
+  })
+
   test('returns the account and the expiry of a refresh token', async () => {
     const pair = await it.login()
     const { sub, sid, iat, exp, jti } = claimsOf(pair.refresh)

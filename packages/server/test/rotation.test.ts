@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { AuthorityConfig } from '../src/authority.ts'
 import { createSystemRandom, randomId } from '../src/base/random.ts'
 import { decideRotation, type RotationConditions } from '../src/sessions/decide-rotation.ts'
+import { withoutTenant } from '../src/sessions/tenant-claims.ts'
 import {
   NO_GRACE,
   nextGrace,
@@ -794,7 +795,7 @@ test('the SQL fast path and the function agree on every row, and order within a 
             seed: Uint8Array.from(random.bytes(16)),
             endsAt: Math.max(row.expiresAt, NOW + endsIn),
           },
-          account: { id: accountId, userId: accountId, roles: ['reader'], tenantId: undefined },
+          account: withoutTenant({ id: accountId, userId: accountId, roles: ['reader'] }),
           accountDisabled: account.disabled,
           accountHardPosition: account.hardPosition,
         }

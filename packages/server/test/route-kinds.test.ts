@@ -2,7 +2,7 @@ import pino from 'pino'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
 
-import { createRoleManager } from '../src/accounts/tenants.ts'
+import { createRoleManager, createTenantManager } from '../src/accounts/tenants.ts'
 import { loggedInWith } from '../src/http/account/gates.ts'
 import { createApp } from '../src/http/app.ts'
 import { contractRoutes } from '../src/http/contract/routes.ts'
@@ -222,6 +222,11 @@ test('a row that requires a permission answers accounts that have it through a r
   await createRoleManager(it).define({ name: 'reader', permissions: ['reports.read'] }, 'test')
   await it.accounts.create({ username: 'alice', password: PASSWORD, roles: ['reader'] }, 'test')
   await it.accounts.create({ username: 'bob', password: PASSWORD }, 'test')
+  // A reader in a customer's tenant only.
+  await it.accounts.create({ username: 'mallory', password: PASSWORD }, 'test')
+  const tenants = createTenantManager(it.services)
+  await tenants.create('globex', 'test')
+  await tenants.setMember({ username: 'mallory', tenant: 'globex', roles: ['reader'] }, 'test')
 
   const get = async (authorization?: string): Promise<Response> =>
     app(new Request(`${ISSUER}/guarded`, { headers: authorization ? { authorization } : {} }))
@@ -232,9 +237,11 @@ test('a row that requires a permission answers accounts that have it through a r
   }
 
   expect(await (await get(await bearerOf('alice'))).text()).toBe('alice')
-  const refused = await get(await bearerOf('bob'))
-  expect(refused.status).toBe(403)
-  expect(await refused.json()).toMatchObject({ code: 'permission_missing' })
+  for (const username of ['bob', 'mallory']) {
+    const refused = await get(await bearerOf(username))
+    expect(refused.status).toBe(403)
+    expect(await refused.json()).toMatchObject({ code: 'permission_missing' })
+  }
   expect((await get()).status).toBe(401)
 })
 

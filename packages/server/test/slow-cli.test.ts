@@ -130,7 +130,12 @@ test('commands manage tenants, their members and roles', async () => {
   )
   const { access } = await http.login({ username, password })
   const [tenant] = await rows(['tenants', 'list'])
-  expect(claimsOf(access)).toMatchObject({ roles: ['editor'], tid: tenant?.['id'] })
+  expect(claimsOf(access)).toMatchObject({
+    roles: [],
+    tid: tenant?.['id'],
+    tenant_name: 'acme',
+    tenant_roles: ['editor'],
+  })
 
   expect(await output(['roles', 'define', 'editor', 'notes.write', 'notes.read'])).toBe(
     'Role editor: defined.\n',

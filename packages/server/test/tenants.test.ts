@@ -8,8 +8,8 @@ import {
   type TestAuthority,
 } from './support/authority.ts'
 import { membersOf, TestBrowser } from './support/browser.ts'
-import { readAnswer, type Answer } from './support/contract.ts'
-import { claimsOf } from './support/forge.ts'
+import { ask, readAnswer, type Answer } from './support/contract.ts'
+import { claimsOf, openForge } from './support/forge.ts'
 
 let it: TestAuthority
 beforeEach(async () => {
@@ -43,9 +43,14 @@ async function refresh({ refresh: token }: Pair): Promise<Pair | number> {
 }
 
 describe('a login', () => {
-  test('without a tenant is in the default tenant, with its roles and the global roles', async () => {
+  test('without a tenant is in the default tenant, with its roles apart from the global roles', async () => {
     const { access } = await it.login()
-    expect(claimsOf(access)).toMatchObject({ tid: await idOf('acme'), roles: ['editor', 'reader'] })
+    expect(claimsOf(access)).toMatchObject({
+      tid: await idOf('acme'),
+      tenant_name: 'acme',
+      tenant_roles: ['editor', 'reader'],
+      roles: ['reader'],
+    })
     await it.authority.tenants.setDefault({ username: USERNAME, tenant: 'globex' }, 'test')
     expect(claimsOf((await it.login()).access)).toMatchObject({ tid: await idOf('globex') })
   })
@@ -55,7 +60,9 @@ describe('a login', () => {
     const answer = await browser.login({ username: USERNAME, password: PASSWORD, tenant: 'globex' })
     expect(membersOf(answer)).toMatchObject({
       tid: await idOf('globex'),
-      roles: ['owner', 'reader'],
+      tenant_name: 'globex',
+      tenant_roles: ['owner'],
+      roles: ['reader'],
     })
   })
 
@@ -78,7 +85,9 @@ describe('a login', () => {
     )
     const { access } = JSON.parse((await login({ username: 'bob' })).text) as Pair
     expect(claimsOf(access)).toMatchObject({ roles: ['guest'] })
-    expect(claimsOf(access)).not.toHaveProperty('tid')
+    for (const claim of ['tid', 'tenant_name', 'tenant_roles']) {
+      expect(claimsOf(access)).not.toHaveProperty(claim)
+    }
   })
 })
 
@@ -87,11 +96,15 @@ describe('the tenant changes', () => {
     const browser = new TestBrowser(it)
     const { sid } = membersOf(await browser.login())
     const moved = membersOf(await browser.visit('/auth/refresh', { body: { tenant: 'globex' } }))
-    expect(moved).toMatchObject({ sid, tid: await idOf('globex'), roles: ['owner', 'reader'] })
-    // Later refreshes stay in the tenant.
-    expect(membersOf(await browser.visit('/auth/refresh'))).toMatchObject({
+    const globex = {
       tid: await idOf('globex'),
-    })
+      tenant_name: 'globex',
+      tenant_roles: ['owner'],
+      roles: ['reader'],
+    }
+    expect(moved).toMatchObject({ sid, ...globex })
+    // Later refreshes stay in the tenant.
+    expect(membersOf(await browser.visit('/auth/refresh'))).toMatchObject(globex)
     const me = membersOf(await browser.get('/auth/me'))
     expect(me).toMatchObject({
       tenant: { name: 'globex' },
@@ -103,7 +116,9 @@ describe('the tenant changes', () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const answer = membersOf(await browser.visit('/auth/refresh', { body: { tenant: null } }))
-    expect(answer).not.toHaveProperty('tid')
+    for (const claim of ['tid', 'tenant_name', 'tenant_roles']) {
+      expect(answer).not.toHaveProperty(claim)
+    }
     expect(answer['roles']).toEqual(['reader'])
   })
 
@@ -150,11 +165,16 @@ describe('a change by an operator', () => {
     const { tenants } = it.authority
     await tenants.setMember({ username: USERNAME, tenant: 'acme', roles: ['viewer'] }, 'test')
     const second = (await refresh(first)) as Pair
-    expect(claimsOf(second.access)).toMatchObject({ roles: ['reader', 'viewer'] })
+    expect(claimsOf(second.access)).toMatchObject({
+      roles: ['reader'],
+      tenant_roles: ['viewer'],
+    })
     await tenants.removeMember({ username: USERNAME, tenant: 'acme' }, 'test')
     const third = (await refresh(second)) as Pair
     expect(claimsOf(third.access)).toMatchObject({ roles: ['reader'] })
-    expect(claimsOf(third.access)).not.toHaveProperty('tid')
+    for (const claim of ['tid', 'tenant_name', 'tenant_roles']) {
+      expect(claimsOf(third.access)).not.toHaveProperty(claim)
+    }
   })
 
   test('a tenant that is disabled ends the sessions in it, and no others', async () => {
@@ -196,20 +216,42 @@ describe('a change by an operator', () => {
   })
 })
 
+test('a token in a tenant that does not tell its roles apart is refused here too', async () => {
+  const { access } = await it.login()
+  const claims = claimsOf(access)
+  const roles = ['admin', 'editor', 'reader']
+  const old = (await openForge(it.dataDir)).access({ ...claims, roles, tenant_roles: undefined })
+  expect(it.authority.verify(old)).toEqual({
+    ok: false,
+    code: 'claim_missing',
+    claim: 'tenant_roles',
+  })
+  const me = async (token: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${token}` }
+    return (await ask(it, '/auth/me', { method: 'GET', type: null, headers })).status
+  }
+  expect([await me(access), await me(old)]).toEqual([200, 401])
+})
+
 describe('permissions', () => {
   test('follow from the current definitions of the roles', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
-    const permissions = async (): Promise<unknown> =>
-      membersOf(await browser.get('/auth/me'))['permissions']
-    expect(await permissions()).toEqual([])
+    const permissions = async (): Promise<unknown> => {
+      const me = membersOf(await browser.get('/auth/me'))
+      return [me['permissions'], me['tenant_permissions']]
+    }
+    expect(await permissions()).toEqual([[], []])
     const { roles } = it.authority
     await roles.define({ name: 'editor', permissions: ['notes.write', 'notes.read'] }, 'test')
     await roles.define({ name: 'reader', permissions: ['notes.read'] }, 'test')
     await roles.define({ name: 'owner', permissions: ['billing'] }, 'test')
-    expect(await permissions()).toEqual(['notes.read', 'notes.write'])
+    // A reader globally; in acme an editor and a reader.
+    expect(await permissions()).toEqual([['notes.read'], ['notes.read', 'notes.write']])
     await roles.define({ name: 'editor', permissions: [] }, 'test')
-    expect(await permissions()).toEqual(['notes.read'])
+    expect(await permissions()).toEqual([['notes.read'], ['notes.read']])
+    await browser.visit('/auth/refresh', { body: { tenant: null } })
+    expect(await permissions()).toEqual([['notes.read'], undefined])
   })
 
   test.each([
@@ -256,6 +298,24 @@ describe('an operator gets a refusal', () => {
   })
 })
 
+test('the largest roles that an operator may set fit into a token, in the tenant too', async () => {
+  const { accounts, tenants } = it.authority
+  const tenant = 'a'.repeat(64)
+  await tenants.create(tenant, 'test')
+  const roles = Array.from({ length: 28 }, (_, at) => `${'r'.repeat(28)}${10 + at}`)
+  for (const role of roles)
+    expect(await accounts.addRole(USERNAME, role, 'test')).toHaveProperty('value')
+  const set = (count: number): Promise<object> =>
+    tenants.setMember({ username: USERNAME, tenant, roles: roles.slice(0, count) }, 'test')
+  // The token has two lists of them, so a role that stands in both counts twice.
+  expect(await set(27)).toMatchObject({ ok: false, code: 'roles_invalid' })
+  expect(await set(26)).toMatchObject({ ok: true })
+  const browser = new TestBrowser(it)
+  const answer = await browser.login({ username: USERNAME, password: PASSWORD, tenant })
+  expect(answer.status).toBe(200)
+  expect(membersOf(answer)['tenant_roles']).toHaveLength(26)
+})
+
 describe('own claims', () => {
   test('are added at every login and refresh', async () => {
     let plan = 'free'
@@ -272,15 +332,23 @@ describe('own claims', () => {
     expect(claimsOf(((await refresh(pair)) as Pair).access)).toMatchObject({ plan: 'paid' })
   })
 
-  test.each(['sub', 'roles', 'tid', 'csh', 'exp', 'scope', 'rvp', 'nbf'])(
-    'cannot set %s',
-    async (name) => {
-      await it.restart({ claims: () => ({ [name]: 'x' }) })
-      expect((await login()).status).toBe(500)
-      const sessions = new TestBrowser(it)
-      expect((await sessions.login()).status).toBe(500)
-    },
-  )
+  test.each([
+    'sub',
+    'roles',
+    'tid',
+    'tenant_name',
+    'tenant_roles',
+    'csh',
+    'exp',
+    'scope',
+    'rvp',
+    'nbf',
+  ])('cannot set %s', async (name) => {
+    await it.restart({ claims: () => ({ [name]: 'x' }) })
+    expect((await login()).status).toBe(500)
+    const sessions = new TestBrowser(it)
+    expect((await sessions.login()).status).toBe(500)
+  })
 
   test('that are too large fail and create no session', async () => {
     await it.restart({ claims: () => ({ essay: 'x'.repeat(3_000) }) })

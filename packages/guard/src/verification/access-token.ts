@@ -33,10 +33,14 @@ export interface AccessTokenClaims {
   readonly sid?: string
   /** The position of the revocation log when the token was issued: a safe integer of at least 0. */
   readonly rvp: number
-  /** Global roles. */
+  /** Global roles: those that count everywhere. The roles in a tenant are in `tenant_roles`. */
   readonly roles: readonly string[]
-  /** The current tenant. */
+  /** The id of the current tenant. */
   readonly tid?: string
+  /** The name of the current tenant. */
+  readonly tenant_name?: string
+  /** The roles in the current tenant, which count nowhere else. Present exactly if `tid` is. */
+  readonly tenant_roles?: readonly string[]
   /** Scopes, separated by spaces (RFC 6749 §3.3). */
   readonly scope?: string
   readonly auth_time?: number
@@ -107,6 +111,8 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
   ['rvp', isPosition],
   ['roles', isTextList],
   ['tid', optional(isText)],
+  ['tenant_name', optional(isText)],
+  ['tenant_roles', optional(isTextList)],
   ['scope', optional(isString)],
   ['auth_time', optional(isFiniteNumber)],
   ['amr', optional(isTextList)],
@@ -139,8 +145,8 @@ export function createAccessTokenVerifier(
 }
 
 /**
- * The result of one check. `access_claims` checks the types of the claims, and that the token names a
- * session.
+ * The result of one check. `access_claims` checks the types of the claims, that the token names a session, and
+ * that the claims about a tenant are complete.
  */
 export type AccessTokenReport =
   | CheckReport
@@ -183,7 +189,17 @@ type Claims = Readonly<Record<string, unknown>>
 function checkAccessClaims(claims: Claims): Refused | undefined {
   const claim = firstIllTyped(claims)
   if (claim !== undefined) return { ok: false, code: 'claim_invalid', claim }
-  return lacksSession(claims) ? { ok: false, code: 'claim_missing', claim: 'sid' } : undefined
+  const missing = lacksSession(claims) ? 'sid' : missingTenantClaim(claims)
+  return missing === undefined ? undefined : { ok: false, code: 'claim_missing', claim: missing }
+}
+
+/**
+ * Returns the missing claim of a token that has only some of the claims about a tenant. The first versions of the authority put
+ * the roles in the tenant into `roles`. Such a token is refused, because they must not pass for global roles.
+ */
+function missingTenantClaim({ tid, tenant_name, tenant_roles }: Claims): string | undefined {
+  if (tid !== undefined) return tenant_roles === undefined ? 'tenant_roles' : undefined
+  return tenant_name !== undefined || tenant_roles !== undefined ? 'tid' : undefined
 }
 
 /**

@@ -8,19 +8,18 @@ import type { RequestView } from '../request/request-view.ts'
  * that the framework passes to its handlers.
  */
 export interface Requirements<FrameworkRequest = RequestView> {
-  /** The account must have one of these roles. */
+  /**
+   * The account must have one of these roles. Only its global roles count, unless the requirement also names a
+   * `tenant`. Then the roles in that tenant count too.
+   */
   readonly roles?: readonly string[]
   /**
-   * The account must have all of these permissions. This needs a feed, because the revocation feed sends the
-   * role definitions.
+   * The account must have all of these permissions. They come from the roles that count for `roles`. This needs
+   * a feed, because the revocation feed sends the role definitions.
    */
   readonly permissions?: readonly string[]
-  /**
-   * The id of the tenant that the token must be for (`tid`): a fixed id, or a function that reads it from the
-   * request. If the function throws, the error goes to the framework's error handling, and the request is not
-   * passed on.
-   */
-  readonly tenant?: string | ((request: FrameworkRequest) => string | undefined)
+  /** The tenant that the token must be for. */
+  readonly tenant?: TenantRequirement<FrameworkRequest>
   /**
    * The token must have one of these authentication context classes (OpenID Connect Core §2). Otherwise a
    * step-up is requested.
@@ -32,11 +31,28 @@ export interface Requirements<FrameworkRequest = RequestView> {
   readonly policy?: FreshnessPolicy
 }
 
+/**
+ * The tenant that a token must be for:
+ *
+ * - a name (`acme`) or an id (`ten_...`),
+ * - a function that returns the name or the id that the request names. If it returns `undefined` or an empty text, the
+ *   request is refused. `*` has no special meaning in what it returns. An error that it throws goes to the framework's
+ *   error handling, and the request is not passed on.
+ * - `*`: whichever tenant the token is for. A token without a tenant is refused.
+ */
+export type TenantRequirement<FrameworkRequest = RequestView> =
+  | typeof ANY_TENANT
+  // Written like this, editors suggest `*` although any text is allowed.
+  | (string & Record<never, never>)
+  | ((request: FrameworkRequest) => string | undefined)
+
+const ANY_TENANT = '*'
+
 /** Requirements, checked and complete. */
 export interface ReadRequirements {
   readonly roles: readonly string[]
   readonly permissions: readonly string[]
-  readonly tenant: Requirements['tenant']
+  readonly tenant: TenantRequirement | undefined
   readonly acr: readonly string[]
   readonly maxAgeSec: number | undefined
   readonly policy: FreshnessPolicy | undefined
@@ -68,7 +84,7 @@ export function readRequirements(
   if (policy === 'strict' && !guard.hasFeed) fail('policy strict needs the option feed')
   if (tenant !== undefined && tenant === '') fail('tenant is empty')
   if (tenant !== undefined && typeof tenant !== 'string' && typeof tenant !== 'function') {
-    fail('tenant must be an id or a function')
+    fail('tenant must be a name, an id, "*" or a function')
   }
   if (maxAgeSec !== undefined && !(Number.isSafeInteger(maxAgeSec) && maxAgeSec >= 0)) {
     fail('maxAgeSec must be whole seconds of at least 0')
@@ -134,16 +150,16 @@ export function decideAccess(
   required: ReadRequirements,
   { request, roles, clock }: AccessContext,
 ): Refused | undefined {
-  const { acr, maxAgeSec } = required
-  if (required.tenant !== undefined) {
-    const tenant = typeof required.tenant === 'string' ? required.tenant : required.tenant(request)
-    // A request that names no tenant is refused. Otherwise `undefined === undefined` would accept everybody.
-    if (tenant === undefined || tenant !== claims.tid) return refuse('tenant_mismatch')
-  }
-  if (required.roles.length > 0 && !required.roles.some((role) => claims.roles.includes(role))) {
+  const { acr, maxAgeSec, tenant } = required
+  if (tenant !== undefined && !isInTenant(claims, tenant, request)) return refuse('tenant_mismatch')
+
+  // Without a tenant in the requirement, the administrator of any customer would pass for one of ours.
+  const held =
+    tenant === undefined ? claims.roles : [...claims.roles, ...(claims.tenant_roles ?? [])]
+  if (required.roles.length > 0 && !required.roles.some((role) => held.includes(role))) {
     return refuse('role_missing')
   }
-  if (!required.permissions.every((permission) => mayDo(claims.roles, permission, roles))) {
+  if (!required.permissions.every((permission) => mayDo(held, permission, roles))) {
     return refuse('permission_missing')
   }
   const isWeak = acr.length > 0 && !acr.includes(claims.acr ?? '')
@@ -157,6 +173,19 @@ export function decideAccess(
       ...(maxAgeSec === undefined ? {} : { max_age: String(maxAgeSec) }),
     },
   }
+}
+
+/** A name and an id cannot be confused: ids contain `_`, and names do not. */
+function isInTenant(
+  { tid, tenant_name }: AccessTokenClaims,
+  required: TenantRequirement,
+  request: RequestView,
+): boolean {
+  if (required === ANY_TENANT) return tid !== undefined
+  const named = typeof required === 'function' ? required(request) : required
+  // A request that names no tenant is refused. Otherwise `undefined === undefined` would accept everybody.
+  if (typeof named !== 'string' || named === '') return false
+  return named === tid || named === tenant_name
 }
 
 function mayDo(

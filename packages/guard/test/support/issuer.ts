@@ -107,9 +107,13 @@ export class TestIssuer {
     }
   }
 
-  /** Makes a token with the newest key. A change to `undefined` removes that claim or header parameter. */
+  /**
+   * Makes a token with the newest key. A change to `undefined` removes that claim or header parameter. With `tid`, the
+   * token has no roles in the tenant unless the changes name them.
+   */
   token(changes: object = {}, header: object = {}, key: TestKey = this.key): string {
     const base = { alg: 'ES256', typ: 'at+jwt', kid: key.kid }
-    return signRaw(key, { ...base, ...header }, { ...this.claims(), ...changes })
+    const inTenant = 'tid' in changes ? { tenant_roles: [] } : {}
+    return signRaw(key, { ...base, ...header }, { ...this.claims(), ...inTenant, ...changes })
   }
 }

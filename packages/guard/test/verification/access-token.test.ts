@@ -25,8 +25,9 @@ function keySetOf(jwks: string): KeySet {
 
 describe('an access token', () => {
   test('is accepted with its claims', () => {
-    const result = verify(issuer.token({ plan: 'gold', tid: 'ten-1' }))
-    expect(result.ok && result.claims).toEqual({ ...issuer.claims(), plan: 'gold', tid: 'ten-1' })
+    const more = { plan: 'gold', tid: 'ten-1', tenant_name: 'acme', tenant_roles: ['admin'] }
+    const result = verify(issuer.token(more))
+    expect(result.ok && result.claims).toEqual({ ...issuer.claims(), ...more })
   })
 
   test.each(['at+jwt', 'application/at+jwt', 'AT+JWT'])('may have the typ %s', (typ) => {
@@ -70,6 +71,8 @@ describe('claims', () => {
     ['client_id', ['', 7, null]],
     ['sid', ['', 7, null, ['ses-1']]],
     ['tid', ['', 7, null]],
+    ['tenant_name', ['', 7, null, ['acme']]],
+    ['tenant_roles', ['admin', null, {}, [1], [['admin']], [''], ['a', null]]],
     ['scope', [7, null, ['read']]],
     ['auth_time', ['1', null]],
     ['amr', ['pwd', [1], null]],
@@ -95,6 +98,22 @@ describe('claims', () => {
 
   test('roles may be empty', () => {
     expect(verify(issuer.token({ roles: [] })).ok).toBe(true)
+  })
+
+  test.each<[missing: string, claims: object]>([
+    // Older authorities put the roles in the tenant into `roles`.
+    ['tenant_roles', { tid: 'ten_1', tenant_roles: undefined, roles: ['admin'] }],
+    ['tenant_roles', { tid: 'ten_1', tenant_roles: undefined, tenant_name: 'acme' }],
+    ['tid', { tenant_roles: [] }],
+    ['tid', { tenant_roles: ['admin'] }],
+    ['tid', { tenant_name: 'acme' }],
+  ])('%s is required with the other claims about a tenant: %j', (claim, claims) => {
+    const result = verify(issuer.token(claims))
+    expect(result).toEqual({ ok: false, code: 'claim_missing', claim })
+  })
+
+  test('a tenant may have no name, and its member no roles', () => {
+    expect(verify(issuer.token({ tid: 'ten_1', tenant_roles: [] })).ok).toBe(true)
   })
 
   test('an rvp that a double cannot hold exactly is refused', () => {

@@ -68,9 +68,41 @@ describe('a route that requires', () => {
       { tid: 'ten_1' },
       403,
     ],
+    ['its name', 'acme', { tid: 'ten_1', tenant_name: 'acme' }, 200],
+    ['its name in capitals', 'ACME', { tid: 'ten_1', tenant_name: 'acme' }, 403],
+    ['the name of another', 'globex', { tid: 'ten_1', tenant_name: 'acme' }, 403],
+    ['a name, and the token has no name', 'undefined', { tid: 'ten_1' }, 403],
+    ['any', '*', { tid: 'ten_1' }, 200],
+    ['any, and the token has none', '*', {}, 403],
+    ['any, chosen by the request', () => '*', { tid: 'ten_1', tenant_name: 'acme' }, 403],
+    ['an empty text from the request', () => '', { tid: 'ten_1' }, 403],
+    ['null, from untyped code', () => null as never, { tid: 'ten_1' }, 403],
+    [
+      'a promise, from untyped code',
+      (() => Promise.resolve('ten_1')) as never,
+      { tid: 'ten_1' },
+      403,
+    ],
+    ['a list, from untyped code', () => ['ten_1'] as never, { tid: 'ten_1' }, 403],
   ])('a tenant: %s', async (_, tenant, claims, status) => {
     expect((await ask(tenant === undefined ? {} : { tenant }, claims)).status).toBe(status)
   })
+
+  test.each<[string, Requirements<Request>, number]>([
+    ['no tenant', { roles: ['admin'] }, 403],
+    ['the tenant of the token', { roles: ['admin'], tenant: 'globex' }, 200],
+    ['another tenant', { roles: ['admin'], tenant: 'acme' }, 403],
+    ['any tenant', { roles: ['admin'], tenant: '*' }, 200],
+    ['any tenant, and a role that is global', { roles: ['reader'], tenant: '*' }, 200],
+    ['no tenant, and a role that is global', { roles: ['reader'] }, 200],
+    ['any tenant, and a role that is neither', { roles: ['owner'], tenant: '*' }, 403],
+  ])(
+    'a role counts as one in a tenant if the requirement names %s',
+    async (_, required, status) => {
+      const claims = { tid: 'ten_1', tenant_name: 'globex', tenant_roles: ['admin'] }
+      expect((await ask(required, claims)).status).toBe(status)
+    },
+  )
 
   test('a stronger login: the challenge names what is missing (RFC 9470)', async () => {
     expect(await ask({ acr: 'mfa' }, { acr: 'mfa' })).toMatchObject({ status: 200 })

@@ -168,7 +168,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
       // A token in a tenant carries the global roles and the roles in the tenant.
       const memberships = await store.tenants.membershipsOf(account.id)
       for (const inTenant of [[], ...memberships.map((each) => each.roles)]) {
-        const problem = checkRoles([...account.roles, role, ...inTenant])
+        const problem = checkRoles([...account.roles, role], inTenant)
         if (problem !== undefined) return { ok: false, ...problem }
       }
       return change(username, by, (id, from) => accounts.addRole(id, role, from))

@@ -21,8 +21,8 @@ export interface TenantManager {
   /** Lets members log in to the tenant again. Ended sessions stay ended. */
   enable(name: string, by: string): Promise<Managed<Change>>
   /**
-   * Makes an account a member with exactly these roles. A session in the tenant has these roles in addition
-   * to the global roles. The first membership becomes the account's default tenant.
+   * Makes an account a member with exactly these roles. They count only in that tenant, while the session is in
+   * it. The first membership becomes the account's default tenant.
    */
   setMember(
     input: { username: string; tenant: string; roles: readonly string[] },
@@ -110,7 +110,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
     setMember: ({ roles, ...input }, by) =>
       withMember(input, async (account, tenant) => {
         // A token in the tenant carries the global roles and the roles in the tenant.
-        const problem = checkRoles([...account.roles, ...roles])
+        const problem = checkRoles(account.roles, roles)
         if (problem !== undefined) return { ok: false, ...problem }
         const sorted = [...new Set(roles)].toSorted()
         return yes(await store.tenants.setMember(account.id, tenant.id, sorted, auditBy(by)))

@@ -138,7 +138,7 @@ export const tenantCommands: readonly Command[] = [
   }),
   memberCommand(
     'set',
-    'make an account a member of a tenant, with exactly these roles',
+    'make an account a member of a tenant, with exactly these roles, which count in this tenant only',
     ({ tenants, actor }, input) => tenants.setMember(input, actor),
     { changed: 'is a member with these roles', unchanged: 'was already a member with these roles' },
   ),

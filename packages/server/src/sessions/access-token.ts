@@ -5,6 +5,7 @@ import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import type { AccessSigner } from '../keys/foreign-signer.ts'
 import type { AccountClaims, Client, Session } from '../store/rows.ts'
+import { tenantClaims, withoutTenant, type TenantClaims } from './tenant-claims.ts'
 
 /** Settings of all access tokens of this authority. */
 export interface AccessTokenSettings {
@@ -85,6 +86,8 @@ function withoutSecrets(session: Parameters<ClaimsHook>[1]): Parameters<ClaimsHo
 /** The input of one access token of a service account. Read in one snapshot, the position first. */
 export interface ClientMintInput {
   readonly client: Pick<Client, 'id' | 'roles' | 'tenantId'>
+  /** The name of the client's tenant, if it has one. */
+  readonly tenantName: string | undefined
   /** The head of the revocation log, read before the client. */
   readonly position: number
   readonly now: EpochMs
@@ -95,16 +98,24 @@ export interface ClientMintInput {
  * §2.2), and there are no claims about a person or a session. There is no `user_id`, because a Django service
  * would look for a user. There are no claims of the application, because these are about accounts and
  * sessions.
+ *
+ * The roles of a client that is bound to a tenant are roles in that tenant. A customer's service account must
+ * not pass for one of ours.
  */
 export function mintClientToken(
   signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
-  { client, position, now }: ClientMintInput,
+  { client, tenantName, position, now }: ClientMintInput,
 ): string | Promise<string> {
+  const { id, roles, tenantId } = client
+  const holder: Holder =
+    tenantId === undefined
+      ? withoutTenant({ id, roles })
+      : { id, roles: [], tenantId, tenantName, tenantRoles: roles }
   return signWithin(signer, {
-    ...commonClaims(settings, random, { holder: client, position, now }),
-    client_id: client.id,
+    ...commonClaims(settings, random, { holder, position, now }),
+    client_id: id,
   })
 }
 
@@ -125,7 +136,7 @@ function commonClaims(
     rvp: position,
     roles: holder.roles,
     token_type: 'access',
-    ...(holder.tenantId === undefined ? {} : { tid: holder.tenantId }),
+    ...tenantClaims(holder),
   }
 }
 
@@ -139,8 +150,8 @@ type CommonClaim =
   | 'rvp'
   | 'roles'
   | 'token_type'
-  | 'tid'
-type Holder = Pick<AccountClaims, 'id' | 'roles' | 'tenantId'>
+  | keyof TenantClaims
+type Holder = Omit<AccountClaims, 'userId'>
 
 function signWithin(signer: AccessSigner, claims: AccessTokenClaims): string | Promise<string> {
   const check = (token: string): string => {
@@ -159,10 +170,12 @@ export class ReservedClaimError extends Error {
   }
 }
 
-// These claims are rejected even if this token would not have them. A claim such as `tid` or `scope` could
-// give a person the rights of an administrator.
+// These claims are rejected even if this token would not have them. A claim such as `tenant_roles` or `scope`
+// could give a person the rights of an administrator.
 const RESERVED: ReadonlySet<string> = new Set([
   'tid',
+  'tenant_name',
+  'tenant_roles',
   'csh',
   'scope',
   'nbf',

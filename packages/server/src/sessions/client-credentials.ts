@@ -24,6 +24,8 @@ export interface ClientGranted {
 export interface ProvenClient {
   readonly ok: true
   readonly client: Client
+  /** The name of the tenant that the client is bound to. */
+  readonly tenantName: string | undefined
   /** The log position that was read before the client. */
   readonly position: number
 }
@@ -40,10 +42,11 @@ export async function grantToClient(
   caller: Caller,
 ): Promise<ClientGranted | Refusal> {
   const { clock, random, ring, access } = services
-  return proveClient(services, credentials, caller, async ({ client, position }) => {
+  return proveClient(services, credentials, caller, async ({ client, tenantName, position }) => {
     const now = clock.nowMs()
     const token = await mintClientToken(ring.accessSigner, access, random, {
       client,
+      tenantName,
       position,
       now,
     })
@@ -70,7 +73,7 @@ export async function proveClient<Granted>(
 ): Promise<Granted | Refusal> {
   const { store, clock } = services
   const view = await store.clients.view(clientId)
-  const { client, position } = view
+  const { client, tenantName, position } = view
   const found = findClientSecret(view.secrets, secret)
   const refusal = whyRefused(view, found)
   if (client === undefined || found === undefined || refusal !== undefined) {
@@ -80,7 +83,7 @@ export async function proveClient<Granted>(
     // moment.
     return found === undefined ? throttled : refuse('client_invalid')
   }
-  const granted = await then({ ok: true, client, position })
+  const granted = await then({ ok: true, client, tenantName, position })
   const noted = await store.clients.noteUse({ clientId, secretId: found.id, at: clock.nowMs() })
   return noted === 'refused' ? refuseClient(services, caller, view, 'revoked') : granted
 }

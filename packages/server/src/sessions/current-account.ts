@@ -2,6 +2,7 @@ import { isOwnAccountId } from '../accounts/source.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { SessionServices } from './services.ts'
 import { whyOver } from './standing.ts'
+import { withoutTenant } from './tenant-claims.ts'
 
 /**
  * Returns the state of a session with its current account. If the application keeps the accounts, it is asked
@@ -22,5 +23,5 @@ export async function withCurrentAccount(
   const found = await source.get(id)
   if (found === undefined || !found.isActive) return { ...state, accountDisabled: true }
   const { username, roles } = found
-  return { ...state, username, account: { id, userId: id, roles, tenantId: undefined } }
+  return { ...state, username, account: withoutTenant({ id, userId: id, roles }) }
 }

@@ -8,6 +8,7 @@ import { grant } from './grant.ts'
 import type { Candidate } from './identify.ts'
 import { summarizeProofs, type Authentication, type Proof } from './prove.ts'
 import type { Caller, Granted, SessionServices } from './services.ts'
+import { inTenant, withoutTenant } from './tenant-claims.ts'
 
 /** A pair of tokens, and the device cookie, so that other people's guesses do not slow down this browser. */
 export interface SignedIn extends Granted {
@@ -99,9 +100,8 @@ async function refuse(
 
 function claimsIn(account: Account, membership: Membership | undefined): AccountClaims {
   const { id, userId = id, roles } = account
-  if (membership === undefined) return { id, userId, roles, tenantId: undefined }
-  const all = [...new Set([...roles, ...membership.roles])].toSorted()
-  return { id, userId, roles: all, tenantId: membership.tenantId }
+  const claims = { id, userId, roles }
+  return membership === undefined ? withoutTenant(claims) : inTenant(claims, membership)
 }
 
 function newSession(

@@ -1,11 +1,13 @@
-import type { Membership } from '../store/rows.ts'
+import type { Membership, RoleDefinition } from '../store/rows.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { SessionServices } from './services.ts'
 
 /** The permissions of the account behind a session, and the tenants that it is a member of. */
 export interface Profile {
-  /** The permissions of all its roles, sorted and without duplicates. */
+  /** The permissions of its global roles, sorted and without duplicates. */
   readonly permissions: readonly string[]
+  /** The permissions of its roles in the tenant that the session is in, which count nowhere else. */
+  readonly tenantPermissions: readonly string[]
   /** The tenant that the session is in. */
   readonly tenant: Membership | undefined
   readonly tenants: readonly Membership[]
@@ -20,13 +22,20 @@ export async function readProfile(
     store.roles.list(),
     store.tenants.membershipsOf(account.id),
   ])
-  const held: ReadonlySet<string> = new Set(account.roles)
-  const permissions = definitions
-    .filter(({ name }) => held.has(name))
-    .flatMap((role) => role.permissions)
   return {
-    permissions: [...new Set(permissions)].toSorted(),
+    permissions: permissionsOf(account.roles, definitions),
+    tenantPermissions: permissionsOf(account.tenantRoles, definitions),
     tenant: tenants.find(({ tenantId }) => tenantId === account.tenantId),
     tenants,
   }
+}
+
+function permissionsOf(
+  roles: readonly string[],
+  definitions: readonly RoleDefinition[],
+): readonly string[] {
+  const permissions = definitions
+    .filter(({ name }) => roles.includes(name))
+    .flatMap((role) => role.permissions)
+  return [...new Set(permissions)].toSorted()
 }

@@ -81,10 +81,14 @@ export interface GraceWindows {
 export interface AccountClaims {
   readonly id: string
   readonly userId: string
-  /** The global roles together with those in the session's tenant. */
+  /** The global roles. */
   readonly roles: readonly string[]
   /** The session's tenant, if the account is a member of it. */
   readonly tenantId: string | undefined
+  /** The name of that tenant. */
+  readonly tenantName: string | undefined
+  /** The roles in that tenant, which count nowhere else. Empty without a tenant. */
+  readonly tenantRoles: readonly string[]
 }
 
 /** A customer, team or workspace inside the application. */
@@ -112,6 +116,7 @@ export interface Client {
   readonly id: string
   /** Unique: 1 to 64 of `a-z 0-9 -`. */
   readonly name: string
+  /** Global roles. With a tenant, roles in that tenant. */
   readonly roles: readonly string[]
   /** The tenant that all its tokens are in. */
   readonly tenantId: string | undefined

@@ -289,6 +289,8 @@ export type ClientSummary = Omit<Client, 'hardPosition'> & {
 export interface ClientView {
   readonly position: number
   readonly client: Client | undefined
+  /** The name of the tenant that the client is in. */
+  readonly tenantName: string | undefined
   /** At most two, the oldest first. Empty if there is no client. */
   readonly secrets: readonly ClientSecret[]
   /** Whether the tenant that the client is in is disabled or gone. */

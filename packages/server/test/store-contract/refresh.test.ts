@@ -284,11 +284,16 @@ describe.each(engines)('refresh on %s', (_, open) => {
     expect(await to(0, 'ten_1')).toMatchObject({
       kind: 'rotated',
       session: { tenantId: 'ten_1', generation: 1 },
-      account: { tenantId: 'ten_1', roles: ['editor'] },
+      account: { tenantId: 'ten_1', tenantName: 'ten-1', tenantRoles: ['editor'], roles: [] },
     })
-    expect(await to(1, null)).toMatchObject({
+    // The fast path, which reads no state before, gives the same.
+    expect(await sessions.refresh(attempt(1), rules())).toMatchObject({
+      session: { tenantId: 'ten_1', generation: 2 },
+      account: { tenantId: 'ten_1', tenantName: 'ten-1', tenantRoles: ['editor'], roles: [] },
+    })
+    expect(await to(2, null)).toMatchObject({
       session: { tenantId: undefined },
-      account: { tenantId: undefined, roles: [] },
+      account: { tenantId: undefined, tenantName: undefined, tenantRoles: [], roles: [] },
     })
   })
 

@@ -1,3 +1,4 @@
+import { withoutTenant } from '../../src/sessions/tenant-claims.ts'
 import type { SessionState } from '../../src/store/refresh.ts'
 import type { From } from './authority.ts'
 import { withDatabase } from './database.ts'
@@ -31,7 +32,7 @@ export function liveState(): SessionState {
       acr: undefined,
       ...HERE,
     },
-    account: { id: 'acct_1', userId: 'acct_1', roles: [], tenantId: undefined },
+    account: withoutTenant({ id: 'acct_1', userId: 'acct_1', roles: [] }),
     username: 'one',
     accountDisabled: false,
     accountHardPosition: 0,

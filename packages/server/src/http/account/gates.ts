@@ -52,7 +52,7 @@ export const loggedIn: Gate<LoggedIn> = {
 /** Like `loggedIn`, for a route that changes nothing: a browser needs an allowed page, but no CSRF token. */
 export const loggedInReader: Gate<LoggedIn> = { ...loggedIn, csrf: 'none' }
 
-/** Like `loggedIn`, for an account that has a permission through one of its roles. */
+/** Like `loggedIn`, for an account that has a permission through a global role. Roles in a tenant do not count. */
 export function loggedInWith(permission: string): Gate<LoggedIn> {
   return {
     ...loggedIn,

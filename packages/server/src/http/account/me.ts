@@ -6,13 +6,16 @@ import { answerJson } from '../browser/session-answers.ts'
 /** `GET /auth/me`: the account behind the access token, with its current roles and permissions. */
 export async function answerMe(services: SessionServices, state: SessionState): Promise<Response> {
   const { session, account, username } = state
-  const { permissions, tenant, tenants } = await readProfile(services, state)
+  const { permissions, tenantPermissions, tenant, tenants } = await readProfile(services, state)
   return answerJson(200, {
     sub: account.id,
     username,
     user_id: account.userId,
     roles: account.roles,
     permissions,
+    ...(tenant === undefined
+      ? {}
+      : { tenant_roles: account.tenantRoles, tenant_permissions: tenantPermissions }),
     tenant: tenant === undefined ? null : { id: tenant.tenantId, name: tenant.tenantName },
     tenants: tenants.map(({ tenantId, tenantName }) => ({ id: tenantId, name: tenantName })),
     sid: session.id,

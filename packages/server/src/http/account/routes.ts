@@ -39,10 +39,15 @@ const me = lazy(() =>
     user_id: z
       .string()
       .meta({ description: 'The imported Django id, otherwise the same as `sub`.' }),
-    roles: z
+    roles: z.array(z.string()).meta({ description: 'The global roles.' }),
+    permissions: z.array(z.string()).meta({ description: 'The permissions of the global roles.' }),
+    tenant_roles: z
       .array(z.string())
-      .meta({ description: 'The global roles and, in a tenant, the roles in it.' }),
-    permissions: z.array(z.string()).meta({ description: 'The permissions of all these roles.' }),
+      .optional()
+      .meta({ description: 'The roles in the tenant of the session. Absent without a tenant.' }),
+    tenant_permissions: z.array(z.string()).optional().meta({
+      description: 'The permissions of the roles in the tenant. Absent without a tenant.',
+    }),
     tenant: tenant().nullable().meta({ description: 'The tenant of the session.' }),
     tenants: z.array(tenant()).meta({ description: 'The tenants of the account.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
@@ -138,6 +143,8 @@ export const accountRoutes: readonly ApiRoute[] = [
           user_id: '42',
           roles: ['editor'],
           permissions: ['articles.edit'],
+          tenant_roles: ['billing'],
+          tenant_permissions: ['invoices.read'],
           tenant: { id: 'ten_c2l4dGVlbiBieXRlcw', name: 'acme' },
           tenants: [{ id: 'ten_c2l4dGVlbiBieXRlcw', name: 'acme' }],
           sid: '8Lr0jlbXlTn3vN0xkKqYIw',

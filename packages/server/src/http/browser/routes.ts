@@ -17,10 +17,10 @@ const session = lazy(() =>
     user_id: z
       .string()
       .meta({ description: 'The imported Django id, otherwise the same as `sub`.' }),
-    roles: z
-      .array(z.string())
-      .meta({ description: 'The global roles and, in a tenant, the roles in it.' }),
+    roles: z.array(z.string()).meta({ description: 'The global roles.' }),
     tid: z.string().optional().meta({ description: 'The id of the tenant of the session.' }),
+    tenant_name: z.string().optional().meta({ description: 'The name of that tenant.' }),
+    tenant_roles: z.array(z.string()).optional().meta({ description: 'The roles in that tenant.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
     csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
     access_expires_at: z

@@ -1,4 +1,5 @@
 import type { Granted, SessionServices } from '../../sessions/services.ts'
+import { tenantClaims } from '../../sessions/tenant-claims.ts'
 import type { CookieKind, Cookies } from './cookies.ts'
 
 const DEVICE_SEC = 365 * 86_400
@@ -92,7 +93,7 @@ export function describeSession(
     sub: account.id,
     user_id: account.userId,
     roles: account.roles,
-    ...(account.tenantId === undefined ? {} : { tid: account.tenantId }),
+    ...tenantClaims(account),
     sid: session.id,
     csrf_token: services.csrf.forSession(session.id),
     // In seconds since 1970. A page refreshes in the last half of this time.

@@ -64,6 +64,10 @@ const introspection = lazy(() =>
     iat: z.int().optional().meta({ description: 'Seconds since 1970.' }),
     client_id: z.string().optional(),
     username: z.string().optional(),
+    roles: z.array(z.string()).optional().meta({ description: 'The global roles.' }),
+    tid: z.string().optional().meta({ description: 'The id of the tenant of the token.' }),
+    tenant_name: z.string().optional().meta({ description: 'The name of that tenant.' }),
+    tenant_roles: z.array(z.string()).optional().meta({ description: 'The roles in that tenant.' }),
     token_type: z.string().optional(),
   }),
 )
@@ -161,6 +165,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
           iat: 1_795_000_000,
           client_id: 'first-party',
           username: 'alice',
+          roles: ['editor'],
           token_type: 'Bearer',
         },
       },

@@ -132,7 +132,7 @@ function exists(db: SqliteDatabase, clientId: string): boolean {
 function readView(db: SqliteDatabase, clientId: string): ClientView {
   const position = readPosition(db)
   const row = db.get(
-    `SELECT c.*, coalesce(t.hard_position, 0) AS tenant_hard_position,
+    `SELECT c.*, t.name AS tenant_name, coalesce(t.hard_position, 0) AS tenant_hard_position,
             c.tenant_id IS NOT NULL AND (t.id IS NULL OR t.disabled_at IS NOT NULL) AS tenant_disabled
      FROM clients c LEFT JOIN tenants t ON t.id = c.tenant_id WHERE c.id = ?`,
     clientId,
@@ -140,6 +140,7 @@ function readView(db: SqliteDatabase, clientId: string): ClientView {
   return {
     position,
     client: row === undefined ? undefined : toClient(row),
+    tenantName: row === undefined ? undefined : clients.textOrUndefined(row, 'tenant_name'),
     secrets: readSecrets(db, clientId),
     tenantDisabled: row !== undefined && clients.flag(row, 'tenant_disabled'),
     tenantHardPosition: row === undefined ? 0 : clients.integer(row, 'tenant_hard_position'),

@@ -120,6 +120,9 @@ const ROTATE_CURRENT = `
               (SELECT m.roles FROM memberships m
                WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)
             END AS tenant_roles,
+            CASE WHEN tenant_id IS NULL THEN NULL ELSE
+              (SELECT t.name FROM tenants t WHERE t.id = sessions.tenant_id)
+            END AS tenant_name,
             (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
             (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
 

@@ -16,7 +16,7 @@ export function readState(
 ): SessionState | undefined {
   const row = db.get(
     `SELECT s.*, a.username, a.user_id, a.roles, a.disabled_at, a.hard_position,
-            m.roles AS tenant_roles,
+            m.roles AS tenant_roles, t.name AS tenant_name,
             s.tenant_id IS NOT NULL AND (t.id IS NULL OR t.disabled_at IS NOT NULL) AS tenant_disabled,
             coalesce(t.hard_position, 0) AS tenant_hard_position,
             EXISTS (SELECT 1 FROM keys k WHERE k.kid = s.refresh_kid AND k.state = 'revoked')
@@ -53,9 +53,9 @@ export function readClaims(
   tenantId: string | undefined,
 ): AccountClaims {
   const row = db.get(
-    `SELECT a.user_id, a.roles, m.tenant_id, m.roles AS tenant_roles
+    `SELECT a.user_id, a.roles, m.tenant_id, m.roles AS tenant_roles, m.name AS tenant_name
      FROM accounts a LEFT JOIN (
-       SELECT m.account_id, m.tenant_id, m.roles
+       SELECT m.account_id, m.tenant_id, m.roles, t.name
        FROM memberships m JOIN tenants t ON t.id = m.tenant_id
        WHERE t.id = ? AND t.disabled_at IS NULL AND t.hard_position <= ?
      ) m ON m.account_id = a.id
@@ -68,23 +68,20 @@ export function readClaims(
   return toClaims(session.accountId, row ?? {})
 }
 
-/** Reads the columns `user_id`, `roles`, `tenant_id` and `tenant_roles`. */
+/** Reads the columns `user_id`, `roles`, `tenant_id`, `tenant_name` and `tenant_roles`. */
 export function toClaims(accountId: string, row: Row): AccountClaims {
-  const roles = accounts.texts(row, 'roles')
   const isMember = memberships.textOrUndefined(row, 'tenant_roles') !== undefined
   return {
     id: accountId,
     userId: accounts.textOrUndefined(row, 'user_id') ?? accountId,
-    roles: isMember ? union(roles, memberships.texts(row, 'tenant_roles')) : roles,
+    roles: accounts.texts(row, 'roles'),
     tenantId: isMember ? memberships.text(row, 'tenant_id') : undefined,
+    tenantName: isMember ? tenants.textOrUndefined(row, 'tenant_name') : undefined,
+    tenantRoles: isMember ? memberships.texts(row, 'tenant_roles') : NO_ROLES,
   }
 }
 
-/** Joins both lists, sorted and without duplicates, so that the same roles always make the same claim. */
-function union(global: readonly string[], inTenant: readonly string[]): readonly string[] {
-  if (inTenant.length === 0) return global
-  return [...new Set([...global, ...inTenant])].toSorted()
-}
+const NO_ROLES: readonly string[] = []
 
 /** Reads the columns `authenticated_at`, `amr` and `acr` of a row of the table `sessions`. */
 export function toAuthentication(row: Row): Pick<Session, 'authenticatedAt' | 'amr' | 'acr'> {
