@@ -4,10 +4,16 @@ import type { DatabaseSync } from 'node:sqlite'
 import { SetupError, messageOf } from '../../base/faults.ts'
 import { openDatabase } from './database.ts'
 
+/** How long a command or a restore waits for the other to end, in milliseconds. */
+const WAIT_MS = 5_000
+
 /**
- * Reserves a data directory for one server. The lock is SQLite's own, on an empty database beside the real one. The
- * operating system releases it with the process, however the process ends, so no stale lock remains. Commands do not
- * take it; they write beside the server.
+ * Reserves a data directory. One server may use it, with any number of commands beside it. A restore replaces the
+ * database file, so it excludes the server and all commands. A process that had the old file open would otherwise use
+ * the write-ahead log of the new one, which has the same name.
+ *
+ * The lock is SQLite's own, on an empty database beside the real one. The operating system releases it with the
+ * process, however the process ends, so no stale lock remains.
  */
 export class ServerLock {
   readonly #db: DatabaseSync
@@ -16,22 +22,48 @@ export class ServerLock {
     this.#db = db
   }
 
-  /** Takes the lock. Throws a `SetupError` while another server holds the directory. */
+  /** Takes the lock for a server. Throws a `SetupError` while another server or a restore holds the directory. */
   static take(dataDir: string): ServerLock {
+    // A RESERVED lock: only one process can hold it, and readers may continue.
+    return ServerLock.#open(dataDir, inUse(dataDir), (db) => db.exec('BEGIN IMMEDIATE'))
+  }
+
+  /**
+   * Takes the lock for a restore: no server runs and no command has the database open until it is released. Waits 5 s
+   * for commands. Throws a `SetupError` after that, and at once while a server or another restore holds the directory.
+   */
+  static takeAlone(dataDir: string): ServerLock {
+    ServerLock.take(dataDir).release()
+    const busy = `Another server or command is using the data in ${dataDir}. Stop it first, then run this command again.`
+    return ServerLock.#open(dataDir, busy, (db) => {
+      db.exec(`PRAGMA busy_timeout = ${WAIT_MS}`)
+      db.exec('BEGIN EXCLUSIVE')
+    })
+  }
+
+  /**
+   * Takes the lock for a command that opens the database beside a server. Waits 5 s for a restore, then throws a
+   * `SetupError`.
+   */
+  static share(dataDir: string): ServerLock {
+    const busy = `A restore of the database in ${dataDir} is in progress. Run this command again when it has ended.`
+    return ServerLock.#open(dataDir, busy, (db) => {
+      db.exec(`PRAGMA busy_timeout = ${WAIT_MS}`)
+      // The first read takes a SHARED lock, and the open transaction keeps it.
+      db.exec('BEGIN')
+      db.exec('SELECT count(*) FROM sqlite_schema')
+    })
+  }
+
+  static #open(dataDir: string, busy: string, lock: (db: DatabaseSync) => void): ServerLock {
     let db: DatabaseSync | undefined
     try {
       db = openDatabase(join(dataDir, 'countersign.lock'))
-      db.exec('PRAGMA locking_mode = EXCLUSIVE')
-      db.exec('BEGIN EXCLUSIVE')
+      lock(db)
       return new ServerLock(db)
     } catch (error) {
       db?.close()
-      if (messageOf(error).includes('locked')) {
-        throw new SetupError(
-          `Another server is running on the data in ${dataDir}. Stop it first, or set COUNTERSIGN_DATA_DIR to another directory.`,
-          { cause: error },
-        )
-      }
+      if (messageOf(error).includes('locked')) throw new SetupError(busy, { cause: error })
       throw new SetupError(`The data directory ${dataDir} cannot be used: ${messageOf(error)}.`, {
         cause: error,
       })
@@ -42,4 +74,8 @@ export class ServerLock {
   release(): void {
     if (this.#db.isOpen) this.#db.close()
   }
+}
+
+function inUse(dataDir: string): string {
+  return `Another server is running on the data in ${dataDir}, or a restore is in progress there. Stop the server or wait for the restore, or set COUNTERSIGN_DATA_DIR to another directory.`
 }

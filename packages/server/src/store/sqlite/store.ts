@@ -9,6 +9,7 @@ import { createAuditStore } from './audit.ts'
 import { createClientStore } from './clients.ts'
 import { consume, purgeConsumed } from './consume.ts'
 import { SqliteDatabase } from './database.ts'
+import { assertNoRemains } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
@@ -31,16 +32,17 @@ export function openSqliteStore(
 ): Store {
   ensureDirectory(dataDir)
   const { clock } = options
-  const lock = options.exclusive ? ServerLock.take(dataDir) : undefined
+  const lock = options.exclusive ? ServerLock.take(dataDir) : ServerLock.share(dataDir)
   let db: SqliteDatabase
   try {
     const path = join(dataDir, 'countersign.db')
+    assertNoRemains(path)
     db = SqliteDatabase.open(path, {
       busyTimeoutMs: options.exclusive ? SERVER_BUSY_MS : COMMAND_BUSY_MS,
     })
     chmodSync(path, 0o600)
   } catch (error) {
-    lock?.release()
+    lock.release()
     throw error
   }
   const together = new GroupCommit(db)
@@ -66,7 +68,7 @@ export function openSqliteStore(
     },
     close: async () => {
       db.close()
-      lock?.release()
+      lock.release()
     },
   }
 }
