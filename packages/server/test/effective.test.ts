@@ -29,6 +29,17 @@ test.each(['?wait=efective', '?wait=', '?wait=effective&wait=x', '?wait=EFFECTIV
   },
 )
 
+test('what revokes nothing does not wait: it keeps its answer, without numbers of guards', async () => {
+  const response = await it.authority.fetch(
+    new Request('http://localhost:8000/auth/logout?wait=effective', {
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'same-origin' },
+    }),
+  )
+  expect(response.status).toBe(204)
+  expect(await response.text()).toBe('')
+})
+
 test('what takes nothing back does not wait', async () => {
   expect((await it.post('/api/token/blacklist/?wait=effective', {})).status).toBe(400)
 })

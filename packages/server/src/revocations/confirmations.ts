@@ -16,6 +16,11 @@ export interface EffectiveReport {
   readonly confirmed: number
   /** How many did not confirm. Their lease has run out, so they accept nothing any more. */
   readonly expired: number
+  /**
+   * Whether the position is in force everywhere. False if the authority stopped first: guards that are in neither
+   * number, and those of an earlier process, may still hold a lease.
+   */
+  readonly isInForce: boolean
 }
 
 /** Old guards are removed only when more than this many are known. */
@@ -54,6 +59,7 @@ export class Confirmations {
   /** Guards of an earlier process are not known. Any leases that they hold have ended by this time. */
   readonly #unknownUntilMs: number
   #isSettling = false
+  #isClosed = false
   #forgetAt = FORGET_MIN
 
   /** `unknownMs`: for how long guards may hold leases of an earlier process. */
@@ -95,19 +101,23 @@ export class Confirmations {
     return this.#waiting.has(position)
   }
 
-  /** Resolves when every guard that holds a lease now has applied the position, or no longer holds a lease. */
+  /**
+   * Resolves when every guard that holds a lease now has applied the position, or no longer holds a lease. After
+   * {@link close} it resolves at once.
+   */
   async wait(position: number): Promise<EffectiveReport> {
     const startedAtMs = this.#timers.elapsed()
     const waiting = this.#waiting.get(position) ?? this.#begin(position)
     const ms = Math.round((await waiting.done) - startedAtMs)
-    const { guards, confirmed } = waiting
-    return { ms, guards, confirmed, expired: guards - confirmed }
+    const { guards, confirmed, open } = waiting
+    const expired = guards - confirmed - open.size
+    return { ms, guards, confirmed, expired, isInForce: this.#isInForce(waiting) }
   }
 
-  /** Ends all waits. Positions that are not confirmed yet are reported as they are. */
+  /** Ends all waits. A position that is not in force everywhere yet is reported as such. */
   close(): void {
-    for (const { finish } of this.#waiting.values()) finish(this.#timers.elapsed())
-    this.#waiting.clear()
+    this.#isClosed = true
+    for (const waiting of this.#waiting.values()) this.#settle(waiting)
   }
 
   #begin(position: number): Waiting {
@@ -142,9 +152,13 @@ export class Confirmations {
       if (hasApplied) waiting.confirmed += 1
       if (hasApplied || until <= now) open.delete(name)
     }
-    if (open.size > 0 || now < this.#unknownUntilMs) return
+    if (!this.#isClosed && !this.#isInForce(waiting)) return
     this.#waiting.delete(position)
     finish(now)
+  }
+
+  #isInForce({ open }: Waiting): boolean {
+    return open.size === 0 && this.#timers.elapsed() >= this.#unknownUntilMs
   }
 
   /** Removes guards whose leases have run out, unless a caller waits for a report about them. */

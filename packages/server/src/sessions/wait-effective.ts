@@ -9,7 +9,7 @@ export interface Effective extends EffectiveReport {
 
 /**
  * Waits until everything that is in the log now is in force at every guard: each has confirmed it, or its
- * lease has expired.
+ * lease has expired. Resolves earlier, with `isInForce: false`, if the authority stops.
  */
 export async function waitUntilEffective(
   { revocations }: Pick<Store, 'revocations'>,
