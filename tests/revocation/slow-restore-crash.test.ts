@@ -140,9 +140,9 @@ test('a supervisor that restarts the server cannot start it during a restore', a
     for (const _ of [1, 2]) {
       const { code, stdout, stderr } = await runCommand(['start'], { dataDir, env })
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-      expect(stderr).toContain('or a restore is in progress there')
+      expect(stderr).toContain('A restore of the database in ')
     }
-    expect((await restore(dataDir)).stderr).toContain('or a restore is in progress there')
+    expect((await restore(dataDir)).stderr).toContain('A restore of the database in ')
     // A command waits for the restore, and sees the new database.
     const listing = runCommand(['accounts', 'list'], { dataDir })
     release()

@@ -25,7 +25,11 @@ export class ServerLock {
   /** Takes the lock for a server. Throws a `SetupError` while another server or a restore holds the directory. */
   static take(dataDir: string): ServerLock {
     // A RESERVED lock: only one process can hold it, and readers may continue.
-    return ServerLock.#open(dataDir, inUse(dataDir), (db) => db.exec('BEGIN IMMEDIATE'))
+    return ServerLock.#open(
+      dataDir,
+      () => ServerLock.#whyInUse(dataDir),
+      (db) => db.exec('BEGIN IMMEDIATE'),
+    )
   }
 
   /**
@@ -34,7 +38,8 @@ export class ServerLock {
    */
   static takeAlone(dataDir: string): ServerLock {
     ServerLock.take(dataDir).release()
-    const busy = `Another server or command is using the data in ${dataDir}. Stop it first, then run this command again.`
+    const busy = (): string =>
+      `Another server or command is using the data in ${dataDir}. Stop it first, then run this command again.`
     return ServerLock.#open(dataDir, busy, (db) => {
       db.exec(`PRAGMA busy_timeout = ${WAIT_MS}`)
       db.exec('BEGIN EXCLUSIVE')
@@ -46,16 +51,21 @@ export class ServerLock {
    * `SetupError`.
    */
   static share(dataDir: string): ServerLock {
-    const busy = `A restore of the database in ${dataDir} is in progress. Run this command again when it has ended.`
+    return ServerLock.#share(dataDir, WAIT_MS)
+  }
+
+  static #share(dataDir: string, waitMs: number): ServerLock {
+    const busy = (): string =>
+      `A restore of the database in ${dataDir} is in progress. Wait for it, then try again.`
     return ServerLock.#open(dataDir, busy, (db) => {
-      db.exec(`PRAGMA busy_timeout = ${WAIT_MS}`)
+      db.exec(`PRAGMA busy_timeout = ${waitMs}`)
       // The first read takes a SHARED lock, and the open transaction keeps it.
       db.exec('BEGIN')
       db.exec('SELECT count(*) FROM sqlite_schema')
     })
   }
 
-  static #open(dataDir: string, busy: string, lock: (db: DatabaseSync) => void): ServerLock {
+  static #open(dataDir: string, busy: () => string, lock: (db: DatabaseSync) => void): ServerLock {
     let db: DatabaseSync | undefined
     try {
       db = openDatabase(join(dataDir, 'countersign.lock'))
@@ -63,7 +73,7 @@ export class ServerLock {
       return new ServerLock(db)
     } catch (error) {
       db?.close()
-      if (messageOf(error).includes('locked')) throw new SetupError(busy, { cause: error })
+      if (messageOf(error).includes('locked')) throw new SetupError(busy(), { cause: error })
       throw new SetupError(`The data directory ${dataDir} cannot be used: ${messageOf(error)}.`, {
         cause: error,
       })
@@ -74,8 +84,14 @@ export class ServerLock {
   release(): void {
     if (this.#db.isOpen) this.#db.close()
   }
-}
 
-function inUse(dataDir: string): string {
-  return `Another server is running on the data in ${dataDir}, or a restore is in progress there. Stop the server or wait for the restore, or set COUNTERSIGN_DATA_DIR to another directory.`
+  /** A server lets readers share the lock, and a restore does not. */
+  static #whyInUse(dataDir: string): string {
+    try {
+      ServerLock.#share(dataDir, 0).release()
+    } catch (error) {
+      return messageOf(error)
+    }
+    return `Another server is running on the data in ${dataDir}. Stop it first, or set COUNTERSIGN_DATA_DIR to another directory.`
+  }
 }
