@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 
@@ -21,6 +21,7 @@ import {
 import { ServerLock } from './lock.ts'
 import { startOver } from './log-repair.ts'
 import { readHead } from './revocations.ts'
+import { ensureDirectory } from './store.ts'
 
 const BUSY_MS = 5_000
 /** SQLite's result codes for a file that is damaged or no database, and for a missing table. */
@@ -48,7 +49,7 @@ export interface Restored {
  */
 export function restoreDatabase(dataDir: string, copy: string | undefined, by: RepairBy): Restored {
   const database = join(dataDir, 'countersign.db')
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  ensureDirectory(dataDir)
   const lock = ServerLock.takeAlone(dataDir)
   try {
     if (copy !== undefined) return replace(database, copy, by)

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Clock } from '../../base/clock.ts'
 import { SetupError, messageOf } from '../../base/faults.ts'
+import { canEverybodyWrite, makePrivate } from '../../base/ownership.ts'
 import type { Store } from '../store.ts'
 import { createAccountStore } from './accounts.ts'
 import { createAuditStore } from './audit.ts'
@@ -40,7 +41,7 @@ export function openSqliteStore(
     db = SqliteDatabase.open(path, {
       busyTimeoutMs: options.exclusive ? SERVER_BUSY_MS : COMMAND_BUSY_MS,
     })
-    chmodSync(path, 0o600)
+    makePrivate(path)
   } catch (error) {
     lock.release()
     throw error
@@ -73,7 +74,8 @@ export function openSqliteStore(
   }
 }
 
-function ensureDirectory(dataDir: string): void {
+/** Creates a missing data directory with mode 700. Throws a `SetupError` if every user can write to it. */
+export function ensureDirectory(dataDir: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   } catch (error) {
@@ -82,4 +84,9 @@ function ensureDirectory(dataDir: string): void {
       { cause: error },
     )
   }
+  // Whoever can write there can replace the database by one of their own.
+  if (!canEverybodyWrite(dataDir)) return
+  throw new SetupError(
+    `Every user of this machine can write to the data directory ${dataDir}. Run: chmod 700 ${dataDir}. If that has no effect on its file system, mount it with the options uid=USER,umask=077, or set COUNTERSIGN_DATA_DIR to a directory on a local disk.`,
+  )
 }
