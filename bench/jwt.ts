@@ -7,13 +7,16 @@ import { report, round, type Row } from './lib/report.ts'
 import { fetchNode } from '../scripts/lib/nodes.ts'
 
 /**
- * Signs and verifies an access token with ten claims, and compares fast-jwt, jose, jsonwebtoken and the
- * bare call of node:crypto on the same bytes. All take turns in one process, on each of three Nodes.
+ * Signs and verifies an access token with ten claims. Compares this package with fast-jwt, jose, jsonwebtoken
+ * and the bare call of node:crypto on the same bytes. All take turns in one process, on each of three Node
+ * versions.
  */
 
 const NODES = ['20.20.2', '24.21.0', '26.10.0']
 
-/** One library: operations per second, half the distance of the quartiles, and our rate divided by its rate. */
+/**
+ * One library: operations per second, half the distance of the quartiles, and our rate divided by its rate.
+ */
 interface Rate {
   readonly rate: number
   readonly spread: number
@@ -76,7 +79,7 @@ function asRate(each: Rate | string): Rate {
   return each
 }
 
-/** The median over all rounds of our rate divided by theirs. */
+/** Returns the median over all rounds of our rate divided by the library's rate. */
 function ratio(cell: Cell, library: string): number | string {
   const other = cell[library]
   return other === undefined ? '' : round(asRate(other).ratio)

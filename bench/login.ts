@@ -10,8 +10,8 @@ import { startServer } from './lib/server.ts'
 import { median, quantile, spread } from './lib/statistics.ts'
 
 /**
- * Compares log-ins over HTTP with the bare password hash, with the same parameters and in turns. The
- * difference is what the server adds to the hash, which is unavoidable.
+ * Compares logins over HTTP with the bare password hash, with the same parameters and in turns. The
+ * difference is the cost of the server besides the hash, which is unavoidable.
  */
 
 const ROUNDS = 5
@@ -49,7 +49,7 @@ try {
   rmSync(dataDir, { recursive: true, force: true })
 }
 
-/** Verifications per second, with as many at once as the server runs. */
+/** Returns verifications per second, with as many at once as the server runs. */
 async function hashBare(): Promise<number> {
   const concurrency = availableParallelism()
   const hasher = createPasswordHasher({

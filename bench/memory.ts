@@ -7,10 +7,10 @@ import { median } from './lib/statistics.ts'
 
 /**
  * Measures the revocation log in the memory of a guard, with 1 thousand to 10 million entries, each for
- * another session: the bytes of its tables, the memory of the process, and look-ups that hit or miss.
- * Entries arrive in batches of 50, spread over the time that they are kept, as in a guard. The bare read
- * is a random read from an array of the same size, at an index that the read before gave: no look-up in
- * a table of that size can be faster.
+ * another session. It measures the bytes of its tables, the memory of the process, and look-ups that hit or
+ * miss. Entries arrive in batches of 50, spread over the time that they are kept, as in a guard. The bare
+ * read is a random read from an array of the same size, at an index that the previous read returned. No
+ * look-up in a table of that size can be faster.
  */
 
 const BATCH = 50
@@ -19,11 +19,11 @@ const LOOKUPS = 500_000
 const CHUNK = 1_000
 const ROUNDS = 5
 const MIB = 2 ** 20
-/** The bytes that the processor's cache loads at once. */
+/** How many bytes the processor's cache loads at once. */
 const LINE_BYTES = 64
 const LINE_WORDS = LINE_BYTES / Uint32Array.BYTES_PER_ELEMENT
 
-/** With it, glibc asks for pages of 2 MiB, where the system gives them on request. */
+/** With this setting, glibc requests pages of 2 MiB if the system provides them on request. */
 const HUGE_PAGES = 'glibc.malloc.hugetlb=1'
 
 const [mode = ''] = process.argv.slice(2)
@@ -86,8 +86,8 @@ function measure(entries: number, pages: string): Row {
 }
 
 /**
- * The median of several rounds of random look-ups, in nanoseconds for each. The subjects are texts that
- * were just parsed, like the claims of a token. Larger tables are in the cache less often.
+ * Returns the median of several rounds of random look-ups, in nanoseconds for each. The subjects are texts
+ * that were just parsed, like the claims of a token. The larger a table, the less of it is in the cache.
  */
 function lookUp(log: RevocationLog, entries: number, offset: number): number {
   const rounds = Array.from({ length: ROUNDS }, () => {
@@ -108,7 +108,10 @@ function lookUp(log: RevocationLog, entries: number, offset: number): number {
   return median(rounds)
 }
 
-/** The median of several rounds of reads, each of which waits for the one before, in nanoseconds for each. */
+/**
+ * Returns the median of several rounds of reads, in nanoseconds for each. Each read waits for the previous
+ * one.
+ */
 function readAtRandom(bytes: number): number {
   const lines = Math.floor(bytes / LINE_BYTES)
   const order = Uint32Array.from({ length: lines }, (_, line) => line)
@@ -136,12 +139,12 @@ function entryAt(position: number): RevocationEntry {
   return { position, kind: 'session', subject: subjectAt(position), strength: 'hard', at: 0 }
 }
 
-/** A text that JSON.parse has just read, like the claims of a token. */
+/** Returns a text that JSON.parse has just read, like the claims of a token. */
 function claimOf(text: string): string {
   return (JSON.parse(`{"sid":"${text}"}`) as { readonly sid: string }).sid
 }
 
-/** As long as a real `sid`. */
+/** Returns a subject as long as a real `sid`. */
 function subjectAt(n: number): string {
   return n.toString(36).padStart(22, '0')
 }

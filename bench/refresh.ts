@@ -11,7 +11,7 @@ import { median, quantile, spread } from './lib/statistics.ts'
 
 /**
  * Measures chained refreshes: 5,000 sessions, each refreshed again and again with its newest token, over
- * kept-alive connections and with durable commits. The server has one core, and the load the other.
+ * kept-alive connections and with durable commits. The server has one core, and the load generator the other.
  */
 
 const CHAINED = 5_000
@@ -98,7 +98,7 @@ async function measure(
   }
 }
 
-/** Refreshes for that long and gives the milliseconds of each request. Throws for any status but 200. */
+/** Refreshes for that long and returns the milliseconds of each request. Throws for any status but 200. */
 async function load(
   port: number,
   tokens: string[],

@@ -13,10 +13,10 @@ import { pinSelf, startServer, type BenchServer } from './lib/server.ts'
 
 /**
  * Measures the time from a committed revocation to the first refusal of each guard. At most ten complete
- * guards run in processes of their own, each with a token of every session. The others are connections
- * that share one signature check in each process. The authority has one core, and all guards and the
- * clients that log out share the other. Revocations of the first seconds are not counted, because a dozen
- * processes compile their code then.
+ * guards run in separate processes, each with a token of every session. The others are connections that share
+ * one signature check in each process. The authority has one core. All guards and the clients that log out
+ * share the other. Revocations of the first seconds are not counted, because a dozen processes compile their
+ * code then.
  */
 
 const COMPLETE_MAX = 10
@@ -66,7 +66,7 @@ async function measure({ guards, perSec }: Case): Promise<Row> {
     )
     const feeds = await startFeeds(issuer, credentials, guards - complete)
     await logOutAll(server, pairs.slice(0, warm), perSec)
-    // Deliveries under way were written before this moment. Later ones count.
+    // Deliveries under way belong to earlier writes. Only later ones count.
     await sleep(CALM_MS)
     const countFrom = Date.now()
     for (const feed of feeds) feed.send({ countFrom })
@@ -183,7 +183,7 @@ async function logOutAll(
         await sleep(started + (index * 1000) / perSec - performance.now())
         const body = JSON.stringify({ refresh: pairs[index]?.refresh })
         const { status } = await connection.post('/api/token/blacklist/', body)
-        if (status !== 200) throw new Error(`a log-out got ${status}`)
+        if (status !== 200) throw new Error(`a logout answered ${status}`)
       }
       connection.close()
     }),

@@ -9,11 +9,12 @@ import { median, spread } from './lib/statistics.ts'
 /**
  * Measures a guarded `GET /me` in Express, Fastify and Hono, with ES256 and HS256, a thousand tokens in
  * rotation and a connected feed. It compares the bare route, the framework's usual JWT middleware, a
- * middleware that does nothing (the upper limit for any) and one that looks the header up in a `Map`.
+ * middleware that does nothing (the upper limit for any middleware) and a middleware that looks up the header
+ * in a `Map`.
  *
- * The server has one core, and the load the other. The variants take turns of a tenth of a second, with
- * a turn of the bare route before and after each. The speed of a shared machine changes within seconds,
- * so the share of a variant refers to the two bare turns around it.
+ * The server has one core, and the load generator the other. The variants take turns of a tenth of a second,
+ * with a turn of the bare route before and after each. The speed of a shared machine changes within seconds,
+ * so a variant is compared with the two bare turns around it.
  */
 
 const CONNECTIONS = 16
@@ -22,7 +23,7 @@ const quick = process.argv.includes('--quick')
 const WARM_MS = quick ? 500 : 2_000
 const TURN_MS = 100
 const ROUNDS = quick ? 10 : 30
-/** Processes for each row. V8 lays out the same code differently in each process. */
+/** How many processes run for each row. V8 optimises the same code differently in each process. */
 const INSTANCES = quick ? 1 : 3
 
 const FRAMEWORKS = ['express', 'fastify', 'hono'] as const
@@ -129,7 +130,7 @@ function openLanes(port: number): Promise<readonly HttpConnection[]> {
   return Promise.all(Array.from({ length: CONNECTIONS }, () => HttpConnection.open(port)))
 }
 
-/** Requests per second over all connections. */
+/** Returns requests per second over all connections. */
 async function load(
   lanes: readonly HttpConnection[],
   tokens: readonly string[],

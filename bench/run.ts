@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { basename, join } from 'node:path'
 
-/** `npm run bench -- NAME`: runs the benchmark in the file of that name beside this one. */
+/** `npm run bench -- NAME`: runs the benchmark in the file with that name in this folder. */
 
 const folder = import.meta.dirname
 const names = globSync('*.ts', { cwd: folder })

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * Finds links in the Markdown files that lead nowhere: a missing file, or a heading that the file does not have.
- * Gives one line for each, `FILE: TARGET is not there`. Links to other hosts are not followed.
+ * Finds broken links in the Markdown files: a missing file, or a heading that the file does not have. Returns
+ * one line for each, `FILE: TARGET is not there`. Does not follow links to other hosts.
  *
- * Throws when it saw no file: a check that looks at nothing would pass for ever.
+ * Throws if it found no file. Otherwise the check would always pass.
  */
 export function findBrokenLinks(): string[] {
   const files = globSync('**/*.md', {
@@ -23,7 +23,7 @@ export function findBrokenLinks(): string[] {
   )
 }
 
-/** Link and image targets outside code. Links to other hosts and to mail are left out. */
+/** Returns the link and image targets outside code, without links to other hosts and to mail. */
 function linksOf(file: string): string[] {
   const text = proseOf(file)
   const targets = [...text.matchAll(/\]\(([^)\s]+)\)|\b(?:src|href)="([^"]+)"/g)].map(
@@ -40,7 +40,7 @@ function isThere(file: string, target: string): boolean {
   return !linked.endsWith('.md') || headingsOf(linked).has(heading)
 }
 
-/** The anchors of a file's headings, as GitHub makes them. A repeated heading gets a number. */
+/** Returns the anchors of a file's headings, as GitHub makes them. A repeated heading gets a number. */
 function headingsOf(file: string): Set<string> {
   const anchors = new Set<string>()
   for (const [, heading = ''] of readProse(file).matchAll(/^#+ +(.+)$/gm)) {
@@ -53,12 +53,12 @@ function headingsOf(file: string): Set<string> {
   return anchors
 }
 
-/** Without code in line too, where brackets and parentheses are no links. */
+/** Returns the text without inline code too. There, brackets and parentheses are not links. */
 function proseOf(file: string): string {
   return readProse(file).replaceAll(/`[^`\n]*`/g, '')
 }
 
-/** The text without its blocks of code. */
+/** Returns the text without its blocks of code. */
 function readProse(file: string): string {
   return readFileSync(join(root, file), 'utf8').replaceAll(/^(```+)[^\n]*\n[\s\S]*?^\1$/gm, '')
 }

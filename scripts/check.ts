@@ -20,8 +20,8 @@ interface Outcome {
 
 const root = resolve(import.meta.dirname, '..')
 
-// Types and type-aware lint take 90 % of the time and both use two cores. tsc keeps what it has
-// checked, so that a later run checks only files that a change can affect.
+// Types and type-aware lint take 90 % of the time, and both use two cores. tsc stores its results, so that a
+// later run checks only files that a change can affect.
 const cache = join(root, 'node_modules/.cache/check')
 mkdirSync(cache, { recursive: true })
 const incremental = ['--incremental', '--tsBuildInfoFile', join(cache, 'tsc.tsbuildinfo')]
@@ -58,7 +58,7 @@ if (failed.length > 0) {
   process.exitCode = 1
 }
 
-/** Runs a program. Passed when it exits with 0. */
+/** Runs a program. It passes if it exits with 0. */
 function run(command: string, args: readonly string[]): Promise<Outcome> {
   return new Promise((done) => {
     const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -70,7 +70,7 @@ function run(command: string, args: readonly string[]): Promise<Outcome> {
   })
 }
 
-/** Runs a check of our own. Passed when it finds nothing and does not throw. */
+/** Runs one of our own checks. It passes if it finds nothing and does not throw. */
 async function listing(
   find: () => readonly string[] | Promise<readonly string[]>,
 ): Promise<Outcome> {

@@ -8,8 +8,8 @@ import { runDemo } from './lib/demo.ts'
 import { packAll } from './pack.ts'
 
 /**
- * Runs the demo with packed packages, installed in an empty project as users do. The guard runs on the
- * oldest Node that it supports, and the server on Node 24.
+ * Runs the demo with packed packages, installed in an empty project as users install them. The guard runs on
+ * the oldest Node that it supports, and the server on Node 24.
  */
 
 const NODE_OF_GUARD = '20.20.2'

@@ -3,21 +3,21 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /**
- * `npm run generate`: writes the pages and pictures that follow from tables in the code. Each module
- * in scripts/generate exports `path` and `render`, or objects with both, or lists of such objects.
- * `npm run check` fails when a file differs from what its module renders.
+ * `npm run generate`: writes the pages and pictures that are generated from tables in the code. Each module
+ * in scripts/generate exports `path` and `render`, or objects with both, or lists of such objects. `npm run
+ * check` fails if a file differs from the output of its module.
  */
 
-/** A file that follows from the code. `render` must give the same text every time. */
+/** A generated file. `render` must return the same text every time. */
 export interface GeneratedFile {
-  /** Below the root of the repository. */
+  /** Relative to the root of the repository. */
   readonly path: string
   readonly render: () => string | Promise<string>
 }
 
 const root = resolve(import.meta.dirname, '..')
 
-/** All generated files, in the order of their modules. Throws when no module exports one. */
+/** Returns all generated files, in the order of their modules. Throws if no module exports one. */
 export async function loadGenerated(
   folder: string = join(import.meta.dirname, 'generate'),
 ): Promise<readonly GeneratedFile[]> {
@@ -36,7 +36,7 @@ function isGeneratedFile(value: unknown): value is GeneratedFile {
   return typeof path === 'string' && typeof render === 'function'
 }
 
-/** One line for each file that is missing or differs from what its module renders. */
+/** Returns one line for each file that is missing or differs from the output of its module. */
 export async function findOutdated(
   files: readonly GeneratedFile[],
   base: string = root,

@@ -4,12 +4,12 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { readSources, type SourceFile } from './lib/modules.ts'
 
 /**
- * Proves the arrows of ARCHITECTURE.md: which package may import which, that inside the server each
- * folder imports only from those below it, and that no files import each other in a circle. Imports of
- * types count. Fails when it sees no files, so that a moved folder cannot make it pass.
+ * Checks the arrows of ARCHITECTURE.md. They define which package may import which. Inside the server, each
+ * folder imports only from those below it. No files import each other in a cycle. Imports of types count. The
+ * check fails if it finds no files, so that a moved folder cannot make it pass.
  */
 
-/** The folders of packages/server/src from the ground up. Files beside them may import all. */
+/** The folders of packages/server/src, lowest first. Files directly in `src` may import all of them. */
 const LAYERS = ['base', 'store', 'keys', 'revocations', 'accounts', 'sessions', 'http']
 /** The folders on top, which may import everything below `src`. */
 const TOP = new Set(['authority', 'cli'])
@@ -36,12 +36,12 @@ const PACKAGES: Record<string, readonly string[]> = {
 
 const root = resolve(import.meta.dirname, '..')
 
-/** One line for each forbidden import and each circle. Empty when all arrows point the right way. */
+/** Returns one line for each forbidden import and each cycle. Empty if all arrows point the right way. */
 export function findWrongArrows(base: string = root): string[] {
   return Object.entries(PACKAGES).flatMap(([name, allowed]) => {
     const source = join(base, 'packages', name, 'src')
     const files = existsSync(source) ? readSources(source) : []
-    if (files.length === 0) return [`packages/${name}/src: no files were seen`]
+    if (files.length === 0) return [`packages/${name}/src: no files were found`]
     const forbidden = files.flatMap(({ file, imports }) =>
       imports
         .map((target) =>
@@ -63,13 +63,15 @@ function checkOutside(target: string, allowed: readonly string[]): string | unde
   return isAllowed ? undefined : `imports ${target}, which this package may not`
 }
 
-/** Gives the path below `src` of what a file imports. Begins with `..` when it lies outside. */
+/**
+ * Returns the path below `src` of the file that a file imports. It begins with `..` if that file is outside.
+ */
 function resolveInside(file: string, target: string): string {
   return relative('/', resolve('/', dirname(file), target))
 }
 
 function checkInside(name: string, file: string, target: string): string | undefined {
-  // From an imagined `/src`, so that a path that leaves it shows.
+  // Resolves from an imagined `/src`, so that a path that leaves it is visible.
   const path = relative('/src', resolve('/src', dirname(file), target))
   if (path.startsWith('..')) return `imports ${target}, outside its package`
   if (name !== 'server') return undefined
@@ -77,12 +79,14 @@ function checkInside(name: string, file: string, target: string): string | undef
   const to = path.split('/')[0] ?? ''
   if (!file.includes('/') || TOP.has(from)) return undefined
   const height = LAYERS.indexOf(from)
-  if (height === -1) return `stands in ${from}/, which is not a layer`
+  if (height === -1) return `is in ${from}/, which is not a layer`
   if (!LAYERS.slice(0, height + 1).includes(to)) return `${from}/ imports ${path} from above it`
   return undefined
 }
 
-/** The shortest circle through each group of files that reach each other, as a path back to its start. */
+/**
+ * Returns the shortest cycle through each group of files that reach each other, as a path back to its start.
+ */
 function findCircles(files: readonly SourceFile[]): string[][] {
   const arrows = new Map(
     files.map(({ file, imports }) => [
@@ -101,7 +105,7 @@ function findCircles(files: readonly SourceFile[]): string[][] {
   return circles
 }
 
-/** The shortest way from a file back to itself, breadth first. */
+/** Returns the shortest path from a file back to itself, by breadth-first search. */
 function findPathBack(
   start: string,
   arrows: ReadonlyMap<string, readonly string[]>,

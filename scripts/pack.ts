@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 /**
  * `npm run pack`: builds the packages with tsc and packs the tarballs that users install.
  *
- * In the repository the manifest of a package points at its TypeScript sources, so nothing needs a
- * build to run. The published form is staged in build/packages: the same manifest, with JavaScript.
+ * In the repository the manifest of a package points at its TypeScript sources, so nothing needs a build to
+ * run. The published form is prepared in build/packages: the same manifest, with JavaScript.
  */
 
 const root = resolve(import.meta.dirname, '..')
@@ -17,7 +17,7 @@ export interface Tarball {
   readonly path: string
 }
 
-/** Builds and packs all packages into build/tarballs. Gives one tarball for each. */
+/** Builds and packs all packages into build/tarballs. Returns one tarball for each. */
 export function packAll(): readonly Tarball[] {
   for (const folder of ['tsc', 'packages', 'tarballs']) {
     rmSync(join(root, 'build', folder), { recursive: true, force: true })
@@ -27,7 +27,7 @@ export function packAll(): readonly Tarball[] {
   mkdirSync(tarballs, { recursive: true })
   return PUBLISHED.map((folder) => {
     const stage = stagePackage(folder)
-    // Checks that exports, types and files resolve for users of the package.
+    // Checks that users of the package can resolve its exports, types and files.
     execFileSync('publint', ['run', '--strict', '--pack', 'npm', stage], { stdio: 'inherit' })
     const packed: unknown = JSON.parse(
       execFileSync('npm', ['pack', '--json', '--pack-destination', tarballs], {
@@ -65,7 +65,7 @@ function stagePackage(folder: string): string {
   return stage
 }
 
-/** The manifest of the sources, pointing at the output of tsc. */
+/** Returns the manifest of the sources, changed to point at the output of tsc. */
 function publishedManifest(text: string): Record<string, unknown> {
   const {
     private: _,

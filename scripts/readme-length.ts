@@ -1,7 +1,7 @@
 /** The README has at most this many lines, so that a newcomer reads all of it. */
 const README_LINES_MAX = 130
 
-/** One line that says by how much the README is too long. Empty when it is not. */
+/** Returns one line with the README's length if it is too long, otherwise nothing. */
 export function findTooLong(text: string): string[] {
   const lines = text.trimEnd().split('\n').length
   return lines > README_LINES_MAX

@@ -6,7 +6,10 @@ export interface Requirement {
   readonly name: string
   /** The Debian packages that install it. */
   readonly debianPackages: readonly string[]
-  /** Exits with 0 when it is installed. The first word is an absolute path: PATH may start with others. */
+  /**
+   * A command that exits with 0 if the program is installed. Its first word is an absolute path, because PATH
+   * may contain other versions.
+   */
   readonly detect: readonly [command: string, ...args: string[]]
   /** The folders of the suites that do not run without it. */
   readonly suites: readonly string[]
@@ -39,14 +42,14 @@ export const requirements = {
   },
 } as const satisfies Record<string, Requirement>
 
-/** Whether it is installed. Starts it, which takes about 0.3 s. */
+/** Whether the program is installed. Starts it, which takes about 0.3 s. */
 export function isPresent({ detect: [command, ...args] }: Requirement): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
 
 /**
- * Installs missing programs with apt-get when it runs as root. Prints the packages to install for those
- * that are still missing. Gives false when tests must not run without them: with `CI=true` or `CI=1`.
+ * Installs missing programs with apt-get if it runs as root. Prints the packages to install for programs that
+ * are still missing. Returns false if tests must not run without them: with `CI=true` or `CI=1`.
  */
 export async function setUpTests(): Promise<boolean> {
   let missing: readonly Requirement[] = listMissing(Object.values(requirements))

@@ -5,19 +5,19 @@ import { join, resolve } from 'node:path'
 import { fetchNode } from './lib/nodes.ts'
 
 /**
- * `npm run test:matrix`: runs the suites of packages/jwt, also the slow ones, against the compiled
+ * `npm run test:matrix`: runs the suites of packages/jwt, including the slow ones, against the compiled
  * package, on one release of each Node that it supports. A stage of `npm run test:long`.
  *
- * tsc compiles sources and suites with the options of the published build. Vitest runs on the Node
- * under test and leaves the compiled package to the loader of that Node. So the tests see the
- * JavaScript that users get, on their V8 and OpenSSL.
+ * tsc compiles sources and suites with the options of the published build. Vitest runs on the Node under test
+ * and leaves the compiled package to the loader of that Node. So the tests run the JavaScript that users get,
+ * on the same V8 and OpenSSL.
  *
- * Not covered: the packed manifest (`npm run pack` checks it), other operating systems, types
- * (`npm run check`), and on each Node the one suite that is not for it: the suite of ML-DSA where Node
- * lacks it, and the suite of its absence elsewhere.
+ * Not covered: the packed manifest (`npm run pack` checks it), other operating systems, and types (`npm run
+ * check`). Each Node also skips one suite: the suite of ML-DSA where Node lacks it, and the suite of its
+ * absence elsewhere.
  *
- * Vitest 5 does not promise to run on Node 20. If it stops running there, that row fails: each suite
- * checks the version that it runs on, and a row with a missing suite fails.
+ * Vitest 5 does not promise to run on Node 20. If it stops running there, that row fails: each suite checks
+ * the version that it runs on, and a row with a missing suite fails.
  */
 
 const VERSIONS = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
@@ -76,7 +76,7 @@ for (const version of VERSIONS) {
 }
 process.stdout.write(`${lines.join('\n')}\n`)
 
-/** Fills build/matrix with the compiled package and suites, their data, and how to run them. */
+/** Fills build/matrix with the compiled package and suites, their data, and the configuration to run them. */
 function buildStage(): void {
   rmSync(stage, { recursive: true, force: true })
   mkdirSync(stage, { recursive: true })
@@ -99,7 +99,7 @@ function buildStage(): void {
   writeFileSync(join(stage, 'setup.js'), SETUP)
 }
 
-/** Runs all suites for one version of Node on that version. */
+/** Runs all suites on one version of Node. */
 function testOn(version: string): Row {
   const hasMlDsa = Number.parseInt(version, 10) >= ML_DSA_SINCE
   const excluded = hasMlDsa ? 'test/ml-dsa-missing.test.js' : 'test/ml-dsa.test.js'

@@ -3,25 +3,25 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
 /**
- * `npm run test:mutation`: makes about 2,500 small changes to packages/jwt, one at a time, and runs the
- * fast suites that cover each. A change that no test notices has survived. Writes
- * packages/jwt/mutation-report.md. `npm test` does not run it: the first run takes half an hour.
+ * `npm run test:mutation`: makes about 2,500 small changes to packages/jwt, one at a time, and runs the fast
+ * suites that cover each. A change that no test notices has survived. Writes packages/jwt/mutation-report.md.
+ * `npm test` does not run it: the first run takes half an hour.
  *
- * A later run tries only what changed, according to build/stryker-incremental.json. Delete that file
- * to try everything, for example after adding a test for code that runs when a module is loaded.
+ * A later run tests only what changed, according to build/stryker-incremental.json. Delete that file to test
+ * everything, for example after adding a test for code that runs when a module is loaded.
  *
- * Fails when less than 90 % is noticed, and for a survivor without a reason in survivors.json. With file
- * names after `--`, it changes only those files and writes nothing.
+ * Fails if the tests notice less than 90 % of the changes, and for a survivor without a reason in
+ * survivors.json. With file names after `--`, it changes only those files and writes nothing.
  *
- * Stryker has an install of its own, in scripts/mutation: its 150 packages take 40 MB, and nobody needs
- * them to use or test this project.
+ * Stryker has its own install in scripts/mutation. Its 150 packages take 40 MB, and nobody needs them to use
+ * or test this project.
  */
 
 const SCORE_MIN = 90
 
 /**
- * The reason why tests cannot or need not notice some changes. A change is identified by its file and by
- * its whole lines before and after, so that it is found again when lines move.
+ * The reason why tests cannot or need not notice some changes. A change is identified by its file and by its
+ * whole lines before and after. So it is found again when lines move.
  */
 interface Explanation {
   readonly reason: string
@@ -60,7 +60,7 @@ const folder = join(root, 'packages/jwt/mutation')
 const install = join(root, 'scripts/mutation')
 const only = process.argv.slice(2)
 
-// Stryker loads Vitest from the root, since its own install has none.
+// Stryker loads Vitest from the root, because its own install has no Vitest.
 execFileSync('npm', ['ci'], { cwd: install, stdio: 'inherit' })
 
 const args = ['run', join(folder, 'stryker.config.json')]
@@ -103,7 +103,7 @@ function hasSurvived({ status }: Mutant): boolean {
   return status === 'Survived' || status === 'NoCoverage'
 }
 
-// A change after which the tests do not start is neither killed nor alive.
+// A change that keeps the tests from starting counts neither as noticed nor as survived.
 function isOfUse({ status }: Mutant): boolean {
   return !/Error|Ignored/.test(status)
 }
@@ -111,7 +111,7 @@ function isOfUse({ status }: Mutant): boolean {
 function countOf(name: string, mutants: readonly Mutant[]) {
   const count = (status: string) => mutants.filter((mutant) => mutant.status === status).length
   const [killed, timeout] = [count('Killed'), count('Timeout')]
-  // A timeout is an endless loop, which counts as noticed.
+  // A timeout means an endless loop, which counts as noticed.
   const noticed = killed + timeout
   const all = mutants.length
   const score = all === 0 ? '-' : ((100 * noticed) / all).toFixed(1)

@@ -91,7 +91,7 @@ test('a user that an administrator disables gets no tokens, also after a restart
     expect(await statusOf(post('/api/token/', credentials))).toBe(401)
   }
   expect(await statusOf(withToken('/auth/me', alice.access))).toBe(401)
-  // Decided by the guard of the application alone.
+  // Only the application's guard decides this.
   await expect.poll(() => statusOf(withToken('/notes', alice.access)), { timeout: 1_000 }).toBe(401)
   await isOut()
   expect(await statusOf(post('/api/token/refresh/', { refresh: root.refresh }))).toBe(200)

@@ -1,6 +1,7 @@
 /**
  * Measures one version of Node. bench/jwt.ts runs it as a program, with the package to measure as its
- * argument. It prints rows as JSON. Its types must be erasable, because older Nodes get it without types.
+ * argument. It prints rows as JSON. Its types must be erasable, because older Nodes run it with its types
+ * removed.
  */
 import {
   createHmac,
@@ -34,7 +35,7 @@ const jwt = (await import(pathToFileURL(process.argv[2] ?? '').href)) as Jwt
 /** One operation on one input. The inputs of each slice are made outside the measured time. */
 type Operation<Input> = (input: Input) => unknown
 
-/** One candidate. It takes a slice of inputs, one after the other or several at once. */
+/** One candidate. It processes a slice of inputs, one after the other or several at once. */
 type Jobs<Input> = Record<string, (slice: readonly Input[]) => void | Promise<void>>
 
 async function measureAlgorithm(alg: Alg): Promise<unknown[]> {
@@ -88,7 +89,7 @@ function fastSigner(alg: Alg, keys: Keys): (claims: object) => string {
   }) as (claims: object) => string
 }
 
-/** fast-jwt knows Ed25519 only by its older name, so it gets tokens of its own, as many as the others. */
+/** fast-jwt knows Ed25519 only by its older name, so it gets its own tokens, as many as the others. */
 function fastJwtEdDsa(keys: Keys): (slice: readonly string[]) => void {
   const next = freshTokens({ sign: fastSigner('Ed25519', keys) })
   const verify = fastVerifier('Ed25519', keys)
@@ -100,7 +101,7 @@ function fastJwtEdDsa(keys: Keys): (slice: readonly string[]) => void {
   }
 }
 
-/** The clean-up of a job, after its time was taken. */
+/** Cleans up after a job, outside the measured time. */
 let afterwards: (() => void) | undefined
 
 function signJobs(alg: Alg, keys: Keys): Jobs<object> {
@@ -141,7 +142,7 @@ async function measureCache(): Promise<unknown> {
   return { alg: 'HS256', what: 'cached verify', ...(await race(jobs, freshTokens(signer))) }
 }
 
-/** Tokens in turn, each as a new string that V8 has not hashed yet, as in a server. */
+/** Returns tokens in turn, each as a new string that V8 has not hashed yet, as in a server. */
 function freshTokens(signer: { sign(claims: object): string }): (count: number) => string[] {
   const tokens = Array.from({ length: TOKENS }, () => Buffer.from(signer.sign(makeClaims())))
   let at = 0
@@ -210,7 +211,7 @@ function makeClaims(): Record<string, unknown> {
   }
 }
 
-/** The bare call on as many different inputs, with signatures in the form of OpenSSL. */
+/** Makes the bare call on as many different inputs, with signatures in the form of OpenSSL. */
 function rawSigner(alg: Alg, keys: Keys): () => unknown {
   const inputs = rawInputs()
   let at = 0
@@ -246,7 +247,7 @@ function rawVerifier(alg: Alg, keys: Keys): () => void {
   }
 }
 
-/** The signing input of tokens with these claims, as bytes. */
+/** Returns the signing inputs of tokens with these claims, as bytes. */
 function rawInputs(): Buffer[] {
   const signer = jwt.createSigner(jwt.generateSigningKey('HS256'), { typ: 'at+jwt' })
   return Array.from({ length: TOKENS }, () => {
@@ -255,13 +256,13 @@ function rawInputs(): Buffer[] {
   })
 }
 
-/** A key that contains its padding. Options beside a key cost 13 us and more on Node 24. */
+/** Makes a key that contains its padding. Options beside a key cost 13 µs and more on Node 24. */
 function makePssKey(): KeyObject {
   return generateKeyPairSync('rsa-pss', {
     modulusLength: 2048,
     hashAlgorithm: 'sha256',
     mgf1HashAlgorithm: 'sha256',
-    saltLength: 32 as never, // The types demand a text, but Node takes a number.
+    saltLength: 32 as never, // The types require text, but Node accepts only a number.
   }).privateKey
 }
 
@@ -286,13 +287,13 @@ function inFlight<Input>(operation: (input: Input) => Promise<unknown>) {
 }
 
 function expectOk(ok: boolean): void {
-  if (!ok) throw new Error('a genuine token was refused')
+  if (!ok) throw new Error('a valid token was refused')
 }
 
 /**
- * Measures the operations per second of each job. The jobs take turns, so that a slow moment of the
- * machine affects all. Gives for each the median rate, its spread, and the median over the rounds of the
- * rate of `ours` divided by its rate.
+ * Measures the operations per second of each job. The jobs take turns, so that a slow moment of the machine
+ * affects all of them. Returns for each job the median rate, its spread, and the median over the rounds of
+ * the rate of `ours` divided by its rate.
  */
 async function race<Input>(
   jobs: Jobs<Input>,
@@ -302,7 +303,7 @@ async function race<Input>(
   for (let round = -2; round < ROUNDS; round += 1) {
     for (const [name, job] of Object.entries(jobs)) {
       const rate = await measureRound(job, makeInputs)
-      // The first rounds only warm up.
+      // The first rounds only warm up and are not counted.
       if (round >= 0) (rates[name] ??= []).push(rate)
     }
   }
@@ -339,7 +340,7 @@ function quantile(values: readonly number[], q: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * q)] ?? Number.NaN
 }
 
-/** Half of the distance between the quartiles, as a share of the median. */
+/** Returns half of the distance between the quartiles, as a fraction of the median. */
 function spreadOf(values: readonly number[]): number {
   return (quantile(values, 0.75) - quantile(values, 0.25)) / 2 / quantile(values, 0.5)
 }

@@ -1,6 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 
-/** The machine of a measurement, which every benchmark prints. */
+/** The machine on which a benchmark ran. Every benchmark prints it. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number

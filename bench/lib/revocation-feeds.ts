@@ -7,8 +7,8 @@ import { keySetFromJwks } from '@countersign/jwt'
 import { WebSocket } from 'ws'
 
 /**
- * Many connections to the feed in one process, for `bench/revocation.ts`. They share one signature check
- * for each batch. Guards on machines of their own would check once each, and a thousand checks on one
+ * Opens many connections to the feed in one process, for `bench/revocation.ts`. They share one signature
+ * check for each batch. Guards on separate machines would check once each, and a thousand checks on one
  * machine would measure that machine. It records the time of each delivery.
  */
 
@@ -39,7 +39,7 @@ async function run({ url, authorization, connections }: Start): Promise<void> {
       await connect(`${url}?guard=feed-of-process-${process.pid}-${index}`, authorization),
     )
   }
-  // At different moments, like guards that were not started together.
+  // The guards ask at different moments, like guards that were not started together.
   const asking = sockets.map((socket, index) => {
     const ask = (): void =>
       socket.send(JSON.stringify({ type: 'nonce', nonce: nonce(), applied: 0 }))
@@ -68,7 +68,7 @@ function connect(url: string, authorization: string): Promise<WebSocket> {
     socket.once('error', reject)
     let isLive = false
     socket.on('message', (data: Buffer) => {
-      // Most messages have the same bytes for all guards. The beginning of a batch identifies it.
+      // Most messages have the same bytes for all guards. The first characters identify a batch.
       if (isLive) return note(data)
       const message = parseAuthorityMessage(data.toString())
       if (message?.type === 'keys') {
@@ -103,7 +103,7 @@ function note(data: Buffer): void {
   }
 }
 
-// This reaches beyond the header and the issuer, to the positions, which differ between batches.
+// Long enough to include the positions, which differ between batches. They follow the header and the issuer.
 const HEAD_CHARS = 480
 
 function issuerOf(url: string): string {

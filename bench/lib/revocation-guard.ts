@@ -1,8 +1,8 @@
 import { createGuard } from '@countersign/guard'
 
 /**
- * A service for `bench/revocation.ts`, in a process of its own: a complete guard that holds a token of
- * each session and records when it first rejects each. Its parent sends the tokens and gets the times.
+ * A service for `bench/revocation.ts`, in its own process: a complete guard that has a token of each session
+ * and records when it first rejects each token. Its parent process sends the tokens and receives the times.
  */
 
 interface Start {
@@ -28,15 +28,16 @@ async function run({ issuer, clientId, clientSecret, tokens }: Start): Promise<v
     const result = guard.verify(tokens[index] ?? '')
     return 'ok' in result && !result.ok && result.code === 'session_ended'
   }
-  // The guard verifies all tokens once, as earlier requests would. Only the time after revocation counts.
+  // The guard first verifies all tokens, as earlier requests would. Only the time after the revocation
+  // counts.
   for (let index = 0; index < tokens.length; index++) {
-    if (isRefused(index)) throw new Error('a token is refused before its time')
+    if (isRefused(index)) throw new Error('a token is refused too early')
   }
   const refusedAt: number[] = Array.from({ length: tokens.length }, () => 0)
   let first = 0
   guard.watch(() => {
     const now = Date.now()
-    // They are revoked nearly in this order.
+    // The sessions are revoked nearly in this order.
     for (let index = first; index < Math.min(tokens.length, first + WINDOW); index++) {
       if (refusedAt[index] === 0 && isRefused(index)) refusedAt[index] = now
     }

@@ -23,11 +23,11 @@ import { jwt as honoJwt } from 'hono/jwt'
 import { freePort } from '../../scripts/lib/processes.ts'
 
 /**
- * The applications of `bench/route.ts`. Each has the same `GET /me`: bare, behind the guard, behind a
- * middleware that does nothing, behind one that looks the Authorization header up in a `Map`, and behind
- * the framework's usual middleware with the same key. Each application has one route, because a router
- * that tries one route after the other would favour the first. The guard is connected to a real authority
- * in the same process, which only echoes. Arguments: framework, algorithm, number of tokens.
+ * The applications of `bench/route.ts`. Each has the same `GET /me` in several variants: bare, behind the
+ * guard, behind a middleware that does nothing, behind a middleware that looks up the Authorization header in
+ * a `Map`, and behind the framework's usual middleware with the same key. Each application has one route,
+ * because a router that tests one route after the other would favour the first. The guard is connected to a
+ * real authority in the same process, which only echoes. Arguments: framework, algorithm, number of tokens.
  */
 
 type Variant = 'bare' | 'guard' | 'noop' | 'map' | 'own'
@@ -35,7 +35,7 @@ type Variant = 'bare' | 'guard' | 'noop' | 'map' | 'own'
 const [framework = '', alg = '', count = '0'] = process.argv.slice(2)
 execFileSync('taskset', ['-a', '-c', '-p', '0', String(process.pid)], { stdio: 'ignore' })
 
-// Text, because one of the peers does not accept bytes.
+// The secret is text, because one of the compared packages does not accept bytes.
 const secret = randomBytes(24).toString('base64')
 const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const isHmac = alg === 'HS256'
@@ -65,9 +65,9 @@ const sign = (typ: string): readonly string[] => {
   const signer = createSigner(key, { typ })
   return claims.map((each) => signer.sign(each))
 }
-/** The cost of a check that only looks the header up in this map. */
+/** For measuring the cost of a check that only looks up the header in this map. */
 const known = new Map<string, (typeof claims)[number]>()
-// One of the peers accepts only the type JWT.
+// One of the compared packages accepts only the type JWT.
 const tokens = { guard: sign('at+jwt'), own: sign('JWT') }
 for (const [index, token] of tokens.guard.entries())
   known.set(`Bearer ${token}`, claims[index] ?? fail())
@@ -80,7 +80,9 @@ const ports = {
 }
 process.send?.({ ports, tokens })
 
-/** A guard with a live feed and with the token key of this process. The authority signs no tokens here. */
+/**
+ * Starts a guard with a live feed and with the token key of this process. The authority signs no tokens here.
+ */
 async function startGuard(): Promise<{ guard: Guard; issuer: string }> {
   const authorityPort = await freePort()
   const url = `http://127.0.0.1:${authorityPort}`
@@ -102,7 +104,7 @@ async function startGuard(): Promise<{ guard: Guard; issuer: string }> {
   const options: GuardOptions = {
     issuer: url,
     feed: { clientId: client.id, clientSecret: clientSecret.secret },
-    // This process signs the tokens.
+    // The key of this process, which signs the tokens.
     keys: createKeySet([verifyingKeyOf(key)]),
   }
   const made = createGuard(options)
@@ -127,7 +129,7 @@ function listenHono(variant: Variant): Promise<number> {
 }
 
 function listenOn(server: Server): Promise<number> {
-  // Longer than the turns of the other variants, so that connections stay open until their turn.
+  // Longer than the turns of the other variants, so that connections stay open until their next turn.
   server.keepAliveTimeout = 60_000
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))

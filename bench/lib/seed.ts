@@ -18,8 +18,8 @@ const DAY_MS = 86_400_000
 const ACCOUNTS = 1_000
 
 /**
- * Makes a data directory with this many live sessions of a thousand accounts. It writes them into the
- * tables directly, because a million log-ins would take two hours of hashing.
+ * Makes a data directory with this many live sessions of a thousand accounts. It writes them directly into
+ * the tables, because a million logins would take two hours of hashing.
  */
 export async function seedSessions(sessions: number): Promise<string> {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
@@ -40,7 +40,8 @@ export async function seedSessions(sessions: number): Promise<string> {
      VALUES (?, ?, 'first-party', ?, 0, ?, ?, ?, ?, 0, ?, '127.0.0.1', 'bench')`,
   )
   const ids = Array.from({ length: sessions }, () => randomBytes(16).toString('base64url'))
-  // In the order of the key. The table is then as dense as after a VACUUM and written within seconds.
+  // Writes the rows in the order of the key. The table is then as dense as after a VACUUM, and is written
+  // within seconds.
   for (const [i, id] of ids.toSorted().entries()) {
     const end = now + 14 * DAY_MS
     session.run(
@@ -67,7 +68,7 @@ export interface SeededPair {
   readonly access: string
 }
 
-/** The current refresh tokens of `count` sessions, picked evenly, for a server with this issuer. */
+/** Returns the current refresh tokens of `count` sessions, picked evenly, for a server with this issuer. */
 export async function currentTokens(
   dataDir: string,
   issuer: string,
@@ -76,7 +77,7 @@ export async function currentTokens(
   return (await currentPairs(dataDir, issuer, count)).map(({ refresh }) => refresh)
 }
 
-/** The same, with an access token for each. */
+/** Returns the same refresh tokens, each with an access token. */
 export async function currentPairs(
   dataDir: string,
   issuer: string,

@@ -9,7 +9,7 @@ export const LAUNCHER = join(root, 'packages/server/bin/countersign.cjs')
 
 export interface BenchServer extends Started {
   readonly port: number
-  /** The CPU time of the process in user and kernel mode, in seconds. */
+  /** Returns the CPU time of the process in user and kernel mode, in seconds. */
   cpuSec(): number
   memoryMb(): number
 }
@@ -56,8 +56,8 @@ function readMemoryMb(pid: number): number {
 }
 
 /**
- * Microseconds of one bare ES256 signature on this core now. Every refresh contains one. On a shared
- * machine it shows how fast the core was during the measurement.
+ * Returns how many microseconds one bare ES256 signature takes on this core now. Every refresh contains one.
+ * On a shared machine it shows how fast the core was during the measurement.
  */
 export function measureSignatureUs(node: string, core: number): number {
   const program = `

@@ -33,7 +33,7 @@ app.get('/me', requireAuth(guard), (request, response) => {
   response.json({ sub, roles, sid })
 })
 
-// Strict: an administrator whose session ended four seconds ago must not delete anybody.
+// Strict: an administrator whose session ended four seconds ago must not delete any account.
 app.delete(
   '/users/:id',
   requireAuth(guard, { roles: ['admin'], ...(guard.hasFeed ? { policy: 'strict' } : {}) }),
@@ -42,7 +42,7 @@ app.delete(
   },
 )
 
-// For a load balancer: send requests only when the guard can decide about tokens.
+// For a load balancer: it sends requests only when the guard can decide about tokens.
 app.get('/readyz', (_request, response) => {
   response.sendStatus(guard.isFresh() ? 204 : 503)
 })

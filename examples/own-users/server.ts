@@ -26,7 +26,7 @@ const guard = createGuard({ issuer: url, feed: authority.feed })
 const app = express()
 app.disable('x-powered-by')
 
-// Before any body parser.
+// Mount it before any body parser.
 app.all(
   [
     '/api/token{/*rest}',
@@ -60,8 +60,8 @@ app.post(
       response.status(404).json({ error: 'There is no such user.' })
       return
     }
-    // After our own change is written. From now on their sessions give no tokens, and guards soon refuse the
-    // tokens that they hold.
+    // Call this after your own change is written. From then on the user's sessions get no new tokens, and
+    // guards refuse the existing tokens within a second.
     await authority.users.endSessions(id, authOf(request).sub)
     response.status(204).end()
   },

@@ -29,7 +29,7 @@ export class Users implements AccountSource<User> {
       ) STRICT`)
   }
 
-  // The adapter: Countersign calls these three.
+  // The adapter: Countersign calls these three methods.
 
   find(email: string): User | undefined {
     return this.#read('SELECT * FROM users WHERE email = ?', email)
@@ -43,7 +43,7 @@ export class Users implements AccountSource<User> {
     return timingSafeEqual(user.passwordHash, await derive(password, user.salt, 32))
   }
 
-  // The rest is for the application only.
+  // Only the application uses the other methods.
 
   async add(email: string, password: string, roles: readonly string[]): Promise<void> {
     const salt = randomBytes(16)

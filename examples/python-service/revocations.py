@@ -18,11 +18,11 @@ SUBJECTS = (
 
 
 class Revoked(Exception):
-    """Answer 401: the token was revoked. The client refreshes, and learns whether its session lives."""
+    """Answer 401: the token was revoked. The client then refreshes, which fails if its session has ended."""
 
 
 class Unavailable(Exception):
-    """Answer 503: the mirror is empty, older than 3 s, for another issuer, or not reachable."""
+    """Answer 503: the mirror is empty, older than 3 s, for another issuer, or unreachable."""
 
 
 class Revocations:
@@ -34,7 +34,7 @@ class Revocations:
     def check(self, kid, claims):
         """Raises if the token was revoked. Pass `kid` and claims of a token whose signature was verified."""
         names = [f"{kind}:{claims[claim]}" for kind, claim in SUBJECTS if claim in claims]
-        # In one command: values read before the head could be older than the head says.
+        # One command reads all values. Values that were read before the head could be older than the head.
         keys = [PREFIX + name for name in ["head", f"key:{kid}", *names]]
         try:
             head, killed, *marks = self._client.mget(keys)

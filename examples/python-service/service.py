@@ -12,7 +12,7 @@ from revocations import Revocations, Revoked, Unavailable
 ISSUER = os.environ.get("ISSUER", "http://localhost:8000")
 AUDIENCE = os.environ.get("AUDIENCE", ISSUER)
 
-# Caches the key set for five minutes. Without cache_keys=False, PyJWT would keep single keys for ever.
+# Caches the key set for five minutes. Without cache_keys=False, PyJWT would also keep single keys forever.
 keys = jwt.PyJWKClient(f"{ISSUER}/.well-known/jwks.json", cache_keys=False)
 revocations = Revocations(
     redis.Redis.from_url(
@@ -31,7 +31,7 @@ def authenticate(token):
     claims = jwt.decode(
         token,
         keys.get_signing_key_from_jwt(token).key,
-        # The algorithm of the authority, never one that the token names.
+        # Only the algorithm of the authority, never the algorithm in the token.
         algorithms=["ES256"],
         issuer=ISSUER,
         audience=AUDIENCE,

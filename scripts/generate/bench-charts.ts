@@ -7,7 +7,7 @@ import { groupBy } from '../lib/group-by.ts'
 
 /** docs/images/bench-*.svg, from the results that `npm run bench` writes to bench/results. */
 
-/** A row of a benchmark. Which names it has is up to the benchmark. */
+/** A row of a benchmark. Each benchmark has its own names. */
 type Row = Readonly<Record<string, number | string>>
 
 /** The part of a results file that the charts show. */
@@ -24,7 +24,7 @@ interface Results {
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** The release of Node that the server runs on. */
+/** The major version of Node that the server runs on. */
 const NODE_MAJOR = '24'
 
 const charts: Readonly<Record<string, (name: string) => BarChart>> = {
@@ -242,7 +242,7 @@ function spreadPercent(rows: readonly Row[]): string {
   return `Spread of the rounds: at most ± ${Math.round(most)} % of the median.`
 }
 
-/** The largest spread of rows that give it as a fraction of their median. */
+/** Returns the largest spread of the rows that have it, as a fraction of their median. */
 function formatSpread(rows: readonly Row[], key: string): string {
   return `${Math.round(100 * Math.max(...rows.map((row) => numberOf(row, key))))} %`
 }
@@ -251,7 +251,7 @@ function formatRate(perSec: number): string {
   return `${formatNumber(perSec)} ${perSec === 1 ? 'revocation' : 'revocations'} per second`
 }
 
-/** With a comma between thousands, and no more digits than the benchmark gives. */
+/** Formats a number with a comma between thousands, and no more digits than the benchmark has measured. */
 function formatNumber(value: number): string {
   const [whole = '', fraction] = String(value).split('.')
   const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',')

@@ -17,7 +17,7 @@ ${generatedNotice('packages/server/src/cli')}
 In this repository run commands with \`npm run countersign -- COMMAND\`. Where the package is installed, run
 \`npx countersign COMMAND\`.
 
-- A command works beside a running server: it opens the same database, and the server applies each change at once.
+- A command works while the server runs: it opens the same database, and the server applies each change at once.
 - Commands read the same [settings](settings.md) as the server. Run them in the directory of the server, or set
   \`COUNTERSIGN_DATA_DIR\`.
 - \`--json\` prints one JSON object a line, with times in the form of RFC 3339.
@@ -27,8 +27,8 @@ In this repository run commands with \`npm run countersign -- COMMAND\`. Where t
 ${renderTable(
   ['Exit code', 'Meaning'],
   [
-    ['0', 'The command succeeded. Nothing had to change is a success too.'],
-    ['1', 'The command failed. Standard error says why. `token inspect`: the token is rejected.'],
+    ['0', 'The command succeeded, also if nothing had to change.'],
+    ['1', 'The command failed. Standard error shows why. `token inspect`: the token is rejected.'],
     ['2', 'The command line was not understood. Standard error shows the usage.'],
   ],
 )}

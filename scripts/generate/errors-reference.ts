@@ -49,7 +49,7 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   token_invalid: 'Log in again. To see why, run `countersign token inspect TOKEN`.',
   token_not_yet_valid: 'Synchronise the clocks of the servers.',
   token_expired: 'Refresh, or log in again when the refresh token has expired.',
-  token_stale: 'Refresh once, then repeat the request. Nobody has to sign in again.',
+  token_stale: 'Refresh once, then repeat the request. Nobody has to log in again.',
   token_wrong_type:
     'Send an access token where one is expected, and a refresh token only to refresh.',
   session_ended: 'Log in again.',
@@ -57,16 +57,17 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   session_unknown: 'Log in again.',
   refresh_reused:
     'Log in again. If the client uses each refresh token once, somebody copied the token.',
-  refresh_ahead: 'Log in again. The database lost its last writes; see the operations guide.',
+  refresh_ahead:
+    'Log in again. The database lost its last writes: check the disk of the authority.',
   internal_error: 'Read the log of the authority. Please report the problem.',
 }
 
-/** The same for a service. A code that is missing here gets the advice of the authority's code. */
+/** The advice for a service. A code that is missing here gets the advice of the authority's code. */
 const GUARD_ADVICE: Readonly<Partial<Record<GuardRefusalCode, string>>> = {
   token_missing: 'Send an access token: `Authorization: Bearer TOKEN`.',
   request_malformed: 'Send one access token, in one place.',
   insufficient_user_authentication:
-    'Ask the person to sign in again, as the header `WWW-Authenticate` demands.',
+    'Ask the person to log in again, as the header `WWW-Authenticate` demands.',
   role_missing: 'Give the account the role: `countersign accounts roles add NAME ROLE`.',
   permission_missing: 'Give a role of the account the permission: `countersign roles define`.',
   tenant_mismatch: 'Refresh with the tenant of the request.',
@@ -77,7 +78,7 @@ const GUARD_ADVICE: Readonly<Partial<Record<GuardRefusalCode, string>>> = {
 }
 
 const ADVICE_OF_STATUS: Readonly<Record<number, string>> = {
-  400: 'Correct the request as the text says.',
+  400: 'Correct the request. The text names the mistake.',
   401: 'Log in again.',
   403: 'Use an account that may do this.',
   503: 'Wait for the seconds in `Retry-After`, then try again.',
@@ -107,7 +108,7 @@ The audit and the log name the code of this table in each case.
 ${renderGroups(refusals, AUTHORITY_ADVICE)}
 ## The guard
 
-A service answers with these. The reason in \`WWW-Authenticate\` follows RFC 6750 and RFC 9470.
+A service with a guard answers with these codes. The reason in \`WWW-Authenticate\` follows RFC 6750 and RFC 9470.
 
 ${renderGroups(guardRefusals, { ...AUTHORITY_ADVICE, ...GUARD_ADVICE })}
 ## The JWT library
@@ -124,7 +125,7 @@ interface Row {
   readonly text: string
 }
 
-/** A table for each HTTP status, in ascending order. */
+/** Returns a table for each HTTP status, in ascending order. */
 function renderGroups(
   table: Readonly<Record<string, Row>>,
   advice: Readonly<Record<string, string>>,

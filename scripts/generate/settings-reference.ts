@@ -18,7 +18,7 @@ export function render(): string {
 ${generatedNotice('packages/server/src/settings-table.ts')}
 
 The authority reads its settings from the environment and from \`countersign.config.ts\` (or \`.mjs\`, \`.js\`) in the
-directory where it starts. The environment wins. \`createAuthority\` takes the same names as the file.
+directory where it starts. The environment takes precedence. \`createAuthority\` takes the same names as the file.
 
 \`\`\`ts
 // countersign.config.ts
@@ -30,7 +30,7 @@ export default {
 
 - A time is a whole number and a unit: \`90s\`, \`5m\`, \`12h\`, \`14d\`.
 - An empty environment variable counts as not set.
-- The authority does not start with a wrong value or an unknown \`COUNTERSIGN_\` name. It reports all mistakes at once, by
+- The authority does not start with an invalid value or an unknown \`COUNTERSIGN_\` name. It reports all mistakes at once, by
   name and without their values.
 - \`NODE_ENV=production\` requires a secret and an https public URL. It prints no password, and creates the first account
   only when its password is set.
@@ -42,7 +42,7 @@ ${renderTable(['Setting', 'Values', 'Default', 'Meaning'], rows)}
 `
 }
 
-/** A default with commas, in pieces between which a table may break the line. */
+/** Returns a default with commas as several pieces, between which a table may break the line. */
 function breakable(text: string): string {
   return text.split(',').map(code).join(', ')
 }

@@ -1,6 +1,6 @@
 /**
- * Draws horizontal bar charts as SVG. The text depends on nothing but its input. A chart has its own
- * background and follows the reader's colour scheme, so that it is legible on light and dark pages.
+ * Draws horizontal bar charts as SVG. The text depends only on its input. A chart has its own background and
+ * follows the reader's colour scheme, so that it is legible on light and dark pages.
  */
 
 /** One bar. */
@@ -10,7 +10,7 @@ export interface Bar {
   readonly value: number
   /** The text after the bar. */
   readonly text: string
-  /** Its colour: ours is strong, others are pale. */
+  /** Its colour: `ours` is strong, the others are pale. */
   readonly tone: 'ours' | 'second' | 'other'
 }
 
@@ -25,7 +25,7 @@ export interface BarChart {
   readonly title: string
   readonly subtitle: string
   readonly groups: readonly BarGroup[]
-  /** The machine, the date and the spread. */
+  /** Lines about the machine, the date and the spread. */
   readonly notes: readonly string[]
   /** Whether the longest bar of each group fills the width. Otherwise all groups share one scale. */
   readonly scaleByGroup: boolean
@@ -58,7 +58,7 @@ const STYLE = `
       .other { fill: #656c76 }
     }`
 
-/** The chart as the text of an SVG file. */
+/** Returns the chart as the text of an SVG file. */
 export function renderBarChart(chart: BarChart): string {
   const parts: string[] = []
   let y = MARGIN + 14

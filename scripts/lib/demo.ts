@@ -8,14 +8,14 @@ import { freePort, startProgram } from './processes.ts'
 import { walk } from './walk.ts'
 
 const PASSWORD = 'only for this demo'
-/** Long enough for the steps that need a valid token, short enough to wait for its end. */
+/** Long enough for the steps that need a valid token, and short enough to wait for its expiry. */
 const ACCESS_LIFETIME_SEC = 5
 const GUARD_TOLERANCE_SEC = 5
 const GRACE_SEC = 2
 
 /** How to start the two programs: from the sources, or from installed packages. */
 export interface DemoPrograms {
-  /** The program and arguments that start the command line, without the words of a command. */
+  /** The program and arguments that start the command line. The words of a command are appended. */
   readonly authority: { readonly command: readonly string[]; readonly cwd: string }
   readonly api: { readonly command: readonly string[]; readonly cwd: string }
 }

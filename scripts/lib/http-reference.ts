@@ -17,14 +17,14 @@ const INTRO = `# HTTP API
 
 <!-- Generated from the route table by \`npm run generate\`. Do not edit. -->
 
-Every path that the authority answers. The same facts are at \`/openapi.json\` (OpenAPI 3.1) and, to
-read and try in a browser, at \`/docs\`.
+This page lists every path that the authority answers. The same facts are at \`/openapi.json\` (OpenAPI 3.1). At
+\`/docs\` you can read and try them in a browser.
 
 ## Rules for all routes
 
-- **Paths.** Paths below \`/api/token\`, \`/auth\` and \`/oauth2\` are answered with and without a slash at
-  the end. All other paths are exact. A path with a percent-escape gets 404.
-- **Methods.** HEAD works wherever GET does. Any other method gets 405, and \`Allow\` names the methods
+- **Paths.** Paths below \`/api/token\`, \`/auth\` and \`/oauth2\` are answered with and without a trailing
+  slash. All other paths are exact. A path with a percent-escape gets 404.
+- **Methods.** HEAD works on every path that has GET. Any other method gets 405, and \`Allow\` names the methods
   of the path.
 - **Bodies.** JSON, \`application/x-www-form-urlencoded\` and \`multipart/form-data\` are accepted below
   \`/api/token\` and \`/auth\`; only \`application/x-www-form-urlencoded\` below \`/oauth2\`. A body has at
@@ -33,7 +33,7 @@ read and try in a browser, at \`/docs\`.
   below \`/api/token\` have the form of SimpleJWT, and errors below \`/oauth2\` that of RFC 6749 §5.2.
   [errors.md](errors.md) lists all codes.
 - **Retries.** 429 and 503 carry \`Retry-After\` in seconds.
-- **CSRF token.** Get it from \`GET /auth/csrf\` or from the answer to a log-in, and send it as
+- **CSRF token.** Get it from \`GET /auth/csrf\` or from the answer to a login, and send it as
   \`X-CSRF-Token\` (or as Django's \`X-CSRFToken\`). "A page of an allowed origin" is a page of the public
   URL or of an origin in \`COUNTERSIGN_ORIGINS\`.
 - **\`?wait=effective\`** on a route that revokes: the answer comes when the revocation is in force at
@@ -45,17 +45,17 @@ The examples use the public URL \`https://auth.example.com\`.
 
 ## Errors of all routes
 
-Any route can answer these. The tables of the routes leave them out.
+Any route can answer with these errors. The tables of the routes omit them.
 
 ${errorTable([...FAULTS, 'not_found', 'method_not_allowed'])}
 
-Every route that takes a body can answer these, too, except below \`/api/token\`. A form cannot have the errors of JSON. Below
-\`/oauth2\` they are \`invalid_request\`.
+Every route that takes a body can also answer with these errors, except below \`/api/token\`. A form cannot have the errors
+of JSON. Below \`/oauth2\` the errors are \`invalid_request\`.
 
 ${errorTable(BODY_REFUSALS.fields)}
 `
 
-/** Renders the reference of all routes, also of those whose feature is off by default. */
+/** Renders the reference of all routes, including those whose feature is off by default. */
 export function renderHttpReference(): string {
   const tags = [...new Set(routes.map(({ tag }) => tag))]
   const parts = tags.map((tag) => {
@@ -65,7 +65,7 @@ export function renderHttpReference(): string {
   return `${[INTRO.trimEnd(), ...parts].join('\n\n')}\n`
 }
 
-/** A file of the interactive page needs no more than its line in the overview. */
+/** A file of the interactive page needs only its line in the overview. */
 function isWorthAPart({ kind }: RouteDescription): boolean {
   return kind !== 'asset'
 }
@@ -145,7 +145,7 @@ function descriptionOf({ description }: Json): string {
   return typeof description === 'string' ? description : ''
 }
 
-/** A type in words: `string`, `string, not empty`, `array of string`, `"Bearer"`. */
+/** Returns a type in words: `string`, `string, not empty`, `array of string`, `"Bearer"`. */
 function typeText(schema: Json): string {
   if ('const' in schema) return `\`${JSON.stringify(schema['const'])}\``
   if (schema['not'] !== undefined) return 'not allowed'
@@ -161,19 +161,19 @@ function answerCells({ status, media, description }: DocumentedAnswer): string[]
   return [String(status), media === undefined ? description : `${description} \`${media}\``]
 }
 
-/** The members of the answer to a success. */
+/** Returns the members of a successful answer. */
 function answerFields(answers: readonly DocumentedAnswer[]): string {
   const success = answers.find(({ status, schema }) => status < 300 && schema !== undefined)
   const schema = success?.schema
   if (schema === undefined) return ''
-  // Of an answer in two forms, the first has the members of the route itself.
+  // If an answer has two forms, the first has the members of the route itself.
   const [first = schema] = (schema['anyOf'] ?? []) as readonly Json[]
   const fields = propertiesOf(first)
   if (fields.length === 0) return ''
   return table(['Member of the answer', 'Type', 'Always', 'Meaning'], fields.map(fieldCells))
 }
 
-/** The refusals of a route, without those that the introduction lists. */
+/** Returns the refusals of a route, without those in the introduction. */
 function errors(row: RouteDescription, answers: readonly DocumentedAnswer[]): string {
   const listed = new Set<string>([
     ...FAULTS,
@@ -200,7 +200,7 @@ function errorTable(codes: readonly RefusalCode[]): string {
   )
 }
 
-/** The `error` of RFC 6749. The codes of `wait` stay as they are: their answers are problem documents. */
+/** Returns the `error` of RFC 6749. The codes of `wait` are kept: their answers are problem documents. */
 function oauthName(code: string): string {
   if (code.startsWith('wait_') || !Object.hasOwn(refusals, code)) return code
   // `hasOwn` has just proved it.
@@ -239,9 +239,8 @@ function curl(row: RouteDescription): string {
     : fields.length === 0
       ? []
       : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(rule?.example)}'`]
-  const slash = path.startsWith('/api/token') ? '/' : ''
   const search = query === undefined ? '' : '?guard=b3VyLW9yZGVycy1zZXJ2aWNl'
-  const url = `https://auth.example.com${path.replace('{id}', '8Lr0jlbXlTn3vN0xkKqYIw')}${slash}${search}`
+  const url = `https://auth.example.com${path.replace('{id}', '8Lr0jlbXlTn3vN0xkKqYIw')}${search}`
   const words = [
     'curl',
     ...(method === 'GET' || (method === 'POST' && sent.length > 0) ? [] : [`-X ${method}`]),

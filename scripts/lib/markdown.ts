@@ -1,9 +1,9 @@
-/** The line under the title of each generated page. */
+/** Returns the line under the title of each generated page. */
 export function generatedNotice(source: string): string {
   return `<!-- Generated from ${source} by \`npm run generate\`. Do not edit. -->`
 }
 
-/** A Markdown table. Cells are Markdown. */
+/** Returns a Markdown table. Cells are Markdown. */
 export function renderTable(
   columns: readonly string[],
   rows: readonly (readonly string[])[],
@@ -12,7 +12,7 @@ export function renderTable(
   return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-/** Text as code. */
+/** Formats text as code. */
 export function code(text: string): string {
   return `\`${text}\``
 }

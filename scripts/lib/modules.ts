@@ -5,12 +5,15 @@ import { parseSync, Visitor, type EcmaScriptModule } from 'oxc-parser'
 
 /** A TypeScript file, parsed as far as the checks of `npm run check` need it. */
 export interface SourceFile {
-  /** Below the folder that was searched. */
+  /** The path, relative to the folder that was searched. */
   readonly file: string
   readonly text: string
-  /** What it imports, once each: by `import`, `import type`, `export from`, `import()` and `import('...').Type`. */
+  /**
+   * The imported modules, each once, from `import`, `import type`, `export from`, `import()` and
+   * `import('...').Type`.
+   */
   readonly imports: readonly string[]
-  /** Its exports, without `export { ... }` and `export ... from`. */
+  /** The exported declarations, without `export { ... }` and `export ... from`. */
   readonly declared: readonly DeclaredExport[]
 }
 

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 
 const root = resolve(import.meta.dirname, '../..')
 
-/** Installs another version of Node in build/nodes, once, and gives the path of its program. */
+/** Installs another version of Node in build/nodes, once, and returns the path of its program. */
 export function fetchNode(version: string): string {
   const folder = join(root, 'build/nodes', version)
   const name = `node-linux-${process.arch}`

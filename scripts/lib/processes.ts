@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createServer, type AddressInfo } from 'node:net'
 
-/** A port of 127.0.0.1 that is free now. */
+/** Returns a port of 127.0.0.1 that is free now. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()
@@ -22,14 +22,16 @@ export interface StartOptions {
   readonly command: readonly string[]
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** Answers with a status below 500 once the program is ready. */
+  /** A URL that answers with a status below 500 when the program is ready. */
   readonly readyUrl: string
 }
 
 const READY_TRIES = 400
 const READY_WAIT_MS = 25
 
-/** Starts a server program and waits until it answers, at most 10 s. Throws with its output if it does not. */
+/**
+ * Starts a server program and waits at most 10 s until it answers. Otherwise throws an error with its output.
+ */
 export async function startProgram(options: StartOptions): Promise<Started> {
   const [program = '', ...args] = options.command
   const child = spawn(program, args, {
@@ -56,7 +58,7 @@ export async function startProgram(options: StartOptions): Promise<Started> {
     try {
       if ((await fetch(options.readyUrl)).status < 500) return started
     } catch {
-      // Not listening yet.
+      // The program does not listen yet.
     }
     await new Promise((resolve) => setTimeout(resolve, READY_WAIT_MS))
   }

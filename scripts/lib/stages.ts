@@ -5,13 +5,13 @@ import { join, resolve } from 'node:path'
 /** One step of `npm test` or `npm run test:long`. */
 export interface Stage {
   readonly name: string
-  /** A program of node_modules/.bin or of the system, and its arguments. */
+  /** A program in node_modules/.bin or of the system, and its arguments. */
   readonly command: readonly string[]
-  /** The project whose tests it runs. Its results are counted, and its failed tests are named. */
+  /** The project whose tests it runs. Its tests are counted, and its failed tests are named. */
   readonly project?: string
 }
 
-/** The part of Vitest's JSON report that is read here. */
+/** The part of Vitest's JSON report that this script reads. */
 interface Report {
   readonly numPassedTests: number
   readonly numFailedTests: number
@@ -25,7 +25,7 @@ interface Report {
 const root = resolve(import.meta.dirname, '../..')
 const reports = join(root, 'build/reports')
 
-/** The stage that runs a Vitest project. */
+/** Makes the stage that runs a Vitest project. */
 export function vitestStage(name: string, project: string): Stage {
   const reporters = ['--reporter=default', '--reporter=json']
   const report = `--outputFile.json=${reportPath(project)}`
@@ -33,9 +33,9 @@ export function vitestStage(name: string, project: string): Stage {
 }
 
 /**
- * Runs the stages in order and prints the time of each. Stops at the first stage that fails. At the end
- * it names the failed stage and its failed tests, and prints `N passed, N failed`, which counts tests.
- * Gives whether all passed.
+ * Runs the stages in order and prints the time of each. Stops at the first stage that fails. At the end it
+ * names the failed stage and its failed tests, and prints `N passed, N failed`, which counts tests. Returns
+ * whether all passed.
  */
 export async function runStages(title: string, stages: readonly Stage[]): Promise<boolean> {
   const started = performance.now()
@@ -77,7 +77,7 @@ function readReport(path: string): Report | undefined {
   }
 }
 
-/** The failed tests, and the files that could not be loaded. */
+/** Returns the failed tests, and the files that could not be loaded. */
 function failedTestsOf(report: Report | undefined): string[] {
   return (report?.testResults ?? []).flatMap(({ name, status, assertionResults }) => {
     const file = name.replace(`${root}/`, '')

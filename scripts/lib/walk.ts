@@ -7,10 +7,13 @@ export interface WalkOptions {
   readonly apiUrl: string
   readonly username: string
   readonly password: string
-  /** Milliseconds until the guard rejects an access token as expired, with its clock tolerance. */
+  /**
+   * How many milliseconds after its issue the guard rejects an access token as expired, including its clock
+   * tolerance.
+   */
   readonly accessDeadAfterMs: number
   readonly graceMs: number
-  /** Gives the account a role by a command beside the server. Gives the output of the command. */
+  /** Adds a role to the account with a command, while the server runs. Returns the output of the command. */
   readonly addRole: (role: string) => Promise<string>
 }
 
@@ -20,7 +23,8 @@ interface Answer {
 }
 
 /**
- * Runs all steps. Throws at the first answer that is not as promised. Not split: it reads as one story.
+ * Runs all steps. Throws at the first answer that differs from the expected one. Not split: it reads as one
+ * story.
  */
 export async function walk(options: WalkOptions): Promise<void> {
   const { authorityUrl, apiUrl, username, password } = options
@@ -67,7 +71,7 @@ export async function walk(options: WalkOptions): Promise<void> {
   expectStatus(await get(`${apiUrl}/me`, text(third, 'access')), 200)
   print(`  $ ${(await options.addRole('editor')).trim()}`)
   await expectRefused(apiUrl, text(third, 'access'), 'token_stale', performance.now())
-  say('Refresh: returns an access token with the new role, and nobody signs in again')
+  say('Refresh: returns an access token with the new role, and nobody has to log in again')
   const fourth = await refresh(authorityUrl, text(third, 'refresh'))
   expectStatus(fourth, 200)
   expectStatus(await get(`${apiUrl}/me`, text(fourth, 'access')), 200)
@@ -84,14 +88,14 @@ export async function walk(options: WalkOptions): Promise<void> {
   say('Use the expired access token: rejected, without any message from the authority')
   const expired = await get(`${apiUrl}/me`, text(first, 'access'))
   expectStatus(expired, 401)
-  expectTrue(expired.body['code'] === 'token_expired', 'the API says that the token has expired')
+  expectTrue(expired.body['code'] === 'token_expired', 'the API answers that the token has expired')
   process.stdout.write('\nEvery step of the demo passed.\n')
 }
 
-/** The promise of the product, which the demo checks: a revocation takes effect within a second. */
+/** The promise that the demo checks: a revocation takes effect within a second. */
 const IN_FORCE_MS = 1_000
 
-/** Asks until the API rejects the token with this code, and prints how long that took since the revocation. */
+/** Repeats a request until the API rejects the token with this code. Prints the time since the revocation. */
 async function expectRefused(
   apiUrl: string,
   token: string,
@@ -113,7 +117,7 @@ function refresh(authorityUrl: string, token: string): Promise<Answer> {
   return post(`${authorityUrl}/api/token/refresh/`, { refresh: token })
 }
 
-/** A token whose claims are all right, signed with a key that the API does not trust. */
+/** Makes a token with correct claims, signed with a key that the API does not trust. */
 function foreignToken(issuer: string): string {
   const now = Math.floor(Date.now() / 1000)
   return createSigner(generateSigningKey('ES256'), { typ: 'at+jwt' }).sign({
@@ -161,7 +165,7 @@ function hideSecrets(body: string): string {
   return hideTokens(body.replace(/"password":"[^"]*"/, '"password":"..."'))
 }
 
-/** Output ends up in logs and chats. It shows only the beginning of a token, which all tokens share. */
+/** Output is copied to logs and chats. It shows only the beginning of a token, which all tokens share. */
 function hideTokens(value: string): string {
   return value.replace(/(eyJ[\w-]{8})[\w-]*\.[\w-]+\.[\w-]+/g, '$1...')
 }

@@ -7,12 +7,12 @@ export interface Target {
   readonly fields: Readonly<Record<string, string>>
 }
 
-/** One way for a page to make a browser send something. The names are those of pages/hostile.js. */
+/** One way for a page to make a browser send a request. The names are those of pages/hostile.js. */
 export interface Attack {
   readonly name: string
   readonly by: 'fetch' | 'beacon' | 'frame' | 'sandbox' | 'image' | 'top'
   readonly with: object
-  /** Whether browsers send it to a server without CORS for the page, by method. */
+  /** Whether browsers send it to a server without CORS for the page, for each method. */
   readonly arrives: Readonly<Record<Target['method'], boolean>>
 }
 
@@ -21,7 +21,7 @@ const neither = { POST: false, DELETE: false }
 // DELETE is not a simple method: with cors a preflight is sent first, with no-cors it fails at once.
 const postOnly = { POST: true, DELETE: false }
 
-/** All ways for each target. */
+/** Returns all ways to attack a target. */
 export function attacksOn({ method, fields }: Target): readonly Attack[] {
   const json = JSON.stringify(fields)
   const text = { 'Content-Type': 'text/plain' }
@@ -56,7 +56,9 @@ export function attacksOn({ method, fields }: Target): readonly Attack[] {
   ]
 }
 
-/** Lets a page of `hostile` attack and gives what the page could read. The attack may navigate the page. */
+/**
+ * Makes a page of `hostile` attack, and returns what the page could read. The attack may navigate the page.
+ */
 export async function attack(
   page: Page,
   hostile: string,
@@ -75,7 +77,7 @@ export async function attack(
   return 'navigated'
 }
 
-/** Lets a page try to read the answer to a GET. */
+/** Makes a page attempt to read the answer to a GET. */
 export function spy(page: Page, url: string): Promise<string[]> {
   const attempts = [
     { by: 'fetch', method: 'GET', mode: 'cors', url },

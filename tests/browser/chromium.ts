@@ -26,7 +26,7 @@ export function launchChromium(): Promise<Browser> {
   })
 }
 
-/** The answer of an API call, as the page sees it. */
+/** The answer to an API call, as the page sees it. */
 export interface PageAnswer {
   readonly status: number
   readonly text: string
@@ -46,7 +46,7 @@ export class Visitor implements AsyncDisposable {
     return new Visitor(context)
   }
 
-  /** A tab with the application of `startApp`. */
+  /** Opens a tab with the application of `startApp`. */
   async openApp(url: string): Promise<Page> {
     const page = await this.context.newPage()
     await page.goto(url)
@@ -54,7 +54,7 @@ export class Visitor implements AsyncDisposable {
     return page
   }
 
-  /** The cookies in the jar, sorted by name. Two with the same name are both listed. */
+  /** Returns the cookies of the browser, sorted by name. Two cookies with the same name are both listed. */
   async jar(): Promise<readonly Cookie[]> {
     const cookies = await this.context.cookies()
     return cookies.toSorted((a, b) => `${a.name} ${a.path}`.localeCompare(`${b.name} ${b.path}`))
@@ -64,7 +64,7 @@ export class Visitor implements AsyncDisposable {
     return (await this.jar()).map(({ name }) => name)
   }
 
-  /** Asserts that no page of this browser could ever read a cookie or find anything in storage. */
+  /** Asserts that no page of this browser could ever read a cookie, and that no page stored anything. */
   async expectNothingReadable(): Promise<void> {
     for (const page of this.context.pages()) {
       expect(await page.evaluate(READABLE), page.url()).toEqual(NOTHING)
@@ -76,11 +76,11 @@ export class Visitor implements AsyncDisposable {
   }
 }
 
-/** Asserts that answers to a browser contain a JWT only in Set-Cookie. */
+/** Asserts that answers to a browser contain JWTs only in Set-Cookie. */
 export function expectNoTokenIn(arrivals: readonly Arrival[]): void {
   const answers = arrivals.filter(({ secFetchSite }) => secFetchSite !== undefined)
   expect(answers.length).toBeGreaterThan(0)
-  // The form of a JWT. Random text may contain `eyJ` too, but has no dots.
+  // This is the form of a JWT. Random text may contain `eyJ` too, but it has no dots.
   const wrong = answers.filter(({ readable }) => /eyJ[\w-]*\.[\w-]+\.[\w-]*/.test(readable))
   expect(wrong).toEqual([])
 }
@@ -113,14 +113,14 @@ const NOTHING = {
   caches: [],
 }
 
-/** Calls with the code of the page, which refreshes when needed. */
+/** Calls an API with the code of the page, which refreshes when needed. */
 export function call(page: Page, url: string, options: object = {}): Promise<PageAnswer> {
   return page.evaluate(
     `auth.call(${JSON.stringify(url)}, ${JSON.stringify(options)}).then(${READ_ANSWER})`,
   )
 }
 
-/** Calls with cookies only. */
+/** Calls an API with cookies only. */
 export function callBare(page: Page, url: string, options: object = {}): Promise<PageAnswer> {
   const given = JSON.stringify({ credentials: 'include', ...options })
   return page.evaluate(`fetch(${JSON.stringify(url)}, ${given}).then(${READ_ANSWER})`)

@@ -13,13 +13,13 @@ export interface Arrival {
   readonly secFetchSite: string | undefined
   readonly cookies: ReadonlyMap<string, string>
   readonly status: number
-  /** The part of the answer that a page can see: its headers without Set-Cookie, and its body. */
+  /** What a page can see of the answer: its headers without Set-Cookie, and its body. */
   readonly readable: string
 }
 
 export interface ProxyOptions {
   readonly port: number
-  /** The server for a request, by its path. */
+  /** Returns the server for a request, by its path. */
   readonly target: (path: string) => string
   /** Changes the forwarded request, as the nginx of docs/guides/browsers.md does. */
   readonly cookies?: (path: string, header: string) => string
@@ -29,11 +29,11 @@ export interface ProxyOptions {
 /** A proxy in front of the servers, like nginx, that records all requests. */
 export interface Proxy extends AsyncDisposable {
   readonly arrivals: Arrival[]
-  /** Holds requests for a path until this many have arrived, then forwards all at once. */
+  /** Holds the requests for a path until this many have arrived, then forwards them all at once. */
   gather(path: string, count: number): void
 }
 
-/** Listens on all addresses of `localhost` that a browser tries. */
+/** Starts a proxy on all addresses of `localhost` that a browser uses. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const arrivals: Arrival[] = []
   const gates = new Map<string, { count: number; waiting: (() => void)[] }>()
@@ -104,7 +104,7 @@ function parseCookies(header: string): Map<string, string> {
   )
 }
 
-/** The port of a listening server. */
+/** Returns the port of a listening server. */
 export function portOf(server: { address(): AddressInfo | string | null }): number {
   return (server.address() as AddressInfo).port
 }

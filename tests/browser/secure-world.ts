@@ -17,7 +17,9 @@ export interface SecureWorldOptions {
   readonly cookieDomain?: string
 }
 
-/** Starts all three behind a TLS proxy that strips the refresh token from requests to the API. */
+/**
+ * Starts page, API and authority behind a TLS proxy that removes the refresh token from requests to the API.
+ */
 export async function startSecureWorld(options: SecureWorldOptions): Promise<SecureWorld> {
   const { host, tls, cookieDomain } = options
   await using stack = new AsyncDisposableStack()
@@ -60,7 +62,7 @@ export async function startSecureWorld(options: SecureWorldOptions): Promise<Sec
   return { origin, front, service, [Symbol.asyncDispose]: () => all.disposeAsync() }
 }
 
-/** The site of sites.ts that plants cookies, over https. */
+/** Starts the site of sites.ts that plants cookies, over https. */
 export async function startSecurePlanter(
   tls: Certificate,
 ): Promise<AsyncDisposable & { readonly port: number }> {

@@ -25,7 +25,7 @@ async function listen(listener: RequestListener): Promise<Site> {
   }
 }
 
-/** A site with one text for each path: a script if the path ends in `.js`, otherwise HTML. */
+/** Starts a site with one text for each path: a script if the path ends in `.js`, otherwise HTML. */
 export function startPages(contentOf: (path: string) => string): Promise<Site> {
   return listen((request, response) => {
     const path = request.url ?? '/'
@@ -35,8 +35,8 @@ export function startPages(contentOf: (path: string) => string): Promise<Site> {
 }
 
 /**
- * The page of docs/guides/browsers.md, word for word, with its functions exposed to the tests.
- * `authority` is empty when the page has the same origin as the authority.
+ * Starts the page of docs/guides/browsers.md, word for word, and makes its functions available to the tests.
+ * `authority` is empty if the page has the same origin as the authority.
  */
 export function startApp(authority: () => string): Promise<Site> {
   const root = join(import.meta.dirname, '../..')
@@ -51,7 +51,7 @@ export function startApp(authority: () => string): Promise<Site> {
   )
 }
 
-/** A page that attacks the targets it is given. */
+/** Starts a page that attacks the targets that a test passes to it. */
 export function startHostile(): Promise<Site> {
   const script = readFileSync(join(import.meta.dirname, 'pages/hostile.js'), 'utf8')
   return startPages((path) =>
@@ -61,7 +61,7 @@ export function startHostile(): Promise<Site> {
   )
 }
 
-/** A site whose server sets the cookies in the query parameter `line`. */
+/** Starts a site whose server sets the cookies in the query parameter `line`. */
 export function startPlanter(): Promise<Site> {
   return listen((request, response) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://planter')
@@ -81,7 +81,10 @@ export interface Api extends Site {
   readonly unguarded: { readonly cookie: string; readonly origin: string | undefined }[]
 }
 
-/** `GET /api/me` and `POST /api/notes`, both guarded; CORS with credentials for one origin, if any. */
+/**
+ * Starts an API with `GET /api/me` and `POST /api/notes`, both guarded. It allows CORS with credentials for
+ * one origin, if given.
+ */
 export async function startApi(options: GuardOptions, corsOrigin?: string): Promise<Api> {
   const guard = createGuard({ ...options, toleranceSec: 0 })
   const notes: string[] = []

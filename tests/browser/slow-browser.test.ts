@@ -54,7 +54,7 @@ function sameSite(browser: () => Browser): void {
     await expect.poll(() => visitor.names(), { timeout: 10_000 }).not.toContain('cs_access')
   }
 
-  /** The requests that arrive at this endpoint of the authority during some steps. */
+  /** Returns the requests that arrive at this endpoint of the authority during some steps. */
   async function arrivalsDuring(path: string, steps: () => Promise<void>): Promise<Arrival[]> {
     const before = world.front.arrivals.length
     await steps()
@@ -74,7 +74,7 @@ function sameSite(browser: () => Browser): void {
     await visitor.expectNothingReadable()
   })
 
-  test('gets the reason when a log-in is refused', async () => {
+  test('gets the reason when a login is refused', async () => {
     expect(await login(page, { ...ADMIN, password: 'not the password' })).toMatchObject({
       status: 401,
       code: 'credentials_invalid',
@@ -119,7 +119,7 @@ function sameSite(browser: () => Browser): void {
     expect(refreshes.map(({ status }) => status)).toEqual([200])
   })
 
-  test('is logged in when it opens in a second tab, and can change things there', async () => {
+  test('is logged in when it opens in a second tab, and can make changes there', async () => {
     await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
     expect((await call(tab, `${world.authority}/auth/me`)).status).toBe(200)
@@ -127,10 +127,10 @@ function sameSite(browser: () => Browser): void {
     await visitor.expectNothingReadable()
   })
 
-  test('and the second tab refresh at the same moment with the same token, and both stay logged in', async () => {
+  test('stays logged in, as a second tab does, when both refresh at the same moment with the same token', async () => {
     const { sid } = await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
-    // Each tab has its CSRF token already, so no other request is under way.
+    // Each tab already has its CSRF token, so no other request is under way.
     for (const each of [page, tab]) await call(each, notes(), { method: 'POST', body: 'x' })
     await untilExpired()
 
@@ -153,7 +153,7 @@ function sameSite(browser: () => Browser): void {
     expect((await call(page, me())).status).toBe(200)
   })
 
-  test('logs out, and the next call of the other tab is rejected', async () => {
+  test('logs out, and the next call from another tab is rejected', async () => {
     await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
     expect((await call(tab, me())).status).toBe(200)
@@ -167,7 +167,7 @@ function sameSite(browser: () => Browser): void {
     }
   })
 
-  test('logs out, and a copy of its access token is rejected by the authority at once, by the API when it expires', async () => {
+  test('logs out, and the authority rejects a copy of its access token at once, the API when it expires', async () => {
     await login(page, ADMIN)
     const copied = (await visitor.jar()).find(({ name }) => name === 'cs_access')?.value ?? ''
     const statusOf = async (url: string): Promise<number> =>
@@ -178,7 +178,7 @@ function sameSite(browser: () => Browser): void {
     await expect.poll(() => statusOf(me()), { timeout: 10_000 }).toBe(401)
   })
 
-  test('keeps working in a tab that still has the CSRF token of the session before', async () => {
+  test('keeps working in a tab that still has the CSRF token of the previous session', async () => {
     await login(page, ADMIN)
     const tab = await visitor.openApp(world.app)
     await call(tab, notes(), { method: 'POST', body: 'x' })

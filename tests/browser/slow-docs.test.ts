@@ -36,7 +36,7 @@ describeWith('chromium', 'the interactive page at /docs, in Chromium', () => {
       })
     `)
 
-    // By the name in the public URL: to the page, 127.0.0.1 is another host.
+    // Uses the host name of the public URL. For the page, 127.0.0.1 is another host.
     const url = server.url.replace('127.0.0.1', 'localhost')
     await page.goto(`${url}/docs`)
     await page.locator('.opblock').first().waitFor()
@@ -46,13 +46,13 @@ describeWith('chromium', 'the interactive page at /docs, in Chromium', () => {
     }
     expect(ids).toBe(Object.values(document.paths).flatMap((path) => Object.keys(path)).length)
 
-    // One of each kind is opened: what is folded draws nothing.
+    // Opens one route of each kind, because folded routes are not rendered.
     for (const id of ['obtainTokens', 'endSession', 'pollFeed']) {
       const block = page.locator(`[id$="-${id}"]`)
       await block.locator('.opblock-summary-control').click()
       await block.locator('.responses-wrapper').waitFor()
     }
-    // And one is tried: the request goes to this server.
+    // Sends one request from the page: it goes to this server.
     const health = page.locator('[id$="-getHealth"]')
     await health.locator('.opblock-summary-control').click()
     await health.getByRole('button', { name: 'Try it out' }).click()

@@ -56,7 +56,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
     ['POST', '/api/notes', { note: 'planted' }],
   ]
 
-  /** The requests to a URL since a moment, without preflights. */
+  /** Returns the requests to a URL since a moment, without preflights. */
   function since({ front, api }: { front: number; api: number }, url: string): Arrival[] {
     const { pathname } = new URL(url)
     const all = [...world.front.arrivals.slice(front), ...world.apiFront.arrivals.slice(api)]
@@ -81,7 +81,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       victim = await Visitor.open(browser)
       app = await victim.openApp(world.app)
       sid = String((await login(app, ADMIN))['sid'])
-      // Another session of the victim, which end-others would end.
+      // Creates another session of the victim, which end-others would end.
       await fetch(`${world.authority}/api/token/`, {
         method: 'POST',
         body: new URLSearchParams(ADMIN),
@@ -105,7 +105,8 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
     /** The refusal of an attack. A missing cookie is detected first. */
     function statusOf(method: Target['method'], path: string, { by }: Attack): number {
       const hasCookie = relation === 'same-site' && by !== 'sandbox'
-      // Behind the guard of the API nothing is told of what there is. An image is GET, which passes.
+      // Without a token, the guard does not reveal which routes exist. An image is a GET. With the cookie it
+      // passes the guard.
       if (path === '/api/notes' && by === 'image') return hasCookie ? 404 : 401
       if (method === 'DELETE' || by === 'image') return 405
       return hasCookie || LOOKS_AT_ORIGIN_FIRST.has(path) ? 403 : 401
@@ -117,7 +118,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       for (const each of attacksOn({ method, url, fields })) {
         const start = moment()
         const read = await attack(hostile, originOf(), url, each)
-        // The page cannot see when a beacon or a frame has arrived.
+        // The page cannot notice when a beacon or a frame has arrived.
         if (each.arrives[method]) {
           await expect.poll(() => since(start, url).length, SOON).toBeGreaterThan(0)
         }
@@ -157,7 +158,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       },
     )
 
-    test('the same attempts reach a service without the guard, with the cookies that SameSite allows', async () => {
+    test('the same attempts reach a service that has no guard, with the cookies that SameSite allows', async () => {
       const url = urlOf('/api/unguarded')
       const target: Target = { method: 'POST', url, fields: { note: 'planted' } }
       for (const each of attacksOn(target)) {
@@ -166,7 +167,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
         if (!each.arrives.POST) continue
         await expect.poll(() => world.service.unguarded.length, SOON).toBeGreaterThan(count)
         const { cookie = '' } = world.service.unguarded.at(-1) ?? {}
-        // A sandboxed frame of the same site counts as another site.
+        // Browsers treat a sandboxed frame of the same site as another site.
         const isSent = relation === 'same-site' && each.by !== 'sandbox'
         expect({ attack: each.name, isSent: /cs_access=.*cs_refresh=/.test(cookie) }).toEqual({
           attack: each.name,
@@ -199,7 +200,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
     test('cannot log a visitor in to the account of the attacker', async () => {
       const hostile = await visitor.context.newPage()
       await hostile.goto(originOf())
-      // The browser then has the cookie from before a log-in, if it accepts cookies from such a page.
+      // If the browser accepts cookies from such a page, it then has the cookie from before a login.
       await spy(hostile, urlOf('/auth/csrf'))
       const url = urlOf('/auth/login')
       const database = dumpDatabase(world.dataDir)

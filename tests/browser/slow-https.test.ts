@@ -37,7 +37,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
     return { visitor, page }
   }
 
-  /** Lets another host of the domain set cookies. */
+  /** Makes another host of the domain set cookies. */
   async function plant(page: Page, lines: readonly string[]): Promise<void> {
     const query = new URLSearchParams(lines.map((line): [string, string] => ['line', line]))
     await page.goto(`https://evil.${DOMAIN}:${planter.port}/?${query.toString()}`)
@@ -93,7 +93,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
         await page.evaluate(
           `for (const line of ${JSON.stringify(lines)}) { document.cookie = line }`,
         )
-        // A name in capitals is a different cookie, which nobody reads.
+        // A name in capitals is a different cookie, which no server reads.
         const after = await visitor.jar()
         expect(
           after.filter(({ name }) => !name.startsWith('__HOST')),
@@ -104,7 +104,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
     })
   })
 
-  describe('of a host of a domain', () => {
+  describe('for a host of a domain', () => {
     test('cannot be set by another host of the domain', async () => {
       await using world = await startSecureWorld({ host: DOMAIN, tls })
       const { visitor, page } = await logIn(world)
@@ -118,7 +118,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
       ])
       const after = await visitor.jar()
       expect(after.filter(({ name }) => name !== 'unprotected')).toEqual(before)
-      // The neighbour can set cookies for the domain if their names have no prefix.
+      // The other host can set cookies for the domain if their names have no prefix.
       expect(after).toContainEqual(expect.objectContaining({ name: 'unprotected' }))
       expect((await call(page, '/auth/me')).status).toBe(200)
     })
@@ -131,7 +131,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
     }, 30_000)
     afterAll(() => world?.[Symbol.asyncDispose]())
 
-    test('another host of the domain can plant a second one, which locks the visitor out', async () => {
+    test('can be planted a second time by another host of the domain, which locks the visitor out', async () => {
       const { visitor, page } = await logIn(world)
       await using _ = visitor
       expect(await visitor.jar()).toMatchObject(
@@ -167,7 +167,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
       expect((await call(page, '/auth/me')).status).toBe(200)
     })
 
-    test('another host of the domain can plant its own session where there is none, until the next log-in', async () => {
+    test('can carry a session that another host of the domain planted, until the visitor logs in', async () => {
       const attacker = await logIn(world)
       await using _ = attacker.visitor
       const cookies = await attacker.visitor.jar()

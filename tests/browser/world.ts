@@ -3,7 +3,7 @@ import { freePort, startServerProcess } from '../../packages/server/test/support
 import { startProxy, type Proxy } from './proxy.ts'
 import { startApi, startApp, type Api } from './sites.ts'
 
-/** An authority, a page of an allowed origin and an API, each on a port of its own of localhost. */
+/** An authority, a page of an allowed origin and an API, each on its own port of localhost. */
 export interface World extends AsyncDisposable {
   /** Origins. */
   readonly authority: string
@@ -16,7 +16,7 @@ export interface World extends AsyncDisposable {
   readonly service: Api
 }
 
-/** Plain http, as on a developer's machine: cookies are shared by all ports of localhost. */
+/** Starts them over plain http, as on a developer's machine: all ports of localhost share their cookies. */
 export async function startWorld(env: Readonly<Record<string, string>> = {}): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const [port, apiPort] = [await freePort(), await freePort()]
@@ -46,7 +46,7 @@ export async function startWorld(env: Readonly<Record<string, string>> = {}): Pr
   }
 }
 
-/** Every row of every table. Two of these differ when anything changed. */
+/** Returns every row of every table. Two results differ if anything has changed. */
 export function dumpDatabase(dataDir: string): string {
   return withDatabase(dataDir, (db) => {
     const tables = db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()

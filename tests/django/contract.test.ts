@@ -86,7 +86,7 @@ describeWith('django', 'the same request to Django with SimpleJWT and to us', ()
   test.each(Object.entries(questions))('%s', (_, question) => expectSame(question))
 
   test.each(differences)(
-    'otherwise on purpose: $what',
+    'different on purpose: $what',
     async ({ question, ours, django: theirs }) => {
       const headers = { 'content-type': JSON_TYPE, ...question.headers }
       expect((await send(server.url, { ...question, headers })).status).toBe(ours)
@@ -94,7 +94,7 @@ describeWith('django', 'the same request to Django with SimpleJWT and to us', ()
     },
   )
 
-  test('numbers become the text that Python makes of them', () => {
+  test('numbers become the same text as in Python', () => {
     const numbers = Array.from({ length: 2_000 }, (_, at) => randomNumber(at))
     const script = 'import json,sys; print(json.dumps([str(n) for n in json.load(sys.stdin)]))'
     const input = `[${numbers.join(',')}]`
@@ -105,7 +105,7 @@ describeWith('django', 'the same request to Django with SimpleJWT and to us', ()
   })
 })
 
-/** Replaces what must differ: the tokens, parser texts, and texts of an older SimpleJWT. */
+/** Replaces the parts that must differ: the tokens, parser texts, and texts of an older SimpleJWT. */
 function normalize(text: string): string {
   return text
     .replaceAll(/"[\w-]+\.[\w-]+\.[\w-]+"/g, '"<token>"')
@@ -113,9 +113,9 @@ function normalize(text: string): string {
     .replace(/"Token is (?:invalid or expired|invalid|expired)"/, '"Token is invalid or expired"')
 }
 
-/** JSON numbers of all lengths and exponents, the same in each run. */
+/** Makes JSON numbers of all lengths and exponents, the same in each run. */
 function randomNumber(at: number): string {
-  // A linear congruential generator (Numerical Recipes) is random enough to vary digits.
+  // A linear congruential generator (Numerical Recipes) is random enough for digits.
   let state = (at * 2_654_435_761) >>> 0
   const next = (below: number): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0

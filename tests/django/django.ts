@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const SERVICE = fileURLToPath(new URL('service.py', import.meta.url))
 
-// By its path: Debian has installed the packages for this one, and PATH may start with another python3.
+// An absolute path: Debian has installed the packages for this one, and PATH may contain another python3.
 const PYTHON = '/usr/bin/python3'
 
 const START_MS = 60_000
@@ -15,13 +15,13 @@ export interface DjangoProcess extends AsyncDisposable {
   readonly url: string
 }
 
-/** A Django that issues tokens itself, with one user. */
+/** Starts a Django that issues tokens itself, with one user. */
 export function startIssuer(user: { username: string; password: string }): Promise<DjangoProcess> {
   const { username, password } = user
   return start({ ROLE: 'issuer', DJANGO_USERNAME: username, DJANGO_PASSWORD: password })
 }
 
-/** A Django service that accepts the tokens of another issuer: `GET /whoami/`. */
+/** Starts a Django service that accepts the tokens of another issuer: `GET /whoami/`. */
 export function startService(trusts: {
   jwksUrl: string
   issuer: string
@@ -31,7 +31,7 @@ export function startService(trusts: {
   return start({ ROLE: 'service', JWK_URL: jwksUrl, ISSUER: issuer, AUDIENCE: audience })
 }
 
-/** The same for a service that shares a secret with the issuer (HS256). */
+/** Starts the same service, but it shares a secret with the issuer (HS256). */
 export function startSharingService(trusts: {
   sharedSecret: string
   issuer: string

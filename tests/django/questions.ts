@@ -4,7 +4,7 @@ import { ADMIN } from '../../packages/server/test/support/server-process.ts'
 export const JSON_TYPE = 'application/json'
 const FORM_TYPE = 'application/x-www-form-urlencoded'
 
-/** The tokens that either side returns. */
+/** The tokens that one side returns. */
 export interface Pair {
   readonly access: string
   readonly refresh: string
@@ -18,7 +18,7 @@ const refresh = '/api/token/refresh/'
 const verify = '/api/token/verify/'
 export const blacklist = '/api/token/blacklist/'
 
-/** The endpoints and their required fields. */
+/** The endpoints with their required fields. */
 export const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   [token]: ['username', 'password'],
   [refresh]: ['refresh'],
@@ -26,7 +26,7 @@ export const fieldsOf: Readonly<Record<string, readonly string[]>> = {
   [blacklist]: ['refresh'],
 }
 
-/** A POST of JSON text. */
+/** Makes a POST of JSON text. */
 export function json(path: string, body: string): RawRequest {
   return { path, body, headers: { 'content-type': JSON_TYPE } }
 }
@@ -45,7 +45,7 @@ function multipart(path: string, parts: readonly string[]): RawRequest {
   }
 }
 
-/** Requests for every endpoint, with its own fields. */
+/** Makes the requests for every endpoint, with the fields of the endpoint. */
 export function commonQuestions(path: string): Record<string, Question> {
   const names = fieldsOf[path] ?? []
   const all = (value: string): RawRequest =>
@@ -86,7 +86,7 @@ export function commonQuestions(path: string): Record<string, Question> {
     ),
     'no content type': { path, body: '{}' },
     'JSON with parameters': post({ 'content-type': 'application/json; charset=UTF-8; a=b' }, '{}'),
-    'JSON in another case': post({ 'content-type': 'Application/JSON' }, '{}'),
+    'the media type in another case': post({ 'content-type': 'Application/JSON' }, '{}'),
     'invalid UTF-8': {
       ...post({ 'content-type': JSON_TYPE }),
       body: Buffer.from('{"a":"\xff"}', 'latin1'),
@@ -104,14 +104,14 @@ export function commonQuestions(path: string): Record<string, Question> {
   }
 }
 
-/** A JSON body with a username and password that are right on both sides. */
+/** A JSON body with a username and password that are correct on both sides. */
 export const credentials = JSON.stringify(ADMIN)
 const { username, password } = ADMIN
 
 /** Requests for one endpoint only. */
 export const questions: Record<string, Question> = {
   'obtain: right credentials': json(token, credentials),
-  'obtain: white space around them': json(
+  'obtain: white space around username and password': json(
     token,
     JSON.stringify({ username: `\u2003${username}\u0085 `, password: `\t${password}\u001c` }),
   ),
@@ -121,7 +121,7 @@ export const questions: Record<string, Question> = {
     `name="password"\r\n\r\n${password}`,
   ]),
   'obtain: a wrong password': json(token, JSON.stringify({ username, password: 'x' })),
-  'obtain: a password in another case': json(
+  'obtain: a password with other capitals': json(
     token,
     JSON.stringify({ username, password: password.toUpperCase() }),
   ),
@@ -132,9 +132,9 @@ export const questions: Record<string, Question> = {
   'obtain: an unknown user': json(token, JSON.stringify({ username: 'nobody', password })),
   'obtain: a password missing': json(token, JSON.stringify({ username })),
   'obtain: a username missing': json(token, JSON.stringify({ password })),
-  'obtain: both wrong in two ways': json(token, '{"password":null,"username":[]}'),
-  'refresh: a good token': (pair) => json(refresh, JSON.stringify({ refresh: pair.refresh })),
-  'refresh: a good token as a form': (pair) => form(refresh, { refresh: ` ${pair.refresh}\n` }),
+  'obtain: both fields wrong, in two ways': json(token, '{"password":null,"username":[]}'),
+  'refresh: a valid token': (pair) => json(refresh, JSON.stringify({ refresh: pair.refresh })),
+  'refresh: a valid token as a form': (pair) => form(refresh, { refresh: ` ${pair.refresh}\n` }),
   'refresh: an access token': (pair) => json(refresh, JSON.stringify({ refresh: pair.access })),
   'refresh: a token that was blacklisted': (_, spent) =>
     json(refresh, JSON.stringify({ refresh: spent.refresh })),
@@ -142,7 +142,7 @@ export const questions: Record<string, Question> = {
   'verify: a refresh token': (pair) => form(verify, { token: pair.refresh }),
   'verify: a token that was blacklisted': (_, spent) =>
     json(verify, JSON.stringify({ token: spent.refresh })),
-  'blacklist: a good token': (pair) => json(blacklist, JSON.stringify({ refresh: pair.refresh })),
+  'blacklist: a valid token': (pair) => json(blacklist, JSON.stringify({ refresh: pair.refresh })),
   'blacklist: an access token': (pair) => json(blacklist, JSON.stringify({ refresh: pair.access })),
   'blacklist: a token that was blacklisted': (_, spent) =>
     json(blacklist, JSON.stringify({ refresh: spent.refresh })),
@@ -169,7 +169,10 @@ for (const path of [refresh, verify, blacklist]) {
     give(`${pair.refresh.split('.').slice(0, 2).join('.')}.`)
 }
 
-/** Requests that we answer differently on purpose. The tests assert each, so that the list stays true. */
+/**
+ * Requests that we answer differently on purpose. The tests check each of them, so that the list stays
+ * correct.
+ */
 export const differences: readonly {
   what: string
   question: RawRequest
@@ -177,31 +180,31 @@ export const differences: readonly {
   django: number
 }[] = [
   {
-    what: 'a name twice is refused instead of the last one winning',
+    what: 'a repeated name is refused; SimpleJWT uses the last one',
     question: json(token, '{"username":"a","username":"b","password":"c"}'),
     ours: 400,
     django: 401,
   },
   {
-    what: 'so is a form field',
+    what: 'a repeated form field is refused',
     question: { ...form(token, {}), body: 'username=a&username=b&password=c' },
     ours: 400,
     django: 401,
   },
   {
-    what: 'a member __proto__ is refused, not ignored',
+    what: 'a member __proto__ is refused; SimpleJWT ignores it',
     question: json(token, '{"username":"a","password":"b","__proto__":1}'),
     ours: 400,
     django: 401,
   },
   {
-    what: 'nesting beyond 10 is refused, even where nobody reads it',
+    what: 'nesting beyond 10 is refused, even in ignored members',
     question: json(token, `{"username":"a","password":"b","x":${'['.repeat(10)}${']'.repeat(10)}}`),
     ours: 400,
     django: 401,
   },
   {
-    what: 'a number beyond all doubles is refused, not called inf',
+    what: 'a number larger than every double is refused; SimpleJWT reads it as inf',
     question: json(token, '{"username":1e400,"password":"b"}'),
     ours: 400,
     django: 401,
@@ -223,7 +226,7 @@ export const differences: readonly {
     django: 401,
   },
   {
-    what: 'compressed bodies are refused, not misread',
+    what: 'compressed bodies are refused; SimpleJWT reads them as text',
     question: {
       path: token,
       headers: { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' },
@@ -233,19 +236,19 @@ export const differences: readonly {
     django: 401,
   },
   {
-    what: 'broken percent-encoding is refused, not taken literally',
+    what: 'invalid percent-encoding is refused; SimpleJWT keeps it as text',
     question: { ...form(token, {}), body: 'username=%zz&password=b' },
     ours: 400,
     django: 401,
   },
   {
-    what: 'the path works without its last slash',
+    what: 'the path works without its trailing slash',
     question: json('/api/token', '{"username":"a","password":"b"}'),
     ours: 401,
     django: 404,
   },
   {
-    what: 'usernames fold case',
+    what: 'usernames ignore case',
     question: json(token, JSON.stringify({ username: username.toUpperCase(), password })),
     ours: 200,
     django: 401,

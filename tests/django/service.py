@@ -41,7 +41,7 @@ settings.configure(
         "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": environment["DATABASE"]}
     },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    # Fast: what the hash costs is not what is compared here.
+    # Fast: these tests do not compare the cost of the hash.
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
     INSTALLED_APPS=[
         "django.contrib.auth",
@@ -92,7 +92,7 @@ class Server(ThreadingMixIn, WSGIServer):
 class Handler(WSGIRequestHandler):
     def get_environ(self):
         environ = super().get_environ()
-        # wsgiref calls a body without a type text/plain; the servers people deploy do not.
+        # wsgiref treats a body without a type as text/plain. Production servers do not.
         environ["CONTENT_TYPE"] = self.headers.get("content-type", "")
         return environ
 
@@ -107,7 +107,7 @@ def application(environ, start_response):
     response = django_application(environ, start_response)
     if environ["REQUEST_METHOD"] != "HEAD":
         return response
-    # wsgiref would send the body; the servers people deploy leave it out (RFC 9110 section 9.3.2).
+    # wsgiref would send the body. Production servers omit it (RFC 9110 section 9.3.2).
     response.close()
     return []
 

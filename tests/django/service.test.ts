@@ -18,7 +18,7 @@ interface Pair {
 
 const AUDIENCE = 'django-service'
 
-describeWith('django', 'a Django service with SimpleJWT that knows our JWKS', () => {
+describeWith('django', 'a Django service with SimpleJWT that uses our JWKS', () => {
   let server: ServerProcess
   let django: DjangoProcess
   let forge: Forge
@@ -56,7 +56,7 @@ describeWith('django', 'a Django service with SimpleJWT that knows our JWKS', ()
     expect(JSON.parse(text)).toMatchObject({ code: 'token_not_valid' })
   }
 
-  test('accepts our access token and knows its account', async () => {
+  test('accepts our access token and finds its account', async () => {
     const { sub } = claimsOf(pair.access)
     const { status, text } = await whoAmI(pair.access)
     expect({ status, body: JSON.parse(text) as unknown }).toEqual({
@@ -86,7 +86,7 @@ describeWith('django', 'a Django service with SimpleJWT that knows our JWKS', ()
     await refuses(forge.access({ ...claims, exp: nowSec - 1 }))
   })
 
-  test('refuses a token that was changed', async () => {
+  test('refuses a changed token', async () => {
     const [header, , signature] = pair.access.split('.')
     const claims = { ...claimsOf(pair.access), user_id: 'somebody-else' }
     const payload = Buffer.from(JSON.stringify(claims)).toString('base64url')

@@ -8,19 +8,19 @@ import { Redis } from 'ioredis'
 
 import { freePort } from '../../scripts/lib/processes.ts'
 
-/** A real Redis that keeps nothing on disk. */
+/** A real Redis that stores nothing on disk. */
 export interface RunningRedis extends AsyncDisposable {
   readonly url: string
   readonly port: number
   /** A client for the test. */
   readonly client: Redis
-  /** Kills it and starts an empty one on the same port. */
+  /** Kills it and starts an empty Redis on the same port. */
   kill(): Promise<void>
   start(): Promise<void>
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
 }
 
-// By its path: PATH may start with another one.
+// An absolute path: PATH may contain another Redis.
 const REDIS_SERVER = '/usr/bin/redis-server'
 
 export async function startRedis(): Promise<RunningRedis> {

@@ -80,12 +80,12 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await me(other.access)).status).toBe(200)
   })
 
-  test('revocations of each kind that a token names: account, client, tenant, token', async () => {
+  test('revocations of every subject that a token names: account, client, tenant, token', async () => {
     const { authority } = it
     const disabled = await it.login('carol')
     await authority.accounts.disable('carol', 'test')
     await untilStatus(401, disabled.access)
-    // A token with changed roles is stale here, as at guards. The next token is not.
+    // After a change of roles the token is stale here, as in guards. The next token is not.
     const changed = await it.login('dora')
     await authority.accounts.addRole('dora', 'editor', 'test')
     await untilStatus(401, changed.access)
@@ -112,7 +112,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(401, single.access)
   })
 
-  test('positions only rise, and are kept longer than a token lives', async () => {
+  test('positions only rise, and are stored longer than a token lives', async () => {
     const { access, refresh } = await it.login('gina')
     const { sid } = decodeJwt(access)
     const key = `${PREFIX}session:${String(sid)}`
@@ -133,12 +133,13 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect(pttl).toBeLessThanOrEqual(720_000)
   })
 
-  test('with an emptied Redis no token is accepted until it is filled again', async () => {
+  test('after Redis was emptied, no token is accepted until it is filled again', async () => {
     const { access, refresh } = await it.login('hugo')
     await it.post('/api/token/blacklist/', { refresh })
     await untilStatus(401, access)
     await redis.client.flushall()
-    // Never accepted: 503 without a head, and with a head the revocation is there again.
+    // The token is never accepted. Without a head the answer is 503. When the head is back, so is the
+    // revocation.
     for (let tries = 0; tries < 200; tries++) {
       expect([401, 503]).toContain((await me(access)).status)
       await sleep(10)
@@ -158,7 +159,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await me(access)).status).toBe(401)
   })
 
-  test('a mirror that is not renewed is rejected after three seconds', async () => {
+  test('a mirror that is not renewed is not used after three seconds', async () => {
     const { access } = await it.login('kai')
     await it.stop()
     const from = performance.now()
@@ -168,7 +169,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     await untilStatus(200, access)
   })
 
-  test('after a Redis was stopped and continued, no revoked token is accepted', async () => {
+  test('after Redis was stopped and continued, no revoked token is accepted', async () => {
     const { access, refresh } = await it.login('lea')
     redis.signal('SIGSTOP')
     await it.post('/api/token/blacklist/', { refresh })
@@ -188,7 +189,7 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await me(access)).status).toBe(200)
   })
 
-  test('with a Redis that may evict keys no token is accepted', async () => {
+  test('no token is accepted if Redis may evict keys', async () => {
     const { access } = await it.login('nora')
     await untilStatus(200, access)
     await redis.client.config('SET', 'maxmemory', '100mb')
@@ -207,9 +208,9 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await other.login()).access).toBeTypeOf('string')
   })
 
-  test('a log-out with ?wait=effective answers when the mirror has it', async () => {
+  test('a logout with ?wait=effective is answered when the mirror has the revocation', async () => {
     const { access, refresh } = await it.login('paul')
-    // In the first 30 s after a start it also waits for guards of the process before.
+    // In the first 30 s after a start, the request also waits for guards of the previous process.
     const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
     expect((await me(access)).status).toBe(401)
     expect(await response.json()).toMatchObject({

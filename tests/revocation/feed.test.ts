@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../scripts/lib/processes.ts'
 import { decide, runAuthority, until, type RunningAuthority } from './support.ts'
 
-/** The promise of the product, in milliseconds. */
+/** The promised time until a revocation takes effect, in milliseconds. */
 const IN_FORCE_MS = 1_000
 
-describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', (transport) => {
+describe.each(['websocket', 'polling'] as const)('a guard with the feed over %s', (transport) => {
   let it: RunningAuthority
   let guard: Guard
   beforeAll(async () => {
@@ -93,12 +93,12 @@ describe.each(['websocket', 'polling'] as const)('a guard with the feed by %s', 
     expect(guard.isFresh('strict')).toBe(true)
   })
 
-  test('resumes after a restart of the authority, and learns what was revoked in the meantime', async () => {
+  test('resumes after a restart of the authority, and gets the revocations of the meantime', async () => {
     const { access } = await it.login('grace')
     const { access: kept } = await it.login('heidi')
     expect(decide(guard, access)).toBe('ok')
     await it.stop()
-    // With the policy bounded, the known state is accepted for 30 s.
+    // With the policy bounded, the guard accepts by its last state for 30 s.
     expect(decide(guard, access)).toBe('ok')
     await it.start()
     await it.authority.accounts.disable('grace', 'test')
@@ -119,7 +119,7 @@ test('a guard whose service account is disabled loses the feed', async () => {
   await until('feed_unauthorized', () => faults.at(-1) ?? '')
 })
 
-test('a guard with a shared secret has the feed too', async () => {
+test('a guard with a shared secret can use the feed', async () => {
   const sharedSecret = 'u7Qp0sVb3mX9Lk2TzR5eWn8YcA1dGf4H'
   await using own = await runAuthority({ sharedSecret })
   const guard = await own.guard({ sharedSecret })
@@ -129,7 +129,7 @@ test('a guard with a shared secret has the feed too', async () => {
   expect(await until('session_ended', () => decide(guard, access))).toBeLessThan(1_000)
 })
 
-test('a wrong secret and an unreachable authority give one notice each, with the reason', async () => {
+test('a wrong secret and an unreachable authority cause one notice each, with the reason', async () => {
   await using own = await runAuthority()
   const notices: string[] = []
   const onNotice = (text: string): void => void notices.push(text)
@@ -188,7 +188,7 @@ test('another name for the same address fails at once, with that reason', async 
   }
 })
 
-test('isFresh alone makes a guard connect and become fresh', async () => {
+test('calling only isFresh makes a guard connect and become fresh', async () => {
   await using own = await runAuthority()
   const withFeed = createGuard({ issuer: own.url, feed: own.feed })
   const without = createGuard({ issuer: own.url, onNotice: () => {} })
@@ -199,7 +199,7 @@ test('isFresh alone makes a guard connect and become fresh', async () => {
   }
 })
 
-test('a guard in the process of the authority needs no service account and no network', async () => {
+test("a guard in the authority's process needs no service account and no network", async () => {
   await using own = await runAuthority()
   const faults: string[] = []
   const onFeedError = ({ code }: FeedFault): void => void faults.push(code)
@@ -245,7 +245,7 @@ test('a disabled service account receives nothing more, even if its connection n
 })
 
 describe('a client that abuses the feed', () => {
-  test('by asking for the log again and again is disconnected, and others are served', async () => {
+  test('by requesting the log again and again is disconnected, and others are served', async () => {
     await using own = await runAuthority()
     const { clientId, clientSecret } = own.feed
     const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64')
@@ -280,7 +280,7 @@ describe('a client that abuses the feed', () => {
     expect((await own.guard()).isFresh('strict')).toBe(true)
   })
 
-  test('by keeping a refused connection open delays nothing, not even the shutdown', async () => {
+  test('by keeping a refused connection open does not delay anything, not even the shutdown', async () => {
     await using own = await runAuthority()
     const { hostname, port } = new URL(own.url)
     const held = await Promise.all(
@@ -303,7 +303,7 @@ describe('a client that abuses the feed', () => {
   })
 })
 
-test('after a restart of the authority a guard does not stay with polling', async () => {
+test('after a restart of the authority a guard does not keep polling', async () => {
   await using own = await runAuthority()
   let lastPollAt = 0
   const guard = await own.guard({
@@ -317,7 +317,7 @@ test('after a restart of the authority a guard does not stay with polling', asyn
   await expect.poll(() => lastPollAt, { timeout: 5_000 }).toBeGreaterThan(0)
   await own.start()
   await expect.poll(() => guard.isFresh('strict'), { timeout: 10_000 }).toBe(true)
-  // Each poll waits for at most a second.
+  // Each poll waits at most one second.
   await expect
     .poll(() => performance.now() - lastPollAt, { timeout: 15_000 })
     .toBeGreaterThan(2_500)
@@ -327,7 +327,7 @@ test('after a restart of the authority a guard does not stay with polling', asyn
 test('a WebSocket that never opens does not keep a guard from polling', async () => {
   await using own = await runAuthority()
   const upgrades: Socket[] = []
-  // A proxy that drops upgrade requests, and passes everything else.
+  // A proxy that drops upgrade requests and forwards everything else.
   const proxy = createServer((incoming, outgoing) => {
     const { headers, method } = incoming
     const target = request(`${own.url}${incoming.url ?? ''}`, { headers, method: method ?? 'GET' })

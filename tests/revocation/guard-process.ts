@@ -1,6 +1,6 @@
 import { createGuard, type FreshnessPolicy, type GuardOptions } from '@countersign/guard'
 
-/** A separate process for tests about processes. It returns what its guard answers about tokens. */
+/** A guard in a separate process. It returns the guard's results for tokens. */
 const guard = createGuard(JSON.parse(process.argv[2] ?? '{}') as GuardOptions)
 await guard.ready()
 process.on('message', (question: { token: string; policy: FreshnessPolicy }) => {

@@ -13,8 +13,9 @@ import { makeCertificate } from '../support/certificate.ts'
 import { describeWith } from '../support/requirements.ts'
 
 /**
- * An attacker controls the issuer's name, by an address or a DNS entry, and any signing key, and runs a
- * complete authority: key set, log and tokens fit together. Only the certificate stops guards from trusting it.
+ * An attacker controls the issuer's name, by an address or a DNS entry, and has a signing key of their own.
+ * They run a complete authority: key set, log and tokens fit together. Only the certificate stops guards from
+ * trusting it.
  */
 describeWith('chromium', 'an impostor at the address of the issuer', () => {
   let dir: string
@@ -68,7 +69,10 @@ describeWith('chromium', 'an impostor at the address of the issuer', () => {
   })
   afterAll(() => close())
 
-  /** Returns what a guard in a separate process answers about the impostor's token, or why it is not ready. */
+  /**
+   * Returns the result of a guard in a separate process for the impostor's token, or why the guard is not
+   * ready.
+   */
   async function ask(options: Partial<GuardOptions>, trusts: boolean): Promise<string> {
     const all = { issuer: url, readyTimeoutMs: 2_000, ...options }
     const child = fork(join(import.meta.dirname, 'guard-process.ts'), [JSON.stringify(all)], {
@@ -93,19 +97,22 @@ describeWith('chromium', 'an impostor at the address of the issuer', () => {
   }
 
   const ways: readonly [string, () => Partial<GuardOptions>][] = [
-    ['the feed by WebSocket', () => ({ feed: { ...feed, transport: 'websocket' } })],
-    ['the feed by polling', () => ({ feed: { ...feed, transport: 'polling' } })],
+    ['the feed over WebSocket', () => ({ feed: { ...feed, transport: 'websocket' } })],
+    ['the feed over polling', () => ({ feed: { ...feed, transport: 'polling' } })],
     ['the key set alone', () => ({})],
   ]
-  test.each(ways)('is not believed by %s', async (_, options) => {
+  test.each(ways)('is not trusted through %s', async (_, options) => {
     const complaint = await ask(options(), false)
     expect(complaint).toMatch(/feed_unreachable|jwks_unreachable/)
-    // A WebSocket gives no reason when it does not open.
+    // A WebSocket that does not open reports no reason.
     expect(complaint).toMatch(/SELF_SIGNED_CERT|closed with 1006/)
   })
 
   // Everything fits together, so only the certificate can cause the refusal.
-  test.each(ways)('would be by %s if its certificate were trusted', async (_, options) => {
-    expect(await ask(options(), true)).toBe('ok')
-  })
+  test.each(ways)(
+    'would be trusted through %s if its certificate were trusted',
+    async (_, options) => {
+      expect(await ask(options(), true)).toBe('ok')
+    },
+  )
 })

@@ -6,7 +6,7 @@ import { decide, headOf, refreshes, runAuthority, until } from './support.ts'
 
 const DAY_MS = 86_400_000
 
-test('a guard that comes back from below the pruned part gets a snapshot, and nobody signs in again', async () => {
+test('a guard that reconnects below the pruned part gets a snapshot, and nobody has to log in again', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const honest = await it.login('alice')
@@ -15,7 +15,8 @@ test('a guard that comes back from below the pruned part gets a snapshot, and no
   await until('session_ended', () => decide(guard, gone.access))
   await it.stop()
 
-  // The log goes on and is pruned while the guard is away: it holds position 1, of which the log knows nothing more.
+  // The log continues and is pruned while the guard is away. The guard has position 1, which is no longer in
+  // the log.
   const clock = { nowMs: () => Date.now() + 100 * DAY_MS }
   const store = openStore(it, { exclusive: false, clock })
   const by = { at: Date.now(), actor: 'test' }
@@ -30,7 +31,7 @@ test('a guard that comes back from below the pruned part gets a snapshot, and no
   const repairs = `SELECT event FROM audit WHERE event IN ('log_repaired', 'log_started_over', 'key_killed')`
   expect(query(it.dataDir, repairs)).toEqual([])
 
-  // Below the floor a token is stale and its session lives; what was revoked stays revoked.
+  // Below the floor a token is stale, and its session continues. Revoked tokens stay revoked.
   expect(decide(guard, honest.access)).toBe('token_stale')
   expect(decide(guard, gone.access)).not.toBe('ok')
   expect(await refreshes(it, gone.refresh)).toBe(401)

@@ -19,7 +19,7 @@ beforeAll(async () => {
 })
 afterAll(() => it[Symbol.asyncDispose]())
 
-test('a log-out with wait=effective answers soon, when every guard refuses the session', async () => {
+test('a logout with wait=effective is answered soon, and every guard then refuses the session', async () => {
   const guards = [
     await it.guard(),
     await it.guard({ feed: { ...it.feed, transport: 'polling' } }),
@@ -28,14 +28,14 @@ test('a log-out with wait=effective answers soon, when every guard refuses the s
   const { access, refresh } = await it.login('alice')
   for (const guard of guards) expect(decide(guard, access)).toBe('ok')
   const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
-  // Checked at this moment, without waiting.
+  // Checks at this moment, without waiting.
   for (const guard of guards) expect(decide(guard, access)).toBe('session_ended')
   const { effective } = (await response.json()) as Effective
   expect(effective).toMatchObject({ guards: 4, confirmed: 4, expired: 0 })
   expect(effective.ms).toBeLessThan(2_000)
 })
 
-test('a polling guard does not delay a log-out right after another', async () => {
+test('a polling guard does not delay a logout right after another', async () => {
   await it.guard({ feed: { ...it.feed, transport: 'polling' } })
   const took: number[] = []
   for (let times = 0; times < 3; times++) {
@@ -48,11 +48,11 @@ test('a polling guard does not delay a log-out right after another', async () =>
     expect(effective.expired).toBe(0)
     took.push(effective.ms)
   }
-  // Each poll waits a second for news.
+  // Each poll waits one second for news.
   expect(Math.min(...took)).toBeLessThan(700)
 })
 
-test('every operation that revokes something can wait, and keeps its own answer', async () => {
+test('every operation that revokes something can wait, and its answer keeps its members', async () => {
   const guard = await it.guard()
   const login = async (): Promise<{ access: string; refresh: string }> => it.login('carol')
   const asked = async (
@@ -94,7 +94,7 @@ test('every operation that revokes something can wait, and keeps its own answer'
   expect(left).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
   expect(decide(guard, leaving.access)).toBe('session_ended')
 
-  // The session has ended already, so nothing is revoked: there is nothing to wait for.
+  // The session has already ended, so the second request revokes nothing and does not wait.
   const again = await it.login('carol')
   const gone = await it.login('carol')
   const { sid } = JSON.parse(
@@ -170,7 +170,7 @@ test.each(['cut off', 'of the previous process'])(
     }
     const { refresh } = await own.login('grace')
     const asking = own.post('/api/token/blacklist/?wait=effective', { refresh })
-    // The log-out is stored, and its answer waits.
+    // The logout is stored, and its answer waits.
     await expect.poll(() => refreshes(own, refresh), { timeout: 5_000 }).toBe(401)
     await own.stop()
     const answer = await asking
@@ -183,13 +183,13 @@ test.each(['cut off', 'of the previous process'])(
   },
 )
 
-test('a refused log-out does not wait', async () => {
+test('a refused logout does not wait', async () => {
   const response = await it.post('/api/token/blacklist/?wait=effective', { refresh: 'none' })
   expect(response.status).toBe(401)
 })
 
-// Both wait for half a minute, so they run together, each with an authority of its own.
-test.concurrent('a wait includes a disconnected guard until its lease has run out', async () => {
+// Both wait for half a minute, so they run together, each with its own authority.
+test.concurrent('a wait includes a disconnected guard until its lease has expired', async () => {
   await using own = await runAuthority()
   const guard = await own.guard()
   guard.close()

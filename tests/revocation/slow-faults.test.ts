@@ -8,7 +8,7 @@ import { afterEach, expect, test } from 'vitest'
 import { startServerProcess, ADMIN } from '../../packages/server/test/support/server-process.ts'
 import { runAuthority, type RunningAuthority } from './support.ts'
 
-/** What a guard answers about a token, and how old its copy of the log is. */
+/** The guard's result for a token, and how old its copy of the log may be. */
 interface Verdict {
   readonly code: string
   readonly leaseAgeMs: number
@@ -80,7 +80,7 @@ class Proxy implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Cuts it silently: connections stay open and nothing passes, as behind a broken router. */
+  /** Cuts the network silently: connections stay open but nothing passes, as behind a broken router. */
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) {
@@ -139,7 +139,7 @@ test('a feed that a proxy cuts: strict routes refuse after 3 s, bounded routes c
   expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
 }, 60_000)
 
-test('a guard that was stopped refuses after waking what was revoked in the meantime', async () => {
+test('a guard that was stopped and continued refuses the tokens that were revoked in the meantime', async () => {
   const it = use(await runAuthority())
   const service = use(await Service.start({ issuer: it.url, feed: it.feed }))
   const gone = await it.login('alice')
@@ -148,7 +148,7 @@ test('a guard that was stopped refuses after waking what was revoked in the mean
   service.signal('SIGSTOP')
   await logOut(it, gone.refresh)
   await sleep(3_500)
-  // The request is the first thing that it handles when it continues.
+  // The request is the first event that it handles when it continues.
   const asked = service.verify(gone.access, 'strict')
   service.signal('SIGCONT')
   expect(['session_ended', 'revocations_unavailable']).toContain(await asked)
@@ -156,7 +156,7 @@ test('a guard that was stopped refuses after waking what was revoked in the mean
   expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
 }, 60_000)
 
-test('revocations that a killed authority has answered are in force after its restart', async () => {
+test('revocations that the authority confirmed before it was killed are in force after its restart', async () => {
   const first = await startServerProcess()
   const port = Number(new URL(first.url).port)
   const issuer = `http://localhost:${port}`

@@ -31,7 +31,7 @@ const SHELL = {
   COUNTERSIGN_REFRESH_LIFETIME: '1h',
 }
 
-/** A command in that shell, beside the running server. */
+/** Runs a command in that shell, while the server is running. */
 function countersign(it: RunningAuthority, ...words: readonly string[]): Promise<string> {
   return giveCommand(it, words, { ...SHELL, COUNTERSIGN_PUBLIC_URL: it.url })
 }
@@ -69,7 +69,7 @@ beforeAll(async () => {
 })
 afterAll(() => it[Symbol.asyncDispose]())
 
-test('rotation fails no log-in, refresh or verification in the meantime', async () => {
+test('no login, refresh or verification fails during a rotation', async () => {
   const failures: string[] = []
   const stopping = new AbortController()
   const kids = new Set<string>()
@@ -78,7 +78,7 @@ test('rotation fails no log-in, refresh or verification in the meantime', async 
     while (!stopping.signal.aborted) {
       kids.add(kidOf(access))
       const verdict = decide(guard, access)
-      if (verdict !== 'ok') failures.push(`a guard says ${verdict}`)
+      if (verdict !== 'ok') failures.push(`a guard returned ${verdict}`)
       const response = await it.post('/api/token/refresh/', { refresh })
       if (response.status !== 200) failures.push(`a refresh got ${response.status}`)
       ;({ access, refresh } = (await response.json()) as { access: string; refresh: string })
@@ -100,10 +100,10 @@ test('rotation fails no log-in, refresh or verification in the meantime', async 
   expect(after).toHaveLength(before.length + 3)
 })
 
-test('commands change keys by the schedule of the server, whatever the settings of their shell', async () => {
+test('commands change keys on the schedule of the server, whatever the settings of their shell', async () => {
   const keys = await list(it)
   const next = keys.find(({ state }) => state === 'pending')
-  // Services without the feed cannot have it yet.
+  // Services without the feed cannot have the new key yet.
   await expect(countersign(it, 'keys', 'rotate')).rejects.toThrow(/published at .*--activate-now/)
   expect(await list(it)).toEqual(keys)
   const printed = await countersign(it, 'keys', 'rotate', '--activate-now')
@@ -113,7 +113,8 @@ test('commands change keys by the schedule of the server, whatever the settings 
   const after = await list(it)
   expect(after.find(({ kid }) => kid === next?.kid)).toMatchObject({ state: 'active' })
   expect(new Set(after.map(({ algorithm }) => algorithm))).toEqual(new Set(['ES256', 'HS256']))
-  // Until the longest session ends: thirty days, and not the hour of this shell.
+  // It verifies until the longest session ends: for thirty days, not for the hour in the settings of this
+  // shell.
   await countersign(it, 'keys', 'rotate', '--refresh')
   const retired = (await list(it)).filter(
     ({ use, state }) => use === 'refresh' && state === 'retiring',
@@ -124,7 +125,7 @@ test('commands change keys by the schedule of the server, whatever the settings 
   expect(verifiesUntil).toBeGreaterThan(Date.now() + 29 * 86_400_000)
 })
 
-test('a revoked key is refused everywhere at once, whatever its tokens claim, and no session ends', async () => {
+test('a revoked key is refused everywhere at once, whatever its tokens contain, and no session ends', async () => {
   const { access, refresh } = await it.login('eve')
   expect(decide(guard, access)).toBe('ok')
   const killed = kidOf(access)
@@ -134,7 +135,7 @@ test('a revoked key is refused everywhere at once, whatever its tokens claim, an
 
   expect(await until('token_stale', () => decide(guard, access))).toBeLessThan(1_000)
   expect(await jwks(it)).not.toContain(killed)
-  // The thief still has the key and can sign any position and account.
+  // The thief still has the key and can sign any position and any account.
   const signer = createSigner(stolen, { typ: 'at+jwt' })
   for (const rvp of [0, 1, 1_000_000, Number.MAX_SAFE_INTEGER]) {
     const forged = signer.sign({ ...claimsOf(access), rvp, jti: `forged-${rvp}` })
@@ -159,7 +160,7 @@ test('a key whose kid begins with a dash is not read as an option', async () => 
 test('revoking a key of refresh tokens ends the sessions that depend on it', async () => {
   const { refresh, access: held } = await it.login('fay')
   const printed = await countersign(it, 'keys', 'kill', kidOf(refresh))
-  expect(printed).toContain('their people sign in again')
+  expect(printed).toContain('these people must log in again')
   const me = await fetch(`${it.url}/auth/me`, { headers: { authorization: `Bearer ${held}` } })
   expect(me.status).toBe(401)
   const sessions = await countersign(it, 'sessions', 'list', '--account', 'fay', '--json')
@@ -174,7 +175,7 @@ test('revoking a key of refresh tokens ends the sessions that depend on it', asy
   expect(decide(guard, access)).toBe('ok')
 })
 
-describe('what the thief of a signing key sends to a guard or the authority', () => {
+describe('what a thief of a signing key sends to a guard or the authority', () => {
   test('as evidence of a lost log is refused without the HMAC, and after the revocation of the key', async () => {
     const { access } = await it.login('gus')
     const kid = kidOf(access)
@@ -244,14 +245,14 @@ test('an imported key is published with its certificate, and signs when it is ac
     x5c: [der],
     'x5t#S256': expect.stringMatching(/^[\w-]{43}$/),
   })
-  // It is published first, and signs right after.
+  // The key is published first, and signs right after that.
   await expect.poll(async () => kidOf((await it.login('hal')).access)).toBe(kid)
   const { access } = await it.login('hal')
   expect(await until('ok', () => decide(guard, access))).toBeLessThan(1_000)
   expect(await countersign(it, 'keys', 'export-public', '--pem')).toContain('BEGIN PUBLIC KEY')
 })
 
-/** The private key, as a thief with the database and the secret has it. */
+/** Returns the private key, which a thief with the database and the secret has. */
 function stealKey(of: RunningAuthority, kid: string): ReturnType<typeof importSigningKey> {
   const secret = readFileSync(join(of.dataDir, 'secret'), 'utf8').trim()
   const row = withDatabase(of.dataDir, (db) =>

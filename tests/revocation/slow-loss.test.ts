@@ -13,9 +13,9 @@ import {
   type Pair,
 } from './support.ts'
 
-// Guards have eight seconds to hand back lost entries.
+// Guards have eight seconds to return lost entries to the authority.
 
-test('if no guard can hand the entries back, a token ahead of the log ends all sessions', async () => {
+test('if no guard can return the entries, a token ahead of the log ends all sessions', async () => {
   await using it = await runAuthority()
   const first = await it.login('alice')
   const copy = copyDatabase(it)
@@ -36,12 +36,12 @@ test('if no guard can hand the entries back, a token ahead of the log ends all s
   const again = await it.login('alice')
   expect(await refreshes(it, again.refresh)).toBe(200)
   expect(query(it.dataDir, `SELECT 1 FROM audit WHERE event = 'log_started_over'`)).toHaveLength(1)
-  // The revocation of the key was lost too. None of the keys that the store has may sign.
+  // The revocation of the key was lost too, so none of the keys in the store may sign.
   expect([stolen, kidOf(access)]).not.toContain(kidOf(again.access))
   expect(await (await fetch(`${it.url}/.well-known/jwks.json`)).text()).not.toContain(stolen)
 })
 
-test('a token of a lost session shows the loss too', async () => {
+test('a token of a lost session also proves the loss', async () => {
   await using it = await runAuthority()
   await it.login('alice')
   const copy = copyDatabase(it)

@@ -18,7 +18,7 @@ import {
   type Pair,
 } from './support.ts'
 
-test('guards hand back what the store has lost: no ended session revives, and no other session ends', async () => {
+test('guards return the entries that the store has lost: ended sessions stay ended, and no other session ends', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const gone = await it.login('alice')
@@ -43,14 +43,14 @@ test('guards hand back what the store has lost: no ended session revives, and no
   const audited = query(it.dataDir, `SELECT detail FROM audit WHERE event = 'log_repaired'`)
   expect(audited).toHaveLength(1)
 
-  // A second guard with the same batches adds nothing.
+  // A second guard with the same batches changes nothing.
   const { position } = await headOf(it)
   const late = await it.guard()
   expect(decide(late, gone.access)).toBe('session_ended')
   expect((await headOf(it)).position).toBe(position)
 })
 
-test('countersign restore puts a backup back, and all sessions end', async () => {
+test('countersign restore restores a backup, and all sessions end', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const before = await it.login('alice')
@@ -60,7 +60,7 @@ test('countersign restore puts a backup back, and all sessions end', async () =>
   const restore = (): Promise<string> => countersign(it, ['restore', copy])
   await expect(restore()).rejects.toThrow('Another server is running')
   await it.stop()
-  expect(await restore()).toContain('Everybody signs in again')
+  expect(await restore()).toContain('Everybody must log in again')
   await it.start()
 
   expect(await refreshes(it, before.refresh)).toBe(401)
@@ -84,14 +84,14 @@ test('countersign restore from a shell with another URL revokes the tokens that 
   expect(await until('token_stale', () => decide(guard, access), 15_000)).toBeLessThan(15_000)
   const again = await it.login('alice')
   expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
-  // This is done once. Another start changes nothing.
+  // This happens only once. Another start changes nothing.
   const { position } = await headOf(it)
   await it.stop()
   await it.start()
   expect((await headOf(it)).position).toBe(position)
 })
 
-test('countersign restore keeps revoked keys revoked, replaces a broken database, and rejects files that are no backup', async () => {
+test('countersign restore keeps revoked keys revoked, replaces a broken database, and rejects files that are not backups', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const { access } = await it.login('alice')
@@ -126,14 +126,15 @@ test('countersign restore keeps revoked keys revoked, replaces a broken database
   expect((await it.post('/api/token/', {})).status).toBe(400)
 })
 
-test('after any number of restores no earlier token and no earlier key is valid again', async () => {
+test('no earlier token or key becomes valid again, after any number of restores', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const stolen = kidOf((await it.login('alice')).access)
   const copy = copyDatabase(it)
   await it.stop()
   await countersign(it, ['keys', 'kill', stolen])
-  // The same backup twice: tokens issued in between have positions that the second restore has too.
+  // Restores the same backup twice: tokens that were issued in between have positions that the log reaches
+  // again after the second restore.
   const positions: number[] = []
   const between: Pair[] = []
   for (let times = 0; times < 2; times++) {
@@ -146,7 +147,7 @@ test('after any number of restores no earlier token and no earlier key is valid 
     await it.stop()
   }
   expect(positions[1]).toBeGreaterThan(positions[0] ?? Infinity)
-  // The file is replaced without the command, which then runs.
+  // Replaces the file by hand, and runs the command afterwards.
   for (const suffix of ['-wal', '-shm']) {
     rmSync(join(it.dataDir, `countersign.db${suffix}`), { force: true })
   }
@@ -175,7 +176,7 @@ test('countersign restore reads the write-ahead log of a backup, and rejects the
   await expect(countersign(it, ['restore', database])).rejects.toThrow(
     'is the live database itself',
   )
-  // Files of an interrupted restore, or of a database that no longer exists, do not belong to the backup.
+  // Files of an interrupted restore, or of a database that was deleted, do not belong to the backup.
   copyFileSync(`${copy}-wal`, `${database}.restoring-wal`)
   const left = `${database}.restoring`
   copyFileSync(copy, left)
@@ -192,7 +193,7 @@ test('countersign restore reads the write-ahead log of a backup, and rejects the
   expect(readdirSync(it.dataDir).filter((name) => name.includes('restoring'))).toEqual([])
 })
 
-test('a lost key revocation that a guard hands back leaves an active key', async () => {
+test('after a guard returns a lost key revocation, there is an active key', async () => {
   await using it = await runAuthority()
   const guard = await it.guard()
   const { access, refresh } = await it.login('alice')

@@ -68,7 +68,7 @@ export async function runAuthority(settings: AuthorityConfig = {}): Promise<Runn
   async function post(path: string, body: unknown): Promise<Response> {
     return fetch(`${url}${path}`, {
       method: 'POST',
-      // A restarted server must have no old connections.
+      // After a restart, no connection to the previous server may be used.
       headers: { 'content-type': 'application/json', connection: 'close' },
       body: JSON.stringify(body),
     })
@@ -114,7 +114,8 @@ export async function runAuthority(settings: AuthorityConfig = {}): Promise<Runn
 const LAUNCHER = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
 
 /**
- * Runs a command as an operator does, and returns its output. `shell` adds environment variables of the shell.
+ * Runs a command as an operator does, and returns its output. `shell` adds environment variables of the
+ * shell.
  */
 export async function countersign(
   { dataDir, url }: RunningAuthority,
@@ -125,19 +126,22 @@ export async function countersign(
   return (await promisify(execFile)(process.execPath, [LAUNCHER, ...words], { env })).stdout
 }
 
-/** Returns the `kid` that a token names. */
+/** Returns the `kid` in a token's header. */
 export function kidOf(token: string): string {
   const decoded = decodeUnverified(token)
   return decoded.ok ? String(decoded.header['kid']) : ''
 }
 
-/** Returns the refusal's code, or `ok`. A guard with keys and log answers at once. */
+/** Returns the refusal's code, or `ok`. A guard with keys and log returns its result at once. */
 export function decide(guard: Guard, token: string): string {
   const result = guard.verify(token) as VerifyResult
   return result.ok ? 'ok' : result.code
 }
 
-/** Asks until the answer is this one, and returns how many milliseconds that took. Fails after a while. */
+/**
+ * Repeats a question until its answer is `answer`, and returns how many milliseconds that took. Fails after
+ * `withinMs`.
+ */
 export async function until(answer: string, ask: () => string, withinMs = 5_000): Promise<number> {
   const from = performance.now()
   let last = ask()
@@ -160,7 +164,7 @@ export function copyDatabase(it: RunningAuthority): string {
   return copy
 }
 
-/** Puts the copy back without the command, as after a failover to a replica that lagged. */
+/** Replaces the database with the copy, without the command, as after a failover to a replica that lagged. */
 export async function fallBack(it: RunningAuthority, copy: string): Promise<void> {
   await it.stop()
   for (const suffix of ['-wal', '-shm']) {

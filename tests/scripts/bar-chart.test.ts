@@ -28,13 +28,13 @@ function draw(scaleByGroup: boolean): string {
   })
 }
 
-test('bars have the length of their values, on one scale or on one for each group', () => {
+test('the length of a bar shows its value, on one scale for all groups or on one scale for each', () => {
   const [a = 0, b, c, d] = widthsOf(draw(false))
   expect([b, c, d]).toEqual([a / 2, 1, a / 4])
   expect(widthsOf(draw(true))[3]).toBe(a)
 })
 
-test('text is escaped, and the same input gives the same picture', () => {
+test('text is escaped, and the same input produces the same picture', () => {
   expect(draw(true)).toContain('A &lt;title> &amp; more')
   expect(draw(true)).toBe(draw(true))
   expect(draw(true)).not.toMatch(/url\(|@import|href/)

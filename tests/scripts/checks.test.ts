@@ -10,7 +10,7 @@ import { findOutdated, loadGenerated } from '../../scripts/generate.ts'
 import { findWrongArrows } from '../../scripts/layers.ts'
 import { findTooLong } from '../../scripts/readme-length.ts'
 
-// Each check of our own must be able to fail.
+// Each of our own checks must be able to fail.
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -57,13 +57,13 @@ describe('layers', () => {
     ['jwt', 'a.ts', `import 'zod'`, 'imports zod, which this package may not'],
     ['guard', 'a.ts', `import type {} from 'countersign'`, 'imports countersign, which this'],
     ['guard', 'a.ts', `import '../../jwt/src/index.ts'`, 'outside its package'],
-    ['server', 'other/a.ts', `import '../index.ts'`, 'stands in other/, which is not a layer'],
+    ['server', 'other/a.ts', `import '../index.ts'`, 'is in other/, which is not a layer'],
   ])('packages/%s/src/%s with %s fails', (name, file, text, problem) => {
     write(`packages/${name}/src/${file}`, text)
     expect(findWrongArrows(base)).toEqual([expect.stringContaining(problem)])
   })
 
-  test('a circle of type imports fails, once, and names its files', () => {
+  test('a cycle of type imports is reported once, with its files', () => {
     write('packages/guard/src/a.ts', `import type { B } from './in/b.ts'\nexport type A = B`)
     write('packages/guard/src/in/b.ts', `import { type C } from './c.ts'`)
     write('packages/guard/src/in/c.ts', `export type C = import('../a.ts').A`)
@@ -73,7 +73,7 @@ describe('layers', () => {
     ])
   })
 
-  test('a comment or a text is no import', () => {
+  test('a comment or a string is not an import', () => {
     write(
       'packages/server/src/base/a.ts',
       `// import '../store/b.ts'\nconst a = "import '../x.ts'"`,
@@ -81,14 +81,14 @@ describe('layers', () => {
     expect(findWrongArrows(base)).toEqual([])
   })
 
-  test('a package without files fails', () => {
+  test('a package without files is reported', () => {
     rmSync(join(base, 'packages/jwt'), { recursive: true })
-    expect(findWrongArrows(base)).toEqual(['packages/jwt/src: no files were seen'])
+    expect(findWrongArrows(base)).toEqual(['packages/jwt/src: no files were found'])
   })
 })
 
 describe('docstrings', () => {
-  test('each kind of export needs one, directly before it', () => {
+  test('each kind of export needs a docstring, directly before it', () => {
     write(
       'packages/jwt/src/a.ts',
       `export const a = 1
@@ -130,14 +130,14 @@ export * from './d.ts'
     expect(findUndocumented(base)).toEqual([])
   })
 
-  test('a package without files fails', () => {
+  test('a package without files is reported', () => {
     rmSync(join(base, 'packages/jwt'), { recursive: true })
-    expect(findUndocumented(base)).toEqual(['packages/jwt/src: no files were seen'])
+    expect(findUndocumented(base)).toEqual(['packages/jwt/src: no files were found'])
   })
 })
 
 describe('generated files', () => {
-  test('a missing file and one that differs fail, and say what to do', async () => {
+  test('a missing file and a file that differs are reported, with what to do', async () => {
     const files = [
       { path: 'same.md', render: () => 'same' },
       { path: 'other.md', render: () => 'new' },
@@ -160,7 +160,7 @@ describe('generated files', () => {
     await expect(loadGenerated(join(base, 'nothing'))).rejects.toThrow('generates a file')
   })
 
-  test('the references of errors, settings and commands are among them', async () => {
+  test('the references of errors, settings and commands are generated', async () => {
     const paths = (await loadGenerated()).map(({ path }) => path)
     for (const name of ['errors', 'settings', 'cli']) {
       expect(paths).toContain(`docs/reference/${name}.md`)
@@ -168,7 +168,7 @@ describe('generated files', () => {
   })
 })
 
-test('a README of 130 lines passes, one of 131 fails', () => {
+test('a README of 130 lines passes, a README of 131 lines fails', () => {
   expect(findTooLong('x\n'.repeat(130))).toEqual([])
   expect(findTooLong('x\n'.repeat(131))).toEqual([
     'README.md has 131 lines; at most 130 are allowed',

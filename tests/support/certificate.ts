@@ -9,7 +9,7 @@ export interface Certificate {
   readonly cert: string
 }
 
-/** A self-signed certificate that is valid for one day. */
+/** Makes a self-signed certificate that is valid for one day. */
 export function makeCertificate(): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
   const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]

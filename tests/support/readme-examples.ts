@@ -10,8 +10,8 @@ const strip = 'stripTypeScriptTypes' in nodeModule ? nodeModule.stripTypeScriptT
 
 /**
  * Runs each example of a README and compares its output with the output that its comments promise. The
- * examples are written to a folder below `inside`, a directory of the package, so that they can import
- * the package by its name.
+ * examples are written to a folder below `inside`, a directory of the package. There they can import the
+ * package by its name.
  */
 export function describeExamples(readme: string, inside: string): void {
   describe.skipIf(strip === undefined)('the examples', () => {
@@ -38,8 +38,8 @@ export function describeExamples(readme: string, inside: string): void {
   })
 }
 
-// `console.log(x) // text: why` promises the output `text`. A log without such a comment is in a
-// branch that does not run.
+// `console.log(x) // text: why` promises the output `text`. A log without such a comment is in a branch that
+// does not run.
 function promisedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\) \/\/ ([^:\n]+)/g)].map(([, text]) => text ?? '')
 }

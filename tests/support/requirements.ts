@@ -3,8 +3,8 @@ import { describe } from 'vitest'
 import { isPresent, requirements } from '../../scripts/setup-tests.ts'
 
 /**
- * A suite that needs a program from outside npm. Without the program, the report lists the suite as
- * skipped, under a name that gives the reason.
+ * A suite that needs a program from outside npm. Without the program, the report lists the suite as skipped,
+ * under a name that contains the reason.
  */
 export function describeWith(
   need: keyof typeof requirements,

@@ -7,10 +7,10 @@ import type { RequestView } from './request/request-view.ts'
 import { assertGuard } from './route-of.ts'
 
 /**
- * Combines the guards of several issuers. Each token is verified by the guard of the issuer that it names, with
- * that issuer's keys and log, and by no other. The first guard refuses a token of any other issuer. A cookie
- * goes to the guard that reads a cookie of that name. Combining a combined guard counts as combining its parts.
- * Throws a TypeError for two guards of the same issuer or with the same cookie name.
+ * Combines the guards of several issuers. The guard of the issuer that a token names verifies it, with that
+ * issuer's keys and log. No other guard does. The first guard refuses tokens of unknown issuers. A cookie
+ * goes to the guard that reads a cookie of that name. A combined guard counts as its parts. Throws a
+ * TypeError for two guards of the same issuer or with the same cookie name.
  */
 export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
   const guards = readGuards(given)
@@ -18,8 +18,8 @@ export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
   const cookieNames = guards.flatMap(({ cookieName }) => cookieName ?? [])
 
-  // The `iss` of an unverified token proves nothing. It only selects the guard that verifies the token with its
-  // own keys.
+  // The `iss` of an unverified token proves nothing. It only selects the guard that verifies the token with
+  // its own keys.
   function guardOf(token: string): Guard {
     const decoded = decodeUnverified(token)
     const iss = decoded.ok ? decoded.claims['iss'] : undefined
@@ -111,12 +111,12 @@ function combineRoutes({
 
 const parts = new WeakMap<object, readonly Guard[]>()
 
-/** Returns the guards that a guard combines, or the guard itself. */
+/** Returns the parts of a combined guard. For any other guard, returns only that guard. */
 export function partsOf<AnyGuard extends object>(guard: AnyGuard): readonly (AnyGuard | Guard)[] {
   return parts.get(guard) ?? [guard]
 }
 
-/** Adds up the counts. `feed` is that of the guard whose copy of the log may be the oldest. */
+/** Adds up the counts. `feed` comes from the guard whose copy of the log may be the oldest. */
 function addMetrics(all: readonly GuardMetrics[]): GuardMetrics {
   const refused: Partial<Record<GuardRefusalCode, number>> = {}
   for (const each of all) {

@@ -1,6 +1,6 @@
 /**
- * Turns a thrown value into an Error. Express treats a falsy error as success and the text `route` as an
- * instruction to skip handlers, and Fastify treats a falsy error as success. In both the request would go on.
+ * Converts a thrown value to an Error. Express and Fastify treat a falsy error as success. Express also
+ * treats the text `route` as an instruction to skip handlers. In each of these cases the request would pass.
  */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error
@@ -10,7 +10,10 @@ export function asError(thrown: unknown): Error {
       })
 }
 
-/** Appends the known reason of a fault to its text: an HTTP status, or a Node code such as ECONNREFUSED. */
+/**
+ * Appends the reason of a fault to its text, if it is known: an HTTP status, or a Node code such as
+ * ECONNREFUSED.
+ */
 export function withReason(text: string, cause: unknown): string {
   const reason = reasonOf(cause)
   return reason === undefined ? text : `${text.replace(/\.$/, '')} (${reason}).`

@@ -16,8 +16,8 @@ export interface CookieOptions {
   readonly name?: string
   /**
    * Other origins whose pages may call this service with cookies, each exactly as a browser writes `Origin`:
-   * `https://app.example.com`. List the service's own origin only for browsers without `Sec-Fetch-Site`, which
-   * are those before 2023. Default: none.
+   * `https://app.example.com`. List the service's own origin only for browsers without `Sec-Fetch-Site`,
+   * which are older than 2023. Default: none.
    */
   readonly origins?: readonly string[]
 }
@@ -25,14 +25,18 @@ export interface CookieOptions {
 /** The options of `createGuard`. A wrong value throws a TypeError that names the option. */
 export interface GuardOptions {
   /**
-   * The URL of the authority, exactly as in `iss`. It must be https, or http on localhost, 127.0.0.1 or [::1],
-   * without query, fragment and credentials (RFC 8414 §2).
+   * The URL of the authority, exactly as in `iss`. It must be https, or http on localhost, 127.0.0.1 or
+   * [::1], without query, fragment and credentials (RFC 8414 §2).
    */
   readonly issuer: string
-  /** One of these must be in `aud`, exactly. Default: the issuer, which is the authority's default too. */
+  /**
+   * The `aud` of a token must contain one of these, exactly. Default: the issuer, which is also the
+   * authority's default.
+   */
   readonly audience?: string | readonly string[]
   /**
-   * The URL of the key set, under the same rules as `issuer`. Default: `/.well-known/jwks.json` of the issuer.
+   * The URL of the key set, under the same rules as `issuer`. Default: `/.well-known/jwks.json` of the
+   * issuer.
    */
   readonly jwksUrl?: string
   /**
@@ -48,7 +52,7 @@ export interface GuardOptions {
   readonly feed?: FeedSettings | FeedLine
   /**
    * What to do when the copy of the revocation log may be out of date. A route can override it. Default
-   * `bounded`: accept for 30 s. It has no effect without `feed`.
+   * `bounded`: accept for 30 s. Without `feed` it has no effect.
    */
   readonly policy?: FreshnessPolicy
   /** How long `ready` waits for the first lease of the feed, 100 to 600 000 ms. Default 10 s. */
@@ -56,11 +60,12 @@ export interface GuardOptions {
   /** The keys that verify tokens, instead of those that the issuer publishes. */
   readonly keys?: KeySet
   /**
-   * The secret with which the authority signs access tokens (HS256), if it is configured that way. Give several
-   * while the secret changes. Anybody who has it can make tokens. Use it instead of `keys`.
+   * The secret with which the authority signs access tokens (HS256), if it is configured that way. List the
+   * old and the new secret while you replace it. Anybody who has a secret can make tokens. Use this option
+   * instead of `keys`.
    */
   readonly sharedSecret?: string | readonly string[]
-  /** The URL of this service's metadata (RFC 9728), which WWW-Authenticate then names. */
+  /** The URL of this service's metadata (RFC 9728). WWW-Authenticate then contains it. */
   readonly resourceMetadata?: string
   /** How far clocks may differ, in seconds, 0 to 60. Default 5. */
   readonly toleranceSec?: number
@@ -68,26 +73,27 @@ export interface GuardOptions {
   readonly refreshIntervalMs?: number
   /** Time limit for one fetch of the keys, to its last byte, 50 to 60 000 ms. Default 5 s. */
   readonly fetchTimeoutMs?: number
-  /** Keys that could not be refreshed for this long are dropped, 60 000 ms or more. Default 24 h. */
+  /** Keys are dropped if they could not be refreshed for this long: 60 000 ms or more. Default 24 h. */
   readonly keysMaxAgeMs?: number
   /**
-   * How many verified tokens are remembered, so that the next request with the same token costs only a look-up:
-   * 8 to 1,048,576, or 0 for none. Default 8192, about 8 MB when full. Claims from the cache are frozen.
+   * How many verified tokens the guard remembers: 8 to 1,048,576, or 0 for none. Default 8192, about 8 MB
+   * when full. The next request with a remembered token costs only a look-up. Claims from the cache are
+   * frozen.
    */
   readonly cacheEntriesMax?: number
   /**
-   * Called for each refusal, except where no token was sent. For logs and metrics. An error that it throws goes
-   * to the framework's error handling.
+   * Called for each refusal, except when a request had no token. For logs and metrics. An error that it
+   * throws goes to the framework's error handling.
    */
   readonly onRefused?: (refused: Refused) => void
   /**
    * Called for each failed fetch of the keys, for logs and metrics. An error that it throws is ignored.
-   * Default: the first fault with each code becomes a notice.
+   * Default: the first fault with each code is reported as a notice.
    */
   readonly onKeysError?: (fault: JwksFault) => void
-  /** Called for each failed connection to the feed, with the same default. */
+  /** Called for each failed connection to the feed. Errors and default are as for `onKeysError`. */
   readonly onFeedError?: (fault: FeedFault) => void
-  /** Called with texts that an operator should read, each once. Default: a warning of the process. */
+  /** Called once with each text that an operator should read. Default: a process warning. */
   readonly onNotice?: (text: string) => void
   /** Fetches the keys. Default: the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch
@@ -95,17 +101,21 @@ export interface GuardOptions {
   readonly clock?: () => number
   /** Milliseconds on a monotonic clock. Default `performance.now`. For tests. */
   readonly elapsed?: () => number
-  /** A number from 0 up to 1 that spreads refreshes over time. Default `Math.random`. For tests. */
+  /**
+   * A number from 0 (included) to 1 (excluded) that spreads refreshes over time. Default `Math.random`. For
+   * tests.
+   */
   readonly random?: () => number
 }
 
 /** How the guard reaches the revocation feed. */
 export interface FeedSettings {
-  /** The id of a service account that is bound to no tenant. `clientSecret` is its secret. */
+  /** The id of a service account without a tenant. `clientSecret` is its secret. */
   readonly clientId: string
   readonly clientSecret: string
   /**
-   * The URL where this service reaches the authority, under the same rules as `issuer`. Default: the issuer.
+   * The URL at which this service reaches the authority, under the same rules as `issuer`. Default: the
+   * issuer.
    */
   readonly url?: string
   /** Default `auto`: a WebSocket if Node has one (22 or later) and it opens, otherwise polling. */
@@ -117,7 +127,7 @@ export interface GuardSettings extends Omit<
   Required<GuardOptions>,
   'cookies' | 'feed' | 'keys' | 'sharedSecret' | 'resourceMetadata'
 > {
-  /** Undefined if no cookie is read. */
+  /** Undefined if the guard reads no cookie. */
   readonly cookies: CookieRule | undefined
   readonly feed: RemoteFeed | FeedLine | undefined
   readonly keys: KeySet | undefined

@@ -26,8 +26,8 @@ export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClai
 export interface RouteGuard {
   /**
    * Checks a request. It takes the token from the Authorization header, or from the cookie if the option
-   * `cookies` is on. It verifies the token and checks what the route requires. For a cookie it also checks that
-   * no other site sent the request.
+   * `cookies` is on. It verifies the token and checks what the route requires. For a cookie it also checks
+   * that no other site sent the request.
    */
   authenticate(request: RequestView): VerifyResult | Promise<VerifyResult>
   /** Returns the HTTP answer to a refused request. */
@@ -36,7 +36,7 @@ export interface RouteGuard {
 
 /** Numbers about a guard, for monitoring. Counts start when the guard is created. */
 export interface GuardMetrics {
-  /** Accepted tokens, and how many of them were answered from the cache. */
+  /** How many tokens were accepted, and how many of these came from the cache. */
   readonly verified: number
   readonly cached: number
   readonly refused: Readonly<Partial<Record<GuardRefusalCode, number>>>
@@ -67,47 +67,50 @@ export interface Guard extends RouteGuard {
   readonly hasFeed: boolean
   /** The name of the cookie that the guard reads tokens from; undefined if it reads none. */
   readonly cookieName: string | undefined
-  /** Whether a request carries this guard's cookie, valid or not. */
+  /** Whether a request carries the cookie that this guard reads, with a valid token or not. */
   hasCookieOf(request: RequestView): boolean
   /**
-   * Verifies one token. The result is returned at once while keys and log are loaded. It is a promise only if
-   * they must be fetched first. Throws what `onRefused` throws, and nothing else.
+   * Verifies one token. Returns the result at once if keys and log are already loaded, otherwise a promise.
+   * Throws only what `onRefused` throws.
    */
   verify(
     token: string,
     options?: { readonly policy?: FreshnessPolicy },
   ): VerifyResult | Promise<VerifyResult>
-  /** Returns this guard with the requirements of a route. Throws a TypeError that names a wrong requirement. */
+  /**
+   * Returns this guard with the requirements of a route. Throws a TypeError that names an invalid
+   * requirement.
+   */
   route(requirements: Requirements): RouteGuard
   /**
-   * Resolves when keys are loaded and, with a feed, when the first lease is held. Starts loading if needed.
-   * Rejects with a `JwksFault` or `FeedFault` after `readyTimeoutMs`, or at once if only an operator can fix
-   * the cause. Later requests try again in any case.
+   * Resolves when the keys are loaded and, with a feed, the guard has its first lease. Starts loading if
+   * needed. Rejects with a `JwksFault` or `FeedFault` after `readyTimeoutMs`, or at once if only an operator
+   * can fix the cause. Later requests retry in any case.
    */
   ready(): Promise<void>
   /**
-   * Whether tokens can be decided under a policy now. Use it for the readiness check of the application. It
-   * starts the connection to the feed if nothing has yet. So a service that waits for it before its first
-   * request becomes fresh.
+   * Whether the guard can decide about tokens under a policy now. Use it for the readiness check of your
+   * application. It also starts the connection to the feed. Otherwise a service that waits for readiness
+   * before its first request would never be ready.
    */
   isFresh(policy?: FreshnessPolicy): boolean
   /**
-   * Calls `changed` after each change of the revocation log, and at least twice a second. Returns the function
-   * that stops this. An error that a call throws or rejects with becomes a notice. It stops neither the other
-   * calls nor the feed.
+   * Calls `changed` after each change of the revocation log, and at least twice a second. Returns the
+   * function that stops these calls. An error that `changed` throws or rejects with is reported as a notice.
+   * The other listeners and the feed continue.
    */
   watch(changed: () => void | Promise<void>): () => void
   metrics(): GuardMetrics
   /**
-   * Ends connections and background work. The guard still verifies with what it has loaded, which is no longer
-   * refreshed.
+   * Ends connections and background work. The guard still verifies with the keys and the log that it has, but
+   * no longer refreshes them.
    */
   close(): void
 }
 
 /**
- * Makes a guard. It opens no connection: the first request, `ready` or `isFresh` does. Throws a TypeError that
- * names the wrong option.
+ * Makes a guard. It opens no connection: the first request, `ready` or `isFresh` does. Throws a TypeError
+ * that names the wrong option.
  */
 export function createGuard(options: GuardOptions): Guard {
   const settings = readGuardOptions(options)
@@ -125,12 +128,14 @@ function needsOperator(fault: Error | undefined): boolean {
 
 const NO_FEED =
   'This guard has no revocation feed (option feed). It accepts revoked tokens until they expire.'
-/** How often watchers are called when nothing arrives, in milliseconds. Leases run out without any message. */
+/**
+ * How often listeners are called when nothing arrives, in milliseconds. A lease expires without any message.
+ */
 const WATCH_EVERY_MS = 500
 /**
- * Entries arrive up to twenty times a second, and there may be thousands of watchers. Between two rounds of
- * calls lie at least this many milliseconds, or four times as long as the last round took. So watchers take at
- * most a fifth of the process, and are still called twice a second.
+ * Entries arrive up to twenty times a second, and there may be thousands of listeners. The guard waits at
+ * least this many milliseconds between two rounds of calls, and at least four times as long as the last round
+ * took. So listeners use at most a fifth of the process's time. They are still called twice a second.
  */
 const NOTIFY_GAP_MS = 100
 const NOTIFY_GAP_FACTOR = 4
@@ -147,7 +152,7 @@ class IssuerGuard implements Guard {
   readonly #watchers = new Set<() => void | Promise<void>>()
   #watching: NodeJS.Timeout | undefined
   #notifying: NodeJS.Timeout | undefined
-  /** The version of the log at the last call of the watchers. */
+  /** The version of the log when the listeners were last called. */
   #notified: number | undefined
 
   constructor(settings: GuardSettings, source: KeySource) {
@@ -169,8 +174,8 @@ class IssuerGuard implements Guard {
   }
 
   /**
-   * Checks a token, or uses the given result. Checks once more after loading, if loading may turn the refusal
-   * into an acceptance.
+   * Checks a token, or uses the given result. If loading may turn the refusal into an acceptance, loads and
+   * checks once more.
    */
   #loadAndVerify(
     token: string,
@@ -310,7 +315,10 @@ class IssuerGuard implements Guard {
     return keys !== undefined && (feed === undefined || feed.lease.ageMs() !== Infinity)
   }
 
-  /** Returns the load that may turn a refusal into an acceptance, if there is one and it is allowed now. */
+  /**
+   * Returns a load that may turn a refusal into an acceptance. Undefined if there is none, or if it is too
+   * early for one.
+   */
   #loadFor({ code, reason }: Refused): Promise<void> | undefined {
     if (code === 'keys_unavailable' || code === 'revocations_unavailable')
       return this.#source.load()

@@ -13,7 +13,7 @@ export const CLOSE_TRY_AGAIN = 4503
 
 /** A token that is checked during the life of a long connection. */
 export interface LiveSession {
-  /** Takes a fresh token of the same session, so that the connection outlives the previous token. */
+  /** Accepts a new token of the same session, so that the connection outlives the previous token. */
   renew(token: string): VerifyResult | Promise<VerifyResult>
   stop(): void
 }
@@ -22,15 +22,16 @@ export interface LiveSession {
 export interface LiveSessionOptions {
   readonly policy?: FreshnessPolicy
   /**
-   * Called once, when the token is no longer accepted: its session ended, it expired, or the policy refuses.
+   * Called once, when the token is no longer accepted: its session has ended, it has expired, or the policy
+   * refuses.
    */
   readonly onEnd: (refused: Refused) => void
 }
 
 /**
  * Checks a verified token while a long connection depends on it: at each change of the revocation log, and
- * twice a second. Without a feed the watch ends at `exp`. It also ends if the check itself throws, which only
- * an `onRefused` can cause.
+ * twice a second. Without a feed the watch ends at `exp`. It also ends if the check itself throws, which
+ * happens only if `onRefused` throws.
  */
 export function watchToken(guard: Guard, token: string, options: LiveSessionOptions): LiveSession {
   const { onEnd, policy } = options
@@ -61,7 +62,7 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
       throw error
     }
     if ('ok' in result) return conclude(result)
-    // A promise means that the result is not known yet. As at the start, the token may turn out valid.
+    // A promise means that the result is not known yet. The token may still prove valid, as at the start.
     return result.then(
       (late) => (checked === current ? conclude(late) : undefined),
       (error: unknown) => {
@@ -112,14 +113,16 @@ function isOfSame(a: AccessTokenClaims, b: AccessTokenClaims): boolean {
 
 const SAME = ['iss', 'sub', 'client_id', 'sid', 'tid'] as const
 
-/** The part of a WebSocket that is needed to close it: the standard's, or that of `ws`. */
+/**
+ * The part of a WebSocket that is needed to close it: of the standard's WebSocket, or of the package `ws`.
+ */
 export interface Closable {
   close(code: number, reason: string): void
 }
 
 /**
  * Closes a WebSocket when its token is no longer accepted. The close code is 4401 with the refusal's code as
- * reason, or 4503 if the guard can no longer tell.
+ * reason. It is 4503 if the guard can no longer tell whether the session is live.
  */
 export function closeWithSession(
   guard: Guard,

@@ -4,7 +4,10 @@ import type { Guard, GuardMetrics } from './guard.ts'
 /** The part of a guard that this file reads. */
 type Measured = Pick<Guard, 'metrics' | 'issuer'>
 
-/** One metric: its name, kind and meaning, and its values with their labels besides the issuer. */
+/**
+ * One metric: its name, kind and meaning, and its values with their labels. Each line also has the issuer as
+ * label.
+ */
 interface Metric {
   readonly name: string
   readonly type: 'counter' | 'gauge'

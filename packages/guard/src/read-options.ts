@@ -11,7 +11,7 @@ import type { FeedLine } from './revocations/socket.ts'
 import { TOLERANCE_SEC_DEFAULT } from './verification/access-token.ts'
 import { isPolicy, type FreshnessPolicy } from './verification/policy.ts'
 
-/** Checks the options and fills in the defaults. Throws a TypeError that names the first bad one. */
+/** Checks the options and fills in the defaults. Throws a TypeError that names the first invalid option. */
 export function readGuardOptions(options: GuardOptions): GuardSettings {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError('createGuard needs an object of options with at least { issuer }.')
@@ -71,8 +71,8 @@ function defaultJwksUrl(issuer: string): string {
 
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-// The WHATWG parser drops line ends and blanks and accepts quotes. A URL with any of these would not be the one
-// in `iss`, and could break out of the realm in WWW-Authenticate.
+// The WHATWG parser drops line ends and blanks and accepts quotes. A URL with any of these would not be the
+// one in `iss`, and could break out of the realm in WWW-Authenticate.
 const URL_CHARACTERS = /^[!#-[\]-~]+$/
 
 function readUrl(name: string, value: unknown): URL {
@@ -175,7 +175,7 @@ function readText(name: string, value: unknown): string {
 
 function readPolicy({ policy = 'bounded', feed }: GuardOptions): FreshnessPolicy {
   if (!isPolicy(policy)) fail('policy', 'must be strict, bounded or open')
-  // Without a feed nothing could keep this promise. The same rule holds for a route.
+  // Without a feed the guard cannot keep this promise. The same rule holds for a route.
   if (policy === 'strict' && feed === undefined) fail('policy', 'strict needs the option feed')
   return policy
 }
@@ -204,15 +204,15 @@ function readKeys({
 
 const warned = new Set<string>()
 
-// A service with several guards gets each warning once.
+// If a service has several guards, each warning appears once.
 function warn(text: string): void {
   if (!warned.has(text)) process.emitWarning(text, { type: 'CountersignWarning' })
   warned.add(text)
 }
 
 /**
- * For a guard without fault listeners, the first fault with each code becomes a notice. Otherwise a wrong
- * secret would go unnoticed.
+ * For a guard without fault listeners, the first fault with each code is reported as a notice. Otherwise
+ * nobody would notice a wrong secret.
  */
 function noticeOnce(
   notice: (text: string) => void,
@@ -228,7 +228,7 @@ function noticeOnce(
 
 const CACHE_ENTRIES_DEFAULT = 8192
 
-// These are the limits of the verifier, which is created only once there are keys.
+// Checks the verifier's limits here, because the verifier is created only when there are keys.
 function readCacheSize(value: unknown): number {
   if (value === 0) return value
   const entriesMax = readNumber('cacheEntriesMax', value, 8, 1_048_576)

@@ -1,7 +1,7 @@
 /**
- * Everything that a guard tells its callers, in one table: the stable code, the HTTP status, the text for a
- * person, and the `error` of RFC 6750 §3.1 or RFC 9470 §3. `error` is undefined if no token was sent or the
- * refusal is not about the token.
+ * Every refusal that a guard sends to its callers, in one table: the stable code, the HTTP status, the text
+ * for a person, and the `error` of RFC 6750 §3.1 or RFC 9470 §3. `error` is undefined if no token was sent or
+ * the refusal is not about the token.
  *
  * The table is short on purpose: a precise cause would tell a forger how far a token got. The cause is the
  * `reason` of a refusal, for logs only. Codes are API: never renamed, only retired.
@@ -34,12 +34,12 @@ export const refusals = {
   },
   session_ended: {
     status: 401,
-    text: 'The session or the account of this access token has ended. Sign in again.',
+    text: 'The session or the account of this access token has ended. Log in again.',
     error: 'invalid_token',
   },
   insufficient_user_authentication: {
     status: 401,
-    text: 'This request requires a stronger or more recent sign-in.',
+    text: 'This request requires a stronger or more recent login.',
     error: 'insufficient_user_authentication',
   },
   role_missing: {
@@ -91,6 +91,6 @@ export interface Refused {
   readonly claim?: string
   /** Whole seconds, at least 1, after which a retry may succeed. Only with a 503. */
   readonly retryAfterSec?: number
-  /** What a new sign-in must satisfy (RFC 9470 §3). Only with `insufficient_user_authentication`. */
+  /** What a new login must satisfy (RFC 9470 §3). Only with `insufficient_user_authentication`. */
   readonly stepUp?: { readonly acr_values?: string; readonly max_age?: string }
 }

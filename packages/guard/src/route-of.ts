@@ -2,8 +2,8 @@ import type { Guard, RouteGuard } from './guard.ts'
 import { assertPlain, type Requirements } from './verification/requirements.ts'
 
 /**
- * Gives a guard that also enforces the requirements of one framework route. Throws a TypeError when the guard is not
- * a guard, or when a requirement is wrong.
+ * Returns a guard that also enforces the requirements of one framework route. Throws a TypeError if the first
+ * argument is not a guard, or if a requirement is invalid.
  */
 export function routeOf<FrameworkRequest>(
   guard: Guard,
@@ -18,7 +18,9 @@ export function assertGuard(guard: Guard): Guard {
   throw new TypeError('The first argument must be a guard from createGuard or combineGuards.')
 }
 
-/** Wraps `tenant`, so that the route's function receives the framework's request instead of our view of it. */
+/**
+ * Wraps `tenant`, so that the route's function receives the framework's request instead of our view of it.
+ */
 function requirementsOf<FrameworkRequest>(
   requirements: Requirements<FrameworkRequest>,
 ): Requirements {

@@ -11,7 +11,7 @@ import {
 const issuer = 'https://auth.example'
 
 describe('options', () => {
-  test('the audience is the issuer unless it is given', () => {
+  test('the default audience is the issuer', () => {
     expect(createGuard({ issuer })).toMatchObject({ issuer, audience: issuer })
     expect(createGuard({ issuer, audience: 'api' }).audience).toBe('api')
     expect(createGuard({ issuer, audience: ['a', 'b'] }).audience).toEqual(['a', 'b'])
@@ -24,7 +24,7 @@ describe('options', () => {
     'http://localhost:8000',
     'http://127.0.0.1:8000',
     'http://[::1]:8000',
-  ])('%s is an issuer', (url) => {
+  ])('issuer %s is accepted', (url) => {
     expect(createGuard({ issuer: url }).issuer).toBe(url)
   })
 
@@ -45,13 +45,13 @@ describe('options', () => {
     ' https://auth.example',
     42,
     undefined,
-  ])('%j is no issuer', (url) => {
+  ])('issuer %j is refused', (url) => {
     expect(() => createWrong({ issuer: url })).toThrow(TypeError)
     expect(() => createWrong({ issuer: url })).toThrow(/issuer/)
   })
 
   test.each([0, 8, 9, 1_048_576])(
-    '%d may be the size of the cache, of the verifier too',
+    'a cache of %d entries is accepted, by the verifier too',
     (size) => {
       const keys = createKeySet([])
       expect(createGuard({ issuer, cacheEntriesMax: size }).issuer).toBe(issuer)
@@ -83,14 +83,14 @@ describe('options', () => {
     [undefined],
     [new URL('https://app.example')],
     ['https://app.example', 'x'],
-  ])('%j in cookies.origins is named as wrong', (...origins) => {
+  ])('cookies.origins with %j is refused', (...origins) => {
     const wrong = () => createWrong({ issuer, cookies: { origins } })
     expect(wrong).toThrow(TypeError)
     expect(wrong).toThrow(/^createGuard: cookies\.origins /)
   })
 
   test.each(['https://app.example', new Set(['https://app.example']), {}, true])(
-    'cookies.origins is an array, not %j',
+    'cookies.origins must be an array, not %j',
     (origins) => {
       const wrong = () => createWrong({ issuer, cookies: { origins } })
       expect(wrong).toThrow(/^createGuard: cookies\.origins /)
@@ -98,7 +98,7 @@ describe('options', () => {
   )
 
   test.each(['https://app.example', 'https://app.example:8443', 'http://localhost:5173'])(
-    '%s is an origin',
+    'cookies.origins accepts %s',
     (origin) => {
       expect(() => createGuard({ issuer, cookies: { origins: [origin] } })).not.toThrow()
     },
@@ -114,11 +114,11 @@ describe('options', () => {
     'cs_access',
     '__host-cs_access',
     'Host-x',
-  ])('%j is no name for a cookie of an https issuer', (name) => {
+  ])('cookie name %j is refused for an https issuer', (name) => {
     expect(() => createWrong({ issuer, cookies: { name } })).toThrow(/^createGuard: cookies\.name /)
   })
 
-  test('a cookie may have another name', () => {
+  test('the cookie can have another name', () => {
     const name = accessCookieName(issuer, { domain: true })
     expect(() => createGuard({ issuer, cookies: { name } })).not.toThrow()
     const local = 'http://localhost:8000'
@@ -142,7 +142,7 @@ describe('options', () => {
     ['clock', [1]],
     ['elapsed', [1]],
     ['random', [0.5]],
-  ])('a wrong %s is named', (name, values) => {
+  ])('an invalid %s throws an error that names it', (name, values) => {
     for (const value of values) {
       expect(() => createWrong({ issuer, [name]: value })).toThrow(
         new RegExp(`^createGuard: ${name} `),
@@ -156,7 +156,7 @@ describe('options', () => {
     ['cookies.origin', { cookies: { origin: ['https://app.example'] } }],
     ['feed.secret', { feed: { clientId: 'svc_x', clientSecret: 'x', secret: 'x' } }],
   ])(
-    '%s is not an option: a misspelled name does not silently become a default',
+    'the unknown option %s is refused, so that a misspelled name does not get the default',
     (name, options) => {
       expect(() => createWrong({ issuer, ...options })).toThrow(
         `createGuard: ${name} is not a known option.`,
@@ -184,7 +184,7 @@ describe('options', () => {
   })
 })
 
-/** Passes arguments that the types forbid, as a caller without types would. */
+/** Passes arguments that the types forbid, as JavaScript code without types could. */
 function createWrong(options: Record<string, unknown>): unknown {
   return Reflect.apply(createGuard, undefined, [options])
 }

@@ -6,7 +6,7 @@ import { type GuardOptions, refusals } from '../src/index.ts'
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
 
-test('the README lists each refusal with its status and its error, and no other', () => {
+test('the README lists exactly the refusals of the code, with status and error', () => {
   const rows = [...readme.matchAll(/^\| `(\w+)` \| (\d{3}) \| (?:`(\w+)`)? ?\|/gm)]
   const listed = Object.fromEntries(
     rows.map(([, code, status, error]) => [code, { status: Number(status), error }]),
@@ -18,7 +18,7 @@ test('the README lists each refusal with its status and its error, and no other'
   expect(listed).toEqual(Object.fromEntries(real))
 })
 
-test('the README lists each option, and no other', () => {
+test('the README lists exactly the options of the code', () => {
   const every: Record<keyof GuardOptions, true> = {
     issuer: true,
     audience: true,
@@ -51,7 +51,7 @@ test('the README lists each option, and no other', () => {
   expect(listed).toEqual(Object.keys(every))
 })
 
-// The examples read it.
+// The examples read this variable.
 process.env['GUARD_SECRET'] = 'a secret'
 
 describeExamples(readme, import.meta.dirname)

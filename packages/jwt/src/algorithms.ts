@@ -2,7 +2,8 @@
 export type MlDsaAlgorithm = 'ML-DSA-44' | 'ML-DSA-65' | 'ML-DSA-87'
 
 /**
- * The signature algorithms that this package supports (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not among them.
+ * The signature algorithms that this package supports (RFC 7518 §3.1, RFC 9864 §2.2). `none` is not among
+ * them.
  */
 export type Algorithm =
   | 'HS256'
@@ -24,7 +25,8 @@ export type Algorithm =
 export type HashName = 'sha256' | 'sha384' | 'sha512'
 
 /**
- * HMAC. The secret is padded to the block size (RFC 2104). The hash size is the smallest accepted secret size.
+ * HMAC. The secret is padded to the block size (RFC 2104). The hash size is the smallest accepted secret
+ * size.
  */
 export interface HmacSpec {
   readonly family: 'hmac'
@@ -54,7 +56,7 @@ export interface EddsaSpec {
   readonly family: 'eddsa'
 }
 
-/** ML-DSA. Each name stands for one set of parameters, and so for one size of keys and signatures. */
+/** ML-DSA. Each name means one set of parameters, and so one size of keys and signatures. */
 export interface MlDsaSpec {
   readonly family: 'ml-dsa'
   readonly alg: MlDsaAlgorithm
@@ -63,7 +65,7 @@ export interface MlDsaSpec {
   readonly signatureBytes: number
 }
 
-/** What an algorithm requires of its key. */
+/** The requirements of an algorithm on its key. */
 export type AlgorithmSpec = HmacSpec | RsaSpec | EcdsaSpec | EddsaSpec | MlDsaSpec
 
 const sha256 = { hash: 'sha256', hashBytes: 32 } as const

@@ -22,8 +22,8 @@ export const KEY_SET_KEYS_MAX = 100
 const KID = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
- * True for a `kid` that is safe everywhere. An attacker chooses this text, and it ends up in look-ups and logs.
- * So it contains no dots, slashes, quotes or line ends (RFC 8725 §3.10).
+ * True for a `kid` that is safe everywhere. An attacker chooses this text, and it is used in look-ups and
+ * logs. So it contains no dots, slashes, quotes or line ends (RFC 8725 §3.10).
  */
 export function isKid(value: unknown): value is string {
   return typeof value === 'string' && KID.test(value)

@@ -30,8 +30,8 @@ export interface Refused {
 }
 
 /**
- * Returns the refusal with this code. The object is frozen and shared, because an attacker chooses how often we
- * refuse.
+ * Returns the refusal with this code. The object is frozen and shared, because an attacker chooses how often
+ * we refuse.
  */
 export function refuse(code: Exclude<JwtRefusalCode, 'claim_missing' | 'claim_invalid'>): Refused {
   const known = shared.get(code)

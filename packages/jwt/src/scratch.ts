@@ -1,8 +1,8 @@
 import { TOKEN_BYTES_MAX } from './limits.ts'
 
 /**
- * Room for one more character than the longest token has. Without it, a text with a two-byte character would be
- * cut off at the end of the buffer, after exactly as many bytes as the text has characters.
+ * Space for one more character than the longest token has. Without it, a text with a two-byte character would
+ * be cut off at the end of the buffer, after exactly as many bytes as the text has characters.
  */
 export const SPARE_BYTES = 4
 
@@ -14,8 +14,8 @@ const buffer = Buffer.alloc(TOKEN_BYTES_MAX + SPARE_BYTES)
  * Returns the first `length` bytes of an ASCII text, or `undefined` if the text contains anything but ASCII.
  * The bytes are valid until the next call of this module.
  *
- * The text is written as UTF-8, never as latin1. In latin1 the characters c and c+256 become the same byte, so
- * an altered token would pass as the original.
+ * The text is written as UTF-8, never as latin1. In latin1 the characters c and c+256 become the same byte,
+ * so an altered token would pass as the original.
  */
 export function asciiBytes(text: string, length: number): Uint8Array | undefined {
   if (text.length > TOKEN_BYTES_MAX) return longAsciiBytes(text, length)

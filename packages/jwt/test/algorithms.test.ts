@@ -16,7 +16,7 @@ import {
 } from '../src/index.ts'
 import { algorithms, keyObjectFor } from './tokens.ts'
 
-// What each name means (RFC 7518 §3.1), computed with node:crypto from nothing else.
+// What each name means (RFC 7518 §3.1). The tests compute it with node:crypto alone.
 const meaning: Readonly<Record<string, readonly [hash: string | null, options: SigningOptions]>> = {
   RS256: ['sha256', { padding: constants.RSA_PKCS1_PADDING }],
   RS384: ['sha384', { padding: constants.RSA_PKCS1_PADDING }],
@@ -33,11 +33,11 @@ const meaning: Readonly<Record<string, readonly [hash: string | null, options: S
 describe.each(Object.entries(meaning))('%s', (alg, [hash, options]) => {
   const keyObject = keyObjectFor(alg as Algorithm) as KeyObject
 
-  test('signs what its name means', () => {
+  test('signs as its name requires', () => {
     const signer = createSigner(importSigningKey({ keyObject }, { alg: alg as Algorithm }), {
       typ: 'at+jwt',
     })
-    // r or s of ECDSA begins with a zero byte once in 128 times, and still has its full width.
+    // In 1 of 128 ECDSA signatures, r or s begins with a zero byte. It must still have its full width.
     const count = alg === 'ES256' ? 1500 : 40
     for (let at = 0; at < count; at++) {
       const token = signer.sign({ at })
@@ -50,7 +50,7 @@ describe.each(Object.entries(meaning))('%s', (alg, [hash, options]) => {
 })
 
 test.each(['none', 'HS128', 'hs256', '', undefined, null, 7, 'toString'])(
-  '%j is the name of no algorithm',
+  '%j is not the name of an algorithm',
   (alg) => {
     const message = 'The option alg is not a supported algorithm.'
     expect(() => generateSigningKey(alg as never)).toThrow(message)
@@ -58,7 +58,7 @@ test.each(['none', 'HS128', 'hs256', '', undefined, null, 7, 'toString'])(
   },
 )
 
-describe('a key of another kind', () => {
+describe('a key of the wrong kind', () => {
   const needs: Readonly<Record<string, string>> = {
     HS: 'HMAC needs a secret; this is a public or private key.',
     RS: 'This algorithm needs an RSA key.',
@@ -81,8 +81,8 @@ describe('a key of another kind', () => {
   })
 })
 
-describe('bounds of RSA', () => {
-  /** A public key with a modulus of so many bits. It need not be a product of primes. */
+describe('limits of RSA', () => {
+  /** A public key with a modulus of this many bits. The modulus need not be a product of primes. */
   function modulusOf(bits: number): string {
     const n = Buffer.alloc(Math.ceil(bits / 8), 0xff)
     n[0] = 0xff >> (n.length * 8 - bits)
@@ -95,7 +95,7 @@ describe('bounds of RSA', () => {
     expect(importRsa({ n: modulusOf(bits) }).alg).toBe('RS256')
   })
 
-  test.each([1024, 2047, 8193, 16_384])('%i bits are not', (bits) => {
+  test.each([1024, 2047, 8193, 16_384])('%i bits are refused', (bits) => {
     expect(() => importRsa({ n: modulusOf(bits) })).toThrow('An RSA key needs 2048 to 8192 bits.')
   })
 
@@ -120,7 +120,7 @@ describe('bounds of RSA', () => {
   })
 })
 
-describe('a key that its maker has restricted to RSASSA-PSS', () => {
+describe('a key that was generated for RSASSA-PSS only', () => {
   const restricted = (hashAlgorithm: string, mgf1HashAlgorithm: string, saltLength: number) => {
     const options = { modulusLength: 2048, hashAlgorithm, mgf1HashAlgorithm }
     // The types require text, but Node accepts only a number.

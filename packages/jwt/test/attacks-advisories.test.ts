@@ -44,13 +44,13 @@ function answer(token: string, verifier: Verifier = verifierFor(hs)): string {
 }
 
 describe('fast-jwt', () => {
-  test('CVE-2025-30144: an iss that is a list with the right issuer in it', () => {
+  test('CVE-2025-30144: an iss that is a list with the right issuer', () => {
     for (const iss of [['I'], ['evil', 'I'], [['I']], { 0: 'I' }, { toString: 'I' }]) {
       expect(answer(signParts(hsHeader, validClaims({ iss })))).toBe('claim_invalid iss')
     }
   })
 
-  test('CVE-2026-35039: no token gets the answer of another one', () => {
+  test('CVE-2026-35039: no token gets the result of another token', () => {
     const verifier = verifierFor(hs)
     const tokens = Array.from({ length: 200 }, (_, at) =>
       signParts(hsHeader, validClaims({ sub: `user-${at}` })),
@@ -59,7 +59,7 @@ describe('fast-jwt', () => {
       for (const [at, token] of tokens.entries()) {
         expect(verifier.verify(token)).toMatchObject({ ok: true, claims: { sub: `user-${at}` } })
         const other = tokens[(at + 1) % tokens.length] ?? ''
-        // The head of one and the tail of the other: everything but the whole text is equal.
+        // The start of one and the end of the other: everything but the whole text is equal.
         const mixed = other.slice(0, other.lastIndexOf('.')) + token.slice(token.lastIndexOf('.'))
         expect(answer(mixed, verifier)).toBe('signature_invalid')
       }
@@ -108,14 +108,14 @@ describe('fast-jwt', () => {
         TypeError,
       )
     }
-    // A key set made by the caller cannot add such a key either, now or later.
+    // A key set made by the caller cannot add such a key, now or later.
     for (const smuggled of ['', undefined, null, { alg: 'HS256', kid: 'unknown' }]) {
       const fake = { keys: [verifyingKeyOf(hs)], get: () => smuggled } as unknown as KeySet
       expect(answer(forged, verifierFor(hs, { keys: fake }))).toBe('key_unknown')
     }
   })
 
-  test('GHSA-8wpc-h4q6-8fxv: without a key there is no verifier', () => {
+  test('GHSA-8wpc-h4q6-8fxv: a verifier needs a key', () => {
     for (const keys of [
       undefined,
       null,
@@ -222,7 +222,7 @@ describe('jose, node-jose', () => {
 })
 
 describe('jsonwebtoken, node-jws', () => {
-  test('CVE-2015-9235: the algorithm is that of the key', () => {
+  test('CVE-2015-9235: the key decides the algorithm', () => {
     const unsigned = `${encodePart({ ...hsHeader, alg: 'none' })}.${encodePart(claims)}`
     for (const end of ['', '.', '.AA', '..', `.${valid.split('.')[2]}`]) {
       expect(answer(unsigned + end)).not.toBe('accepted')
@@ -253,7 +253,7 @@ describe('jsonwebtoken, node-jws', () => {
     }
   })
 
-  test('GHSA-869p-cjfg-cm3x: no claim selects a key, only kid does', () => {
+  test('GHSA-869p-cjfg-cm3x: only kid selects a key, no claim does', () => {
     const keys = createKeySet([verifyingKeyOf(hs), verifyingKeyOf(rs)])
     const named = validClaims({ kid: 'shared', alg: 'HS256' })
     expect(answer(signParts(hsHeader, named), verifierFor(hs, { keys }))).toBe('key_unknown')
@@ -265,7 +265,7 @@ describe('jsonwebtoken, node-jws', () => {
 })
 
 describe('PyJWT, golang-jwt, go-jose, Java', () => {
-  test('CVE-2024-53861: iss and aud are equal, not contained', () => {
+  test('CVE-2024-53861: iss and aud must be equal, a part is not enough', () => {
     const url = 'https://auth.example.com'
     const verifier = verifierFor(hs, { issuer: url, audience: url })
     const part = (more: object) => signParts(hsHeader, { ...claims, iss: url, aud: url, ...more })
@@ -291,7 +291,7 @@ describe('PyJWT, golang-jwt, go-jose, Java', () => {
     expect(answer(signParts(hsHeader, validClaims({ aud: [] })))).toBe('audience_mismatch')
   })
 
-  test('CVE-2024-51744: the answer to a forged token says nothing about its claims', () => {
+  test('CVE-2024-51744: the answer to a forged token reveals nothing about its claims', () => {
     for (const more of [
       { exp: 1 },
       { exp: 'x' },
@@ -346,7 +346,7 @@ describe('PyJWT, golang-jwt, go-jose, Java', () => {
   })
 })
 
-test('a token with a kid of another form is refused before any look-up', () => {
+test('a token with a kid of an invalid form is refused before any look-up', () => {
   const keys = createKeySet([verifyingKeyOf(hs)])
   for (const kid of [
     '../..',
@@ -381,7 +381,7 @@ test('a token with a kid of another form is refused before any look-up', () => {
 describe('the clock', () => {
   const token = signParts(hsHeader, validClaims({ nbf: NOW_SEC }))
 
-  test('is read each time, so it may step back and forth', () => {
+  test('is read each time, so its steps back and forth take effect', () => {
     let now = NOW_MS
     const verifier = verifierFor(hs, { clock: () => now })
     for (const [shiftMs, expected] of [
@@ -407,10 +407,10 @@ describe('the clock', () => {
     ['0'],
     [new Date(NOW_MS)],
     [null],
-  ])('that gives %j is an error, not a token that lives for ever', (now) => {
+  ])('that returns %j is an error, not a token that is valid forever', (now) => {
     const verifier = verifierFor(hs, { clock: (() => now) as never })
     expect(() => verifier.verify(token)).toThrow(TypeError)
-    // But not one that a forger can cause.
+    // A forger cannot cause the error.
     expect(answer(`${token.slice(0, -43)}${'A'.repeat(43)}`, verifier)).toBe('signature_invalid')
   })
 
@@ -425,12 +425,12 @@ describe('the clock', () => {
     [[5]],
     [null],
     [true],
-  ])('with a tolerance of %j there is no verifier', (toleranceSec) => {
+  ])('a tolerance of %j is refused', (toleranceSec) => {
     expect(() => verifierFor(hs, { toleranceSec: toleranceSec as never })).toThrow(TypeError)
   })
 
   test.each([[0], [-1], [Number.NaN], [Infinity], ['60'], [null]])(
-    'with a longest age of %j there is no verifier',
+    'a longest age of %j is refused',
     (maxAgeSec) => {
       expect(() => verifierFor(hs, { maxAgeSec: maxAgeSec as never })).toThrow(TypeError)
     },

@@ -57,23 +57,23 @@ function openSshOf(key: KeyObject): string {
 
 function disguisesOf(text: string): readonly (readonly [name: string, bytes: Buffer])[] {
   const disguises: Record<string, string> = {
-    'as it is': text,
+    unchanged: text,
     trimmed: text.trim(),
-    'behind a space': ` ${text}`,
-    'behind a line end': `\n${text}`,
-    'behind a byte order mark': `\uFEFF${text}`,
+    'after a space': ` ${text}`,
+    'after a line end': `\n${text}`,
+    'after a byte order mark': `\uFEFF${text}`,
     'behind U+200B': `\u200B${text}`,
     'behind U+00A0': `\u00A0${text}`,
     'behind U+2060': `\u2060${text}`,
-    'behind a NUL': `\0${text}`,
-    'behind a comment': `# the key\n${text}`,
-    'behind attributes': `Bag Attributes\n    friendlyName: key\n${text}`,
+    'after a NUL': `\0${text}`,
+    'after a comment': `# the key\n${text}`,
+    'after attributes': `Bag Attributes\n    friendlyName: key\n${text}`,
     'with CRLF': text.replaceAll('\n', '\r\n'),
     'with CR': text.replaceAll('\n', '\r'),
     'with escaped line ends': text.replaceAll('\n', '\\n'),
     'in quotes': JSON.stringify(text),
     twice: text + text,
-    'with text behind it': `${text}# end`,
+    'with text after it': `${text}# end`,
   }
   return [
     ...Object.entries(disguises).map(([name, value]) => [name, Buffer.from(value)] as const),
@@ -103,12 +103,12 @@ describe.each(Object.entries(publicKeys))('the public key of %s as a secret', (n
     if (name === 'RSA') expectNoSecret(key.export({ format: 'der', type: 'pkcs1' }))
   })
 
-  test('as the text of a JWK or JWKS, however it is laid out, is refused', () => {
+  test('as the text of a JWK or JWKS, however it is formatted, is refused', () => {
     const jwk = key.export({ format: 'jwk' })
     for (const value of [jwk, { keys: [jwk] }, { ...jwk, alg: 'HS256', use: 'sig' }]) {
       for (const space of [0, 2, '\t']) {
         for (const [, bytes] of disguisesOf(JSON.stringify(value, null, space))) {
-          // In quotes and escaped, JSON text is no longer a JSON object.
+          // In quotes and escaped, the text is not a JSON object any more.
           if (!bytes.includes('\\"')) expectNoSecret(bytes)
         }
       }
@@ -138,7 +138,7 @@ describe('other texts of public keys as a secret', () => {
     expectNoSecret(bytes)
   })
 
-  test('only a PEM of SPKI is a verifying key, and no PEM of a public key signs', () => {
+  test('of all PEM forms only SPKI verifies, and no PEM of a public key signs', () => {
     for (const pem of Object.values(texts)) {
       expect(() => importVerifyingKey({ pem }, { alg: 'RS256' })).toThrow(TypeError)
     }
@@ -151,7 +151,7 @@ describe('weak secrets', () => {
     ['HS256', 32],
     ['HS384', 48],
     ['HS512', 64],
-  ] as const)('%s takes %i bytes and no fewer', (alg, bytes) => {
+  ] as const)('%s accepts %i bytes and no fewer', (alg, bytes) => {
     for (let length = 0; length < bytes; length++) {
       expect(() => importSigningKey({ secret: Buffer.alloc(length, 0xa5) }, { alg })).toThrow(
         TypeError,
@@ -161,7 +161,7 @@ describe('weak secrets', () => {
   })
 
   test.each([['a'], ['secret'], ['changeit'], [''], [' '.repeat(64)], ['x'.repeat(64)]])(
-    'text is no secret, only bytes are: %j',
+    'a secret must be bytes, not text: %j',
     (secret) => {
       for (const alg of ['HS256', 'HS512'] as const) {
         expect(() => importSigningKey({ secret: secret as never }, { alg })).toThrow(TypeError)
@@ -190,7 +190,7 @@ describe('weak and foreign keys', () => {
       'RS256',
       { ...rsa, n: evenModulus.subarray(0, 128).toString('base64url') },
     ],
-    ['a point off its curve', 'ES256', { ...ec, x: ec['y'], y: ec['x'] }],
+    ['a point that is not on its curve', 'ES256', { ...ec, x: ec['y'], y: ec['x'] }],
     ['the point 0, 0', 'ES256', { ...ec, x: 'A'.repeat(43), y: 'A'.repeat(43) }],
     ['secp256k1', 'ES256', { ...k1.export({ format: 'jwk' }), alg: 'ES256', kid: 'k' }],
     ['secp256k1 called P-256', 'ES256', { ...k1.export({ format: 'jwk' }), crv: 'P-256' }],
@@ -209,12 +209,12 @@ describe('weak and foreign keys', () => {
     ['alg as a list', 'ES256', { ...ec, alg: ['ES256'] }],
     ['kty oct', 'ES256', { ...ec, kty: 'oct', k: 'A'.repeat(86) }],
     ['kty as __proto__', 'ES256', { ...ec, kty: '__proto__' }],
-  ])('%s is no key, alone or in a set', (_name, alg, jwk) => {
+  ])('%s is refused as a key, alone or in a set', (_name, alg, jwk) => {
     expect(() => importVerifyingKey({ jwk }, { alg })).toThrow(TypeError)
     expect(keySetFromJwks({ keys: [{ kid: 'k', alg, ...jwk }] })?.keys).toEqual([])
   })
 
-  test('of two keys with one kid only the first is used', () => {
+  test('of two keys with the same kid, only the first is used', () => {
     const other = publicJwkOf(
       importSigningKey(
         { keyObject: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey },
@@ -260,11 +260,14 @@ describe('a public key without its PEM lines is refused as an HMAC secret', () =
     ['the body in base64url', Buffer.from(spki.toString('base64url'))],
     ['OpenSSH with a tab', Buffer.from(ssh.replace(' ', '\t'))],
     ['OpenSSH with two spaces', Buffer.from(ssh.replace(' ', '  '))],
-    ['OpenSSH of ECDSA', Buffer.from(ssh.replace('ssh-rsa', 'ecdsa-sha2-nistp256'))],
-    ['OpenSSH of a token', Buffer.from(ssh.replace('ssh-rsa', 'sk-ssh-ed25519@openssh.com'))],
+    ['OpenSSH with ECDSA', Buffer.from(ssh.replace('ssh-rsa', 'ecdsa-sha2-nistp256'))],
+    [
+      'OpenSSH with a security key',
+      Buffer.from(ssh.replace('ssh-rsa', 'sk-ssh-ed25519@openssh.com')),
+    ],
     ['an SPKI in hexadecimal', Buffer.from(spki.toString('hex'))],
     [
-      'the same in capitals and lines',
+      'an SPKI in hexadecimal, in capitals and lines',
       Buffer.from(spki.toString('hex').toUpperCase().replaceAll(/.{64}/g, '$&\n')),
     ],
     ['a point', point],
@@ -279,11 +282,11 @@ describe('a public key without its PEM lines is refused as an HMAC secret', () =
       Buffer.from(String.raw`{"\u006beys":[${jwkText.replace('kty', String.raw`\u006bty`)}]}`),
     ],
     [
-      'a JWK with an escape behind a comment',
+      'a JWK with an escape after a comment',
       Buffer.from(`# key\n${jwkText.replace('"kty"', String.raw`"\u006bty"`)}`),
     ],
     [
-      'a JWK with an escape behind a space',
+      'a JWK with an escape after a space',
       Buffer.from(` ${jwkText.replace('"kty"', String.raw`"\u006bty"`)}`),
     ],
     ['a part of a JWK', Buffer.from(jwkText.slice(1).replace('"kty":', '"kty" \t: '))],
@@ -292,7 +295,7 @@ describe('a public key without its PEM lines is refused as an HMAC secret', () =
     expect(() => importVerifyingKey({ secret }, { alg: 'HS256' })).toThrow(TypeError)
   })
 
-  test('secrets that only begin like a key are accepted', () => {
+  test('secrets that only start like a key are accepted', () => {
     const secrets = [
       Buffer.concat([Buffer.of(0x04), randomBytes(64)]),
       Buffer.concat([Buffer.of(0x30), randomBytes(64)]),

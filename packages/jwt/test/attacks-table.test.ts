@@ -24,8 +24,8 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-// Inputs that JWT libraries treat differently from one another, each with the one answer that this package
-// gives. At least one of fast-jwt, jose and jsonwebtoken accepts most of these tokens.
+// Inputs that JWT libraries treat differently from one another, each with the result of this package. At
+// least one of fast-jwt, jose and jsonwebtoken accepts most of these tokens.
 
 const hs = signingKeyFor('HS256')
 const rs = signingKeyFor('RS256')
@@ -48,7 +48,7 @@ function answerToHeader(more: string): string {
   return answer(signParts(`{"alg":"HS256","typ":"at+jwt"${more}}`, claims))
 }
 
-/** The result of importing something as a key: the kind of error, or that there was none. */
+/** The result of importing a value as a key: the kind of error, or that there was no error. */
 function answerToImport(act: () => unknown): string {
   try {
     act()
@@ -104,12 +104,12 @@ test.each<[name: string, expected: string, act: () => string]>([
     () => answer(signedWith(publicPem(), inputFor('HS256')), verifierFor(rs)),
   ],
   [
-    'HS256 signed with the RSA public PEM behind leading junk',
+    'HS256 signed with the RSA public PEM after leading junk',
     'algorithm_mismatch',
     () => answer(signedWith(` \u200B${publicPem()}`, inputFor('HS256')), verifierFor(rs)),
   ],
   [
-    'HS256 signed with the RSA public PEM, where keys of both algorithms are known',
+    'HS256 signed with the RSA public PEM, if keys of both algorithms are known',
     'algorithm_mismatch',
     () => {
       const keys = createKeySet([verifyingKeyOf(rs), verifyingKeyOf(hs)])
@@ -162,8 +162,8 @@ test.each<[name: string, expected: string, act: () => string]>([
     'signature_invalid',
     () => otherLastCharacter('HS256'),
   ],
-  ['padding behind the signature', 'signature_invalid', () => answer(`${valid}=`)],
-  ['a line end behind the token', 'signature_invalid', () => answer(`${valid}\n`)],
+  ['padding after the signature', 'signature_invalid', () => answer(`${valid}=`)],
+  ['a line end after the token', 'signature_invalid', () => answer(`${valid}\n`)],
   ['a space in front of the token', 'header_invalid', () => answer(` ${valid}`)],
   [
     'a character of the payload 256 code points up',
@@ -175,7 +175,7 @@ test.each<[name: string, expected: string, act: () => string]>([
     },
   ],
   [
-    'the standard base64 alphabet in the payload, signed so',
+    'a signed payload in the standard base64 alphabet',
     'payload_invalid',
     () => answer(signEncoded(header, Buffer.from(`{"x":"???>>>",${rest}`).toString('base64'))),
   ],
@@ -190,7 +190,7 @@ test.each<[name: string, expected: string, act: () => string]>([
   ['exp as a numeric string', 'claim_invalid exp', () => answerToClaims({ exp: '9999999999' })],
   ['exp null', 'claim_invalid exp', () => answerToClaims({ exp: null })],
   [
-    'exp 1e400, which parses to Infinity',
+    'exp 1e400, which is parsed as Infinity',
     'payload_invalid',
     () => answer(signParts(hsHeader, `{"exp":1e400,"iss":"I","aud":"A"}`)),
   ],
@@ -273,14 +273,14 @@ describe.each(algorithms)('%s', (alg) => {
   const token = createSigner(key, { typ: 'at+jwt' }).sign(claims)
   const [first = '', second = '', signature = ''] = token.split('.')
 
-  // Decoders that skip unknown characters read all of these as the same bytes.
+  // Decoders that skip unknown characters decode all of these to the same bytes.
   test.each([
     ['one padding', `${signature}=`],
     ['two paddings', `${signature}==`],
     ['three paddings', `${signature}===`],
     ['padding encoded', `${signature}%3D`],
-    ['a space behind', `${signature} `],
-    ['a space in front', ` ${signature}`],
+    ['a space after it', `${signature} `],
+    ['a space before it', ` ${signature}`],
     ['a tab', `${signature}\t`],
     ['a line end', `${signature}\n`],
     ['CRLF', `${signature}\r\n`],

@@ -40,7 +40,7 @@ test('control: a token signed by these helpers is accepted', () => {
 
 describe('algorithm', () => {
   test.each(['none', 'nOnE', 'None', 'NONE', 'hs256', 'HS256 ', 'HS384', 'RS256', ''])(
-    'header alg %j is refused, with the signature, another and none',
+    'header alg %j is refused, with the right signature, another one and none',
     (alg) => {
       const [header, payload] = [encodePart({ ...hsHeader, alg }), encodePart(claims)]
       expect(refusalOf(signEncoded(header, payload))).toBe('algorithm_mismatch')
@@ -66,7 +66,7 @@ describe('algorithm', () => {
     }
   })
 
-  test('an RSA key for RS256 verifies no PS256 token, and the other way round', () => {
+  test('an RSA key for RS256 refuses a PS256 token, and a PS256 key refuses RS256', () => {
     const [rs, ps] = [signingKeyFor('RS256'), signingKeyFor('PS256')]
     for (const [signer, other] of [
       [rs, ps],
@@ -118,7 +118,7 @@ describe('signature', () => {
   })
 
   test.each(['HS256', 'RS256', 'Ed25519', 'ES384'] as const)(
-    '%s: no other spelling of the last character passes',
+    '%s: only one spelling of the last character passes',
     (alg) => {
       const key = signingKeyFor(alg)
       const token = createSigner(key, { typ: 'at+jwt' }).sign(claims)
@@ -130,7 +130,7 @@ describe('signature', () => {
     },
   )
 
-  test('the answer to a forged token never says that it is expired', () => {
+  test('the answer to a forged token never reveals that it is expired', () => {
     const token = signParts(hsHeader, validClaims({ exp: 1 }))
     expect(refusalOf(token)).toBe('token_expired')
     expect(refusalOf(`${token.slice(0, -43)}${'A'.repeat(43)}`)).toBe('signature_invalid')
@@ -141,9 +141,9 @@ describe('shape of the token', () => {
   const token = signParts(hsHeader, claims)
 
   test.each([
-    ['padding behind it', `${token}=`, 'signature_invalid'],
-    ['a line end behind it', `${token}\n`, 'signature_invalid'],
-    ['a space in front of it', ` ${token}`, 'header_invalid'],
+    ['padding after it', `${token}=`, 'signature_invalid'],
+    ['a line end after it', `${token}\n`, 'signature_invalid'],
+    ['a space before it', ` ${token}`, 'header_invalid'],
     ['four parts', `${token}.AA`, 'token_malformed'],
     ['five parts, as a JWE', 'e30.AA.AA.AA.AA', 'token_malformed'],
     ['two parts', token.slice(0, token.lastIndexOf('.')), 'token_malformed'],
@@ -164,7 +164,7 @@ describe('shape of the token', () => {
   })
 
   test.each([[undefined], [null], [1], [{}], [['a.b.c']], [Buffer.from('a.b.c')]])(
-    'what is not text is refused: %j',
+    'a value that is not text is refused: %j',
     (value) => {
       expect(refusalOf(value as never)).toBe('token_malformed')
     },
@@ -189,7 +189,7 @@ describe('shape of the token', () => {
     expect(refusalOf(signEncoded(`${header}=`, encodePart(claims)))).toBe('header_invalid')
   })
 
-  test('an alias of a character 256 code points up is refused, even with a valid signature', () => {
+  test('a character 256 code points higher is refused, even with a valid signature', () => {
     const payload = encodePart(claims)
     const alias = String.fromCharCode(payload.charCodeAt(5) + 256)
     const altered = payload.slice(0, 5) + alias + payload.slice(6)
@@ -203,11 +203,11 @@ describe('header', () => {
   const header = (more: string) => `{"alg":"HS256","typ":"at+jwt"${more}}`
 
   test.each([
-    ['crit of something unknown', ',"crit":["exp2"],"exp2":1'],
-    ['crit of something registered', ',"crit":["exp"],"exp":1'],
-    ['crit of itself', ',"crit":["crit"]'],
+    ['crit with an unknown name', ',"crit":["exp2"],"exp2":1'],
+    ['crit with a registered claim', ',"crit":["exp"],"exp":1'],
+    ['crit with itself', ',"crit":["crit"]'],
     ['crit with equal entries', ',"crit":["a","a"],"a":1'],
-    ['crit of __proto__', ',"crit":["__proto__"]'],
+    ['crit with __proto__', ',"crit":["__proto__"]'],
     ['an empty crit', ',"crit":[]'],
     ['crit null', ',"crit":null'],
     ['crit as text', ',"crit":"exp"'],
@@ -222,7 +222,7 @@ describe('header', () => {
   test.each([
     ['a duplicate alg', ',"alg":"HS256"'],
     ['a duplicate alg, escaped', ',"\\u0061lg":"none"'],
-    ['a duplicate of something ignored', ',"x":1,"x":1'],
+    ['a duplicate of an ignored member', ',"x":1,"x":1'],
     ['__proto__', ',"__proto__":{"alg":"none"}'],
     ['a kid that is a path', ',"kid":"../../dev/null"'],
     ['a kid that is SQL', `,"kid":"' OR 1=1--"`],
@@ -232,7 +232,7 @@ describe('header', () => {
     ['a kid that is a list', ',"kid":["shared"]'],
     ['a kid that is a number', ',"kid":1'],
     ['a kid that is null', ',"kid":null'],
-    ['a cty that is no text', ',"cty":1'],
+    ['a cty that is not text', ',"cty":1'],
     ['nesting of 11', `,"x":${'['.repeat(10)}${']'.repeat(10)}`],
   ])('%s is refused', (_name, more) => {
     expect(refusalOf(signParts(header(more), claims))).toBe('header_invalid')
@@ -247,7 +247,7 @@ describe('header', () => {
     ['a byte order mark', '\uFEFF{"alg":"HS256","typ":"at+jwt"}'],
     ['UTF-16', Buffer.from('{"alg":"HS256","typ":"at+jwt"}', 'utf16le')],
     ['invalid UTF-8', Buffer.from('{"alg":"HS256","typ":"at+jwt","x":"\xff"}', 'latin1')],
-  ])('%s is no header', (_name, part) => {
+  ])('%s is refused as a header', (_name, part) => {
     expect(refusalOf(signParts(part, claims))).toBe('header_invalid')
   })
 
@@ -258,7 +258,7 @@ describe('header', () => {
     expect(verifierFor(hs, { keys }).verify(token)).toEqual({ ok: false, code: 'key_unknown' })
   })
 
-  test('with a set, a token must name its key', () => {
+  test('with a key set, a token must name its key', () => {
     const keys = createKeySet([verifyingKeyOf(hs)])
     const verifier = verifierFor(hs, { keys })
     expect(verifier.verify(signParts(hsHeader, claims))).toEqual({ ok: false, code: 'key_unknown' })
@@ -296,7 +296,7 @@ describe('payload', () => {
   test.each([
     ['a duplicate sub', `{"sub":"attacker",${claimsText.slice(1)}`],
     ['a duplicate sub, escaped', `{"s\\u0075b":"attacker",${claimsText.slice(1)}`],
-    ['a duplicate deep down', `{"x":[{"a":1,"a":2}],${claimsText.slice(1)}`],
+    ['a nested duplicate', `{"x":[{"a":1,"a":2}],${claimsText.slice(1)}`],
     ['__proto__', `{"__proto__":{"admin":true},${claimsText.slice(1)}`],
     ['exp 1e400', `{"exp":1e400}`],
     ['100,000 levels', `{"x":${'['.repeat(3000)}${']'.repeat(3000)}}`],
@@ -339,7 +339,7 @@ describe('typ', () => {
     'application/application/at+jwt',
     '',
     'at+jwt;a=b',
-  ])('%j is none', (typ) => {
+  ])('%j is not an access token', (typ) => {
     expect(refusalOf(signParts({ ...hsHeader, typ }, claims))).toBe('typ_mismatch')
   })
 

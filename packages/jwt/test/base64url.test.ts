@@ -18,7 +18,7 @@ test('decoding returns what was encoded', () => {
   )
 })
 
-test('encodes only its own part of a larger buffer', () => {
+test('encodes only the view, not the larger buffer behind it', () => {
   const whole = Uint8Array.of(1, 2, 3, 4)
   expect(encodeBase64url(whole.subarray(1, 3))).toBe(encodeBase64url(Uint8Array.of(2, 3)))
 })
@@ -58,7 +58,7 @@ test('refuses values that are not strings', () => {
   expect(decodeBase64url(undefined as never)).toBeUndefined()
 })
 
-test('the number of decoded bytes shows the same spellings as encoding again', () => {
+test('counting the decoded bytes rejects the same spellings as encoding them again', () => {
   const piece = fc.oneof(
     { weight: 20, arbitrary: fc.constantFrom(...alphabet) },
     fc.constantFrom('=', '+', '/', ' ', '\n', '\0', '.', '~', '\u007F'),

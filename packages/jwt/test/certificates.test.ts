@@ -20,7 +20,7 @@ import {
 
 const asymmetric = algorithms.filter((alg) => !alg.startsWith('HS'))
 
-/** A certificate (RFC 5280 §4.1) that ended in 2001 and has an invalid signature. */
+/** Makes a certificate (RFC 5280 §4.1) that expired in 2001 and has an invalid signature. */
 function certificateOf(spki: Uint8Array, signatureBytes = 3): Buffer {
   const ecdsaWithSha256 = Buffer.from('2a8648ce3d040302', 'hex')
   const algorithm = encodeElement(tags.sequence, encodeElement(tags.oid, ecdsaWithSha256))
@@ -62,7 +62,7 @@ describe.each(asymmetric)('%s', (alg) => {
   const signingKey = signingKeyFor(alg)
   const token = createSigner(signingKey, { typ: 'at+jwt' }).sign(validClaims())
 
-  test('a certificate gives its key, as PEM and as DER', () => {
+  test('the key of a certificate is read, as PEM and as DER', () => {
     for (const source of [certificate, new Uint8Array(certificate), pemOf(certificate)]) {
       const keys = importVerifyingKey({ certificate: source }, { alg })
       expect(keys.kid).toBe(signingKey.kid)
@@ -70,7 +70,7 @@ describe.each(asymmetric)('%s', (alg) => {
     }
   })
 
-  test('its published JWK shows the certificate, and can be read again', () => {
+  test('its published JWK contains the certificate, and can be read again', () => {
     const key = importVerifyingKey({ certificate }, { alg, kid: 'k' })
     const jwk = publicJwkOf(key)
     expect(jwk).toEqual({
@@ -103,7 +103,7 @@ describe.each(asymmetric)('%s', (alg) => {
     }
   })
 
-  test('no other algorithm takes the certificate, and nothing signs with it', () => {
+  test('no other algorithm accepts the certificate, and it cannot sign', () => {
     for (const other of algorithms.filter((each) => keyObjectFor(each) !== privateKey)) {
       expect(() => importVerifyingKey({ certificate }, { alg: other })).toThrow(TypeError)
     }
@@ -123,19 +123,19 @@ test.each([
   ['a bare key under the label', pemOf(esSpki)],
   ['a bare key as DER', esSpki],
   ['PEM text as bytes', Buffer.from(pemOf(esCertificate))],
-  ['bytes behind the DER', Buffer.concat([esCertificate, Buffer.from([0])])],
+  ['bytes after the DER', Buffer.concat([esCertificate, Buffer.from([0])])],
   ['two certificates as DER', Buffer.concat([esCertificate, esCertificate])],
-  ['a cut one', esCertificate.subarray(0, -1)],
+  ['a truncated certificate', esCertificate.subarray(0, -1)],
   ['nothing', ''],
   ['no bytes', Buffer.alloc(0)],
   ['too many bytes', Buffer.alloc(20_000, 0x30)],
   ['no text', 1 as never],
   ['a chain', [esCertificate] as never],
-])('%s is no certificate', (_name, certificate) => {
+])('%s is refused as a certificate', (_name, certificate) => {
   expect(() => importVerifyingKey({ certificate }, { alg: 'ES256' })).toThrow(TypeError)
 })
 
-test('a certificate of 16,384 bytes is read, and none that is longer', () => {
+test('a certificate of 16,384 bytes is read, a longer one is refused', () => {
   const bytes = certificateOf(esSpki, 10_000).length
   const longest = certificateOf(esSpki, 10_000 + 16_384 - bytes)
   const tooLong = certificateOf(esSpki, 10_000 + 16_385 - bytes)
@@ -167,7 +167,7 @@ test('a key from a certificate refuses tokens with the old name EdDSA', () => {
   })
 })
 
-test('a certificate with a key too small, or of a kind that is not supported, is refused', () => {
+test('a certificate is refused if its key is too small or of an unsupported kind', () => {
   const small = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey
   const curve = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey
   for (const [key, alg] of [

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { decodeElements, encodeElement, tags } from '../src/key/der.ts'
 import { keyObjectFor } from './tokens.ts'
 
-// X.690 §8.1.3: a length below 128 takes one byte. Others take as few bytes as possible, after the number of
-// these bytes.
+// X.690 §8.1.3: a length below 128 takes one byte. Other lengths take as few bytes as possible, after one
+// byte with their number.
 test.each([
   [0, '0400'],
   [1, '0401'],
@@ -40,7 +40,7 @@ test('the encoding equals that of OpenSSL', () => {
   expect(encodeElement(tags.sequence, ...parts)).toEqual(spki)
 })
 
-test('an element that is cut before its length is an error', () => {
+test('an element that ends before its length is an error', () => {
   for (const hex of ['30', '3082', '308201']) {
     expect(() => decodeElements(Buffer.from(hex, 'hex'))).toThrow(RangeError)
   }

@@ -81,11 +81,11 @@ test('every failed check is reported, not only the first', () => {
   ])
 })
 
-describe('a check that cannot run is left out', () => {
+describe('a check that cannot run is omitted', () => {
   const checksOf = (token: string): readonly CheckReport['check'][] =>
     explainToken(token, options).map(({ check }) => check)
 
-  test('a token without three parts has no other check', () => {
+  test('a token without three parts has only one check', () => {
     expect(checksOf('a.b')).toEqual(['form'])
   })
 
@@ -118,7 +118,7 @@ test('wrong options throw as in createVerifier', () => {
   expect(() => explainToken('', { ...options, issuer: '' })).toThrow(TypeError)
 })
 
-describe('the first failed check is the refusal of the verifier', () => {
+describe('the first failed check equals the refusal of the verifier', () => {
   const verifier = createVerifier(options)
 
   function expectAgreement(token: string): void {

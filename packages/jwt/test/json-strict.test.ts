@@ -7,7 +7,7 @@ const codeOf = (text: string) => {
   return result.ok ? 'ok' : result.code
 }
 
-test('gives the value that JSON.parse gives', () => {
+test('returns the same value as JSON.parse', () => {
   expect(parseJsonStrict('{"a":[1,{"b":null}]}')).toEqual({
     ok: true,
     value: { a: [1, { b: null }] },
@@ -20,7 +20,7 @@ describe('refuses', () => {
     ['a duplicate with equal values', '{"a":1,"a":1}', 'json_duplicate_member'],
     ['a duplicate written with an escape', '{"sub":1,"s\\u0075b":2}', 'json_duplicate_member'],
     ['a duplicate written with other escapes', '{"/":1,"\\/":2}', 'json_duplicate_member'],
-    ['a duplicate deep down', '[[{"a":{"b":1,"b":2}}]]', 'json_duplicate_member'],
+    ['a nested duplicate', '[[{"a":{"b":1,"b":2}}]]', 'json_duplicate_member'],
     ['a duplicate that swallows members', '{"a":{"x":1,"y":2},"a":0}', 'json_duplicate_member'],
     ['a duplicate index', '{"0":1,"0":2}', 'json_duplicate_member'],
     ['a duplicate empty name', '{"":1,"":2}', 'json_duplicate_member'],
@@ -28,7 +28,7 @@ describe('refuses', () => {
     ['a duplicate beside false', '[{"":1,"":2},false,false]', 'json_duplicate_member'],
     ['__proto__', '{"__proto__":{}}', 'json_malformed'],
     ['__proto__ written with an escape', '{"\\u005f_proto__":1}', 'json_malformed'],
-    ['__proto__ deep down', '[{"a":{"__proto__":1}}]', 'json_malformed'],
+    ['a nested __proto__', '[{"a":{"__proto__":1}}]', 'json_malformed'],
     ['Infinity', '{"exp":1e400}', 'json_malformed'],
     ['-Infinity in an array', '[-1e999]', 'json_malformed'],
     ['Infinity alone', '1e400', 'json_malformed'],
@@ -36,18 +36,21 @@ describe('refuses', () => {
     ['depth 100,000', '['.repeat(100_000) + ']'.repeat(100_000), 'json_too_deep'],
     ['a byte order mark', '\uFEFF{}', 'json_malformed'],
     ['nothing', '', 'json_malformed'],
-    ['an open string', '{"a', 'json_malformed'],
+    ['an unterminated string', '{"a', 'json_malformed'],
     ['an escape at the end', '"\\', 'json_malformed'],
-    ['text behind the value', '{} {}', 'json_malformed'],
-    ['a comma too many', '{"a":1,}', 'json_malformed'],
+    ['text after the value', '{} {}', 'json_malformed'],
+    ['a trailing comma', '{"a":1,}', 'json_malformed'],
     ['a comment', '{}//', 'json_malformed'],
   ])('%s', (_name, text, code) => {
     expect(codeOf(text)).toBe(code)
   })
 
-  test.each([[undefined], [null], [1], [true], [['1']], [{}]])('what is not text: %j', (value) => {
-    expect(parseJsonStrict(value as never)).toEqual({ ok: false, code: 'json_malformed' })
-  })
+  test.each([[undefined], [null], [1], [true], [['1']], [{}]])(
+    'a value that is not text: %j',
+    (value) => {
+      expect(parseJsonStrict(value as never)).toEqual({ ok: false, code: 'json_malformed' })
+    },
+  )
 })
 
 test.each([
@@ -56,7 +59,7 @@ test.each([
   ['names that differ in case or normal form', '{"a":1,"A":2,"\\u00e9":3,"e\\u0301":4}'],
   ['names of Object.prototype', '{"constructor":1,"toString":2,"hasOwnProperty":3}'],
   ['depth 10', '['.repeat(10) + ']'.repeat(10)],
-  ['twenty brackets and braces, but none in the other', ` [${'[],{},'.repeat(10)}0]`],
+  ['twenty brackets and braces that are not nested', ` [${'[],{},'.repeat(10)}0]`],
   ['deep brackets inside a string', `"${'['.repeat(1000)}"`],
   ['white space', ' \n\t{ "a" : 1 }\r\n'],
 ])('accepts %s', (_name, text) => {

@@ -16,7 +16,7 @@ import {
 } from '../src/index.ts'
 import { keyObjectFor, secret, signingKeyFor } from './tokens.ts'
 
-// The message alone tells which of a dozen things is wrong with a key.
+// A dozen things can be wrong with a key. Only the message tells which.
 
 const es = keyObjectFor('ES256') as KeyObject
 const rs = keyObjectFor('RS256') as KeyObject
@@ -34,7 +34,7 @@ function importBoth(input: unknown, alg: Algorithm, message: string): void {
   expect(() => importVerifyingKey(input as never, { alg })).toThrow(new TypeError(message))
 }
 
-describe('where a key comes from', () => {
+describe('the input of a key', () => {
   test.each([
     ['undefined', undefined],
     ['null', null],
@@ -44,7 +44,7 @@ describe('where a key comes from', () => {
     ['an array', []],
     ['an object of two members', { secret, pem: spkiPem }],
     ['a function', () => ''],
-  ])('%s is no input', (_name, input) => {
+  ])('%s is refused as an input', (_name, input) => {
     const message = 'A key input must have exactly one member, such as jwk, pem or secret.'
     importBoth(input, 'HS256', message)
   })
@@ -63,12 +63,12 @@ describe('where a key comes from', () => {
     ['DER as an array', { der: [...spki] }, 'ES256', 'The member der must be bytes.'],
     ['a member of another name', { other: 1 }, 'ES256', objectMessage],
     [
-      'what looks like a KeyObject',
+      'an object that looks like a KeyObject',
       { keyObject: { ...es, type: 'public' } },
       'ES256',
       objectMessage,
     ],
-    ['no JWK', { jwk: null }, 'ES256', 'A JWK must be an object.'],
+    ['null as a JWK', { jwk: null }, 'ES256', 'A JWK must be an object.'],
     ['a list of JWKs', { jwk: [esJwk] }, 'ES256', 'A JWK must be an object.'],
     ['no PEM', { pem: 'text' }, 'ES256', pemMessage],
     ['a list of PEM', { pem: [spkiPem] }, 'ES256', pemMessage],
@@ -88,7 +88,7 @@ describe('where a key comes from', () => {
       'The PEM must be one block, CERTIFICATE.',
     ],
     [
-      'no certificate in PEM',
+      'PEM without a certificate',
       { certificate: 'text' },
       'ES256',
       'The PEM must be one block, CERTIFICATE.',
@@ -100,7 +100,7 @@ describe('where a key comes from', () => {
   })
 })
 
-test('the message names the half that is needed when the other is given', () => {
+test('if the wrong half of a pair is given, the message names the needed half', () => {
   for (const [alg, key] of [
     ['ES256', es],
     ['RS256', rs],
@@ -127,12 +127,15 @@ describe('secrets', () => {
     ['HS256', 32],
     ['HS384', 48],
     ['HS512', 64],
-  ] as const)('one that is too short for %s is told the least size, %i bytes', (alg, bytes) => {
-    const message = `The secret needs at least ${bytes} bytes.`
-    importBoth({ secret: Buffer.alloc(bytes - 1, 7) }, alg, message)
-  })
+  ] as const)(
+    'for one that is too short for %s, the message names the minimum of %i bytes',
+    (alg, bytes) => {
+      const message = `The secret needs at least ${bytes} bytes.`
+      importBoth({ secret: Buffer.alloc(bytes - 1, 7) }, alg, message)
+    },
+  )
 
-  test('the message says that a secret is a key of another kind', () => {
+  test('the message reports that a secret is a key of another kind', () => {
     const message = 'These bytes are a key for another algorithm, not an HMAC secret.'
     importBoth({ secret: spki }, 'HS256', message)
     importBoth({ secret: Buffer.from(spkiPem) }, 'HS256', message)
@@ -159,28 +162,28 @@ describe('a JWK', () => {
       'of another use',
       { ...esJwk, use: 'enc' },
       'ES256',
-      'The JWK is not for signatures: its member use says otherwise.',
+      'The JWK is not for signatures: its member use has another value.',
     ],
     [
       'with other key_ops',
       { ...esJwk, key_ops: ['sign'] },
       'ES256',
-      'The JWK may not verify: its member key_ops says otherwise.',
+      'The JWK may not verify: its member key_ops does not allow it.',
     ],
     [
-      'with key_ops that are no list',
+      'with key_ops that are not a list',
       { ...esJwk, key_ops: 'verify' },
       'ES256',
-      'The JWK may not verify: its member key_ops says otherwise.',
+      'The JWK may not verify: its member key_ops does not allow it.',
     ],
     [
       'with key_ops null',
       { ...esJwk, key_ops: null },
       'ES256',
-      'The JWK may not verify: its member key_ops says otherwise.',
+      'The JWK may not verify: its member key_ops does not allow it.',
     ],
     [
-      'with a kid that is none',
+      'with an invalid kid',
       { ...esJwk, kid: 'a/b' },
       'ES256',
       'The kid of a JWK must be 1 to 64 characters of A-Z a-z 0-9 _ and -.',
@@ -211,7 +214,7 @@ describe('a JWK', () => {
     ],
     ['with x empty', { ...esJwk, x: '' }, 'ES256', 'The JWK member x is missing or not base64url.'],
     [
-      'with y padded',
+      'with padding in y',
       { ...esJwk, y: `${String(esJwk.y)}=` },
       'ES256',
       'The JWK member y is missing or not base64url.',
@@ -225,19 +228,24 @@ describe('a JWK', () => {
       'The JWK member x must have 32 bytes.',
     ],
     [
-      'with a zero before n',
+      'with a leading zero in n',
       { ...rsJwk, n: `AAAA${String(rsJwk.n)}` },
       'RS256',
       'The JWK member n has a leading zero.',
     ],
     [
-      'with a zero before e',
+      'with a leading zero in e',
       { ...rsJwk, e: 'AAEAAQ' },
       'RS256',
       'The JWK member e has a leading zero.',
     ],
     ['without k', { kty: 'oct' }, 'HS256', 'The JWK member k is missing or not base64url.'],
-    ['off its curve', { ...esJwk, y: esJwk.x }, 'ES256', 'The JWK is not a valid key.'],
+    [
+      'with a point that is not on its curve',
+      { ...esJwk, y: esJwk.x },
+      'ES256',
+      'The JWK is not a valid key.',
+    ],
   ])('%s', (_what, jwk, alg, message) => {
     expect(at(jwk, alg)).toThrow(new TypeError(message))
   })
@@ -261,11 +269,11 @@ describe('a JWK', () => {
       )
     }
     expect(sign({ ...esPrivateJwk, key_ops: ['verify'] }, 'ES256')).toThrow(
-      'The JWK may not sign: its member key_ops says otherwise.',
+      'The JWK may not sign: its member key_ops does not allow it.',
     )
   })
 
-  test('the message says that the halves belong to two keys', () => {
+  test('the message reports that the halves belong to two keys', () => {
     const { x } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' })
     const mixed = { ...ed.export({ format: 'jwk' }), x }
     // Node 26 reads both halves itself, and older versions read only the private half.
@@ -275,10 +283,10 @@ describe('a JWK', () => {
   })
 })
 
-test('the message says that a PKCS#8 key has the public half of another key', () => {
+test('the message reports that a PKCS#8 key has the public half of another key', () => {
   const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey
   const pkcs8 = es.export({ format: 'der', type: 'pkcs8' })
-  // The point of the public half is at the end of both (RFC 5915 §3, RFC 5480 §2.2).
+  // The point of the public half is at the end of both keys (RFC 5915 §3, RFC 5480 §2.2).
   const point = other.export({ format: 'der', type: 'spki' }).subarray(-65)
   const der = Buffer.concat([pkcs8.subarray(0, -65), point])
   expect(importSigningKey({ der: pkcs8 }, { alg: 'ES256' }).alg).toBe('ES256')
@@ -287,7 +295,7 @@ test('the message says that a PKCS#8 key has the public half of another key', ()
   )
 })
 
-test('the message says what a kid may be', () => {
+test('the message names the allowed characters of a kid', () => {
   for (const kid of ['', 'a b', 'x'.repeat(65), 7, null]) {
     const options = { alg: 'HS256', kid } as never
     expect(() => importSigningKey({ secret }, options)).toThrow(
@@ -297,7 +305,7 @@ test('the message says what a kid may be', () => {
   expect(importSigningKey({ secret }, { alg: 'HS256', kid: 'x'.repeat(64) }).kid).toHaveLength(64)
 })
 
-test('the message says that a foreign object must be imported first', () => {
+test('the message asks to import an object of another origin first', () => {
   const verifying = 'This is not a verifying key; import it first.'
   const signing = 'This is not a signing key; import it first.'
   const fake = { alg: 'ES256', kid: 'x' } as const
@@ -319,7 +327,7 @@ test('the message says that a foreign object must be imported first', () => {
   expect(() => publicJwkOf(signingKeyFor('HS256'))).toThrow('An HMAC key has no public half.')
 })
 
-test('the message says which keys a set refuses', () => {
+test('the message tells which keys a set refuses', () => {
   const key = verifyingKeyOf(signingKeyFor('ES256'))
   const nameless = importVerifyingKey({ secret }, { alg: 'HS256' })
   expect(() => createKeySet([nameless])).toThrow('Every key of a set needs a kid.')
@@ -328,7 +336,7 @@ test('the message says which keys a set refuses', () => {
 
 describe('a thumbprint', () => {
   test.each([[null], ['RSA'], [[]], [{}], [{ kty: 'oct', k: 'AAAA' }], [{ kty: 'toString' }]])(
-    'there is none of %j',
+    '%j has no thumbprint',
     (jwk) => {
       expect(() => jwkThumbprint(jwk)).toThrow('Only EC, OKP, RSA and AKP keys have a thumbprint.')
     },
@@ -345,17 +353,17 @@ describe('a thumbprint', () => {
     ['alg', { kty: 'AKP', pub: 'AAAA' }],
     ['pub', { kty: 'AKP', alg: 'ML-DSA-44', pub: '+A' }],
     ['e', Object.assign(Object.create({ e: 'AQAB' }) as object, { kty: 'RSA', n: rsJwk.n })],
-  ])('without a right %s there is none', (name, jwk) => {
+  ])('without a valid %s there is no thumbprint', (name, jwk) => {
     expect(() => jwkThumbprint(jwk)).toThrow(`The JWK member ${name} is missing or invalid.`)
   })
 
-  test('is that of the public half, for a private key too', () => {
+  test('is the same for the private and the public half', () => {
     expect(jwkThumbprint(esPrivateJwk)).toBe(jwkThumbprint(esJwk))
     expect(jwkThumbprint({ ...esJwk, kid: 'other', use: 'sig' })).toBe(jwkThumbprint(esJwk))
   })
 })
 
-test('the message says that an algorithm is not supported', () => {
+test('the message reports that an algorithm is not supported', () => {
   const message = 'The option alg is not a supported algorithm.'
   expect(() => generateSigningKey('none' as never)).toThrow(message)
 })

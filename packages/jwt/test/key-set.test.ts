@@ -36,7 +36,7 @@ test('a set read from a JWKS verifies what its keys signed', () => {
 })
 
 test.each([[undefined], [null], [[]], ['{}'], [{}], [{ keys: {} }], [{ keys: null }], [1]])(
-  '%j is no JWKS',
+  '%j is not a JWKS',
   (jwks) => {
     expect(keySetFromJwks(jwks)).toBeUndefined()
   },
@@ -64,7 +64,7 @@ describe('a key under the old name EdDSA (RFC 9864 §2.2)', () => {
     }
   })
 
-  test('without alg, or with another spelling of it, is skipped', () => {
+  test('is skipped without alg, or if alg has another spelling', () => {
     expect(keySetFromJwks({ keys: [jwk] })?.keys).toEqual([])
     expect(keySetFromJwks({ keys: [{ ...jwk, alg: 'eddsa' }] })?.keys).toEqual([])
   })
@@ -80,7 +80,7 @@ test('a single key without kid accepts tokens with a kid', () => {
   }
 })
 
-test("a caller's own set is not asked for the key of a token without kid", () => {
+test('for a token without kid, no key is looked up in a set that the caller made', () => {
   const key = verifyingKeyOf(signingKeyFor('HS256'))
   const keys = { keys: [key], get: () => key }
   expect(verifyJws(signParts({ alg: 'HS256', kid: 'x' }, {}), keys)).toMatchObject({ ok: true })
@@ -104,7 +104,7 @@ test.each([
   ['a private key', { ...es, d: 'AAAA' }],
   ['an algorithm of another kind', { ...es, alg: 'RS256' }],
   ['another curve', { ...es, crv: 'P-384' }],
-  ['a point off the curve', { ...es, y: es.kty === 'EC' ? es.x : '' }],
+  ['a point that is not on its curve', { ...es, y: es.kty === 'EC' ? es.x : '' }],
   ['Ed448 under the name EdDSA', ed448Jwk()],
   ['RSA with 1024 bits', smallRsaJwk()],
   ['RSA with an even modulus', evenRsaJwk()],
@@ -113,7 +113,7 @@ test.each([
   expect(set?.keys.map((key) => key.kid)).toEqual([rs.kid])
 })
 
-test('of two keys with one kid the first is kept', () => {
+test('of two keys with the same kid, the first is kept', () => {
   const set = keySetFromJwks({ keys: [es, { ...rs, kid: es.kid }] })
   expect(set?.keys.map((key) => key.alg)).toEqual(['ES256'])
 })
@@ -165,7 +165,7 @@ test('reading a JWKS with any content never throws', () => {
   )
 })
 
-test('createKeySet refuses what makes a look-up ambiguous', () => {
+test('createKeySet refuses keys that make a look-up ambiguous', () => {
   const key = verifyingKeyOf(signingKeyFor('ES256'))
   const nameless = importVerifyingKey({ secret }, { alg: 'HS256' })
   expect(() => createKeySet([key, key])).toThrow(TypeError)
@@ -176,7 +176,7 @@ test('createKeySet refuses what makes a look-up ambiguous', () => {
   expect(Object.isFrozen(createKeySet([key]).keys)).toBe(true)
 })
 
-test('a set that changes afterwards does not change the verifier', () => {
+test('later changes to a set do not affect the verifier', () => {
   const key = verifyingKeyOf(signingKeyFor('ES256'))
   const live = [key]
   const foreign = { keys: live, get: () => undefined }
@@ -186,7 +186,7 @@ test('a set that changes afterwards does not change the verifier', () => {
   expect(verifier.verify(token).ok).toBe(true)
 })
 
-test('an empty set is a set in which no token finds its key', () => {
+test('with an empty set, every token is refused as key_unknown', () => {
   const token = createSigner(signingKeyFor('ES256'), { typ: 'at+jwt' }).sign(validClaims())
   const verifier = verifierFor(signingKeyFor('ES256'), { keys: createKeySet([]) })
   expect(verifier.verify(token)).toEqual({ ok: false, code: 'key_unknown' })

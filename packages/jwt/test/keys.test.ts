@@ -39,7 +39,7 @@ describe.each(asymmetric)('%s', (alg) => {
   const privateJwk = privateKey.export({ format: 'jwk' })
   const publicJwk = publicKey.export({ format: 'jwk' })
 
-  test('every form gives the same key, under its thumbprint', () => {
+  test('every form results in the same key, with its thumbprint as kid', () => {
     for (const input of [{ keyObject: privateKey }, { pem: privatePem }, { jwk: privateJwk }]) {
       expect(importSigningKey(input, { alg }).kid).toBe(kid)
     }
@@ -60,7 +60,7 @@ describe.each(asymmetric)('%s', (alg) => {
     }
   })
 
-  test('no other family takes the key, in any form', () => {
+  test('no other family accepts the key, in any form', () => {
     for (const other of algorithms.filter((each) => keyObjectFor(each) !== privateKey)) {
       for (const input of [{ keyObject: publicKey }, { pem: publicPem }, { jwk: publicJwk }]) {
         expect(() => importVerifyingKey(input, { alg: other })).toThrow(TypeError)
@@ -110,7 +110,7 @@ describe.each(asymmetric)('%s', (alg) => {
     expect(importVerifyingKey({ jwk: declared }, { alg, kid: 'ours' }).kid).toBe('ours')
   })
 
-  test('a JWK with a member missing, cut or spelled otherwise is refused', () => {
+  test('a JWK with a missing, truncated or respelled member is refused', () => {
     for (const name of ['n', 'e', 'x', 'y', 'crv'].filter((each) => each in publicJwk)) {
       const value = String(publicJwk[name])
       for (const wrong of [
@@ -249,7 +249,7 @@ describe('PEM is one block of SPKI or PKCS#8, and nothing else', () => {
     ['a comment', `# production\n${spki}`],
     ['two blocks', spki + spki],
     ['another end', spki.replace('END PUBLIC', 'END PRIVATE')],
-    ['a broken body', spki.replace('MII', 'AAA')],
+    ['a damaged body', spki.replace('MII', 'AAA')],
     ['no PEM', 'secret'],
     ['nothing', ''],
     ['a megabyte', spki.replace('\n', '\n'.repeat(1_000_000))],
@@ -268,7 +268,7 @@ describe('PEM is one block of SPKI or PKCS#8, and nothing else', () => {
     expect(() => importSigningKey({ pem }, { alg: 'RS256' })).toThrow(TypeError)
   })
 
-  test('16,384 characters are read, and none more', () => {
+  test('16,384 characters are read, longer text is refused', () => {
     const longest = spki + ' '.repeat(16_384 - spki.length)
     expect(importVerifyingKey({ pem: longest }, { alg: 'RS256' }).alg).toBe('RS256')
     expect(() => importVerifyingKey({ pem: `${longest} ` }, { alg: 'RS256' })).toThrow(
@@ -310,7 +310,7 @@ test.each([
   [{ pem: 1 }],
   [{ jwk: null }],
   [{ keyObject: {} }],
-])('an input that is none is refused: %#', (input) => {
+])('an invalid input is refused: %#', (input) => {
   expect(() => importSigningKey(input as never, { alg: 'HS256' })).toThrow(TypeError)
   expect(() => importVerifyingKey(input as never, { alg: 'ES256' })).toThrow(TypeError)
 })
@@ -319,7 +319,7 @@ test.each(['', 'a b', 'a/b', '..', 'é', 'a'.repeat(65), 'a\n'])('the kid %j is 
   expect(() => importSigningKey({ secret }, { alg: 'HS256', kid })).toThrow(TypeError)
 })
 
-test('no message holds key material', () => {
+test('no message contains key material', () => {
   const jwk: JsonWebKey = pairOf('ES256').privateKey.export({ format: 'jwk' })
   for (const [input, alg] of [
     [{ jwk: { ...jwk, x: jwk.y } }, 'ES256'],
@@ -341,7 +341,7 @@ function errorText(act: () => unknown): string {
   throw new Error('nothing was thrown')
 }
 
-test('a secret is copied: changing the bytes afterwards changes no key', () => {
+test('a secret is copied: changing the bytes afterwards does not change the key', () => {
   const bytes = Buffer.from(secret)
   const key = importSigningKey({ secret: bytes }, { alg: 'HS256' })
   bytes.fill(0)

@@ -10,7 +10,7 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-// Each limit with the last value within it and the first beyond it.
+// Each limit, with the last value within it and the first value beyond it.
 
 const key = signingKeyFor('HS256')
 const verifier = verifierFor(key)
@@ -20,7 +20,7 @@ function answerTo(token: string): string {
   return result.ok ? 'accepted' : result.code
 }
 
-/** Claims whose encoding has exactly so many characters. */
+/** Makes claims whose encoding has exactly this many characters. */
 function encodedClaims(length: number): string {
   const bytes = Math.floor((length * 3) / 4)
   const bare = JSON.stringify(validClaims({ pad: '' })).length
@@ -32,7 +32,7 @@ describe('a token', () => {
   // Two dots and an HMAC of 32 bytes.
   const rest = header.length + 2 + 43
 
-  test('of 8,192 characters is read, and none longer', () => {
+  test('of 8,192 characters is read, a longer one is refused', () => {
     const longest = signEncoded(header, encodedClaims(8192 - rest))
     const tooLong = signEncoded(header, encodedClaims(8193 - rest))
     expect([longest.length, tooLong.length]).toEqual([8192, 8193])
@@ -44,7 +44,7 @@ describe('a token', () => {
     expect(answerTo(`${longest}A`)).toBe('token_too_large')
   })
 
-  test('of as many bytes as the caller allows is read, and none longer', () => {
+  test('of as many bytes as the caller allows is read, a longer one is refused', () => {
     const jws = signJws(Buffer.from('x'), key)
     const keys = verifyingKeyOf(key)
     expect(verifyJws(jws, keys, { tokenBytesMax: jws.length }).ok).toBe(true)
@@ -63,7 +63,7 @@ describe('a token', () => {
     expect(answerTo(signParts(headerOf(1025), validClaims()))).toBe('header_invalid')
   })
 
-  test('has three parts, none of which is empty', () => {
+  test('has three parts that are not empty', () => {
     for (const token of ['.a.a', 'a..a', 'a.a.', '..', '.', 'a', 'a.a', 'a.a.a.a', 'a.a..', '']) {
       expect(answerTo(token)).toBe('token_malformed')
       expect(decodeUnverified(token)).toEqual({ ok: false, code: 'token_malformed' })
@@ -80,7 +80,7 @@ describe('a token', () => {
     expect(decodeUnverified('e30.e30.A')).toEqual({ ok: false, code: 'token_malformed' })
   })
 
-  test('must be ASCII, also for decodeUnverified', () => {
+  test('must be ASCII, for decodeUnverified too', () => {
     for (const token of [
       'e30\u0141.e30.AA',
       'e30.e30\u0141.AA',
@@ -121,7 +121,7 @@ test('a kid has 1 to 64 characters', () => {
   expect(answerTo(signParts({ ...hsHeader, kid: `${kid}k` }, validClaims()))).toBe('header_invalid')
 })
 
-test('the returned header has only the interpreted parameters', () => {
+test('the returned header contains only the interpreted parameters', () => {
   const headers = [
     { alg: 'HS256' },
     { alg: 'HS256', typ: 'x' },

@@ -61,7 +61,7 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
     expect(key.kid).toBe(jwkThumbprint(jwk))
   })
 
-  test('the published JWK has alg and pub and no seed', () => {
+  test('the published JWK has alg and pub but no seed', () => {
     expect(publicJwkOf(key)).toEqual({ ...publicJwk, kid: key.kid, use: 'sig' })
     expect(Buffer.from(String(publicJwk['pub']), 'base64url')).toHaveLength(publicBytes)
   })
@@ -73,7 +73,7 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
     }
   })
 
-  test('a JWK without alg, with another, or with a member missing or cut is refused', () => {
+  test('a JWK with a wrong or missing alg, or a missing or truncated member, is refused', () => {
     const pub = String(jwk['pub'])
     for (const more of [
       { alg: undefined },
@@ -103,7 +103,7 @@ describe.skipIf(!hasMlDsa()).each(sizes)('%s', (alg, keyType, publicBytes) => {
     }
   })
 
-  test('no other algorithm takes the key', () => {
+  test('no other algorithm accepts the key', () => {
     const other = sizes.find(([name]) => name !== alg)?.[1] ?? 'ml-dsa-44'
     const keyObject = generateKeyPairSync(other).publicKey
     expect(() => importVerifyingKey({ keyObject }, { alg })).toThrow(

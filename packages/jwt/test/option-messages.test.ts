@@ -118,7 +118,7 @@ describe('a signer', () => {
     expect(signer.sign({ toJSON: () => ({ exp: 1 }) })).toBe(signer.sign({ exp: 1 }))
   })
 
-  test('signs tokens of 8,192 bytes, and none longer', () => {
+  test('signs tokens of 8,192 bytes, refuses longer ones', () => {
     const lengthOf = (count: number) => signer.sign({ pad: 'x'.repeat(count) }).length
     // Three bytes make four characters.
     const count = Math.ceil(((8192 - lengthOf(0)) * 3) / 4)

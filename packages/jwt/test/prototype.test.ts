@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from 'vitest'
 import { hsHeader, signingKeyFor, signParts, validClaims, verifierFor } from './tokens.ts'
 
-// A process in which a library lets somebody write to Object.prototype is insecure in many ways. Tokens without
-// an expiry or an audience must still be refused.
+// A process is insecure in many ways if somebody can write to its Object.prototype. Tokens without an expiry
+// or an audience must still be refused.
 
 const verifier = verifierFor(signingKeyFor('HS256'))
 const polluted = Object.prototype as Record<string, unknown>

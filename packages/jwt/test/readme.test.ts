@@ -12,7 +12,7 @@ function sectionOf(title: string): string {
   return readme.slice(start, end === -1 ? undefined : end)
 }
 
-test('the table of refusals is the one of the code', () => {
+test('the table of refusals equals the table in the code', () => {
   const rows = [...sectionOf('Refusals').matchAll(/^\| `(\w+)` \| (.+) \|$/gm)]
   expect(rows.map(([, code, text]) => [code, text])).toEqual(Object.entries(api.refusals))
 })
@@ -26,12 +26,12 @@ function namesOfTable(index: number): string[] {
   return [...table.matchAll(/^\| `(\w+)/gm)].map(([, name]) => name ?? '')
 }
 
-test('the table of the API names each export that is a value, and no other', () => {
+test('the table of the API names exactly the exports that are values', () => {
   const byName = (a: string, b: string) => a.localeCompare(b)
   expect(namesOfTable(0).toSorted(byName)).toEqual(Object.keys(api).toSorted(byName))
 })
 
-test('the table of options names each option of a verifier', () => {
+test('the table of options names every option of a verifier', () => {
   const every: Record<keyof api.VerifierOptions, true> = {
     keys: true,
     typ: true,

@@ -13,7 +13,7 @@ import {
 
 const valid = signParts(hsHeader, validClaims())
 
-// One token for each code. A code that no token produces, or without a text, fails here.
+// One token for each code. The test fails for a code that no token produces, and for a code without a text.
 const examples: Record<keyof typeof refusals, string> = {
   token_too_large: 'A'.repeat(8193),
   token_malformed: 'a.b',
@@ -40,6 +40,6 @@ test.each(Object.entries(examples))('a token produces %s', (code, token) => {
   expect(refusals).toHaveProperty(code, expect.stringMatching(/^[A-Z].*\.$/))
 })
 
-test('the table has no code without an example', () => {
+test('every code of the table has an example', () => {
   expect(Object.keys(examples).toSorted()).toEqual(Object.keys(refusals).toSorted())
 })

@@ -47,7 +47,7 @@ describe.each(algorithms)('%s', (alg) => {
     expect(verifierFor(key, { keys }).verify(token)).toMatchObject({ ok: true })
   })
 
-  test('refuses the token when any one character differs', () => {
+  test('refuses the token if any one character differs', () => {
     const verifier = verifierFor(key)
     const step = alg.startsWith('HS') || alg === 'ES256' ? 1 : 7
     for (let at = 0; at < token.length; at += step) {
@@ -59,7 +59,7 @@ describe.each(algorithms)('%s', (alg) => {
     }
   })
 
-  test('refuses the token when it is cut or lengthened', () => {
+  test('refuses the token if it is truncated or extended', () => {
     const verifier = verifierFor(key)
     for (let length = 0; length < token.length; length += 3) {
       expect(verifier.verify(token.slice(0, length)).ok).toBe(false)
@@ -70,7 +70,7 @@ describe.each(algorithms)('%s', (alg) => {
     }
   })
 
-  test('JWS returns the same bytes, also long and binary ones', () => {
+  test('a JWS returns the same bytes, even if they are long or binary', () => {
     for (const payload of [Buffer.from([0, 255, 0x80]), Buffer.alloc(20_000, 7)]) {
       const jws = signJws(payload, key, { typ: 'bytes' })
       const result = verifyJws(jws, verifyingKeyOf(key), { typ: 'bytes', tokenBytesMax: 40_000 })
@@ -128,7 +128,7 @@ test('a JWS without typ verifies only if no typ is expected', () => {
   })
 })
 
-test('claims are a fresh object at each call', () => {
+test('claims are a new object at each call', () => {
   const key = signingKeyFor('HS256')
   const token = createSigner(key, { typ: 'at+jwt' }).sign(validClaims({ roles: [] }))
   const verifier = verifierFor(key)
@@ -166,7 +166,7 @@ test('decodeUnverified reads a token strictly without verifying it', () => {
   expect(decodeUnverified(`W10.e30.AA`)).toEqual({ ok: false, code: 'header_invalid' })
 })
 
-test('keys expose no material to a log, to JSON or to a walk over their members', () => {
+test('keys expose no material to a log, to JSON or to code that lists their members', () => {
   const key = signingKeyFor('HS256')
   for (const shown of [JSON.stringify(key), Object.getOwnPropertyNames(key).join()]) {
     expect(shown).not.toContain(secret.toString('base64url').slice(0, 8))

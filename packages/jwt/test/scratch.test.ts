@@ -5,9 +5,9 @@ test('returns the bytes of ASCII text, up to the given length', () => {
   expect(Buffer.from(asciiBytes('abc', 2) ?? []).toString()).toBe('ab')
 })
 
-// At the last bytes of the buffer a text could be cut to its own number of characters.
+// Near the end of the buffer, a text could be cut to as many bytes as it has characters.
 test.each([1, 10, 8190, 8191, 8192, 8193, 20_000])(
-  'text of %i characters that is not ASCII',
+  'refuses text of %i characters that is not ASCII',
   (length) => {
     for (const strange of ['\u0141', 'é', '\uD800', '\uFFFD']) {
       for (const at of [0, Math.floor(length / 2), length - 1]) {
@@ -19,7 +19,7 @@ test.each([1, 10, 8190, 8191, 8192, 8193, 20_000])(
 )
 
 test.each([1, 9000])(
-  'a signing input is ASCII in both of its parts, with %i characters',
+  'both parts of a signing input must be ASCII, with %i characters',
   (length) => {
     const ascii = 'a'.repeat(length)
     expect(Buffer.from(signingInput(ascii, 'b')).toString()).toBe(`${ascii}.b`)

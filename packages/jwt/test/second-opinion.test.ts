@@ -24,8 +24,9 @@ import {
   verifierFor,
 } from './tokens.ts'
 
-// jose is an independent implementation of the same RFCs. This package never accepts what jose refuses. A token
-// that only this package refuses must be on the closed list below. interop-jose.test.ts has the valid tokens.
+// jose is an independent implementation of the same RFCs. This package never accepts what jose refuses. A
+// token that only this package refuses must be on the closed list below. interop-jose.test.ts has the valid
+// tokens.
 
 type Opinion = 'accepted' | 'refused'
 
@@ -61,7 +62,7 @@ function decodeText(part: string | undefined): string {
 
 function parseOrNothing(text: string): Record<string, unknown> {
   try {
-    // This is only decoded, and only by these rules.
+    // The value is only decoded, and only by these rules.
     return (JSON.parse(text) ?? {}) as Record<string, unknown>
   } catch {
     return {}
@@ -92,15 +93,15 @@ function nestingOf(value: unknown): number {
 
 const strictnesses: readonly Strictness[] = [
   {
-    reason: 'base64url has one spelling for the same bytes (RFC 4648 §3.5)',
+    reason: 'base64url has only one spelling for the same bytes (RFC 4648 §3.5)',
     applies: (token) => !token.split('.').every(isCanonical),
   },
   {
-    reason: 'a token has at most 8,192 bytes, its header 1,024',
+    reason: 'a token has at most 8,192 bytes, and its header at most 1,024',
     applies: (token, header) => token.length > 8192 || header.length > 1024,
   },
   {
-    reason: 'member names are unique (RFC 7519 §4)',
+    reason: 'the member names of an object are unique (RFC 7519 §4)',
     applies: (_token, header, claims) => hasDuplicate(header) || hasDuplicate(claims),
   },
   {
@@ -117,7 +118,7 @@ const strictnesses: readonly Strictness[] = [
       [header, claims].some((json) => nestingOf(parseOrNothing(json)) > 10),
   },
   {
-    reason: 'numbers are finite: 1e400 is none',
+    reason: 'numbers are finite: 1e400 is too large',
     applies: (_token, header, claims) => /\d[eE]\+?\d{3}/.test(header + claims),
   },
   {
@@ -135,7 +136,7 @@ const strictnesses: readonly Strictness[] = [
     applies: (_token, _header, claims) => Number(parseOrNothing(claims)['iat']) > NOW_SEC,
   },
   {
-    reason: 'sub and jti are text, all entries of aud are (RFC 7519 §4.1)',
+    reason: 'sub and jti are text, and so are all entries of aud (RFC 7519 §4.1)',
     applies: (_token, _header, claims) => {
       const { sub = '', jti = '', aud } = parseOrNothing(claims)
       const entries: readonly unknown[] = Array.isArray(aud) ? aud : []
@@ -147,14 +148,14 @@ const strictnesses: readonly Strictness[] = [
     applies: (_token, header) => Object.hasOwn(parseOrNothing(header), 'b64'),
   },
   {
-    reason: 'a kid is 1 to 64 of A-Z a-z 0-9 _ and -',
+    reason: 'a kid has 1 to 64 characters of A-Z a-z 0-9 _ and -',
     applies: (_token, header) => {
       const { kid = 'k' } = parseOrNothing(header)
       return typeof kid !== 'string' || !/^[\w-]{1,64}$/.test(kid)
     },
   },
   {
-    reason: 'a kid, where there is one, is that of the key',
+    reason: 'a kid, if present, is that of the key',
     applies: (_token, header) => Object.hasOwn(parseOrNothing(header), 'kid'),
   },
   {
@@ -166,7 +167,7 @@ const strictnesses: readonly Strictness[] = [
   },
 ]
 
-/** The answer equals that of jose, or is stricter for a reason on the list. */
+/** Our result equals that of jose, or is stricter for a reason on the list. */
 function expectAgreement(token: string, jose_: Opinion, ours: Opinion): string | undefined {
   if (jose_ === ours) return undefined
   expect(`${jose_} by jose, ${ours} here: ${token.slice(0, 2000)}`).toMatch(/^accepted by jose/)
@@ -176,7 +177,7 @@ function expectAgreement(token: string, jose_: Opinion, ours: Opinion): string |
   return rule?.reason
 }
 
-// Small changes anywhere in the text, as a list of places and operations.
+// Small changes anywhere in the text, as a list of positions and operations.
 const edits = fc.array(
   fc.record({
     at: fc.nat(2000),
@@ -210,7 +211,7 @@ describe.each(algorithms)('%s', (alg) => {
     )
   })
 
-  test('the accepted spelling of the last character is one that jose accepts', async () => {
+  test('jose accepts the spelling of the last character that we accept', async () => {
     const joseKey = await joseKeyFor(alg)
     for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
       const text = token.slice(0, -1) + last
@@ -220,7 +221,7 @@ describe.each(algorithms)('%s', (alg) => {
     }
   })
 
-  test('bytes that are not a JWT pass both ways as a compact JWS', async () => {
+  test('bytes that are not a JWT are exchanged in both directions as a compact JWS', async () => {
     const joseKey = await joseKeyFor(alg)
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 300 }), async (bytes) => {
@@ -251,7 +252,7 @@ test('jose can use a JWKS of all our public keys', async () => {
   }
 })
 
-// Any header and any payload with a valid signature: only their reading can differ.
+// Any header and any payload with a valid signature: the libraries can only differ in how they read them.
 const values = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
   fc.constantFrom('I', 'A', ['A'], ['A', 1], 'at+jwt', 'AT+JWT', 'application/at+jwt', 'HS256', [
@@ -265,7 +266,7 @@ function members(required: object, names: readonly string[]) {
   const decorations = fc.constantFrom('', '', '', ' ', '\n', '\uFEFF', 'x')
   return fc.tuple(changes, fc.boolean(), decorations).map(([list, inFront, decoration]) => {
     const written = list.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
-    // As an additional member a change may be a duplicate. Otherwise it replaces the other.
+    // In front of the others, a member may become a duplicate. Otherwise it replaces the original.
     const replaced = new Set(inFront ? [] : list.map(([name]) => name))
     const kept = Object.entries(required)
       .filter(([name]) => !replaced.has(name))
@@ -314,7 +315,7 @@ test('on validly signed tokens of any content, each difference has a reason on t
   expect(seen.size).toBeGreaterThan(3)
 })
 
-// The list is closed, and each entry is used: each has a token that jose accepts.
+// The list is complete, and each entry is used: for each there is a token that jose accepts.
 const examples: Readonly<Record<string, readonly [header: string, claims: string]>> = {
   'one spelling': ['', ''],
   '8,192 bytes': ['', `,"pad":"${'x'.repeat(9000)}"`],
@@ -348,6 +349,6 @@ test.each(Object.entries(examples))('refused here only: %s', async (name, [heade
   expect(reason).toContain(name)
 })
 
-test('the closed list and its examples have the same length', () => {
+test('each entry of the closed list has an example', () => {
   expect(Object.keys(examples)).toHaveLength(strictnesses.length)
 })

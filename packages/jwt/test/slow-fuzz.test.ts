@@ -15,8 +15,8 @@ import {
 import { signingMaterialOf } from '../src/key/key.ts'
 import { encodePart, NOW_MS, validClaims } from './tokens.ts'
 
-// A hundred thousand altered tokens, and a million with LONG_TESTS, the same ones at each run with the
-// same seed. The keys are those that the RFCs publish, so that anybody can verify a token that passes.
+// Tests a hundred thousand altered tokens, or a million with LONG_TESTS. The same seed produces the same
+// tokens. The keys are those that the RFCs publish, so that anybody can verify a token that passes.
 const SEED = Number(process.env['JWT_FUZZ_SEED'] ?? 7515)
 const TOKENS = process.env['LONG_TESTS'] === '1' ? 1_000_000 : 100_000
 
@@ -74,7 +74,7 @@ function mapJson(token: string, index: number, change: (json: string) => string)
   )
 }
 
-/** Ways to write a header or payload differently. The first six mean the same in JSON. */
+/** Ways to write a header or payload differently. The first six do not change the meaning of JSON. */
 const respellings: readonly ((json: string) => string)[] = [
   (json) => `${json} `,
   (json) => ` ${json}`,
@@ -99,7 +99,7 @@ const mutations: Readonly<Record<string, Mutation>> = {
     replaceAt(token, random.integer(token.length), random.pick(BASE64URL)),
   strangeCharacter: (token, random) =>
     replaceAt(token, random.integer(token.length), random.pick(STRANGE)),
-  // A byte-wise writer makes c and c+256 the same byte.
+  // A writer that keeps only the low byte turns c and c+256 into the same byte.
   sameLowByte: (token, random) =>
     withCode(token, random.integer(token.length), (code) => code + 256 * (1 + random.integer(255))),
   allSameLowByte: (token, random) => {
@@ -189,7 +189,7 @@ const mutations: Readonly<Record<string, Mutation>> = {
   },
 }
 
-// Making these costs more than refusing them, so they occur once in 500.
+// Making these costs more than refusing them, so they occur once in 500 tokens.
 const heavyMutations: Readonly<Record<string, Mutation>> = {
   toTheLimit: (token, random) => {
     const length = 8191 + random.integer(3)
@@ -239,16 +239,16 @@ function subjectFor(alg: (typeof plan)[number]['alg'], name: string): Subject {
   return { key, verifiers: [single, set, cached], tokens }
 }
 
-/** Returns what is wrong with the answers to this text, or undefined. */
+/** Returns what is wrong with the results for this text, or undefined. */
 function findFault(text: string, subject: Subject, at: number): string | undefined {
   const verifier = subject.verifiers[at % 3]
   const isGenuine = subject.tokens.includes(text)
   try {
     const result = verifier?.verify(text)
-    if (result?.ok !== isGenuine) return `verify gave ${String(result?.ok)}`
+    if (result?.ok !== isGenuine) return `verify returned ${String(result?.ok)}`
     if (!result.ok && !Object.hasOwn(refusals, result.code)) return `unknown code ${result.code}`
     if (at % 8 > 0) return undefined
-    // The readers besides the verifier, less often.
+    // Calls the other readers less often.
     decodeUnverified(text)
     if (verifyJws(text, verifyingKeyOf(subject.key)).ok !== isGenuine) return 'verifyJws differs'
   } catch (error) {
@@ -257,7 +257,7 @@ function findFault(text: string, subject: Subject, at: number): string | undefin
   return undefined
 }
 
-test.each(plan)('$alg: no altered token passes, and none makes it throw', (entry) => {
+test.each(plan)('$alg: no altered token passes or causes an error', (entry) => {
   const { alg, key, share } = entry
   const subject = subjectFor(alg, key)
   for (const token of subject.tokens) {
@@ -286,7 +286,7 @@ test.each(plan)('$alg: no altered token passes, and none makes it throw', (entry
   expect(counts.size).toBeGreaterThanOrEqual(light.length)
 })
 
-test('HS256: of validly signed texts only strict JSON passes', () => {
+test('HS256: of the validly signed texts, only strict JSON passes', () => {
   const { key, verifiers, tokens } = subjectFor('HS256', 'RFC 7515 A.1')
   const { sign } = signingMaterialOf(key)
   const random = createRandom(SEED + 1)
@@ -302,7 +302,8 @@ test('HS256: of validly signed texts only strict JSON passes', () => {
       )
       expect(result).toMatchObject({ ok: true, claims })
     } else if (result?.ok === true) {
-      // A member of the other part has no meaning here: it is a claim or parameter to ignore.
+      // A member of the other part has no meaning here: it is an unknown claim or parameter, which is
+      // ignored.
       const { claims } = result
       expect(claims.sub).toBe('s')
       expect(Object.keys(claims)).not.toContain('__proto__')
@@ -310,8 +311,8 @@ test('HS256: of validly signed texts only strict JSON passes', () => {
   }
 })
 
-// ECDSA is malleable: if (r, s) is valid, so is (r, n-s), for every library. A list of tokens must store their
-// content (jti), not their text.
+// ECDSA is malleable: if (r, s) is valid, so is (r, n-s), in every library. So a list of tokens must store
+// their id (jti), not their text.
 test('ES256: (r, n-s) passes by design, and no other variant of (r, s)', () => {
   const { verifiers, tokens } = subjectFor('ES256', 'RFC 7515 A.3')
   const hex = (value: bigint) => (((value % P256_ORDER) + P256_ORDER) % P256_ORDER).toString(16)

@@ -7,12 +7,12 @@ import { algorithms, NOW_MS, NOW_SEC, signingKeyFor, validClaims, verifierFor } 
 const key = signingKeyFor('HS256')
 const signer = createSigner(key, { typ: 'at+jwt' })
 
-/** The same text in a new string, as each request brings one. */
+/** Copies a text into a new string, as each request has its own. */
 function fresh(text: string): string {
   return Buffer.from(text).toString('utf8')
 }
 
-/** A caching verifier with a clock that the test sets. */
+/** Makes a caching verifier with a clock that the test sets. */
 function cachingVerifier(more: Partial<VerifierOptions> = {}) {
   const time = { nowMs: NOW_MS }
   const verifier = verifierFor(key, { cacheEntriesMax: 64, clock: () => time.nowMs, ...more })
@@ -25,7 +25,7 @@ function accepted(verifier: { verify(token: string): unknown }, token: string) {
   return result as { ok: true; claims: Record<string, unknown>; mark?: number | undefined }
 }
 
-test('a token that is used again gives the same answer object', () => {
+test('a token that is used again gets the same result object', () => {
   const { verifier } = cachingVerifier()
   const token = signer.sign(validClaims({ roles: ['editor'] }))
   const first = verifier.verify(fresh(token))
@@ -40,7 +40,7 @@ test('claims that are null are remembered too', () => {
   expect(verifier.verify(fresh(token))).toBe(verifier.verify(fresh(token)))
 })
 
-test('a caller cannot change what the next caller gets', () => {
+test('a caller cannot change the result of the next caller', () => {
   const { verifier } = cachingVerifier()
   const token = signer.sign(validClaims({ roles: ['reader'], deep: { list: [{ admin: false }] } }))
   const { claims, ...rest } = accepted(verifier, token)
@@ -87,7 +87,7 @@ describe('the mark', () => {
     expect(accepted(verifier, token).mark).toBeUndefined()
   })
 
-  test('is gone when the token was evicted, so that it is checked again', () => {
+  test('is lost when the token is evicted, so that it is checked again', () => {
     const { verifier } = cachingVerifier({ cacheEntriesMax: 8 })
     accepted(verifier, token).mark = 7
     for (let at = 0; at < 8; at++) accepted(verifier, signer.sign(validClaims({ at })))
@@ -167,7 +167,7 @@ describe.each(algorithms)('%s', (alg) => {
   const token = createSigner(signingKey, { typ: 'at+jwt' }).sign(validClaims())
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-  test('a flood of other spellings neither passes nor evicts anything', () => {
+  test('a flood of other spellings does not pass and evicts nothing', () => {
     const verifier = verifierFor(signingKey, { cacheEntriesMax: 8 })
     const first = verifier.verify(fresh(token))
     expect(first.ok).toBe(true)
@@ -195,7 +195,7 @@ test('a payload or header with the signature of another, cached token is refused
   })
 })
 
-test('cached and uncached verifiers give the same answers, for any tokens in any order', () => {
+test('cached and uncached verifiers return the same results, for any tokens in any order', () => {
   const tokens = [-100, 0, 5, 60].flatMap((offset) => [
     signer.sign(validClaims({ exp: NOW_SEC + offset })),
     signer.sign(validClaims({ nbf: NOW_SEC + offset, iat: undefined })),
@@ -239,7 +239,7 @@ test('a value that is not a token is refused, and nothing is thrown', () => {
 })
 
 test.each([-8, 1, 7, 8.5, Number.NaN, Infinity, '64', null, 1_048_577])(
-  'cacheEntriesMax %j is a TypeError',
+  'cacheEntriesMax %j causes a TypeError',
   (cacheEntriesMax) => {
     const valid = { keys: verifyingKeyOf(key), typ: 'at+jwt', issuer: 'I', audience: 'A' }
     expect(() => createVerifier({ ...valid, cacheEntriesMax } as never)).toThrow(TypeError)
@@ -282,7 +282,7 @@ describe('the table', () => {
     expect(held()).toBe('defghijk')
   })
 
-  test('compares the whole token when the hash is equal', () => {
+  test('compares the whole token if the hash is equal', () => {
     const cache = createTokenCache<{ ok: true }>(8)
     cache.add('header.payload.AAAAAAAAAA', entry, forever, NOW_MS)
     expect(cache.timely('header.payload.AAAAAAAAAA', NOW_MS)).toBe(entry)

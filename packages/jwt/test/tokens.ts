@@ -69,19 +69,19 @@ export function verifierFor(key: SigningKey, more: Partial<VerifierOptions> = {}
   })
 }
 
-/** Encodes a header or payload: text unchanged, anything else as JSON. */
+/** Encodes a header or payload. Text stays as it is; anything else becomes JSON. */
 export function encodePart(part: unknown): string {
   if (part instanceof Uint8Array) return encodeBase64url(part)
   return encodeBase64url(Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)))
 }
 
-/** A token with a valid HS256 signature over any parts, which are already encoded. */
+/** Makes a token with a valid HS256 signature over any parts, which are already encoded. */
 export function signEncoded(header: string, payload: string): string {
   const input = `${header}.${payload}`
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
-/** A token with a valid HS256 signature. Text parts are used as JSON text. */
+/** Makes a token with a valid HS256 signature. Text parts are used as JSON text. */
 export function signParts(header: unknown, payload: unknown): string {
   return signEncoded(encodePart(header), encodePart(payload))
 }

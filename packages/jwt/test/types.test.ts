@@ -12,7 +12,7 @@ import {
 } from '../src/index.ts'
 import { signingKeyFor } from './tokens.ts'
 
-// The compiler checks this file. Running it only proves that the calls are allowed.
+// The compiler checks this file. Running it only proves that the calls do not throw.
 
 const keys = verifyingKeyOf(signingKeyFor('HS256'))
 const common = { keys, typ: 'at+jwt', issuer: 'I' } as const
@@ -31,7 +31,7 @@ test('required claims are not optional, and all others are', () => {
   expectTypeOf<Claims['other']>().toEqualTypeOf<unknown>()
 })
 
-test('names written in the call need no `as const`', () => {
+test('names that are written in the call need no `as const`', () => {
   const verifier = createVerifier({
     ...common,
     audience: null,
@@ -45,7 +45,7 @@ test('names written in the call need no `as const`', () => {
   expectTypeOf<Claims['aud']>().toEqualTypeOf<string | readonly string[] | undefined>()
 })
 
-test('options of a wide type promise nothing more than JwtClaims', () => {
+test('options of a wide type result in JwtClaims only', () => {
   const options: VerifierOptions = { ...common, audience: 'A', requiredClaims: ['sub'] }
   expectTypeOf<ClaimsOf<ReturnType<typeof make>>['sub']>().toEqualTypeOf<string | undefined>()
   expectTypeOf<AskedClaims<VerifierOptions>['iat']>().toEqualTypeOf<number | undefined>()
@@ -53,7 +53,7 @@ test('options of a wide type promise nothing more than JwtClaims', () => {
   expect(make()).toBeDefined()
 })
 
-test('a type that the issuer promises can be named instead', () => {
+test('a caller can name the type that the issuer promises', () => {
   interface Promised {
     readonly sub: string
     readonly roles: readonly string[]
@@ -72,11 +72,11 @@ test('header, key and mark of an accepted token', () => {
   expectTypeOf(verifier).toExtend<Verifier>()
 })
 
-test('mistakes do not compile', () => {
+test('these mistakes do not compile', () => {
   const use = () => {
     // @ts-expect-error a misspelled option would be a check that never happens
     createVerifier({ ...common, audience: 'A', maxAgeSecs: 60 })
-    // @ts-expect-error the audience must be decided, null included
+    // @ts-expect-error the audience must be given, even if it is null
     createVerifier({ ...common })
     // @ts-expect-error no regular expressions
     createVerifier({ ...common, audience: /A/ })
@@ -84,9 +84,9 @@ test('mistakes do not compile', () => {
     // @ts-expect-error a refusal has no claims
     expect(result.claims).toBeUndefined()
     if (!result.ok) return
-    // @ts-expect-error claims are not for writing
+    // @ts-expect-error claims are read-only
     result.claims.sub = 'root'
-    // @ts-expect-error neither is the result, but for its mark
+    // @ts-expect-error the result is read-only, except for its mark
     result.claims = {}
     result.mark = 1
   }

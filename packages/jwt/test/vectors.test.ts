@@ -21,7 +21,10 @@ import {
 } from '../src/index.ts'
 import { signingMaterialOf } from '../src/key/key.ts'
 
-/** One JWS of an RFC. `answer` says why a token is refused. `signingInput` is absent if nothing is signed. */
+/**
+ * One JWS of an RFC. `answer` is `accepted` or the refusal's code. `signingInput` is absent if nothing is
+ * signed.
+ */
 interface JwsVector {
   readonly source: string
   readonly alg: Algorithm
@@ -92,14 +95,14 @@ test.each(jwsVectors)('$source, $alg: $answer', (vector) => {
   expect(Buffer.from(result.payload).toString('base64url')).toBe(payload)
 })
 
-test('a refusal says why', () => {
+test('every refusal has a reason', () => {
   for (const { answer, why } of jwsVectors) {
     expect(why === undefined).toBe(answer === 'accepted')
   }
 })
 
-// A refused vector with a wrong character would be refused as well; this proves every one of them.
-test.each(signedVectors)('$source, $alg: the signature is right for node:crypto', (vector) => {
+// A vector with a typing error would be refused too. This test proves that each vector is as the RFC has it.
+test.each(signedVectors)('$source, $alg: node:crypto accepts the signature', (vector) => {
   const { alg, key, signingInput = '', signature = '' } = vector
   const hash = alg === 'Ed25519' ? null : `sha${alg.slice(2)}`
   const input = Buffer.from(signingInput)
@@ -121,10 +124,10 @@ test.each(signedVectors)('$source, $alg: the signature is right for node:crypto'
 })
 
 test.each(signedVectors.filter(({ alg, key }) => /^(HS|RS|Ed)/.test(alg) && hasPrivatePart(key)))(
-  '$source, $alg: our signature over the same text is the very same',
+  '$source, $alg: our signature over the same text is identical',
   (vector) => {
     const key = importSigningKey({ jwk: jwkOf(vector.key) }, { alg: vector.alg })
-    // The payload of RFC 7797 has dots of its own.
+    // The payload of RFC 7797 contains dots.
     const [header = '', ...rest] = (vector.signingInput ?? '').split('.')
     expect(signingMaterialOf(key).sign(header, rest.join('.'))).toBe(vector.signature)
   },
@@ -146,7 +149,7 @@ describe('RFC 8037 A.4 and A.5', () => {
   const vector = jwsVectors.find(({ source }) => source === 'RFC 8037 A.5')
   const jwk = { ...keys['RFC 8037 A.1'], alg: 'EdDSA' }
 
-  test('EdDSA, the old name, is accepted where the JWK says so', () => {
+  test('the old name EdDSA is accepted if the JWK has it', () => {
     const key = importVerifyingKey({ jwk: publicPartOf(jwk) }, { alg: 'Ed25519' })
     expect(verifyJws(vector?.token ?? '', key)).toMatchObject({
       ok: true,
@@ -154,7 +157,7 @@ describe('RFC 8037 A.4 and A.5', () => {
     })
   })
 
-  test('tokens are written under the new name (RFC 9864 §2.2)', () => {
+  test('tokens are signed with the new name (RFC 9864 §2.2)', () => {
     const jws = signJws(Buffer.from('x'), importSigningKey({ jwk }, { alg: 'Ed25519', kid: 'k' }))
     const header = Buffer.from(jws.split('.')[0] ?? '', 'base64url').toString()
     expect(header).toBe('{"alg":"Ed25519","kid":"k"}')
@@ -195,7 +198,7 @@ test.each(jwkVectors.sets)('$source as a set has the keys $kids', ({ jwks, kids 
   expect(keySetFromJwks(jwks)?.keys.map(({ kid }) => kid)).toEqual(kids)
 })
 
-test('RFC 7517 B: the certificate in x5c is not read, the members beside it are', () => {
+test('RFC 7517 B: the certificate in x5c is ignored, and the members beside it are read', () => {
   const { jwk } = jwkVectors.certificate
   const certificate = new X509Certificate(Buffer.from(jwk.x5c[0] ?? '', 'base64'))
   expect(certificate.verify(certificate.publicKey)).toBe(true)
@@ -215,6 +218,6 @@ test.each([
   ['an inherited member', Object.create(keys['RFC 7515 A.2'] ?? {})],
   ['no object', 'RSA'],
   ['null', null],
-])('there is no thumbprint of %s', (_name, jwk) => {
+])('no thumbprint is computed for: %s', (_name, jwk) => {
   expect(() => jwkThumbprint(jwk)).toThrow(TypeError)
 })

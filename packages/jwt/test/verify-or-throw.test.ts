@@ -13,7 +13,7 @@ function thrownFor(claims: object): unknown {
   }
 }
 
-test('an accepted token is returned as the verifier gives it', () => {
+test('an accepted token returns the result of the verifier', () => {
   const token = signer.sign(validClaims())
   expect(verifyOrThrow(verifierFor(key), token)).toEqual(verifierFor(key).verify(token))
 })
@@ -29,7 +29,7 @@ test('a refused token is thrown with its code and the text of the table', () => 
   })
 })
 
-test('the claim is named, and its value stands nowhere', () => {
+test('the error names the claim and does not contain its value', () => {
   const error = thrownFor(validClaims({ sub: ['mallory@example.com'] }))
   expect(error).toMatchObject({ code: 'claim_invalid', claim: 'sub' })
   expect(error instanceof Error && `${error.stack}${JSON.stringify(error)}`).not.toMatch(/mallory/)

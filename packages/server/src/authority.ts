@@ -34,12 +34,12 @@ import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
 
-/** The settings of an authority, and what only tests and embedding applications set. */
+/** The settings of an authority, and the options for tests and embedding applications. */
 export interface AuthorityConfig extends SettingsInput {
   readonly clock?: Clock
   readonly random?: Random
   readonly logger?: Logger
-  /** Signs access tokens in place of the key ring: a key in a key service or an HSM. */
+  /** Signs access tokens in place of the key ring, with a key in a key service or an HSM. */
   readonly signer?: ForeignSigner
   /** Adds the application's own claims to every access token of a person. */
   readonly claims?: ClaimsHook
@@ -49,35 +49,38 @@ export interface AuthorityConfig extends SettingsInput {
 
 /** The settings of an authority whose accounts the application keeps. */
 export interface SourcedAuthorityConfig extends Omit<AuthorityConfig, 'accounts'> {
-  /** Answers for accounts and passwords in place of the authority's own table. */
+  /** Looks up accounts and verifies passwords in place of the authority's own table. */
   readonly accounts: AccountSource
 }
 
-/** The result of checking an access token: that of a guard's verifier, or what the revocation log says. */
+/**
+ * The result of checking an access token: the result of a guard's verifier, or a refusal by the revocation
+ * log.
+ */
 export type AuthorityVerifyResult =
   | AccessTokenResult
   | { readonly ok: false; readonly code: 'session_ended' | 'token_stale' }
 
-/** Sessions, and the cookies that put one into a browser. */
+/** Manages sessions, and makes the cookies that log a browser in. */
 export interface AuthoritySessions extends SessionManager {
   /**
-   * The `Set-Cookie` headers that log a browser in to a session from `create`, the same as those of
+   * Returns the `Set-Cookie` headers that log a browser in to a session from `create`. They equal those of
    * `POST /auth/login`. Throws a `TypeError` unless it was created with `forCookies: true`.
    */
   cookies(session: CreatedSession): readonly string[]
 }
 
-/** The members of every authority. It listens on no port by itself: see `serve` and `toNodeHandler`. */
+/** The members of every authority. It does not listen on a port: see `serve` and `toNodeHandler`. */
 export interface AuthorityCore {
-  /** The whole HTTP API. `context.address` is the client's address, if the caller knows it. */
+  /** Handles a request to the HTTP API. `context.address` is the client's address, if the caller knows it. */
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
   /**
    * The revocation feed over WebSockets. Pass it to `serve({ feed: authority.feed, ... })`, or call
-   * `feed.upgrade` in the `upgrade` event of your own server. A guard in this process takes it as its
-   * option `feed`.
+   * `feed.upgrade` in the `upgrade` event of your own server. Pass it as the option `feed` to a guard in the
+   * same process.
    */
   readonly feed: FeedSocket
-  /** Checks an access token of this authority, as a guard does. Reads no store. */
+  /** Checks an access token of this authority, as a guard does. It does not read the store. */
   verify(accessToken: string): AuthorityVerifyResult
   readonly sessions: AuthoritySessions
   readonly audit: AuditReader
@@ -101,11 +104,11 @@ export interface SourcedAuthority extends AuthorityCore {
 }
 
 /**
- * Opens the authority on its data directory: database, keys and HTTP API. Throws a `SetupError` if a
- * setting is wrong or the directory cannot be used; its message is for the operator.
+ * Opens the authority on its data directory: database, keys and HTTP API. Throws a `SetupError` if a setting
+ * is wrong or the directory cannot be used; its message is for the operator.
  *
- * With `accounts`, the application's own table of users answers for accounts and passwords. The authority
- * then has `users` instead of `accounts`.
+ * With `accounts`, the application's own table of users has the accounts and passwords. The authority then
+ * has `users` instead of `accounts`.
  */
 export async function createAuthority(config: SourcedAuthorityConfig): Promise<SourcedAuthority>
 export async function createAuthority(config?: AuthorityConfig): Promise<Authority>

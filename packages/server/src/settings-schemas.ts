@@ -7,16 +7,16 @@ import { parseNetworks } from './base/address.ts'
 import { limits } from './base/limits.ts'
 
 /**
- * The kinds of settings: which values each accepts, and the message for all others. Each schema carries
- * its values in words (`meta.values`), for the help and docs/reference/settings.md.
+ * The kinds of settings: the values that each kind accepts, and the message for all other values. Each schema
+ * describes its values in words (`meta.values`), for the help and docs/reference/settings.md.
  */
 
-// Ten tries at once from a known device, and from one address at one account: people mistype.
+// A known device has ten attempts at once, and so has one address at one account, because people mistype.
 const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m'
 
 const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
-/** Text that is not empty. `values` says in words what it is. */
+/** Text that is not empty. `values` describes it in words. */
 export function text(
   values: string = 'text',
   charsMax: number = limits.settingCharsMax,
@@ -46,7 +46,7 @@ export function integer(min: number, max: number): z.ZodType<number, number | st
     .meta({ values: `${min} to ${max}` })
 }
 
-/** A whole number, or `off`, which is undefined and the default. */
+/** A whole number, or `off`, which becomes undefined and is the default. */
 export function integerOrOff(
   min: number,
   max: number,
@@ -87,7 +87,9 @@ export function oneOf<const Choice extends string>(
     .meta({ values: choices.map((each) => `\`${each}\``).join(', ') })
 }
 
-/** An http or https URL. Gives its origin: issuers are compared byte by byte, so there is one spelling. */
+/**
+ * An http or https URL. Its value is the origin in one spelling, because issuers are compared byte by byte.
+ */
 export function url(): z.ZodType<string, string> {
   const message = 'must be an http or https URL without path, query, user or fragment'
   return z
@@ -111,7 +113,7 @@ export function redisUrl(): z.ZodType<string, string> {
     .meta({ values: '`redis://HOST:6379/0`, or `rediss://` for TLS' })
 }
 
-/** A list, or one text with commas, as the environment gives it. */
+/** A list, or a text with commas, as in the environment. */
 function list(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
   return z
     .union([z.string(), z.array(z.string()).readonly()], 'must be a list, separated by commas')
@@ -148,7 +150,7 @@ export function domain(): z.ZodType<string, string> {
     .meta({ values: 'a domain: `example.com`' })
 }
 
-/** IP addresses and networks. Gives undefined for an empty list. */
+/** IP addresses and networks. An empty list becomes undefined. */
 export function networks(): z.ZodType<
   BlockList | undefined,
   string | readonly string[] | undefined
@@ -160,7 +162,10 @@ export function networks(): z.ZodType<
     .meta({ values: 'addresses and networks, separated by commas: `10.0.0.0/8,::1`' })
 }
 
-/** `off` (undefined), or rates such as `account=50/1h`. Rates that are not named keep their default. */
+/**
+ * `off`, which becomes undefined, or rates such as `account=50/1h`. Rates that are not named keep their
+ * default.
+ */
 export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefined> {
   const message =
     'must be off, or rates such as account=50/1h,source=10/15m,address=100/10m,device=10/15m'
@@ -169,7 +174,7 @@ export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefi
     .default(THROTTLE_STANDARD)
     .refine((value) => value === 'off' || parseRates(value) !== undefined, message)
     .transform((value) => (value === 'off' ? undefined : parseRates(value)))
-    .meta({ values: '`off`, or rates `NAME=TRIES/TIME`, separated by commas' })
+    .meta({ values: '`off`, or rates `NAME=ATTEMPTS/TIME`, separated by commas' })
 }
 
 function parseRates(value: string): ThrottleRates | undefined {
@@ -184,7 +189,7 @@ function parseRates(value: string): ThrottleRates | undefined {
     // The expression accepts only these names.
     rates[name as keyof ThrottleRates] = { triesMax, periodMs: periodSec * 1000 }
   }
-  // Complete: the default, which is parsed first, names them all.
+  // All rates are set, because the default, which is parsed first, names all of them.
   return rates as ThrottleRates
 }
 
@@ -203,7 +208,7 @@ export function lifetime(
     .meta({ values: `${min} to ${max}` })
 }
 
-/** Like `lifetime`, or `off`, which gives undefined. */
+/** Like `lifetime`, or `off`, which becomes undefined. */
 export function lifetimeOrOff(
   min: string,
   max: string,
@@ -235,11 +240,14 @@ export interface SchemaDescription {
   readonly fallback: string | undefined
 }
 
-/** Reads the values and the default out of a schema. Throws when it states no values: our mistake. */
+/**
+ * Reads the values and the default out of a schema. Throws a `TypeError` if the schema does not describe its
+ * values, which is a bug.
+ */
 export function describeSchema(schema: z.ZodType): SchemaDescription {
   let values: unknown
   let fallback: unknown
-  // `.default()`, `.optional()` and `.transform()` wrap the schema that they are called on.
+  // `.default()`, `.optional()` and `.transform()` wrap their schema.
   for (
     let inner: z.core.$ZodType | undefined = schema;
     inner !== undefined;

@@ -59,19 +59,19 @@ export const table = {
     env: 'COUNTERSIGN_SECRET',
     schema: text(SECRETS).optional(),
     describe:
-      'Seals the private keys in the database. With several secrets, all open what was sealed, and the first one seals. Required in production and with a public https URL. Otherwise the server generates one in the data directory.',
+      'Encrypts (seals) the private keys in the database. With several secrets, the first one seals, and all of them open sealed keys. Required in production and with a public https URL. Otherwise the server generates one in the data directory.',
   },
   secretFile: {
     env: 'COUNTERSIGN_SECRET_FILE',
     schema: text('a path').optional(),
     describe:
-      'A file that contains the value of `COUNTERSIGN_SECRET`, also with one secret a line. Docker and Kubernetes mount secrets as files.',
+      'A file that contains the value of `COUNTERSIGN_SECRET`. Several secrets can also stand on lines of their own. Docker and Kubernetes mount secrets as files.',
   },
   sharedSecret: {
     env: 'COUNTERSIGN_SHARED_SECRET',
     schema: text(SECRETS).optional(),
     describe:
-      'Signs access tokens with HS256 in place of the key ring, for services that share this secret. Every holder of the secret can make tokens. With several secrets, all verify, and the first one signs. Must differ from `COUNTERSIGN_SECRET`.',
+      'Signs access tokens with HS256 in place of the key ring, for services that share this secret. Every holder of the secret can make tokens. With several secrets, the first one signs, and all of them verify. Must differ from `COUNTERSIGN_SECRET`.',
   },
   sharedSecretFile: {
     env: 'COUNTERSIGN_SHARED_SECRET_FILE',
@@ -109,25 +109,25 @@ export const table = {
   sessionLifetime: {
     env: 'COUNTERSIGN_SESSION_LIFETIME',
     schema: lifetime('2s', '3650d', '30d'),
-    describe: 'How long a session lasts after the log-in. Refreshing does not extend it.',
+    describe: 'How long a session lasts after the login. Refreshing does not extend it.',
   },
   rotationGrace: {
     env: 'COUNTERSIGN_ROTATION_GRACE',
     schema: lifetime('0s', '60s', '10s'),
     describe:
-      'How long a refresh token that was already used still returns the same successor, for tabs and retries.',
+      'How long a refresh token that was already used still returns the same new refresh token, for parallel tabs and retries.',
   },
   rotateRefresh: {
     env: 'COUNTERSIGN_ROTATE_REFRESH',
     schema: flag().default(true),
     describe:
-      'With `false`, a refresh returns an access token only, and the refresh token stays the same.',
+      'With `false`, a refresh returns only an access token, and the refresh token stays the same.',
   },
   healing: {
     env: 'COUNTERSIGN_HEALING',
     schema: oneOf('accept', 'refuse').default('accept'),
     describe:
-      'What to do with a refresh token that is one rotation newer than the database, which happens when the database lost its last write. `accept` continues from the token. `refuse` ends its session.',
+      'What to do with a refresh token that is one generation newer than the database, which happens when the database lost its last write. `accept` continues from the token. `refuse` ends its session.',
   },
   argon2MemoryKib: {
     env: 'COUNTERSIGN_ARGON2_MEMORY_KIB',
@@ -148,7 +148,7 @@ export const table = {
     env: 'COUNTERSIGN_ORIGINS',
     schema: origins(),
     describe:
-      'Other origins whose pages may call the server with cookies. Browsers do not send the cookies from another site. Startup logs `origin_of_another_site` for such an origin.',
+      'Other origins whose pages may call the server with cookies. Browsers do not send the cookies from another site. For an origin of another site, startup logs `origin_of_another_site`.',
   },
   cookieDomain: {
     env: 'COUNTERSIGN_COOKIE_DOMAIN',
@@ -159,13 +159,13 @@ export const table = {
   trustedProxies: {
     env: 'COUNTERSIGN_TRUSTED_PROXIES',
     schema: networks(),
-    describe: 'The proxies whose `X-Forwarded-For` is believed.',
+    describe: 'The proxies whose `X-Forwarded-For` header is trusted.',
   },
   throttle: {
     env: 'COUNTERSIGN_THROTTLE',
     schema: throttle(),
     describe:
-      'The wrong log-ins that are allowed: `account` at one account from unknown places, `source` at one account from one address, `address` from one address, `device` at one account from a device that it knows. Each takes at most 999999 tries in 1s to 24h. A rate that is not named keeps its default.',
+      'The wrong logins that are allowed: `account` to one account from unknown addresses and browsers, `source` to one account from one address, `address` to all accounts from one address, `device` to one account from a browser that has logged in to it before. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
   },
   signUp: {
     env: 'COUNTERSIGN_SIGN_UP',
@@ -192,31 +192,31 @@ export const table = {
     env: 'COUNTERSIGN_AUDIT_RETENTION',
     schema: lifetimeOrOff('1d', '36500d', '400d'),
     describe:
-      'How long lines of the audit are kept. Older lines are deleted in small steps beside the traffic. `off` keeps them for ever.',
+      'How long lines of the audit are kept. Older lines are deleted in small steps while the server runs. `off` never deletes them.',
   },
   revocationRetention: {
     env: 'COUNTERSIGN_REVOCATION_RETENTION',
     schema: lifetimeOrOff('1d', '36500d', '90d'),
     describe:
-      'How long entries of the revocation log are kept. It must be at least one day longer than the session lifetime, and its default grows with that. `off` keeps them for ever.',
+      'How long entries of the revocation log are kept. It must be at least one day longer than the session lifetime. The default grows with the session lifetime. `off` never deletes them.',
   },
   sessionsPerAccountMax: {
     env: 'COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX',
     schema: integerOrOff(1, 100_000),
     describe:
-      'How many live sessions an account may have. A sign-in ends the oldest sessions beyond this number. `off` sets no limit.',
+      'How many live sessions an account may have. A login ends the oldest sessions beyond this number. `off` sets no limit.',
   },
   redisUrl: {
     env: 'REDIS_URL',
     schema: redisUrl().optional(),
     describe:
-      'The Redis (6 or newer) or Valkey where services in other languages read revocations.',
+      'The Redis (6 or newer) or Valkey from which services in other languages read revocations.',
   },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',
     schema: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
     describe:
-      'The least severe log lines to write. The log is JSON, one object a line, on standard error.',
+      'The lowest level of the log lines that are written. The log is JSON, one object a line, on standard error.',
   },
 } as const satisfies Record<
   string,

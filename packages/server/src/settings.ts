@@ -13,7 +13,10 @@ import type { SigningAlg } from './keys/material.ts'
 import { table, type SettingName, type Table } from './settings-table.ts'
 import type { Retention } from './upkeep.ts'
 
-/** The settings that a program may pass. Every setting is optional, and text is read in the form of the environment. */
+/**
+ * The settings that a program may pass. Every setting is optional. A text is parsed like an environment
+ * variable.
+ */
 export type SettingsInput = {
   readonly [K in SettingName]?: z.input<Table[K]['schema']> | undefined
 }
@@ -27,9 +30,12 @@ export interface Settings {
   /** The issuer: the URL at which clients reach this server, without a slash at the end. */
   readonly publicUrl: string
   readonly audience: string
-  /** All open what was sealed, and the first seals. Undefined: the server generates one in the data directory. */
+  /**
+   * The first secret seals, and all of them open. Undefined: the server generates a secret in the data
+   * directory.
+   */
   readonly secrets: readonly string[] | undefined
-  /** Sign access tokens in place of the key ring (HS256). The first signs, and all verify. */
+  /** The first secret signs access tokens in place of the key ring (HS256), and all of them verify. */
   readonly sharedSecrets: readonly string[] | undefined
   readonly admin: { readonly username: string; readonly password: string | undefined }
   readonly accessLifetimeSec: number
@@ -39,16 +45,16 @@ export interface Settings {
   readonly rotateRefresh: boolean
   readonly healing: 'accept' | 'refuse'
   readonly argon2: { readonly memoryKib: number; readonly passes: number; readonly lanes: number }
-  /** Undefined: wrong log-ins are not counted. */
+  /** Undefined: wrong logins are not counted. */
   readonly throttle: ThrottleRates | undefined
   readonly http: HttpSettings
-  /** The keys that sign access tokens, and when they change. */
+  /** The algorithm and the rotation times of the keys that sign access tokens. */
   readonly keys: {
     readonly alg: SigningAlg
     readonly rotationMs: number | undefined
     readonly leadMs: number
   }
-  /** The Redis where services in other languages read revocations. May contain a password. */
+  /** The Redis from which services in other languages read revocations. The URL may contain a password. */
   readonly redisUrl: string | undefined
   /** How long audit lines and revocation log entries are kept. */
   readonly retention: Retention
@@ -102,7 +108,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
   else checkPublic(given, secrets, mistakes)
   mistakes.throwIfAny()
 
-  // Complete: a key without a value has a mistake, and `throwIfAny` has thrown.
+  // Every key has a value here. A key without a value is a mistake, and `throwIfAny` has thrown.
   const parsed = given as Parsed
   const publicUrl = parsed.publicUrl ?? `http://localhost:${parsed.port}`
   return {
@@ -189,7 +195,7 @@ function readSecrets(
   return secrets
 }
 
-/** The secret that seals the keys must not be shared with services. */
+/** Rejects a shared secret that also seals the keys: services must not know the sealing secret. */
 function checkSharedSecrets(
   secrets: readonly string[] = [],
   shared: readonly string[] = [],
@@ -231,7 +237,10 @@ function readFileSetting(
   }
 }
 
-/** The reason without the path, which Node's errors repeat. The path may be a secret in the wrong setting. */
+/**
+ * Returns the reason without the path, which Node's errors contain. The path may be a secret in the wrong
+ * setting.
+ */
 function whyUnreadable(error: unknown): string {
   return error instanceof Error && 'errno' in error && typeof error.errno === 'number'
     ? getSystemErrorMessage(error.errno)
@@ -253,8 +262,9 @@ function checkLifetimes(given: Partial<Parsed>, mistakes: Mistakes): void {
 const DAY_SEC = 86_400
 
 /**
- * An entry of the revocation log matters while a session can live that it ended: without the entry, a lost log could bring
- * that session back. Tokens live no longer than sessions. The extra day allows for clocks that are set wrong. See `RevocationStore.prune`.
+ * An entry of the revocation log is needed until the session that it ended would have expired. Without the
+ * entry, a database that lost data could revive the session. Tokens do not outlive sessions. The extra day
+ * allows for clocks that are set wrong. See `RevocationStore.prune`.
  */
 function revocationRetentionSecMin({ sessionLifetime }: Pick<Parsed, 'sessionLifetime'>): number {
   return sessionLifetime + DAY_SEC
@@ -282,7 +292,7 @@ function checkKeyTimes({ keyRotation, keyLead }: Partial<Parsed>, mistakes: Mist
   }
 }
 
-/** Browsers reject cookies for a domain that does not contain the server. */
+/** Checks the cookie domain. Browsers reject cookies for a domain that does not contain the server. */
 function checkCookieDomain(given: Partial<Parsed>, mistakes: Mistakes): void {
   if (given.cookieDomain === undefined) return
   const host = new URL(given.publicUrl ?? 'http://localhost').hostname
@@ -307,7 +317,7 @@ function checkProduction(
   }
 }
 
-/** A server with a public https URL needs a secret of its own, even when nobody has set NODE_ENV. */
+/** A server with a public https URL needs a secret from its operator, also if NODE_ENV is not set. */
 function checkPublic(
   given: Partial<Parsed>,
   secrets: readonly string[] | undefined,
@@ -325,8 +335,8 @@ function checkPublic(
 }
 
 /**
- * The settings in the environment. An empty variable counts as not set. An unknown `COUNTERSIGN_`
- * name is passed on, so that `parseSettings` reports it with the other mistakes.
+ * Reads the settings from the environment. An empty variable counts as not set. An unknown `COUNTERSIGN_`
+ * name is kept, so that `parseSettings` reports it with the other mistakes.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv): SettingsInput {
   const keys = new Map(

@@ -7,36 +7,40 @@ import { messageOf } from './base/faults.ts'
 import { randomId, type Random } from './base/random.ts'
 import type { Store } from './store/store.ts'
 
-/** How long rows are kept that nothing needs any more, in milliseconds. Undefined: for ever. */
+/** How long rows are kept that are no longer needed, in milliseconds. Undefined: always. */
 export interface Retention {
   readonly auditMs: number | undefined
-  /** See `RevocationStore.prune` for what it must exceed; the settings check it. */
+  /** `RevocationStore.prune` describes its lower limit. The settings check that limit. */
   readonly revocationsMs: number | undefined
 }
 
-/** The parts that the work in the background uses. */
+/** The dependencies of the background work. */
 export interface UpkeepOptions {
   readonly store: Store
   readonly retention: Retention
   readonly hasher: PasswordHasher
   readonly random: Random
-  /** Rotates and removes keys whose time has come. */
+  /** Rotates and removes keys that are due. */
   readonly keepUpKeys: () => Promise<void>
   readonly logger: Logger
 }
 
 const ROUND_MS = 60_000
-/** Keys are looked after in every round; the rest in the first round and then once an hour. */
+/** Every round checks the keys. The first round deletes old rows, and then one round an hour. */
 const ROUNDS_AN_HOUR = 60
-/** A session stays for a day after its absolute end, so that its old tokens are called ended, not unknown. */
+/**
+ * A session is kept for a day after its absolute end. Until then its old tokens are reported as ended, not as
+ * unknown.
+ */
 const SESSION_KEPT_MS = 86_400_000
-/** One step deletes this many rows: some milliseconds in which no request runs. */
+/** One step deletes at most this many rows. It takes some milliseconds, in which no request runs. */
 const STEP_ROWS = 500
 const HASH_SAMPLE = 200
 
 /**
- * Starts the work in the background: keys change on schedule, and rows that nothing needs are deleted in small steps
- * beside the traffic. Work that fails is logged and tried again in its next round. Gives the function that stops it.
+ * Starts the background work: it rotates keys on schedule and deletes rows that are no longer needed, in
+ * small steps. Failed work is logged and repeated in its next round. Returns the function that stops the
+ * work.
  */
 export function startUpkeep(options: UpkeepOptions): () => void {
   const { logger, store, retention } = options
@@ -58,8 +62,9 @@ export function startUpkeep(options: UpkeepOptions): () => void {
 }
 
 /**
- * Lets the hasher imitate the hashes that the store holds, so that a password for an unknown account costs the same. The
- * sample begins at a random place: account ids are random, so that is as good as drawing each account by itself.
+ * Lets the hasher imitate the stored hashes, so that a login to an unknown account costs the same. The sample
+ * begins at a random account id. Account ids are random, so this is as good as drawing each account
+ * separately.
  */
 export async function imitateStoredHashes({
   store: { accounts },
@@ -72,7 +77,7 @@ export async function imitateStoredHashes({
   hasher.imitate([...some, ...more])
 }
 
-/** Deletes what has expired or outlived its retention, one kind of row after the other. */
+/** Deletes rows that have expired or are older than their retention, one kind of row after another. */
 async function purge(
   store: Store,
   { auditMs, revocationsMs }: Retention,
@@ -94,7 +99,7 @@ async function purge(
     while (last === STEP_ROWS && !signal.isStopped) {
       last = await step()
       removed += last
-      await setImmediate() // requests come first
+      await setImmediate() // Requests run first.
     }
     if (removed > 0) logger.info({ event: 'purged', rows, removed })
   }

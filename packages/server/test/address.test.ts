@@ -46,6 +46,6 @@ test.each([
   expect(clientAddress(connection, forwarded, proxies)).toBe(expected)
 })
 
-test('with no proxies configured, the header is nobody', () => {
+test('without trusted proxies, the header is ignored', () => {
   expect(clientAddress('10.0.0.1', '2.2.2.2', undefined)).toBe('10.0.0.1')
 })

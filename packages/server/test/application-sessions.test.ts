@@ -18,7 +18,7 @@ import { query, execute } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
 import { ALICE, openTestApplication } from './support/users.ts'
 
-// authority.sessions.create: the application authenticated the person itself.
+// authority.sessions.create: the application has authenticated the person.
 
 let it: TestAuthority
 let alice: string
@@ -75,7 +75,7 @@ test('an application opens a session for a person that its OAuth provider authen
   })
 })
 
-test('without authenticatedAt the session was authenticated now, and never later than now', async () => {
+test('authenticatedAt defaults to now, and a later time counts as now', async () => {
   const nowSec = Math.floor(it.clock.nowMs() / 1000)
   const { sessions } = it.authority
   for (const authenticatedAt of [undefined, it.clock.nowMs() + 90_000]) {
@@ -84,7 +84,7 @@ test('without authenticatedAt the session was authenticated now, and never later
   }
 })
 
-test('a route of a guard that requires a context class or a recent log-in accepts it by these claims', async () => {
+test('a route of a guard that requires a context class or a recent login accepts it by these claims', async () => {
   const { sessions } = it.authority
   const guard = createGuard({
     issuer: ISSUER,
@@ -128,7 +128,7 @@ describe('cookies', () => {
     expect(browser.cookies.has('cs_access')).toBe(false)
   })
 
-  test('have the attributes of those of a log-in', async () => {
+  test('have the attributes of login cookies', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const session = created(
@@ -140,7 +140,7 @@ describe('cookies', () => {
     expect(shape(it.authority.sessions.cookies(session))).toEqual(shape(ofLogin))
   })
 
-  test('are not made from a session whose access token names no CSRF token', async () => {
+  test('are refused for a session whose access token has no CSRF hash', async () => {
     const session = created(await it.authority.sessions.create(alice, { amr: ['fed'] }))
     expect(() => it.authority.sessions.cookies(session)).toThrow(
       new TypeError('cookies needs a session that was created with forCookies: true.'),
@@ -200,7 +200,7 @@ describe('no session is opened', () => {
     ).toMatchObject({ ok: false, code: 'tenant_forbidden' })
   })
 
-  test('when the account lost its sessions after the attempt began, however the application found out', async () => {
+  test('when the sessions of the account were revoked after the attempt began', async () => {
     const id = await newAccount('changed')
     const attempt = await it.authority.sessions.begin()
     await it.authority.accounts.setPassword('changed', 'another horse battery', 'test')
@@ -211,7 +211,7 @@ describe('no session is opened', () => {
     const { entries } = await it.authority.audit.list({ accountId: id, limit: 1 })
     expect(entries[0]).toMatchObject({ outcome: 'refused', detail: 'revoked' })
     expect(await sessionsOf(id)).toEqual([])
-    // A new attempt is after that change.
+    // A new attempt begins after that change.
     const second = await it.authority.sessions.begin()
     created(await it.authority.sessions.create(id, { ...second, amr: ['fed'] }))
   })
@@ -233,12 +233,12 @@ describe('no session is opened', () => {
     ).toMatchObject({ ok: false, code: 'position_ahead' })
   })
 
-  test('from before everybody had to sign in again', async () => {
+  test('from a position before everybody had to log in again', async () => {
     await using other = await openTestAuthority()
     const id = (await other.authority.accounts.find(USERNAME))!.id
     const attempt = await other.authority.sessions.begin()
     await other.restart({}, () => {
-      // What `countersign restore` leaves behind: an entry of the issuer.
+      // `countersign restore` writes such an entry about the issuer.
       execute(
         other.dataDir,
         `INSERT INTO revocations (position, kind, subject, hard, at, chain)
@@ -258,7 +258,7 @@ describe('no session is opened', () => {
   })
 })
 
-test('a revocation after the session opened ends it, as any other', async () => {
+test('a later revocation ends the session like any other session', async () => {
   const id = await newAccount('ends')
   const session = created(await it.authority.sessions.create(id, { amr: ['hwk'] }))
   await it.authority.accounts.disable('ends', 'test')
@@ -290,13 +290,13 @@ test.each([
   ['userAgent', 'acct_1', { amr: ['fed'], userAgent: null }],
   ['forCookies', 'acct_1', { amr: ['fed'], forCookies: 'yes' }],
 ])('a wrong %s is a TypeError that names it: %j, %j', async (name, accountId, options) => {
-  // Callers in JavaScript are not held to the types.
+  // Callers in JavaScript can pass values of other types.
   const opening = it.authority.sessions.create(accountId as string, options as { amr: string[] })
   await expect(opening).rejects.toThrow(TypeError)
   await expect(opening).rejects.toThrow(new RegExp(`^${name} must`))
 })
 
-describe('where the application keeps the accounts', () => {
+describe('if the application keeps the accounts', () => {
   test('a session opens for an account that has never logged in here', async () => {
     await using own = await openTestApplication()
     own.users.users.get(ALICE)!.roles = ['editor']

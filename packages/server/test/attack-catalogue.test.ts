@@ -4,18 +4,18 @@ import { fileURLToPath } from 'node:url'
 
 import { describe, expect, test } from 'vitest'
 
-// docs/attack-catalogue.md says which suite tries which attack. A table that nobody checks is soon wrong.
+// docs/attack-catalogue.md names the suite of each attack. These tests check that the table is right.
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const table = readFileSync(join(root, 'docs/attack-catalogue.md'), 'utf8')
 
-/** The numbers of each row, and where it says that they are. */
+/** The attack numbers of each row, and the suites that the row names. */
 const rows = [...table.matchAll(/^\| ([A-Z]\d\d(?:, [A-Z]\d\d)*) *\|[^|]*\|([^|]*)\|$/gm)].flatMap(
   ([, numbers = '', where = '']) =>
     numbers.split(', ').map((number) => ({ number, where: where.trim() })),
 )
 
-/** The numbers in the names of the tests of each suite, by the suite's short name. */
+/** The attack numbers in the test names of each suite, by the short name of the suite. */
 const suites = new Map(
   globSync('packages/server/test/*.test.ts', { cwd: root }).map((path) => {
     const text = readFileSync(join(root, path), 'utf8')
@@ -41,12 +41,12 @@ test('each of the four groups has its rows, each number once', () => {
   }
 })
 
-describe('what the table says', () => {
-  test.each(rows)('of $number is so', ({ number, where }) => {
+describe('the table', () => {
+  test.each(rows)('names the suites that test $number', ({ number, where }) => {
     const there = [...suites].filter(([, numbers]) => numbers.has(number)).map(([name]) => name)
     if (where.startsWith('not here: ')) expect(there).toEqual([])
     else expect(there.filter((name) => named(where).includes(name))).not.toEqual([])
-    // No suite tries it behind the table's back.
+    // No suite that the row does not name tests it.
     expect(there.filter((name) => !named(where).includes(name))).toEqual([])
   })
 })

@@ -7,8 +7,8 @@ import { ask, FORM_TYPE, JSON_TYPE, type Answer } from './support/contract.ts'
 import { query } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
 
-// Group 7.D of docs/attack-catalogue.md: what other pages can make a visitor's browser do, and what a
-// browser may do with what it gets. The matrix of origins and tokens is in csrf.test.ts.
+// Group 7.D of docs/attack-catalogue.md: requests that other pages can make a visitor's browser send, and
+// what a browser may do with the answers. The matrix of origins and tokens is in csrf.test.ts.
 
 const APP = 'https://app.example.com'
 const EVIL = { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }
@@ -26,7 +26,7 @@ beforeEach(async () => {
 afterEach(() => it.expectUnharmed())
 afterAll(() => it[Symbol.asyncDispose]())
 
-describe('D01 and D02: a page that may not', () => {
+describe('D01 and D02: a page that is not allowed to send requests is refused:', () => {
   test.each<[name: string, headers: Visit['headers']]>([
     ['two values of Sec-Fetch-Site', { 'sec-fetch-site': 'same-origin, cross-site' }],
     ['Sec-Fetch-Site in capitals', { 'sec-fetch-site': 'SAME-ORIGIN' }],
@@ -71,7 +71,7 @@ describe('D01 and D02: a page that may not', () => {
     }
   })
 
-  test('a WebSocket that opens with the cookies does not', async () => {
+  test('a WebSocket upgrade with the cookies', async () => {
     const headers = { ...EVIL, connection: 'upgrade', upgrade: 'websocket' }
     expect((await browser.get('/auth/me', { headers })).status).toBe(403)
   })
@@ -100,7 +100,7 @@ describe('D04 the token', () => {
     }
   })
 
-  test('of the last character’s other spellings, none is taken', async () => {
+  test('with another last character is refused, also if it decodes to the same bytes', async () => {
     const token = browser.csrfToken!
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
     for (const last of alphabet) {
@@ -118,7 +118,7 @@ describe('D04 the token', () => {
     expect((await browser.visit(path, { body, withoutToken: true })).status).toBe(403)
   })
 
-  test('of a session that has ended opens no log-in', async () => {
+  test('of an ended session is refused at a login', async () => {
     const other = new TestBrowser(it)
     await other.login()
     const { csrfToken } = other
@@ -170,7 +170,7 @@ describe('D05 a form on another site', () => {
     }
   })
 
-  test.each(forms)('of %s makes no account', async (type, body) => {
+  test.each(forms)('of %s creates no account', async (type, body) => {
     const name = body.replaceAll(USERNAME, 'mallory')
     for (const headers of [
       EVIL,
@@ -185,7 +185,7 @@ describe('D05 a form on another site', () => {
     }
   })
 
-  test('but our own page, a configured one and what is no browser make one', async () => {
+  test('is refused, but our own page, a configured page and a program can create an account', async () => {
     const bodyOf = (username: string): string => JSON.stringify({ username, password: PASSWORD })
     const own = { 'sec-fetch-site': 'same-origin', origin: ISSUER }
     expect((await post('/auth/signup', JSON_TYPE, bodyOf('own'), own)).status).toBe(201)
@@ -236,7 +236,7 @@ describe('D07 CORS', () => {
     }
   })
 
-  test('lets a configured page in by name, never by "*"', async () => {
+  test('names a configured origin, and never sends "*"', async () => {
     for (const path of paths) {
       const headers = { origin: APP, 'access-control-request-method': 'POST' }
       for (const method of ['OPTIONS', 'GET']) {
@@ -248,7 +248,7 @@ describe('D07 CORS', () => {
   })
 })
 
-test('D08 nothing but the page is HTML, and that may be in no frame', async () => {
+test('D08 only the start page is HTML, and it must not be framed', async () => {
   for (const path of [
     '/auth/me',
     '/auth/csrf',
@@ -289,7 +289,7 @@ describe('D10 a script in', () => {
     expect(sessions.text).not.toMatch(/<|alert|onerror/)
   })
 
-  test('a username is JSON, and nosniff', async () => {
+  test('a username is returned as JSON with nosniff', async () => {
     const body = { username: SCRIPT, password: PASSWORD }
     expect((await browser.visit('/auth/signup', { body })).status).toBe(201)
     const other = new TestBrowser(it)
@@ -315,14 +315,14 @@ describe('D10 a script in', () => {
     },
   )
 
-  test('a media type is said again in JSON alone', async () => {
+  test('a media type is repeated only in JSON', async () => {
     const answer = await ask(it, '/api/token/', { type: `text/${SCRIPT}`, body: '{}' })
     expect(answer.status).toBe(415)
     expectJson(answer)
   })
 })
 
-describe('D13 more than one may', () => {
+describe('D13 more rights than allowed', () => {
   const more = {
     role: 'admin',
     roles: ['admin'],
@@ -340,7 +340,7 @@ describe('D13 more than one may', () => {
     hard_position: -1,
   }
 
-  test('members of a sign-up that nobody asked for give nothing', async () => {
+  test('extra members of a sign-up have no effect', async () => {
     const body = { ...more, username: 'greedy', password: PASSWORD }
     expect((await browser.visit('/auth/signup', { body })).status).toBe(201)
     const [row] = query(it.dataDir, `SELECT * FROM accounts WHERE username = 'greedy'`)
@@ -361,7 +361,7 @@ describe('D13 more than one may', () => {
     expect(membersOf(await other.get('/auth/me'))).toMatchObject({ roles: [], permissions: [] })
   })
 
-  test('a tenant that one is no member of is refused, and looks like one that is not there', async () => {
+  test('a tenant without membership is refused like a tenant that does not exist', async () => {
     await it.authority.tenants.create('acme', 'test')
     it.mark()
     const refresh = (tenant: string): Promise<Answer> =>

@@ -9,8 +9,8 @@ import { query } from './support/database.ts'
 import { CANARY, startHostileTarget, type HostileTarget } from './support/hostile-target.ts'
 import type { RawAnswer } from './support/raw.ts'
 
-// Group 7.A of docs/attack-catalogue.md at the endpoints under /auth, over real sockets; those of
-// /api/token are in bad-http and bad-input. Where a case ends, nothing may have changed.
+// Group 7.A of docs/attack-catalogue.md at the endpoints under /auth, over real sockets; the endpoints under
+// /api/token are in bad-http and bad-input. After each case, nothing may have changed.
 
 let server: HostileTarget
 beforeAll(async () => {
@@ -22,7 +22,7 @@ afterAll(() => server.end())
 interface Door {
   readonly path: string
   readonly field: string
-  /** What lets a request come as far as its body. */
+  /** The headers without which a request is refused before its body is read. */
   headers(): Promise<Record<string, string>>
 }
 
@@ -168,7 +168,7 @@ describe.each(doors)('$path', (door) => {
     },
   )
 
-  test('is refused at 16 KiB and a byte, and nothing of it is looked at', async () => {
+  test('is refused at 16 KiB plus one byte, without parsing it', async () => {
     const body = `{"${field}":"${CANARY}${'a'.repeat(16_384)}"}`
     expect(codeOf(await knock(body))).toEqual([413, 'body_too_large'])
   })
@@ -217,7 +217,7 @@ describe('A23 a method', () => {
   )
 })
 
-describe('A19 whom the request calls its host', () => {
+describe('A19 the Host header', () => {
   test.each([
     ['Host', ['Host: evil.test']],
     ['X-Forwarded-Host', ['Host: localhost', 'X-Forwarded-Host: evil.test']],
@@ -235,7 +235,7 @@ describe('A19 whom the request calls its host', () => {
     }
   })
 
-  test('a page of another host is refused, whatever host it names', async () => {
+  test('a page of another host is refused, whatever Host the request has', async () => {
     const { token, setCookie } = await csrfToken('')
     const headers = { cookie: setCookie, 'x-csrf-token': token, origin: 'http://evil.test' }
     const forwarded = { host: 'evil.test', 'x-forwarded-host': 'evil.test' }
@@ -275,7 +275,7 @@ describe('A22 headers', () => {
     )
   })
 
-  test('two lines of Authorization are refused, not chosen from', async () => {
+  test('two Authorization lines are refused', async () => {
     const line = `Authorization: ${authorization()}\r\n`
     const { statuses } = await server.talk(
       `GET /auth/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${line}${line}\r\n`,
@@ -283,7 +283,7 @@ describe('A22 headers', () => {
     expect(statuses).toEqual([400])
   })
 
-  test('as many lines as fit are all read: none is dropped before the last', async () => {
+  test('all header lines that fit are read, including the last', async () => {
     const lines = 'a:\r\n'.repeat(900)
     const { statuses } = await server.talk(
       `GET /auth/me HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${lines}Authorization: ${authorization()}\r\n\r\n`,
@@ -303,7 +303,7 @@ test.each([
   ['/auth/sessions/x.css', 405],
   ['/auth/csrf/x.js', 404],
   ['/auth/me?x.css', 200],
-])('A25 web cache deception: %s answers %i, and nobody keeps it', async (path, status) => {
+])('A25 web cache deception: %s answers %i, and must not be cached', async (path, status) => {
   const headers = {
     authorization: `Bearer ${server.pair.access}`,
     accept: 'text/css,image/*;q=0.1',
@@ -357,7 +357,7 @@ describe('names at the sign-up', () => {
     expect(await signUp(username)).toBe(400)
   })
 
-  test('A11 half a character is refused', async () => {
+  test('A11 a lone surrogate is refused', async () => {
     expect(await signUp('dave\ud800')).toBe(400)
   })
 

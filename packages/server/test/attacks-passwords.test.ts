@@ -22,7 +22,7 @@ afterEach(async () => {
   await it[Symbol.asyncDispose]()
 })
 
-/** Where guesses come from, another place each time. */
+/** Counts the addresses, so that each guess comes from a new one. */
 let places = 0
 const elsewhere = (): string => `198.51.${100 + Math.floor((places += 1) / 250)}.${places % 250}`
 
@@ -127,7 +127,7 @@ describe('P04 many passwords at one account', () => {
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
     expect(Object.fromEntries(statuses)).toEqual({ 401: 6, 429: 994 })
-    // Whoever finds the right one in the end does not learn it.
+    // Even the right password gets 429, so the attacker does not find it.
     expect(await guess(USERNAME, { address: elsewhere(), password: PASSWORD })).toBe(429)
     const known = copyOf(phone, elsewhere())
     expect((await known.login()).status).toBe(200)
@@ -202,7 +202,7 @@ describe('P06 another way to the same account', () => {
         '\uff43arol@example.com',
       ].map((username) => () => guess(username)),
     )
-    // Only some providers ignore dots and tags; here they are other people.
+    // Only some providers ignore dots and tags. Here they name other people.
     expect(await guess('car.ol@example.com', { address: elsewhere() })).toBe(401)
   })
 
@@ -232,7 +232,7 @@ describe('P06 another way to the same account', () => {
     )
   })
 
-  test('of two hundred at once at a running server, exactly the allowed number is checked', async () => {
+  test('of two hundred attempts at once at a running server, exactly the allowed number is checked', async () => {
     const env = { COUNTERSIGN_THROTTLE: 'source=20/1h' }
     await using server = await startServerProcess({ env })
     const client = new HttpClient(server.url, 200)
@@ -263,7 +263,7 @@ test('P07 a success at one account does not lower the count of another', async (
   expect(statuses).toEqual([401, 401, 401, 429, 429, 429])
 })
 
-test('P07 nor does it lower the count of the address', async () => {
+test('P07 a success does not lower the count of the address', async () => {
   await create('mallory')
   let tried = 0
   for (let n = 0; n < 12; n += 1) {
@@ -274,7 +274,7 @@ test('P07 nor does it lower the count of the address', async () => {
   expect(tried).toBe(8)
 })
 
-describe('P09 a password that is guessed first', () => {
+describe('P09 a password that attackers guess first', () => {
   const bad: readonly (readonly [name: string, password: string, code: string])[] = [
     ['common', 'passwordpassword', 'password_common'],
     ['common with a year', 'Password2026!', 'password_common'],
@@ -293,7 +293,7 @@ describe('P09 a password that is guessed first', () => {
   test.each(bad)('is refused at the sign-up and at a change: %s', async (_, password, code) => {
     await it.restart({ throttle: 'off' })
     const browser = await logIn()
-    // Each account has its own name to be found in the password.
+    // The password contains the username of the account.
     const username = 'alice2'
     const signedUp = await browser.visit('/auth/signup', {
       body: { username, password: password.replaceAll('alice', username) },
@@ -365,7 +365,7 @@ describe('P12 the password is changed', () => {
     expect(statuses.filter((status) => status === 401)).toHaveLength(3)
   })
 
-  test('but guesses at the log-in do not block its owner', async () => {
+  test('but guesses at the login do not block its owner', async () => {
     const browser = await logIn('203.0.113.7')
     for (let n = 0; n < 12; n += 1) await guess(USERNAME, { address: elsewhere() })
     expect((await change(browser, PASSWORD)).status).toBe(204)
@@ -373,7 +373,7 @@ describe('P12 the password is changed', () => {
   })
 })
 
-describe('P21 a device that is known', () => {
+describe('P21 a known device', () => {
   const endings: readonly (readonly [
     name: string,
     end: (owner: TestBrowser) => Promise<unknown>,
@@ -393,10 +393,10 @@ describe('P21 a device that is known', () => {
   ]
 
   test.each(endings)(
-    'is forgotten with %s: those collected before give no tries',
+    'is forgotten with %s: older device cookies give no attempts',
     async (_, end) => {
       const owner = await logIn()
-      // Somebody who knew the password, and was in as often as they liked.
+      // An attacker who knew the old password and logged in many times.
       const collected: TestBrowser[] = []
       for (let n = 0; n < 5; n += 1) collected.push(await logIn(elsewhere()))
       await end(owner)
@@ -413,7 +413,7 @@ describe('P21 a device that is known', () => {
     },
   )
 
-  test('is known again after the next log-in', async () => {
+  test('is known again after the next login', async () => {
     const owner = await logIn()
     await owner.visit('/auth/sessions/end-all')
     expect((await owner.login()).status).toBe(200)
@@ -423,7 +423,7 @@ describe('P21 a device that is known', () => {
     it.mark()
   })
 
-  test('if stolen shares the attempts of its owner, at that account only', async () => {
+  test('that is stolen shares the attempts of its owner, only at that account', async () => {
     await create('bob')
     const owner = await logIn()
     const thief = (): TestBrowser => {

@@ -9,8 +9,8 @@ import { ask, askJson, type Answer } from './support/contract.ts'
 import { query, withDatabase } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
 
-// Group 7.C of docs/attack-catalogue.md: refreshing, sessions and log-out, by the contract and by cookies.
-// What is not here stands in rotation, slow-races, slow-mixture and csrf, by its number.
+// Group 7.C of docs/attack-catalogue.md: refreshing, sessions and logout, by the contract and by cookies. The
+// other attacks of the group are in rotation, slow-races, slow-mixture and csrf.
 
 const NEW_PASSWORD = 'another horse battery'
 const DAY_MS = 86_400_000
@@ -54,7 +54,7 @@ test('C02 without grace, exactly one of fifty refreshes with one token succeeds'
   )
   const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b)
   expect(statuses).toEqual([200, ...Array.from({ length: 49 }, () => 401)])
-  // Whoever came second held a copy: nothing of the session is worth anything now.
+  // The other requests used a copy, so all tokens of the session are refused now.
   const { refresh } = membersOf(answers.find(({ status }) => status === 200)!) as {
     refresh: string
   }
@@ -71,7 +71,7 @@ describe('C06 every token of a session is refused after', () => {
     readonly username: string
     /** Another session of the account. */
     readonly owner: TestBrowser
-    /** The one that ends. */
+    /** The session that ends. */
     readonly cookies: TestBrowser
     readonly pair: Pair
     readonly sid: string
@@ -91,9 +91,9 @@ describe('C06 every token of a session is refused after', () => {
   }
 
   const endings: readonly (readonly [name: string, end: (held: Held) => Promise<unknown>])[] = [
-    ['its log-out', ({ cookies }) => copyOf(cookies).visit('/auth/logout')],
+    ['its logout', ({ cookies }) => copyOf(cookies).visit('/auth/logout')],
     [
-      'its log-out by the contract',
+      'its logout by the contract',
       ({ pair }) => askJson(it, '/api/token/blacklist/', { refresh: pair.refresh }),
     ],
     ['the end of all', ({ cookies }) => copyOf(cookies).visit('/auth/sessions/end-all')],
@@ -187,7 +187,7 @@ describe('C14 a cookie that a neighbour planted', () => {
     ['without a value', (ours, _, kind) => `__Host-cs_${kind}=; ${ours}`, [400]],
     ['with the very same value', (ours, _, kind) => `${ours}; ${partOf(ours, kind)}`, [400]],
     ['in a tab', (ours, theirs, kind) => `\t__Host-cs_${kind}=${theirs}\t;${ours}`, [400]],
-    // These are other names, and must be nobody's.
+    // These are cookies with other names, and must be ignored.
     ['without the prefix', (ours, theirs, kind) => `cs_${kind}=${theirs}; ${ours}`, [200]],
     ['of a domain', (ours, theirs, kind) => `__Secure-cs_${kind}=${theirs}; ${ours}`, [200]],
     ['in small letters', (ours, theirs, kind) => `__host-cs_${kind}=${theirs}; ${ours}`, [200]],
@@ -224,14 +224,14 @@ describe('C14 a cookie that a neighbour planted', () => {
     const refresh = attacker.cookies.get('__Host-cs_refresh')!
     const refreshed = await visit('POST', '/auth/refresh', cookie(ours, refresh, 'refresh'))
     expect(refreshed.status).toBeOneOf(statuses)
-    // What was planted is in both answers no reason to end a session.
+    // With either answer, the planted cookie must end no session.
     if (refreshed.status === 200) secure.mark()
     expect(membersOf(refreshed)['sub']).toBeOneOf([sub, undefined])
     secure.expectUnharmed()
     expect((await attacker.get('/auth/me')).status).toBe(200)
   })
 
-  test('in place of ours, without its CSRF token, changes nothing for either session', async () => {
+  test('that replaces ours, without its CSRF token, changes neither session', async () => {
     const cookie = attacker.cookieHeader()
     for (const path of ['/auth/refresh', '/auth/logout', '/auth/sessions/end-all', '/auth/login']) {
       expect((await visit('POST', path, cookie)).status).toBe(403)
@@ -294,7 +294,7 @@ describe('C17 another page', () => {
 })
 
 test('C09 a password change while its tenant is disabled does not save the session', async () => {
-  // Hashing takes long enough for an operator to come in its middle.
+  // Hashing takes long enough for an operator to act during the hash.
   await using slow = await openAttackedAuthority({ argon2Passes: 40 })
   const { tenants } = slow.authority
   await tenants.create('acme', 'test')
@@ -311,7 +311,7 @@ test('C09 a password change while its tenant is disabled does not save the sessi
   expect((await owner.visit('/auth/refresh')).status).toBe(401)
 })
 
-test('C20 ten thousand sessions of one account are listed by the hundred, and end at once', async () => {
+test('C20 of ten thousand sessions of one account, a hundred are listed, and all end at once', async () => {
   await using crowded = await openAttackedAuthority()
   const owner = new TestBrowser(crowded)
   await owner.login()
@@ -378,7 +378,7 @@ describe('C21 the id of a session', () => {
     expect(answer).toMatchObject({ status: 404, text: unknown.text })
   })
 
-  test('is not a secret: it alone neither refreshes nor ends a session', async () => {
+  test('is not a secret: the id alone neither refreshes nor ends a session', async () => {
     const { sid } = claimsOf(browser.cookies.get('cs_access')!)
     expect((await refreshWith(String(sid))).status).toBe(401)
     const stranger = new TestBrowser(it)

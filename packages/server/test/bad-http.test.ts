@@ -2,8 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 
 import { CANARY, post, startHostileTarget, type HostileTarget } from './support/hostile-target.ts'
 
-// Everything around the body: request lines, paths, headers, and where one request ends and the next
-// begins. What must hold after each of them stands in `expectUnharmed`.
+// Malformed requests apart from the body: request lines, paths, headers, and the boundary between requests.
+// `expectUnharmed` has the conditions after each of them.
 
 let server: HostileTarget
 beforeAll(async () => {
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterEach(() => server.expectUnharmed())
 afterAll(() => server.end())
 
-// Where an answer is the end of the story, so that nobody waits for more.
+// Closes the connection after the answer, so that the test does not wait for more.
 const CLOSE = 'Connection: close\r\n'
 
 describe('request lines', () => {
@@ -52,7 +52,7 @@ describe('request lines', () => {
 describe('A20 paths', () => {
   const credentials = JSON.stringify({ username: 'nobody', password: CANARY })
 
-  // Each of these is either not found or the very same endpoint: nothing in between.
+  // Each of these paths is either not found or exactly the same endpoint.
   test.each([
     ['//api/token/', 404],
     ['/api//token/', 404],
@@ -141,7 +141,7 @@ describe('A22 headers', () => {
     },
   )
 
-  test('a client that sends its headers slowly is not answered, and hinders nobody', async () => {
+  test('a client that sends its headers slowly gets no answer and does not delay other clients', async () => {
     const slow = server.talk('GET /healthz HTTP/1.1\r\nHost: x\r\n')
     expect((await server.ask({ method: 'GET', path: '/healthz' })).status).toBe(200)
     expect((await slow).statuses).toEqual([])
@@ -149,7 +149,7 @@ describe('A22 headers', () => {
 })
 
 describe('A16 smuggling', () => {
-  // Whatever comes after the first request must never be seen as a second one.
+  // The bytes after the first request must never be read as a second request.
   const second = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
 
   test.each([
@@ -182,7 +182,7 @@ describe('A16 smuggling', () => {
     },
   )
 
-  test('requests that are pipelined are answered in order', async () => {
+  test('pipelined requests are answered in order', async () => {
     const first = post(['Content-Length: 2'], '{}')
     const third = post(['Content-Length: 4'], 'null')
     const last = 'GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'

@@ -8,8 +8,8 @@ import { CANARY, post, startHostileTarget, type HostileTarget } from './support/
 import type { RawRequest } from './support/raw.ts'
 import { sized } from './support/long.ts'
 
-// The real process, through real sockets, with bodies that no honest client sends. What must hold
-// after each of them stands in `expectUnharmed`.
+// Sends bodies that no honest client sends to a real process over real sockets. `expectUnharmed` has the
+// conditions after each of them.
 
 let server: HostileTarget
 beforeAll(async () => {
@@ -65,7 +65,7 @@ describe.each(endpoints)('$path', ({ path, fields }) => {
     (_, body) => expectParseError(body),
   )
 
-  test('A08 takes a constructor for a member like any other', async () => {
+  test('A08 treats a member named constructor like any other member', async () => {
     const body = '{"constructor":{"prototype":{"polluted":1}}}'
     const answer = await server.ask({ path, body })
     expect(answer.status).toBe(400)
@@ -121,14 +121,14 @@ describe.each(endpoints)('$path', ({ path, fields }) => {
     )
   })
 
-  test('A05 decompresses nothing: a bomb stays small', async () => {
+  test('A05 decompresses nothing, so a compression bomb stays small', async () => {
     const bomb = gzipSync(Buffer.alloc(10_000_000, ' '))
     expect(bomb.length).toBeLessThan(16_384)
     const headers = { 'content-encoding': 'gzip' }
     expect((await server.ask({ path, headers, body: bomb })).status).toBe(415)
   })
 
-  test('reads UTF-16 as what it is not', async () => {
+  test('does not decode UTF-16', async () => {
     const answer = await server.ask({ path, body: Buffer.from('{"a":1}', 'utf16le') })
     expect(answer.status).toBe(400)
   })
@@ -151,7 +151,7 @@ describe.each(endpoints)('$path', ({ path, fields }) => {
     },
   )
 
-  test('refuses 10 MB that are declared, and does not wait for them', async () => {
+  test('refuses a Content-Length of 10 MB without waiting for the body', async () => {
     const head = post(['Content-Length: 10485760'], '', path)
     const { statuses } = await server.talk(head)
     expect(statuses).toEqual([413])
@@ -168,14 +168,14 @@ describe.each(endpoints)('$path', ({ path, fields }) => {
   })
 })
 
-test('outlives a client that breaks off, and does not call that its own mistake', async () => {
+test('keeps running when a client disconnects, and does not log an internal error', async () => {
   const { statuses } = await server.talk(post(['Content-Length: 100'], `{"username":"${CANARY}`))
   expect(statuses).toEqual([])
   const chunked = post(['Transfer-Encoding: chunked'], '5\r\n{"a":\r\nzz\r\n')
   expect((await server.talk(chunked)).statuses).toEqual([400])
 })
 
-describe('large bodies elsewhere are not kept', () => {
+describe('large bodies on other paths are not kept', () => {
   test.each(['PUT /api/token/', 'POST /nothing', 'GET /healthz', 'POST /auth/me'])(
     '%s with 10 MB',
     async (line) => {
@@ -204,7 +204,7 @@ describe('tokens and passwords stay out of the answer', () => {
   })
 })
 
-describe('whatever is sent', () => {
+describe('for generated input', () => {
   const refusedWith = [400, 401, 413, 415]
   const expectRefused = async (question: RawRequest): Promise<void> => {
     const answer = await server.ask(question)
@@ -242,7 +242,7 @@ describe('whatever is sent', () => {
     )
   })
 
-  test('any change of one byte in a real token is refused, and harms nobody', async () => {
+  test('any change of one byte in a real token is refused and changes nothing', async () => {
     const change = fc.record({ at: fc.nat(), by: fc.integer({ min: 1, max: 127 }) })
     await fc.assert(
       fc.asyncProperty(change, async ({ at, by }) => {
@@ -250,7 +250,7 @@ describe('whatever is sent', () => {
         const index = at % bytes.length
         bytes[index] = ((bytes[index] ?? 0) + by) % 128
         const refresh = bytes.toString('latin1')
-        // White space at either end is trimmed, so one byte less may remain of it.
+        // White space at the ends is trimmed, so a changed token may lose a byte.
         fc.pre(refresh.trim() === refresh)
         await expectRefused({ path: '/api/token/refresh/', body: JSON.stringify({ refresh }) })
       }),
@@ -260,7 +260,7 @@ describe('whatever is sent', () => {
     expect((await server.ask({ path: '/api/token/verify/', body })).status).toBe(200)
   })
 
-  test('no prototype was changed on the way', () => {
+  test('no prototype was changed', () => {
     expect('polluted' in {}).toBe(false)
   })
 })

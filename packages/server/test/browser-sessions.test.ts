@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => it[Symbol.asyncDispose]())
 
 describe('log in', () => {
-  test('puts the pair into HttpOnly cookies, and no token into the body', async () => {
+  test('puts both tokens into HttpOnly cookies, and no token into the body', async () => {
     const answer = await browser.login()
     expect(answer.status).toBe(200)
     expect([...browser.cookies.keys()].toSorted()).toEqual(['cs_access', 'cs_device', 'cs_refresh'])
@@ -40,14 +40,14 @@ describe('log in', () => {
     expect(answer.headers.get('cache-control')).toBe('no-store')
   })
 
-  test('and then the cookie says who is there', async () => {
+  test('then the access cookie authenticates requests', async () => {
     await browser.login()
     const me = await browser.get('/auth/me')
     expect(me.status).toBe(200)
     expect(membersOf(me)).toMatchObject({ username: USERNAME, permissions: [], tenants: [] })
   })
 
-  test('over https the names have the prefix, and Secure', async () => {
+  test('over https the cookies have the __Host- prefix and Secure', async () => {
     const secret = 'a-secret-of-many-different-characters-0123456789'
     await using secure = await openTestAuthority({ publicUrl: 'https://auth.example.com', secret })
     const other = new TestBrowser(secure)
@@ -69,7 +69,7 @@ describe('log in', () => {
     }
   })
 
-  test('with a domain the names say __Secure- and the lines name the domain', async () => {
+  test('with a domain the cookies have the __Secure- prefix and the domain', async () => {
     const secret = 'a-secret-of-many-different-characters-0123456789'
     await using shared = await openTestAuthority({
       publicUrl: 'https://auth.example.com',
@@ -116,13 +116,13 @@ describe('log in', () => {
         )
       },
     ],
-  ])('%s in the cookies blocks no log-in', async (_name, prepare) => {
+  ])('%s in the cookies blocks no login', async (_name, prepare) => {
     await prepare()
     expect((await browser.login()).status).toBe(200)
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('ends the session that the browser had before', async () => {
+  test('ends the previous session of the browser', async () => {
     await browser.login()
     const old = new TestBrowser(it)
     for (const [name, value] of browser.cookies) old.cookies.set(name, value)
@@ -131,7 +131,7 @@ describe('log in', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('D04 the token of before the log-in is worth nothing after it', async () => {
+  test('D04 the CSRF token from before the login is refused after it', async () => {
     await browser.get('/auth/csrf')
     const before = browser.csrfToken
     await browser.login()
@@ -164,7 +164,7 @@ describe('refresh', () => {
     expect(tab.cookies.get('cs_refresh')).toBe(browser.cookies.get('cs_refresh'))
   })
 
-  test('without a cookie there is nothing to refresh, and a body is no place for a token', async () => {
+  test('without a cookie it is refused, and a token in the body is ignored', async () => {
     const { refresh } = await it.login()
     const answer = await browser.visit('/auth/refresh', { body: { refresh } })
     expect(answer.status).toBe(401)
@@ -183,7 +183,7 @@ describe('refresh', () => {
     expect([...browser.cookies.keys()]).toEqual(['cs_device'])
   })
 
-  test('C12 a clock that was set back by an hour costs no browser its session', async () => {
+  test('C12 a clock that was set back by an hour ends no session of a browser', async () => {
     await browser.login()
     const before = new Map(browser.cookies)
     it.clock.advanceMs(-3_600_000)
@@ -196,7 +196,7 @@ describe('refresh', () => {
     expect((await browser.visit('/auth/refresh')).status).toBe(200)
   })
 
-  test('a cookie that somebody altered is refused and cleared', async () => {
+  test('a changed cookie is refused and cleared', async () => {
     await browser.login()
     browser.cookies.set('cs_refresh', `${browser.cookies.get('cs_refresh')?.slice(0, -4)}AAAA`)
     const answer = await browser.visit('/auth/refresh')
@@ -204,7 +204,7 @@ describe('refresh', () => {
     expect(browser.cookies.has('cs_refresh')).toBe(false)
   })
 
-  test('C15 the access token in the place of the refresh token is none', async () => {
+  test('C15 the access token is refused as the refresh token', async () => {
     await browser.login()
     browser.cookies.set('cs_refresh', browser.cookies.get('cs_access') ?? '')
     expect((await browser.visit('/auth/refresh')).status).toBe(401)
@@ -212,7 +212,7 @@ describe('refresh', () => {
 })
 
 describe('log out', () => {
-  test('ends the session and empties the browser', async () => {
+  test('ends the session and removes the cookies', async () => {
     await browser.login()
     const access = browser.cookies.get('cs_access') ?? ''
     const answer = await browser.visit('/auth/logout')
@@ -222,7 +222,7 @@ describe('log out', () => {
     expect((await browser.get('/auth/me')).status).toBe(401)
   })
 
-  test('twice, or with nobody logged in, is no mistake', async () => {
+  test('succeeds twice, and without a session', async () => {
     await browser.login()
     const cookies = new Map(browser.cookies)
     await browser.visit('/auth/logout')
@@ -243,7 +243,7 @@ describe('log out', () => {
     expect(await logout(`Bearer ${access}`)).toEqual({ status: 204, cookies: [] })
     expect((await it.post('/api/token/refresh/', { refresh })).status).toBe(401)
     expect((await browser.get('/auth/me')).status).toBe(200)
-    // What was not ended must not look as if it was.
+    // A session that was not ended must not be reported as ended.
     expect((await logout(`Bearer ${access}`)).status).toBe(401)
     expect((await logout('Bearer bad')).status).toBe(401)
     expect((await logout('Bearer')).status).toBe(400)
@@ -252,7 +252,7 @@ describe('log out', () => {
 })
 
 describe('which token counts', () => {
-  test('a header wins over the cookie, also when it is bad', async () => {
+  test('a header takes precedence over the cookie, even if the header is not valid', async () => {
     await browser.login()
     const { access } = await it.login()
     const both = await browser.get('/auth/me', { headers: { authorization: `Bearer ${access}` } })
@@ -261,7 +261,7 @@ describe('which token counts', () => {
     expect(bad.status).toBe(401)
   })
 
-  test('a token that was made for a header is none in a cookie', async () => {
+  test('a token that was made for a header is refused in a cookie', async () => {
     const { access } = await it.login()
     browser.cookies.set('cs_access', access)
     expect((await browser.get('/auth/me')).status).toBe(401)
@@ -289,7 +289,7 @@ describe('which token counts', () => {
 describe('CORS', () => {
   const APP = 'https://app.example.com'
 
-  test('D07 a configured origin may read answers with credentials, no other one may', async () => {
+  test('D07 only a configured origin may read answers with credentials', async () => {
     await using open = await openTestAuthority({ origins: APP })
     for (const [origin, allowed] of [
       [APP, APP],

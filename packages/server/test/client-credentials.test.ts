@@ -36,7 +36,7 @@ test('a service account gets an access token for its id and secret', async () =>
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
   })
-  // Nothing to refresh it with.
+  // There is no refresh token.
   expect(membersOf(answer)).toEqual({
     access_token: expect.any(String),
     token_type: 'Bearer',
@@ -60,7 +60,7 @@ test('a service account gets an access token for its id and secret', async () =>
   })
 })
 
-test('or in a Basic header, as most clients send them', async () => {
+test('a service account can send its id and secret in a Basic header', async () => {
   const token = tokenOf(await askToken(it, {}, { headers: basic(client.id, client.secret) }))
   expect(claimsOf(token)['sub']).toBe(client.id)
 })
@@ -80,7 +80,7 @@ describe('the token', () => {
     expect(result).toMatchObject({ ok: true, claims: { sub: client.id, client_id: client.id } })
   })
 
-  test('of a person is refused without its session, although we signed it', async () => {
+  test('of a person is refused without its session, although its signature is valid', async () => {
     const { access } = await it.login()
     const forge = await openForge(it.dataDir)
     const without = forge.access({ ...claimsOf(access), sid: undefined })
@@ -98,7 +98,7 @@ describe('the token', () => {
     })
   })
 
-  test('has none of the claims that the application adds for people', async () => {
+  test('does not have the claims that the application adds for people', async () => {
     let calls = 0
     await it.restart({ claims: () => ({ plan: 'gold', calls: (calls += 1) }) })
     expect(claimsOf(tokenOf(await askWithSecret(it, client)))).not.toHaveProperty('plan')
@@ -134,7 +134,7 @@ describe('the token', () => {
     expect(answer.status).toBe(401)
   })
 
-  test('is valid at /api/token/verify/ while its service account is', async () => {
+  test('is valid at /api/token/verify/ while its service account is enabled', async () => {
     const verify = async (token: string): Promise<[number, string]> => {
       const { status, text } = await askJson(it, '/api/token/verify/', { token })
       return [status, text]
@@ -144,7 +144,7 @@ describe('the token', () => {
     const { clients } = it.authority
     await clients.disable('billing', 'test')
     expect(await verify(token)).toEqual([401, said.noAccount])
-    // Enabled again, what was taken back stays so.
+    // After the service account is enabled again, its revoked tokens stay revoked.
     await clients.enable('billing', 'test')
     expect(await verify(token)).toEqual([400, said.blacklistedField])
     expect(await verify(tokenOf(await askWithSecret(it, client)))).toEqual([200, '{}'])
@@ -155,7 +155,7 @@ describe('the token', () => {
   })
 })
 
-describe('authentication fails alike', () => {
+describe('authentication fails with the same answer', () => {
   test('for an unknown client, a wrong secret, a disabled client and a disabled tenant', async () => {
     const { clients, tenants } = it.authority
     await tenants.create('acme', 'test')
@@ -214,11 +214,11 @@ describe('authentication fails alike', () => {
     ],
     ['the id of the secret', ({ id, secretId }) => ({ client_id: id, client_secret: secretId })],
     [
-      'an id with NUL behind it',
+      'an id with a NUL at its end',
       ({ id, secret }) => ({ client_id: `${id}\0`, client_secret: secret }),
     ],
     [
-      'a secret with NUL behind it',
+      'a secret with a NUL at its end',
       ({ id, secret }) => ({ client_id: id, client_secret: `${secret}\0` }),
     ],
     ['SQL', ({ secret }) => ({ client_id: `' OR 1=1 --`, client_secret: secret })],
@@ -274,7 +274,7 @@ describe('authentication succeeds', () => {
     ['in small letters', ({ id, secret }) => basic(id, secret).authorization.replace('B', 'b')],
     ['without padding', ({ id, secret }) => basic(id, secret).authorization.replaceAll('=', '')],
     [
-      'encoded more than it needs to be',
+      'with unnecessary percent-encoding',
       ({ id, secret }) => basic(percentAll(id), percentAll(secret)).authorization,
     ],
   ])('with a header %s', async (_, value) => {
@@ -302,7 +302,7 @@ describe('a request is rejected', () => {
   test.each<[name: string, form: (own: string) => string]>([
     ['without a grant type', (own) => own],
     ['with an empty grant type', (own) => `grant_type=&${own}`],
-    ['with nothing in it', () => ''],
+    ['with an empty body', () => ''],
     ['with two grant types', (own) => `${GRANT}&${GRANT}&${own}`],
     ['with two grant types in two spellings', (own) => `${GRANT}&grant%5Ftype=x&${own}`],
     ['with two ids', (own) => `${GRANT}&${own}&client_id=x`],
@@ -357,12 +357,12 @@ describe('a request is rejected', () => {
   ])('of the type %j', async (type) => {
     const form = { client_id: client.id, client_secret: client.secret }
     expectError(await askToken(it, form, { type }), 415, 'invalid_request')
-    // Empty too.
+    // Also with an empty body.
     expectError(await askToken(it, '', { type }), 415, 'invalid_request')
   })
 
   test.each([`${FORM_TYPE};charset=UTF-8`, FORM_TYPE.toUpperCase()])(
-    'but as %s it is',
+    'but accepted as %s',
     async (type) => {
       const form = { client_id: client.id, client_secret: client.secret }
       tokenOf(await askToken(it, form, { type }))
@@ -394,7 +394,7 @@ describe('a request is rejected', () => {
   })
 })
 
-test('a store that fails is 503, worth a retry', async () => {
+test('a store that fails is answered 503 with Retry-After', async () => {
   execute(it.dataDir, 'ALTER TABLE client_secrets RENAME TO gone')
   const answer = await askWithSecret(it, client)
   expectError(answer, 503, 'temporarily_unavailable')
@@ -417,12 +417,12 @@ describe('attempts', () => {
     expectError(await askWithSecret(it, wrong()), 401, 'invalid_client')
   })
 
-  test('with a wrong secret do not block the right one from the same address', async () => {
+  test('with a wrong secret do not block the right secret from the same address', async () => {
     for (let at = 0; at < 9; at += 1) await askWithSecret(it, wrong())
     tokenOf(await askWithSecret(it, client))
   })
 
-  test('of a disabled client count like wrong ones, and its secret works once it is enabled', async () => {
+  test('of a disabled client count like wrong secrets, and its secret works after it is enabled', async () => {
     await it.authority.clients.disable('billing', 'test')
     const refused = query(it.dataDir, `SELECT count(*) AS n FROM audit WHERE outcome = 'refused'`)
     for (let at = 0; at < 9; at += 1) {
@@ -441,17 +441,17 @@ describe('attempts', () => {
     for (let at = 0; at < 20; at += 1) tokenOf(await askWithSecret(it, client))
   })
 
-  test('at an unknown client count alike', async () => {
+  test('at an unknown client count like others', async () => {
     const nobody = { ...client, id: `svc_${'A'.repeat(22)}` }
     for (let at = 0; at < 3; at += 1) {
       expectError(await askWithSecret(it, nobody), 401, 'invalid_client')
     }
     expectError(await askWithSecret(it, nobody), 429, 'temporarily_unavailable')
-    // And not at others, until the address has had enough.
+    // Attempts at other clients are allowed until the bucket of the address is full.
     tokenOf(await askWithSecret(it, client))
   })
 
-  test('at once are all counted', async () => {
+  test('at the same time are all counted', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => askWithSecret(it, wrong())))
     expect(answers.filter(({ status }) => status === 401)).toHaveLength(3)
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(47)

@@ -65,7 +65,7 @@ describe('secrets', () => {
     })
     expect((await askWithSecret(it, old)).status).toBe(401)
     tokenOf(await askWithSecret(it, young))
-    // And the last one: nobody gets in any more.
+    // The last secret can be removed. Then no secret is accepted.
     await clients.removeSecret('billing', young.secretId, 'test')
     expect((await askWithSecret(it, young)).status).toBe(401)
     expect((await clients.addSecret('billing', 'test')).ok).toBe(true)
@@ -206,7 +206,7 @@ describe('an operator gets a refusal', () => {
   })
 })
 
-describe('a request that is in flight', () => {
+describe('a request in progress', () => {
   test.each(['disable', 'removeSecret'] as const)(
     'gets nothing when %s comes between',
     async (change) => {
@@ -288,7 +288,7 @@ test('no secret is readable in the files, the audit or the log', async () => {
   const holds = (secret: Buffer | string): boolean =>
     files.some((file) => file.includes(secret)) ||
     lines.some((line) => line.includes(String(secret)))
-  // What must be there, so that the search below is known to find things.
+  // These values must be present, which shows that the search below works.
   expect(holds(client.id)).toBe(true)
   expect(holds(client.secretId)).toBe(true)
   const secrets = [

@@ -41,7 +41,7 @@ test.each([
   },
 )
 
-test('a damaged row is a fault of the store: 503, and not a token with wrong roles', async () => {
+test('a damaged row is answered 503 as a fault of the store, not with a token with wrong roles', async () => {
   await using it = await openTestAuthority()
   const { refresh } = await it.login()
   withDatabase(it.dataDir, (db) => db.exec(`UPDATE accounts SET roles = '["admin"'`))

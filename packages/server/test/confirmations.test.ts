@@ -66,7 +66,7 @@ test('without a previous process a wait includes only known guards', async () =>
   expect(await report).toMatchObject({ guards: 1, confirmed: 1 })
 })
 
-test('each guard confirms, or its lease runs out', async () => {
+test('each guard confirms or its lease expires', async () => {
   const { timers, confirmations } = await afterStart()
   for (const name of ['a', 'b', 'c']) confirmations.echoed(name)
   confirmations.applied('c', 7)
@@ -88,7 +88,7 @@ test('each guard confirms, or its lease runs out', async () => {
   expect(timers.pending).toBe(0)
 })
 
-test('a thousand waits for one position cost as much as one', async () => {
+test('a thousand waits for one position cost as much as one wait', async () => {
   const { timers, confirmations } = await afterStart()
   confirmations.echoed('a')
   expect(confirmations.awaits(3)).toBe(false)

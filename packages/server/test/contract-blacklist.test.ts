@@ -25,23 +25,23 @@ async function refuses(refresh: string, body: string): Promise<void> {
   expect(countStored(it.dataDir)).toEqual(before)
 }
 
-test('logs out, once', async () => {
+test('logs out once', async () => {
   expectAnswer(await askJson(it, PATH, { refresh: pair.refresh }), 200, '{}')
   await refuses(pair.refresh, said.blacklisted)
 })
 
-test('needs no access token, and ignores the one it gets', async () => {
+test('needs no access token, and ignores an access token in the header', async () => {
   const body = JSON.stringify({ refresh: pair.refresh })
   const headers = { authorization: 'Bearer x.y.z' }
   expectAnswer(await ask(it, PATH, { headers, body }), 200, '{}')
 })
 
-test('takes a form, white space and the path without a slash', async () => {
+test('accepts a form, white space and the path without a slash', async () => {
   const body = new URLSearchParams({ refresh: `\n${pair.refresh} ` }).toString()
   expectAnswer(await ask(it, '/api/token/blacklist', { type: FORM_TYPE, body }), 200, '{}')
 })
 
-test('takes an older token of the session: whoever logs out holds the session', async () => {
+test('accepts an older token of the session', async () => {
   const rotated = await it.post('/api/token/refresh/', { refresh: pair.refresh })
   const next = (await rotated.json()) as Pair
   it.clock.advanceMs(60_000)

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => it[Symbol.asyncDispose]())
 
-/** The body that says the same of every field. */
+/** The body with the same errors for every field. */
 function eachField(fields: readonly string[], ...errors: string[]): string {
   return JSON.stringify(Object.fromEntries(fields.map((field) => [field, errors])))
 }
@@ -35,7 +35,7 @@ describe.each(endpoints)('POST $path', ({ path, fields }) => {
     },
   )
 
-  test('answers OPTIONS with the methods alone', async () => {
+  test('answers OPTIONS with only the methods', async () => {
     const answer = await ask(it, path, { method: 'OPTIONS', type: null })
     expect(answer).toMatchObject({ status: 204, text: '' })
     expect(answer.headers.get('allow')).toBe('POST, OPTIONS')
@@ -160,7 +160,7 @@ describe.each(endpoints)('POST $path', ({ path, fields }) => {
     expectAnswer(await ask(it, path, { body }), 400, JSON.stringify({ non_field_errors: [text] }))
   })
 
-  test('says of null that there is no data', async () => {
+  test('answers null with the error that there is no data', async () => {
     const body = '{"non_field_errors":["No data provided"]}'
     expectAnswer(await ask(it, path, { body: 'null' }), 400, body)
   })
@@ -234,7 +234,7 @@ describe.each(endpoints)('POST $path', ({ path, fields }) => {
     )
   })
 
-  test('refuses a body of one byte too many, and reads one of exactly 16 KiB', async () => {
+  test('refuses a body of 16 KiB plus one byte, and reads a body of exactly 16 KiB', async () => {
     const fill = (length: number): string => `{"x":"${'a'.repeat(length - 8)}"}`
     expectAnswer(await ask(it, path, { body: fill(16_384) }), 400, required)
     expectAnswer(
@@ -244,7 +244,7 @@ describe.each(endpoints)('POST $path', ({ path, fields }) => {
     )
   })
 
-  test('counts a body that does not say its length', async () => {
+  test('counts the bytes of a body without Content-Length', async () => {
     const chunk = new TextEncoder().encode(' '.repeat(1_024))
     const stream = (chunks: number): ReadableStream =>
       new ReadableStream({
@@ -263,13 +263,13 @@ describe.each(endpoints)('POST $path', ({ path, fields }) => {
     expect([await send(15), await send(16)]).toEqual([400, 413])
   })
 
-  test('answers the same without the last slash', async () => {
+  test('answers the same without the slash at the end', async () => {
     expectAnswer(await ask(it, path.slice(0, -1), { body: '{}' }), 400, required)
     const get = await ask(it, path.slice(0, -1), { method: 'GET', type: null })
     expectAnswer(get, 405, '{"detail":"Method \\"GET\\" not allowed."}')
   })
 
-  test('ignores fields that it does not know', async () => {
+  test('ignores unknown fields', async () => {
     const body = { extra: 1, constructor: { prototype: { polluted: true } }, toString: 'x' }
     expectAnswer(await askJson(it, path, body), 400, required)
     expect('polluted' in {}).toBe(false)

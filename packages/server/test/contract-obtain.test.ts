@@ -39,11 +39,11 @@ function expectPair(answer: Answer): Pair {
   return { access: access!, refresh: refresh! }
 }
 
-test('gives a refresh and an access token, in this order', async () => {
+test('returns a refresh token and an access token, in this order', async () => {
   expectPair(await askJson(it, PATH, { username: USERNAME, password: PASSWORD }))
 })
 
-describe('takes the credentials', () => {
+describe('accepts the credentials', () => {
   const credentials = { username: USERNAME, password: PASSWORD }
 
   test('as JSON in any order, among other members', async () => {
@@ -64,11 +64,11 @@ describe('takes the credentials', () => {
     expectPair(await readAnswer(await it.authority.fetch(request)))
   })
 
-  test('without the last slash', async () => {
+  test('without the slash at the end', async () => {
     expectPair(await askJson(it, '/api/token', credentials))
   })
 
-  test('whatever Authorization header comes along', async () => {
+  test('with any Authorization header', async () => {
     const body = JSON.stringify(credentials)
     const headers = { authorization: 'Bearer garbage' }
     expectPair(await ask(it, PATH, { headers, body }))
@@ -85,7 +85,7 @@ describe('folds the username', () => {
     },
   )
 
-  // What looks the same, or holds what nobody sees, is another name.
+  // A name that looks the same or has invisible characters is another name.
   test.each([
     'аlice',
     'a\u200blice',
@@ -130,7 +130,7 @@ describe('trims as str.strip() does', () => {
 
   // U+FEFF is white space to JavaScript, not to Python.
   test.each(['\ufeff', '\u200b', '\u180e', '\x1b', '\x08', '\x7f'])(
-    'leaves %j where it is',
+    'does not trim %j',
     async (character) => {
       const body = { username: USERNAME, password: PASSWORD + character }
       expectAnswer(await askJson(it, PATH, body), 401, said.wrongCredentials)
@@ -226,7 +226,7 @@ describe('the tokens', () => {
     })
   })
 
-  test('a refresh token names its session and generation, and nobody else can verify it', async () => {
+  test('a refresh token has its session and generation, and only the authority can verify it', async () => {
     const { access, refresh } = await it.login()
     const nowSec = Math.floor(it.clock.nowMs() / 1000)
     const { sub, sid } = claimsOf(access)

@@ -41,7 +41,7 @@ async function refreshes(refresh: string): Promise<Pair> {
   return { access: access!, refresh: next! }
 }
 
-test('gives the next pair, the access token first', async () => {
+test('returns the next pair of tokens, the access token first', async () => {
   const next = await refreshes(pair.refresh)
   expect(claimsOf(next.refresh)).toMatchObject({
     sid: claims['sid'],
@@ -52,7 +52,7 @@ test('gives the next pair, the access token first', async () => {
   await refreshes(next.refresh)
 })
 
-describe('takes the token', () => {
+describe('accepts the token', () => {
   test('as a form', async () => {
     const body = new URLSearchParams({ refresh: pair.refresh }).toString()
     expect((await ask(it, PATH, { type: FORM_TYPE, body })).status).toBe(200)
@@ -60,17 +60,17 @@ describe('takes the token', () => {
   test('with white space around it', async () => {
     await refreshes(` ${pair.refresh}\r\n`)
   })
-  test('without the last slash', async () => {
+  test('without the slash at the end', async () => {
     expect((await askJson(it, '/api/token/refresh', { refresh: pair.refresh })).status).toBe(200)
   })
-  test('beside an access token in Authorization, whatever that is', async () => {
+  test('with any Authorization header', async () => {
     const body = JSON.stringify({ refresh: pair.refresh })
     const headers = { authorization: 'Bearer x.y.z' }
     expect((await ask(it, PATH, { headers, body })).status).toBe(200)
   })
 })
 
-test('with rotation off gives an access token only, and the refresh token stays good', async () => {
+test('without rotation returns only an access token, and the refresh token stays valid', async () => {
   await using fixed = await openTestAuthority({ rotateRefresh: false })
   const { refresh } = await fixed.login()
   for (let times = 0; times < 3; times += 1) {
@@ -174,7 +174,7 @@ describe('says that the token is invalid', () => {
     invalid(() => forge.refresh({ ...claims, aud: claims['iss'] })),
   )
   test(
-    'iat in the future, beyond what a clock that was set back explains',
+    'iat further in the future than the tolerance for a clock that was set back',
     invalid(() => forge.refresh({ ...claims, iat: nowSec() + 61 })),
   )
   test(
@@ -186,7 +186,7 @@ describe('says that the token is invalid', () => {
     invalid(() => forge.refresh({ ...claims, exp: '9999999999' })),
   )
   test(
-    'an endless exp',
+    'an infinite exp',
     invalid(() => forge.refresh({ ...claims, exp: 1e300 })),
   )
   test(
@@ -213,7 +213,7 @@ describe('says that the token is invalid', () => {
     invalid(() => forge.refresh({ ...claims, gen: 1 })),
   )
 
-  test('and none of that harms the session', async () => {
+  test('and after all of these the session still works', async () => {
     await refuses(forge.refresh({ ...claims, gen: 5 }), said.invalid)
     await refreshes(pair.refresh)
   })
@@ -226,9 +226,9 @@ describe('tells apart', () => {
     refuses(forge.refresh({ ...claims, jti: undefined }), said.noId))
   test('a token without token_type', () =>
     refuses(forge.refresh({ ...claims, token_type: undefined }), said.noType))
-  test('a token whose token_type is another', () =>
+  test('a token with another token_type', () =>
     refuses(forge.refresh({ ...claims, token_type: 'access' }), said.wrongType))
-  test('the first of what is missing: exp, jti, token_type', async () => {
+  test('naming the first missing claim in the order exp, jti, token_type', async () => {
     const none = { ...claims, exp: undefined, jti: undefined, token_type: undefined }
     await refuses(forge.refresh(none), said.noExp)
     await refuses(forge.refresh({ ...none, exp: claims['exp'] }), said.noId)
@@ -242,7 +242,7 @@ describe('tells apart', () => {
     refuses(withSignature(pair.access, pair.refresh), said.invalid))
 })
 
-test('takes a token without user_id, or with a number there', async () => {
+test('accepts a token without user_id or with a number as user_id', async () => {
   await refreshes(forge.refresh({ ...claims, user_id: undefined }))
   const { refresh } = await it.login()
   await refreshes(forge.refresh({ ...claimsOf(refresh), user_id: 1 }))
@@ -263,7 +263,7 @@ describe('says that a token is blacklisted', () => {
     await refuses(pair.refresh, said.blacklisted)
   })
 
-  test('when it was used before, and from then on its successor as well', async () => {
+  test('when it was used before, and then its successor too', async () => {
     const next = await refreshes(pair.refresh)
     it.clock.advanceMs(10_000)
     await refuses(pair.refresh, said.blacklisted)
@@ -275,14 +275,14 @@ describe('says that a token is blacklisted', () => {
     await refuses(pair.refresh, said.blacklisted)
   })
 
-  test('but not while its exp has passed too: that comes first', async () => {
+  test('but not after its exp, because expiry is reported first', async () => {
     await askJson(it, '/api/token/blacklist/', { refresh: pair.refresh })
     it.clock.advanceMs(14 * DAY_MS)
     await refuses(pair.refresh, said.expired)
   })
 })
 
-test('finds no active account for the token of a disabled one', async () => {
+test('finds no active account for the token of a disabled account', async () => {
   await it.authority.accounts.disable('alice', 'test')
   await refuses(pair.refresh, said.noAccount)
   await it.authority.accounts.enable('alice', 'test')

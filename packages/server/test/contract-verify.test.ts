@@ -28,12 +28,12 @@ async function refuses(token: string, body: string): Promise<void> {
   expectAnswer(await askJson(it, PATH, { token }), 401, body)
 }
 
-test('takes an access token and a refresh token', async () => {
+test('accepts an access token and a refresh token', async () => {
   await verifies(pair.access)
   await verifies(pair.refresh)
 })
 
-test('takes a form, white space and the path without a slash', async () => {
+test('accepts a form, white space and the path without a slash', async () => {
   const body = new URLSearchParams({ token: ` ${pair.access} ` }).toString()
   expectAnswer(await ask(it, '/api/token/verify', { type: FORM_TYPE, body }), 200, '{}')
 })
@@ -68,7 +68,7 @@ describe('says that the token is', () => {
     await refuses(forge.refresh({ ...claimsOf(pair.refresh), jti: undefined }), said.noId)
     await refuses(forge.access({ ...claimsOf(pair.access), jti: undefined }), said.noId)
   })
-  test('without a type, when it is a refresh token: refreshing would not take it', async () => {
+  test('without a type, if it is a refresh token, because a refresh would refuse it', async () => {
     await refuses(forge.refresh({ ...claimsOf(pair.refresh), token_type: undefined }), said.noType)
     await verifies(forge.access({ ...claimsOf(pair.access), token_type: undefined }))
   })
@@ -103,14 +103,14 @@ describe('says with 400 that the token is blacklisted', () => {
   })
 })
 
-test('finds no active account for the tokens of a disabled one', async () => {
+test('finds no active account for the tokens of a disabled account', async () => {
   await it.authority.accounts.disable('alice', 'test')
   await refuses(pair.access, said.noAccount)
   await refuses(pair.refresh, said.noAccount)
   await it.authority.accounts.enable('alice', 'test')
 })
 
-test('changes nothing: a copied token that is shown here ends no session', async () => {
+test('changes nothing: a copied refresh token ends no session here', async () => {
   const next = await (await it.post('/api/token/refresh/', { refresh: pair.refresh })).json()
   it.clock.advanceMs(60_000)
   const before = countStored(it.dataDir)

@@ -24,7 +24,7 @@ beforeEach(async () => {
   await browser.login()
 })
 
-/** Each endpoint that changes something for whoever has the cookies. */
+/** Each endpoint that changes something for the owner of the cookies. */
 const endpoints: [method: string, path: string, body: object | undefined][] = [
   ['POST', '/auth/login', { username: USERNAME, password: PASSWORD }],
   ['POST', '/auth/refresh', undefined],
@@ -58,7 +58,10 @@ const foreign: readonly (readonly [name: string, headers: Record<string, string 
     'D02 the configured host over http',
     { 'sec-fetch-site': undefined, origin: 'http://app.example.com' },
   ],
-  ['D02 nobody who says where it is from', { 'sec-fetch-site': undefined, origin: undefined }],
+  [
+    'D02 a request without Origin and Sec-Fetch-Site',
+    { 'sec-fetch-site': undefined, origin: undefined },
+  ],
   [
     'D01 another site behind a forged host',
     {
@@ -132,7 +135,7 @@ test.each([
   expect((await browser.visit('/auth/refresh', { headers })).status).toBe(200)
 })
 
-test('D05 a planted pre-login cookie gives no token that is valid with another cookie', async () => {
+test('D05 the CSRF token of a planted pre-login cookie is not valid with another cookie', async () => {
   const attacker = new TestBrowser(it)
   await attacker.get('/auth/csrf')
   const victim = new TestBrowser(it)

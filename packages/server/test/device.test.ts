@@ -24,7 +24,7 @@ test.each([
   expect(describeDevice(userAgent)).toBe(device)
 })
 
-test('whatever somebody writes, it is a short text', () => {
+test('any User-Agent becomes a short text', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 256 }), (userAgent) => {
       expect(describeDevice(userAgent).length).toBeLessThan(100)

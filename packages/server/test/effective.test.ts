@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
 
-// How long is waited, and for whom, is in tests/revocation: without a guard, and 30 s after a start, for nobody.
+// The duration of the wait is tested in tests/revocation. Without a guard, and 30 s after a start, there is
+// no wait.
 let it: TestAuthority
 beforeAll(async () => {
   it = await openTestAuthority()
@@ -12,14 +13,17 @@ afterAll(() => it[Symbol.asyncDispose]())
 test.each([
   ['/api/token/?wait=effective', { username: USERNAME, password: PASSWORD }],
   ['/api/token/?wait=effective&wait=x', { username: USERNAME, password: PASSWORD }],
-])('what gives something answers as ever, and does not wait: %s', async (path, body) => {
-  const response = await it.post(path, body)
-  expect(response.status).toBe(200)
-  expect(await response.json()).toMatchObject({ access: expect.any(String) })
-})
+])(
+  'a request that revokes nothing is answered as usual, without a wait: %s',
+  async (path, body) => {
+    const response = await it.post(path, body)
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({ access: expect.any(String) })
+  },
+)
 
 test.each(['?wait=efective', '?wait=', '?wait=effective&wait=x', '?wait=EFFECTIVE'])(
-  '%s is refused, and nothing is taken back',
+  '%s is refused, and nothing is revoked',
   async (query) => {
     const { refresh } = await it.login()
     const response = await it.post(`/api/token/blacklist/${query}`, { refresh })
@@ -29,7 +33,7 @@ test.each(['?wait=efective', '?wait=', '?wait=effective&wait=x', '?wait=EFFECTIV
   },
 )
 
-test('what revokes nothing does not wait: it keeps its answer, without numbers of guards', async () => {
+test('a request that revokes nothing does not wait, and its answer has no numbers of guards', async () => {
   const response = await it.authority.fetch(
     new Request('http://localhost:8000/auth/logout?wait=effective', {
       method: 'POST',
@@ -40,6 +44,6 @@ test('what revokes nothing does not wait: it keeps its answer, without numbers o
   expect(await response.text()).toBe('')
 })
 
-test('what takes nothing back does not wait', async () => {
+test('a failed request does not wait', async () => {
   expect((await it.post('/api/token/blacklist/?wait=effective', {})).status).toBe(400)
 })

@@ -5,7 +5,7 @@ import { readEvidence } from '../src/revocations/evidence.ts'
 
 const CHAIN = Buffer.alloc(32, 1).toString('base64url')
 
-/** An empty batch, as it proves a snapshot: it begins where it ends. */
+/** An empty batch, which proves a snapshot. It begins where it ends. */
 const proof: WireBatch = { head: 'head', mac: 'mac', entries: [] }
 const opened: OpenedBatch = {
   claims: { iss: 'x', iat: 1, after: 7, prev: CHAIN, last: 7, chain: CHAIN },
@@ -14,7 +14,7 @@ const opened: OpenedBatch = {
 }
 
 describe('evidence', () => {
-  test('of one repeated empty batch is its head, and not every copy is opened', () => {
+  test('of many copies of an empty batch ends at its head, and only some copies are opened', () => {
     let times = 0
     const open = (): OpenedBatch => {
       times += 1

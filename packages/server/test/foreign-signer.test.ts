@@ -8,7 +8,7 @@ import { openTestAuthority, PASSWORD, USERNAME } from './support/authority.ts'
 import { askWithSecret, newClient, tokenOf } from './support/clients.ts'
 import { headerOf } from './support/forge.ts'
 
-/** A module that keeps its key, as an HSM does, and signs slowly. */
+/** A module that keeps its key like an HSM and signs slowly. */
 function createModule(): {
   readonly publicKey: KeyObject
   readonly sign: (bytes: Uint8Array) => Promise<Uint8Array>
@@ -48,7 +48,7 @@ test('an external key signs every access token, and its public half is published
   expect(keys.map(({ kid }) => kid)).toContain('hsm-1')
 })
 
-test('while the signer is unreachable, log-ins fail and write nothing; afterwards they work again', async () => {
+test('while the signer is unreachable, logins fail and write nothing; afterwards they work again', async () => {
   const hsm = createModule()
   await using it = await openTestAuthority({
     signer: { alg: 'ES256', publicKey: hsm.publicKey.export({ format: 'jwk' }), sign: hsm.sign },
@@ -61,7 +61,7 @@ test('while the signer is unreachable, log-ins fail and write nothing; afterward
   expect(await answer.text()).not.toContain('no session')
   expect((await it.post('/api/token/refresh/', { refresh: pair.refresh })).status).toBe(503)
   hsm.isDown = false
-  // The refresh was done before. Its answer is repeated.
+  // The failed request had rotated the token, so this is a repeat of that refresh.
   expect((await it.post('/api/token/refresh/', { refresh: pair.refresh })).status).toBe(200)
 })
 

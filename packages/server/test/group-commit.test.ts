@@ -10,7 +10,7 @@ import { SqliteDatabase } from '../src/store/sqlite/database.ts'
 import { GroupCommit } from '../src/store/sqlite/group-commit.ts'
 import { appendRevocation, readHead } from '../src/store/sqlite/revocations.ts'
 
-// Which requests share a commit cannot be chosen from outside.
+// Called directly, because a client cannot choose which requests share a commit.
 let directory: string
 let db: SqliteDatabase
 let together: GroupCommit
@@ -39,7 +39,7 @@ function names(): unknown[] {
   return db.all('SELECT name FROM roles ORDER BY name').map(({ name }) => name)
 }
 
-test('work of one turn shares one commit, in its order', async () => {
+test('work of one turn shares one commit, in the order of its calls', async () => {
   const order: string[] = []
   await Promise.all(['b', 'a', 'c'].map((name) => define(name).then(() => order.push(name))))
   expect(names()).toEqual(['a', 'b', 'c'])
@@ -76,7 +76,7 @@ test('the queue is full at its limit, and empty afterwards', async () => {
   expect(together.isFull).toBe(false)
 })
 
-test('work that throws undoes itself alone', async () => {
+test('work that throws undoes only its own changes', async () => {
   const results = await Promise.allSettled([
     define('a'),
     define('a'),
@@ -117,7 +117,7 @@ test('an entry outside a write transaction throws', () => {
   expect(() => appendRevocation(db, 'session', 'a', 'hard', 1)).toThrow(/write transaction/)
 })
 
-test('where the commit fails, every promise rejects', async () => {
+test('if the commit fails, every promise rejects', async () => {
   const both = [define('a'), define('b')]
   db.close()
   for (const each of await Promise.allSettled(both)) {

@@ -65,7 +65,7 @@ describe('COUNTERSIGN_SESSIONS_PER_ACCOUNT_MAX', () => {
 })
 
 describe('upkeep', () => {
-  // Only the timer of the rounds, so that nothing else stands still.
+  // Fakes only the timer of the rounds, so that everything else still runs.
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   })
@@ -73,10 +73,10 @@ describe('upkeep', () => {
     vi.useRealTimers()
   })
 
-  /** One round of upkeep: the first one of an hour purges. */
+  /** Runs one round of upkeep. The first round of an hour purges. */
   async function keepUp(): Promise<void> {
     vi.advanceTimersByTime(ROUND_MS)
-    // Steps let other events in between.
+    // Other events run between the steps.
     for (let turn = 0; turn < 50; turn += 1) await new Promise((done) => setImmediate(done))
   }
 
@@ -84,7 +84,7 @@ describe('upkeep', () => {
     return openTestAuthority({ refreshLifetime: '2d', sessionLifetime: '2d', ...config })
   }
 
-  test('old entries and audit lines go; guards, restarts and new revocations go on', async () => {
+  test('old entries and audit lines are deleted; guards, restarts and new revocations still work', async () => {
     await using it = await openFor({ revocationRetention: '3d', auditRetention: '5d' })
     for (let n = 0; n < 3; n += 1) await logOut(it, await it.login())
     it.clock.advanceMs(4 * DAY_MS)
@@ -110,7 +110,7 @@ describe('upkeep', () => {
     expect(count(it, 'audit')).toBeLessThan(audited)
   })
 
-  test('off keeps all, and the default keeps 90 and 400 days', async () => {
+  test('off keeps everything, and the default keeps 90 and 400 days', async () => {
     for (const [config, kept] of [
       [{ revocationRetention: 'off', auditRetention: 'off' }, [1, true]],
       [{}, [1, false]],
@@ -120,12 +120,12 @@ describe('upkeep', () => {
       it.clock.advanceMs(401 * DAY_MS)
       const before = count(it, 'audit')
       await keepUp()
-      // The newest entry always stays: the chain goes on from it.
+      // The newest entry always stays, because the chain continues from it.
       expect([count(it, 'revocations'), count(it, 'audit') === before]).toEqual(kept)
     }
   })
 
-  test('a large backlog goes in steps, beside requests', async () => {
+  test('a large backlog is deleted in steps, between requests', async () => {
     await using it = await openFor({ auditRetention: '1d' })
     execute(
       it.dataDir,

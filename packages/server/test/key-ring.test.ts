@@ -146,7 +146,7 @@ test('imported keys keep their algorithm, and sign for as long as others', () =>
   ring.import('ES384', HOUR)
   ring.keepUp(2 * HOUR, ['access'])
   expect(ring.active('access').alg).toBe('ES384')
-  // The next key was published long ago. It still waits for the schedule.
+  // The next key was published long ago, but still waits for the schedule.
   ring.keepUp(10 * DAY)
   expect(ring.active('access').alg).toBe('ES384')
   ring.import('ES384', 10 * DAY)
@@ -178,7 +178,7 @@ describe('a revoked key', () => {
     expect(ring.verifies(String(pending?.kid))).toBe(false)
   })
 
-  test('stays in the ring as revoked for ever', () => {
+  test('always stays in the ring as revoked', () => {
     const ring = new PlannedRing()
     ring.keepUp(0)
     const first = ring.active('access').kid

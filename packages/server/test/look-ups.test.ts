@@ -4,7 +4,7 @@ import { openTestAuthority, PASSWORD, type TestAuthority } from './support/autho
 import { execute } from './support/database.ts'
 import { ALICE, openTestApplication } from './support/users.ts'
 
-// What an embedding application reads: accounts, sessions and the audit, page by page.
+// Accounts, sessions and the audit, as an embedding application reads them page by page.
 
 const NAMES = ['anna', 'bert', 'carl', 'dora', 'emil']
 
@@ -22,7 +22,7 @@ async function idOf(username: string): Promise<string> {
   return (await it.authority.accounts.find(username))!.id
 }
 
-/** Every page, until there is none. */
+/** Reads all pages. */
 async function pages<Page extends { readonly next: string | undefined }>(
   read: (cursor: string | undefined) => Promise<Page>,
 ): Promise<Page[]> {
@@ -45,7 +45,7 @@ describe('accounts', () => {
     expect(await it.authority.accounts.get('')).toBeUndefined()
   })
 
-  test('are not found by the id that an application once gave', async () => {
+  test('are not found by the id of an account of an application', async () => {
     await using own = await openTestApplication({ keyRotation: 'off' })
     await own.login()
     await own.authority.close()
@@ -61,7 +61,7 @@ describe('accounts', () => {
     expect(await it.authority.accounts.list()).toEqual(read.flatMap(({ accounts }) => accounts))
   })
 
-  test('a page goes on after an account that was deleted meanwhile', async () => {
+  test('the next page continues after an account that was deleted meanwhile', async () => {
     await it.authority.accounts.create({ username: 'b-deleted', password: PASSWORD }, 'test')
     const first = await it.authority.accounts.list({ limit: 3 })
     expect(first.accounts.at(-1)!.username).toBe('b-deleted')
@@ -72,7 +72,7 @@ describe('accounts', () => {
 })
 
 describe('sessions', () => {
-  test('show who, where and how, and never a seed', async () => {
+  test('show account, address and proofs, and never a seed', async () => {
     await it.post('/api/token/', { username: 'anna', password: PASSWORD })
     const accountId = await idOf('anna')
     const { sessions, next } = await it.authority.sessions.list({ accountId })
@@ -118,7 +118,7 @@ describe('sessions', () => {
     },
   )
 
-  test('of all accounts, and only the live ones', async () => {
+  test('of all accounts are listed, and only live sessions on request', async () => {
     const { id } = (await it.authority.sessions.list({ limit: 1 })).sessions[0]!
     await it.authority.sessions.end(id, 'test')
     const listed = async (live: boolean): Promise<readonly string[]> =>
@@ -189,7 +189,7 @@ describe('the audit', () => {
 
 test.each([0, -1, 1.5, 1_001, '10', null])('a limit of %j is a TypeError', async (limit) => {
   const { accounts, sessions, audit } = it.authority
-  // Callers in JavaScript are not held to the types.
+  // Callers in JavaScript can pass values of other types.
   const page = { limit: limit as number }
   for (const list of [accounts.list(page), sessions.list(page), audit.list(page)]) {
     await expect(list).rejects.toThrow(
@@ -198,7 +198,7 @@ test.each([0, -1, 1.5, 1_001, '10', null])('a limit of %j is a TypeError', async
   }
 })
 
-test.each(['', 'x', '1', '1.', 7, {}])('a cursor %j of nobody is a TypeError', async (cursor) => {
+test.each(['', 'x', '1', '1.', 7, {}])('an unknown cursor %j is a TypeError', async (cursor) => {
   const before = cursor as string
   await expect(it.authority.sessions.list({ before })).rejects.toThrow(/^before must be the next/)
   if (before !== '1') {
@@ -206,7 +206,7 @@ test.each(['', 'x', '1', '1.', 7, {}])('a cursor %j of nobody is a TypeError', a
   }
 })
 
-test('an account name that no rule allows today still pages', async () => {
+test('a username that current rules reject still works in pages', async () => {
   execute(
     it.dataDir,
     `UPDATE accounts SET username = 'b  ert', username_key = 'b  ert' WHERE username = 'bert'`,

@@ -29,7 +29,7 @@ function me(authorization?: string): Promise<Answer> {
 const REALM = `Bearer realm="${ISSUER}"`
 const INVALID = `${REALM}, error="invalid_token"`
 
-/** A problem document with this code, and a challenge that begins like this. */
+/** Asserts a problem document with this code, and a challenge that begins with this text. */
 function expectProblem(answer: Answer, status: number, code: string, challenge: string): void {
   expect(answer.status).toBe(status)
   expect(JSON.parse(answer.text)).toEqual({

@@ -11,8 +11,8 @@ import { claimsOf } from './support/forge.ts'
 import { isLong, sized } from './support/long.ts'
 
 /**
- * A world of clients and one authority whose store now and then loses the last thing it wrote,
- * against a model that knows the story of each session instead of its row.
+ * Compares clients and an authority, whose store sometimes loses its last write, with a model. The model
+ * knows the history of each session instead of its row.
  */
 
 const SECOND = 1_000
@@ -21,30 +21,30 @@ const GRACE = 10 * SECOND
 const IDLE = 14 * DAY
 const ABSOLUTE = 30 * DAY
 
-/** What the store has to know of a session. */
+/** The state of a session that the store must have. */
 interface ModelSession {
-  /** How many tokens it has given out; the last one is the one to come with. */
+  /** How many refresh tokens were issued. The last one is the current token. */
   readonly issued: number
   readonly lastIssuedAt: number
   readonly diesAt: number
   readonly endsAt: number
   readonly isOver: boolean
-  /** How often the account had been disabled when it began. */
+  /** How often the account had been disabled when the session began. */
   readonly era: number
 }
 
-/** All that a lost write can undo. */
+/** The state that a lost write can undo. */
 interface Stored {
   readonly sessions: ReadonlyMap<string, ModelSession>
   readonly isDisabled: boolean
   readonly era: number
 }
 
-/** A token in a client's hands; nothing that happens to the store changes it. */
+/** A token that a client holds. Changes of the store do not affect it. */
 interface Held {
   readonly text: string
   readonly session: string
-  /** 1 for the token of the log-in. */
+  /** 1 for the token of the login. */
   readonly nth: number
   readonly issuedAtSec: number
   readonly expiresAtSec: number
@@ -52,7 +52,7 @@ interface Held {
 
 interface Model {
   stored: Stored
-  /** As it was before the last thing that was written; undefined when that was lost already. */
+  /** The state before the last write. Undefined if that write was already lost. */
   beforeLastWrite: Stored | undefined
   now: number
   startedAt: number
@@ -77,10 +77,10 @@ const INVALID = 'Token is invalid'
 const OVER = 'Token is blacklisted'
 const DISABLED = 'No active account found for the given token.'
 
-/** What happens beside being refused. */
+/** The outcomes other than a refusal. */
 const DEEDS = ['rotated', 'healed', 'repeated', 'caught', 'logged out', 'known', 'unknown', 'lost']
 
-/** Why a token is worth nothing before anybody asks which one of its session it is. */
+/** Returns why a token is refused whatever its generation is. */
 function whyWorthless(model: Model, held: Held, stepSec: number): string | undefined {
   const nowSec = model.now / SECOND
   if (nowSec >= held.expiresAtSec) return EXPIRED
@@ -88,7 +88,7 @@ function whyWorthless(model: Model, held: Held, stepSec: number): string | undef
   return model.stored.sessions.has(held.session) ? undefined : INVALID
 }
 
-/** What a client must get for a refresh token, told from what happened before. */
+/** The answer that a client must get for a refresh token, by the history of its session. */
 function expectRefresh(model: Model, held: Held): Expected {
   const worthless = whyWorthless(model, held, CLOCK_STEP_SEC)
   if (worthless !== undefined) return { says: worthless }
@@ -122,7 +122,7 @@ function setSession(stored: Stored, id: string, session: ModelSession): Stored {
   return { ...stored, sessions: new Map([...stored.sessions, [id, session]]) }
 }
 
-// The commands. Each one acts on the real authority, and on the model.
+// The commands. Each command acts on the real authority and on the model.
 
 type Command = fc.AsyncCommand<Model, Real>
 
@@ -134,7 +134,7 @@ abstract class Step implements Command {
   abstract run(model: Model, real: Real): Promise<void>
   abstract toString(): string
 
-  /** Writes down the model as it is, and a copy of the files, before a write that may get lost. */
+  /** Records the state of the model, and a copy of the files, before a write that may be lost. */
   protected write(model: Model, real: Real, after: Stored): void {
     model.beforeLastWrite = model.stored
     model.stored = after
@@ -144,7 +144,7 @@ abstract class Step implements Command {
 
 const FILES = ['countersign.db', 'countersign.db-wal'] as const
 
-/** Copies the files as they are now, aside: nobody knows yet whether the step will write. */
+/** Copies the current files to another directory, because it is not known yet whether the step will write. */
 function copyAside({ it, copyDir }: Real): void {
   copyFiles(it.dataDir, join(copyDir, 'next'))
 }
@@ -187,7 +187,7 @@ class LogIn extends Step {
   }
 }
 
-/** Puts a pair into the client's hands, if what it says is what the session says. */
+/** Gives a pair of tokens to the client, after checking that its claims fit the session. */
 function hold(model: Model, pair: Pair, id: string, session: ModelSession): void {
   const refresh: Held = {
     text: pair.refresh,
@@ -403,7 +403,7 @@ class LoseLastWrite extends Step {
   }
 }
 
-// The edges of the grace and of the lives, and few of the jumps that close all doors at once.
+// Waits near the edges of the grace and the lifetimes, and few long jumps, after which everything is expired.
 const waitMs = fc.oneof(
   { weight: 4, arbitrary: fc.constant(0) },
   { weight: 4, arbitrary: fc.constantFrom(1, 5_000, GRACE - 1, GRACE, 61_000) },
@@ -432,7 +432,7 @@ const commandsArbitrary = fc.commands(
     fc.constantFrom(0, GRACE, 61_000).map((wait) => new Restart(wait)),
     fc.constantFrom(0, GRACE, 61_000).map((wait) => new Restart(wait)),
     fc.constant(new Disable()),
-    // Disabled, an account has little to tell.
+    // Enabling is frequent, because a disabled account shows little.
     ...Array.from({ length: 5 }, () => fc.constant(new Enable())),
     fc.constant(new LoseLastWrite()),
     fc.constant(new LoseLastWrite()),
@@ -441,7 +441,7 @@ const commandsArbitrary = fc.commands(
 )
 
 test(
-  'whatever clients, clocks, operators and a forgetful store do, the model foretells it',
+  'the model predicts every answer, whatever clients, clocks, operators and a store that loses writes do',
   { timeout: 120_000 },
   async () => {
     const seen = new Set<string>()
@@ -463,7 +463,7 @@ test(
       }),
       { numRuns: sized(15, 80) },
     )
-    // Walks that are always refused would prove nothing. Few walks do not see everything.
+    // Runs that are always refused would prove nothing. A small number of runs does not see every outcome.
     const all = [EXPIRED, INVALID, OVER, DISABLED, ...DEEDS]
     const missing = all.filter((each) => !seen.has(each))
     if (isLong) expect(missing).toEqual([])

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each[Symbol.asyncDispose]()
 })
 
-/** What Node's own server answers to a POST of `body`. */
+/** The answer of Node's own server to a POST of `body`. */
 async function post(handler: Handler, path: string, body: string): Promise<Response> {
   const server = createServer(handler)
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
@@ -28,7 +28,7 @@ const handler = toNodeHandler(async (request, { address }) =>
   Response.json({ path: new URL(request.url).pathname, body: await request.text(), address }),
 )
 
-test('hands on path, body and address', async () => {
+test('passes on path, body and address', async () => {
   const answer = await post(handler, '/api/token/?x', 'hello')
   expect(await answer.json()).toEqual({ path: '/api/token/', body: 'hello', address: '127.0.0.1' })
 })
@@ -40,7 +40,7 @@ test.each(['/api//token/', '/api/%74oken/', '/auth/..%2f'])(
   },
 )
 
-test('says that it came too late, where the body was read already, and waits for nothing', async () => {
+test('throws at once if the body was already read', async () => {
   const late: Handler = (incoming, outgoing) => {
     incoming.resume().once('end', () => {
       try {

@@ -62,7 +62,7 @@ async function refresh({ refresh: token }: Pair): Promise<number> {
 const INACTIVE = { active: false }
 
 describe('POST /oauth2/introspect (RFC 7662)', () => {
-  test('tells what an access token says', async () => {
+  test('returns the claims of an access token', async () => {
     await it.authority.accounts.addRole(USERNAME, 'reader', 'test')
     const { access } = await it.login()
     const { csh: _, ...claims } = claimsOf(access)
@@ -74,7 +74,7 @@ describe('POST /oauth2/introspect (RFC 7662)', () => {
     })
   })
 
-  test('tells of a refresh token whose it is and until when', async () => {
+  test('returns the account and the expiry of a refresh token', async () => {
     const pair = await it.login()
     const { sub, sid, iat, exp, jti } = claimsOf(pair.refresh)
     expect(await introspect(pair.refresh)).toEqual({
@@ -90,7 +90,7 @@ describe('POST /oauth2/introspect (RFC 7662)', () => {
     })
   })
 
-  test('tells of a service account without a username', async () => {
+  test('returns no username for a service account', async () => {
     const token = tokenOf(await askWithSecret(it, client))
     expect(await introspect(token)).toMatchObject({ active: true, sub: client.id })
     expect(await introspect(token)).not.toHaveProperty('username')
@@ -104,21 +104,21 @@ describe('POST /oauth2/introspect (RFC 7662)', () => {
       'a token from before a change of roles',
       () => it.authority.accounts.addRole(USERNAME, 'new', 'test'),
     ],
-    ['a token that was taken back', (pair) => revoke(pair.access)],
-  ])('says of %s that it is not active, and nothing else', async (_, act) => {
+    ['a revoked token', (pair) => revoke(pair.access)],
+  ])('returns only active: false for %s', async (_, act) => {
     const pair = await it.login()
     expect(await introspect(pair.access)).toMatchObject({ active: true })
     await act(pair)
     expect(await introspect(pair.access)).toEqual(INACTIVE)
   })
 
-  test.each(['', 'x', 'a.b.c', 'é', 'x'.repeat(9_000)])('says so of %j too', async (token) => {
+  test.each(['', 'x', 'a.b.c', 'é', 'x'.repeat(9_000)])('also for the text %j', async (token) => {
     const answer = await post('/oauth2/introspect', { token, token_type_hint: 'anything' })
     if (token === '') expectError(answer, 400, 'invalid_request')
     else expect(JSON.parse(answer.text)).toEqual(INACTIVE)
   })
 
-  test('to a service account of a tenant, only of tokens in that tenant', async () => {
+  test('shows a service account of a tenant only tokens in that tenant', async () => {
     const { tenants } = it.authority
     await tenants.create('acme', 'test')
     await tenants.create('globex', 'test')
@@ -134,7 +134,7 @@ describe('POST /oauth2/introspect (RFC 7662)', () => {
 })
 
 describe('POST /oauth2/revoke (RFC 7009)', () => {
-  test('takes back one access token, everywhere here and once in the log', async () => {
+  test('revokes one access token at every endpoint, with one log entry', async () => {
     const pair = await it.login()
     const other = await it.login()
     expect(await me(pair.access)).toBe(200)
@@ -144,7 +144,7 @@ describe('POST /oauth2/revoke (RFC 7009)', () => {
     expect(await me(pair.access)).toBe(401)
     expect((await it.post('/api/token/verify/', { token: pair.access })).status).toBe(401)
     expect(await me(other.access)).toBe(200)
-    // The session lives on, with another token.
+    // The session stays live and gets another token.
     expect(await refresh(pair)).toBe(200)
     expect(query(it.dataDir, 'SELECT kind, subject, hard FROM revocations')).toEqual([
       { kind: 'token', subject: claimsOf(pair.access)['jti'], hard: 0 },
@@ -159,7 +159,7 @@ describe('POST /oauth2/revoke (RFC 7009)', () => {
     expect(await revoke(pair.refresh)).toMatchObject({ status: 200 })
   })
 
-  test('of an old copy of one too', async () => {
+  test('of an old copy of a refresh token ends its session too', async () => {
     const pair = await it.login()
     expect(await refresh(pair)).toBe(200)
     it.clock.advanceMs(20_000)
@@ -167,7 +167,7 @@ describe('POST /oauth2/revoke (RFC 7009)', () => {
     expect(await me(pair.access)).toBe(401)
   })
 
-  test.each(['nothing', 'a.b.c', 'x'.repeat(9_000)])('of %j is done at once', async (token) => {
+  test.each(['nothing', 'a.b.c', 'x'.repeat(9_000)])('of %j succeeds', async (token) => {
     expect(await revoke(token)).toMatchObject({ status: 200, text: '' })
   })
 
@@ -180,7 +180,7 @@ describe('POST /oauth2/revoke (RFC 7009)', () => {
     expect(await introspect(token)).toEqual(INACTIVE)
   })
 
-  test('of its own tokens is for a service account a hundred at once, then one a second', async () => {
+  test('of its own tokens is limited to a hundred at once, then one a second', async () => {
     const own = await Promise.all(
       Array.from({ length: 103 }, async () => tokenOf(await askWithSecret(it, client))),
     )
@@ -190,33 +190,33 @@ describe('POST /oauth2/revoke (RFC 7009)', () => {
     expectError(throttled, 429, 'temporarily_unavailable')
     expect(throttled.headers.get('retry-after')).toBe('1')
     expect((await introspect(first))['active']).toBe(true)
-    // Those of people are not counted.
+    // Tokens of people are not counted.
     expect((await revoke((await it.login()).access)).status).toBe(200)
     it.clock.advanceMs(1_000)
     expect((await revoke(first)).status).toBe(200)
     expect((await introspect(first))['active']).toBe(false)
   })
 
-  test('by a service account of a tenant is for its own tokens alone', async () => {
+  test('by a service account of a tenant is limited to its own tokens', async () => {
     await it.authority.tenants.create('acme', 'test')
     await it.authority.tenants.setMember({ username: USERNAME, tenant: 'acme', roles: [] }, 'test')
     const bound = await newClient(it, 'bound', { tenant: 'acme' })
     const pair = await it.login()
-    // No other answer than for what is no token: introspection tells it nothing either.
+    // The answer equals the answer for a text that is not a token. Introspection reveals nothing either.
     for (const token of [pair.access, pair.refresh, 'none']) {
       expect((await revoke(token, bound)).status).toBe(200)
     }
     expect(await me(pair.access)).toBe(200)
     expect(await refresh(pair)).toBe(200)
     it.clock.advanceMs(20_000)
-    // An old copy would end the session; not for who may not do that.
+    // An old copy must not end the session, because this service account may not revoke it.
     expect(await revoke(pair.refresh, bound)).toMatchObject({ status: 200 })
     expect(await me(pair.access)).toBe(200)
   })
 })
 
 describe.each(['/oauth2/revoke', '/oauth2/introspect'])('%s', (path) => {
-  test('asks who wants to know', async () => {
+  test('requires authentication', async () => {
     const { access } = await it.login()
     const form = { token: access }
     expectError(
@@ -230,7 +230,7 @@ describe.each(['/oauth2/revoke', '/oauth2/introspect'])('%s', (path) => {
     expect(await me(access)).toBe(200)
   })
 
-  test('takes no access token for that', async () => {
+  test('does not accept an access token as authentication', async () => {
     const { access } = await it.login()
     const answer = await ask(it, path, {
       type: FORM_TYPE,
@@ -240,7 +240,7 @@ describe.each(['/oauth2/revoke', '/oauth2/introspect'])('%s', (path) => {
     expectError(answer, 401, 'invalid_client')
   })
 
-  test('takes forms alone, each parameter once', async () => {
+  test('accepts only forms, with each parameter once', async () => {
     const headers = basic(client.id, client.secret)
     const json = await ask(it, path, { body: JSON.stringify({ token: PASSWORD }), headers })
     expectError(json, 415, 'invalid_request')

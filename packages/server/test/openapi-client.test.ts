@@ -8,7 +8,7 @@ test('500 requests made from the OpenAPI document get answers that it describes,
   expect(seen.size).toBeGreaterThan(60)
 })
 
-test('a document that is wrong about an answer is caught', async () => {
+test('a document with a wrong answer is detected', async () => {
   const wrong = (document: OpenApi): OpenApi =>
     JSON.parse(JSON.stringify(document).replaceAll('"auth_time"', '"authenticated"')) as OpenApi
   await expect(runGeneratedClient(2_000, wrong)).rejects.toThrow(/auth_time/)

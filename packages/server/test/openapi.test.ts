@@ -22,7 +22,7 @@ test('the document is valid OpenAPI 3.1', async () => {
   expect(document.openapi).toMatch(/^3\.1\./)
 })
 
-test('every operation has a summary, a description and an identifier of its own', () => {
+test('every operation has a summary, a description and a unique identifier', () => {
   const operations = Object.values(document.paths).flatMap((path) => Object.values(path))
   expect(operations.length).toBeGreaterThan(25)
   for (const { operationId, summary, description } of operations) {
@@ -68,7 +68,7 @@ test('the document names no version, path or user of this server', async () => {
 })
 
 describe('GET /docs', () => {
-  test('is a page whose policy allows scripts and styles of this server alone', async () => {
+  test('is a page whose policy allows only scripts and styles of this server', async () => {
     const { status, headers, text } = await get('/docs')
     expect(status).toBe(200)
     expect(headers.get('content-type')).toBe('text/html; charset=utf-8')

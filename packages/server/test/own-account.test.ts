@@ -38,7 +38,7 @@ async function other(): Promise<TestBrowser> {
 }
 
 describe('own sessions', () => {
-  test('are listed with device, address and times, and this one is marked', async () => {
+  test('are listed with device, address and times, and the current session is marked', async () => {
     it.clock.advanceMs(60_000)
     await it.login({ userAgent: 'curl/8.5.0', address: '198.51.100.9' })
     const { sessions } = membersOf(await browser.get('/auth/sessions')) as { sessions: object[] }
@@ -97,7 +97,7 @@ describe('own sessions', () => {
     expect((await browser.get('/auth/me')).status).toBe(200)
   })
 
-  test('one session may end the others ten times at once, then once in ten seconds', async () => {
+  test('one session may end the other sessions ten times at once, then once in ten seconds', async () => {
     const desk = new TestBrowser(it)
     await desk.login()
     await browser.login()
@@ -107,7 +107,7 @@ describe('own sessions', () => {
     const throttled = await browser.visit('/auth/sessions/end-others')
     expect(throttled.status).toBe(429)
     expect(throttled.headers.get('retry-after')).toBe('10')
-    // Of the same account's others, each has its own.
+    // Each other session of the account has its own limit.
     await desk.login()
     expect((await desk.visit('/auth/sessions/end-others')).status).toBe(204)
   })
@@ -131,7 +131,7 @@ describe('own sessions', () => {
       })
       expect(answer.status).toBe(200)
       const { access } = (await answer.json()) as { access: string }
-      // What is soft and newer hides nothing.
+      // A newer soft entry must not hide the hard entry.
       await it.authority.accounts.addRole(USERNAME, 'reader', 'test')
       const { sid } = claimsOf(pair.access)
       for (const [target, method] of [
@@ -143,7 +143,7 @@ describe('own sessions', () => {
       ] as const) {
         const refused = await ask(pair.access, target, method)
         expect([target, refused.status]).toEqual([target, 401])
-        // Not that the session is over: who holds it by right refreshes, and goes on.
+        // The code is not `session_ended`, because the rightful holder can refresh and continue.
         expect(await refused.json()).toMatchObject({ code: 'token_stale' })
         expect(refused.headers.getSetCookie()).toEqual([])
       }
@@ -292,7 +292,7 @@ describe('sign-up', () => {
     expect(membersOf(answer)).toMatchObject({ code })
   })
 
-  test('is throttled as a whole if addresses are not known', async () => {
+  test('is throttled in one bucket if addresses are not known', async () => {
     await it.restart({ signUp: true, throttle: 'account=2/60s' })
     const statuses: number[] = []
     for (const username of ['u1', 'u2', 'u3']) {
@@ -325,11 +325,11 @@ describe('a session that survives its own revocation gets a new access token at 
   test.each(revokingCalls)('%s: in the cookie', async (path, body) => {
     const before = browser.cookies.get(NAME) ?? ''
     expect((await browser.visit(path, { body })).status).toBe(204)
-    // As a guard decides it.
+    // The decision of a guard.
     await expect.poll(() => codeOf(before)).toBe('session_ended')
     expect(codeOf(browser.cookies.get(NAME) ?? '')).toBe('ok')
     expect((await browser.get('/auth/me')).status).toBe(200)
-    // Bound to the page's token as the one before was.
+    // The new token is bound to the same CSRF token as the old token.
     expect((await browser.visit('/auth/sessions/end-others')).status).toBe(204)
   })
 
@@ -351,7 +351,7 @@ describe('a session that survives its own revocation gets a new access token at 
       expect(rest).toEqual({})
       await expect.poll(() => codeOf(before)).toBe('session_ended')
       expect(codeOf(access)).toBe('ok')
-      // A stolen access token must not become one that lasts.
+      // A stolen access token must not be extended.
       expect(claimsOf(access)['exp']).toBe(claimsOf(before)['exp'])
       expect(claimsOf(access)['iat']).toBe(Number(claimsOf(before)['iat']) + 60)
     },

@@ -32,7 +32,7 @@ async function refresh(pair: Pair): Promise<Pair> {
   return (await response.json()) as Pair
 }
 
-/** What each use of a pair is answered. */
+/** The answers to each use of a pair of tokens. */
 async function uses({ access, refresh: token }: Pair): Promise<Record<string, unknown>> {
   const inspect = async (shown: string): Promise<number> =>
     (await it.post('/api/token/verify/', { token: shown })).status
@@ -73,7 +73,7 @@ test('users of the application log in and refresh, with the id, username and rol
 
   const next = await refresh(pair)
   expect(claimsOf(next.access)).toMatchObject({ sub: ALICE, roles: ['reader'] })
-  // The very same successor again, as a second tab gets it.
+  // The same successor again, as for a second tab.
   expect((await refresh(pair)).refresh).toBe(next.refresh)
   const me = await it.me(next.access)
   expect(await me.json()).toMatchObject({ sub: ALICE, username: USERNAME, roles: ['reader'] })
@@ -120,7 +120,7 @@ describe("a change in the application's table", () => {
     expect([login.status, await login.text()]).toEqual([401, said.wrongCredentials])
     const wrong = await it.post('/api/token/', WRONG)
     expect([wrong.status, await wrong.text()]).toEqual([401, said.wrongCredentials])
-    // Only the application's table said so; who refused must not have used the token up.
+    // The refusal must not use up the token: the account is only disabled in the application's table.
     alice().isActive = true
     expect((await uses(pair))['refresh']).toBe(200)
   })
@@ -129,7 +129,7 @@ describe("a change in the application's table", () => {
     const pair = await it.login()
     it.users.users.delete(ALICE)
     expect(await uses(pair)).toEqual(DISABLED)
-    // Whoever has the name next is somebody else.
+    // The next user with this name is another person.
     it.users.add('user-2', USERNAME)
     expect(await uses(pair)).toEqual(DISABLED)
     expect(claimsOf((await it.login()).access)['sub']).toBe('user-2')
@@ -139,7 +139,7 @@ describe("a change in the application's table", () => {
     const pair = await it.login()
     it.users.before = () => Promise.reject(new Error('down'))
     expect((await it.post('/api/token/blacklist/', { refresh: pair.refresh })).status).toBe(200)
-    // Nor does a token of a session that is over.
+    // A token of a session that is over does not ask the application either.
     expect((await uses(pair))['refresh']).toBe(said.blacklisted)
   })
 })
@@ -161,7 +161,7 @@ describe('authority.users', () => {
     ).toEqual([{ actor: 'app:admin', account_id: ALICE }])
   })
 
-  test('endSessions: every session and token ends, and a new log-in works', async () => {
+  test('endSessions: every session and token ends, and a new login works', async () => {
     const pairs = [await it.login(), await it.login()]
     await it.authority.users.endSessions(ALICE, 'app:admin')
     expect(entries()).toEqual([{ position: 1, kind: 'account', subject: ALICE, hard: 1 }])
@@ -183,7 +183,7 @@ describe('authority.users', () => {
   })
 
   test.each([0, 1])(
-    'endSessions ends a log-in that is in flight, after %i others',
+    'endSessions ends a login that is in flight, after %i others',
     async (before) => {
       for (let n = 0; n < before; n += 1) await it.login()
       it.users.before = (method) =>
@@ -197,7 +197,7 @@ describe('authority.users', () => {
       ])
       it.users.before = () => undefined
       await it.login()
-      // The row that came before any log-in got the name with the first.
+      // The row existed before any login, and the first login wrote the name.
       expect(queryOne(it.dataDir, 'SELECT username FROM accounts')['username']).toBe(USERNAME)
     },
   )
@@ -302,7 +302,7 @@ describe('an application that fails', () => {
     expect((await browser.visit('/auth/refresh')).status).toBe(200)
   })
 
-  test('and does not answer is waited for five seconds, and its late answer is nobody’s', async () => {
+  test('to answer within five seconds is not waited for, and its late answer is ignored', async () => {
     const pair = await it.login()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     try {
@@ -336,7 +336,7 @@ describe('an application that fails', () => {
     expect(query(it.dataDir, 'SELECT id FROM sessions')).toHaveLength(1)
   })
 
-  test('gets a bounded number of calls at once', async () => {
+  test('gets only a bounded number of calls at once', async () => {
     const hanging = new Pending<undefined>()
     const source = checkSource(
       {
@@ -475,7 +475,7 @@ describe('an answer of the wrong shape', () => {
   })
 })
 
-describe('a log-in', () => {
+describe('a login', () => {
   test('with an unknown username costs one hash and no verifyPassword call', async () => {
     const verified: unknown[] = []
     const users = new TestUsers()
@@ -496,23 +496,23 @@ describe('a log-in', () => {
       code: 'credentials_invalid',
     })
     expect(verified).toEqual([undefined])
-    // And passwords that no hash function needs to see.
+    // Passwords outside the bounds are not passed to the application.
     for (const password of ['x'.repeat(4_097), `${PASSWORD}\0`]) {
       const result = await signIn(parts, { username: USERNAME, password }, HERE)
       expect(result).toMatchObject({ ok: false, code: 'credentials_invalid' })
     }
     expect(verified).toEqual([undefined, undefined, undefined])
     expect(users.asked).toEqual(['find mallory', `find ${USERNAME}`, `find ${USERNAME}`])
-    // An account that is there costs none of ours.
+    // A login to an existing account costs no hash of the authority.
     expect((await signIn(parts, { username: USERNAME, password: PASSWORD }, HERE)).ok).toBe(true)
     expect(verified).toHaveLength(3)
   })
 
   test.each([
     ['without white space at its ends', '  Alice\u3000', ['find Alice']],
-    ['as it is spelled', 'ALICE@example.com', ['find ALICE@example.com']],
-    ['unless a database may choke on it', 'alice\0', []],
-    ['unless it is too long for one', 'a'.repeat(321), []],
+    ['with the spelling of the person', 'ALICE@example.com', ['find ALICE@example.com']],
+    ['unless a database may fail on it', 'alice\0', []],
+    ['unless it is too long', 'a'.repeat(321), []],
   ])('passes the typed name to the application, %s', async (_, username, asked) => {
     const browser = new TestBrowser(it)
     const answer = await browser.login({ username, password: PASSWORD })
@@ -554,7 +554,7 @@ describe('throttling', () => {
     expect(await attempt(other, { ...WRONG, username: 'a  b' }, addresses[5])).toBe(401)
   })
 
-  test('counts before the password is verified, and gives a right one back', async () => {
+  test('counts before the password is verified, and removes the attempt of a right password', async () => {
     await using other = await openTestApplication({ throttle: 'source=2/90s' })
     for (let n = 0; n < 4; n += 1) await other.login()
     expect(await attempt(other, WRONG)).toBe(401)
@@ -613,7 +613,7 @@ test('a browser logs in, refreshes, sees and ends its sessions, and logs out', a
   expect(browser.cookies.has('cs_refresh')).toBe(false)
 })
 
-describe('what the authority does not offer', () => {
+describe('without its own accounts, the authority does not offer', () => {
   test('changing a password, signing up, authority.accounts', async () => {
     await using other = await openTestApplication({ signUp: true })
     const browser = new TestBrowser(other)
@@ -625,11 +625,11 @@ describe('what the authority does not offer', () => {
     }
     // @ts-expect-error: the accounts are the application's
     expect(other.authority.accounts).toBe(undefined)
-    // @ts-expect-error: and ours are not
+    // @ts-expect-error: and there are no own accounts
     expect((other.authority as Authority).users).toBeDefined()
   })
 
-  test('is not asked for in a configuration file', async () => {
+  test('is rejected in a configuration file', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
     try {
       writeFileSync(join(dataDir, 'countersign.config.mjs'), 'export default { accounts: {} }')
@@ -643,7 +643,7 @@ describe('what the authority does not offer', () => {
     }
   })
 
-  test('is shown by commands beside the application as what it is', async () => {
+  test('is shown by commands as an account of the application', async () => {
     const { refresh: token } = await it.login()
     const run = async (words: string[], input = ''): Promise<string> => {
       const env = { COUNTERSIGN_PUBLIC_URL: ISSUER }
@@ -652,7 +652,7 @@ describe('what the authority does not offer', () => {
     expect(await run(['sessions', 'list', '--json'])).toContain(`"username":"${USERNAME}"`)
     expect(await run(['accounts', 'list'])).not.toContain(USERNAME)
     expect(await run(['token', 'inspect'], token)).toContain(
-      `${USERNAME} belongs to the application, which was not asked`,
+      `${USERNAME} is an account of the application, which was not called`,
     )
   })
 
@@ -667,7 +667,7 @@ describe('what the authority does not offer', () => {
 describe('an account of ours and one of the application with the same name', () => {
   const OURS = 'the password of our own'
 
-  test('are two accounts, and neither passes for the other', async () => {
+  test('are two accounts, and neither is accepted as the other', async () => {
     await using ours = await openTestAuthority()
     await ours.authority.accounts.setPassword(USERNAME, OURS, 'test')
     const [own] = await ours.authority.accounts.list()
@@ -685,7 +685,7 @@ describe('an account of ours and one of the application with the same name', () 
     }
     const refused = await application.post('/api/token/refresh/', { refresh: ownPair.refresh })
     expect(await refused.text()).toBe(said.noAccount)
-    // Nobody asked the application about an account that is not its own.
+    // The application was not asked about an account that is not its own.
     expect(application.users.asked).not.toContain(`get ${own!.id}`)
     await application.authority.users.endSessions('user-2', 'test')
     await application.authority.close()
@@ -710,7 +710,7 @@ describe('an account of ours and one of the application with the same name', () 
   })
 })
 
-test('a refresh asks the store twice and the application once', async () => {
+test('a refresh calls the store twice and the application once', async () => {
   await using sessions = await openTestSessions()
   const users = new TestUsers()
   users.add(ALICE, USERNAME)

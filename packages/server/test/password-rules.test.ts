@@ -62,7 +62,7 @@ test.each([
 })
 
 test.each([
-  // As they are in the lists.
+  // Entries of the list.
   ['administrator'],
   ['q1w2e3r4t5y6'],
   ['minnesota_hp'],
@@ -122,7 +122,7 @@ test.each([
   expect(codeOf(password, { username })).toBe(code)
 })
 
-test('no text holds the password, the username or the host', () => {
+test('no text contains the password, the username or the host', () => {
   for (const password of [
     'short',
     'x'.repeat(5_000),
@@ -224,11 +224,11 @@ test('the longest password of the most expensive characters is checked quickly',
 test('the list is found, and matches only its own entries', () => {
   const isCommon = readCommonPasswords()
   expect(['123456', 'trustno1', 'minnesota_hp'].filter((text) => !isCommon(text))).toEqual([])
-  // The list is JSON: what stands between two entries is no entry.
+  // The list is JSON. Texts across two entries are not entries.
   expect(['', '","', '123456","password', '"123456"', '[', 'zwqkvj'].filter(isCommon)).toEqual([])
 })
 
-// PWD-05: the paths that set a password, of which the first admin account is `create`.
+// PWD-05: all ways to set a password. The first admin account uses `create`.
 test('P09 every way to set a password rejects a common one and stores nothing', async () => {
   await using it = await openTestSessions()
   const { accounts, dataDir } = it

@@ -36,7 +36,7 @@ test('a password matches only its own hash', async () => {
   expect(await hasher.hash(PASSWORD)).not.toBe(hash)
 })
 
-test('NFC and NFD spellings are one password, and no other spelling is', async () => {
+test('NFC and NFD spellings are the same password, and other spellings are not', async () => {
   const hasher = openHasher()
   const composed = 'caf\u00e9 horse battery'
   const hash = (await hasher.hash(composed))!
@@ -45,7 +45,7 @@ test('NFC and NFD spellings are one password, and no other spelling is', async (
   expect(await hasher.verify(hash, composed.toUpperCase(), USERNAME)).toBe(false)
   const decomposed = (await hasher.hash('cafe\u0301 horse battery'))!
   expect(await hasher.verify(decomposed, composed, USERNAME)).toBe(true)
-  // Compatibility forms are other characters: who chose them types them.
+  // Compatibility forms are different characters.
   const wide = (await hasher.hash('\uff41 wide horse battery'))!
   expect(await hasher.verify(wide, 'a wide horse battery', USERNAME)).toBe(false)
 })
@@ -58,8 +58,8 @@ test('a text longer than any password never matches', async () => {
   }
 })
 
-describe('a hash with other parameters than those of today', () => {
-  test('is replaced at the next log-in, and no session ends', async () => {
+describe('a hash with outdated parameters', () => {
+  test('is replaced at the next login, and no session ends', async () => {
     await using it = await openTestAuthority()
     const { refresh } = await it.login()
     const before = hashOf(it)
@@ -126,7 +126,7 @@ describe('the queue', () => {
     }
   })
 
-  test('goes on after a hash that cannot be read', async () => {
+  test('continues after a hash that cannot be read', async () => {
     const hasher = openHasher({ concurrency: 1, queueMax: 1 })
     const broken = hasher.verify('not a hash', 'x', USERNAME)
     const next = hasher.verify(undefined, 'x', USERNAME)
@@ -135,8 +135,8 @@ describe('the queue', () => {
     expect(await hasher.verify(undefined, 'x', USERNAME)).toBe(false)
   })
 
-  test('that is full answers 503 with Retry-After, and the others log in', async () => {
-    // Hashes that are slow enough for all requests to come while the first ones run.
+  test('that is full answers 503 with Retry-After, and the other requests log in', async () => {
+    // Hashing is slow, so that all requests arrive while the first ones run.
     await using it = await openTestAuthority({ argon2MemoryKib: 32_768 })
     const room = availableParallelism() + limits.passwordQueueMax
     const body = { username: USERNAME, password: PASSWORD }
@@ -213,14 +213,14 @@ describe('an account that does not exist', () => {
       return times.toSorted((a, b) => a - b)[15]!
     }
     const [known, unknown] = [await medianMs(hash), await medianMs(undefined)]
-    // A figure to look at: a machine under load proves nothing about it.
+    // Only annotated, because the figure depends on the load of the machine.
     await annotate(`known ${known.toFixed(2)} ms, unknown ${unknown.toFixed(2)} ms`)
   })
 })
 
 describe('an unknown username, if the stored hashes differ in their cost', () => {
-  // What is hashed cannot be seen from outside but by its time; the parameters are those of a hash
-  // whose verification is refused as unreadable when they are out of bounds.
+  // The imitated hash shows only in its time. So the parameters are out of bounds, and verifying with them
+  // fails as unreadable.
   const UNREADABLE = '$argon2id$v=19$m=1,t=1,p=1$'
 
   test('costs as much as one of them, always the same one', async () => {

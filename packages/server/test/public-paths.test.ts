@@ -29,13 +29,13 @@ describe('GET /.well-known/jwks.json', () => {
       alg: 'ES256',
       use: 'sig',
     }
-    // The one that signs, and the next one.
+    // The signing key and the next key.
     expect(keys).toEqual([published, published])
     for (const key of keys) expect(key.kid).toBe(await calculateJwkThumbprint(key))
     expect(keys.map(({ kid }) => kid)).toContain(headerOf((await it.login()).access)['kid'])
   })
 
-  test('may be kept for 5 minutes, and read by scripts of any origin', async () => {
+  test('may be cached for 5 minutes, and read by scripts of any origin', async () => {
     const { headers } = await get('/.well-known/jwks.json', { origin: 'https://app.test' })
     expect(Object.fromEntries(headers)).toEqual({
       'content-type': 'application/jwk-set+json',
@@ -53,7 +53,7 @@ describe('GET /.well-known/jwks.json', () => {
     ['a weak one, among others', (etag: string) => `"other", W/${etag}`, 304],
     ['any', () => '*', 304],
     ['another', () => '"other"', 200],
-  ])('answers whoever has it already: %s', async (_, tagOf, status) => {
+  ])('answers a client that already has it: %s', async (_, tagOf, status) => {
     const etag = String((await get('/.well-known/jwks.json')).headers.get('etag'))
     const answer = await get('/.well-known/jwks.json', { 'if-none-match': tagOf(etag) })
     expect(answer.status).toBe(status)
@@ -89,7 +89,7 @@ describe('GET /', () => {
     expect(text).toContain('curl http://localhost:8000/api/token/')
   })
 
-  test('holds no token, key, username, version or path of this machine', async () => {
+  test('contains no token, key, username, version or path of this machine', async () => {
     const { text } = await get('/')
     expect(text).not.toContain(it.dataDir)
     expect(text).not.toContain('alice')
@@ -97,7 +97,7 @@ describe('GET /', () => {
     expect(text).not.toMatch(/\d\.\d+\.\d/)
   })
 
-  test('D10 escapes what comes from the settings', async () => {
+  test('D10 escapes values from the settings', async () => {
     await using odd = await openTestAuthority({ audience: `<script>alert("1")</script>'&` })
     const { text } = await ask(odd, '/', { method: 'GET', type: null })
     expect(text).not.toContain('<script')
@@ -111,7 +111,7 @@ describe('GET /', () => {
   })
 })
 
-test('a client that knows the issuer alone finds where tokens are made and taken back (RFC 8414)', async () => {
+test('a client that knows only the issuer finds the endpoints that issue and revoke tokens (RFC 8414)', async () => {
   const answer = await get('/.well-known/oauth-authorization-server')
   expect(answer.status).toBe(200)
   expect(answer.headers.get('content-type')).toBe('application/json')
@@ -122,7 +122,7 @@ test('a client that knows the issuer alone finds where tokens are made and taken
   for (const name of paths) {
     const url = String(metadata[name])
     expect(url.startsWith(`${ISSUER}/`)).toBe(true)
-    // Each of them is served: anything but 404.
+    // Each URL is served: the answer is not 404.
     expect((await get(url.slice(ISSUER.length))).status).not.toBe(404)
   }
 })

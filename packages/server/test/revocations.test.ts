@@ -240,7 +240,7 @@ describe('the log', () => {
     )
     for (let n = 0; n < 60; n += 1) {
       await beside.accounts.addRole(admin, `role-${n}`, { at: Date.now(), actor: 'test' })
-      // The loop must yield, so that the answers can arrive.
+      // Yields to the event loop, so that the answers can arrive.
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect((await answers).map(({ status }) => status)).toEqual(Array(60).fill(200))
@@ -249,7 +249,7 @@ describe('the log', () => {
     expect(expectWholeLog(server.dataDir, start)).toBe(120)
   })
 
-  test('and the audit only grow', async () => {
+  test('and the audit are append-only', async () => {
     const { it, pair } = await openWithSession()
     await using authority = it
     await logOut(it, pair)
@@ -280,7 +280,7 @@ describe('rvp', () => {
     expect(claimsOf((await it.login()).access)['rvp']).toBe(2)
   })
 
-  test('of a log-in is read before the account, so a change during the log-in is newer than the token', async () => {
+  test('of a login is read before the account, so a change during the login is newer than the token', async () => {
     // The change happens while the password is checked.
     const hooks: { meanwhile?: () => Promise<unknown> } = {}
     await using it = await openTestSessions({
@@ -301,7 +301,7 @@ describe('rvp', () => {
   })
 })
 
-describe('a log-in that is in flight', () => {
+describe('a login in progress', () => {
   const changes: [string, (accounts: AccountManager) => Promise<unknown>][] = [
     ['the account is disabled', (accounts) => accounts.disable('alice', 'test')],
     [

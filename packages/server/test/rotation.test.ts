@@ -34,7 +34,7 @@ async function refresh(it: TestAuthority, token: string, from = HERE): Promise<A
   return { status: response.status, refresh: body.refresh, detail: body.detail }
 }
 
-/** Refreshes and gives the successor; fails where there is none. */
+/** Refreshes and returns the successor. Fails if there is none. */
 async function next(it: TestAuthority, token: string): Promise<string> {
   const answer = await refresh(it, token)
   expect(answer).toMatchObject({ status: 200 })
@@ -49,7 +49,7 @@ function sessionRow(it: { readonly dataDir: string }): Record<string, unknown> {
   return queryOne(it.dataDir, 'SELECT * FROM sessions')
 }
 
-/** What the audit knows beside accounts, keys and log-ins. */
+/** Returns the audit events, without accounts, keys and logins. */
 function auditedEvents(it: TestAuthority): unknown[] {
   return query(
     it.dataDir,
@@ -57,7 +57,7 @@ function auditedEvents(it: TestAuthority): unknown[] {
   ).map((row) => row['event'])
 }
 
-/** As a store that comes back without its last writes. */
+/** Simulates a store that lost its last writes. */
 function loseRotations(it: TestAuthority, count: number): void {
   execute(it.dataDir, 'UPDATE sessions SET generation = generation - ?', count)
 }
@@ -77,7 +77,7 @@ async function openRotated(config: AuthorityConfig = {}): Promise<Rotated> {
   return { it, first, second, [Symbol.asyncDispose]: () => it[Symbol.asyncDispose]() }
 }
 
-test('a refresh gives a new pair, and each generation is used once', async () => {
+test('a refresh returns a new pair, and each generation is used once', async () => {
   await using it = await openTestAuthority()
   const { refresh: first } = await it.login()
   const second = await next(it, first)
@@ -91,7 +91,7 @@ describe('the predecessor, used again', () => {
   test.each([
     ['at once', 0, 'repeated'],
     ['in the last millisecond of the grace', 9_999, 'repeated'],
-    ['in the first millisecond after it', 10_000, 'ended'],
+    ['in the first millisecond after the grace', 10_000, 'ended'],
     ['an hour later', HOUR, 'ended'],
   ] as const)('%s: %s ms is %s', async (_, afterMs, expected) => {
     await using rotated = await openRotated()
@@ -166,7 +166,7 @@ describe('the predecessor, used again', () => {
     expect(await refresh(it, first)).toMatchObject({ status: 200, refresh: second })
   })
 
-  test('a repeat gives the same bytes, however often, and after a restart', async () => {
+  test('every repeat returns the same bytes, also after a restart', async () => {
     await using rotated = await openRotated()
     const { it, first, second } = rotated
     it.clock.advanceMs(1_500)
@@ -316,7 +316,7 @@ describe('C12 a clock that was set back', () => {
     await next(it, second)
   })
 
-  test('by more, it is refused until its time comes again, and no session ends', async () => {
+  test('by more, it is refused until the clock reaches its iat, and no session ends', async () => {
     await using rotated = await openRotated()
     const { it, second } = rotated
     it.clock.advanceMs(-62 * SECOND)
@@ -373,7 +373,7 @@ describe('after the end', () => {
   })
 })
 
-test('without rotation the token stays, and gives access tokens until its end', async () => {
+test('without rotation the token stays, and returns access tokens until its end', async () => {
   await using it = await openTestAuthority({ rotateRefresh: false })
   const { refresh: token } = await it.login()
   for (let n = 0; n < 3; n += 1) {
@@ -442,7 +442,7 @@ describe('one batch', () => {
   })
 })
 
-// The property that holds the SQL against the function
+// The property that compares the SQL with the function
 
 const GRACE_MS = 10_000
 const IDLE_MS = 100_000
@@ -464,7 +464,7 @@ const distanceMs = fc.oneof(
 )
 const address = fc.constantFrom('192.0.2.1', '192.0.2.2')
 const userAgent = fc.constantFrom('one', 'two')
-/** True once in `n`, so that most rows live and most attempts are honest. */
+/** True once in `n`, so that most rows are live and most attempts are honest. */
 const oneIn = (n: number): fc.Arbitrary<boolean> =>
   fc.integer({ min: 1, max: n }).map((value) => value === n)
 
@@ -487,7 +487,7 @@ const accountArbitrary = fc.record({
 })
 const attemptsArbitrary = fc.array(
   fc.record({
-    // The row begins at 3.
+    // The row has generation 3.
     generation: fc.constantFrom(1, 2, 2, 3, 3, 4, 4, 5),
     address,
     userAgent,
@@ -505,7 +505,7 @@ const conditionsArbitrary = fc.record({
   ),
 })
 
-/** What the table makes of one attempt: the answer, and the row afterwards. */
+/** Applies the table to one attempt. Returns the answer and the row afterwards. */
 function applyTable(
   state: SessionState,
   attempt: RefreshAttempt,

@@ -17,7 +17,7 @@ import { createRefresher } from '../src/sessions/refresh.ts'
 import { ISSUER, PASSWORD } from './support/authority.ts'
 import { openTestSessions } from './support/sessions.ts'
 
-// A table can hold pages, files and handlers of another library, too.
+// A table can also hold pages, files and handlers of another library.
 
 const URL_OF_SERVER = 'https://auth.shop.test'
 const about = { tag: 'Test', description: 'A row of a test.' }
@@ -100,7 +100,7 @@ let fetch: ReturnType<typeof createApp>
 beforeAll(() => {
   logged = []
   const logger = pino({ level: 'error' }, { write: (line: string) => void logged.push(line) })
-  // The handlers above use nothing else.
+  // The handlers above use only these services.
   const services = {
     logger,
     accounts: undefined,
@@ -136,7 +136,7 @@ test('a file is read at the first request, once, and sent once to a browser that
 })
 
 describe('a handler of node:http', () => {
-  test('gets method, path, headers, body and address, and its answer is taken whole', async () => {
+  test('gets method, path, headers, body and address, and its whole answer is returned', async () => {
     const answer = await ask('POST', '/foreign/a/b?c=d', {
       body: 'sent',
       headers: { 'x-sent': 'yes', origin: 'https://app.test' },
@@ -174,14 +174,14 @@ describe('a row with schemas', () => {
       headers: { 'content-type': 'application/json' },
     })
 
-  test('gives its handler parsed values, with and without a slash at the end', async () => {
+  test('passes parsed values to its handler, with and without a slash at the end', async () => {
     for (const path of ['/broken/name', '/broken/name/']) {
       const answer = await send(path, { count: 2, other: 'dropped' })
       expect(await answer.json()).toEqual({ name: 'name', count: 2 })
     }
   })
 
-  test('names the fields that are wrong, and knows no path whose parameter is', async () => {
+  test('names the invalid fields, and answers 404 for an invalid path parameter', async () => {
     const answer = await send('/broken/name', { count: 'two' })
     expect(answer.status).toBe(400)
     expect(await answer.json()).toMatchObject({ code: 'fields_invalid', fields: ['count'] })
@@ -248,7 +248,7 @@ test('preflights name the methods of the table', async () => {
   expect(answer.headers.get('access-control-allow-methods')).toBe('GET, POST')
 })
 
-test('the documents take rows of all kinds', () => {
+test('the documents include rows of all kinds', () => {
   const { paths } = createOpenApiDocument(table, {
     issuer: URL_OF_SERVER,
     cookieName: (kind) => kind,

@@ -16,7 +16,7 @@ import { execute, queryOne } from './support/database.ts'
  */
 const BEFORE = 7
 
-/** Writes a database of an older version with rows of that time. */
+/** Writes a database of an older version, with rows of that version. */
 function writeOld(dataDir: string): void {
   const db = new DatabaseSync(join(dataDir, 'countersign.db'))
   for (const migration of migrations.slice(0, BEFORE)) db.exec(migration)
@@ -27,7 +27,7 @@ function writeOld(dataDir: string): void {
   )
   account.run('acct_1', 'alice', 'alice')
   account.run('acct_2', 'zoë', 'zoë')
-  // A key of our own table may be any text, an empty one too; that of a shadow begins with U+0001.
+  // The key of an own account may be any text, also an empty text. The key of a shadow begins with U+0001.
   account.run('acct_3', 'odd', '')
   account.run('theirs', 'alice', '\u0001theirs')
   for (const position of [1, 2]) {
@@ -53,7 +53,7 @@ test('an older database is brought up to date with its rows', async () => {
     const origin = queryOne(dataDir, 'SELECT origin FROM revocation_head')['origin']
     const clock = new TestClock()
     const store = openStore({ dataDir }, { exclusive: true, clock })
-    // Shadows are told apart by their column now.
+    // Shadows are now marked by their column.
     expect((await store.accounts.list()).map(({ id }) => id)).toEqual([
       'acct_3',
       'acct_1',
@@ -66,7 +66,7 @@ test('an older database is brought up to date with its rows', async () => {
       amr: ['pwd'],
       acr: undefined,
     })
-    // The whole log is kept, and begins where it began.
+    // The whole log is kept, and begins at the same position.
     expect((await store.revocations.tail(0, -1)).entries).toHaveLength(2)
     expect(await store.revocations.chainAt(0)).toEqual(origin)
     // Both tables stay append-only until they are pruned.

@@ -56,7 +56,7 @@ function stateOf(row: GeneratedRow, id: string): SessionState {
   }
 }
 
-/** Writes the rows beside the session, past every rule of the store. */
+/** Writes the other rows directly, without the rules of the store. */
 function insertAround(
   dataDir: string,
   { tenant, refreshKeyKilled }: GeneratedRow,
@@ -94,7 +94,7 @@ test('the expression of SQL and whyOver agree on whether a session stands, where
       const stands = whyOver(expected) === undefined
       seen[stands ? 'stands' : 'over'] += 1
 
-      // The row that the store reads and the generated one give the same answer.
+      // The row that the store reads and the generated row have the same result.
       expect(whyOver((await sessions.state(session.id))!)).toBe(whyOver(expected))
 
       // The listing.

@@ -49,7 +49,7 @@ function mistakesOf(environment: Environment, production = false): string[] {
   throw new Error('all settings are valid')
 }
 
-test('an empty environment gives a development server', () => {
+test('an empty environment configures a development server', () => {
   expect(parse({})).toEqual({
     port: 8000,
     host: '127.0.0.1',
@@ -540,7 +540,7 @@ describe('a config file', () => {
     ],
     ['a syntax error', `export default {`, /countersign\.config\.ts cannot be loaded: .*\n$/],
     ['an error of its own', `throw new Error('on purpose')`, /cannot be loaded: on purpose\n$/],
-  ])('with %s gives one clear line', async (_, config, message) => {
+  ])('with %s is reported in one clear line', async (_, config, message) => {
     const result = await version(project(config))
     expect(result).toMatchObject({ code: 1, stdout: '' })
     expect(result.stderr).toMatch(message)

@@ -14,7 +14,7 @@ function guardWith(it: TestAuthority, sharedSecret: string | readonly string[]):
   return createGuard({ issuer: ISSUER, sharedSecret, clock, onNotice: () => {} })
 }
 
-test('every access token is signed with the shared secret, and nothing of it is published', async () => {
+test('every access token is signed with the shared secret, which is not published', async () => {
   await using it = await openTestAuthority({ sharedSecret: SECRET })
   const pair = await it.login()
   const machine = tokenOf(await askWithSecret(it, await newClient(it)))
@@ -33,7 +33,7 @@ test('every access token is signed with the shared secret, and nothing of it is 
   expect((await it.post('/api/token/refresh/', { refresh: pair.refresh })).status).toBe(200)
 })
 
-test('the shared secret makes access tokens, but no refresh token', async () => {
+test('the shared secret can sign access tokens, but no refresh tokens', async () => {
   await using it = await openTestAuthority({ sharedSecret: SECRET })
   const { access, refresh } = await it.login()
   const key = importSigningKey(

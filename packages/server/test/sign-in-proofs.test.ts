@@ -6,9 +6,9 @@ import { TestBrowser } from './support/browser.ts'
 import { execute } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
 
-// Tokens say when and how the person proved who they are. The session row is where they take it from.
+// Tokens contain when and how the person proved who they are. The values come from the session row.
 
-test('a password log-in gives auth_time and amr, and a refresh keeps both', async () => {
+test('a password login sets auth_time and amr, and a refresh keeps both', async () => {
   await using it = await openTestAuthority()
   const loggedInSec = Math.floor(it.clock.nowMs() / 1000)
   const { access, refresh } = await it.login()
@@ -52,7 +52,7 @@ test('a change of tenant and ending the other sessions keep auth_time, amr and a
 })
 
 describe('several proofs in one sign-in', () => {
-  test('give every method once, the newest time and the last context class', () => {
+  test('are combined to every method once, the newest time and the last context class', () => {
     expect(
       summarizeProofs([
         { amr: ['pwd', 'user'], at: 2_000, acr: 'low' },

@@ -65,7 +65,7 @@ function run(words: readonly string[], input = ''): Promise<CommandResult> {
   return runCommand(words, { dataDir: server.dataDir, env, input })
 }
 
-/** Runs a command that must succeed. Gives its output. */
+/** Runs a command that must succeed. Returns its output. */
 async function output(words: readonly string[], input = ''): Promise<string> {
   const result = await run(words, input)
   expect(result).toMatchObject({ code: 0, stderr: '' })
@@ -107,7 +107,7 @@ describe.concurrent('help', () => {
     expect(text).toMatch(/^ {2}COUNTERSIGN_SIGNING_ALG +ES256, Ed25519, /m)
   })
 
-  test('of a group shows the group alone', async () => {
+  test('of a group shows only the group', async () => {
     const text = await output(['sessions', '--help'])
     expect(text).toContain('countersign sessions end ID')
     expect(text).not.toContain('countersign accounts')
@@ -589,7 +589,7 @@ describe('audit list', () => {
     expect(events).toContain('account_created')
   })
 
-  test('lists a refused log-in without username and password', async () => {
+  test('lists a refused login without username and password', async () => {
     const login = { username: 'typed-by-mistake', password: 'typed-by-mistake-too' }
     expect((await http.post('/api/token/', login)).status).toBe(401)
     expect((await rows(['audit', 'list', '--limit', '1']))[0]).toMatchObject({
@@ -719,7 +719,7 @@ describe.concurrent('token inspect', () => {
     const inspect = async (token: string): Promise<string> =>
       (await run(['token', 'inspect'], token)).stdout
     expect(await inspect(used.refresh)).toMatch(/REFUSE {2}rotation .*using it ends the session/)
-    expect(await inspect(next.refresh)).toMatch(/ok {6}rotation .*gives the same successor again/)
+    expect(await inspect(next.refresh)).toMatch(/ok {6}rotation .*returns the same successor again/)
     await output(['sessions', 'end', '--', String(claimsOf(used.access)['sid'])])
     expect(await inspect(next.access)).toMatch(/REFUSE {2}session +ended at \d{4}-/)
     const other = await http.login(someone)
@@ -745,7 +745,7 @@ describe.concurrent('token inspect', () => {
     await http.post('/api/token/blacklist/', { refresh: ended.refresh })
     const { stdout: shown } = await run(['token', 'inspect', `Bearer ${ended.access}`])
     expect(shown).toContain('This server refuses the token: session.')
-    expect(shown).toContain('Services that verify it by themselves accept it until it expires.')
+    expect(shown).toContain('Services without the revocation feed accept it until it expires.')
   })
 
   test('a token cannot control the terminal', async () => {
@@ -758,7 +758,7 @@ describe.concurrent('token inspect', () => {
 })
 
 describe('a password at a terminal', () => {
-  /** Types each answer at a terminal when its question appears. Gives the screen. */
+  /** Types each answer at a terminal when its question appears. Returns the screen. */
   function typeAt(
     words: readonly string[],
     answers: readonly [question: string, answer: string][],

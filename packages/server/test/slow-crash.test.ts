@@ -15,8 +15,14 @@ import { claimsOf } from './support/forge.ts'
 
 const ROUNDS = sized(20, 50)
 const CLIENTS = 8
-/** The server lives this long under load before it is killed. */
-const LIFE_MS_MAX = 150
+/**
+ * How much the server answers in a round before it is killed: the first rounds end at once, the last one at these
+ * numbers. Counting answers and not time gives slow machines the same load as fast ones.
+ */
+const ROTATIONS_MAX = 200
+const LOG_OUTS_MAX = 3
+/** The kill comes up to this much later, so that it can hit any step of a request. */
+const JITTER_MS_MAX = 10
 
 interface HonestClient {
   /** The last refresh token that it received. It retries with this one when an answer is missing. */
@@ -29,20 +35,27 @@ interface HonestClient {
 
 const credentials = { username: ADMIN.username, password: ADMIN.password }
 
-/** Refreshes as fast as possible until the server is killed. Gives the number of rotations. */
-async function refreshUntilGone(client: HonestClient, http: HttpClient): Promise<number> {
-  for (let rotations = 0; ; rotations += 1) {
+/** What the server answered in one round. */
+interface Load {
+  rotations: number
+  logOuts: number
+}
+
+/** Refreshes as fast as possible until the server is killed. */
+async function refreshUntilGone(client: HonestClient, http: HttpClient, load: Load): Promise<void> {
+  for (;;) {
     const answer = await http
       .post('/api/token/refresh/', { refresh: client.token })
       .catch(() => null)
-    if (answer === null) return rotations
+    if (answer === null) return
     expect(answer).toMatchObject({ status: 200 })
     client.token = (JSON.parse(answer.text) as Pair).refresh
+    load.rotations += 1
   }
 }
 
 /** Logs in and out until the server is killed. Gives the state of each session. */
-async function logOutUntilGone(http: HttpClient): Promise<HonestClient[]> {
+async function logOutUntilGone(http: HttpClient, load: Load): Promise<HonestClient[]> {
   const all: HonestClient[] = []
   for (;;) {
     const pair = await http.login(credentials).catch(() => null)
@@ -54,6 +67,14 @@ async function logOutUntilGone(http: HttpClient): Promise<HonestClient[]> {
     if (answer === null) return all
     expect(answer).toMatchObject({ status: 200, text: '{}' })
     client.isLoggedOut = true
+    load.logOuts += 1
+  }
+}
+
+/** Resolves when the server has answered a share of the load, from 0 to 1. */
+async function untilAnswered(load: Load, share: number): Promise<void> {
+  while (load.rotations < share * ROTATIONS_MAX || load.logOuts < share * LOG_OUTS_MAX) {
+    await sleep(1)
   }
 }
 
@@ -99,15 +120,17 @@ test(`${ROUNDS} kills under load lose nothing that was answered`, async () => {
         expect((await http.post('/api/token/refresh/', { refresh: token })).status).toBe(401)
       }
 
-      const load = Promise.all([
-        Promise.all(clients.map((client) => refreshUntilGone(client, http))),
-        Promise.all([logOutUntilGone(http), logOutUntilGone(http)]),
+      const load: Load = { rotations: 0, logOuts: 0 }
+      const killing = untilAnswered(load, round / (ROUNDS - 1))
+        .then(() => sleep(Math.random() * JITTER_MS_MAX))
+        .then(() => server.stop('SIGKILL'))
+      const [, loggedOut] = await Promise.all([
+        Promise.all(clients.map((client) => refreshUntilGone(client, http, load))),
+        Promise.all([logOutUntilGone(http, load), logOutUntilGone(http, load)]),
       ])
-      const killing = sleep(Math.random() * LIFE_MS_MAX).then(() => server.stop('SIGKILL'))
-      const [counts, loggedOut] = await load
       await killing
       http.close()
-      rotations += counts.reduce((sum, count) => sum + count, 0)
+      rotations += load.rotations
       others = loggedOut.flat()
       logOuts += others.filter(({ isLoggedOut }) => isLoggedOut).length
     }

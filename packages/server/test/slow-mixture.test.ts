@@ -10,7 +10,7 @@ import { sized } from './support/long.ts'
 import { ADMIN, startServerProcess, type ServerProcess } from './support/server-process.ts'
 import { claimsOf } from './support/forge.ts'
 
-// Fifty requests of one session at once: password changes, log-outs and refreshes, by cookies and by the
+// Fifty requests of one session at once: password changes, logouts and refreshes, by cookies and by the
 // contract. Some sequence of them must explain all answers and the final state.
 
 const AT_ONCE = 50
@@ -32,7 +32,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** A log-in in a browser, refreshed once, so that the current token has a predecessor. */
+/** A login in a browser, refreshed once, so that the current token has a predecessor. */
 interface Session {
   readonly sid: string
   readonly access: string
@@ -120,11 +120,11 @@ const acts: Readonly<Record<string, Act>> = {
     ...(await change('not the old password', headersOf(session))),
     kind: 'wrongChange',
   }),
-  'log-out by cookie': async (session) => {
+  'logout by cookie': async (session) => {
     const { status } = await client.send('POST', '/auth/logout', headersOf(session))
     return { kind: 'logout', status }
   },
-  'log-out by the contract': async ({ current }) => {
+  'logout by the contract': async ({ current }) => {
     const { status } = await client.post('/api/token/blacklist/', { refresh: current })
     return { kind: 'blacklist', status }
   },
@@ -216,12 +216,12 @@ function count(seen: readonly Seen[]): void {
   }
 }
 
-test.each(KINDS)('C09 fifty at once of one kind: %s', async (kind) => {
+test.each(KINDS)('C09 fifty requests at once of one kind: %s', async (kind) => {
   count(await runMixture(Array.from({ length: AT_ONCE }, () => ({ kind, afterMs: 0 }))))
 })
 
 /** Requests that end a session are rare and often late. Otherwise they would hide the other answers. */
-const ENDING = /log-out|end of|token before/
+const ENDING = /logout|end of|token before/
 const weightOf = (kind: string): fc.Arbitrary<number> =>
   ENDING.test(kind) ? fc.constantFrom(0, 0, 0, 1) : fc.constantFrom(0, 1, 4, 20)
 
@@ -237,7 +237,7 @@ const anyMixture = fc
     return fc.array(fc.record({ kind, afterMs }), { minLength: AT_ONCE, maxLength: AT_ONCE })
   })
 
-test('C09 fifty at once of any mixture are explained by some sequence', async () => {
+test('C09 some sequence explains fifty requests at once of any mixture', async () => {
   await fc.assert(
     fc.asyncProperty(anyMixture, async (mixture) => count(await runMixture(mixture))),
     { numRuns: RUNS, seed: SEED, endOnFailure: true },
@@ -272,7 +272,7 @@ describe('the model', () => {
     ['nothing', [], alive],
     ['a refresh', [refreshes('two'), refreshes('two')], rotated],
     [
-      'a log-out, then none',
+      'a logout, then none',
       [
         { kind: 'logout', status: 204 },
         { kind: 'refresh', status: 401 },
@@ -294,7 +294,7 @@ describe('the model', () => {
   })
 
   test.each<[name: string, seen: readonly Seen[], observed: Observed]>([
-    ['a session that lives after its log-out', [{ kind: 'logout', status: 204 }], alive],
+    ['a session that lives after its logout', [{ kind: 'logout', status: 204 }], alive],
     ['a refused refresh of a session that lives', [{ kind: 'refresh', status: 401 }], alive],
     ['two successors', [refreshes('two'), refreshes('three')], rotated],
     ['a rotation that is not in the store', [refreshes('two')], alive],
@@ -341,7 +341,7 @@ describe('the model', () => {
     ],
     ['a change with a wrong password', [{ kind: 'wrongChange', status: 204 }], changed],
     [
-      'two log-outs by the contract',
+      'two logouts by the contract',
       [
         { kind: 'blacklist', status: 200 },
         { kind: 'blacklist', status: 200 },

@@ -21,7 +21,7 @@ import { claimsOf } from './support/forge.ts'
 const ROUNDS = 200
 const AT_ONCE = 50
 
-test('C03 fifty refreshes with one token at once give one successor, 200 times', async () => {
+test('C03 fifty refreshes with one token at once return one successor, 200 times', async () => {
   await using server = await startServerProcess()
   const client = new HttpClient(server.url, AT_ONCE)
   let { refresh: token } = await client.login(ADMIN)
@@ -216,7 +216,7 @@ describe('at every interleaving', () => {
     expect(refused).toBeGreaterThan(5)
   })
 
-  test('a log-in with the new password survives the concurrent change', async () => {
+  test('a login with the new password survives the concurrent change', async () => {
     await using it = await openTestSessions()
     await fc.assert(
       fc.asyncProperty(schedulerArbitrary(), async (scheduler) => {

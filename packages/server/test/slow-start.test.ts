@@ -43,7 +43,7 @@ afterEach(() => rmSync(join(dataDir, '..'), { recursive: true, force: true }))
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 
-/** Starts a server that must fail. Gives the one line that it prints on standard error. */
+/** Starts a server that must fail. Returns the one line that it prints on standard error. */
 async function failToStart(options: Partial<CommandOptions> = {}): Promise<string> {
   return onlyLine(await runCommand(['start'], await startOptions(options)))
 }
@@ -157,7 +157,7 @@ function takePort(): Promise<TakenPort> {
   })
 }
 
-describe('a start that fails gives the reason in one line', () => {
+describe('a start that fails prints the reason in one line', () => {
   test.each([
     ['empty', ''],
     ['cut off', 'c2hvcnQ'],
@@ -283,7 +283,7 @@ describe.skipIf(!canMount())('a full disk', () => {
     spawnSync('umount', ['-l', dataDir])
   })
 
-  /** Fills the disk to its last byte. Gives a function that frees the space again. */
+  /** Fills the disk to its last byte. Returns a function that frees the space. */
   function fillDisk(): () => void {
     const path = join(dataDir, 'ballast')
     expect(() => writeFileSync(path, Buffer.alloc(4 * 1024 * 1024))).toThrow('ENOSPC')

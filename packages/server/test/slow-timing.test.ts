@@ -46,7 +46,7 @@ describe('the method', () => {
     expect(seeds.filter((seed) => isLeak(synthetic(seed, 6), synthetic(seed + 1, 6)))).toEqual([])
   })
 
-  test('gives the p-values of published tables', () => {
+  test('computes the p-values of published tables', () => {
     const first = Array.from({ length: 20 }, (_, n) => n)
     expect(compareSamples(first, first).p).toBeCloseTo(1)
     // U = 14 + 13 + ... + 1 = 105 of 400, and so z = -2.570.
@@ -71,7 +71,7 @@ const attempts: Readonly<Record<Kind, object>> = {
   'disabled account': { username: 'dormy', password: GOOD_PASSWORD },
 }
 
-/** Measures log-ins of each kind, one at a time and in random order. */
+/** Measures logins of each kind, one at a time and in random order. */
 async function sample(logIn: (body: object) => Promise<number>): Promise<Samples> {
   const samples: Samples = { 'unknown account': [], 'wrong password': [], 'disabled account': [] }
   for (let round = -WARM_UP; round < TRIES; round += 1) {

@@ -9,7 +9,7 @@ import { PASSWORD, USERNAME } from './support/authority.ts'
 import { openTestSessions } from './support/sessions.ts'
 import { HERE } from './support/session-rows.ts'
 
-/** The store, writing down each call. */
+/** Wraps a store and records each call. */
 function countedStore(store: Store, calls: string[]): Store {
   const counted = <T extends object>(group: string, methods: T): T =>
     new Proxy(methods, {
@@ -33,7 +33,7 @@ function countedStore(store: Store, calls: string[]): Store {
   }
 }
 
-test('a log-in with roles and a tenant asks the store four times, a refresh once', async () => {
+test('a login with roles and a tenant calls the store four times, a refresh once', async () => {
   await using it = await openTestSessions()
   await it.accounts.create({ username: USERNAME, password: PASSWORD, roles: ['reader'] }, 'test')
   const tenants = createTenantManager(it.services)

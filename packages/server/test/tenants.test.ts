@@ -42,7 +42,7 @@ async function refresh({ refresh: token }: Pair): Promise<Pair | number> {
   return response.status === 200 ? ((await response.json()) as Pair) : response.status
 }
 
-describe('a log-in', () => {
+describe('a login', () => {
   test('without a tenant is in the default tenant, with its roles and the global roles', async () => {
     const { access } = await it.login()
     expect(claimsOf(access)).toMatchObject({ tid: await idOf('acme'), roles: ['editor', 'reader'] })
@@ -60,7 +60,7 @@ describe('a log-in', () => {
   })
 
   test.each(['initech', 'acme; drop table', 'ACME'])(
-    'to %s, where it is no member, is refused',
+    'to %s, without membership, is refused',
     async (tenant) => {
       const browser = new TestBrowser(it)
       const answer = await browser.login({ username: USERNAME, password: PASSWORD, tenant })
@@ -88,7 +88,7 @@ describe('the tenant changes', () => {
     const { sid } = membersOf(await browser.login())
     const moved = membersOf(await browser.visit('/auth/refresh', { body: { tenant: 'globex' } }))
     expect(moved).toMatchObject({ sid, tid: await idOf('globex'), roles: ['owner', 'reader'] })
-    // And stays so.
+    // Later refreshes stay in the tenant.
     expect(membersOf(await browser.visit('/auth/refresh'))).toMatchObject({
       tid: await idOf('globex'),
     })
@@ -107,7 +107,7 @@ describe('the tenant changes', () => {
     expect(answer['roles']).toEqual(['reader'])
   })
 
-  test('not to a tenant that the account is not a member of, and the session goes on', async () => {
+  test('not to a tenant that the account is not a member of, and the session stays live', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     await it.authority.tenants.create('initech', 'test')
@@ -122,7 +122,7 @@ describe('the tenant changes', () => {
   })
 
   test.each([[1], [[]], [{}], [true], ['']])(
-    'to %j, which is no name, it does not',
+    'but not to %j, which is not a name',
     async (tenant) => {
       const browser = new TestBrowser(it)
       await browser.login()
@@ -131,7 +131,7 @@ describe('the tenant changes', () => {
     },
   )
 
-  test('for a repeat too: two tabs end up in the tenant that was named last', async () => {
+  test('also at a repeat: two tabs end up in the tenant that was named last', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const tab = new TestBrowser(it)
@@ -166,7 +166,7 @@ describe('a change by an operator', () => {
     expect((await browser.visit('/auth/refresh')).status).toBe(200)
     expect((await browser.visit('/auth/refresh', { body: { tenant: 'acme' } })).status).toBe(403)
     expect((await login()).status).toBe(200)
-    // Enabled again, what was taken back stays so, and whoever logs in anew is let in.
+    // After the tenant is enabled again, ended sessions stay ended, and new logins succeed.
     await it.authority.tenants.enable('acme', 'test')
     expect(await refresh(inside)).toBe(401)
     const again = new TestBrowser(it)
@@ -191,13 +191,13 @@ describe('a change by an operator', () => {
     await tenants.removeMember({ username: USERNAME, tenant: 'acme' }, 'test')
     await tenants.disable('globex', 'test')
     const { access } = await it.login()
-    // addRole, setMember, removeMember, disable; the first memberships took nothing back.
+    // addRole, setMember, removeMember and disable. The first memberships revoked nothing.
     expect(claimsOf(access)).toMatchObject({ rvp: 4 })
   })
 })
 
 describe('permissions', () => {
-  test('follow from the roles, as they are defined now', async () => {
+  test('follow from the current definitions of the roles', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const permissions = async (): Promise<unknown> =>
@@ -257,7 +257,7 @@ describe('an operator gets a refusal', () => {
 })
 
 describe('own claims', () => {
-  test('are added at every log-in and refresh', async () => {
+  test('are added at every login and refresh', async () => {
     let plan = 'free'
     await it.restart({
       claims: (account, session) => {
@@ -282,7 +282,7 @@ describe('own claims', () => {
     },
   )
 
-  test('that are too large fail, and leave no session behind', async () => {
+  test('that are too large fail and create no session', async () => {
     await it.restart({ claims: () => ({ essay: 'x'.repeat(3_000) }) })
     expect((await login()).status).toBe(500)
     await it.restart()
@@ -292,7 +292,7 @@ describe('own claims', () => {
   })
 })
 
-test('a role that would not fit into a token with those of a tenant is rejected, and log-ins still work', async () => {
+test('a role that would not fit into a token with those of a tenant is rejected, and logins still work', async () => {
   await using own = await openTestAuthority()
   const { accounts, tenants } = own.authority
   await tenants.create('acme', 'test')

@@ -95,7 +95,7 @@ test('P03 the addresses of one IPv6 network count together', async () => {
   expect((await guess(USERNAME, '2001:db8:1:3::1')).status).toBe(401)
 })
 
-describe('P04 guesses do not lock out', () => {
+describe('P04 guesses do not block', () => {
   async function besiege(): Promise<void> {
     for (let at = 0; at < 20; at++) await guess(USERNAME, `198.51.100.${at}`)
     expect((await guess(USERNAME, '198.51.100.99', PASSWORD)).status).toBe(429)
@@ -116,7 +116,7 @@ describe('P04 guesses do not lock out', () => {
     expect((await guess(USERNAME, '203.0.113.60', PASSWORD)).status).toBe(200)
   })
 
-  test('but a stolen browser cannot guess either', async () => {
+  test('but guesses from a stolen browser are limited too', async () => {
     const browser = new TestBrowser(it)
     await browser.login()
     const statuses: number[] = []

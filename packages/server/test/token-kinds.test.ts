@@ -7,7 +7,7 @@ import { askToken, askWithSecret, newClient, tokenOf } from './support/clients.t
 import { ask, askJson, said } from './support/contract.ts'
 import { claimsOf, compact, headerOf, openForge, signHs256, type Forge } from './support/forge.ts'
 
-/** What each endpoint says to one kind of token, in the order of `answersTo`. */
+/** The answer of each endpoint to one kind of token, in the order of `answersTo`. */
 type Outcomes = readonly [refresh: string, verify: string, blacklist: string, me: string]
 
 const nothing = [said.invalid, said.invalid, said.invalid, 'token_invalid'] as const
@@ -49,7 +49,7 @@ const kinds: Record<string, Outcomes> = {
     said.wrongType,
     'person_required',
   ],
-  // What is signed with the right key and is still another kind of token.
+  // Tokens of another kind that are signed with the right key.
   'an access token of typ JWT': nothing,
   'an access token of typ rt+jwt': nothing,
   'an access token of typ logout+jwt': nothing,
@@ -94,7 +94,7 @@ test('each kind has a token', () => {
 })
 
 describe.each(Object.entries(kinds))('%s', (kind, [refresh, verify, blacklist, me]) => {
-  // Not the other way round: the last two may end the session.
+  // These run first, because the last two endpoints may end the session.
   test('at /api/token/verify/', async () => {
     expect(await contractSays('/api/token/verify/', { token: tokens[kind] })).toBe(verify)
   })
@@ -205,7 +205,7 @@ async function loginAs(own: TestAuthority, username: string): Promise<Pair> {
   return (await (await own.post('/api/token/', { username, password: PASSWORD })).json()) as Pair
 }
 
-/** CVE-2015-9235: the public key, which everybody has, as the secret of an HMAC. */
+/** CVE-2015-9235: the public key, which everybody has, is used as the secret of an HMAC. */
 async function confuse(token: string): Promise<string> {
   const answer = await ask(it, '/.well-known/jwks.json', { method: 'GET', type: null })
   const { keys }: { keys: [JsonWebKey] } = JSON.parse(answer.text)
@@ -217,7 +217,7 @@ async function confuse(token: string): Promise<string> {
   return compact(header, claimsOf(token), (input) => signHs256(input, pem.toString()))
 }
 
-/** CVE-2018-0114: signed with a key of one's own, which the header offers. */
+/** CVE-2018-0114: signed with the attacker's own key, which the header contains. */
 function bringKey(token: string): string {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const header = { ...headerOf(token), jwk: publicKey.export({ format: 'jwk' }) }

@@ -138,7 +138,7 @@ test.each([
   ['an address of IP in short', 'alice@0x7f.1'],
   ['a domain that is no IDN', 'alice@xn--a.test'],
   ['a domain that decodes to nothing', 'alice@xn--.test'],
-  ['a domain that decodes to what is none', 'alice@xn--a-ecp.test'],
+  ['a domain that decodes to an invalid domain', 'alice@xn--a-ecp.test'],
 ])('a name with %s is invalid, and no account has it', (_, username) => {
   expect(codeOf(username)).toBe('username_invalid')
   expect(usernameKey(username)).toBe(NOBODY)
@@ -194,7 +194,7 @@ describe('properties', () => {
     fc.string({ unit: 'binary', maxLength: 20 }),
     fc.string({ unit: 'grapheme', maxLength: 20 }),
     fc.emailAddress(),
-    // Dense where the rules are.
+    // Most characters are relevant to the rules.
     fc.string({
       unit: fc.constantFrom(
         ...'aAßẞıİiςσΣκаАⅠ＠@.-．。 \u00a0\u0301\u0345\u0390ŉﷺ\u200b\ud800,<é1x%',
@@ -229,7 +229,7 @@ describe('properties', () => {
     )
   })
 
-  test('nor for any single character, except the dotless i', () => {
+  test('case and width do not change the key of any single character, except the dotless i', () => {
     const wrong: string[] = []
     // The planes above the second have ideographs, tags and private characters, which have no case.
     const last = isLong ? 0x10ffff : 0x1ffff
@@ -302,7 +302,7 @@ function spellingsOf(name: string): string[] {
         it.normalize('NFKD'),
       ]),
     ]
-      // Decomposed it may be too long to be looked at, which is the limit's doing.
+      // The decomposed form may exceed the length limit.
       .filter((spelling) => spelling.length <= 150)
   )
 }

@@ -1,4 +1,4 @@
-// What a hostile page tries. Each attempt gives what the page got to read, or why it got nothing.
+// What a hostile page attempts. Each attempt returns what the page could read, or why it could read nothing.
 
 const TYPES = {
   form: 'application/x-www-form-urlencoded',
@@ -6,7 +6,7 @@ const TYPES = {
   multipart: 'multipart/form-data',
 }
 
-// How long an answer may take.
+// How long an answer may take, in milliseconds.
 const LOAD_MS_MAX = 20_000
 
 async function attackByFetch({ url, form, ...options }) {
@@ -46,7 +46,7 @@ async function attackByFrame(attack) {
   return readFrame(frame)
 }
 
-// A form of a sandboxed frame: it calls itself `Origin: null`.
+// A form in a sandboxed frame, which sends `Origin: null`.
 function attackBySandbox({ url, fields }) {
   const frame = document.createElement('iframe')
   frame.sandbox = 'allow-scripts allow-forms'
@@ -73,7 +73,7 @@ async function attackByImage({ url }) {
   return loaded
 }
 
-// The answer as a script: what it defines would be readable.
+// Loads the answer as a script: the page could read what the script defines.
 async function attackByScript({ url }) {
   const script = document.createElement('script')
   const loaded = eventOf(script, ['load', 'error'])
@@ -106,7 +106,7 @@ const attacks = {
   image: attackByImage,
   script: attackByScript,
   read: frameOf,
-  // After the answer to whoever asked for it: the page is gone then.
+  // Submits the form after this call has returned, because the page is gone afterwards.
   top: (attack) => void setTimeout(() => submitForm({ ...attack, target: '_top' })),
 }
 globalThis.attack = ({ by, ...attack }) => attacks[by](attack)

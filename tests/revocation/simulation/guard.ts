@@ -11,7 +11,7 @@ const ASK_EVERY_MS = 500
 const SILENCE_MS = 2_500
 const TOLERANCE_MS = 5_000
 
-/** A service with a guard: the real feed and the real rule, on a connection of this world. */
+/** A service with a guard: the real feed and the real rule, connected through this world. */
 export class SimGuard {
   readonly name: string
   readonly machine: Machine
@@ -68,12 +68,12 @@ export class SimGuard {
     return this.#variant.noLease === true || lease.ageMs() <= limitMs
   }
 
-  /** Returns when a message that is sent now arrives: after a latency, and not while the network is cut. */
+  /** Returns when a message that is sent now arrives: after a latency, and after any cut of the network. */
   arrival(before: number): number {
     const { world } = this.machine
     const at =
       world.now + world.dice.between(1, !world.isCalm && world.dice.chance(0.02) ? 1_500 : 60)
-    // After a cut, lost messages are sent again one by one, with new waits between them.
+    // After a cut, lost messages are sent again one by one, each after a new wait.
     const after = this.#cutUntil > at ? this.#cutUntil + world.dice.between(0, 3_000) : at
     return Math.max(before, after)
   }
@@ -105,7 +105,7 @@ export class SimGuard {
     for (const reply of step.replies) link.send(reply)
   }
 
-  /** A lease that counts from the arrival of the echo, as if the nonce had only been sent then. */
+  /** A lease that counts from the arrival of the echo, as if the nonce had been sent at that moment. */
   #asIfNew(text: string): string {
     const message = JSON.parse(text) as { type: string; nonce?: string }
     if (message.type !== 'echo') return text

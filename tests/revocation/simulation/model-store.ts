@@ -33,8 +33,8 @@ type Draft = Omit<Revocation, 'position' | 'chain'>
 const ORIGIN: LogHead = { position: 0, chain: Buffer.alloc(32, 7) }
 
 /**
- * The part of the database that concerns revocation. Each method is one atomic step on an immutable state, so
- * that any earlier state can come back, as after a failover to a replica that lagged.
+ * The part of the database that concerns revocation. Each method is one atomic step on an immutable state. So
+ * any earlier state can be restored, as after a failover to a replica that lagged.
  */
 export class ModelStore {
   #state: State = {

@@ -21,11 +21,14 @@ import {
 } from './model-store.ts'
 import { Machine, type World } from './world.ts'
 
-/** How long a token lives, and so how long entries are kept. It is short, so that a test sees them dropped. */
+/**
+ * How long a token lives, and so how long entries are kept, in seconds. It is short, so that entries are
+ * dropped during a test.
+ */
 export const LIFETIME_SEC = 45
 const RETAIN_MS = (LIFETIME_SEC + 10) * 1000
 
-/** A connection from the side of its guard. */
+/** A connection, seen from its guard. */
 export interface NodeLink {
   send(message: GuardMessage): void
   close(): void
@@ -54,7 +57,7 @@ export class Node {
     void this.#open()
   }
 
-  /** The store, as this node reaches it. */
+  /** Calls the store with the delay of this node. */
   async later<T>(work: () => T): Promise<T> {
     const { world } = this.#options
     await this.sleep(world.dice.between(0.2, 8))
@@ -74,7 +77,7 @@ export class Node {
     this.machine.deliver(() => this.#hub?.tail.changed())
   }
 
-  /** Accepts a guard's connection. Messages keep their order in each direction, except for a few. */
+  /** Accepts a guard's connection. Messages keep their order in each direction, with a few exceptions. */
   accept(guard: SimGuard, receive: (text: string) => void): NodeLink {
     const { world } = this.#options
     const { machine } = this
@@ -168,7 +171,7 @@ export class Node {
       },
     })
     for (const call of this.#waiting.splice(0)) call(this.#hub)
-    // The store is polled, whichever node has written.
+    // Polls the store, because any node may have written to it.
     const poll = (): void => {
       this.#hub?.tail.changed()
       after(100, poll)

@@ -7,7 +7,7 @@ import { Truth, type SimToken, type SimRevocation } from './truth.ts'
 import type { Variant } from './variants.ts'
 import { World } from './world.ts'
 
-/** The promises of the product, in milliseconds. */
+/** The promised times until a revocation takes effect, in milliseconds. */
 const STRICT_MS = 3_000
 const BOUNDED_MS = 30_000
 
@@ -27,7 +27,7 @@ const secret = Buffer.alloc(32, 9)
 const key = importSigningKey({ secret }, { alg: 'HS256', kid: 'sim' })
 const keys = createKeySet([verifyingKeyOf(key)])
 
-/** Runs a world with every kind of fault, then without faults, and returns what should not have happened. */
+/** Runs a world with every kind of fault, then without faults. Returns the violations of the promises. */
 export async function simulate(seed: number, variant: Variant = {}): Promise<SimResult> {
   const sim = new Simulation(seed, variant)
   await sim.run()
@@ -43,7 +43,7 @@ class Simulation {
   readonly #violations: string[] = []
   readonly #repairs: string[] = []
   readonly #history: { readonly at: number; readonly step: number; readonly state: State }[] = []
-  /** The current token of each session: the one that was issued last. */
+  /** The newest token of each session. */
   readonly #sessions = new Map<string, { readonly account: string; readonly provenStep: number }>()
   /** The steps that the store has lost. */
   readonly #lost: (readonly [after: number, upTo: number])[] = []
@@ -153,8 +153,8 @@ class Simulation {
   }
 
   /**
-   * Issues a token from position and state, which are read one after the other. Returns undefined if the
-   * session has ended.
+   * Issues a token from the log position and the state, which are read one after the other. Returns undefined
+   * if the session has ended.
    */
   async #mint(node: Node, id: string): Promise<SimToken | undefined> {
     const readPosition = (): Promise<number> => node.later(() => headOf(this.#store.state).position)
@@ -236,7 +236,7 @@ class Simulation {
     this.#changed()
   }
 
-  /** A client sends a token, valid or not, to some service. */
+  /** A client sends a token, valid or not, to one of the services. */
   #present(): void {
     const guard = this.#world.dice.pick(this.#guards)
     const token = this.#world.dice.pick(this.#truth.tokens)
@@ -264,7 +264,7 @@ class Simulation {
     const node = dice.pick(this.#nodes)
     if (guard === undefined || node === undefined) return
     const what = dice.next()
-    // Faults end when their time is over.
+    // These faults end after some time.
     const lasting = (from: number, to: number): number =>
       Math.min(dice.between(from, to), TROUBLE_MS - this.#world.now)
     if (what < 0.3) guard.cut(lasting(200, dice.chance(0.2) ? 40_000 : 6_000))
@@ -300,7 +300,7 @@ class Simulation {
     for (const id of this.#sessions.keys()) {
       if (this.#store.session(id) === undefined) this.#sessions.delete(id)
     }
-    // The knowledge of a dead node is lost with its memory.
+    // A dead node loses its memory, and with it what it knew.
     this.#history.splice(this.#history.indexOf(back) + 1)
     if (restarted !== undefined) this.#restart(restarted)
     this.#changed()

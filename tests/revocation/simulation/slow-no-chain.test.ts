@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 
 import { simulate } from './simulate.ts'
 
-// A chain value that depends only on the position: positions are compared, histories are not.
+// With a chain value that depends only on the position, guards compare positions but not histories.
 vi.mock('../../../packages/guard/src/revocations/entry.ts', async (original) => ({
   ...(await original<object>()),
   chainValue: (_previous: Uint8Array, { position }: { readonly position: number }) => {

@@ -6,7 +6,7 @@ import { variants } from './variants.ts'
 const isLong = process.env['LONG_TESTS'] === '1'
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? (isLong ? 2_000 : 100))
 
-/** Only one in several hundred worlds shows that this rule is needed. */
+/** Only one of several hundred worlds shows that this rule is needed. */
 const RARE = 'the lease counted from arrival'
 
 test(`${SEEDS} worlds: no revoked token is accepted too late, no honest session is lost`, async () => {
@@ -21,7 +21,7 @@ test(`${SEEDS} worlds: no revoked token is accepted too late, no honest session 
   }
   console.log(JSON.stringify({ seeds: SEEDS, accepted, repairs }))
   expect(bad.slice(0, 20)).toEqual([])
-  // Worlds in which nothing is accepted, or nothing is lost, would prove nothing.
+  // Worlds in which no token is accepted, or no entry is lost, would prove nothing.
   expect(accepted / SEEDS).toBeGreaterThan(100)
   expect(repairs['rejoin'] ?? 0).toBeGreaterThan(SEEDS / 20)
 }, 1_200_000)

@@ -1,4 +1,4 @@
-/** What the world knows about a token: whose it is, and when its content was read. */
+/** What the world knows about a token: its account, and when its content was read. */
 export interface SimToken {
   readonly claims: {
     readonly iss: string
@@ -10,11 +10,11 @@ export interface SimToken {
     readonly iat: number
     readonly exp: number
   }
-  /** The place of reading account and session in the order of all steps. */
+  /** When account and session were read, as a number in the order of all steps. */
   readonly readStep: number
-  /** The place of the first proof of its sign-in. */
+  /** When the login was first proved, as a number in the same order. */
   readonly provenStep: number
-  /** Issued from a state that the store has lost since. */
+  /** Whether it was issued from a state that the store has lost since. */
   isOfLostBranch: boolean
 }
 
@@ -26,7 +26,7 @@ export interface SimRevocation {
   readonly step: number
   /** When it was committed, or written again after a loss. Undefined while the store has lost it. */
   committedAt: number | undefined
-  /** When it was written again for guards that know a lost branch. */
+  /** When it was written again for guards with entries of a lost history. */
   againAt: number | undefined
 }
 
@@ -34,11 +34,11 @@ export interface SimRevocation {
 export class Truth {
   readonly revocations: SimRevocation[] = []
   readonly tokens: SimToken[] = []
-  /** All sessions were ended, so no ended session is a fault. */
+  /** All sessions were ended, so a session that has ended is not a violation. */
   hasStartedOver = false
   #step = 0
 
-  /** Returns the next place in the order of all steps. */
+  /** Returns the next number in the order of all steps. */
   step(): number {
     this.#step += 1
     return this.#step
@@ -48,7 +48,7 @@ export class Truth {
     return this.#step
   }
 
-  /** Returns since when a token must not be accepted; undefined while it may be. */
+  /** Returns the moment from which a token must not be accepted; undefined while it may be accepted. */
   overSince(token: SimToken): number | undefined {
     let since: number | undefined
     for (const each of this.revocations) {
@@ -64,7 +64,7 @@ function concerns({ kind, subject, isHard, step }: SimRevocation, token: SimToke
   const { claims, readStep, provenStep } = token
   const named = kind === 'session' ? claims.sid : kind === 'account' ? claims.sub : claims.jti
   if (named !== subject) return false
-  // An end of all of an account's sessions includes those whose proof was earlier, whenever their rows were
-  // written.
+  // Ending all sessions of an account includes sessions that were proved earlier, even if their rows were
+  // written later.
   return kind === 'account' && isHard ? provenStep < step : readStep < step
 }

@@ -1,4 +1,4 @@
-/** The product as it is, and the product with one rule removed. */
+/** The product as it is, or the product with one rule removed. */
 export interface Variant {
   /** Issuing a token reads the position of the log after account and session. */
   readonly positionAfterState?: boolean
@@ -10,7 +10,7 @@ export interface Variant {
   readonly lagging?: boolean
   /** Guards do not know which entries they have dropped. */
   readonly noFloor?: boolean
-  /** The position of a sign-in is read when its session is written. */
+  /** The position of a login is read when its session is written. */
   readonly positionAtWrite?: boolean
   /** Guards accept without a lease. */
   readonly noLease?: boolean
@@ -22,6 +22,6 @@ export const variants: Readonly<Record<string, Variant>> = {
   'the lease counted from arrival': { leaseFromArrival: true },
   'the echo from a lagging node': { lagging: true },
   'no floor': { noFloor: true },
-  'the position of a sign-in taken at the write': { positionAtWrite: true },
+  'the position of a login read at the write': { positionAtWrite: true },
   'no lease': { noLease: true },
 }

@@ -1,4 +1,4 @@
-/** A small random generator (mulberry32). The same seed gives the same world. */
+/** A small random generator (mulberry32). The same seed produces the same world. */
 export class Dice {
   #state: number
 
@@ -6,7 +6,7 @@ export class Dice {
     this.#state = seed >>> 0
   }
 
-  /** From 0 up to 1. */
+  /** Returns a number from 0 (included) to 1 (excluded). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0
     let t = this.#state
@@ -34,7 +34,7 @@ interface Event {
   readonly call: () => void
 }
 
-/** The time and all events in it: one after the other, in order at the same moment. */
+/** The time and all events in it. Events of the same moment run in the order in which they were added. */
 export class World {
   readonly dice: Dice
   now = 0
@@ -47,7 +47,7 @@ export class World {
     this.dice = new Dice(seed)
   }
 
-  /** Calls after some milliseconds. Returns the function that cancels the call. */
+  /** Calls a function after some milliseconds. Returns the function that cancels the call. */
   after(ms: number, call: () => void): () => void {
     let isCancelled = false
     this.#push({
@@ -62,7 +62,7 @@ export class World {
     }
   }
 
-  /** Runs until a moment. After each event, everything that waited for it runs first. */
+  /** Runs until a moment. After each event, first runs everything that waited for it. */
   async run(untilMs: number): Promise<void> {
     for (;;) {
       const next = this.#events[0]
@@ -114,7 +114,7 @@ function settle(): Promise<void> {
 }
 
 /**
- * A process or a machine. It has its own clocks, can be paused (SIGSTOP, garbage collection, a sleeping
+ * A process or a machine with its own clocks. It can be paused (SIGSTOP, garbage collection, a sleeping
  * machine) and ended.
  */
 export class Machine {
@@ -139,7 +139,7 @@ export class Machine {
   readonly after = (ms: number, call: () => void): (() => void) =>
     this.world.after(ms, () => this.deliver(call))
 
-  /** A message reaches this machine. */
+  /** Delivers a message to this machine. */
   deliver(call: () => void): void {
     if (this.#isEnded) return
     if (this.#pausedAt === undefined) call()
@@ -154,7 +154,7 @@ export class Machine {
     this.#clockOffset += byMs
   }
 
-  /** Pauses for a while. With `sleeps`, the monotonic clock stops too. */
+  /** Pauses the machine for a while. With `sleeps`, the monotonic clock stops too. */
   pause(ms: number, sleeps: boolean): void {
     if (this.#pausedAt !== undefined) return
     this.#pausedAt = this.world.now

@@ -1,7 +1,7 @@
 import type { AccessTokenClaims } from '../verification/access-token.ts'
 
 /**
- * Returns the claims that `requireAuth` stored on a request, without undefined in the type. Throws if
+ * Returns the claims that `requireAuth` stored on a request. Their type does not include undefined. Throws if
  * `requireAuth` did not run before, which is a mistake in the routes.
  */
 export function authOf(request: {

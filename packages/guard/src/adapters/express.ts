@@ -19,8 +19,9 @@ declare global {
 }
 
 /**
- * Middleware for Express 4 and 5, and for anything else that calls `(request, response, next)` with Node's own
- * objects. It is typed with Node's types, so that Express still infers a route's parameters from its path.
+ * Middleware for Express 4 and 5, and for anything else that calls `(request, response, next)` with Node's
+ * own objects. It is typed with Node's types, so that Express still infers a route's parameters from its
+ * path.
  */
 export type Middleware = (
   request: IncomingMessage & { auth?: AccessTokenClaims },
@@ -28,7 +29,9 @@ export type Middleware = (
   next: (error?: unknown) => void,
 ) => void
 
-/** The request that a function in the requirements receives: that of Express, as far as it is typed here. */
+/**
+ * Express's request, which a function in the requirements receives. Only the members below are typed here.
+ */
 export interface ExpressRequest extends IncomingMessage {
   readonly params: Readonly<Record<string, string | undefined>>
   readonly query: Readonly<Record<string, unknown>>
@@ -38,9 +41,10 @@ export interface ExpressRequest extends IncomingMessage {
 }
 
 /**
- * Lets a request pass only with a valid access token that satisfies the requirements of the route. The claims
- * are then in `request.auth`. It answers other requests itself: 400, 401, 403 or 503 with a problem document.
- * An error from `onRefused` goes to `next`. Throws a TypeError for a wrong requirement.
+ * Makes middleware that accepts a request only with a valid access token that satisfies the requirements of
+ * the route. The claims are then in `request.auth`. The middleware answers every other request itself: 400,
+ * 401, 403 or 503 with a problem document. An error from `onRefused` goes to `next`. Throws a TypeError for
+ * an invalid requirement.
  */
 export function requireAuth(
   guard: Guard,
@@ -48,7 +52,7 @@ export function requireAuth(
 ): Middleware {
   const route = routeOf(guard, requirements)
   return middlewareFor(route, (refused, response) => {
-    // A timeout of the application may have answered while keys were being fetched.
+    // The application's own timeout may have sent an answer while keys were being fetched.
     if (response.headersSent) return
     const { status, headers, body } = route.challenge(refused)
     response.writeHead(status, headers).end(body)
@@ -56,8 +60,8 @@ export function requireAuth(
 }
 
 /**
- * Sets `request.auth` if a request carries a valid access token, and lets every request pass. A public page
- * must not become a 401 because a token in the browser has expired.
+ * Makes middleware that sets `request.auth` if a request carries a valid access token. It accepts every
+ * request: a public page must not answer 401 because the browser holds an expired token.
  */
 export function optionalAuth(guard: Guard): Middleware {
   return middlewareFor(assertGuard(guard), (_refused, _response, next) => next())
@@ -83,7 +87,7 @@ function middlewareFor(guard: RouteGuard, onRefused: OnRefused): Middleware {
     } catch (error) {
       return next(asError(error))
     }
-    // A promise is used only if one is needed.
+    // Creates no promise if the outcome is already known.
     if ('ok' in outcome) return conclude(outcome, request, response, next)
     const fail = (error: unknown): void => next(asError(error))
     outcome.then((result) => conclude(result, request, response, next), fail)

@@ -24,14 +24,15 @@ export type Hook = (
 ) => void
 
 /**
- * Lets a request pass only with a valid access token that satisfies the requirements of the route. The claims
- * are then in `request.auth`. It answers other requests itself: 400, 401, 403 or 503 with a problem document.
- * An error from `onRefused` goes to `done`. Throws a TypeError for a wrong requirement.
+ * Makes a hook that accepts a request only with a valid access token that satisfies the requirements of the
+ * route. The claims are then in `request.auth`. The hook answers every other request itself: 400, 401, 403 or
+ * 503 with a problem document. An error from `onRefused` goes to `done`. Throws a TypeError for an invalid
+ * requirement.
  */
 export function requireAuth(guard: Guard, requirements: Requirements<FastifyRequest> = {}): Hook {
   const route = routeOf(guard, requirements)
   return hookFor(route, (refused, reply) => {
-    // A timeout of the application may have answered while keys were being fetched.
+    // The application's own timeout may have sent an answer while keys were being fetched.
     if (reply.sent) return
     const { status, headers, body } = route.challenge(refused)
     reply.code(status).headers(headers).send(body)
@@ -39,8 +40,8 @@ export function requireAuth(guard: Guard, requirements: Requirements<FastifyRequ
 }
 
 /**
- * Sets `request.auth` if a request carries a valid access token, and lets every request pass. A public page
- * must not become a 401 because a token in the browser has expired.
+ * Makes a hook that sets `request.auth` if a request carries a valid access token. It accepts every request:
+ * a public page must not answer 401 because the browser holds an expired token.
  */
 export function optionalAuth(guard: Guard): Hook {
   return hookFor(assertGuard(guard), (_refused, _reply, done) => done())
@@ -64,11 +65,11 @@ function hookFor(guard: RouteGuard, onRefused: OnRefused): Hook {
     try {
       outcome = guard.authenticate(viewOfNode(request.raw, request))
     } catch (error) {
-      // Not every 5.x release catches an error that a hook with a callback throws. The error would end the
-      // process.
+      // Not every 5.x release catches an error that a hook with a callback throws. An uncaught error would
+      // end the process.
       return done(asError(error))
     }
-    // A promise is used only if one is needed.
+    // Creates no promise if the outcome is already known.
     if ('ok' in outcome) conclude(outcome, request, reply, done)
     else {
       const fail = (error: unknown): void => done(asError(error))

@@ -5,27 +5,28 @@ import { viewOfRequest } from '../request/request-view.ts'
 import { assertGuard, routeOf } from '../route-of.ts'
 import type { Requirements } from '../verification/requirements.ts'
 
-/** What `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
+/** The variables that `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
 export interface AuthEnv {
   Variables: { auth: AccessTokenClaims }
 }
 
-/** What `optionalAuth` adds to a context: undefined on an anonymous request. */
+/** The variable that `optionalAuth` adds to a context. It is undefined on an anonymous request. */
 export interface OptionalAuthEnv {
   Variables: { auth: AccessTokenClaims | undefined }
 }
 
 /**
- * Lets a request pass only with a valid access token that satisfies the requirements of the route. The claims
- * are then in `c.var.auth`. It answers other requests itself: 400, 401, 403 or 503 with a problem document. An
- * error from `onRefused` goes to `app.onError`. Throws a TypeError for a wrong requirement.
+ * Makes middleware that accepts a request only with a valid access token that satisfies the requirements of
+ * the route. The claims are then in `c.var.auth`. The middleware answers every other request itself: 400,
+ * 401, 403 or 503 with a problem document. An error from `onRefused` goes to `app.onError`. Throws a
+ * TypeError for an invalid requirement.
  */
 export function requireAuth(
   guard: Guard,
   requirements: Requirements<Context> = {},
 ): MiddlewareHandler<AuthEnv> {
   const route = routeOf(guard, requirements)
-  // Not async: an accepted request creates no promise besides that of the next handler.
+  // Not async: for an accepted request the only promise is that of the next handler.
   const conclude = (
     c: Context<AuthEnv>,
     next: Next,
@@ -36,13 +37,13 @@ export function requireAuth(
       return next()
     }
     const { status, headers, body } = route.challenge(result)
-    // `c.body` keeps what other middleware put on the answer, such as CORS headers. A new Response would lose
-    // it.
+    // `c.body` keeps the headers that other middleware set on the answer, such as those of CORS. A new
+    // Response would lose them.
     return Promise.resolve(c.body(body, status, { ...headers }))
   }
   return (c, next) => {
     const outcome = route.authenticate(viewOfRequest(c.req.raw, c))
-    // A promise is awaited only if there is one.
+    // Awaits nothing if the outcome is already known.
     return 'ok' in outcome
       ? conclude(c, next, outcome)
       : outcome.then((result) => conclude(c, next, result))
@@ -50,8 +51,8 @@ export function requireAuth(
 }
 
 /**
- * Sets `c.var.auth` if a request carries a valid access token, and lets every request pass. A public page must
- * not become a 401 because a token in the browser has expired.
+ * Makes middleware that sets `c.var.auth` if a request carries a valid access token. It accepts every
+ * request: a public page must not answer 401 because the browser holds an expired token.
  */
 export function optionalAuth(guard: Guard): MiddlewareHandler<OptionalAuthEnv> {
   assertGuard(guard)

@@ -18,7 +18,7 @@ export interface NestGuard {
   canActivate(context: NestContext): Promise<boolean>
 }
 
-/** The request that a function in the requirements receives: the part that both platforms share. */
+/** The request that a function in the requirements receives: the members that both platforms have. */
 export interface NestRequestView {
   readonly params: Readonly<Record<string, string | undefined>>
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
@@ -26,9 +26,10 @@ export interface NestRequestView {
 }
 
 /**
- * Makes a NestJS guard, for its Express or its Fastify platform. It lets a request pass only with a valid
- * access token that satisfies the requirements of the route. The claims are then in `request.auth`. It answers
- * other requests itself, with the same bytes as the other adapters. Throws a TypeError for a wrong requirement.
+ * Makes a NestJS guard for the Express or the Fastify platform. It accepts a request only with a valid access
+ * token that satisfies the requirements of the route. The claims are then in `request.auth`. It answers every
+ * other request itself, with the same bytes as the other adapters. Throws a TypeError for an invalid
+ * requirement.
  */
 export function createNestGuard<PlatformRequest = NestRequestView>(
   guard: Guard,
@@ -47,13 +48,13 @@ export function createNestGuard<PlatformRequest = NestRequestView>(
       const response = http.getResponse() as NestResponse
       const { status, headers, body } = route.challenge(result)
       const raw = response.raw ?? response
-      // Returning `false` runs an exception filter, which leaves a finished answer alone.
+      // Returning `false` runs an exception filter, which does not change a finished answer.
       if (!raw.headersSent) raw.writeHead(status, headers).end(body)
       return false
     },
   }
 }
 
-/** On Express this is Node's own request. On Fastify, `raw` is Node's. */
+/** On Express this is Node's request. On Fastify, `raw` is Node's request. */
 type NestRequest = IncomingMessage & { auth?: AccessTokenClaims; readonly raw?: IncomingMessage }
 type NestResponse = ServerResponse & { readonly raw?: ServerResponse }

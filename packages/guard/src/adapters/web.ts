@@ -4,14 +4,15 @@ import { viewOfRequest } from '../request/request-view.ts'
 import { routeOf } from '../route-of.ts'
 import type { Requirements } from '../verification/requirements.ts'
 
-/** The claims of an accepted request, or the answer to a refused one. */
+/** The claims of an accepted request, or the answer to send to a refused one. */
 export type Authentication =
   | { readonly ok: true; readonly claims: AccessTokenClaims }
   | { readonly ok: false; readonly response: Response }
 
 /**
- * Makes the check of one route for web-standard requests. Use it where there is no adapter: a server in the
- * style of Deno, a function, a router. Throws a TypeError for a wrong requirement.
+ * Makes the function that authenticates the web-standard requests of one route. Use it where there is no
+ * adapter, for example in Deno, in a serverless function or in your own router. Throws a TypeError for an
+ * invalid requirement.
  */
 export function createAuthenticator(
   guard: Guard,

@@ -18,21 +18,21 @@ export interface JwksClientOptions {
   readonly fetch: typeof globalThis.fetch
   readonly refreshIntervalMs: number
   readonly fetchTimeoutMs: number
-  /** Keys that could not be refreshed for this long are dropped, in milliseconds. */
+  /** Keys are dropped if they could not be refreshed for this long, in milliseconds. */
   readonly keysMaxAgeMs: number
   /** Milliseconds since 1970. */
   readonly clock: () => number
   /** Milliseconds on a monotonic clock. */
   readonly elapsed: () => number
-  /** A number from 0 up to 1. */
+  /** A number from 0 (included) to 1 (excluded). */
   readonly random: () => number
   /** Called once for each failed fetch. */
   readonly onFault: (fault: JwksFault) => void
 }
 
 /**
- * Holds the issuer's key set and keeps it fresh. It refreshes in the background, runs one fetch at a time, and
- * limits how often requests can cause a fetch. A failed fetch changes nothing: the keys stay until
+ * Holds the issuer's key set and keeps it fresh. It refreshes in the background, runs one fetch at a time,
+ * and limits how often requests can cause a fetch. A failed fetch changes nothing: the keys stay until
  * `keysMaxAgeMs`. No method throws or rejects.
  */
 export class JwksClient {
@@ -65,8 +65,8 @@ export class JwksClient {
   }
 
   /**
-   * Fetches the keys if there are none. Returns undefined if it is too early for a retry. The wait doubles from
-   * 250 ms to 30 s with each failure, and only requests cause retries.
+   * Fetches the keys if there are none. Returns undefined if it is too early for a retry. The wait doubles
+   * from 250 ms to 30 s with each failure, and only requests cause retries.
    */
   load(): Promise<void> | undefined {
     if (this.#flight !== undefined) return this.#flight
@@ -74,7 +74,7 @@ export class JwksClient {
     return this.#startFlight()
   }
 
-  /** Whole seconds, at least 1, until `load` would try again. */
+  /** How long until `load` may retry, in whole seconds, at least 1. */
   get retryAfterSec(): number {
     return Math.max(1, Math.ceil((this.#firstLoadNotBefore - this.#options.elapsed()) / 1000))
   }
@@ -111,7 +111,8 @@ export class JwksClient {
 
   async #fetchOnce(): Promise<void> {
     const { url, fetch, fetchTimeoutMs: timeoutMs, elapsed, clock } = this.#options
-    // The age counts from the request, not from the answer, because a slow answer may describe an older state.
+    // The age counts from the request, not from the answer, because a slow answer may describe an older
+    // state.
     const startedAt = { elapsed: elapsed(), clock: clock() }
     try {
       const fetched = await fetchJwks({ url, fetch, timeoutMs, signal: this.#closing.signal })

@@ -50,16 +50,16 @@ export interface JwksRequest {
   readonly signal: AbortSignal
 }
 
-/** A key set and its text. The same text is the same set. */
+/** A key set and its text. Equal texts describe the same set. */
 export interface FetchedJwks {
   readonly text: string
   readonly keys: KeySet
 }
 
 /**
- * Fetches a key set once. Throws a `JwksFault` for anything that is not a set with at least one usable key (RFC
- * 7517 §5: unknown kinds are skipped). The set is trusted because of the TLS connection. So a redirect, which
- * could leave that connection, is refused.
+ * Fetches a key set once. Throws a `JwksFault` for anything that is not a set with at least one usable key
+ * (RFC 7517 §5: unknown kinds are skipped). The set is trusted because of the TLS connection. So a redirect,
+ * which could leave that connection, is refused.
  */
 export async function fetchJwks(request: JwksRequest): Promise<FetchedJwks> {
   const controller = new AbortController()
@@ -106,7 +106,8 @@ function abortion(signal: AbortSignal): Promise<never> {
   })
 }
 
-// Counts bytes while reading. Content-Length may be absent, wrong, or that of a compressed bomb.
+// Counts bytes while reading. Content-Length may be absent or wrong, or may be the compressed size of a
+// decompression bomb.
 async function readText(response: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0

@@ -8,7 +8,7 @@ import { FeedConnection } from '../revocations/feed-connection.ts'
 import { RevocationFeed } from '../revocations/feed.ts'
 
 /**
- * Where a guard gets its keys: from the published key set alone, or from the revocation feed, which brings
+ * Where a guard gets its keys: only from the published key set, or from the revocation feed, which sends
  * keys, roles and the log.
  */
 export interface KeySource {
@@ -20,9 +20,9 @@ export interface KeySource {
   readonly retryAfterSec: number
   /** Why there are no keys or no lease, if that is known. */
   readonly fault: Error | undefined
-  /** Starts loading or connecting, unless that has happened. */
+  /** Starts loading or connecting, unless it has already started. */
   start(): void
-  /** Starts too, and resolves when loading has succeeded or failed. Undefined if it may not load now. */
+  /** Starts loading, and resolves when loading has succeeded or failed. Undefined if it may not load now. */
   load(): Promise<void> | undefined
   /** Loads because of a token with an unknown key. */
   loadForUnknownKey(): Promise<void> | undefined
@@ -61,7 +61,10 @@ export function createJwksSource(settings: GuardSettings): KeySource {
   }
 }
 
-/** Gets keys, roles and the log from the feed. Keys of the options verify tokens, but never the feed. */
+/**
+ * Gets keys, roles and the log from the feed. Keys from the options verify tokens, but never messages of the
+ * feed.
+ */
 export function createFeedSource(
   settings: GuardSettings,
   connection: NonNullable<GuardSettings['feed']>,
@@ -96,7 +99,7 @@ export function createFeedSource(
 
   function load(): Promise<void> | undefined {
     client.start()
-    // While the connection is known to be down, callers get the answer at once.
+    // While the connection is known to be down, callers get their answer without waiting.
     if (feed.lease.ageMs() !== Infinity || client.fault !== undefined) return undefined
     return new Promise((resolve) => {
       const timer = setTimeout(done, settings.fetchTimeoutMs)

@@ -8,7 +8,9 @@ import {
   type SigningKey,
 } from '@countersign/jwt'
 
-/** The smallest length of a shared secret, in characters: as many as HMAC with SHA-256 returns bytes. */
+/**
+ * The smallest length of a shared secret, in characters: the number of bytes that HMAC with SHA-256 returns.
+ */
 export const SHARED_SECRET_CHARS_MIN = 32
 
 /** Whether a value can be a shared secret: a string of at least `SHARED_SECRET_CHARS_MIN` characters. */
@@ -17,9 +19,9 @@ export function isSharedSecret(value: unknown): value is string {
 }
 
 /**
- * Makes the HS256 key of a secret that an authority and its services share. Both use the same `kid`: a hash of
- * the secret, which helps a guesser no more than any token does. Throws a `TypeError` for a secret that is too
- * short.
+ * Makes the HS256 key from a secret that an authority and its services share. Both derive the same `kid`, a
+ * hash of the secret. The hash helps an attacker who guesses secrets no more than any token does. Throws a
+ * `TypeError` for a secret that is too short.
  */
 export function sharedSecretKey(secret: string): SigningKey {
   const kid = hash('sha256', `countersign/shared-secret/v1\0${secret}`, 'base64url').slice(0, 22)

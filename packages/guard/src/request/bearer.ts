@@ -5,15 +5,15 @@ import type { Refused } from '../refusals.ts'
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 const BEARER_SCHEME = /^bearer(?:$|[ \t,])/i
 
-/** The token of a request, or why there is none to verify. */
+/** The token of a request, or the refusal. */
 export type BearerReading = { readonly ok: true; readonly token: string } | Refused
 
 /**
  * Reads the token from the values of all Authorization headers of one request. Pure.
  *
- * A token in the query or body is never read (RFC 9700 §4.3.2). Another scheme than Bearer counts as no token.
- * Two headers are refused, because a proxy in front could have checked the other one (RFC 6750 §2 allows one
- * method, once).
+ * A token in the query or body is never read (RFC 9700 §4.3.2). A scheme other than Bearer counts as no
+ * token. Two headers are refused, because a proxy in front of the service could have checked the other one.
+ * RFC 6750 §2 allows one method, once.
  */
 export function readBearer(values: readonly string[]): BearerReading {
   const [value, second] = values
@@ -28,10 +28,10 @@ export function readBearer(values: readonly string[]): BearerReading {
 }
 
 /**
- * Returns the token of one Authorization header in its usual form, without looking at its characters. Use it
- * only to verify the token at once. If the verifier refuses it, `readBearer` decides what to answer. A verifier
- * accepts no token with other characters (RFC 7515 §7.1), and testing each character costs as much as
- * everything else.
+ * Returns the token of one Authorization header in its usual form, without checking its characters. Use it
+ * only to verify the token at once. If the verifier refuses the token, `readBearer` decides the answer. A
+ * verifier accepts no token with other characters (RFC 7515 §7.1). Checking each character here would cost as
+ * much as everything else.
  */
 export function plainBearer(values: readonly string[]): string | undefined {
   const [value] = values

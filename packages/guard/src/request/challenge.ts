@@ -17,8 +17,9 @@ const TITLES = {
 
 /**
  * Turns a refusal into an answer. The answer depends only on the code and, with 503, on the wait. So every
- * cause of `token_invalid` gets the same bytes. `realm` is the guard's issuer. It was checked at creation to
- * contain no character that could end the quoted string, and so was the URL of the metadata.
+ * cause of `token_invalid` gets the same bytes. `realm` is the guard's issuer. Neither it nor the URL of the
+ * metadata contains a character that could end the quoted string: this was checked when the guard was
+ * created.
  */
 export function challengeFor(
   refused: Refused,
@@ -46,7 +47,7 @@ export function challengeFor(
 }
 
 // RFC 6750 §3: no error attribute if the request carried no token. An error_description must not contain
-// quotes, so those of our texts are removed.
+// quotes, so the quotes in our texts are removed.
 function wwwAuthenticate(refused: Refused, realm: string, metadata: string | undefined): string {
   const { error, text } = refusals[refused.code]
   const parameters = {

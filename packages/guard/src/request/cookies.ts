@@ -1,4 +1,4 @@
-/** The result of looking for one name in the Cookie headers of a request. */
+/** The result of searching the Cookie headers of a request for one name. */
 export type CookieReading =
   | { readonly kind: 'found'; readonly value: string }
   | { readonly kind: 'absent' }
@@ -6,7 +6,7 @@ export type CookieReading =
   | { readonly kind: 'repeated' }
   /**
    * The headers exceed `COOKIES_CHARS_MAX`. They are not read, because the part that is cut off could contain
-   * the name again.
+   * the same name again.
    */
   | { readonly kind: 'too_large' }
 
@@ -14,13 +14,13 @@ export type CookieReading =
 export const COOKIES_CHARS_MAX = 16 * 1024
 
 /**
- * Finds a cookie in the values of all Cookie headers of a request (RFC 6265bis §4.2.1; HTTP/2 may send several,
- * RFC 9113 §8.2.3). Pure. Names are compared exactly. Values stay as they are, quotes included, because
- * unquoting would let a `"` swallow the following cookies.
+ * Finds a cookie in the values of all Cookie headers of a request (RFC 6265bis §4.2.1; HTTP/2 may send
+ * several, RFC 9113 §8.2.3). Pure. Names are compared exactly. Values stay as they are, quotes included,
+ * because unquoting would let a `"` swallow the following cookies.
  *
- * Two cookies with the name are refused, and none is chosen. A subdomain, or a script on another path, can set
- * a cookie that arrives before or after ours. A pair without a name (`=x`, `x`) matches nothing: a page can use
- * it to send `__Host-` names that the browser would not let it set.
+ * Two cookies with the same name are refused; neither is chosen. A subdomain, or a script on another path,
+ * can set a cookie that arrives before or after ours. A pair without a name (`=x`, `x`) matches nothing: a
+ * page can use it to send `__Host-` names that the browser would not let it set.
  */
 export function readCookie(values: readonly string[], name: string): CookieReading {
   let chars = 0

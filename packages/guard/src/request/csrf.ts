@@ -4,7 +4,9 @@ import type { AccessTokenClaims } from '../verification/access-token.ts'
 /** The parts of a request that tell which page sent it. */
 export interface RequestSource {
   readonly method: string
-  /** The value of `Sec-Fetch-Site` (Fetch Metadata §2.3). Several values are joined by ", ", as Fetch does. */
+  /**
+   * The value of `Sec-Fetch-Site` (Fetch Metadata §2.3). Several values are joined by ", ", as Fetch does.
+   */
   readonly secFetchSite: string | undefined
   /** The value of `Origin` (RFC 6454 §7). Several values are joined by ", ". */
   readonly origin: string | undefined
@@ -21,26 +23,27 @@ export function isSafeMethod(method: string): boolean {
 }
 
 /**
- * Decides whether the page that sent a request may use the visitor's cookies. Pure. Both the authority and the
- * guard use it. `origins` lists other origins than the service's own that may.
+ * Decides whether the page that sent a request may use the visitor's cookies. Pure. Both the authority and
+ * the guard use it. The service's own origin always may. `origins` lists the other origins that may.
  *
  * It reads only headers that a browser sets itself and a page cannot change. It does not read `Host` and
  * `X-Forwarded-Host`, which depend on the configuration of proxies, nor `Referer`, which privacy settings
- * remove. `same-site` is not sufficient: a neighbouring subdomain may belong to another team, or be taken over.
+ * remove. `same-site` is not sufficient: a neighbouring subdomain may belong to another team, or to an
+ * attacker who took it over.
  */
 export function checkOrigin(request: RequestSource, origins: ReadonlySet<string>): CsrfCheck {
   const { method, secFetchSite, origin } = request
   if (isSafeMethod(method)) return 'ok'
   // `none`: the person opened the address directly, by address bar or bookmark, and no page sent the request.
   if (secFetchSite === 'same-origin' || secFetchSite === 'none') return 'ok'
-  // These are `same-site`, `cross-site`, unknown values, and browsers that send none. Every sandboxed frame and
-  // every data: URL has the origin `null`.
+  // The remaining cases are `same-site`, `cross-site`, unknown values, and browsers that do not send the
+  // header. Every sandboxed frame and every data: URL has the origin `null`.
   return origin !== undefined && origin !== 'null' && origins.has(origin) ? 'ok' : 'refused'
 }
 
 /**
  * True for an http or https origin exactly as a browser writes it in `Origin`: in lower case, without default
- * port, last slash or wildcard. `null` is not accepted. For code that reads origins from settings.
+ * port, trailing slash or wildcard. `null` is not accepted. For code that reads origins from settings.
  */
 export function isOrigin(value: unknown): value is string {
   // The URL parser accepts `*` in a host, where it would look like a wildcard.
@@ -51,9 +54,9 @@ export function isOrigin(value: unknown): value is string {
 const HASH_BYTES = 16
 
 /**
- * Returns the claim `csh` for a session's CSRF token: base64url of the first 16 bytes of its SHA-256. It binds
- * the token in the page to the token in the cookie, so that a service needs no state to compare them. A CSRF
- * token is ASCII and random. The hash protects nothing that can be guessed.
+ * Returns the claim `csh` for a session's CSRF token: base64url of the first 16 bytes of its SHA-256. It
+ * binds the token in the page to the token in the cookie, so that a service needs no state to compare them. A
+ * CSRF token is ASCII and random, so it cannot be guessed from the hash.
  */
 export function csrfHash(token: string): string {
   return createHash('sha256').update(token).digest().subarray(0, HASH_BYTES).toString('base64url')
@@ -61,7 +64,7 @@ export function csrfHash(token: string): string {
 
 /**
  * Decides whether a request presents the CSRF token of its session. An access token without `csh` was not
- * issued for a cookie, so somebody else put it there. No CSRF token matches it.
+ * issued for a cookie: somebody else put it into one. So no CSRF token matches it.
  */
 export function checkCsrfToken(
   claims: Pick<AccessTokenClaims, 'csh'>,

@@ -13,7 +13,7 @@ export interface CookieRule {
   readonly origins: ReadonlySet<string>
 }
 
-/** The token of a request and whether a cookie carried it, or why there is none to verify. */
+/** The token of a request and whether a cookie carried it, or the refusal. */
 export type TokenReading =
   | { readonly ok: true; readonly token: string; readonly isCookie: boolean }
   | Refused
@@ -45,15 +45,15 @@ export function readRequestToken(
 }
 
 /**
- * Returns why a request must not use the verified token from its cookie, or undefined if it may. Pure. Whatever
- * the method, the token must have been issued for a cookie (`csh`). A method that may change something also
- * needs the session's CSRF token.
+ * Returns why a request must not use the verified token from its cookie, or undefined if it may. Pure.
+ * Whatever the method, the token must have been issued for a cookie (`csh`). A method that may change
+ * something also needs the session's CSRF token.
  */
 export function checkCookieClaims(
   request: RequestView,
   claims: Pick<AccessTokenClaims, 'csh'>,
 ): Refused | undefined {
-  // This is about the token, not the page. The remedy is a new token, as for any invalid one.
+  // The token is at fault, not the page. The remedy is a new token, as for any invalid token.
   if (claims.csh === undefined) return refuse('token_invalid', 'cookie_without_csh')
   if (isSafeMethod(request.method)) return undefined
 
@@ -69,8 +69,8 @@ const CSRF_HEADERS = ['x-csrf-token', 'x-csrftoken'] as const
 
 function sourceOf(request: RequestView): Parameters<typeof checkOrigin>[0] {
   return {
-    // A WebSocket opens with a GET. A page of any site may send it, and then act for the visitor, because CORS
-    // does not apply. It cannot carry our headers, so its origin must be sufficient.
+    // A WebSocket opens with a GET. A page of any site may send it and then act for the visitor, because CORS
+    // does not apply. The request cannot carry our headers. So its origin is checked as for an unsafe method.
     method: request.values('upgrade').length === 0 ? request.method : 'CONNECT',
     secFetchSite: joined(request.values('sec-fetch-site')),
     origin: joined(request.values('origin')),

@@ -3,8 +3,8 @@ export interface RequestView {
   /** The method in upper case, such as `GET`. */
   readonly method: string
   /**
-   * Returns the values of all header lines with this name, which must be in lower case. Empty if there is none.
-   * Lines that earlier code has joined are one value.
+   * Returns the values of all header lines with this name, which must be in lower case. Returns an empty list
+   * if there is no such line. Lines that earlier code has joined are one value.
    */
   values(name: string): readonly string[]
   /** The request that this is a view of. */
@@ -19,8 +19,8 @@ export interface NodeRequest {
 }
 
 /**
- * Makes the view of a Node request: that of Express, or `request.raw` of Fastify with Fastify's request as
- * `original`.
+ * Makes the view of a Node request. For Express, pass its request. For Fastify, pass `request.raw`, and
+ * Fastify's request as `original`.
  */
 export function viewOfNode(request: NodeRequest, original: unknown = request): RequestView {
   return new NodeView(request, original)
@@ -54,8 +54,8 @@ export function viewOfRequest(
   return {
     method,
     original,
-    // Headers joins several values with ", " (Fetch §2.2.2), and those of Cookie with "; " on Node. No token,
-    // origin or word that we compare with contains a comma. So two values are refused here too.
+    // Headers joins several values with ", " (Fetch §2.2.2). On Node it joins those of Cookie with "; ". No
+    // token, origin or word that we compare with contains a comma. So two values are refused here too.
     values(name) {
       const value = headers.get(name)
       return value === null ? [] : [value]
@@ -65,8 +65,8 @@ export function viewOfRequest(
 
 /**
  * Node keeps the first of several Authorization headers in `headers` and silently drops the others. So lines
- * are counted in `rawHeaders`. The value comes from `headers`, where earlier middleware may have set or removed
- * it: all code in the process must see the same value.
+ * are counted in `rawHeaders`. The value comes from `headers`, where earlier middleware may have set or
+ * removed it: all code in the process must see the same value.
  */
 function nodeValues({ headers, rawHeaders }: NodeRequest, name: string): readonly string[] {
   // Inherited values are ignored. Code that could write to Object.prototype would otherwise decide where a

@@ -14,8 +14,8 @@ export interface ResourceMetadata {
 
 /**
  * Returns the document to serve at `/.well-known/oauth-protected-resource`. Set the option `resourceMetadata`
- * to its URL: refused clients then learn where to sign in. `guards` is the resource's guard, combined or not,
- * or several guards.
+ * to its URL: refused clients then learn where to log in. `guards` is the guard of the resource, combined or
+ * not, or a list of guards.
  */
 export function resourceMetadata(
   guards: Pick<Guard, 'issuer'> | readonly Pick<Guard, 'issuer'>[],

@@ -9,10 +9,10 @@ export const BATCH_TYP = 'revlog+jwt'
 export type WireEntry = readonly [number, string, string, 0 | 1, number]
 
 /**
- * Consecutive entries as they are sent. `head` is a JWT over the positions where they begin and end and the
- * chain values there. The chain values bind each entry, and `head` is signed once for all guards. `mac` is the
- * authority's own MAC over `head`. It lets a guard hand a batch back to an authority that has lost it, although
- * the authority does not trust the guard.
+ * Consecutive entries as they are sent. `head` is a JWT that contains the positions where the entries begin
+ * and end, and the chain values there. The chain values bind each entry, so `head` is signed once for all
+ * guards. `mac` is the authority's own MAC over `head`. It lets a guard return a batch to an authority that
+ * has lost it, although the authority does not trust the guard.
  */
 export interface WireBatch {
   readonly head: string
@@ -24,14 +24,14 @@ export interface WireBatch {
 /** The claims of `head`. */
 export interface BatchClaims {
   readonly iss: string
-  /** Seconds since 1970, for people. The meaning of a batch depends on no clock. */
+  /** Seconds since 1970, for people. No decision depends on it. */
   readonly iat: number
   /** The position before the first entry. `prev` is the chain value there, as base64url. */
   readonly after: number
   readonly prev: string
   /**
-   * The position of the last entry. `chain` is the chain value there. Without entries both equal those of
-   * `after`.
+   * The position of the last entry. `chain` is the chain value there. If the batch has no entries, both equal
+   * those of `after`.
    */
   readonly last: number
   readonly chain: string
@@ -59,8 +59,8 @@ export function createBatchOpener(keys: KeySet, issuer: string): BatchOpener {
 }
 
 /**
- * Returns the issuer that a batch names, if one of these keys signed it. It tells an operator why the batch is
- * refused.
+ * Returns the issuer that a batch names, if one of these keys signed it. Used to tell an operator why the
+ * batch was refused.
  */
 export function issuerOfBatch({ head }: WireBatch, keys: KeySet): string | undefined {
   return openHead(head, keys)?.claims.iss

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-/** What an entry revokes, or, for the last three kinds, what has changed that no token names. */
+/** What an entry revokes. The last three kinds report a change that no token names. */
 export const REVOCATION_KINDS = [
   'issuer',
   'tenant',
@@ -27,9 +27,9 @@ export interface RevocationEntry {
   readonly kind: RevocationKind
   /** The identifier for the kind: the `iss`, `tid`, `client_id`, `sub`, `sid`, `jti`, `kid`, or a name. */
   readonly subject: string
-  /** `hard`: the session has ended. `soft`: the token is out of date, and a refresh gives a valid one. */
+  /** `hard`: the session has ended. `soft`: the token is out of date, and a refresh returns a valid token. */
   readonly strength: 'hard' | 'soft'
-  /** Milliseconds since 1970 on the authority's clock. For people, never compared. */
+  /** Milliseconds since 1970 on the authority's clock. For people. No decision depends on it. */
   readonly at: number
 }
 
@@ -43,23 +43,23 @@ export interface LogHead {
 }
 
 /**
- * Whether two chain values are the same. `own` is undefined where a log does not know the chain value of a position,
- * and then equals no other.
+ * Whether two chain values are the same. `own` is undefined if a log does not know the chain value of a
+ * position. It then differs from every other value.
  */
 export function isSameChain(own: Uint8Array | undefined, other: Uint8Array): boolean {
   return own !== undefined && Buffer.compare(own, other) === 0
 }
 
 /**
- * How far a `jump` moves the log forward. No store loses so many entries, and a larger jump needs an operator.
+ * How far a `jump` moves the log forward. No store loses so many entries. A larger jump needs an operator.
  */
 export const JUMP_POSITIONS = 1_000_000
 
 /**
  * Computes the chain value of an entry: SHA-256 over the previous chain value and the entry. Two logs that
- * agree on a position and its chain value agree on everything up to there. So a store that lost its last writes
- * is recognised even if the positions look alike. The length of each text precedes it. Otherwise differently
- * split entries could have the same hash.
+ * agree on a position and its chain value agree on everything up to there. So a store that lost its last
+ * writes is recognised even if its position looks right. The length of each text precedes the text. Otherwise
+ * two entries that split the same characters differently could have the same hash.
  */
 export function chainValue(previous: Uint8Array, entry: RevocationEntry): Buffer {
   const kind = Buffer.byteLength(entry.kind)
@@ -89,8 +89,8 @@ const KINDS: ReadonlySet<unknown> = new Set(REVOCATION_KINDS)
 const SUBJECT_CHARS_MAX = 512
 
 /**
- * Whether a received value is an entry. Entries of unknown kinds are refused, because the guard could not apply
- * them.
+ * Whether a received value is an entry. Entries of unknown kinds are refused, because the guard could not
+ * apply them.
  */
 export function isEntry(
   value: Readonly<Record<keyof RevocationEntry, unknown>>,

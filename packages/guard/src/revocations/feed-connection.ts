@@ -10,7 +10,7 @@ import {
   type FeedSocket,
 } from './socket.ts'
 
-/** How often a guard asks for an echo, in milliseconds. A lease is about as old. */
+/** How often a guard asks for an echo, in milliseconds. A lease is about this old. */
 export const ASK_EVERY_MS = 500
 /** A connection without a message for this long counts as dead, in milliseconds. */
 export const SILENCE_MS = 2_500
@@ -18,12 +18,13 @@ export const SILENCE_MS = 2_500
 export const POLL_WAIT_MS = 1_000
 const POLL_PAUSE_MS = 20
 /**
- * The waits between attempts grow from the first to the last, in milliseconds. Each is chosen at random below
- * that limit.
+ * The limit of the waits between attempts grows from the first to the last value, in milliseconds. Each wait
+ * is chosen at random below the limit.
  */
 export const RECONNECT_MS = { first: 250, last: 5_000 } as const
 /**
- * The same for faults that only an operator can fix. Attempts that cannot succeed are a load on the authority.
+ * The same limits for faults that only an operator can fix. Attempts that cannot succeed load the authority
+ * for nothing.
  */
 const OPERATOR_WAIT_MS = { first: 2_000, last: 15_000 } as const
 /** The longest wait that an authority can impose on a guard, in milliseconds. */
@@ -34,7 +35,10 @@ const RETRY_AFTER_MAX_MS = 300_000
  */
 const SOCKET_RETRY_MS = { first: 5_000, later: 300_000 } as const
 
-/** How the feed is transported. `auto` uses a WebSocket, and polls if there is none or it does not open. */
+/**
+ * How the feed is transported. `auto` uses a WebSocket. It polls if Node has no WebSocket or if it does not
+ * open.
+ */
 export type FeedTransport = 'auto' | 'websocket' | 'polling'
 
 /** An authority that is reached over the network. */
@@ -53,7 +57,7 @@ export interface FeedConnectionOptions {
   readonly guardId: string
   readonly fetch: typeof globalThis.fetch
   readonly elapsed: () => number
-  /** A number from 0 up to 1. */
+  /** A number from 0 (included) to 1 (excluded). */
   readonly random: () => number
   /** Called after each message. */
   readonly onMessage: () => void
@@ -61,8 +65,8 @@ export interface FeedConnectionOptions {
 }
 
 /**
- * Keeps a feed connected, by WebSocket or else by polling, with growing waits between attempts. No method
- * throws or rejects.
+ * Keeps a feed connected, by WebSocket or by polling, with growing waits between attempts. No method throws
+ * or rejects.
  */
 export class FeedConnection {
   readonly #feed: RevocationFeed
@@ -124,7 +128,7 @@ export class FeedConnection {
       await socket.opened
     } catch (error) {
       if (connection.transport === 'websocket') throw error
-      // A socket that does not open gives no reason. A poll does, and it may well succeed.
+      // A socket that does not open reports no reason. A poll does, and it may even succeed.
       await this.#poll(address)
       const { first, later } = SOCKET_RETRY_MS
       this.#socketNotBefore = this.#options.elapsed() + (this.#hasMissedSocket ? later : first)
@@ -183,8 +187,8 @@ export class FeedConnection {
   #reply(step: FeedStep, send: (message: GuardMessage) => void): void {
     if (!step.ok) throw new FeedFault(step.code, { cause: step.detail })
     this.#fault = undefined
-    // This is not done at the first message. Otherwise an authority whose log is refused would be asked in a
-    // tight loop.
+    // The count is not reset at the first message. Otherwise the guard would reconnect in a tight loop to an
+    // authority whose log it refuses.
     if (this.#feed.lease.ageMs() < SILENCE_MS) this.#failures = 0
     this.#isConnected = true
     for (const message of step.replies) send(message)
@@ -203,7 +207,8 @@ export class FeedConnection {
     const { needsOperator = false, retryAfterMs = 0 } = this.#fault ?? {}
     const { first, last } = needsOperator ? OPERATOR_WAIT_MS : RECONNECT_MS
     const longest = Math.min(last, first * 2 ** Math.min(this.#failures, 16))
-    // Of a database that is away nobody knows for how long it will be: there the wait grows by itself.
+    // The authority's wait counts only for faults that need an operator. If its database is down, nobody
+    // knows for how long: there the wait grows with each failure.
     const least = needsOperator ? Math.min(retryAfterMs, RETRY_AFTER_MAX_MS) : 0
     this.#failures += 1
     // The random wait keeps guards that lost the same authority from reconnecting together.

@@ -26,16 +26,16 @@ const TEXTS: Readonly<Record<FeedConnectionFaultCode, string>> = {
   feed_batch_refused: 'A batch of the revocation feed was not signed by a key of the authority.',
   feed_issuer_differs:
     'The authority at this address has another issuer. Set issuer to exactly its COUNTERSIGN_PUBLIC_URL, and feed.url to the address where this service reaches it.',
-  feed_batch_gap: 'A batch of the revocation feed does not follow the copy of the log.',
+  feed_batch_gap: "A batch of the revocation feed does not follow this guard's copy of the log.",
   feed_chain_differs: 'A batch of the revocation feed belongs to another log.',
-  feed_went_backwards: 'The log of the authority ends before the copy of the log.',
+  feed_went_backwards: "The log of the authority ends before this guard's copy of the log.",
 }
 
 /** A connection to the feed that failed or was closed. The guard retries automatically. */
 export class FeedFault extends Error {
   override readonly name = 'FeedFault'
   readonly code: FeedConnectionFaultCode
-  /** After how many milliseconds the authority allows a retry; 0 if it did not say. */
+  /** How many milliseconds the authority demands before a retry; 0 if it sent no wait. */
   readonly retryAfterMs: number
 
   constructor(
@@ -47,7 +47,7 @@ export class FeedFault extends Error {
     this.retryAfterMs = retryAfterMs
   }
 
-  /** Whether waiting cannot fix it, because an option or a service account is wrong. */
+  /** Whether only an operator can fix the cause: an option or a service account is wrong. */
   get needsOperator(): boolean {
     return NEEDS_OPERATOR.has(this.code)
   }

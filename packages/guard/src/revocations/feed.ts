@@ -22,27 +22,24 @@ export interface FeedOptions extends LeaseClocks {
   readonly issuer: string
   /** Makes a nonce that nobody can guess: 16 to 64 characters of base64url. */
   readonly nonce: () => string
-  /**
-   * Keys that verify batches instead of those that the feed brings. For simulations, which need not publish
-   * keys.
-   */
+  /** Keys that verify batches, instead of those that the feed sends. For simulations that publish no keys. */
   readonly batchKeys?: KeySet
   /** Called with the current keys whenever they may have changed. */
   readonly onKeys?: (keys: KeySet) => void
 }
 
-/** The result of a message: the replies to send, or why a new connection is needed. */
+/** The result of a message: the replies to send, or the reason to open a new connection. */
 export type FeedStep =
   | { readonly ok: true; readonly replies: readonly GuardMessage[] }
   | { readonly ok: false; readonly code: FeedFaultCode; readonly detail?: string }
 
 /**
- * The guard's side of the revocation feed, without the connection. It takes messages, keeps the log, the lease,
- * the keys and the roles, and returns the replies. It uses no socket and no timer, so that a whole network of
- * guards can be simulated.
+ * The guard's side of the revocation feed, without the connection. It receives messages, keeps the log, the
+ * lease, the keys and the roles, and returns the replies. It uses no socket and no timer, so that a whole
+ * network of guards can be simulated.
  *
- * Its state never goes backwards: it ignores a snapshot below its position, and an echo below it renews no
- * lease.
+ * Its state never goes backwards. It ignores a snapshot below its position. An echo below its position renews
+ * no lease.
  */
 export class RevocationFeed {
   readonly lease: Lease
@@ -50,7 +47,7 @@ export class RevocationFeed {
   readonly #killed = new Set<string>()
   /**
    * The `kid` of every key that was seen since the log began. An authority that publishes none of them is a
-   * different one.
+   * different authority.
    */
   readonly #kidsSeen = new Set<string>()
   readonly #retained: RetainedBatches
@@ -75,7 +72,7 @@ export class RevocationFeed {
     return this.#log
   }
 
-  /** The tags of the keys and roles that were received last. A polling guard sends them along. */
+  /** The tags of the keys and roles that were received last. A polling guard sends them with each poll. */
   get tags(): { readonly keys: string | undefined; readonly roles: string | undefined } {
     return this.#tags
   }
@@ -212,7 +209,7 @@ export class RevocationFeed {
     return this.#incoming === undefined ? this.#moved() : this.#finishSnapshot()
   }
 
-  // The usual cause is a correct address with another name, such as 127.0.0.1 for localhost.
+  // The usual cause is an address that is right but has another name, such as 127.0.0.1 for localhost.
   #refuse(batch: WireBatch): FeedStep {
     if (this.#keys === undefined) return fail('feed_keys_missing')
     const named = issuerOfBatch(batch, this.#keys)

@@ -20,8 +20,8 @@ const ASKED_MAX = 64
 /**
  * A guard's proof that its copy of the log is fresh. The guard sends a nonce. The authority echoes it with a
  * head of the log that it read after the nonce arrived. Once the copy holds that head, it is as fresh as the
- * moment when the nonce was *sent*. A buffered or replayed echo proves nothing, and no clock of another machine
- * matters.
+ * moment when the nonce was *sent*. A buffered or replayed echo proves nothing, and no clock of another
+ * machine matters.
  */
 export class Lease {
   readonly #clocks: LeaseClocks
@@ -48,8 +48,9 @@ export class Lease {
   }
 
   /**
-   * Handles an echo. `held` is the head of the copy. An echo below it, or off its chain, comes from a node that
-   * lags or has lost entries, and renews nothing. An echo above it counts once the copy has caught up.
+   * Handles an echo. `held` is the head of the copy. An echo below it, or off its chain, comes from a node
+   * that lags or has lost entries. Such an echo renews nothing. An echo above it counts when the copy has
+   * caught up.
    */
   echo(nonce: string, head: LogHead, held: LogHead): EchoOutcome {
     const sentAt = this.#asked.get(nonce)
@@ -66,8 +67,8 @@ export class Lease {
   }
 
   /**
-   * Reports that the copy has advanced. `chainAt` returns the chain values of the copy. An echo with a head
-   * from another history renews nothing, nor does one that is too old to compare.
+   * Reports that the copy has advanced. `chainAt` returns the chain values of the copy. An echo renews
+   * nothing if its head is from another history or is too old to compare.
    */
   applied(position: number, chainAt: (position: number) => Uint8Array | undefined): EchoOutcome {
     let outcome: EchoOutcome = 'awaited'
@@ -87,9 +88,9 @@ export class Lease {
   }
 
   /**
-   * How old the copy may be, in milliseconds; `Infinity` before the first lease. It is the larger of both ages:
-   * the wall clock may be set back, and the monotonic clock stops while a machine sleeps. Pass `now`, the wall
-   * clock, if you have just read it.
+   * How old the copy may be, in milliseconds; `Infinity` before the first lease. It is the larger of both
+   * ages: the wall clock may be set back, and the monotonic clock stops while a machine sleeps. Pass `now`,
+   * the wall clock, if you have just read it.
    */
   ageMs(now = this.#clocks.clock()): number {
     const since = this.#since
@@ -97,7 +98,7 @@ export class Lease {
     return Math.max(this.#clocks.elapsed() - since.elapsed, now - since.clock, 0)
   }
 
-  /** Forgets the nonces that wait for an answer on a closed connection. The lease itself stays. */
+  /** Forgets the nonces that were sent on a closed connection and not answered. The lease itself stays. */
   forgetAsked(): void {
     this.#asked.clear()
     this.#awaited = []

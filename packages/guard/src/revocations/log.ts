@@ -8,11 +8,11 @@ import {
 } from './entry.ts'
 import { createSubjectHasher, KIND_CODES, PEEKED, WatermarkTable } from './watermarks.ts'
 
-/** What the revocation rule reads from a log. */
+/** The parts of a log that the revocation rule reads. */
 export interface RevocationView {
   /** The newest position of this copy. */
   readonly position: number
-  /** The newest position that was dropped from memory. A token from before it is out of date. */
+  /** The newest position that was dropped from memory. A token with a lower `rvp` is out of date. */
   readonly floor: number
   /** Returns the newest mark of a subject, `position * 2 + hard`, or 0. */
   find(kind: RevocationKind, subject: string): number
@@ -22,9 +22,9 @@ export interface RevocationView {
 export type ApplyFault = 'gap' | 'chain_differs'
 
 /**
- * One copy of the revocation log in memory: the watermarks for as long as an older token can live, and the
- * chain values that prove which history it is. The authority and each guard hold one, and both refuse tokens by
- * it. Times are milliseconds on a monotonic clock.
+ * One copy of the revocation log in memory. It holds the watermarks for as long as an older token can live,
+ * and the chain values that prove which history it is. The authority and each guard hold one copy, and both
+ * use it to refuse tokens. Times are milliseconds on a monotonic clock.
  */
 export class RevocationLog implements RevocationView {
   #position: number
@@ -32,7 +32,7 @@ export class RevocationLog implements RevocationView {
   #floor: number
   #retainMs: number
   readonly #hash = createSubjectHasher()
-  /** The oldest first. The last one takes new entries. */
+  /** The oldest first. New entries go into the last one. */
   #periods: WatermarkPeriod[] = []
   /** How many entries of each kind are in the periods. Most kinds have none and need no look-up. */
   readonly #kinds = new Uint32Array(16)
@@ -64,14 +64,14 @@ export class RevocationLog implements RevocationView {
   }
 
   /**
-   * A number that differs after each change, and from every other copy in this process. A decision about a
-   * token stays valid while it is the same.
+   * A number that changes with each change of the log, and differs from that of every other copy in this
+   * process. A decision about a token stays valid while the number stays the same.
    */
   get version(): number {
     return this.#version
   }
 
-  /** Changes for how long entries are kept at least, in milliseconds. */
+  /** Sets the minimum time for which entries are kept, in milliseconds. */
   retain(retainMs: number): void {
     this.#retainMs = retainMs
   }
@@ -96,8 +96,8 @@ export class RevocationLog implements RevocationView {
   }
 
   /**
-   * Applies entries that follow this copy: all of them, or none with the reason. `chain` is the chain value
-   * that the last entry must have.
+   * Applies entries that follow this copy. If it cannot apply all of them, it applies none and returns the
+   * reason. `chain` is the chain value that the last entry must have.
    */
   apply(
     entries: readonly RevocationEntry[],
@@ -122,7 +122,7 @@ export class RevocationLog implements RevocationView {
     return undefined
   }
 
-  /** Drops entries that no live token can predate. It is cheap. Call it now and then. */
+  /** Drops entries that are older than every live token. Call it from time to time; it is cheap. */
   tick(nowMs: number): void {
     const newest = this.#periods.at(-1)
     if (newest !== undefined && nowMs - newest.beganAtMs >= this.#retainMs / 2)
@@ -142,7 +142,7 @@ export class RevocationLog implements RevocationView {
     const periods = this.#periods
     const peeked = this.#peeked
     for (let at = 0; at < periods.length; at++) periods[at]?.table.peek(hash, peeked, at)
-    // Searches the newest period first: the mark there is the newest.
+    // Searches the newest period first, because the newest mark counts.
     for (let at = periods.length - 1; at >= 0; at--) {
       if (peeked[PEEKED * at + 1] === 0) continue
       const mark = periods[at]?.table.find(hash, peeked[PEEKED * at] ?? 0) ?? 0

@@ -4,8 +4,8 @@ import { isPosition } from './entry.ts'
 /** The messages of a guard. On a WebSocket each message is one text frame of JSON. */
 export type GuardMessage =
   /**
-   * The first message: the head of the guard's copy, or no head yet. `handed`: the guard has just handed back
-   * its batches, and asks for the current log.
+   * The first message: the head of the guard's copy, or no head yet. `handed`: the guard has just returned
+   * its batches to the authority, and asks for the current log.
    */
   | {
       readonly type: 'resume'
@@ -44,7 +44,7 @@ export type AuthorityMessage =
   | ({ readonly type: 'batch' } & WireBatch)
   /**
    * The published keys (RFC 7517 §5) and the `kid`s of all keys that were ever revoked. `tag` identifies this
-   * state, and a polling guard sends the tag that it has.
+   * state. A polling guard sends the tag that it has.
    */
   | {
       readonly type: 'keys'
@@ -68,7 +68,9 @@ export type AuthorityMessage =
   /** A caller waits until this position is in force. The guard answers `applied`. */
   | { readonly type: 'confirm'; readonly position: number }
 
-/** Reads a message of an authority. Returns undefined for text that is not one, or is of an unknown type. */
+/**
+ * Reads a message of an authority. Returns undefined for text that is not a message, or for an unknown type.
+ */
 export function parseAuthorityMessage(text: string): AuthorityMessage | undefined {
   return readAuthorityMessage(parseJson(text))
 }
@@ -78,7 +80,7 @@ export function readAuthorityMessage(value: unknown): AuthorityMessage | undefin
   return isObject(value) && isAuthorityMessage(value) ? value : undefined
 }
 
-/** Reads a message of a guard. Returns undefined for text that is not one. */
+/** Reads a message of a guard. Returns undefined for text that is not a message. */
 export function parseGuardMessage(text: string): GuardMessage | undefined {
   return readGuardMessage(parseJson(text))
 }
@@ -160,8 +162,8 @@ export function isNonce(value: unknown): value is string {
 }
 
 /**
- * Parses JSON. Returns undefined for text that is not JSON. The depth is checked before parsing: of 32 million
- * brackets JSON.parse makes more than a gigabyte.
+ * Parses JSON. Returns undefined for text that is not JSON. The depth is checked before parsing: for 32
+ * million brackets JSON.parse allocates more than a gigabyte.
  */
 export function parseJson(text: string): unknown {
   if (!isShallow(text)) return undefined

@@ -2,7 +2,7 @@ import { FeedFault, type FeedConnectionFaultCode } from './feed-fault.ts'
 import { readAuthorityMessage, type AuthorityMessage, type GuardMessage } from './messages.ts'
 import { basicAuthorization, FEED_MESSAGE_CHARS_MAX, type FeedAddress } from './socket.ts'
 
-/** Time limit for the answer in addition to the time that the poll waits for news, in milliseconds. */
+/** How long an answer may take besides the time that the poll waits for news, in milliseconds. */
 const ANSWER_MS = 4_000
 
 interface Asker extends FeedAddress {

@@ -1,6 +1,6 @@
 import type { WireBatch } from './batch.ts'
 
-/** How long a batch is kept so that it can be handed back, in milliseconds. */
+/** How long a batch is kept so that it can be returned to the authority, in milliseconds. */
 export const RETAINED_MS = 300_000
 const RETAINED_CHARS_MAX = 8 * 1024 * 1024
 
@@ -8,7 +8,7 @@ const RETAINED_CHARS_MAX = 8 * 1024 * 1024
 const ENTRY_CHARS = 40
 
 /**
- * The newest signed batches, without a gap. They can be handed back to an authority that has lost its last
+ * The newest signed batches, without a gap. A guard can return them to an authority that has lost its last
  * writes. A store that fails over loses seconds, so minutes are kept. At least the last batch is always kept,
  * because it proves where the log was.
  */

@@ -2,7 +2,10 @@ import type { AccessTokenClaims } from '../verification/access-token.ts'
 import type { RevocationView } from './log.ts'
 import type { RevocationKind } from './entry.ts'
 
-/** The result of comparing a token with the log: it stands, its session has ended, or it is out of date. */
+/**
+ * The result of comparing a token with the log. `stands`: the token is still valid. `session_ended`: its
+ * session has ended. `token_stale`: the token is out of date.
+ */
 export type Standing = 'stands' | 'session_ended' | 'token_stale'
 
 /** The claims that name the subjects of a token. */
@@ -12,12 +15,13 @@ export type TokenSubjects = Pick<
 >
 
 /**
- * Decides whether the log has revoked a token. It has if the newest mark of any of its subjects lies above its
- * `rvp`. Pure, and the only place where this is decided. It compares no clocks, so a wrong clock cannot matter.
+ * Decides whether the log has revoked a token. It has if the newest mark of any of the token's subjects is
+ * above the token's `rvp`. Pure, and the only place where this is decided. It compares no clocks, so a wrong
+ * clock cannot matter.
  *
- * A `hard` mark of any subject ends the session. Otherwise a `soft` mark makes the token out of date, and so
- * does an `rvp` below the floor, where this copy has no entries. The client of such a token silently gets the
- * next one.
+ * A `hard` mark of any subject ends the session. Otherwise a `soft` mark makes the token out of date. So does
+ * an `rvp` below the floor, where this copy has no entries. The client then refreshes without asking the
+ * person.
  */
 export function decideStanding(claims: TokenSubjects, log: RevocationView): Standing {
   const { rvp } = claims

@@ -13,7 +13,7 @@ export interface FeedSocket {
   readonly opened: Promise<void>
   send(message: GuardMessage): void
   /**
-   * Returns each message as text until the connection ends. Throws a `FeedFault` if none arrives for
+   * Yields each message as text until the connection ends. Throws a `FeedFault` if none arrives for
    * `silenceMs`.
    */
   messages(silenceMs: number): AsyncIterable<string>
@@ -23,8 +23,9 @@ export interface FeedSocket {
 /** The feed of an authority in the same process: no network and no service account. */
 export interface FeedLine {
   /**
-   * Connects a guard. `guardId`, 16 to 64 characters of base64url, identifies the guard across its connections.
-   * `message` is called with each message of the authority, and `ended` once when there will be no more.
+   * Connects a guard. `guardId`, 16 to 64 characters of base64url, identifies the guard across its
+   * connections. `message` is called with each message of the authority. `ended` is called once, after the
+   * last message.
    */
   connect(
     guardId: string,

@@ -3,31 +3,31 @@ import { randomFillSync } from 'node:crypto'
 import { REVOCATION_KINDS, type RevocationKind } from './entry.ts'
 
 /**
- * The newest position at which each subject was revoked, in a table of 10 bytes a slot. A slot holds 32 and 16
- * bits of a keyed hash of kind and subject, a position of 31 bits from a base, and one bit for `hard`. 10
- * million entries fit into 150 MiB, where a `Set` of strings takes 711.
+ * The newest position at which each subject was revoked, in a table of 10 bytes a slot. A slot holds 32 and
+ * 16 bits of a keyed hash of kind and subject, a position of 31 bits from a base, and one bit for `hard`. 10
+ * million entries fit into 150 MiB, where a `Set` of strings takes 711 MiB.
  *
- * It uses open addressing with linear probing, sorted by fingerprint. The first slot of a fingerprint rises
- * with the fingerprint. So a look-up ends at the first larger one, mostly in the cache line where it began, and
- * the table grows in one pass from start to end.
+ * It uses open addressing with linear probing, sorted by fingerprint: a larger fingerprint has a later first
+ * slot. So a look-up ends at the first larger fingerprint, mostly in the cache line where it began. The table
+ * grows in one pass from start to end.
  *
- * Two of n subjects share a hash with probability n / 2^48. With ten million entries, one look-up in 28 million
- * finds a subject that is not there. The guard then refuses too much, never too little.
+ * A look-up finds a subject that is not in the table with probability n / 2^48 for n entries: with ten
+ * million entries, once in 28 million look-ups. The guard then refuses too much, never too little.
  */
 export class WatermarkTable {
   /** Positions are stored relative to this base. The first entry is `base + 1`. */
   readonly base: number
   /**
    * Five numbers of 16 bits a slot: fingerprint, extra bits and mark, the upper halves first. The mark is
-   * `(position - base) << 1 | hard`, and 0 in a free slot. The parts of a slot are adjacent, so that a look-up
-   * waits for one line of memory.
+   * `(position - base) << 1 | hard`, and 0 in a free slot. The parts of a slot are adjacent, so that a
+   * look-up waits for one line of memory.
    */
   #cells = new Uint16Array(CELLS * (SLOTS_MIN + TAIL_SLOTS_MIN))
   /** The number of slots in which a fingerprint can begin. */
   #size = SLOTS_MIN
   /**
-   * The number of slots after them, for fingerprints that are pushed past the end. The last one is always free,
-   * so every run ends there.
+   * The number of slots after them, for fingerprints that are pushed past the end. The last one is always
+   * free, so every run ends there.
    */
   #tail = TAIL_SLOTS_MIN
   #count = 0
@@ -64,8 +64,8 @@ export class WatermarkTable {
 
   /**
    * Writes to `peeked`, at `PEEKED * index`, the first slot of the subject and what is there. Nothing depends
-   * on the values that it reads. So the processor waits for the memory of several tables at once, and also for
-   * the next line, where the search may end.
+   * on the values that it reads. So the processor waits for the memory of several tables at once, and also
+   * for the next line, where the search may end.
    */
   peek({ fingerprint }: SubjectHash, peeked: Uint32Array, index: number): void {
     const home = homeOf(fingerprint, this.#size)
@@ -75,8 +75,8 @@ export class WatermarkTable {
   }
 
   /**
-   * Returns the subject's mark, `position * 2 + hard`, or 0 if there is none. `home` is the value that `peek`
-   * wrote. It allocates nothing.
+   * Returns the subject's mark, `position * 2 + hard`, or 0 if it has none. `home` is the value that `peek`
+   * wrote. Allocates nothing.
    */
   find({ fingerprint, extra }: SubjectHash, home: number): number {
     const cells = this.#cells
@@ -89,13 +89,14 @@ export class WatermarkTable {
     }
   }
 
-  /** Releases the memory that was reserved for growing. For a table that takes no more entries. */
+  /** Releases the memory that was reserved for growing. For a table that gets no more entries. */
   seal(): void {
     this.#resize(Math.max(SLOTS_MIN, Math.ceil(this.#count / LOAD_MAX) + 1))
   }
 
   /**
-   * Returns the offset where a subject is or belongs: the first slot that is free or has a larger fingerprint.
+   * Returns the offset where a subject is or belongs: the first slot that is free or has a larger
+   * fingerprint.
    */
   #placeOf({ fingerprint, extra }: SubjectHash): number {
     const cells = this.#cells
@@ -119,8 +120,8 @@ export class WatermarkTable {
   }
 
   /**
-   * Makes room at an offset by moving what is there and right after it by one slot. Returns false if that would
-   * fill the last slot.
+   * Makes room at an offset by moving what is there and right after it by one slot. Returns false if that
+   * would fill the last slot.
    */
   #insert(at: number, { fingerprint, extra }: SubjectHash): boolean {
     const cells = this.#cells
@@ -184,7 +185,7 @@ function homeOf(fingerprint: number, size: number): number {
   return Math.floor((fingerprint * size) / 0x1_0000_0000)
 }
 
-// Small tables grow fast. Large tables grow slowly, so that never more than 40 % is free.
+// Small tables grow fast. Large tables grow slowly, so that at most 40 % is free.
 function grownSize(size: number): number {
   return size < 1_048_576 ? size * 2 : Math.ceil(size * 1.15)
 }
@@ -198,8 +199,8 @@ export interface SubjectHash {
 }
 
 /**
- * Makes the function that hashes a subject with the number of its kind, under a random key of this process. An
- * attacker who can choose a subject does not know which others it collides with. The function returns one
+ * Makes the function that hashes a subject with the number of its kind, under a random key of this process.
+ * An attacker who can choose a subject does not know which others it collides with. The function returns one
  * object that each call overwrites.
  */
 export function createSubjectHasher(

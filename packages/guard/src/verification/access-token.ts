@@ -25,9 +25,11 @@ export interface AccessTokenClaims {
   readonly iat: number
   /** Identifies this token. */
   readonly jti: string
-  /** The OAuth client, or `first-party` for a direct log-in. For a service account its own id, equal to `sub`. */
+  /**
+   * The OAuth client, or `first-party` for a direct login. For a service account its own id, equal to `sub`.
+   */
   readonly client_id: string
-  /** The session: one log-in on one device. Absent only where `sub` equals `client_id`. */
+  /** The session: one login on one device. Absent only if `sub` equals `client_id`. */
   readonly sid?: string
   /** The position of the revocation log when the token was issued: a safe integer of at least 0. */
   readonly rvp: number
@@ -53,8 +55,9 @@ export interface AccessTokenClaims {
 }
 
 /**
- * An access token that was accepted. With a cache it is the same object at each use, and its claims are deeply frozen.
- * `mark` is 0 at first. A caller that compares tokens with a log stores there the log version it compared with.
+ * An access token that was accepted. With a cache it is the same object at each use, and its claims are
+ * deeply frozen. `mark` is 0 at first. A caller that compares tokens with a log stores there the log version
+ * that it compared with.
  */
 export type AcceptedAccessToken = Pick<
   AcceptedToken<AccessTokenClaims>,
@@ -78,8 +81,8 @@ export interface AccessTokenVerifierOptions {
   /** Milliseconds since 1970. Default `Date.now`. */
   readonly clock?: () => number
   /**
-   * How many verified tokens are remembered: 8 to 1,048,576, or 0 (default) for none. Times are still checked at every
-   * use. About 1 kB each.
+   * How many verified tokens the verifier remembers: 8 to 1,048,576, or 0 (default) for none. Times are still
+   * checked at every use. A token takes about 1 kB.
    */
   readonly cacheEntriesMax?: number
 }
@@ -114,9 +117,9 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
 ]
 
 /**
- * Makes a verifier of access tokens (RFC 9068 §4). `typ` must be `at+jwt`, so no other kind of JWT from the same issuer
- * passes. It checks issuer, audience, times and the type of every named claim. The authority uses it for its own
- * tokens, so authority and services apply the same rule.
+ * Makes a verifier of access tokens (RFC 9068 §4). `typ` must be `at+jwt`, so no other kind of JWT from the
+ * same issuer passes. It checks issuer, audience, times and the type of every named claim. The authority uses
+ * it for its own tokens, so authority and services apply the same rule.
  */
 export function createAccessTokenVerifier(
   options: AccessTokenVerifierOptions,
@@ -135,7 +138,10 @@ export function createAccessTokenVerifier(
   }
 }
 
-/** What one check of an access token found. `access_claims`: the types of the claims, and that a session is named. */
+/**
+ * The result of one check. `access_claims` checks the types of the claims, and that the token names a
+ * session.
+ */
 export type AccessTokenReport =
   | CheckReport
   | { readonly check: 'access_claims'; readonly refused: Refused | undefined }
@@ -144,9 +150,9 @@ export type AccessTokenReport =
 export type AccessTokenCheck = TokenCheck | AccessTokenReport['check']
 
 /**
- * Runs the checks of an access token verifier with these options and reports every one, in order, as `explainToken` of
- * `@countersign/jwt` does. For tools that show a person everything that is wrong with a token. Never decide with it:
- * the token may be forged.
+ * Runs the checks of an access token verifier with these options and reports each of them, in order, as
+ * `explainToken` of `@countersign/jwt` does. For tools that show a person everything that is wrong with a
+ * token. Never use it to accept a token, because the token may be forged.
  */
 export function explainAccessToken(
   token: string,
@@ -181,9 +187,9 @@ function checkAccessClaims(claims: Claims): Refused | undefined {
 }
 
 /**
- * Whether a token without `sid` should have one. A service account has no session (RFC 6749 §4.4): it acts for itself,
- * so its `sub` equals its `client_id` (RFC 9068 §2.2). A person's token without `sid` would outlive the end of its
- * session, because no watermark of a session would match it.
+ * Whether a token without `sid` should have one. A service account has no session (RFC 6749 §4.4): it acts
+ * for itself, so its `sub` equals its `client_id` (RFC 9068 §2.2). A person's token without `sid` would
+ * outlive the end of its session, because no watermark of a session would match it.
  */
 function lacksSession({ sub, client_id, sid }: Claims): boolean {
   return sid === undefined && sub !== client_id

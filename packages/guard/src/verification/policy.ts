@@ -1,7 +1,7 @@
 /**
- * What a route does when the guard's copy of the revocation log may be out of date. `strict` refuses after 3 s,
- * `bounded` after 30 s, and `open` accepts until the token expires. A guard that has never held a lease refuses
- * under every policy.
+ * What a route does when the guard's copy of the revocation log may be out of date. `strict` refuses after 3
+ * s, `bounded` after 30 s, and `open` accepts until the token expires. A guard that has never held a lease
+ * refuses under every policy.
  */
 export type FreshnessPolicy = 'strict' | 'bounded' | 'open'
 

@@ -4,20 +4,21 @@ import type { Refused } from '../refusals.ts'
 import type { RequestView } from '../request/request-view.ts'
 
 /**
- * What a route requires. Everything that is given must hold. `FrameworkRequest` is the request type that the
- * framework passes to its handlers.
+ * The requirements of a route. A token must satisfy all given requirements. `FrameworkRequest` is the request type
+ * that the framework passes to its handlers.
  */
 export interface Requirements<FrameworkRequest = RequestView> {
   /** The account must have one of these roles. */
   readonly roles?: readonly string[]
   /**
-   * The account must have all of these permissions. The revocation feed brings the role definitions, so this
-   * needs a feed.
+   * The account must have all of these permissions. This needs a feed, because the revocation feed sends the
+   * role definitions.
    */
   readonly permissions?: readonly string[]
   /**
-   * The tenant that the token must be for, by its id (`tid`): a fixed one, or the one that the request names.
-   * An error that the function throws goes to the framework's error handling, and the request is not passed on.
+   * The id of the tenant that the token must be for (`tid`): a fixed id, or a function that reads it from the
+   * request. If the function throws, the error goes to the framework's error handling, and the request is not
+   * passed on.
    */
   readonly tenant?: string | ((request: FrameworkRequest) => string | undefined)
   /**
@@ -25,9 +26,9 @@ export interface Requirements<FrameworkRequest = RequestView> {
    * step-up is requested.
    */
   readonly acr?: string | readonly string[]
-  /** The longest accepted time since the person signed in, in seconds. After that a step-up is requested. */
+  /** The longest accepted time since the person logged in, in seconds. After that a step-up is requested. */
   readonly maxAgeSec?: number
-  /** The policy for this route, if not the guard's. */
+  /** The policy of this route. Default: the guard's. */
   readonly policy?: FreshnessPolicy
 }
 
@@ -46,8 +47,8 @@ export interface ReadRequirements {
 const NAMES = new Set(['roles', 'permissions', 'tenant', 'acr', 'maxAgeSec', 'policy'])
 
 /**
- * Checks the requirements when the route is created, so that a misspelled one does not go unnoticed. Throws a
- * TypeError that names it.
+ * Checks the requirements when the route is created. Otherwise a misspelled requirement would go unnoticed.
+ * Throws a TypeError that names the invalid requirement.
  */
 export function readRequirements(
   requirements: Requirements,
@@ -56,12 +57,12 @@ export function readRequirements(
   assertPlain(requirements)
   for (const [name, value] of Object.entries(requirements)) {
     if (!NAMES.has(name)) fail(`${name} is not a known requirement`)
-    // This happens if a setting is missing. The requirement must not silently disappear.
+    // This happens if a setting is missing. The requirement must not disappear silently.
     if (value === undefined) fail(`${name} is undefined`)
   }
   const { roles, permissions, tenant, acr, maxAgeSec, policy } = requirements
   if (permissions !== undefined && !guard.hasFeed) {
-    fail('permissions needs the option feed, which brings the role definitions')
+    fail('permissions needs the option feed, which sends the role definitions')
   }
   if (policy !== undefined && !isPolicy(policy)) fail('policy must be strict, bounded or open')
   if (policy === 'strict' && !guard.hasFeed) fail('policy strict needs the option feed')
@@ -84,13 +85,13 @@ export function readRequirements(
 }
 
 /**
- * Throws a TypeError for requirements that are not a plain object. Inherited and hidden properties would be read in
- * one place and overlooked in another.
+ * Throws a TypeError for requirements that are not a plain object. Inherited and hidden properties would be
+ * read in one place and overlooked in another.
  */
 export function assertPlain(value: unknown): void {
   const isObject = typeof value === 'object' && value !== null
   const prototype: unknown = isObject ? Object.getPrototypeOf(value) : undefined
-  // The prototype of another realm's objects is not ours, but it is empty too.
+  // An object of another realm has that realm's root prototype, which is not ours but is empty too.
   const isRoot =
     prototype === null ||
     (typeof prototype === 'object' &&
@@ -116,7 +117,7 @@ function fail(problem: string): never {
   throw new TypeError(`requireAuth: ${problem}.`)
 }
 
-/** What a decision needs besides the claims. */
+/** The values that a decision needs besides the claims. */
 export interface AccessContext {
   readonly request: RequestView
   /** The permissions of each role. */

@@ -10,15 +10,15 @@ import type { Refused } from '../refusals.ts'
 import type { RevocationFeed } from '../revocations/feed.ts'
 import { decideStanding } from '../revocations/rule.ts'
 
-/** An accepted token, or why it is refused. */
+/** An accepted token, or its refusal. */
 export type Verification = AcceptedAccessToken | Refused
 
-/** The log version that stands for "no log" in the marks of tokens. */
+/** The log version that means "no log" in the marks of tokens. */
 const NO_LOG_VERSION = 1
 
 /**
- * Checks tokens with the keys and the log as they are at each call. Every token takes this path. Synchronous,
- * without network.
+ * Checks tokens with the keys and the log that are current at each call. Every token goes through this check.
+ * Synchronous, without network.
  */
 export class TokenCheck {
   readonly #settings: GuardSettings
@@ -69,8 +69,8 @@ export class TokenCheck {
   }
 
   /**
-   * Compares a token with the log. The token's mark holds the log version of the last comparison. While the log
-   * stays at that version, the token stays accepted.
+   * Compares a token with the log. The token's mark holds the log version of the last comparison. While the
+   * log stays at that version, the token stays accepted.
    */
   #checkStanding(token: AcceptedAccessToken): Refused | undefined {
     const log = this.#feed?.log

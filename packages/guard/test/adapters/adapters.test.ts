@@ -128,13 +128,13 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(refused).toEqual([])
   })
 
-  test.each(['Basic YTpi', 'Digest x'])('%s is no token', async (authorization) => {
+  test.each(['Basic YTpi', 'Digest x'])('%s does not count as a token', async (authorization) => {
     const answer = await fetch(`${service.origin}/me`, { headers: { authorization } })
     expect(answer.status).toBe(401)
     expect(await answer.json()).toMatchObject({ code: 'token_missing' })
   })
 
-  test('a token in the query is never read', async () => {
+  test('a token in the query is ignored', async () => {
     const answer = await get(`/me?access_token=${issuer.token()}`)
     expect(await answer.json()).toMatchObject({ code: 'token_missing' })
   })
@@ -170,7 +170,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(refused).toMatchObject([{ code: 'token_expired', reason: 'token_expired' }])
   })
 
-  test('every other cause gets the same answer, and the reason is not sent', async () => {
+  test('every other cause gets the same answer, which does not contain the reason', async () => {
     const answers = new Set<string>()
     const tokens = invalidTokens()
     for (const [reason, token] of tokens) {
@@ -186,7 +186,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect([...answers][0]).toContain('\\"code\\":\\"token_invalid\\"')
   })
 
-  test('before any keys were loaded: 503 with Retry-After', async () => {
+  test('while no keys are loaded: 503 with Retry-After', async () => {
     const lost = newGuard(`${issuer.url}/nowhere`)
     const alone = await startService(lost)
     const headers = { authorization: `Bearer ${issuer.token()}` }
@@ -202,7 +202,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     await alone.close()
   })
 
-  test('optionalAuth lets every request pass, and has claims only with a valid token', async () => {
+  test('optionalAuth accepts every request, and sets claims only for a valid token', async () => {
     const hello = async (token?: string) => {
       const answer = await get('/hello', token)
       expect(answer.status).toBe(200)
@@ -216,7 +216,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(await sendRaw(service.origin, '/hello', twice)).toContain('{"sub":null}')
   })
 
-  test('a tenant that the path names is compared with that of the token', async () => {
+  test('the tenant in the path must be the tenant of the token', async () => {
     const ask = async (path: string, claims: object): Promise<number> => {
       const headers = { authorization: `Bearer ${issuer.token(claims)}` }
       return (await fetch(`${service.origin}${path}`, { headers })).status
@@ -224,12 +224,12 @@ describe.each(Object.keys(services))('%s', (name) => {
     expect(await ask('/of/ten_1', { tid: 'ten_1' })).toBe(200)
     expect(await ask('/of/ten_2', { tid: 'ten_1' })).toBe(403)
     expect(await ask('/of/ten_1', {})).toBe(403)
-    // No request passes if the function fails.
+    // A request does not pass if the function fails.
     expect(await ask('/of/fails', { tid: 'fails' })).toBe(500)
   })
 
   test.each([[undefined], [null], [0], [''], ['route'], ['router']])(
-    'a thrown value such as %j lets no request pass, at once and after a fetch',
+    'no request passes when %j is thrown, at once or after a fetch',
     async (thrown) => {
       onRefused = () => {
         // oxlint-disable-next-line only-throw-error -- that is the question
@@ -247,7 +247,7 @@ describe.each(Object.keys(services))('%s', (name) => {
     },
   )
 
-  test('an error of onRefused reaches the error handler, at once and after a fetch', async () => {
+  test('an error that onRefused throws reaches the error handler, at once or after a fetch', async () => {
     onRefused = () => {
       throw new Error('of the application')
     }
@@ -303,7 +303,7 @@ test('express: a valid token passes in the same turn of the event loop', async (
   guard.close()
 })
 
-test('express: an answer that a timeout sent first stays unchanged', async () => {
+test('express: an answer that a timeout has already sent stays unchanged', async () => {
   const guard = createGuard({ issuer: issuer.url, fetchTimeoutMs: 100, fetch: never })
   const middleware = onExpress.requireAuth(guard)
   const service = await listen(
@@ -323,7 +323,7 @@ function never(): Promise<Response> {
   return new Promise(() => {})
 }
 
-test('hono: a refusal keeps the headers of other middleware', async () => {
+test('hono: a refusal keeps the headers that other middleware set', async () => {
   const guard = newGuard()
   const service = await services['hono']?.(guard)
   const headers = { origin: 'https://app.example' }

@@ -18,8 +18,8 @@ import { authOf, createNestGuard } from '../../src/adapters/nest.ts'
 import { NOW_MS, TestIssuer } from '../support/issuer.ts'
 
 /**
- * An application with one controller. Its decorators are called by hand, because the tests are compiled without
- * decorators.
+ * An application with one controller. Its decorators are called as functions, because the tests are compiled
+ * without decorators.
  */
 function applicationWith(guard: Guard): DynamicModule {
   class Routes {
@@ -77,18 +77,18 @@ describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, create
       token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
     )
 
-  test('lets a valid token pass, with its claims on the request', async () => {
+  test('accepts a valid token and puts its claims on the request', async () => {
     const response = await ask('me', issuer.token({ roles: ['reader'] }))
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({ sub: issuer.claims()['sub'] })
   })
 
-  test('compares the tenant that the path names with that of the token', async () => {
+  test('compares the tenant in the path with the tenant of the token', async () => {
     expect((await ask('of/ten_1', issuer.token({ tid: 'ten_1' }))).status).toBe(200)
     expect((await ask('of/ten_2', issuer.token({ tid: 'ten_1' }))).status).toBe(403)
   })
 
-  test('leaves other routes alone', async () => {
+  test('does not affect other routes', async () => {
     expect(await (await ask('open')).json()).toEqual({ open: true })
   })
 

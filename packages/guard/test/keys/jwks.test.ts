@@ -33,7 +33,7 @@ afterEach(async () => {
 })
 
 describe('loading', () => {
-  test('the first token fetches the keys, every later one is answered at once', async () => {
+  test('the first token fetches the keys, and later tokens are verified at once', async () => {
     start()
     const first = guard.verify(issuer.token())
     expect(first).toBeInstanceOf(Promise)
@@ -43,7 +43,7 @@ describe('loading', () => {
     expect(issuer.requests).toBe(1)
   })
 
-  test('construction fetches nothing', async () => {
+  test('creating a guard fetches nothing', async () => {
     start()
     await sleep(50)
     expect(issuer.requests).toBe(0)
@@ -57,7 +57,7 @@ describe('loading', () => {
     expect(issuer.requests).toBe(1)
   })
 
-  test('ready waits for the keys, and a second call costs nothing', async () => {
+  test('ready waits for the keys, and a second call fetches nothing', async () => {
     start()
     await Promise.all([guard.ready(), guard.ready()])
     await guard.ready()
@@ -65,20 +65,20 @@ describe('loading', () => {
     expect(guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('jwksUrl may name another place', async () => {
+  test('jwksUrl can be another URL', async () => {
     issuer.answer = (request, response) =>
       request.url === '/keys?v=1' ? response.end(issuer.jwks()) : response.writeHead(404).end()
     start({ jwksUrl: `${issuer.url}/keys?v=1` })
     await guard.ready()
   })
 
-  test('an issuer with a slash at its end has its keys at the same place', async () => {
+  test('an issuer with a trailing slash has its keys at the same URL', async () => {
     start({ issuer: `${issuer.url}/` })
     await guard.ready()
     expect(issuer.requests).toBe(1)
   })
 
-  test('unknown kinds of keys are skipped, shared secrets too', async () => {
+  test('unknown kinds of keys and shared secrets are skipped', async () => {
     const k = createSecretKey(randomBytes(32)).export().toString('base64url')
     const odd = [
       { kty: 'AKP', alg: 'ML-DSA-44', kid: 'pq', pub: 'AA' },
@@ -99,7 +99,7 @@ describe('loading', () => {
 })
 
 describe('an issuer that is down', () => {
-  test('gives keys_unavailable, and is tried again after 250 ms, 500 ms, ... 30 s', async () => {
+  test('results in keys_unavailable, and is retried after 250 ms, 500 ms, ... 30 s', async () => {
     await issuer.stop()
     start()
     expect(await guard.verify('x')).toMatchObject({ code: 'keys_unavailable', retryAfterSec: 1 })
@@ -122,7 +122,7 @@ describe('an issuer that is down', () => {
     expect(new Set(faults)).toEqual(new Set(['jwks_unreachable']))
   })
 
-  test('is used as soon as it is up', async () => {
+  test('is used as soon as it answers', async () => {
     await issuer.stop()
     start()
     await expect(guard.ready()).rejects.toMatchObject({ name: 'JwksFault' })
@@ -132,7 +132,7 @@ describe('an issuer that is down', () => {
     expect(await guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('does not remove loaded keys', async () => {
+  test('does not cause loaded keys to be dropped', async () => {
     start()
     await guard.ready()
     await issuer.stop()
@@ -198,7 +198,7 @@ describe('an answer that is not a key set', () => {
     ['an array', 'jwks_without_keys', text('[]')],
     ['null', 'jwks_without_keys', text('null')],
     ['another object', 'jwks_without_keys', text('{"error":"x"}')],
-    ['keys that are no array', 'jwks_without_keys', text('{"keys":{}}')],
+    ['keys that are not an array', 'jwks_without_keys', text('{"keys":{}}')],
     ['an empty set', 'jwks_without_keys', text('{"keys":[]}')],
     ['only unknown keys', 'jwks_without_keys', text('{"keys":[{"kty":"XYZ"}]}')],
     ['a reset connection', 'jwks_unreachable', (request) => request.socket.destroy()],
@@ -216,7 +216,7 @@ describe('an answer that is not a key set', () => {
     ],
   ]
 
-  test.each(answers)('first load: %s is %s', async (_name, fault, answer) => {
+  test.each(answers)('first load: %s causes %s', async (_name, fault, answer) => {
     issuer.answer = answer
     start({ fetchTimeoutMs: 150 })
     expect(await guard.verify(issuer.token())).toMatchObject({ code: 'keys_unavailable' })
@@ -234,14 +234,14 @@ describe('an answer that is not a key set', () => {
     expect(guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('a fetch of the caller that ignores the signal still ends', async () => {
+  test('a custom fetch that ignores the signal still ends', async () => {
     start({ fetchTimeoutMs: 50, fetch: () => new Promise(() => {}) })
     await expect(guard.ready()).rejects.toMatchObject({ code: 'jwks_timeout' })
   })
 })
 
 describe('unknown keys', () => {
-  test('a new key is fetched when its first token comes', async () => {
+  test('a new key is fetched when its first token arrives', async () => {
     start()
     await guard.ready()
     const old = issuer.token()
@@ -253,15 +253,18 @@ describe('unknown keys', () => {
     expect(issuer.requests).toBe(2)
   })
 
-  test.each([0, 8192])('a key that left the set is refused after the next fetch', async (size) => {
-    start({ cacheEntriesMax: size })
-    await guard.ready()
-    const old = issuer.token()
-    expect(guard.verify(old)).toMatchObject({ ok: true })
-    issuer.keys = [createTestKey()]
-    expect(await guard.verify(issuer.token())).toMatchObject({ ok: true })
-    expect(guard.verify(old)).toMatchObject({ code: 'token_invalid', reason: 'key_unknown' })
-  })
+  test.each([0, 8192])(
+    'a token of a key that left the set is refused after the next fetch',
+    async (size) => {
+      start({ cacheEntriesMax: size })
+      await guard.ready()
+      const old = issuer.token()
+      expect(guard.verify(old)).toMatchObject({ ok: true })
+      issuer.keys = [createTestKey()]
+      expect(await guard.verify(issuer.token())).toMatchObject({ ok: true })
+      expect(guard.verify(old)).toMatchObject({ code: 'token_invalid', reason: 'key_unknown' })
+    },
+  )
 
   test('10 000 random kids cause one fetch in 30 s', async () => {
     start()
@@ -331,7 +334,7 @@ describe('the background refresh', () => {
     expect(guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
-  test('ends with close, and the keys go on verifying', async () => {
+  test('ends with close, and the keys still verify', async () => {
     start({ refreshIntervalMs: 1000, random: () => 0 })
     await guard.ready()
     guard.close()

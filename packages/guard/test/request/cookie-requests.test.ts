@@ -38,7 +38,7 @@ function newGuard(options: Partial<GuardOptions> = {}): Guard {
   })
 }
 
-/** A token of a log-in with cookies. */
+/** A token from a login with cookies. */
 function cookieToken(changes: object = {}): string {
   return issuer.token({ iss: ISSUER, aud: ISSUER, csh: csrfHash(CSRF_TOKEN), ...changes })
 }
@@ -111,7 +111,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect(refused).toEqual([])
   }
 
-  test('a page of the service reads with the cookie, and writes with the cookie and the CSRF token', async () => {
+  test('a page of the service reads with the cookie alone, and writes with the cookie and the CSRF token', async () => {
     const read = await send(service, 'GET', [cookie(), SAME_ORIGIN])
     expect(read.status).toBe(200)
     expect(read.text).toContain('{"sub":"acc-1"}')
@@ -122,7 +122,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect(refused).toEqual([])
   })
 
-  test('the claims are those of the token, csh among them', async () => {
+  test('the claims are those of the token, including csh', async () => {
     const { text } = await send(service, 'GET', [cookie()], '/me')
     expect(JSON.parse(/\{.*\}/.exec(text)?.[0] ?? '')).toEqual({
       ...issuer.claims(),
@@ -178,7 +178,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     }
   })
 
-  test('no Host, proxy or Referer header makes another site pass', async () => {
+  test('Host, proxy and Referer headers do not make a request from another site pass', async () => {
     const lines = [
       `X-Forwarded-Host: evil.example`,
       'X-Forwarded-Proto: https',
@@ -194,11 +194,11 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     ['Origin', [`Origin: ${LISTED}`, `Origin: ${LISTED}`]],
     ['Origin', [`Origin: ${LISTED}`, `Origin: ${FOREIGN}`]],
     ['Origin', [`Origin: ${FOREIGN}`, `Origin: ${LISTED}`]],
-  ])('%s sent twice counts as none: %j', async (_header, lines) => {
+  ])('%s sent twice does not help: %j', async (_header, lines) => {
     await expectRefused('POST', [cookie(), CSRF, ...lines], 'csrf_failed', 'origin_refused')
   })
 
-  test('a page of another site cannot open a WebSocket, although the opening is a GET', async () => {
+  test('a page of another site cannot open a WebSocket, although it opens with a GET', async () => {
     const upgrade = 'Upgrade: websocket'
     const site = ['Sec-Fetch-Site: same-site', `Origin: ${FOREIGN}`]
     await expectRefused('GET', [cookie(), upgrade, ...site], 'csrf_failed', 'origin_refused')
@@ -206,7 +206,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect((await send(service, 'GET', [cookie(), upgrade, `Origin: ${LISTED}`])).status).toBe(200)
   })
 
-  test("Django's name for the header is taken as well", async () => {
+  test("Django's name for the header is accepted too", async () => {
     const lines = [cookie(), SAME_ORIGIN, `X-CSRFToken: ${CSRF_TOKEN}`]
     expect((await send(service, 'DELETE', lines)).status).toBe(200)
   })
@@ -219,11 +219,11 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     ["another session's", ['X-CSRF-Token: AAAAAAAAAAAAAAAAAAAAAAAA'], 'wrong'],
     ['cut short', [CSRF.slice(0, -1)], 'wrong'],
     ['longer', [`${CSRF}x`], 'wrong'],
-    ['in another case', [`X-CSRF-Token: ${CSRF_TOKEN.toLowerCase()}`], 'wrong'],
+    ['in lower case', [`X-CSRF-Token: ${CSRF_TOKEN.toLowerCase()}`], 'wrong'],
     ['its own hash', [`X-CSRF-Token: ${csrfHash(CSRF_TOKEN)}`], 'wrong'],
     ['quoted', [`X-CSRF-Token: "${CSRF_TOKEN}"`], 'wrong'],
     ['sent in both headers', [CSRF, `X-CSRFToken: ${CSRF_TOKEN}`], 'repeated'],
-    ['two different ones', ['X-CSRFToken: x', CSRF], 'repeated'],
+    ['two different values', ['X-CSRFToken: x', CSRF], 'repeated'],
   ])('the CSRF token is %s: 403 on unsafe methods', async (_what, lines, reason) => {
     const sent = [cookie(), SAME_ORIGIN, ...lines]
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
@@ -243,7 +243,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect((await send(service, 'POST', [cookie(), SAME_ORIGIN], path)).status).toBe(403)
   })
 
-  test('the CSRF token of one session does not fit the access token of another', async () => {
+  test('the CSRF token of one session does not match the access token of another', async () => {
     const other = cookie(cookieToken({ sid: 'ses-2', csh: csrfHash('other') }))
     await expectRefused('POST', [other, SAME_ORIGIN, CSRF], 'csrf_failed', 'csrf_token_wrong')
   })
@@ -259,7 +259,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     }
   })
 
-  test('a token that was issued for a cookie is accepted in the header without a CSRF token', async () => {
+  test('in the header, a token that was issued for a cookie needs no CSRF token', async () => {
     const lines = [`Authorization: Bearer ${cookieToken()}`, 'Sec-Fetch-Site: cross-site']
     expect((await send(service, 'POST', lines)).status).toBe(200)
   })
@@ -300,7 +300,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     ['planted last', () => [`${cookie()}; a=b; ${NAME}=`]],
     ['in two headers', () => [cookie(), cookie()]],
     ['in two headers with others', () => [`Cookie: ${NAME}=x; a=1`, 'cOOKIE: b=2', cookie()]],
-  ])('the cookie stands there twice, %s: 400', async (_what, lines) => {
+  ])('the cookie is sent twice, %s: 400', async (_what, lines) => {
     await expectRefused('GET', lines(), 'request_malformed', 'cookie_repeated')
   })
 
@@ -379,7 +379,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     expect(await hello('POST', [])).toBe(false)
   })
 
-  test('without the option no cookie is read', async () => {
+  test('without the option cookies, no cookie is read', async () => {
     const off: Array<Partial<GuardOptions>> = [{ cookies: false }, { cookies: undefined as never }]
     for (const options of off) {
       await withGuard(options, async (alone) => {
@@ -392,14 +392,14 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
     }
   })
 
-  test('cookies: true is for pages of the service itself', async () => {
+  test('cookies: true accepts only pages of the service itself', async () => {
     await withGuard({ cookies: true }, async (alone) => {
       expect((await send(alone, 'POST', [cookie(), CSRF, SAME_ORIGIN])).status).toBe(200)
       expect((await send(alone, 'POST', [cookie(), CSRF, `Origin: ${LISTED}`])).status).toBe(403)
     })
   })
 
-  test('the name follows from the issuer, or is given', async () => {
+  test('the cookie name follows from the issuer, or is an option', async () => {
     await withGuard({ cookies: { name: '__Secure-cs_access' } }, async (alone) => {
       const shared = cookie().replace(NAME, '__Secure-cs_access')
       expect((await send(alone, 'GET', [shared])).status).toBe(200)
@@ -427,7 +427,7 @@ describe.each(Object.entries(services))('%s', (_name, start) => {
   })
 })
 
-describe('over HTTP/2, where each cookie may be a header of its own', () => {
+describe('over HTTP/2, where each cookie may be a separate header', () => {
   /** Sends the cookies as separate fields, which Node does for an array. */
   function request(origin: string, cookies: string[], headers: object = {}): Promise<number> {
     const session = connectHttp2(origin)
@@ -454,11 +454,11 @@ describe('over HTTP/2, where each cookie may be a header of its own', () => {
     expect(await request(origin, [ours], { ...page, origin: FOREIGN })).toBe(403)
   }
 
-  test("Node's own objects", async () => {
+  test("Node's compatibility objects", async () => {
     const guard = newGuard()
     const middleware = onExpress.requireAuth(guard)
     const server = createHttp2Server((incoming, response) => {
-      // The compatibility objects of http2 have everything that the middleware uses.
+      // They have everything that the middleware uses.
       middleware(incoming as never, response as never, () => response.end('in'))
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -490,7 +490,7 @@ describe('over HTTP/2, where each cookie may be a header of its own', () => {
   })
 })
 
-test('fastify: cookies of inject are read', async () => {
+test('fastify: cookies sent with inject are read', async () => {
   const guard = newGuard()
   const app = fastify()
   app.get('/', { onRequest: onFastify.requireAuth(guard) }, () => 'in')
@@ -499,7 +499,7 @@ test('fastify: cookies of inject are read', async () => {
   guard.close()
 })
 
-test('a custom view with several Cookie values, longer than the limit', async () => {
+test('several Cookie values of a custom view that exceed the limit are refused', async () => {
   const guard = newGuard()
   const view = (...cookies: string[]) => ({
     method: 'GET',
@@ -515,7 +515,7 @@ test('a custom view with several Cookie values, longer than the limit', async ()
   guard.close()
 })
 
-test('a custom view with both values of a header that was sent twice', async () => {
+test('a custom view that returns both values of a header sent twice is refused', async () => {
   const guard = newGuard()
   const post = (headers: Readonly<Record<string, readonly string[]>>) =>
     guard.authenticate({
@@ -537,7 +537,7 @@ test('a custom view with both values of a header that was sent twice', async () 
   guard.close()
 })
 
-test('no header is read from a prototype', () => {
+test('inherited properties are not read as headers', () => {
   const headers = Object.create({ 'sec-fetch-site': 'same-origin' }, {})
   const view = viewOfNode({ method: 'POST', headers, rawHeaders: [] })
   expect(view.values('sec-fetch-site')).toEqual([])

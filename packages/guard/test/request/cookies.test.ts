@@ -8,7 +8,7 @@ const absent = { kind: 'absent' }
 const repeated = { kind: 'repeated' }
 
 describe('the Cookie header', () => {
-  test('gives the cookie of a name', () => {
+  test('contains a cookie with a name', () => {
     expect(readCookie([`theme=dark; ${NAME}=abc.def.ghi; lang=en`], NAME)).toEqual(
       found('abc.def.ghi'),
     )
@@ -58,7 +58,7 @@ describe('the Cookie header', () => {
     `a=${NAME}=x`,
     `a="${NAME}=x"`,
     `a=1, ${NAME}=x`,
-  ])('%j: it is not there', (header) => {
+  ])('%j: the cookie is absent', (header) => {
     expect(readCookie([header], NAME)).toEqual(absent)
   })
 
@@ -72,12 +72,12 @@ describe('the Cookie header', () => {
     [[`${NAME}=a; x=1;${NAME}=`]],
     [[`${NAME}=a`, `${NAME}=b`]],
     [[`${NAME}=a`, 'x=1', `y=1; ${NAME}=a`]],
-  ])('%j: twice is refused, whichever comes first', (headers) => {
+  ])('%j: a repeated name is reported, in either order', (headers) => {
     expect(readCookie(headers, NAME)).toEqual(repeated)
     expect(readCookie(headers.toReversed(), NAME)).toEqual(repeated)
   })
 
-  test('several headers are one list', () => {
+  test('several headers are read as one list', () => {
     expect(readCookie(['a=1', `${NAME}=x`, 'b=2'], NAME)).toEqual(found('x'))
   })
 
@@ -95,7 +95,7 @@ describe('the Cookie header', () => {
     expect(readCookie([full, 'y'], NAME)).toEqual({ kind: 'too_large' })
   })
 
-  test('among any other text one cookie is found, and two are reported', () => {
+  test('among any other text, one cookie is found and two are reported', () => {
     const word = fc.stringMatching(/^[\w!#$%&'*+.^`|~-]{1,10}$/).filter((name) => name !== NAME)
     const value = fc.stringMatching(/^[\w."=, -]{0,12}$/).map((text) => text.trim())
     const other = fc.oneof(
@@ -118,7 +118,7 @@ describe('the Cookie header', () => {
     )
   })
 
-  test('no header makes it throw', () => {
+  test('never makes the reader throw', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'binary' })), (headers) => {
         expect(['found', 'absent', 'repeated']).toContain(readCookie(headers, 'a').kind)

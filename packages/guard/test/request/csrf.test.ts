@@ -16,13 +16,13 @@ describe('the origin of a request', () => {
     expect(check('POST', 'cross-site', 'https://evil.example')).toBe('refused')
   })
 
-  test.each(['GET', 'HEAD', 'OPTIONS'])('%s changes nothing and passes', (method) => {
+  test.each(['GET', 'HEAD', 'OPTIONS'])('%s is a safe method and passes', (method) => {
     expect(check(method, 'cross-site', 'https://evil.example')).toBe('ok')
     expect(check(method)).toBe('ok')
   })
 
   test.each(['POST', 'PUT', 'PATCH', 'DELETE', 'TRACE', 'CONNECT', 'QUERY', 'get', 'GET ', ''])(
-    '%j is looked at',
+    '%j is not a safe method, so the origin is checked',
     (method) => {
       expect(check(method)).toBe('refused')
       expect(check(method, 'same-origin')).toBe('ok')
@@ -61,7 +61,7 @@ describe('the origin of a request', () => {
     'app.example',
     'http://localhost:5174',
     'http://localhost',
-  ])('Origin %j is not a listed one', (origin) => {
+  ])('Origin %j is not a listed origin', (origin) => {
     for (const site of [undefined, 'same-site', 'cross-site']) {
       expect(check('POST', site, origin)).toBe('refused')
     }
@@ -105,7 +105,7 @@ describe('the CSRF token', () => {
     expect(csrfHash(token)).toMatch(/^[\w-]{22}$/)
   })
 
-  test('is refused if it is missing, and if the access token has no hash', () => {
+  test('is refused if it is missing or the access token has no hash', () => {
     expect(checkCsrfToken({ csh: csrfHash('a') }, undefined)).toBe('refused')
     expect(checkCsrfToken({}, 'a')).toBe('refused')
     expect(checkCsrfToken({}, undefined)).toBe('refused')

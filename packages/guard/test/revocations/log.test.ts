@@ -27,7 +27,7 @@ function newLog(): RevocationLog {
   return new RevocationLog(GENESIS, { retainMs: RETAIN_MS })
 }
 
-/** Applies the entries one by one, as if each had arrived in its own batch. */
+/** Applies the entries one by one, as if each entry had arrived in its own batch. */
 function take(log: RevocationLog, drafts: readonly Partial<RevocationEntry>[], nowMs = 0): void {
   const head = { position: log.position, chain: log.chain }
   const entries = entriesAfter(head, drafts)
@@ -51,7 +51,7 @@ describe('chainValue', () => {
       chainValue(GENESIS.chain, { ...entry, subject: 'ses_2' }),
       chainValue(GENESIS.chain, { ...entry, strength: 'soft' }),
       chainValue(GENESIS.chain, { ...entry, at: 1_001 }),
-      // The same characters, split at another place.
+      // The same characters, split in another place.
       chainValue(GENESIS.chain, { ...entry, kind: 'sessio' as 'session', subject: 'nses_1' }),
     ].map((value) => value.toString('hex'))
     expect(new Set(values).size).toBe(values.length)
@@ -59,7 +59,7 @@ describe('chainValue', () => {
 })
 
 describe('a log', () => {
-  test('has the newest mark of each subject, like a plain map', () => {
+  test('finds the newest mark of each subject, like a plain map', () => {
     const draft = fc.record({
       kind: fc.constantFrom(...KINDS),
       subject: fc.constantFrom('a', 'b', 'c', 'd', 'é', 'long'.repeat(40)),
@@ -141,7 +141,7 @@ describe('a log', () => {
     expect(log.size.entries).toBe(0)
   })
 
-  test('never drops an entry before its time, whatever the clock does between', () => {
+  test('never drops an entry too early, whatever the clock does', () => {
     const step = fc.record({ afterMs: fc.integer({ min: 0, max: RETAIN_MS }), count: fc.nat(3) })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
@@ -179,7 +179,7 @@ describe('a log', () => {
   })
 })
 
-/** As the log does it: first `peek`, then the search from there. */
+/** Looks up a subject as the log does: first `peek`, then the search from there. */
 function look(table: WatermarkTable, subject: SubjectHash): number {
   const peeked = new Uint32Array(PEEKED)
   table.peek(subject, peeked, 0)
@@ -240,7 +240,7 @@ describe('a table of watermarks', () => {
     )
   })
 
-  test('refuses a position that is 2^31 or more above its base', () => {
+  test('does not hold a position that is 2^31 or more above its base', () => {
     const table = new WatermarkTable(10)
     expect(table.holds(10 + 0x7fff_ffff)).toBe(true)
     expect(table.holds(11 + 0x7fff_ffff)).toBe(false)
@@ -282,9 +282,12 @@ describe('decideStanding', () => {
     )
   })
 
-  test.each(subjects)('leaves a token alone that knew of the entry of its %s', (kind, subject) => {
-    expect(decideStanding({ ...token, rvp: 3 }, logWith([{ kind, subject }]))).toBe('stands')
-  })
+  test.each(subjects)(
+    'accepts a token that was issued after the entry of its %s',
+    (kind, subject) => {
+      expect(decideStanding({ ...token, rvp: 3 }, logWith([{ kind, subject }]))).toBe('stands')
+    },
+  )
 
   test.each(subjects)(
     'ignores another %s, and the same name under another kind',
@@ -312,7 +315,7 @@ describe('decideStanding', () => {
     expect(decideStanding({ ...token, rvp: 3 }, log)).toBe('stands')
   })
 
-  test('a token of a service account has no session to look up', () => {
+  test('the token of a service account has no session to look up', () => {
     const { sid: _, tid: __, ...machine } = token
     expect(decideStanding(machine, logWith([{ subject: 'undefined' }]))).toBe('stands')
   })

@@ -19,7 +19,7 @@ describe('a message of the feed', () => {
     expect(parseGuardMessage('['.repeat(8 * 2 ** 20))).toBeUndefined()
   })
 
-  test.each(['', '{', '"\\', '"', 'nul', '[1,]'])('%j is none', (text) => {
+  test.each(['', '{', '"\\', '"', 'nul', '[1,]'])('%j is not a message', (text) => {
     expect(parseJson(text)).toBeUndefined()
   })
 })

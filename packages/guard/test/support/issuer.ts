@@ -5,7 +5,7 @@ import type { Server as NetServer } from 'node:net'
 /** The time of every test, in milliseconds. All injected clocks return it. */
 export const NOW_MS = Date.UTC(2026, 4, 4, 12)
 
-/** The same in seconds, for `iat` and `exp`. */
+/** The same time in seconds, for `iat` and `exp`. */
 export const NOW_SEC = NOW_MS / 1000
 
 /** A P-256 key that is made and used with node:crypto alone, so that any header and payload can be signed. */

@@ -12,8 +12,9 @@ import type { Guard } from '../../src/index.ts'
 import { portOf } from './issuer.ts'
 
 /**
- * A running service. GET /me and GET /item/:id require a token, GET /of/:tenant a token of that tenant. All
- * methods of /note require one, and of /hello accept one. For tenant `fails` the requirement throws.
+ * A running service. GET /me and GET /item/:id require a token. GET /of/:tenant requires a token of that
+ * tenant; for the tenant `fails` the requirement throws. All methods of /note require a token. All methods of
+ * /hello accept one.
  */
 export interface Service {
   readonly origin: string
@@ -122,7 +123,7 @@ export async function listen(server: Server): Promise<Service> {
   }
 }
 
-/** Sends header lines unchanged, which fetch would not, and returns the whole answer as text. */
+/** Sends header lines unchanged, unlike fetch, and returns the whole answer as text. */
 export function sendRaw(
   origin: string,
   path: string,

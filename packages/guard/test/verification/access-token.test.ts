@@ -24,12 +24,12 @@ function keySetOf(jwks: string): KeySet {
 }
 
 describe('an access token', () => {
-  test('gives its claims', () => {
+  test('is accepted with its claims', () => {
     const result = verify(issuer.token({ plan: 'gold', tid: 'ten-1' }))
     expect(result.ok && result.claims).toEqual({ ...issuer.claims(), plan: 'gold', tid: 'ten-1' })
   })
 
-  test.each(['at+jwt', 'application/at+jwt', 'AT+JWT'])('may call itself %s', (typ) => {
+  test.each(['at+jwt', 'application/at+jwt', 'AT+JWT'])('may have the typ %s', (typ) => {
     expect(verify(issuer.token({}, { typ })).ok).toBe(true)
   })
 
@@ -48,7 +48,7 @@ describe('an access token', () => {
     'at',
     'text/at+jwt',
     'application/application/at+jwt',
-  ])('must not call itself %j', (typ) => {
+  ])('must not have the typ %j', (typ) => {
     const result = verify(issuer.token({}, { typ }))
     expect(result).toMatchObject({ ok: false, code: expect.stringMatching(/typ_mismatch|header/) })
   })
@@ -77,12 +77,12 @@ describe('claims', () => {
     ['token_type', [1, null]],
     ['user_id', [1, null]],
     ['csh', ['', 1, null, ['x']]],
-  ])('%s must have its type', (claim, values) => {
+  ])('%s must have the right type', (claim, values) => {
     for (const value of values) {
       const result = verify(issuer.token({ [claim]: value }))
       expect(result, JSON.stringify(value)).toMatchObject({
         ok: false,
-        // null counts as absent where the claim is required.
+        // null counts as absent if the claim is required.
         code: value === null ? expect.stringMatching(/^claim_/) : 'claim_invalid',
         claim,
       })
@@ -131,7 +131,7 @@ describe('the session', () => {
     ['a person at another client', { client_id: 'svc-1' }],
     ['a client in another spelling', { sub: 'svc-1', client_id: 'SVC-1' }],
     ['a client with a space', { sub: 'svc-1', client_id: 'svc-1 ' }],
-  ])('must stand in the token of %s, at each sight', (_, changes) => {
+  ])('is required in the token of %s, at each use', (_, changes) => {
     const verifier = createAccessTokenVerifier({
       keys,
       issuer: issuer.url,
@@ -148,11 +148,11 @@ describe('the session', () => {
   test.each([
     { sub: undefined, client_id: undefined },
     { sub: '', client_id: '' },
-  ])('is not left out by %j', (changes) => {
+  ])('is required for %j', (changes) => {
     expect(verify(issuer.token({ ...changes, sid: undefined })).ok).toBe(false)
   })
 
-  test.each(['', 7, null, ['ses-1']])('of a service account is none that is %j', (sid) => {
+  test.each(['', 7, null, ['ses-1']])('of a service account must not be %j', (sid) => {
     expect(verify(issuer.token({ ...service, sid }))).toMatchObject({
       ok: false,
       code: 'claim_invalid',
@@ -162,7 +162,7 @@ describe('the session', () => {
 })
 
 describe('issuer and audience', () => {
-  test.each(['/', 'X', '?', '#'])('iss with %j behind it is another issuer', (suffix) => {
+  test.each(['/', 'X', '?', '#'])('iss with %j appended is another issuer', (suffix) => {
     const result = verify(issuer.token({ iss: `${issuer.url}${suffix}` }))
     expect(result).toMatchObject({ ok: false, code: 'issuer_mismatch' })
   })
@@ -178,13 +178,13 @@ describe('issuer and audience', () => {
     expect(verify(issuer.token({ iss: [issuer.url] })).ok).toBe(false)
   })
 
-  test.each(['api', ['api'], ['other', 'api']])('aud %j is for us', (aud) => {
+  test.each(['api', ['api'], ['other', 'api']])('aud %j is accepted', (aud) => {
     expect(verify(issuer.token({ aud }), NOW_MS, 'api').ok).toBe(true)
     expect(verify(issuer.token({ aud }), NOW_MS, ['x', 'api']).ok).toBe(true)
   })
 
   test.each(['api2', 'ap', 'api.evil', 'API', 'api ', '', [], ['api2'], [['api']], 7, null, {}])(
-    'aud %j is not',
+    'aud %j is refused',
     (aud) => {
       expect(verify(issuer.token({ aud }), NOW_MS, 'api').ok).toBe(false)
     },
@@ -213,7 +213,7 @@ describe('a tolerance of 5 s', () => {
     expect(atSec(token, 94)).toMatchObject({ ok: false, code: 'token_issued_in_future' })
   })
 
-  test('the answer to a forged token never says that it has expired', () => {
+  test('the answer to a forged token does not reveal that it has expired', () => {
     const forged = issuer.token({ exp: NOW_SEC - 1 }, { kid: issuer.key.kid }, createTestKey())
     expect(verify(forged)).toMatchObject({ ok: false })
     expect(verify(forged)).not.toMatchObject({ code: 'token_expired' })
@@ -300,7 +300,7 @@ describe('the cache of verified tokens', () => {
     }
   })
 
-  test('gives the same answers as a verifier without a cache', () => {
+  test('returns the same results as a verifier without a cache', () => {
     let nowMs = NOW_MS
     const [cached, bare] = [8, 0].map((size) => createVerifier(size, () => nowMs))
     const name = fc.constantFrom('sub', 'sid', 'rvp', 'roles', 'tid', 'amr', 'csh', 'exp', 'nbf')
@@ -333,7 +333,7 @@ describe('the explanation of an access token', () => {
     expect(explainAccessToken(issuer.token(), options).at(-1)?.check).toBe('access_claims')
   })
 
-  test('has every failed check, those of this package last', () => {
+  test('has every failed check, with those of this package last', () => {
     const token = issuer.token({ exp: NOW_SEC - 60, iss: 'https://other', rvp: -1 })
     expect(failures(token)).toEqual([
       'exp: token_expired',

@@ -58,21 +58,21 @@ describe('a route that requires', () => {
   test.each<[string, Requirements<Request>['tenant'], object, number]>([
     ['the one', 'ten_1', { tid: 'ten_1' }, 200],
     ['another', 'ten_1', { tid: 'ten_2' }, 403],
-    ['one, of a token without', 'ten_1', {}, 403],
-    [
-      'the one of the request',
-      ({ headers }) => headers.get('x-tenant') ?? '',
-      { tid: 'ten_1' },
-      200,
-    ],
+    ['required, and the token has none', 'ten_1', {}, 403],
+    ['the one in a header', ({ headers }) => headers.get('x-tenant') ?? '', { tid: 'ten_1' }, 200],
     ['the one in the path', ({ url }) => `ten_${new URL(url).pathname[1]}`, { tid: 'ten_a' }, 200],
-    ['one of a request that names none', () => undefined, {}, 403],
-    ['one of a request that names none, in a tenant', () => undefined, { tid: 'ten_1' }, 403],
+    ['from a request that names none', () => undefined, {}, 403],
+    [
+      'from a request that names none, with a token of a tenant',
+      () => undefined,
+      { tid: 'ten_1' },
+      403,
+    ],
   ])('a tenant: %s', async (_, tenant, claims, status) => {
     expect((await ask(tenant === undefined ? {} : { tenant }, claims)).status).toBe(status)
   })
 
-  test('a stronger sign-in names what is missing (RFC 9470)', async () => {
+  test('a stronger login: the challenge names what is missing (RFC 9470)', async () => {
     expect(await ask({ acr: 'mfa' }, { acr: 'mfa' })).toMatchObject({ status: 200 })
     const { status, challenge } = await ask({ acr: ['mfa', 'hw'] }, { acr: 'pwd' })
     expect(status).toBe(401)
@@ -85,7 +85,7 @@ describe('a route that requires', () => {
     [600, 200],
     [601, 401],
     [undefined, 401],
-  ])('a recent sign-in, of one %s s ago', async (ago, status) => {
+  ])('a recent login, with a login %s s ago', async (ago, status) => {
     const claims = ago === undefined ? {} : { auth_time: NOW_SEC - ago }
     const answer = await ask({ maxAgeSec: 600 }, claims)
     expect(answer.status).toBe(status)
@@ -111,7 +111,7 @@ describe('a route that requires', () => {
       'inherits a member besides a function',
       Object.assign(Object.create({ roles: ['owner'] }) as object, { tenant: () => 'ten_1' }),
     ],
-  ])('something with an object that %s is a mistake when the route is made', (_, odd) => {
+  ])('requirements in an object that %s throw when the route is created', (_, odd) => {
     expect(() => guard.route(odd as Requirements)).toThrow('plain object')
     expect(() => createAuthenticator(guard, odd as Requirements<Request>)).toThrow('plain object')
   })
@@ -126,7 +126,7 @@ describe('a route that requires', () => {
     })
   })
 
-  test('something that needs the feed throws without a feed', () => {
+  test('something that needs the feed throws if there is no feed', () => {
     expect(() => guard.route({ permissions: ['a'] })).toThrow('permissions')
     expect(() => guard.route({ policy: 'strict' })).toThrow('strict')
   })
@@ -359,7 +359,7 @@ test('the other listeners are still called when one throws and onNotice throws t
   made.close()
 })
 
-test('a guard without a feed gives one notice about it', () => {
+test('a guard without a feed reports that in one notice', () => {
   const notices: string[] = []
   const made = createGuard({ issuer: issuer.url, onNotice: (text) => notices.push(text) })
   expect(notices).toEqual([expect.stringContaining('no revocation feed')])

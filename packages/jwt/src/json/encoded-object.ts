@@ -17,8 +17,8 @@ export function parseEncodedObject(text: string): Record<string, unknown> | unde
   if (!isCanonicalSpelling(text, byteCount)) return undefined
 
   const json = buffer.toString('utf8', 0, byteCount)
-  // Node replaces invalid UTF-8 with U+FFFD. A valid payload may also contain that character. So the slower
-  // decoder, which tells the two apart, runs only when it is present.
+  // Node replaces invalid UTF-8 with U+FFFD. A valid payload may also contain that character. The slower
+  // decoder tells the two apart, so it runs only if the character is present.
   if (json.includes('\uFFFD') && !isValidUtf8(buffer.subarray(0, byteCount))) return undefined
 
   const result = parseJsonStrict(json)

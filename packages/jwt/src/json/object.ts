@@ -4,8 +4,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * Returns the object itself. If some code has added members to `Object.prototype`, returns a copy that inherits
- * nothing. Otherwise a process with such an inherited `exp` would accept tokens without one.
+ * Returns the object itself. If some code has added members to `Object.prototype`, returns a copy that
+ * inherits nothing. Otherwise an inherited `exp` would make tokens without `exp` acceptable.
  */
 export function withoutInherited<T extends object>(object: T): T {
   for (const inherited in Object.prototype) {

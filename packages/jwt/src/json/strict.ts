@@ -61,9 +61,9 @@ const UNKNOWN = NaN
 
 /**
  * Returns the smallest number of UTF-16 units in which JSON can express this value, or `NaN` if that is not
- * easy to see. A text of exactly that length has no room for anything that the value does not show: no second
- * member of the same name, no escape, no white space. Nearly all tokens are like this, and proving it here
- * takes a quarter of the time of counting their members.
+ * easy to see. A text of exactly that length has no room for anything besides the value: no second member of
+ * the same name, no escape, no white space. Nearly all tokens are like this. Proving it here takes a quarter
+ * of the time of counting their members.
  */
 function shortestLength(value: unknown, depthMax: number): number {
   // Each unit of a string takes at least one unit, and an escape takes more.
@@ -97,8 +97,8 @@ function shortestObject(object: Record<string, unknown>, depthMax: number): numb
   return length === 1 ? 2 : length
 }
 
-// The number of digits of a natural number. A number that ends in three zeros has a shorter form, such as 1e3.
-// Negative numbers and fractions are rare in claims.
+// The number of digits of a natural number. A number that ends in three zeros has a shorter form, such as
+// 1e3. Negative numbers and fractions are rare in claims.
 function shortestNumber(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0 || (value % 1000 === 0 && value !== 0))
     return UNKNOWN
@@ -124,7 +124,7 @@ function countWrittenMembers(text: string, depthMax: number): number {
     } else if (code === COLON) {
       members++
     } else if ((code | 0x20) === 0x7b) {
-      // `{` is 7b and `[` is 5b: they differ in one bit. The same holds for `}` and `]`.
+      // `{` is 7b and `[` is 5b: they differ in one bit. So do `}` and `]`.
       if (++depth > depthMax) return TOO_DEEP
     } else if ((code | 0x20) === 0x7d) {
       depth--
@@ -134,8 +134,8 @@ function countWrittenMembers(text: string, depthMax: number): number {
 }
 
 // Returns the index of the quote that closes the string, or the length of the text. It searches natively from
-// quote to quote, because most of a request body is one long token. A quote after an odd number of backslashes
-// is escaped. Each backslash is counted for one quote only, so the time stays linear.
+// quote to quote, because most of a request body is one long token. A quote after an odd number of
+// backslashes is escaped. Each backslash is counted for one quote only, so the time stays linear.
 function endOfString(text: string, start: number): number {
   let quote = text.indexOf('"', start)
   while (quote !== -1 && text.charCodeAt(quote - 1) === BACKSLASH) {
@@ -147,8 +147,8 @@ function endOfString(text: string, start: number): number {
   return quote === -1 ? text.length : quote
 }
 
-// Counts the members that JSON.parse kept. It keeps one of several members with equal names. So a duplicate at
-// any depth makes this count smaller than the count of written members, however the names were escaped.
+// Counts the members that JSON.parse kept. It keeps one of several members with equal names. So a duplicate
+// at any depth makes this count smaller than the count of written members, however the names were escaped.
 function countKeptMembers(root: unknown): number {
   if (!isOpenable(root)) return isFiniteIfNumber(root) ? 0 : FORBIDDEN
   const open: object[] = [root]

@@ -5,7 +5,7 @@ import { verifyingMaterialOf, type VerifyingKey } from '../key/key.ts'
 import { isKid, KEY_SET_KEYS_MAX } from '../limits.ts'
 import { hasPrivateMember } from './parse.ts'
 
-/** Verifying keys by their `kid`. A set never changes. Other keys are another object. */
+/** Verifying keys by their `kid`. A set never changes. Different keys need a new set. */
 export interface KeySet {
   readonly keys: readonly VerifyingKey[]
   get(kid: string): VerifyingKey | undefined
@@ -30,9 +30,9 @@ export function createKeySet(keys: readonly VerifyingKey[]): KeySet {
 }
 
 /**
- * Reads a parsed JWKS (RFC 7517 §5). Returns its usable keys, or `undefined` if it is not a JWKS. Never throws.
- * Unusable keys are skipped, as §5 requires, so that one key of an unknown kind does not disable the others. At
- * most 100 keys are read.
+ * Reads a parsed JWKS (RFC 7517 §5). Returns its usable keys, or `undefined` if it is not a JWKS. Never
+ * throws. Unusable keys are skipped, as §5 requires, so that one key of an unknown kind does not disable the
+ * others. At most 100 keys are read.
  */
 export function keySetFromJwks(jwks: unknown): KeySet | undefined {
   const entries = isObject(jwks) ? jwks['keys'] : undefined
@@ -41,8 +41,8 @@ export function keySetFromJwks(jwks: unknown): KeySet | undefined {
   const byKid = new Map<string, VerifyingKey>()
   for (const entry of entries.slice(0, KEY_SET_KEYS_MAX)) {
     const key = readEntry(entry)
-    // The first of two keys with the same `kid` is kept. Otherwise a key that is appended to the document could
-    // replace it.
+    // The first of two keys with the same `kid` is kept. Otherwise a key that is appended to the document
+    // could replace it.
     if (key?.kid !== undefined && !byKid.has(key.kid)) byKid.set(key.kid, key)
   }
   return createKeySet([...byKid.values()])
@@ -53,7 +53,7 @@ function readEntry(jwk: unknown): VerifyingKey | undefined {
   // Without a `kid` no token can select the key. Without an `alg` the token would choose the algorithm.
   const alg = algorithmOf(jwk)
   if (alg === undefined || !isKid(jwk['kid'])) return undefined
-  // Everybody who reads the set could sign with a secret or private key that it contains.
+  // Everybody who reads the set could sign with a secret or private key in it.
   if (jwk['kty'] === 'oct' || hasPrivateMember(jwk)) return undefined
   try {
     return importVerifyingKey({ jwk }, { alg })

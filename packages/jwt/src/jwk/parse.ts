@@ -15,9 +15,9 @@ export interface ParsedJwk {
 type Members = Record<string, unknown>
 
 /**
- * Reads a JWK (RFC 7517) as a key for `alg`. `key_ops` and `use`, if present, must allow `operation`. `alg`, if
- * present, must be the same. Only members of the key itself are read; `x5u` and `x5c` above all are ignored.
- * Throws a `TypeError` that names the member but never its value.
+ * Reads a JWK (RFC 7517) as a key for `alg`. `key_ops` and `use`, if present, must allow `operation`. `alg`,
+ * if present, must be the same. Only members of the key itself are read; `x5u` and `x5c` above all are
+ * ignored. Throws a `TypeError` that names the member but never its value.
  */
 export function parseJwk(jwk: unknown, alg: Algorithm, operation: 'sign' | 'verify'): ParsedJwk {
   if (!isObject(jwk)) throw new TypeError('A JWK must be an object.')
@@ -44,12 +44,12 @@ function assertPurpose(jwk: Members, alg: Algorithm, operation: 'sign' | 'verify
     throw new TypeError('The JWK is for another algorithm than the one declared.')
   }
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig') {
-    throw new TypeError('The JWK is not for signatures: its member use says otherwise.')
+    throw new TypeError('The JWK is not for signatures: its member use has another value.')
   }
   const operations = jwk['key_ops']
   if (operations === undefined) return
   if (!Array.isArray(operations) || !operations.includes(operation)) {
-    throw new TypeError(`The JWK may not ${operation}: its member key_ops says otherwise.`)
+    throw new TypeError(`The JWK may not ${operation}: its member key_ops does not allow it.`)
   }
 }
 
@@ -84,7 +84,7 @@ function privateKeyFrom(jwk: Members, fixed: Members, shape: Shape): KeyObject {
   const names = [...shape.names.public, ...shape.names.private]
   const key = { ...fixed, ...pick(jwk, names, shape) }
   const keyObject = orInvalid(() => createPrivateKey({ key, format: 'jwk' }))
-  // Node reads an Ed25519 key from `d` alone, so an `x` of another key would go unnoticed. The published key
+  // Node reads an Ed25519 key from `d` alone and would not notice an `x` of another key. The published key
   // would then verify none of our signatures.
   const actual: Members = { ...createPublicKey(keyObject).export({ format: 'jwk' }) }
   if (shape.names.public.some((name) => actual[name] !== jwk[name])) {

@@ -12,9 +12,9 @@ export interface CompactDots {
 const HEADER_CHARACTERS_MAX = encodedLength(HEADER_BYTES_MAX)
 
 /**
- * Finds the two dots of a token. Refuses a token longer than `bytesMax` bytes, a number of dots other than two,
- * and an empty part. It searches for a dot at most three times, even in a megabyte of dots. Splitting such a
- * text was expensive in other libraries (CVE-2025-27144, CVE-2025-30204).
+ * Finds the two dots of a token. Refuses a token longer than `bytesMax` bytes, a number of dots other than
+ * two, and an empty part. It searches for a dot at most three times, even in a megabyte of dots. Splitting
+ * such a text was expensive in other libraries (CVE-2025-27144, CVE-2025-30204).
  */
 export function findDots(token: string, bytesMax = TOKEN_BYTES_MAX): CompactDots | Refused {
   if (typeof token !== 'string') return refuse('token_malformed')

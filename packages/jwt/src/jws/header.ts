@@ -23,9 +23,10 @@ export function encodeHeader(
 }
 
 /**
- * Reads an encoded header. `jku`, `x5u`, `jwk` and `x5c` are never used: a key that comes with the token proves
- * nothing (RFC 8725 §3.10). `crit` is refused in every form, because it always demands an extension that is not
- * supported here (RFC 7515 §4.1.11). `b64` is refused because it changes what is signed (RFC 7797 §3).
+ * Reads an encoded header. `jku`, `x5u`, `jwk` and `x5c` are never used: a key that comes with the token
+ * proves nothing (RFC 8725 §3.10). `crit` is refused in every form, because it always demands an extension
+ * that is not supported here (RFC 7515 §4.1.11). `b64` is refused because it changes what is signed (RFC 7797
+ * §3).
  */
 export function parseHeader(encoded: string): { ok: true; header: JwsHeader } | Refused {
   const members = isAscii(encoded) ? parseEncodedObject(encoded) : undefined

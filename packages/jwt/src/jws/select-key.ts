@@ -5,9 +5,9 @@ import type { JwsHeader } from './header.ts'
 
 /**
  * Returns the key that a header selects, or a refusal. In a set, only `kid` selects a key, and it must be
- * present. For a single key, `kid` may be absent, but a `kid` that names another key is refused. In both cases
- * the algorithm is that of the key, and the header must name the same one. The header's `alg` never chooses
- * anything (RFC 8725 §3.1).
+ * present. For a single key, `kid` may be absent, but a `kid` that names another key is refused. In both
+ * cases the algorithm is that of the key, and the header must name the same one. The header's `alg` never
+ * chooses anything (RFC 8725 §3.1).
  */
 export function selectKey(
   keys: VerifyingKey | KeySet,

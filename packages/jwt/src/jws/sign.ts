@@ -3,14 +3,14 @@ import { signingMaterialOf, type SigningKey } from '../key/key.ts'
 import { encodeHeader } from './header.ts'
 import { assertTyp } from './typ.ts'
 
-/** `typ` is the kind of document that is signed. It is omitted from the header if absent. */
+/** `typ` is the kind of document that is signed. Without it, the header has no `typ`. */
 export interface SignJwsOptions {
   readonly typ?: string
 }
 
 /**
- * Signs bytes and returns the compact serialization (RFC 7515 §7.1). The length is not limited, but verifiers
- * refuse more than 8 KiB unless told otherwise.
+ * Signs bytes and returns the compact serialization (RFC 7515 §7.1). The length is not limited, but by
+ * default verifiers refuse more than 8 KiB.
  */
 export function signJws(
   payload: Uint8Array,

@@ -8,8 +8,8 @@ import { assertKeys, selectKey } from './select-key.ts'
 import { assertTyp, normalizeTyp } from './typ.ts'
 
 /**
- * `typ`: the expected kind of document, compared by RFC 7515 §4.1.9; any kind if absent. `tokenBytesMax`: the
- * longest token that is read, in bytes; 8192 if absent.
+ * `typ`: the expected kind of document, compared by RFC 7515 §4.1.9. If absent, any kind is accepted.
+ * `tokenBytesMax`: the longest token that is read, in bytes. If absent, 8192.
  */
 export interface VerifyJwsOptions {
   readonly typ?: string

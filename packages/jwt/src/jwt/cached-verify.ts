@@ -12,8 +12,8 @@ interface Accepted {
 /**
  * Puts a cache of at most `entriesMax` tokens in front of a verifier. Only accepted tokens are stored, never
  * refusals. Each later answer is the same object, deeply frozen except for `mark`. All times are checked
- * against the clock at every use. So a token that expires is refused as without the cache. The same holds if
- * the clock steps back, so that `nbf` or `iat` lies in the future.
+ * against the clock at every use. So a token that expires is refused as it would be without the cache. So is
+ * a token whose `nbf` or `iat` lies in the future because the clock stepped back.
  */
 export function cacheVerify<Result extends Accepted>(
   verify: (token: string) => Result | Refused,
@@ -42,15 +42,15 @@ export function cacheVerify<Result extends Accepted>(
     return entry
   }
 
-  // Its other claims were valid when it was stored and cannot have changed. So this check names the time that
-  // is wrong, without the cost of a signature check.
+  // The other claims were valid when the entry was stored and cannot have changed. So this check names the
+  // time that is wrong, without the cost of a signature check.
   function refuseUntimely(entry: Result, now: number): Refused | undefined {
     return checkClaims({ ...entry.claims }, policy, now)
   }
 }
 
 // Every caller that presents the token gets this object. Without freezing, one caller could change what the
-// next one reads.
+// next caller reads.
 function sealResult<Result extends Accepted>(result: Result): Result {
   freezeDeep(result.claims)
   const sealed = { ...result, mark: undefined }

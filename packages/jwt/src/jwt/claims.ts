@@ -16,7 +16,7 @@ export interface JwtClaims {
   readonly [claim: string]: unknown
 }
 
-/** What claims must satisfy to be accepted. Times are in milliseconds. */
+/** The conditions under which claims are accepted. Times are in milliseconds. */
 export interface ClaimsPolicy {
   readonly issuer: string
   /** One of these must be in `aud`. With `null` there must be no `aud`. */
@@ -28,7 +28,7 @@ export interface ClaimsPolicy {
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** The name of one check of the claims: the claim, or the rule, that it is about. */
+/** The name of one check of the claims: a claim, or the rule that is checked. */
 export type ClaimCheck =
   | 'exp'
   | 'nbf'
@@ -46,7 +46,7 @@ interface NamedCheck {
   readonly check: (claims: Claims, policy: ClaimsPolicy, now: number) => Refused | undefined
 }
 
-/** All checks of the claims, in the order in which the verifier runs them. Each works without the others. */
+/** All checks of the claims, in the order in which the verifier runs them. No check depends on another. */
 export const CLAIM_CHECKS: readonly NamedCheck[] = [
   { name: 'exp', check: checkExpiry },
   { name: 'nbf', check: checkNotBefore },
@@ -60,9 +60,9 @@ export const CLAIM_CHECKS: readonly NamedCheck[] = [
 ]
 
 /**
- * Checks claims whose signature was already verified, and returns the first refusal. Pure: it reads no clock; `now` is
- * in milliseconds since 1970. Every check looks at the type before the value. Other libraries compared first and
- * accepted an `iss` of `["I"]` or an `exp` of `"9999999999"` (CVE-2025-30144).
+ * Checks claims whose signature was already verified, and returns the first refusal. Pure: it reads no clock;
+ * `now` is in milliseconds since 1970. Every check looks at the type before the value. Other libraries
+ * compared first and accepted an `iss` of `["I"]` or an `exp` of `"9999999999"` (CVE-2025-30144).
  */
 export function checkClaims(
   claims: Claims,
@@ -129,8 +129,8 @@ export interface ValidityMs {
 }
 
 /**
- * The time within which claims that `checkClaims` has accepted stay accepted. Each term is written as in the checks
- * above, so that both agree to the last bit.
+ * The time within which claims that `checkClaims` has accepted stay accepted. Each term is written as in the
+ * checks above, so that both agree to the last bit.
  */
 export function validityOf(claims: Claims, policy: ClaimsPolicy): ValidityMs {
   const exp = claims['exp']

@@ -14,8 +14,8 @@ export type DecodeResult =
   | Refused
 
 /**
- * Reads a token strictly and verifies nothing. For tools that show tokens, and for logs. Never decide with it:
- * anybody can write what it returns.
+ * Reads a token strictly and verifies nothing. For tools that show tokens, and for logs. Never use it to
+ * accept a token: anybody can write the returned values.
  */
 export function decodeUnverified(token: string): DecodeResult {
   const dots = findDots(token)

@@ -16,7 +16,7 @@ import {
 /** A check of the verifier, in the order in which the verifier runs them. */
 export type TokenCheck = 'form' | 'header' | 'typ' | 'key' | 'signature' | 'payload' | ClaimCheck
 
-/** What one check found. */
+/** The result of one check. */
 export interface CheckReport {
   readonly check: TokenCheck
   /** Why the check refuses the token, or `undefined` when the token passes it. */
@@ -24,12 +24,13 @@ export interface CheckReport {
 }
 
 /**
- * Runs the checks of a verifier with these options and reports every one. The verifier stops at the first failure;
- * this function goes on as far as the token can be read. A check that cannot run, such as the signature of a token
- * with an unknown key, is left out. The first failed check is the refusal that `verify` returns.
+ * Runs the checks of a verifier with these options and reports each of them. The verifier stops at the first
+ * failure. This function continues as far as the token can be read. It leaves out a check that cannot run,
+ * such as the signature of a token with an unknown key. The first failed check is the refusal that `verify`
+ * returns.
  *
- * For tools that show a person everything that is wrong with a token. Never decide with it: its claims may be forged.
- * Throws a `TypeError` for wrong options, never because of the token.
+ * For tools that show a person everything that is wrong with a token. Never use it to accept a token, because
+ * the claims may be forged. Throws a `TypeError` for invalid options, never because of the token.
  */
 export function explainToken(token: string, options: VerifierOptions): readonly CheckReport[] {
   const settings = readVerifierOptions(options)

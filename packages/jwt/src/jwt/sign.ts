@@ -8,9 +8,9 @@ import { isNumericDate } from './claims.ts'
 /** Signs claims. An implementation may also use a key service or an HSM. */
 export interface Signer {
   /**
-   * Returns the token for these claims, written as `JSON.stringify` does. Throws a `TypeError` for claims that
-   * no verifier would accept: an `exp`, `nbf` or `iat` that is not a NumericDate (seconds), a value that is not
-   * a plain object, a token over 8 KiB.
+   * Returns the token for these claims, written as `JSON.stringify` does. Throws a `TypeError` for claims
+   * that no verifier would accept: an `exp`, `nbf` or `iat` that is not a NumericDate (seconds), a value that
+   * is not a plain object, a token over 8 KiB.
    */
   sign(claims: object): string
 }

@@ -1,9 +1,9 @@
 import type { ValidityMs } from './claims.ts'
 
 /**
- * Entries that share one place in the table, and the smallest size of a table. With four, a table that is a
- * quarter full already has places with five tokens, and each of those evicts another. With eight, hardly any
- * place overflows.
+ * How many entries share one place in the table. It is also the smallest size of a table. With four, a table
+ * that is a quarter full already has places with five tokens, and each fifth token evicts another. With
+ * eight, hardly any place overflows.
  */
 export const WAYS = 8
 
@@ -11,7 +11,8 @@ export const WAYS = 8
 export const CACHE_ENTRIES_MAX = 1_048_576
 
 /**
- * Remembers the results for whole tokens. Each verifier has its own, so keys of other verifiers do not matter.
+ * Remembers the results for whole tokens. Each verifier has its own cache, so keys of other verifiers do not
+ * matter.
  */
 export interface TokenCache<Entry> {
   /** Returns the entry of exactly this token if `now` (milliseconds since 1970) is within its validity. */
@@ -23,15 +24,15 @@ export interface TokenCache<Entry> {
 }
 
 /**
- * Makes a table of at most `entriesMax` tokens, 8 or more, rounded down to eight times a power of two. It never
- * grows. Memory is bounded by that many tokens of 8 KiB with their claims. An access token of ten claims takes
- * about 1 kB.
+ * Makes a table of at most `entriesMax` tokens, 8 or more, rounded down to eight times a power of two. It
+ * never grows. Memory is bounded by that many tokens of 8 KiB with their claims. An access token of ten
+ * claims takes about 1 kB.
  *
  * A hash of characters of the signature selects the place, so V8 need not hash each whole new string, as it
- * must for a `Map`. The hash decides nothing: `===` on the whole token does. Without the signing key, nobody
- * can choose where a token lands. Somebody with many valid tokens can at most evict the eight of one place.
- * Comparing the text of a guessed signature could reveal by its time how much of it was right. That comparison
- * happens only if the guess matches all 32 bits of the hash.
+ * must for a `Map`. The hash decides nothing: `===` on the whole token does. Nobody can choose the place of a
+ * token without the signing key. Somebody with many valid tokens can at most evict the eight of one place.
+ * Comparing the text of a guessed signature could reveal by its time how much of it was right. That
+ * comparison happens only if the guess matches all 32 bits of the hash.
  */
 export function createTokenCache<Entry extends { readonly ok: true }>(
   entriesMax: number,
@@ -46,7 +47,8 @@ export function createTokenCache<Entry extends { readonly ok: true }>(
   const oldest = new Uint8Array(places)
 
   // A busy server has evicted these lines from the processor's cache between two requests for the same token.
-  // So all of them are read before the token is compared: the processor then fetches them at once, not in turn.
+  // So all of them are read before the token is compared: the processor then fetches them at once, not in
+  // turn.
   function timely(token: string, now: number): Entry | undefined {
     const tag = tagOf(token)
     const first = (tag & (places - 1)) * WAYS
@@ -101,8 +103,8 @@ function tagOf(token: string): number {
   return (tag ^ (tag >>> 15)) | 0
 }
 
-// A token that is a slice of a request header keeps the whole header in memory. Only verified tokens, which are
-// ASCII, reach this function.
+// A token that is a slice of a request header keeps the whole header in memory. Only verified tokens, which
+// are ASCII, reach this function.
 function copyOf(token: string): string {
   return Buffer.from(token, 'latin1').toString('latin1')
 }

@@ -18,16 +18,17 @@ interface Asking {
 }
 
 /**
- * The claims that a verifier with these options returns: required claims are present and not null. If the type
- * of the options says less than their value, such as `string[]` for names, this type promises less.
+ * The claims that a verifier with these options returns: required claims are present and not null. If the
+ * type of the options is less precise than their value, such as `string[]` for names, this type promises
+ * less.
  */
 export type AskedClaims<Options extends Asking> = JwtClaims & {
   readonly [Name in RequiredNames<Options> | ImpliedNames<Options>]: NonNullable<JwtClaims[Name]>
 }
 
 /**
- * Makes every member an error that `Known` does not have. TypeScript looks for misspelled members only in
- * object literals, and a misspelled `maxAgeSec` would be a check that never happens.
+ * Turns every member that `Known` does not have into a compile error. TypeScript looks for misspelled members
+ * only in object literals. A misspelled `maxAgeSec` would be a check that never happens.
  */
 export type NoOthers<Options, Known> = {
   readonly [Name in Exclude<keyof Options, keyof Known>]: never

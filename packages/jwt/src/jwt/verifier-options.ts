@@ -12,11 +12,11 @@ export interface VerifierOptions {
   readonly keys: VerifyingKey | KeySet
   /** The kind of token. `at+jwt` also matches `application/at+jwt`, in any case (RFC 7515 §4.1.9). */
   readonly typ: string
-  /** The exact `iss`. */
+  /** The issuer that `iss` must equal exactly. */
   readonly issuer: string
   /**
-   * One of these must be in `aud`. With `null`, a token that has an `aud` is refused: use it for kinds of token that
-   * carry no audience.
+   * The `aud` of a token must contain one of these. With `null`, a token that has an `aud` is refused: use it
+   * for kinds of token that have no audience.
    */
   readonly audience: string | readonly string[] | null
   /** Claims that must be present and not null, besides `exp`, `iss` and `aud`. */
@@ -24,16 +24,16 @@ export interface VerifierOptions {
   /** The longest accepted time since `iat`, in seconds. It makes `iat` required. */
   readonly maxAgeSec?: number
   /**
-   * How far the clocks of issuer and verifier may differ, in seconds: 0 (default) to 60. Applies to `exp`, `nbf`,
-   * `iat` and `maxAgeSec`.
+   * How far the clocks of issuer and verifier may differ, in seconds: 0 (default) to 60. Applies to `exp`,
+   * `nbf`, `iat` and `maxAgeSec`.
    */
   readonly toleranceSec?: number
   /** The current time in milliseconds since 1970. Default: `Date.now`. */
   readonly clock?: () => number
   /**
-   * How many verified tokens the verifier remembers: 8 to 1,048,576, rounded down to eight times a power of two, or 0
-   * (default) for none. A remembered token costs a look-up. Its times are still checked at every use. An entry takes
-   * about 1 kB for an access token, and at most 8 KiB plus its claims.
+   * How many verified tokens the verifier remembers: 8 to 1,048,576, rounded down to eight times a power of
+   * two, or 0 (default) for none. A remembered token costs a look-up. Its times are still checked at every
+   * use. An entry takes about 1 kB for an access token, and at most 8 KiB plus its claims.
    */
   readonly cacheEntriesMax?: number
 }
@@ -41,10 +41,13 @@ export interface VerifierOptions {
 /** The options of a verifier, checked and complete. */
 export interface VerifierSettings {
   readonly keys: VerifyingKey | KeySet
-  /** In the spelling that `normalizeTyp` gives. */
+  /** In the spelling that `normalizeTyp` returns. */
   readonly typ: string
   readonly policy: ClaimsPolicy
-  /** The current time in milliseconds since 1970. Throws a `TypeError` when the clock gives no finite number. */
+  /**
+   * Returns the current time in milliseconds since 1970. Throws a `TypeError` if the clock returns no finite
+   * number.
+   */
   readonly readNow: () => number
   readonly cacheEntriesMax: number
 }
@@ -70,10 +73,10 @@ function readKeys(keys: VerifyingKey | KeySet): VerifyingKey | KeySet {
   return 'keys' in keys ? createKeySet(checked) : keys
 }
 
-// NaN compares as false with everything, so a token would never expire.
+// Every comparison with NaN is false, so a token would never expire.
 function readClock(clock: () => number): number {
   const now = clock()
-  if (!Number.isFinite(now)) throw new TypeError('The clock must give milliseconds since 1970.')
+  if (!Number.isFinite(now)) throw new TypeError('The clock must return milliseconds since 1970.')
   return now
 }
 

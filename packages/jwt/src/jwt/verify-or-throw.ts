@@ -17,8 +17,8 @@ export class TokenRefusedError extends Error {
 
 /**
  * Verifies a token and throws a `TokenRefusedError` if it is refused. A throw costs thirty times as much as a
- * returned refusal, and the sender of tokens chooses how often that happens. Where anybody can send tokens, use
- * `verifier.verify`.
+ * returned refusal, and the sender of tokens chooses how often it happens. Use `verifier.verify` for tokens
+ * that anybody can send.
  */
 export function verifyOrThrow<Claims>(
   verifier: Verifier<Claims>,

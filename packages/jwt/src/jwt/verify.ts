@@ -12,8 +12,8 @@ import type { AskedClaims, JwtHeader, NoOthers } from './types.ts'
 import { readVerifierOptions, type VerifierOptions } from './verifier-options.ts'
 
 /**
- * An accepted token. Without a cache it is a fresh object each time. With a cache it is the same object each time, and
- * its claims are deeply frozen.
+ * An accepted token. Without a cache it is a new object each time. With a cache it is the same object each
+ * time, and its claims are deeply frozen.
  */
 export interface AcceptedToken<Claims> {
   readonly ok: true
@@ -21,9 +21,10 @@ export interface AcceptedToken<Claims> {
   readonly header: JwtHeader
   readonly key: VerifyingKey
   /**
-   * A number for the caller's own use, `undefined` at first. With a cache it stays with the token while the token is
-   * remembered. A caller that compares tokens with a log stores here the log state that it compared with, and compares
-   * again when the log has changed. All users of one verifier must give the mark the same meaning.
+   * A number for the caller's own use, `undefined` at first. With a cache it stays with the token while the
+   * token is remembered. A caller that compares tokens with a log stores here the log state that it compared
+   * with, and compares again when the log has changed. All users of one verifier must give the mark the same
+   * meaning.
    */
   mark?: number | undefined
 }
@@ -31,18 +32,20 @@ export interface AcceptedToken<Claims> {
 /** The claims of an accepted token, or a refusal. */
 export type VerifyResult<Claims> = AcceptedToken<Claims> | Refused
 
-/** Verifies tokens of one kind. `Claims` is the type that the issuer promises. Only `JwtClaims` is checked. */
+/**
+ * Verifies tokens of one kind. `Claims` is the type that the issuer promises. Only `JwtClaims` is checked.
+ */
 export interface Verifier<Claims = JwtClaims> {
   verify(token: string): VerifyResult<Claims>
 }
 
 /**
- * Makes a verifier. Throws a `TypeError` for options that would accept everything or nothing. Its `verify` never throws
- * because of a token. It checks size and shape, header, key, signature, payload and claims, in this order, so that a
- * forged token learns nothing about its claims.
+ * Makes a verifier. Throws a `TypeError` for options that would accept everything or nothing. Its `verify`
+ * never throws because of a token. It checks size and shape, header, key, signature, payload and claims, in
+ * this order. So the answer to a forged token reveals nothing about its claims.
  *
- * The type of the claims follows from the options: required claims are not optional. You can also name a type that the
- * issuer promises: `createVerifier<MyClaims>({ ... })`.
+ * The type of the claims follows from the options: required claims are not optional. You can also name a type
+ * that the issuer promises: `createVerifier<MyClaims>({ ... })`.
  */
 export function createVerifier<const Options extends VerifierOptions>(
   options: Options & NoOthers<Options, VerifierOptions>,
@@ -67,7 +70,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (claims === undefined) return refuse('payload_invalid')
     const refused = checkClaims(claims, policy, readNow())
     if (refused !== undefined) return refused
-    // checkClaims has proved JwtClaims. Any narrower type is the caller's knowledge of the issuer.
+    // checkClaims has proved JwtClaims. The caller must know the issuer to name a narrower type.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     return { ok: true, claims: claims as JwtClaims, header: accepted.header, key: accepted.key }
   }
@@ -90,8 +93,8 @@ interface KnownHeader extends AcceptedHeader {
 // With more keys than this, parsing the header is faster than comparing it with each of them.
 const KNOWN_HEADERS_MAX = 4
 
-// Our signer always writes the same header for the same key. A token with exactly that header has the right alg, kid
-// and typ and no crit, without parsing. Every other spelling is parsed strictly.
+// Our signer always writes the same header for the same key. A token with exactly that header has the right
+// alg, kid and typ and no crit, without parsing. Every other spelling is parsed strictly.
 function knownHeaderOf(this: string, key: VerifyingKey): KnownHeader {
   const { alg, kid } = key
   return {

@@ -12,16 +12,17 @@ export interface SignatureFormat {
   fromOpenssl(signature: Buffer): Buffer
 }
 
-/** The format of RSA, Ed25519 and ML-DSA: `bytes` bytes, written alike by JOSE and OpenSSL. */
+/** The format of RSA, Ed25519 and ML-DSA signatures: `bytes` bytes, the same in JOSE and OpenSSL. */
 export function plainFormat(bytes: number): SignatureFormat {
   return { bytes, toOpenssl: (signature) => signature, fromOpenssl: (signature) => signature }
 }
 
-// crypto.sign and crypto.verify receive a bare KeyObject. On Node 24 any options object around it costs 13 to
-// 29 µs a call. Padding, salt and encoding are decided at import instead.
+// crypto.sign and crypto.verify receive a bare KeyObject. On Node 24, an options object around it costs 13 to
+// 29 µs a call. So padding, salt and encoding are fixed at import.
 
 /**
- * Makes the function that signs with a private key. `hash` is `null` for Ed25519 and ML-DSA, which include one.
+ * Makes the function that signs with a private key. `hash` is `null` for Ed25519 and ML-DSA, which include a
+ * hash.
  */
 export function createAsymmetricSign(
   privateKey: KeyObject,

@@ -20,8 +20,8 @@ export function encodeElement(tag: number, ...parts: readonly Uint8Array[]): Buf
 }
 
 /**
- * Returns the contents of the elements that are next to each other in `source`. For DER that OpenSSL has
- * written. It reads tags and lengths, and throws a `RangeError` if they do not fit.
+ * Returns the contents of the adjacent elements in `source`. For DER that OpenSSL has written. It reads tags
+ * and lengths, and throws a `RangeError` if they do not fit.
  */
 export function decodeElements(source: Buffer): Buffer[] {
   const contents: Buffer[] = []

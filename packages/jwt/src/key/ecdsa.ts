@@ -14,8 +14,8 @@ export function assertEcdsaKey(key: KeyObject, spec: EcdsaSpec): void {
 }
 
 /**
- * The format of ECDSA signatures. JOSE writes r and s next to each other at full width (RFC 7518 §3.4). OpenSSL
- * writes a DER sequence of two integers (RFC 3279 §2.2.3). Converting here takes 0.2 µs; the option
+ * The format of ECDSA signatures. JOSE writes r and s next to each other at full width (RFC 7518 §3.4).
+ * OpenSSL writes a DER sequence of two integers (RFC 3279 §2.2.3). Converting here takes 0.2 µs; the option
  * `dsaEncoding` takes 13 µs or more.
  */
 export function ecdsaFormat(spec: EcdsaSpec): SignatureFormat {

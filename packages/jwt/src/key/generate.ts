@@ -8,9 +8,9 @@ import { assertMlDsaRuntime } from './ml-dsa.ts'
 const RSA_BITS = 3072
 
 /**
- * Generates a signing key with the random source of node:crypto: RSA with 3072 bits, or an HMAC secret as long
- * as the hash. The key cannot be exported. To store a key, generate it with node:crypto and import it. RSA
- * takes about a tenth of a second. Throws a `TypeError` for ML-DSA if the runtime does not support it.
+ * Generates a signing key with the random source of node:crypto: RSA with 3072 bits, or an HMAC secret as
+ * long as the hash. The key cannot be exported. To store a key, generate it with node:crypto and import it.
+ * RSA takes about a tenth of a second. Throws a `TypeError` for ML-DSA if the runtime does not support it.
  */
 export function generateSigningKey(
   alg: Algorithm,

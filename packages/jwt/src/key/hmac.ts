@@ -14,9 +14,9 @@ export interface HmacText {
 /**
  * HMAC (RFC 2104, RFC 7518 §3.2) over ASCII texts with one secret.
  *
- * It computes H(K ^ opad, H(K ^ ipad, text)). Both padded keys are made once, each at the front of a buffer of
- * this key's own. Two one-shot hashes that return strings take less than half the time of `createHmac`, because
- * making Buffers and Hmac objects costs more than SHA-2 itself.
+ * It computes H(K ^ opad, H(K ^ ipad, text)). Both padded keys are computed once. Each is at the front of a
+ * buffer that only this key uses. Two one-shot hashes that return strings take less than half the time of
+ * `createHmac`, because making Buffers and Hmac objects costs more than SHA-2 itself.
  */
 export function createHmacText(secret: Uint8Array, spec: HmacSpec): HmacText {
   const { blockBytes } = spec
@@ -63,8 +63,8 @@ export function createHmacText(secret: Uint8Array, spec: HmacSpec): HmacText {
   return { sign, verify }
 }
 
-// Compares the text of a MAC with the bytes of another. Comparing decoded bytes would accept other spellings of
-// a valid MAC. It always looks at every character, so that the time does not reveal how many were right.
+// Compares the text of a MAC with the bytes of another. Comparing decoded bytes would accept other spellings
+// of a valid MAC. It always reads every character, so that the time does not reveal how many were right.
 function equalInConstantTime(expected: string, bytes: Uint8Array, start: number): boolean {
   let difference = 0
   for (let at = 0; at < expected.length; at++) {

@@ -52,20 +52,20 @@ export type KeyInput =
   /** The bytes of an HMAC secret, at least as many as the hash has. They are copied. */
   | { readonly secret: Uint8Array }
 
-/** The one algorithm of the key, and its name in headers: 1 to 64 characters of `A-Z a-z 0-9 _ -`. */
+/** The one algorithm of the key, and the key's `kid` in headers: 1 to 64 characters of `A-Z a-z 0-9 _ -`. */
 export interface ImportOptions {
   readonly alg: Algorithm
   readonly kid?: string
 }
 
 /**
- * Makes a signing key for exactly one algorithm. Its `kid` is the given one, otherwise that of the JWK,
- * otherwise the RFC 7638 thumbprint. HMAC keys have no thumbprint. It signs and verifies once, so that a
+ * Makes a signing key for exactly one algorithm. Its `kid` is the given `kid`, otherwise that of the JWK,
+ * otherwise the RFC 7638 thumbprint. HMAC keys have no thumbprint. The import signs and verifies once. So a
  * private key with the public half of another key is found here, and not by every service.
  *
- * Throws a `TypeError` for a public key, a key of another kind or curve, RSA below 2048 bits, a secret shorter
- * than the hash, a JWK for another `alg` or `use`, and for ML-DSA on a runtime that does not support it. The
- * message never contains key material.
+ * Throws a `TypeError` for a public key, a key of another kind or curve, RSA below 2048 bits, a secret
+ * shorter than the hash, a JWK for another `alg` or `use`, and for ML-DSA on a runtime that does not support
+ * it. The message never contains key material.
  */
 export function importSigningKey(input: KeyInput, options: ImportOptions): SigningKey {
   const spec = specOf(options.alg)
@@ -76,7 +76,7 @@ export function importSigningKey(input: KeyInput, options: ImportOptions): Signi
 }
 
 /**
- * Makes a verifying key for exactly one algorithm. `kid` and refusals are as for `importSigningKey`, with the
+ * Makes a verifying key for exactly one algorithm. `kid` and errors are as for `importSigningKey`, with the
  * halves exchanged: a private key is refused, because a verifier must not hold one.
  */
 export function importVerifyingKey(input: KeyInput, options: ImportOptions): VerifyingKey {

@@ -37,7 +37,7 @@ export type VerifyToken = (token: string, payloadEnd: number) => boolean
 export interface VerifyingMaterial {
   readonly verify: VerifyToken
   readonly publicJwk: PublicJwk | undefined
-  /** True if the JWK named its algorithm `EdDSA`, so that its tokens may do so too (RFC 9864 §2.2). */
+  /** True if the JWK named its algorithm `EdDSA`. Its tokens may then use that name too (RFC 9864 §2.2). */
   readonly acceptsEdDsa: boolean
 }
 
@@ -79,7 +79,8 @@ export function signingMaterialOf(key: SigningKey): SigningMaterial {
 }
 
 /**
- * Returns the material of a verifying key. Throws a `TypeError` for any object that this package did not make.
+ * Returns the material of a verifying key. Throws a `TypeError` for any object that this package did not
+ * make.
  */
 export function verifyingMaterialOf(key: VerifyingKey): VerifyingMaterial {
   const material = verifying.get(key)
@@ -87,12 +88,12 @@ export function verifyingMaterialOf(key: VerifyingKey): VerifyingMaterial {
   return material
 }
 
-/** True for a verifying key that this package made. An object that only looks like one gives false. */
+/** True for a verifying key that this package made. False for an object that only looks like one. */
 export function isVerifyingKey(value: object): value is VerifyingKey {
   return verifying.has(value)
 }
 
-/** True for a signing key that this package made. An object that only looks like one gives false. */
+/** True for a signing key that this package made. False for an object that only looks like one. */
 export function isSigningKey(value: object): value is SigningKey {
   return signing.has(value)
 }

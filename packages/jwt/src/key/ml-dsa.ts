@@ -21,7 +21,7 @@ export function assertMlDsaRuntime(): void {
 
 let supported: boolean | undefined
 
-// The version of Node does not tell: Node may be built with another OpenSSL. The test takes 0.3 ms, once.
+// The version of Node is not enough: Node may be built with another OpenSSL. The test takes 0.3 ms, once.
 function canGenerate(): boolean {
   try {
     generateKeyPairSync('ml-dsa-44')

@@ -7,8 +7,8 @@ export type PemLabel = 'PUBLIC KEY' | 'PRIVATE KEY' | 'CERTIFICATE'
 /**
  * Reads one PEM block (RFC 7468): `PUBLIC KEY` (SPKI) or unencrypted `PRIVATE KEY` (PKCS#8). Throws a
  * `TypeError` for everything else: PKCS#1, certificates, OpenSSH, encrypted keys, two blocks, text around the
- * block. Text that is not PEM is never tried as another form. Other libraries did so, and accepted public keys
- * as HMAC secrets (CVE-2023-48223 and its successors).
+ * block. Text that is not PEM is never read in another form. Other libraries did that, and accepted public
+ * keys as HMAC secrets (CVE-2023-48223 and its successors).
  */
 export function parsePem(pem: string): KeyObject {
   const block = matchBlock(pem)

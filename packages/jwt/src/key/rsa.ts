@@ -3,8 +3,8 @@ import type { HashName, RsaSpec } from '../algorithms.ts'
 import { decodeBase64url } from '../base64url.ts'
 import { decodeElements, encodeElement, tags } from './der.ts'
 
-// RFC 7518 §3.3 requires 2048 bits. Above 8192 bits one verification takes milliseconds, which an attacker
-// could make us spend.
+// RFC 7518 §3.3 requires 2048 bits. Above 8192 bits one verification takes milliseconds, and an attacker
+// could make us spend them.
 const RSA_BITS_MIN = 2048
 const RSA_BITS_MAX = 8192
 
@@ -41,7 +41,7 @@ export function rsaSignatureBytes(key: KeyObject): number {
 }
 
 /**
- * Returns the same RSA key without restrictions of its own, as type `rsa`. A certificate authority may have
+ * Returns the same RSA key as type `rsa`, without its own restrictions. A certificate authority may have
  * restricted a key to RSASSA-PSS with other parameters. Such a key is refused with a `TypeError`.
  */
 export function unwrapRsaKey(key: KeyObject, spec: RsaSpec): KeyObject {
@@ -108,7 +108,7 @@ function assertPssParameters(key: KeyObject, spec: RsaSpec): void {
 }
 
 // Returns the bare numbers of the key (RFC 8017 appendix A.1), cut out of the surrounding structure. Node
-// exports no PKCS#1 of `rsa-pss` keys, nor of a public key that was itself read from PKCS#1.
+// cannot export PKCS#1 of an `rsa-pss` key, or of a public key that was itself read from PKCS#1.
 function pkcs1Of(key: KeyObject): Buffer {
   // PrivateKeyInfo is version, algorithm, octet string (RFC 5208 §5).
   if (key.type === 'private') return nestedElement(key.export({ format: 'der', type: 'pkcs8' }), 2)

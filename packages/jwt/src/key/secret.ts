@@ -3,10 +3,10 @@ import type { HmacSpec } from '../algorithms.ts'
 import { isObject } from '../json/object.ts'
 
 /**
- * Throws a `TypeError` unless these bytes can be an HMAC secret: at least as long as the hash (RFC 7518 §3.2),
- * and not the text or bytes of a public key. If a public key is used as a secret, everybody can sign, because
- * everybody can read it. The caller has declared these bytes a secret, but a wrong line in a configuration file
- * does that too.
+ * Throws a `TypeError` unless these bytes can be an HMAC secret: at least as long as the hash (RFC 7518
+ * §3.2), and not the text or bytes of a public key. If a public key is used as a secret, everybody can sign,
+ * because everybody can read it. The caller has declared these bytes a secret, but an error in a
+ * configuration file can declare that too.
  */
 export function assertSecret(secret: Uint8Array, spec: HmacSpec): void {
   if (secret.length < spec.hashBytes) {
@@ -18,7 +18,7 @@ export function assertSecret(secret: Uint8Array, spec: HmacSpec): void {
 }
 
 // The pattern may be anywhere, and NULs are removed first. So a byte order mark, a leading comment or UTF-16
-// does not hide it.
+// does not hide the key.
 function isKeyText(secret: Uint8Array): boolean {
   const text = Buffer.from(secret).toString('latin1').replaceAll('\0', '')
   return (
@@ -42,8 +42,8 @@ function isJwkText(text: string): boolean {
   }
 }
 
-// The bytes of a key as environment variables often hold them: the body of a PEM file on one line, or
-// hexadecimal.
+// The bytes of a key in the forms that environment variables often hold: the body of a PEM file on one line,
+// or hexadecimal.
 function isEncodedKey(text: string): boolean {
   const body = text.replaceAll(/\s/g, '')
   return (

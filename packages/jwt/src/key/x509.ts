@@ -17,9 +17,9 @@ export interface CertificateMembers {
 const CERTIFICATE_BYTES_MAX = 16_384
 
 /**
- * Reads the public key of one X.509 certificate (RFC 5280), given as one PEM block `CERTIFICATE` or as DER. It
- * reads nothing else. The caller must check dates, chain, names, key usage and revocation. Throws a `TypeError`
- * for anything that is not exactly one certificate.
+ * Reads the public key of one X.509 certificate (RFC 5280), given as one PEM block `CERTIFICATE` or as DER.
+ * It reads nothing else. The caller must check dates, chain, names, key usage and revocation. Throws a
+ * `TypeError` for anything that is not exactly one certificate.
  */
 export function readCertificate(source: string | Uint8Array): CertifiedKey {
   const der = typeof source === 'string' ? parsePemBlock(source, 'CERTIFICATE') : source

@@ -2,13 +2,13 @@ import type { AuditEntry } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { assertLimit, cutPage } from './paging.ts'
 
-/** Which lines of the audit to list. */
+/** Selects the lines of the audit to list. */
 export interface AuditFilter {
   /** Only lines about this account or service account. */
   readonly accountId?: string | undefined
-  /** `next` of the page before. */
+  /** The `next` of the previous page. */
   readonly before?: string | undefined
-  /** Lines of a page: 1 to 1,000, by default 100. */
+  /** The number of lines in a page: 1 to 1,000, by default 100. */
   readonly limit?: number | undefined
 }
 

@@ -27,8 +27,8 @@ export function makeClientSecret(random: Random, now: EpochMs): NewClientSecret 
 }
 
 /**
- * Returns the stored secret that was presented, or undefined. The work is the same for two secrets, one or
- * none, so the time does not reveal which clients exist or how many secrets one has.
+ * Returns the stored secret that was presented, or undefined. The work is the same with no, one or two stored
+ * secrets. So the time reveals neither which clients exist nor how many secrets a client has.
  */
 export function findClientSecret(
   secrets: readonly ClientSecret[],
@@ -44,11 +44,11 @@ export function findClientSecret(
   return found
 }
 
-// Nobody knows a text with this hash. Even with one, no secret would be found.
+// Nobody knows a text with this hash. Even such a text would match no stored secret.
 const NO_HASH = new Uint8Array(32)
 
-// A fast hash is enough. A slow one makes guesses expensive if people choose the secret. These secrets are
-// random: there are 2^256 of them, and no machine can try them all at any speed.
+// A fast hash is enough. A slow hash makes guesses expensive when people choose the secret. These secrets are
+// random: no machine can try all 2^256 of them.
 function hashSecret(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

@@ -13,24 +13,29 @@ export interface ShownSecret {
   readonly secret: string
 }
 
-/** Service accounts, as operators and embedding applications manage them. `by` is the actor in the audit. */
+/** Manages service accounts, for operators and embedding applications. `by` is the actor in the audit. */
 export interface ClientManager {
-  /** Creates a service account with its first secret. With a tenant, all its tokens are in that tenant. */
+  /**
+   * Creates a service account with its first secret. If a tenant is given, all its tokens are in that tenant.
+   */
   create(
     input: { name: string; roles?: readonly string[]; tenant?: string | undefined },
     by: string,
   ): Promise<Managed<{ readonly client: ClientSummary; readonly secret: ShownSecret }>>
-  /** All service accounts, by name. */
+  /** Lists all service accounts, by name. */
   list(): Promise<readonly ClientSummary[]>
-  /** Revokes all its tokens. It gets no new ones until it is enabled. */
+  /** Revokes all tokens of the service account. It gets no new tokens until it is enabled. */
   disable(name: string, by: string): Promise<Managed<Change>>
-  /** Lets it get tokens again. Revoked tokens stay revoked. */
+  /** Lets the service account get tokens again. Revoked tokens stay revoked. */
   enable(name: string, by: string): Promise<Managed<Change>>
-  /** Replaces its roles with exactly these. */
+  /** Replaces the roles of the service account with exactly these. */
   setRoles(name: string, roles: readonly string[], by: string): Promise<Managed<Change>>
-  /** Adds a second secret. Both are accepted until one is removed. */
+  /** Adds a second secret. Both secrets are accepted until one is removed. */
   addSecret(name: string, by: string): Promise<Managed<ShownSecret>>
-  /** Removes a secret. Tokens of the service account become stale, because this secret may have got them. */
+  /**
+   * Removes a secret. All tokens of the service account become stale, because they may have been issued for
+   * this secret.
+   */
   removeSecret(name: string, secretId: string, by: string): Promise<Managed<Change>>
 }
 

@@ -1,24 +1,26 @@
-// Names that look like another name, after UTS #39 (Unicode Security Mechanisms).
+// Detects names that look like another name, by UTS #39 (Unicode Security Mechanisms).
 
 // The scripts of UAX #31 tables 5 (recommended) and 7 (limited use), by their ISO 15924 codes. The scripts of
-// table 4 are historic: nobody has a name in them, and many have letters that look like Latin ones.
+// table 4 are historic. Nobody has a name in them, and many of their letters look like Latin letters.
 const SCRIPTS =
   'Latn Arab Armn Beng Cyrl Deva Ethi Geor Grek Gujr Guru Hebr Khmr Knda Laoo Mlym Mymr Orya Sinh ' +
   'Taml Telu Thaa Thai Tibt Adlm Bali Bamu Batk Cakm Cans Cham Cher Hmnp Java Kali Lana Lepc Limb ' +
   'Lisu Mand Mtei Newa Nkoo Olck Plrd Rohg Saur Sund Sylo Syrc Tale Talu Tavt Tfng Vaii Wcho Yiii'
 
-// "Highly restrictive" in UTS #39 §5.2: Japanese, Chinese and Korean each together with Han and Latin.
+// "Highly restrictive" in UTS #39 §5.2 allows Japanese, Chinese and Korean, each combined with Han and Latin.
 const COMBINATIONS = ['Latn Hani Hira Kana', 'Latn Hani Bopo', 'Latn Hani Hang']
 
 const FINE_TOGETHER = [...COMBINATIONS, ...SCRIPTS.split(' ')]
 const patterns = new Map<string, RegExp>()
 
-/** Whether a name mixes letters of scripts that are not used together. Digits and signs belong to none. */
+/**
+ * Whether a name mixes letters of scripts that are not used together. Digits and signs belong to no script.
+ */
 export function mixesScripts(name: string): boolean {
   return !FINE_TOGETHER.some((scripts) => patternOf(scripts).test(name))
 }
 
-/** Patterns are compiled on demand: all of them take some milliseconds, and most names are Latin. */
+/** Compiles patterns on demand. Compiling all of them takes some milliseconds, and most names are Latin. */
 function patternOf(scripts: string): RegExp {
   const known = patterns.get(scripts)
   if (known !== undefined) return known
@@ -29,10 +31,10 @@ function patternOf(scripts: string): RegExp {
 }
 
 /**
- * Letters, hyphens and apostrophes that look like an ASCII one, from the confusables.txt of UTS #39
- * (Unicode 13): single characters of Latin, Greek, Cyrillic, Armenian, Cherokee, Canadian syllabics, Lisu
- * and no script, and the zero of Han. Scripts in which nothing reads as a Latin word are left out: the
- * Hebrew name of Yossi would look like `'lo'`.
+ * Letters, hyphens and apostrophes that look like an ASCII character, from the confusables.txt of UTS #39
+ * (Unicode 13). These are single characters of Latin, Greek, Cyrillic, Armenian, Cherokee, Canadian
+ * syllabics, Lisu and no script, and the zero of Han. Scripts whose texts do not read as Latin words are left
+ * out: the Hebrew name of Yossi would look like `'lo'`.
  */
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
   "'": 'ʹʻʼʽʾˈˊˋ˴՚՝ᑊ‘’‛′‵ꞌ',
@@ -88,8 +90,8 @@ const LOOK_ALIKES: Readonly<Record<string, string>> = {
 const lookAlikes = new Set(Object.values(LOOK_ALIKES).join(''))
 
 /**
- * Whether a name reads as an ASCII name (a "whole-script confusable", UTS #39 §4): it has only ASCII
- * characters and letters that look like them, with at least one of the latter.
+ * Whether a name reads as an ASCII name (a "whole-script confusable", UTS #39 §4): it consists of ASCII
+ * characters and at least one letter that looks like one.
  */
 export function readsAsAscii(name: string): boolean {
   let hasLookAlike = false

@@ -6,7 +6,7 @@ import { foldName } from './fold-name.ts'
 export interface EmailAddress {
   /** Folded. RFC 5321 allows a host to distinguish `Bob` from `bob`, but people do not. */
   readonly local: string
-  /** In small letters and ASCII (`xn--`). */
+  /** In lower case and ASCII (`xn--`). */
   readonly domain: string
 }
 
@@ -20,12 +20,13 @@ const LABEL_CHARS_MAX = 63
 const LOCAL =
   /^[\w!#$%&'*+/=?^`{|}~\-\p{L}\p{M}\p{N}]+(?:\.[\w!#$%&'*+/=?^`{|}~\-\p{L}\p{M}\p{N}]+)*$/u
 
-// Checked before `domainToASCII`, which decodes `%61` and drops soft hyphens: hidden second spellings.
+// Checked before `domainToASCII`, which decodes `%61` and drops soft hyphens. Such texts are hidden second
+// spellings of a domain.
 const DOMAIN = /^[\p{L}\p{M}\p{N}.-]+$/u
 
 /**
- * Reads an address without a display name. Returns undefined for any other text. The text must be NFKC, so
- * that a full-width `＠` is an "@" already.
+ * Reads an address without a display name. Returns undefined for any other text. The text must be in NFKC, so
+ * that a full-width `＠` has already become an "@".
  */
 export function readEmailAddress(text: string): EmailAddress | undefined {
   const [localPart = '', domainPart = '', ...more] = text.split('@')
@@ -43,10 +44,10 @@ function readDomain(text: string): string | undefined {
   if (!DOMAIN.test(text)) return undefined
   const domain = domainToASCII(text)
   const unicode = domainToUnicode(domain)
-  // Otherwise two `xn--` forms that are displayed as one domain would be two accounts.
+  // Otherwise two `xn--` forms that are displayed as the same domain would be two accounts.
   if (domainToASCII(unicode) !== domain) return undefined
   const labels = domain.split('.')
-  const isAddress = /^\d+$/.test(labels.at(-1) ?? '') // of IP version 4
+  const isAddress = /^\d+$/.test(labels.at(-1) ?? '') // An IPv4 address.
   return isAddress || !labels.every(isLabel) || /(?:^|\.)xn--/.test(unicode) ? undefined : domain
 }
 

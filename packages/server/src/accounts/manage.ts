@@ -10,14 +10,14 @@ import { checkRoles } from './role-names.ts'
 import { isOwnAccountId } from './source.ts'
 import { checkUsername, usernameKey } from './usernames.ts'
 
-/** An account as it is shown. It never holds the password hash. */
+/** An account without its password hash, for listings. */
 export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
 
-/** Which accounts a page starts after, and how many it has. */
+/** Selects a page of accounts. */
 export interface AccountPageRequest {
-  /** `next` of the page before; without it the first page. */
+  /** The `next` of the previous page. Undefined: the first page. */
   readonly after?: string | undefined
-  /** Accounts of the page: 1 to 1,000, by default 100. */
+  /** The number of accounts in the page: 1 to 1,000, by default 100. */
   readonly limit?: number | undefined
 }
 
@@ -28,32 +28,34 @@ export interface AccountPage {
   readonly next: string | undefined
 }
 
-/** Accounts, as operators and embedding applications manage them. `by` is the actor in the audit. */
+/** Manages accounts, for operators and embedding applications. `by` is the actor in the audit. */
 export interface AccountManager {
   /** Creates an account. The password must pass the rules for new passwords. */
   create(
     input: { username: string; password: string; roles?: readonly string[] },
     by: string,
   ): Promise<Managed<AccountSummary>>
-  /** All accounts, by username. With many accounts, read pages. */
+  /** Lists all accounts, by username. If there are many, read pages instead. */
   list(): Promise<readonly AccountSummary[]>
-  /** A page of accounts, by username. Throws a `TypeError` if an argument is not valid. */
+  /** Lists one page of accounts, by username. Throws a `TypeError` if an argument is not valid. */
   list(page: AccountPageRequest): Promise<AccountPage>
-  /** Finds an account by its id; undefined if no account has it. */
+  /** Finds an account by its id. Returns undefined if no account has this id. */
   get(accountId: string): Promise<AccountSummary | undefined>
   /** Finds an account by its username, in any spelling that logs in to it. */
   find(username: string): Promise<AccountSummary | undefined>
-  /** The number of accounts. */
+  /** Counts the accounts. */
   count(): Promise<number>
   /** Disables the account and ends all its sessions. It cannot log in until it is enabled. */
   disable(username: string, by: string): Promise<Managed<Change>>
   /** Lets the account log in again. Ended sessions stay ended. */
   enable(username: string, by: string): Promise<Managed<Change>>
-  /** Ends all sessions of the account and deletes it. Its username can be used again, its id never. */
+  /**
+   * Ends all sessions of the account and deletes it. Its username can be used again. Its id is never reused.
+   */
   delete(username: string, by: string): Promise<Managed<Change>>
   /** Sets the password and ends all sessions of the account. */
   setPassword(username: string, password: string, by: string): Promise<Managed<Change>>
-  /** Adds a global role. Tokens of the account become stale; a refresh gives the new role. */
+  /** Adds a global role. Tokens of the account become stale. A refresh returns tokens with the new role. */
   addRole(username: string, role: string, by: string): Promise<Managed<Change>>
   /** Removes a global role. Tokens of the account become stale. */
   removeRole(username: string, role: string, by: string): Promise<Managed<Change>>
@@ -85,7 +87,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     return account === undefined ? unknown(username) : yes(await apply(account.id, auditBy(by)))
   }
 
-  /** Every new password is hashed here, so none is stored that has not passed the rules. */
+  /** Every new password is checked and hashed here, so every stored password has passed the rules. */
   async function hashNew(password: string, username: string): Promise<Managed<string>> {
     const problem = checkNewPassword(password, { username, publicUrl })
     if (problem !== undefined) return { ok: false, ...problem }
@@ -133,7 +135,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     list,
 
     async get(accountId) {
-      // The store also has rows for accounts of an application that kept them once.
+      // The store can also have rows for the accounts of an application that kept them earlier.
       const account = isOwnAccountId(accountId) ? await accounts.get(accountId) : undefined
       return account === undefined ? undefined : summarize(account)
     },
@@ -154,7 +156,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     async setPassword(username, password, by) {
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
-      // The stored username counts for the rules, not the spelling that the caller used.
+      // The rules compare the password with the stored username, not with the caller's spelling of it.
       const hash = await hashNew(password, account.username)
       if (!hash.ok) return hash
       return yes(await accounts.setPasswordHash(account.id, hash.value, auditBy(by)))
@@ -163,7 +165,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     async addRole(username, role, by) {
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
-      // A token in a tenant carries the global roles and those of the tenant.
+      // A token in a tenant carries the global roles and the roles in the tenant.
       const memberships = await store.tenants.membershipsOf(account.id)
       for (const inTenant of [[], ...memberships.map((each) => each.roles)]) {
         const problem = checkRoles([...account.roles, role, ...inTenant])

@@ -1,16 +1,16 @@
-/** How many rows a page has if the caller does not say. */
+/** How many rows a page has by default. */
 const LIMIT_DEFAULT = 100
 const LIMIT_MAX = 1_000
 
-/** Returns how many rows a page may have. Throws a `TypeError` unless it is a whole number from 1 to 1,000. */
+/** Returns the limit of a page. Throws a `TypeError` unless it is a whole number from 1 to 1,000. */
 export function assertLimit(limit: number = LIMIT_DEFAULT): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= LIMIT_MAX) return limit
   throw new TypeError(`limit must be a whole number from 1 to ${LIMIT_MAX}.`)
 }
 
 /**
- * Cuts rows that were read with one more than `limit` to a page. `next` is the cursor of the next page,
- * made from the last row of this one; it is undefined on the last page.
+ * Makes a page of `limit` rows. The caller has read one more row than `limit`, if there was one. `next` is
+ * the cursor of the next page, made from the last row of this page. It is undefined on the last page.
  */
 export function cutPage<Row>(
   rows: readonly Row[],

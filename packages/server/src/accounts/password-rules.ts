@@ -14,7 +14,10 @@ export type PasswordProblemCode =
   | 'password_contains_username'
   | 'password_malformed'
 
-/** Why a new password is rejected, in a sentence for the person who chose it. Never holds the password. */
+/**
+ * Why a new password is rejected. `text` is a sentence for the person who chose it, and never contains the
+ * password.
+ */
 export interface PasswordProblem {
   readonly code: PasswordProblemCode
   readonly text: string
@@ -23,16 +26,19 @@ export interface PasswordProblem {
 /** Facts about an account that an attacker knows before the first guess. */
 export interface PasswordContext {
   readonly username: string
-  /** The public URL of the server. Its host name counts. */
+  /** The public URL of the server. Attackers guess passwords that are made of its host name. */
   readonly publicUrl: string
-  /** The least number of code points, by default `limits.passwordCharsMin`. With a second factor, at least 8. */
+  /**
+   * The smallest allowed number of code points, by default `limits.passwordCharsMin`. With a second factor,
+   * at least 8.
+   */
   readonly charsMin?: number
 }
 
 /**
  * Checks a new password. Returns why it is rejected, or undefined if it is accepted. Every way to set a
- * password comes through here. The rules follow NIST SP 800-63B-4 §3.1.1.2: a length and a list of
- * common passwords, and no rules about which characters it must contain.
+ * password calls this function. The rules follow NIST SP 800-63B-4 §3.1.1.2: a length and a list of common
+ * passwords, but no required kinds of characters.
  */
 export function checkNewPassword(
   password: string,
@@ -43,7 +49,7 @@ export function checkNewPassword(
 }
 
 function checkForm(password: string, charsMin: number): PasswordProblem | undefined {
-  // First, because it bounds the work of everything below.
+  // Checked first, because it bounds the work of all other checks.
   if (Buffer.byteLength(password) > limits.passwordBytesMax) {
     return no('password_too_long', `A password has at most ${limits.passwordBytesMax} bytes.`)
   }
@@ -75,7 +81,7 @@ function checkGuessable(
   }
   if (isLong) return undefined
   const common = readCommonPasswords()
-  // Before the list, which has many names: this text tells the person more.
+  // Checked before the list, which contains many names: this text is more precise.
   if (consistsOfContext(folded, wordsOf(context), common)) {
     return no(
       'password_contains_username',
@@ -88,11 +94,11 @@ function checkGuessable(
   return undefined
 }
 
-// No list has an entry of this length, and a repetition is visible in the beginning. One character may fold to
-// eighteen, so folding a longer text would keep other requests waiting.
+// No entry of the list is this long, and a repetition shows within this length. One character may fold to
+// eighteen, so folding a longer text would delay other requests.
 const GUESSABLE_CHARS_MAX = 256
 
-// A text with so few characters to guess is not a password; everything else in it is decoration.
+// A password with at most this many characters to guess is rejected. The rest of it is decoration.
 const FREE_CHARS_FEW = 4
 
 /** Whether the text is a sequence, or a repetition of a part that is too short to be a password. */
@@ -103,7 +109,7 @@ function isPattern(text: string, charsMin: number): boolean {
   return countFreeChars(text) <= Math.max(FREE_CHARS_FEW, [...text].length / 3)
 }
 
-// The length of a date of birth, which people add often.
+// The length of a date of birth, which people often add.
 const DECORATION_DIGITS_MAX = 8
 const CORE_CHARS_MIN = 4
 
@@ -111,7 +117,9 @@ const CORE_CHARS_MIN = 4
 const CORE = /\p{L}(?:.*\p{L})?/su
 const CORE_WITH_DIGITS = /\p{L}(?:.*\p{L})?\p{N}*/su
 
-/** Whether it is an entry of the list: exactly, doubled, with digits and signs around it, or as `p4$$w0rd`. */
+/**
+ * Whether the list contains the text: exactly, doubled, with digits and signs around it, or as `p4$$w0rd`.
+ */
 function isCommon(folded: string, common: CommonPasswords): boolean {
   const cores = [CORE, CORE_WITH_DIGITS]
     .map((pattern) => pattern.exec(folded)?.[0] ?? '')
@@ -157,7 +165,7 @@ function wordsOf({ username, publicUrl }: PasswordContext): readonly string[] {
     .toSorted((a, b) => b.length - a.length)
 }
 
-/** Keeps only letters and digits: `correct-horse` and `correct horse` are one guess. */
+/** Keeps only letters and digits: `correct-horse` and `correct horse` are the same guess. */
 function squeeze(text: string): string {
   return text.replace(/[^\p{L}\p{M}\p{N}]+/gu, '')
 }

@@ -12,36 +12,39 @@ export interface Argon2Parameters {
   readonly lanes: number
 }
 
-/** Hashes and verifies passwords, a bounded number at once. */
+/** Hashes and verifies a bounded number of passwords at once. */
 export interface PasswordHasher {
-  /** Hashes a password to a PHC string. Undefined if the queue is full. */
+  /** Hashes a password to a PHC string. Returns undefined if the queue is full. */
   hash(password: string): Promise<string> | undefined
   /**
-   * Whether the password matches the hash. Without a hash (an unknown account, or one without a password)
-   * the same work is done and the result is false. Otherwise the answer would come faster and tell an
-   * attacker which accounts exist. If the hashes in use differ in their cost, `usernameKey` decides which
-   * cost is imitated, always the same way. Undefined if the queue is full.
+   * Whether the password matches the hash. Without a hash (the account is unknown or has no password) it does
+   * the same work and the result is false. Otherwise a faster answer would show an attacker which accounts
+   * exist. If the stored hashes differ in cost, `usernameKey` selects the cost to imitate, the same one at
+   * each call. Returns undefined if the queue is full.
    */
   verify(
     passwordHash: string | undefined,
     password: string,
     usernameKey: string,
   ): Promise<boolean> | undefined
-  /** Takes a random sample of the hashes in use, whose costs are imitated for unknown accounts. */
+  /** Sets a random sample of the stored hashes. Their costs are imitated for unknown accounts. */
   imitate(passwordHashes: readonly string[]): void
-  /** Whether the hash was made with other parameters than the current ones. */
+  /** Whether the hash was made with parameters that differ from the current settings. */
   isOutdated(passwordHash: string): boolean
 }
 
 /** Settings and dependencies of the password hasher. */
 export interface PasswordHasherOptions {
   readonly parameters: Argon2Parameters
-  /** How many hashes run at once. Use the number of cores: each hash keeps one busy. */
+  /** How many hashes run at once. Use the number of cores: each hash keeps one core busy. */
   readonly concurrency: number
   /** How many passwords may wait for a core. */
   readonly queueMax: number
   readonly random: Random
-  /** Decides which cost an unknown username imitates. It is the same after each start, and secret. */
+  /**
+   * Selects the cost that is imitated for an unknown username. It must be secret and the same after each
+   * start.
+   */
   readonly decoySecret: Uint8Array
 }
 
@@ -53,7 +56,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
   const decoyKey = createSecretKey(options.decoySecret)
   let prefixes: readonly string[] = [prefix]
 
-  /** A hash that costs what a real one costs and that no password matches: its 256 bits are random. */
+  /** Makes a hash that costs as much as a real hash and that no password matches: its 256 bits are random. */
   function nobodysHash(usernameKey: string): string {
     const choice = createHmac('sha256', decoyKey).update(usernameKey).digest().readUInt32BE()
     const chosen = prefixes[choice % prefixes.length] ?? prefix
@@ -67,7 +70,8 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
       ),
     verify: (passwordHash, password, usernameKey) =>
       gate.run(async () => {
-        // Too long for any account. The same work is done, on an empty text that costs nothing to read.
+        // No account has a password this long. The same work is done with an empty text, which costs nothing
+        // to read.
         const isTooLong = Buffer.byteLength(password) > limits.passwordBytesMax
         const given = isTooLong ? '' : toHashed(password)
         const isRight = await verify(passwordHash ?? nobodysHash(usernameKey), given)

@@ -1,9 +1,10 @@
 /**
- * Predictable texts: repetitions, and runs along the alphabet, the digits or a keyboard. An attacker
+ * Finds predictable texts: repetitions, and runs along the alphabet, the digits or a keyboard. An attacker
  * guesses these before any word.
  */
 
-// The rows of keyboards, and their columns from left to right: QWERTY, QWERTZ, AZERTY, ЙЦУКЕН.
+// The rows of keyboards, and their columns from left to right. The keyboards are QWERTY, QWERTZ, AZERTY and
+// ЙЦУКЕН.
 const LINES = [
   'qwertyuiopasdfghjklzxcvbnm',
   'qwertzuiopasdfghjklyxcvbnm',
@@ -16,7 +17,9 @@ const LINES = [
   'zaqxswcdevfrbgtnhymjukilop',
 ] as const
 
-/** For each pair of neighbours in a line: the directions in which one follows the other, one bit each. */
+/**
+ * For each pair of neighbours in a line, the directions in which the second follows the first, one bit each.
+ */
 const FOLLOWS = new Map<string, number>()
 for (const [at, line] of LINES.entries()) {
   const chars = [...line]
@@ -32,12 +35,12 @@ function addDirection(pair: string, bit: number): void {
   FOLLOWS.set(pair, (FOLLOWS.get(pair) ?? 0) | bit)
 }
 
-// The bits above those of the lines, which have two each.
+// These bits lie above the bits of the lines. Each line uses two bits.
 const SAME = 1 << 28
 const UP = 1 << 29
 const DOWN = 1 << 30
 
-/** The directions in which `next` follows `char`, one bit each; 0 if it does not follow. */
+/** Returns the directions in which `next` follows `char`, one bit each. Returns 0 if it does not follow. */
 function directionsOf(char: string, next: string): number {
   const step = (next.codePointAt(0) ?? 0) - (char.codePointAt(0) ?? 0)
   const along = step === 0 ? SAME : step === 1 ? UP : step === -1 ? DOWN : 0
@@ -61,7 +64,7 @@ export function countFreeChars(text: string): number {
   return free
 }
 
-/** The length of the longest run that begins at `start`. A run has one direction. */
+/** Returns the length of the longest run that begins at `start`. A run has one direction. */
 function runLengthAt(chars: readonly string[], start: number): number {
   let directions = -1
   let end = start + 1
@@ -74,7 +77,7 @@ function runLengthAt(chars: readonly string[], start: number): number {
 
 /**
  * Returns the part that a text repeats at least twice from beginning to end: `abc` for `abcabcab`. Returns
- * the text itself if it repeats nothing. Takes linear time, by the prefix function of Knuth, Morris and
+ * the text itself if it repeats nothing. Takes linear time, with the prefix function of Knuth, Morris and
  * Pratt.
  */
 export function repeatedPartOf(text: string): string {

@@ -1,8 +1,8 @@
 import { limits } from '../base/limits.ts'
 
 /**
- * Checks the names of roles, and their number. Returns what is wrong, or undefined. Every token carries the
- * roles, so they must be short, printable and few.
+ * Checks the names and the number of roles. Returns the problem, or undefined if there is none. Every token
+ * carries the roles, so they must be short, printable and few.
  */
 export function checkRoles(
   roles: readonly string[],
@@ -11,7 +11,7 @@ export function checkRoles(
   if (new Set(roles).size > limits.rolesMax) {
     return { code, text: `An account has at most ${limits.rolesMax} roles.` }
   }
-  // Rejected here, so that no log-in fails later because its token is too large.
+  // Rejected here. Otherwise a later login would fail because its token is too large.
   if (JSON.stringify([...new Set(roles)]).length > limits.rolesBytesMax) {
     const text = `The roles of an account have at most ${limits.rolesBytesMax} characters together.`
     return { code, text }

@@ -5,15 +5,16 @@ import { checkRoles } from './role-names.ts'
 /** An account that the application keeps. */
 export interface SourceAccount {
   /**
-   * The tokens' `sub` and `user_id`: 1 to 128 visible ASCII characters. Never reuse it for another person.
-   * It must not begin with `acct_` or `svc_`: those are the authority's own accounts and service accounts.
+   * The `sub` and `user_id` of tokens: 1 to 128 visible ASCII characters. Never reuse it for another person.
+   * It must not begin with `acct_` or `svc_`: the authority uses these for its own accounts and service
+   * accounts.
    */
   readonly id: string
   /** For people to read: 1 to 320 characters, no control characters. */
   readonly username: string
   /** Whether the account may log in and refresh. */
   readonly isActive: boolean
-  /** At most 64 roles, of 64 characters each, as for the authority's own accounts. */
+  /** At most 64 roles of at most 64 characters, as for the authority's own accounts. */
   readonly roles: readonly string[]
 }
 
@@ -21,25 +22,25 @@ export interface SourceAccount {
 type Answer<T> = T | PromiseLike<T>
 
 /**
- * An application's own table of users. A method that throws, takes longer than 5 s or returns a wrong
- * value is a fault: the request is answered 503, and nobody is let in.
+ * An application's own table of users. A method that throws, takes longer than 5 s or returns a wrong value
+ * is a fault: the request is answered 503, and nobody is logged in.
  */
 export interface AccountSource<A extends SourceAccount = SourceAccount> {
   /**
-   * Finds the account that a person means by what they typed, without white space at its ends. The
-   * application decides which spellings mean one account.
+   * Finds the account for the name that a person typed. White space at its ends was removed. The application
+   * decides which spellings mean the same account.
    */
   find(username: string): Answer<A | null | undefined>
   /** Finds an account by id. Called at each refresh, and when a token is presented to the authority. */
   get(id: string): Answer<A | null | undefined>
   /**
-   * Whether the password is right, also for an account that is not active. `account` is what `find`
-   * returned. It must take about as long for every account and every password.
+   * Whether the password is right, also for an account that is not active. `account` is the object that
+   * `find` returned. The call must take about the same time for every account and password.
    */
   verifyPassword(account: A, password: string): Answer<boolean>
 }
 
-/** An application's accounts behind checks of its answers. */
+/** The accounts of an application. Its answers are checked. */
 export interface CheckedSource {
   find(username: string): Promise<FoundAccount | undefined>
   get(id: string): Promise<FoundAccount | undefined>
@@ -47,12 +48,17 @@ export interface CheckedSource {
   verifyPassword(found: FoundAccount, password: string): Promise<boolean> | undefined
 }
 
-/** A checked account, and the object that the application gave, which is passed back to it. */
+/**
+ * A checked account, and the object that the application returned. `verifyPassword` gets that object again.
+ */
 export interface FoundAccount extends SourceAccount {
   readonly given: SourceAccount
 }
 
-/** Whether an id is that of an account in the authority's own table. An application's id never is. */
+/**
+ * Whether this is the id of an account in the authority's own table. The id of an application's account never
+ * is.
+ */
 export function isOwnAccountId(id: string): boolean {
   return id.startsWith('acct_')
 }
@@ -85,7 +91,9 @@ export function checkSource(
   let calls = 0
   let passwords = 0
 
-  /** Calls without an answer in time are no longer counted: the application may never finish them. */
+  /**
+   * A call that is not answered in time is no longer counted, because the application may never finish it.
+   */
   async function ask(method: Method, call: () => Answer<unknown>): Promise<unknown> {
     if (calls >= limits.sourceCallsMax) throw new SourceFault({ method, reason: 'too_many_calls' })
     calls += 1
@@ -131,7 +139,10 @@ export function checkSource(
   }
 }
 
-/** Whether the application is asked for this name. Texts that a database may fail on are nobody's name. */
+/**
+ * Whether the application is asked for this name. A text that a database may fail on is not the name of an
+ * account.
+ */
 function mayBeUsername(username: string): boolean {
   return (
     username !== '' &&
@@ -154,7 +165,7 @@ function readAccount(method: Method, given: unknown): FoundAccount | undefined {
     username,
     isActive,
     roles: [...new Set(roles)].toSorted(),
-    // Its members were checked above.
+    // The members of `given` were checked above.
     given: given as SourceAccount,
   }
 }
@@ -182,7 +193,7 @@ const FRAMES_MAX = 10
 
 /**
  * Describes an error of the application for the log: its name, its code and its stack. Leaves out the
- * message: database drivers repeat the values of a query in it, which here are names and passwords.
+ * message: database drivers put the values of a query into it, and here these are names and passwords.
  */
 function describeThrown(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { error: typeof error }

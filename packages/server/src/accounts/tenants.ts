@@ -8,21 +8,21 @@ import { checkRoles } from './role-names.ts'
 import { usernameKey } from './usernames.ts'
 
 /**
- * Tenants and their members, as operators and embedding applications manage them. `by` is the actor in the
+ * Manages tenants and their members, for operators and embedding applications. `by` is the actor in the
  * audit.
  */
 export interface TenantManager {
   /** Creates a tenant. Its name has 1 to 64 of `a-z 0-9 -`. */
   create(name: string, by: string): Promise<Managed<Tenant>>
-  /** All tenants, by name. */
+  /** Lists all tenants, by name. */
   list(): Promise<readonly Tenant[]>
-  /** Ends all sessions in the tenant. Nobody can sign in to it until it is enabled. */
+  /** Ends all sessions in the tenant. Nobody can log in to it until it is enabled. */
   disable(name: string, by: string): Promise<Managed<Change>>
-  /** Lets members sign in to the tenant again. Ended sessions stay ended. */
+  /** Lets members log in to the tenant again. Ended sessions stay ended. */
   enable(name: string, by: string): Promise<Managed<Change>>
   /**
-   * Makes an account a member with exactly these roles. It has them in addition to its global roles while
-   * its session is in the tenant. The first membership becomes the account's default tenant.
+   * Makes an account a member with exactly these roles. A session in the tenant has these roles in addition
+   * to the global roles. The first membership becomes the account's default tenant.
    */
   setMember(
     input: { username: string; tenant: string; roles: readonly string[] },
@@ -30,15 +30,18 @@ export interface TenantManager {
   ): Promise<Managed<Change>>
   /** Ends the membership. */
   removeMember(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
-  /** Sets the tenant of log-ins that do not name one. The account must be a member of it. */
+  /** Sets the tenant of logins that do not name one. The account must be a member of it. */
   setDefault(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
-  /** The memberships of an account in tenants that are enabled, by name. */
+  /** Lists the memberships of an account in enabled tenants, by name. */
   membershipsOf(username: string): Promise<Managed<readonly Membership[]>>
 }
 
-/** The permissions of roles. Tokens carry roles only; guards get the permissions through the feed. */
+/**
+ * Manages the permissions of roles. Tokens carry only roles. Guards get the permissions over the revocation
+ * feed.
+ */
 export interface RoleManager {
-  /** All role definitions. */
+  /** Lists all role definitions. */
   list(): Promise<readonly RoleDefinition[]>
   /** Replaces the permissions of a role with exactly these. */
   define(role: RoleDefinition, by: string): Promise<Managed<Change>>
@@ -106,7 +109,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
 
     setMember: ({ roles, ...input }, by) =>
       withMember(input, async (account, tenant) => {
-        // A token in the tenant carries both lists.
+        // A token in the tenant carries the global roles and the roles in the tenant.
         const problem = checkRoles([...account.roles, ...roles])
         if (problem !== undefined) return { ok: false, ...problem }
         const sorted = [...new Set(roles)].toSorted()

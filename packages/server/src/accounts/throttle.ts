@@ -4,7 +4,7 @@ import { addressNetwork } from '../base/address.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { ThrottleBucket } from '../store/throttle.ts'
 
-/** `triesMax` attempts at once, and as many again in each period. */
+/** Allows `triesMax` attempts at once, and the same number again in each period. */
 export interface Rate {
   readonly triesMax: number
   readonly periodMs: number
@@ -12,51 +12,52 @@ export interface Rate {
 
 /** The rates of the four kinds of buckets. */
 export interface ThrottleRates {
-  /** Attempts at one account from all devices that are not known. */
+  /** Attempts at one account from all unknown devices together. */
   readonly account: Rate
   /** Attempts at one account from one address. */
   readonly source: Rate
-  /** Attempts at any accounts from one address. */
+  /** Attempts at all accounts from one address. */
   readonly address: Rate
   /** Attempts at one account from a device that has logged in to it. */
   readonly device: Rate
 }
 
-/** One attempt: at which account, and from where. */
+/** One attempt: its account and its origin. */
 export interface Try {
   readonly usernameKey: string
   readonly address: string
-  /** The device cookie of an earlier log-in. It may be any text that a client sent. */
+  /** The device cookie of an earlier login. It may be any text that a client sent. */
   readonly device?: string | undefined
   /** Whether one of the account's newest sessions is from this address. */
   readonly isKnownAddress: boolean
-  /** The account's newest hard position; 0 without an account. */
+  /** The newest hard position of the account. 0 if there is no account. */
   readonly hardPosition?: number | undefined
   /** The session of the request, if it requires one. */
   readonly sessionId?: string | undefined
 }
 
-/** Slows down guessing. It locks nobody out: anyone who waits may try again. */
+/** Slows down guessing. It locks nobody out: after waiting, anybody may try again. */
 export interface Throttle {
-  /** The buckets in which an attempt counts; none if throttling is off. */
+  /** Returns the buckets in which an attempt counts. Empty if throttling is off. */
   bucketsOf(attempt: Try): readonly ThrottleBucket[]
   /**
-   * Creates the device cookie. It proves that the browser has logged in to this account since all sessions
-   * of the account were last revoked, at `hardPosition`.
+   * Creates the device cookie. It proves that the browser has logged in to this account after `hardPosition`,
+   * where all sessions of the account were last revoked.
    */
   rememberDevice(usernameKey: string, hardPosition: number): string
 }
 
 /**
- * Creates the throttle; without `rates` it counts nothing. `keys` derive from the secrets: every key
- * verifies a device cookie, and the first one signs new ones.
+ * Creates the throttle. Without `rates` it counts nothing. `keys` derive from the secrets. Every key verifies
+ * device cookies, and the first key signs new cookies.
  *
- * A device that has logged in before counts only in its own bucket, and a known address does not count in
- * the bucket of the account. Otherwise someone who guesses at an account would lock its owner out.
+ * Attempts from a known device count only in the bucket of that device. Attempts from a known address do not
+ * count in the bucket of the account. Otherwise an attacker who guesses at an account would lock out its
+ * owner.
  *
- * A device cookie is void when the account's sessions are revoked, for example by a new password. An
- * attacker who knew the old password could have collected thousands of cookies, each with its own bucket.
- * An attempt with a session also counts against that session, from any address.
+ * A device cookie becomes invalid when all sessions of the account are revoked, for example by a new
+ * password. An attacker who knew the old password could have collected thousands of cookies, each with its
+ * own bucket. An attempt with a session also counts against that session, from any address.
  */
 export function createThrottle(
   rates: ThrottleRates | undefined,
@@ -71,7 +72,7 @@ export function createThrottle(
     bucketsOf(attempt) {
       if (rates === undefined) return []
       const { usernameKey, address, device, sessionId, hardPosition = 0 } = attempt
-      // A MAC of the name, so that the table does not reveal whose accounts are attempted.
+      // The key is a MAC, so that the table does not reveal the accounts that are attacked.
       const bucket = (kind: string, rate: Rate, ...of: string[]): ThrottleBucket => ({
         key: `${kind}:${mac(first, kind, ...of)
           .subarray(0, 16)
@@ -82,7 +83,7 @@ export function createThrottle(
       const deviceId = provenDevice(macKeys, device, usernameKey, hardPosition)
       if (deviceId !== undefined) return [bucket('device', rates.device, usernameKey, deviceId)]
       const network = addressNetwork(address)
-      // Without a known address, all callers would share one bucket.
+      // Without known addresses, all callers would share one bucket.
       const own =
         network === ''
           ? []
@@ -119,7 +120,7 @@ function deviceMac(key: KeyObject, usernameKey: string, hardPosition: number, id
   return mac(key, 'remembered', usernameKey, String(hardPosition), id).toString('base64url')
 }
 
-// JSON keeps the parts apart; concatenation would join them.
+// JSON keeps the parts separate. Concatenation would make different parts equal.
 function mac(key: KeyObject, ...parts: readonly string[]): Buffer {
   return createHmac('sha256', key).update(JSON.stringify(parts)).digest()
 }

@@ -9,13 +9,13 @@ import { foldName } from './fold-name.ts'
 /** The stable code of the reason why a username is rejected. */
 export type UsernameProblemCode = 'username_invalid' | 'username_confusable' | 'username_too_long'
 
-/** Why a username is rejected, in a sentence for the person who chose it. */
+/** Why a username is rejected. `text` is a sentence for the person who chose it. */
 export interface UsernameProblem {
   readonly code: UsernameProblemCode
   readonly text: string
 }
 
-// No username holds a control character.
+// No username contains a control character, so no account has this key.
 const NOBODYS_KEY = '\0'
 
 /**
@@ -23,7 +23,7 @@ const NOBODYS_KEY = '\0'
  * forms, composition, case or the form of an e-mail domain have the same key. A username that cannot exist
  * gets a key that no account has.
  *
- * Confusable names are not checked here: an account that older rules accepted can still be found.
+ * Confusable names are not rejected here, so an account that older rules accepted can still be found.
  */
 export function usernameKey(username: string): string {
   const read = readUsername(username)
@@ -41,8 +41,8 @@ function readUsername(username: string): { readonly key: string } | UsernameProb
   if (username.length > limits.usernameCharsMax) return tooLong()
   if (username === '') return invalid('A username must not be empty.')
   if (!username.isWellFormed()) return invalid('A username must be valid Unicode.')
-  // The folded text is checked, because the key is made of it. NFKC could add a space at its beginning, or an
-  // "@" in its middle, after a check of the original.
+  // The checks read the folded text, because it becomes the key. NFKC can produce a space at the beginning or
+  // an "@" in the middle, which a check of the original text would miss.
   const folded = foldName(username)
   if (folded.length > limits.usernameCharsMax) return tooLong()
   if (folded !== stripOuterSpace(folded)) {
@@ -61,15 +61,15 @@ function readUsername(username: string): { readonly key: string } | UsernameProb
 }
 
 // Invisible characters make two names look like one: control, format (zero-width, bidirectional), surrogate,
-// private and unassigned characters, and line separators. Fillers, variation selectors and the blank of
-// Braille are invisible too, although their category is letter, mark or symbol.
+// private and unassigned characters, and line separators. Fillers, variation selectors and the Braille blank
+// are invisible too, although their category is letter, mark or symbol.
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u
 
 /**
- * Rejects a name that looks like another one (UTS #39 §4, §5.2). The parts of an address are checked one by
- * one, because every script is usual in front of a Latin domain.
+ * Rejects a name that looks like another name (UTS #39 §4, §5.2). The parts of an e-mail address are checked
+ * separately, because every script is usual in front of a Latin domain.
  *
- * Both the key and the displayed name are checked: some Cyrillic capitals look like Latin ones although
+ * Both the key and the displayed name are checked: some Cyrillic capitals look like Latin capitals although
  * the small letters do not.
  */
 function checkConfusable(username: string, key: string): UsernameProblem | undefined {

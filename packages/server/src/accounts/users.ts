@@ -3,16 +3,22 @@ import type { AuditContext, Store } from '../store/store.ts'
 import { isSourceId } from './source.ts'
 
 /**
- * Reports changes in accounts that the application keeps. Call it after the change is committed. Before
- * that, a refresh could read the old state and get a token that counts as new.
+ * Reports changes in accounts that the application keeps. Call it after the change is committed. If you call
+ * it earlier, a refresh can read the old state and still get a token that counts as new.
  *
- * `by` is the actor in the audit. Both methods reject with a `StoreFault` if nothing could be written, and
- * with a `TypeError` for an id that no account can have.
+ * `by` is the actor in the audit. Both methods reject with a `StoreFault` if the change could not be written,
+ * and with a `TypeError` if no account can have the id.
  */
 export interface UserManager {
-  /** The roles changed. Existing tokens become stale; a refresh gives one with the new roles. */
+  /**
+   * Reports that the roles changed. Existing tokens become stale. A refresh returns a token with the new
+   * roles.
+   */
   changed(id: string, by: string): Promise<void>
-  /** The password changed, or the account was disabled or deleted. Ends all its sessions and tokens. */
+  /**
+   * Reports that the password changed, or that the account was disabled or deleted. Revokes all its sessions
+   * and tokens.
+   */
   endSessions(id: string, by: string): Promise<void>
 }
 
@@ -33,5 +39,7 @@ export function createUserManager({
 
 function assertId(id: unknown): string {
   if (isSourceId(id)) return id
-  throw new TypeError('id must be one that an account of the application can have.')
+  throw new TypeError(
+    'id must be an id that an account of the application can have: 1 to 128 visible ASCII characters, not beginning with acct_ or svc_.',
+  )
 }

@@ -10,8 +10,9 @@ import type { Settings, SettingsInput } from '../settings.ts'
 const SECRET_FILES = ['secretFile', 'sharedSecretFile', 'adminPasswordFile'] as const
 
 /**
- * Warns of a data directory, a database and secret files to which other users have access. This does not stop the server:
- * containers often run with such files on purpose. What stops it is checked where each file is opened.
+ * Warns of a data directory, a database and secret files to which other users have access. This does not stop the server,
+ * because containers often run with such files on purpose. Files that must stop the server are checked when they are
+ * opened.
  */
 export function warnOfExposures(input: SettingsInput, settings: Settings, logger: Logger): void {
   const { dataDir } = settings

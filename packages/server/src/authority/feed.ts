@@ -28,15 +28,15 @@ export interface FeedOptions {
   readonly logger: Logger
 }
 
-/** The authority's own copy of the revocation log, and everything that follows it. */
+/** The hub of the revocation feed, and the work that follows the revocation log. */
 export interface OpenedFeed {
   readonly hub: FeedHub
   readonly log: LogQuestions
-  /** Stops following the log. The hub is closed too; call it before the store is closed. */
+  /** Stops following the log and closes the hub. Call it before the store is closed. */
   close(): Promise<void>
 }
 
-/** Opens the hub of the revocation feed and, if a Redis is set, the mirror of the log in it. */
+/** Opens the hub of the revocation feed and, if a Redis URL is set, the mirror of the log. */
 export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
   const { settings, store, logger } = options
   const hub = await openHub(options)
@@ -110,10 +110,10 @@ async function openMirror(
   return mirror
 }
 
-/** A guard may tolerate this much clock difference after a token's `exp`. */
+/** A guard may accept a token for this long after its `exp`, because clocks differ. */
 const TOLERANCE_MS_MAX = 60_000
 
-/** How long an entry is kept in memory: as long as a token that was minted before it can live. */
+/** How long an entry is kept in memory: as long as a token that was minted before the entry can be valid. */
 function retainMs({ accessLifetimeSec }: Settings): number {
   return accessLifetimeSec * 1000 + TOLERANCE_MS_MAX
 }
@@ -126,7 +126,7 @@ const systemTimers: Timers = {
   },
 }
 
-/** Many requests may carry tokens that are ahead of the log. The log is checked once at a time for all. */
+/** Many requests may carry tokens that are ahead of the log. One check at a time serves all of them. */
 function createAheadWatch(hub: FeedHub, logger: Logger): (rvp: number) => void {
   let isBusy = false
   return (rvp) => {

@@ -6,9 +6,9 @@ import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
 
 /**
- * Whether this is the first start on this database, so that no guard can hold a lease of this issuer yet.
- * That holds if the ring has no keys, and nothing else signs tokens or is read beside the feed: a shared
- * secret, a signer of the application, or Redis. Ask before the key ring is opened.
+ * Whether this is the first start on this database, so that no guard can hold a lease of this issuer yet. It
+ * is true if the ring has no keys, and there is no shared secret, no signer of the application and no Redis.
+ * Call it before the key ring is opened.
  */
 export async function isFirstStart(
   { keys }: Store,
@@ -20,9 +20,9 @@ export async function isFirstStart(
 }
 
 /**
- * Repeats the issuer entry of a restored database if it names another issuer. `countersign restore` writes
- * the issuer that its shell knew. Tokens carry the issuer of this server, so an entry for any other
- * revokes none of them.
+ * Repeats the issuer entry of a restored database if the entry names another issuer. `countersign restore`
+ * writes the issuer from the settings of its shell. Tokens carry the issuer of this server, so an entry for
+ * another issuer revokes none of them.
  */
 export async function repeatStartOver(
   { revocations }: Store,

@@ -24,7 +24,7 @@ export interface HttpSide {
   readonly cookies: (session: CreatedSession) => readonly string[]
 }
 
-/** Puts the HTTP API and the socket of the revocation feed together. */
+/** Creates the HTTP API and the socket of the revocation feed. */
 export function serveHttp(options: {
   readonly settings: Settings
   readonly services: SessionServices
@@ -61,7 +61,9 @@ export function serveHttp(options: {
   }
 }
 
-/** Browsers do not send SameSite cookies from another site, so such an origin in the settings has no use. */
+/**
+ * Browsers do not send SameSite cookies from another site, so such an origin in the settings has no effect.
+ */
 export function warnOfOtherSites({ publicUrl, origins }: Settings['http'], logger: Logger): void {
   for (const origin of origins) {
     if (maybeSameSite(origin, publicUrl)) continue

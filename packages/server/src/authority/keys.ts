@@ -13,7 +13,10 @@ import type { Sealer } from '../keys/sealing.ts'
 import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
 
-/** Opens the key ring, with the signer that takes its place for access tokens if there is one. */
+/**
+ * Opens the key ring. If a shared secret or a foreign signer is set, it signs access tokens in place of the
+ * ring's keys.
+ */
 export async function openKeyRing(
   settings: Settings,
   store: Store,

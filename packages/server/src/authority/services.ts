@@ -17,7 +17,10 @@ import type { LogQuestions, SessionServices } from '../sessions/services.ts'
 import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
 
-/** Creates the password hasher. It imitates hashes of today's parameters until it gets a sample. */
+/**
+ * Creates the password hasher. It imitates hashes with the current parameters until it gets a sample of
+ * stored hashes.
+ */
 export function createHasher(
   { argon2 }: Settings,
   { sealer, random }: { readonly sealer: Sealer; readonly random: Random },
@@ -56,7 +59,7 @@ export async function createSessionServices(
       keys: accessKeys,
       issuer,
       audience,
-      // The same clock signed the token, so there is no difference to tolerate.
+      // The token was issued by the same clock, so no difference must be tolerated.
       toleranceSec: 0,
       clock: () => clock.nowMs(),
     }),

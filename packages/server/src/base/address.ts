@@ -1,8 +1,8 @@
 import { BlockList, isIP, isIPv6, SocketAddress } from 'node:net'
 
 /**
- * The part of an address that one subscriber has: an IPv4 address, or the first 64 bits of an IPv6
- * address. The owner of a /64 network can use any address in it.
+ * Returns the network of one subscriber: an IPv4 address, or the first 64 bits of an IPv6 address. The owner
+ * of a /64 network can use every address in it.
  */
 export function addressNetwork(address: string): string {
   if (!isIPv6(address)) return address
@@ -12,7 +12,8 @@ export function addressNetwork(address: string): string {
 }
 
 /**
- * Gives each address one spelling, and an IPv4 address inside IPv6 as IPv4. Returns other text unchanged.
+ * Returns the one spelling of an address. An IPv4 address inside IPv6 becomes an IPv4 address. Returns other
+ * text unchanged.
  */
 export function normalizeAddress(address: string): string {
   if (!isIPv6(address)) return address
@@ -31,8 +32,7 @@ function groupsOf(address: string): string[] {
 }
 
 /**
- * Parses networks of proxies: `10.0.0.0/8`, or single addresses. Undefined if one of the texts is
- * neither.
+ * Parses the networks of proxies: `10.0.0.0/8`, or single addresses. Returns undefined if a text is neither.
  */
 export function parseNetworks(texts: readonly string[]): BlockList | undefined {
   const networks = new BlockList()
@@ -49,9 +49,9 @@ export function parseNetworks(texts: readonly string[]): BlockList | undefined {
 }
 
 /**
- * The client's address: that of the connection, unless a trusted proxy sent the request. Then
- * `X-Forwarded-For` is read from its end, where the nearest proxy wrote, up to the first address that is
- * not a trusted proxy. Everything before that address can be forged by the client.
+ * Returns the client's address. It is the address of the connection, unless a trusted proxy sent the request.
+ * In that case `X-Forwarded-For` is read from its end, where the nearest proxy wrote, to the first address
+ * that is not a trusted proxy. The client can forge everything before that address.
  */
 export function clientAddress(
   connection: string,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { SetupError } from './faults.ts'
 
-/** A file or directory that another user can change or read, and the command that mends it. */
+/** A file or directory that another user can change or read, and the command that corrects it. */
 export interface Exposure {
   readonly path: string
   /** A clause that follows the path: `belongs to another user (uid 1000)`. */
@@ -12,11 +12,11 @@ export interface Exposure {
 }
 
 /**
- * Who else can change a file or directory: its owner, if that is neither this user nor root, its group, or everybody.
- * Undefined if nobody can. Windows has no such modes.
+ * Says which other user can change a file or directory: its owner, if that is neither this user nor root, its group, or
+ * everybody. Returns undefined if no other user can. Windows has no such modes.
  *
- * Many systems give each user a group of its own with the same number, and let it write by default. Such a group has no
- * other member.
+ * Many systems give each user a group with the same number, and let it write by default. Such a group has no other
+ * member.
  */
 export function findWriter(path: string): Exposure | undefined {
   const me = process.getuid?.()

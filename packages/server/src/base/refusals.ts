@@ -1,8 +1,8 @@
 /**
- * Every refusal of the server in one table: the stable code, the HTTP status, and the text for people.
- * A text says what happened, why, and what to do next. It never contains a value, and no double quote:
- * an `error_description` of OAuth must not (RFC 6749 §5.2). Codes are API: they are never renamed, only
- * retired. The texts of unreadable bodies and of failures are part of the SimpleJWT contract, too.
+ * Every refusal of the server in one table: the stable code, the HTTP status, and the text for people. A text
+ * says what happened, why, and what to do next. It contains no value and no double quote. RFC 6749 §5.2
+ * forbids double quotes in `error_description`. Codes are part of the API: they are never renamed, only
+ * retired. The texts of unreadable bodies and of failures are also part of the SimpleJWT contract.
  */
 export const refusals = {
   // The request

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The version in this package's own manifest. */
+/** The version in the `package.json` of this package. */
 export const version: string = readVersion()
 
 function readVersion(): string {

@@ -24,7 +24,7 @@ const create: Command = {
   example: 'accounts create alice --role admin',
   run: ({ operands: [username = ''], options }) =>
     withWorkbench({ createsData: true }, async ({ accounts, actor }) => {
-      // parseArgs gives an option with `multiple` as a list of strings.
+      // `parseArgs` returns an option with `multiple` as a list of strings.
       const roles = (options['role'] ?? []) as string[]
       const password = await readNewPassword()
       const account = unwrap(await accounts.create({ username, password, roles }, actor))
@@ -55,7 +55,7 @@ const remove: Command = {
   words: ['accounts', 'delete'],
   summary: 'delete an account and end all its sessions',
   details:
-    'This cannot be undone. The audit keeps the id of the account. Asks you to type the username first.',
+    'This cannot be undone. The audit keeps the id of the account. The command first asks you to type the username.',
   operands: [NAME],
   flags: { yes: { type: 'boolean', text: 'Delete without asking. Needed outside a terminal.' } },
   example: 'accounts delete alice --yes',
@@ -98,7 +98,7 @@ function roleCommand(
   return {
     words: ['accounts', 'roles', word],
     summary,
-    details: 'Access tokens issued before are stale at once. Clients refresh them silently.',
+    details: 'Existing access tokens become stale at once. Clients refresh them silently.',
     operands: [NAME, { name: 'ROLE', text: 'The name of a global role.' }],
     example: `accounts roles ${word} alice editor`,
     run: ({ operands: [username = '', role = ''] }) =>
@@ -120,7 +120,7 @@ export const accountCommands: readonly Command[] = [
   changing(
     {
       words: ['accounts', 'disable'],
-      summary: 'end all sessions of an account and refuse new log-ins',
+      summary: 'end all sessions of an account and refuse new logins',
       example: 'accounts disable alice',
     },
     ({ accounts, actor }, username) => accounts.disable(username, actor),
@@ -130,7 +130,7 @@ export const accountCommands: readonly Command[] = [
     {
       words: ['accounts', 'enable'],
       summary: 'let a disabled account log in again',
-      details: 'Sessions that ended stay ended.',
+      details: 'Ended sessions stay ended.',
       example: 'accounts enable alice',
     },
     ({ accounts, actor }, username) => accounts.enable(username, actor),
@@ -162,7 +162,9 @@ export const accountCommands: readonly Command[] = [
   }),
 ]
 
-/** The value of an operation that succeeded. Throws a `SetupError` with the reason of a refusal. */
+/**
+ * Returns the value of an operation that succeeded. Throws a `SetupError` with the reason if it was refused.
+ */
 export function unwrap<T>(managed: Managed<T>): T {
   if (!managed.ok) throw new SetupError(managed.text)
   return managed.value

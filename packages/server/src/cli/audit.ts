@@ -5,7 +5,7 @@ import { printRows } from './print.ts'
 const list: Command = {
   words: ['audit', 'list'],
   summary: 'list what happened to accounts, sessions and keys, newest first',
-  details: 'A deleted account is found by its id.',
+  details: 'To list the entries of a deleted account, give its id.',
   operands: [],
   flags: { ...LISTING_FLAGS, ...JSON_FLAG },
   example: 'audit list --account alice --limit 20',

@@ -23,13 +23,13 @@ const create: Command = {
     tenant: {
       type: 'string',
       value: 'TENANT',
-      text: 'Bind the service account to this tenant. Its roles then count in that tenant only.',
+      text: 'Bind the service account to this tenant. Its roles then apply only in that tenant.',
     },
   },
   example: 'clients create billing --role reader',
   run: ({ operands: [name = ''], options }) =>
     withWorkbench({ createsData: true }, async ({ clients, actor }) => {
-      // The types follow from the flags above.
+      // The flags above define these types.
       const roles = (options['role'] ?? []) as string[]
       const tenant = options['tenant'] as string | undefined
       const { client, secret } = unwrap(await clients.create({ name, roles, tenant }, actor))
@@ -84,7 +84,7 @@ function changing(
 const setRoles: Command = {
   words: ['clients', 'roles', 'set'],
   summary: 'replace the roles of a service account',
-  details: 'Without a ROLE it has none. Its access tokens from before are rejected at once.',
+  details: 'Without a ROLE, all roles are removed. Existing access tokens are rejected at once.',
   operands: [NAME, { name: 'ROLE', text: 'The name of a role.', optional: true, max: 64 }],
   example: 'clients roles set billing reader writer',
   run: ({ operands: [name = '', ...roles] }) =>
@@ -99,7 +99,7 @@ const addSecret: Command = {
   words: ['clients', 'secrets', 'add'],
   summary: 'add a second secret to a service account and print it once',
   details:
-    'Both secrets work. To replace a secret without an outage, add one, configure it, then remove the old one.',
+    'Both secrets work. To replace a secret without an outage, add a new one, configure it, then remove the old one.',
   operands: [NAME],
   example: 'clients secrets add billing',
   run: ({ operands: [name = ''] }) =>

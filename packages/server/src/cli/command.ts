@@ -22,18 +22,18 @@ import type { Store } from '../store/store.ts'
 
 /** A positional argument of a command. */
 export interface Operand {
-  /** As it stands in the usage line: `NAME`. */
+  /** Its name in the usage line: `NAME`. */
   readonly name: string
   readonly text: string
   readonly optional?: true
-  /** How many of it a command accepts. Default: 1. */
+  /** How many values a command accepts for it. Default: 1. */
   readonly max?: number
 }
 
 /** A flag of a command, such as `--json` or `--role ROLE`. */
 export interface Flag {
   readonly type: 'string' | 'boolean'
-  /** Whether it may be given several times. */
+  /** Whether it may be repeated. */
   readonly multiple?: true
   /** Its value in the usage line: `ROLE`. Only with `type: 'string'`. */
   readonly value?: string
@@ -44,17 +44,17 @@ export interface Flag {
  * One command of the command line. Parsing, help and docs/reference/cli.md follow from it.
  */
 export interface Command {
-  /** The words that name it: `['accounts', 'create']`. */
+  /** The words of its name: `['accounts', 'create']`. */
   readonly words: readonly string[]
   /** One sentence without a full stop, for lists. Starts with a verb. */
   readonly summary: string
-  /** Whole sentences that the summary has no room for. */
+  /** More details, in whole sentences. */
   readonly details?: string
-  /** In their order. Only the last may be optional or repeated. */
+  /** In the order of the command line. Only the last operand may be optional or repeated. */
   readonly operands: readonly Operand[]
-  /** By name, without the dashes. */
+  /** The key is the name of the flag without its dashes. */
   readonly flags?: Readonly<Record<string, Flag>>
-  /** A command line that works, without the word `countersign`. */
+  /** A working command line, without the word `countersign`. */
   readonly example: string
   run(input: CommandInput): Promise<void>
 }
@@ -62,7 +62,7 @@ export interface Command {
 /** The parsed words after the name of a command. */
 export interface CommandInput {
   readonly operands: readonly string[]
-  /** By the names of the command's `flags`. A flag that was not given is missing. */
+  /** The key is the name of the flag. Flags that were not given are missing. */
   readonly options: Readonly<Record<string, unknown>>
 }
 
@@ -84,7 +84,7 @@ export function usageOf({ words, operands, flags = {} }: Command): string {
   return [...words, ...positionals, ...options].join(' ')
 }
 
-/** Thrown when the command line cannot be understood. The command ends with exit code 2. */
+/** The command line cannot be parsed. The process exits with code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -92,8 +92,8 @@ export class UsageError extends Error {
 const CONFIG_FILES = ['countersign.config.ts', 'countersign.config.mjs', 'countersign.config.js']
 
 /**
- * Reads the settings from the configuration file of this directory and from the environment, which
- * wins. Throws a `SetupError` when the file cannot be used.
+ * Reads the settings from the configuration file of this directory and from the environment. The environment
+ * takes precedence. Throws a `SetupError` if the file cannot be used.
  */
 export async function loadInput(): Promise<SettingsInput> {
   const config = await readConfigFile()
@@ -105,9 +105,12 @@ export async function loadInput(): Promise<SettingsInput> {
   return { ...config, ...readEnvironment(process.env) }
 }
 
-/** The checked settings of this directory and environment. Throws a `SetupError` that names all mistakes. */
+/**
+ * Reads and checks the settings of this directory and environment. Throws a `SetupError` that names all
+ * mistakes.
+ */
 export async function loadSettings(): Promise<Settings> {
-  // `claims` is a function, not a setting. Only the server mints tokens.
+  // `claims` is a function, not a setting. Commands mint no tokens, so they do not need it.
   const { claims: _, ...input }: SettingsInput & { claims?: unknown } = await loadInput()
   return parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
 }
@@ -122,7 +125,7 @@ async function readConfigFile(): Promise<SettingsInput> {
     const module: unknown = await import(pathToFileURL(path).href)
     if (typeof module === 'object' && module !== null && 'default' in module) {
       const { default: config } = module
-      // parseSettings checks every member of it.
+      // `parseSettings` checks every member.
       if (typeof config === 'object' && config !== null) return config
     }
   } catch (error) {
@@ -148,7 +151,7 @@ function assertOwnCode(path: string): void {
   }
 }
 
-/** The services that commands use. They open the database beside a running server. */
+/** The services for commands. They open the database while a server may be running. */
 export interface Workbench {
   readonly settings: Settings
   readonly store: Store
@@ -162,8 +165,8 @@ export interface Workbench {
 }
 
 /**
- * Opens the store, calls `work`, and closes the store. A server may be running on it. With
- * `createsData: false` it throws a `SetupError` when there is no database.
+ * Opens the store, calls `work`, and closes the store. A server may be running on the same database. With
+ * `createsData: false` it throws a `SetupError` if there is no database.
  */
 export async function withWorkbench(
   options: { createsData: boolean },
@@ -208,7 +211,7 @@ export async function withWorkbench(
   }
 }
 
-/** The user who runs a command, as the audit records it: `cli:USER`. */
+/** Returns the user who runs a command, as the audit records it: `cli:USER`. */
 export function actorName(): string {
   return `cli:${userName()}`
 }

@@ -28,16 +28,16 @@ import type { SessionState } from '../store/refresh.ts'
 import type { ClientView, Store } from '../store/store.ts'
 import { formatJson } from './print.ts'
 
-/** One check of a token: whether the token passes, and what was found. */
+/** The result of one check of a token. */
 export interface Finding {
   readonly passed: boolean
   readonly check: string
   readonly text: string
-  /** True for a check that needs the authority's database, so that no other service can make it. */
+  /** True if the check needs the authority's database, so other services cannot make it. */
   readonly isKnownHereOnly?: boolean
 }
 
-/** What `explainToken` needs of the authority. */
+/** The parts of the authority that `explainToken` uses. */
 export interface ExplainContext {
   readonly settings: Settings
   readonly store: Store
@@ -49,8 +49,8 @@ type Claims = Readonly<Record<string, unknown>>
 type Kind = 'access' | 'refresh'
 
 /**
- * Reports every check of a token, not only the first that fails. The checks of the token itself are those that the
- * verifier reports. The checks of its session or service account read the database. The last finding is the answer of
+ * Reports every check of a token, not only the first that fails. The verifier reports the checks of the token
+ * itself. The checks of its session or service account read the database. The last finding is the answer of
  * the verifier that serves requests.
  */
 export async function explainToken(
@@ -99,7 +99,7 @@ function accessVerifierOptions({
   return { keys, issuer, audience, toleranceSec: 0, clock: () => clock.nowMs() }
 }
 
-/** What each check of the verifier is called in the output. */
+/** The label of each check of the verifier in the output. */
 const LABELS: Readonly<Record<AccessTokenCheck, string>> = {
   form: 'form',
   header: 'header',
@@ -126,7 +126,7 @@ interface ShownToken {
   readonly nowMs: EpochMs
 }
 
-/** Describes what a check found, or gives undefined for a check that passed and has nothing to show. */
+/** Describes the result of a check. Returns undefined if the check passed and there is nothing to show. */
 function describeReport(
   { check, refused }: AccessTokenReport,
   token: ShownToken,
@@ -242,16 +242,16 @@ function checkEnded(state: SessionState): Finding {
     return failed('session', 'ended because the key of its refresh tokens was revoked')
   }
   if (tenantDisabled || tenantHardPosition > session.signedInPosition) {
-    return failed('session', 'ended with all others in its tenant')
+    return failed('session', 'ended with all other sessions in its tenant')
   }
   return isRevokedWithAccount(session, accountHardPosition)
-    ? failed('session', 'ended with all others of its account')
+    ? failed('session', 'ended with all other sessions of its account')
     : passed('session', 'is live')
 }
 
 function checkAccount({ session, username, accountDisabled }: SessionState): Finding {
   if (!isOwnAccountId(session.accountId)) {
-    return passed('account', `${username} belongs to the application, which was not asked`)
+    return passed('account', `${username} is an account of the application, which was not called`)
   }
   return accountDisabled
     ? failed('account', `${username} is disabled`)
@@ -277,9 +277,9 @@ function checkRotation(
   )
   switch (decision.kind) {
     case 'rotate':
-      return passed('rotation', `${current}: gives the next pair`)
+      return passed('rotation', `${current}: returns the next pair of tokens`)
     case 'repeat':
-      return passed('rotation', `${current}: used a moment ago, gives the same successor again`)
+      return passed('rotation', `${current}: used a moment ago, returns the same successor again`)
     case 'heal':
       return passed('rotation', `${current}: the database lost its last write, continues from here`)
     case 'refuse':

@@ -3,8 +3,8 @@ import { describeSettings } from '../settings-table.ts'
 import { usageOf, type Command } from './command.ts'
 
 /**
- * The help for these words: one command in full, the list of a group such as `accounts`, or the list
- * of all commands.
+ * Returns the help for these words: for one command, for a group such as `accounts`, or the list of all
+ * commands.
  */
 export function renderHelp(commands: readonly Command[], words: readonly string[]): string {
   const command = commands.find(({ words: own }) => own.every((word, i) => words[i] === word))
@@ -68,7 +68,7 @@ function renderRows(rows: readonly (readonly [name: string, text: string])[]): s
 
 const LINE_CHARS_MAX = 80
 
-/** Breaks Markdown into lines for a terminal, without its backquotes. */
+/** Breaks Markdown into lines for a terminal, and removes the backquotes. */
 function wrap(text: string): string[] {
   const lines: string[] = []
   for (const word of text.replaceAll('`', '').split(' ')) {

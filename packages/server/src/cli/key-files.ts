@@ -16,7 +16,10 @@ function readText(path: string): string {
   }
 }
 
-/** Reads a private key in PEM. Throws a `SetupError` for other files and for a key with a passphrase. */
+/**
+ * Reads a private key in PEM. Throws a `SetupError` if the file has no private key or the key has a
+ * passphrase.
+ */
 export function readPrivateKey(path: string): KeyObject {
   const text = readText(path)
   if (/^(?:-----BEGIN |Proc-Type:.*)ENCRYPTED/m.test(text)) {
@@ -34,7 +37,9 @@ export function readPrivateKey(path: string): KeyObject {
   }
 }
 
-/** Reads the certificates of a PEM file, in their order. Throws a `SetupError` when there are none. */
+/**
+ * Reads the certificates of a PEM file, in the order of the file. Throws a `SetupError` if the file has none.
+ */
 export function readChain(path: string): readonly X509Certificate[] {
   const blocks = readText(path).match(
     /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g,
@@ -50,8 +55,8 @@ export function readChain(path: string): readonly X509Certificate[] {
 }
 
 /**
- * Checks that the first certificate is for this key, that each is valid now, and that each is signed
- * by the next one. Throws a `SetupError` that names the first certificate that fails.
+ * Checks that the first certificate is for this key, that every certificate is valid now, and that the next
+ * certificate signs it. Throws a `SetupError` that names the first certificate that fails.
  */
 export function checkChain(chain: readonly X509Certificate[], privateKey: KeyObject): void {
   const [own] = chain
@@ -73,7 +78,10 @@ export function checkChain(chain: readonly X509Certificate[], privateKey: KeyObj
   }
 }
 
-/** Keyed by the names that OpenSSL uses. An RSA key can also sign with PS256: `--alg` selects it. */
+/**
+ * The default algorithm by OpenSSL's name of the key type. An RSA key can also sign with PS256, if `--alg`
+ * selects it.
+ */
 const ALGS_OF_KEYS: Readonly<Record<string, SigningAlg>> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',
@@ -84,9 +92,9 @@ const ALGS_OF_KEYS: Readonly<Record<string, SigningAlg>> = {
 }
 
 /**
- * The algorithm that an imported key signs with: `given`, the value of `--alg`, or the one that fits
- * the kind of the key. Throws a `UsageError` for an unknown name and a `SetupError` for a key that
- * cannot sign tokens.
+ * Returns the algorithm of an imported key: `given`, which is the value of `--alg`, or else the default for
+ * the type of the key. Throws a `UsageError` for an unknown name, and a `SetupError` for a key that cannot
+ * sign tokens.
  */
 export function signingAlgOf(key: KeyObject, given: string | undefined): SigningAlg {
   if (given !== undefined) {

@@ -22,9 +22,9 @@ import { checkChain, readChain, readPrivateKey, signingAlgOf } from './key-files
 import { formatTime, print, printRows } from './print.ts'
 
 /**
- * The parts of the key ring in this data directory, for commands that only read it. Throws a
- * `SetupError` when there are no keys yet: a command would seal new ones with the secret of this
- * shell, which may differ from the server's.
+ * Returns the parts of the key ring in this data directory, for commands that only read it. Throws a
+ * `SetupError` if there are no keys yet. A command must not create keys: it would seal them with the secret
+ * of this shell, which may differ from the server's secret.
  */
 export async function ringParts({
   settings,
@@ -40,15 +40,15 @@ export async function ringParts({
     sealer: createSealer(secrets, random),
     clock: systemClock,
     random,
-    // For reading only. Commands that change the ring use the stored schedule: see `openRing`.
+    // Only for reading. Commands that change the ring use the stored schedule: see `openRing`.
     schedule: ringSchedule(settings),
     foreign: settings.sharedSecrets && openSharedSecrets(settings.sharedSecrets, ACCESS_TYP),
   }
 }
 
 /**
- * The parts of the key ring for commands that change it, with the schedule of the server. Reading the
- * ring proves that the secret of this shell opens its keys: the server must be able to open new ones.
+ * Returns the parts of the key ring for commands that change it, with the schedule of the server. Reading the
+ * ring proves that the secret of this shell opens the existing keys, so the server can open new keys too.
  */
 async function openRing(bench: Workbench): Promise<KeyRingOptions> {
   const read = await ringParts(bench)
@@ -59,7 +59,7 @@ async function openRing(bench: Workbench): Promise<KeyRingOptions> {
 
 const list: Command = {
   words: ['keys', 'list'],
-  summary: 'list the signing keys, their states and what happens next',
+  summary: 'list the signing keys, their states and their next changes',
   details: 'Never prints private keys.',
   operands: [],
   flags: JSON_FLAG,
@@ -103,7 +103,7 @@ const rotate: Command = {
   words: ['keys', 'rotate'],
   summary: 'make the pending key sign now and publish a new pending key',
   details:
-    'The key before it keeps verifying until its last token has expired. Nobody has to sign in again.',
+    'The previous key keeps verifying until its last token has expired. Nobody has to log in again.',
   operands: [],
   flags: {
     refresh: { type: 'boolean', text: 'Rotate the key of refresh tokens instead.' },
@@ -124,7 +124,7 @@ async function pendingKey({ store }: Workbench): Promise<StoredKey | undefined> 
   return keyOf(await store.keys.list(), 'access', 'pending')
 }
 
-/** Throws a `SetupError` when services without the feed may not have fetched the key yet. */
+/** Throws a `SetupError` if services without the revocation feed may not have fetched the key yet. */
 function checkIsKnown(pending: StoredKey | undefined): void {
   const known = (pending?.createdAt ?? -Infinity) + KNOWN_AFTER_MS
   if (pending === undefined || systemClock.nowMs() >= known) return
@@ -133,7 +133,7 @@ function checkIsKnown(pending: StoredKey | undefined): void {
   )
 }
 
-/** Rotates, and prints which key signs now, which still verifies and which is next. */
+/** Rotates the keys. Prints which key signs now, which still verifies and which signs next. */
 async function rotateNow(bench: Workbench, parts: KeyRingOptions, use: KeyUse): Promise<void> {
   const { store } = bench
   const before = keyOf(await store.keys.list(), use, 'active')
@@ -149,9 +149,7 @@ async function rotateNow(bench: Workbench, parts: KeyRingOptions, use: KeyUse): 
   const next = keyOf(keys, use, 'pending')
   print(`Key ${active.kid} signs ${use} tokens now.`)
   if (retired !== undefined) {
-    print(
-      `Key ${retired.kid} verifies what it has signed until ${formatTime(retired.verifiesUntil ?? 0)}.`,
-    )
+    print(`Key ${retired.kid} verifies its tokens until ${formatTime(retired.verifiesUntil ?? 0)}.`)
   }
   if (next !== undefined) print(`Key ${next.kid} is published and signs next.`)
 }
@@ -160,7 +158,7 @@ const kill: Command = {
   words: ['keys', 'kill'],
   summary: 'revoke a key and every token that it has signed, at once and everywhere',
   details:
-    'Another key signs from then on. After an access key is killed, clients refresh silently. After a refresh key is killed, the people whose sessions it kept alive sign in again.',
+    'Another key signs from then on. After an access key is killed, clients refresh silently. After a refresh key is killed, the people whose refresh tokens it signed must log in again.',
   operands: [{ name: 'KID', text: 'The id of the key, as `keys list` shows it.' }],
   example: 'keys kill 0kG1vFlZ3cLrn6YB1Zt8yqeNQeaXVFwSTBzC3ek5uyo',
   run: ({ operands: [kid = ''] }) =>
@@ -177,14 +175,14 @@ const kill: Command = {
 }
 
 const KILLED: Readonly<Record<KeyUse, string>> = {
-  access: 'Clients refresh silently. Nobody has to sign in again.',
+  access: 'Clients refresh silently. Nobody has to log in again.',
   refresh:
-    'The sessions that it kept alive are over, and their people sign in again. Services accept the access tokens of these sessions until they expire.',
+    'Sessions whose refresh token it signed have ended, and these people must log in again. Services accept the access tokens of these sessions until they expire.',
 }
 
 const importKey: Command = {
   words: ['keys', 'import'],
-  summary: 'import a private key of your own as the pending key',
+  summary: 'import your own private key as the pending key',
   operands: [{ name: 'FILE', text: 'The private key in PEM, without a passphrase.' }],
   flags: {
     alg: {
@@ -195,7 +193,7 @@ const importKey: Command = {
     certificate: {
       type: 'string',
       value: 'FILE',
-      text: 'The X.509 certificates in PEM, the one of this key first. They are published as `x5c`.',
+      text: 'The X.509 certificates in PEM. The certificate of this key must be first. They are published as `x5c`.',
     },
     'activate-now': ACTIVATE_NOW,
   },
@@ -204,7 +202,7 @@ const importKey: Command = {
     withWorkbench({ createsData: false }, async (bench) => {
       const parts = await openRing(bench)
       const privateKey = readPrivateKey(path)
-      // Both flags above have the type string.
+      // Both flags above have the type `string`.
       const { alg, certificate } = options as { alg?: string; certificate?: string }
       const chain = certificate === undefined ? [] : readChain(certificate)
       checkChain(chain, privateKey)
@@ -223,7 +221,7 @@ const importKey: Command = {
           `Key ${key.kid} is published and signs when the active key retires. To use it sooner, run: countersign keys rotate`,
         )
         print(
-          'The server generates the key after it. To use your own again, import it once this key signs.',
+          'The server generates the next key after it. To use your own key again, import it when this key signs.',
         )
       }
       if (replaced !== undefined) {
@@ -254,7 +252,9 @@ const exportPublic: Command = {
   words: ['keys', 'export-public'],
   summary: 'print the published keys as a JWKS',
   operands: [],
-  flags: { pem: { type: 'boolean', text: 'Print them in PEM, each below a line with its id.' } },
+  flags: {
+    pem: { type: 'boolean', text: 'Print the keys in PEM, each below a line with its id.' },
+  },
   example: 'keys export-public --pem',
   run: ({ options }) =>
     withWorkbench({ createsData: false }, async (bench) => {

@@ -28,8 +28,8 @@ export const commands: readonly Command[] = [
 ]
 
 /**
- * Runs the command line and sets the exit code: 0 when the command succeeded, 1 when it failed, 2 when
- * the words were not understood. Never throws.
+ * Runs the command line and sets the exit code: 0 if the command succeeded, 1 if it failed, 2 if the command
+ * line is not valid. Never throws.
  */
 export async function main(words: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
@@ -53,7 +53,9 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-/** A closed pipe is no error: `countersign audit list | head` reads only the first lines. */
+/**
+ * Ignores a closed pipe, which is not an error: `countersign audit list | head` reads only the first lines.
+ */
 function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') throw error
 }
@@ -81,7 +83,9 @@ async function run(words: readonly string[]): Promise<void> {
   await command.run(parse(command, words.slice(command.words.length)))
 }
 
-/** The words that look like the name of a command. Others may be secrets and are never printed. */
+/**
+ * Returns the words that look like the name of a command. Other words may be secrets and are never printed.
+ */
 function nameFrom(words: readonly string[]): string {
   return words
     .slice(0, 2)
@@ -115,8 +119,8 @@ function parseOptionsOf({ flags = {} }: Command): NonNullable<ParseArgsConfig['o
 }
 
 /**
- * Puts `--` in front of an id that begins with a dash, so that it is not read as a flag. Ids are
- * base64url: 22 characters, those of keys 43. No flag is that long.
+ * Puts `--` in front of an id that begins with a dash, so that it is not read as a flag. Ids have 22
+ * base64url characters, and ids of keys have 43. No flag is that long.
  */
 function protectIds(words: readonly string[]): string[] {
   const at = words.findIndex((word) => /^-[\w-]{21}(?:[\w-]{21})?$/.test(word))

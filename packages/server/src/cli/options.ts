@@ -4,7 +4,7 @@ import { UsageError, type Flag, type Workbench } from './command.ts'
 const LIMIT_DEFAULT = 100
 const LIMIT_MAX = 10_000
 
-/** The flags of commands that list entries of all accounts or of one. */
+/** The flags of commands that list entries of one account or of all accounts. */
 export const LISTING_FLAGS = {
   account: {
     type: 'string',
@@ -18,7 +18,10 @@ export const LISTING_FLAGS = {
   },
 } as const satisfies Record<string, Flag>
 
-/** The value of `--limit`: how many rows a command lists at most. Throws a `UsageError` for others. */
+/**
+ * Returns the value of `--limit`, which is the largest number of rows to list. Throws a `UsageError` if it is
+ * not valid.
+ */
 export function readLimit(value: unknown): number {
   if (value === undefined) return LIMIT_DEFAULT
   const limit = Number(value)
@@ -28,12 +31,12 @@ export function readLimit(value: unknown): number {
   return limit
 }
 
-/** The form of account ids. The audit keeps the ids of deleted accounts, which no table lists. */
+/** The form of account ids. An id can belong to a deleted account, which only the audit still knows. */
 const ACCOUNT_ID = /^acct_[\w-]{22}$/
 
 /**
- * The id of the account that `--account` names by username or id. Undefined without the flag. Throws
- * a `SetupError` for an unknown username.
+ * Returns the id of the account that `--account` names by username or id. Returns undefined without the flag.
+ * Throws a `SetupError` for an unknown username.
  */
 export async function accountIdOf(bench: Workbench, name: unknown): Promise<string | undefined> {
   if (typeof name !== 'string') return undefined

@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from 'node:util'
 
-/** The value of a cell. Null means that it has not happened yet, and is printed as `never`. */
+/** The value of a cell. Null stands for an event that has not happened, and is printed as `never`. */
 type Cell = string | number | boolean | readonly string[] | Date | null | undefined
 
 /**
- * Prints rows as an aligned table, or with `json` as one JSON object a line. JSON keeps lists and has
- * times in the form of RFC 3339. Prints `empty` when there are no rows and no `json`.
+ * Prints rows as an aligned table, or with `json` as one JSON object a line. JSON keeps lists, and has times
+ * in RFC 3339. Without `json`, prints `empty` if there are no rows.
  */
 export function printRows(
   rows: readonly Readonly<Record<string, Cell>>[],
@@ -39,15 +39,17 @@ export function print(line: string): void {
 }
 
 /**
- * A value as JSON. Control and invisible characters are written as escapes: the sender of a token or
- * a user agent chooses its characters, and a terminal would act on some.
+ * Formats a value as JSON. Control and invisible characters become escapes. Strangers choose the characters
+ * of tokens and user agents, and a terminal would act on some of them.
  */
 export function formatJson(value: unknown, indent?: number): string {
-  // JSON.stringify does not escape C1 and bidirectional controls. Its own line breaks must stay.
+  // `JSON.stringify` does not escape C1 and bidirectional controls. The line breaks that it adds must stay.
   return JSON.stringify(value, null, indent).replace(/[^\P{C}\n]/gu, toEscapes)
 }
 
-/** A time in UTC, to the second: `2026-11-23 04:36:21Z`. `at` is a date or milliseconds since 1970. */
+/**
+ * Formats a time in UTC, to the second: `2026-11-23 04:36:21Z`. `at` is a date or milliseconds since 1970.
+ */
 export function formatTime(at: number | Date): string {
   return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`
 }
@@ -61,7 +63,10 @@ function toHeading(column: string): string {
   return column.replaceAll('_', ' ').toUpperCase()
 }
 
-/** Names and addresses come from outside. Their escape sequences must not reach the terminal. */
+/**
+ * Formats a value as a cell. Clients choose names and addresses, so their escape sequences must not reach the
+ * terminal.
+ */
 function toCell(value: Cell): string {
   return stripVTControlCharacters(toText(value)).replace(/\p{C}/gu, '\u{fffd}')
 }

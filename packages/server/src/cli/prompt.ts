@@ -4,9 +4,9 @@ import { Writable } from 'node:stream'
 import { SetupError } from '../base/faults.ts'
 
 /**
- * Reads a new password: twice without echo at a terminal, otherwise the first line of standard input.
- * It is never an argument, because other users and the shell history would see it. Throws a
- * `SetupError` when the two differ or the user leaves with Ctrl-C.
+ * Reads a new password: at a terminal twice and without echo, otherwise from the first line of standard
+ * input. It is never an argument, because other users and the shell history would see it. Throws a
+ * `SetupError` if the two inputs differ or the user presses Ctrl-C.
  */
 export async function readNewPassword(): Promise<string> {
   if (!process.stdin.isTTY) return readFirstLine()
@@ -17,7 +17,7 @@ export async function readNewPassword(): Promise<string> {
 }
 
 /**
- * Asks the user to type a word that nobody types by mistake. Throws a `SetupError` when the answer
+ * Asks the user to type a word, so that nobody confirms by mistake. Throws a `SetupError` if the answer
  * differs or standard input is not a terminal.
  */
 export async function confirm(question: string, word: string): Promise<void> {
@@ -38,7 +38,8 @@ export async function confirm(question: string, word: string): Promise<void> {
 function ask(question: string): Promise<string> {
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: silent, terminal: true })
-  // The terminal must stop echoing first. Otherwise a user who types at once would see the password.
+  // Echo must stop before the question appears. Otherwise the password of a user who types at once would be
+  // visible.
   process.stderr.write(question)
   return new Promise((resolve, reject) => {
     lines.on('SIGINT', () => lines.close())

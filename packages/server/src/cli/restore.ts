@@ -9,9 +9,9 @@ import { print } from './print.ts'
 
 const restore: Command = {
   words: ['restore'],
-  summary: 'restore the database from a backup; everybody signs in again',
+  summary: 'restore the database from a backup; everybody must log in again',
   details:
-    'Stop the server first: no server starts until the restore has ended. The revocation log continues above the position of the database it replaces, so nothing that was revoked since the backup becomes valid. It revokes all keys of access tokens. It rejects the live database file as its own backup, and a file that is damaged or has tables, triggers or other objects that Countersign did not create.',
+    'Stop the server first: no server starts until the restore has ended. The revocation log continues above the position of the replaced database, so nothing that was revoked since the backup becomes valid again. All keys of access tokens are revoked. The command rejects the live database file as its own backup, and a file that is damaged or has tables, triggers or other objects that Countersign did not create.',
   operands: [
     {
       name: 'FILE',
@@ -43,7 +43,7 @@ const restore: Command = {
       'All keys that sign access tokens are revoked. The server generates new ones when it starts.',
     )
     print(
-      'Everybody signs in again. Service accounts keep working. Start the server now: countersign start',
+      'Everybody must log in again. Service accounts keep working. Start the server now: countersign start',
     )
   },
 }

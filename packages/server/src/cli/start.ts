@@ -17,7 +17,7 @@ export const start: Command = {
   async run() {
     const authority = await createAuthority(await loadInput())
     try {
-      // Registered first: whoever sees that the server runs may send a signal at once.
+      // Registered first, because another process may send a signal as soon as the server runs.
       const stopped = untilStopped()
       const { port, host } = authority.settings
       const firstAccount = await createFirstAccount(authority)
@@ -27,7 +27,7 @@ export const start: Command = {
         port,
         host,
       }).catch((error: unknown) => {
-        // The account exists already, and the next start cannot print its password.
+        // Printed also if the start failed: the account exists, and the next start cannot print its password.
         printFirstAccount(firstAccount)
         throw error
       })
@@ -45,7 +45,7 @@ export const start: Command = {
 
 interface FirstAccount {
   readonly username: string
-  /** Undefined when the operator set the password. */
+  /** Undefined if the operator set the password. */
   readonly generatedPassword: string | undefined
 }
 
@@ -56,7 +56,7 @@ async function createFirstAccount({
 }: Authority): Promise<FirstAccount | undefined> {
   if ((await accounts.count()) > 0) return undefined
   const { username, password: given } = settings.admin
-  // The output of a production server ends up in logs, which must not hold passwords.
+  // The output of a production server goes to logs, which must not contain passwords.
   if (given === undefined && settings.production) return undefined
   const generatedPassword =
     given === undefined ? createSystemRandom().bytes(15).toString('base64url') : undefined
@@ -120,7 +120,7 @@ function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
-        process.once(signal, () => process.exit(1)) // A second signal does not wait.
+        process.once(signal, () => process.exit(1)) // A second signal stops the server at once.
         resolve()
       })
     }

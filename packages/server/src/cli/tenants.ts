@@ -60,7 +60,7 @@ const ROLE_FLAG = {
     type: 'string',
     multiple: true,
     value: 'ROLE',
-    text: 'A role in this tenant. Repeat it for several roles. Without it the member has none.',
+    text: 'A role in this tenant. Repeat it for several roles. Without it the member has no roles in the tenant.',
   },
 } as const
 
@@ -81,7 +81,7 @@ function memberCommand(
     example: `tenants members ${word} acme alice${word === 'set' ? ' --role editor' : ''}`,
     run: ({ operands: [tenant = '', username = ''], options }) =>
       withWorkbench({ createsData: false }, async (bench) => {
-        // parseArgs gives an option with `multiple` as a list of strings.
+        // `parseArgs` returns an option with `multiple` as a list of strings.
         const roles = (options['role'] ?? []) as string[]
         const change = unwrap(await apply(bench, { username, tenant, roles }))
         print(
@@ -95,7 +95,7 @@ const define: Command = {
   words: ['roles', 'define'],
   summary: 'replace the permissions of a role',
   details:
-    'Without a PERMISSION the role has none. Guards with the revocation feed apply the change within a second.',
+    'Without a PERMISSION, the role has no permissions. Guards with the revocation feed apply the change within a second.',
   operands: [
     { name: 'ROLE', text: 'The name of the role.' },
     { name: 'PERMISSION', text: 'A permission such as `notes.write`.', optional: true, max: 200 },
@@ -128,7 +128,7 @@ const listRoles: Command = {
 export const tenantCommands: readonly Command[] = [
   create,
   list,
-  changing('disable', 'end all sessions in a tenant and refuse new log-ins', {
+  changing('disable', 'end all sessions in a tenant and refuse new logins', {
     changed: 'disabled, and its sessions have ended',
     unchanged: 'was already disabled',
   }),
@@ -150,9 +150,9 @@ export const tenantCommands: readonly Command[] = [
   ),
   memberCommand(
     'default',
-    'choose the tenant that an account logs in to when it names none',
+    'set the tenant for logins of an account that name no tenant',
     ({ tenants, actor }, input) => tenants.setDefault(input, actor),
-    { changed: 'log-ins that name no tenant now go here', unchanged: 'unchanged' },
+    { changed: 'logins that name no tenant now use this tenant', unchanged: 'unchanged' },
   ),
   define,
   listRoles,

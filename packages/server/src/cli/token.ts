@@ -53,11 +53,11 @@ function printFindings(findings: readonly Finding[]): void {
     print('This token would be accepted.')
   } else if (refused.every((finding) => finding.isKnownHereOnly === true)) {
     print(`This server refuses the token: ${checks}.`)
-    print('Services that verify it by themselves accept it until it expires.')
+    print('Services without the revocation feed accept it until it expires.')
   } else {
     print(`This token would be refused: ${checks}.`)
   }
 }
 
-/** The `token` commands. */
+/** The commands `countersign token ...`. */
 export const tokenCommands: readonly Command[] = [inspect]

@@ -14,7 +14,9 @@ import { routes } from './routes.ts'
 import { createSecurityHeaders } from './security-headers.ts'
 import type { AppServices, HttpServices, RequestContext } from './services.ts'
 
-/** The whole HTTP API as one function of a request. `table` is the route table; tests bring their own. */
+/**
+ * Creates the HTTP API as one function of a request. `table` is the route table. Tests pass their own table.
+ */
 export function createApp(
   app: AppServices,
   table: readonly ApiRoute[] = routes,
@@ -54,16 +56,16 @@ export function createApp(
 }
 
 /**
- * Whether the path has percent-escapes. The router would decode them, so the same endpoint would have a
- * second spelling, and an application around the API that compares paths would not recognise it. No path
- * of the table needs an escape. `serve` rejects further spellings before there is a `Request`.
+ * Whether the path has percent-escapes. The router would decode them, so an endpoint would have a second
+ * spelling. An application that compares paths would not recognise that spelling. No path of the table needs
+ * an escape. `serve` rejects further spellings before it creates a `Request`.
  */
 function hasEscapedPath({ url }: Request): boolean {
   const end = url.indexOf('?')
   return (end === -1 ? url : url.slice(0, end)).includes('%')
 }
 
-/** The caller of a request of Node's HTTP server, by the same rules as for a `Request`. */
+/** Returns the caller of a request to Node's HTTP server, by the same rules as for a `Request`. */
 export function callerOfNode(incoming: IncomingMessage, proxies: BlockList | undefined): Caller {
   const forwarded = incoming.headers['x-forwarded-for']
   const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded

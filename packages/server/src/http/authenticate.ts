@@ -25,8 +25,8 @@ export type Authenticated =
   | { readonly ok: false; readonly response: Response }
 
 /**
- * Finds the access token of a request, in the header or the cookie, and checks it by the guard's own
- * rules. Then checks its session and account in the store, so a revocation takes effect at once.
+ * Finds the access token of a request in the header or the cookie, and checks it by the guard's rules. Then
+ * it checks the session and the account in the store, so revocations take effect at once.
  */
 export async function authenticate(
   services: SessionServices,
@@ -44,7 +44,7 @@ export async function authenticate(
   const refused = reading.isCookie ? checkCookieClaims(view, token.claims) : undefined
   if (refused !== undefined) return no(challenge(services, refused))
   const { sid } = token.claims
-  // The routes behind this are about a person and their session. A service account has neither.
+  // The routes that call this function need a person with a session. A service account has no session.
   if (sid === undefined) return no(problem('person_required'))
   const standing = await inspectSession(services, { ...token.claims, sid })
   if (!standing.ok) return no(sessionOver(services, standing.code))
@@ -70,7 +70,7 @@ function challenge(
   return new Response(body, { status, headers })
 }
 
-/** RFC 6750 §3.1 has one error for every token that is not valid. `code` says whether a refresh helps. */
+/** RFC 6750 §3.1 has one error for every token that is not valid. `code` shows whether a refresh helps. */
 function sessionOver(services: SessionServices, code: RefusalCode): Response {
   return problem(code, {
     'www-authenticate': `Bearer realm="${services.access.issuer}", error="invalid_token", error_description="${refusals[code].text}"`,

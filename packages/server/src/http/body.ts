@@ -12,15 +12,15 @@ export type Body =
   | { readonly ok: true; readonly fields: undefined; readonly value: unknown }
   | { readonly ok: false; readonly code: RefusalCode }
 
-/** The value of a field that is a file in a multipart form. No field of ours is one. */
+/** Stands for a file in a multipart form. No field of the API is a file. */
 export const FILE = Symbol('file')
 
 /**
- * Reads and parses a request body of at most 16 KiB: JSON, or either kind of form. An empty body is
- * an object without fields, whatever its type. Nothing is decompressed. A name that stands twice is
- * refused, because two readers could take different ones.
+ * Reads and parses a request body of at most 16 KiB: JSON, or either kind of form. An empty body of any type
+ * is an object without fields. Nothing is decompressed. A repeated name is refused, because two parsers could
+ * use different values.
  *
- * With `numbersAsWritten`, a number that is a field or the whole body is a `JsonNumber`.
+ * With `numbersAsWritten`, a number becomes a `JsonNumber` if it is a field or the whole body.
  */
 export async function readBody(
   request: Request,
@@ -34,7 +34,7 @@ export async function readBody(
   try {
     bytes = await readBytes(request)
   } catch {
-    // The client went away, or sent a malformed chunk. That is not our mistake, so it is not logged.
+    // The client disconnected or sent a malformed chunk. This is not a server error, so it is not logged.
     return { ok: false, code: 'text_malformed' }
   }
   if (bytes === undefined) return { ok: false, code: 'body_too_large' }
@@ -53,7 +53,7 @@ export async function readBody(
   }
 }
 
-/** The same for a route that takes URL-encoded forms only, as OAuth requires. */
+/** Like `readBody`, for a route that accepts only URL-encoded forms, as OAuth requires. */
 export async function readForm(request: Request): Promise<Body> {
   const type = parseMediaType(request.headers.get('content-type') ?? '')
   return type === 'application/x-www-form-urlencoded'
@@ -61,12 +61,14 @@ export async function readForm(request: Request): Promise<Body> {
     : { ok: false, code: 'media_type_unsupported' }
 }
 
-/** The body, or undefined when it is larger than `limits.bodyBytesMax`: then it is not read to its end. */
+/**
+ * Returns the body. Returns undefined if it is larger than `limits.bodyBytesMax`; the rest is then not read.
+ */
 export async function readBytes(request: Request): Promise<Buffer | undefined> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > limits.bodyBytesMax) return undefined
   if (declared !== null) {
-    // The HTTP parser passes on no more than was declared.
+    // The HTTP parser passes on no more bytes than Content-Length declares.
     const bytes = Buffer.from(await request.arrayBuffer())
     return bytes.length > limits.bodyBytesMax ? undefined : bytes
   }
@@ -84,7 +86,7 @@ async function readStream(stream: ReadableStream<Uint8Array>): Promise<Buffer | 
   return Buffer.concat(chunks, length)
 }
 
-/** The media type without parameters, or undefined when a charset other than UTF-8 is named. */
+/** Returns the media type without parameters, or undefined if its charset is not UTF-8. */
 function parseMediaType(contentType: string): string | undefined {
   if (contentType === 'application/json') return contentType
   const [type = '', ...parameters] = contentType.split(';')
@@ -112,7 +114,7 @@ function isPlainObject(value: unknown): value is object {
   return !Array.isArray(value) && !(value instanceof JsonNumber)
 }
 
-/** The value with each number, at the root or in a member of the root, as a `JsonNumber`. */
+/** Replaces numbers at the root, or in a member of the root, with a `JsonNumber`. */
 function keepNumbers(value: unknown, text: string): unknown {
   const tops: readonly unknown[] = isPlainObject(value) ? Object.values(value) : [value]
   return tops.some((top) => typeof top === 'number') ? JSON.parse(text, toJsonNumber) : value
@@ -133,7 +135,10 @@ function parseUrlEncoded(bytes: Buffer): Body {
   return toFields(new URLSearchParams(text))
 }
 
-/** URLSearchParams does not fail on broken percent-encoding and UTF-8: it puts in other characters. */
+/**
+ * Whether the text decodes without errors. `URLSearchParams` replaces broken percent-encoding and UTF-8 with
+ * other characters instead of failing.
+ */
 function isDecodable(text: string): boolean {
   if (!text.includes('%')) return true
   try {

@@ -2,18 +2,18 @@ import type { RouteDescription } from './router/route.ts'
 
 /** Lets pages of the configured origins call the API, and pages of no other origin. */
 export interface Cors {
-  /** The answer to a preflight request of a configured origin; undefined for any other request. */
+  /** Answers a preflight request of a configured origin. Returns undefined for any other request. */
   preflight(request: Request): Response | undefined
-  /** Lets the page read the answer if its origin is configured. */
+  /** Adds the headers that let a page read the answer, if its origin is configured. */
   apply(request: Request, response: Response): Response
 }
 
 const PREFLIGHT_SEC = '600'
 
 /**
- * CORS (Fetch §3.2) with credentials, so each origin is named and `*` is never sent. An origin that is
- * not configured gets no header at all: the browser then does not show the answer to the page. The
- * methods are those of the route table.
+ * Creates CORS (Fetch §3.2) with credentials, so each origin is named and `*` is never sent. An origin that
+ * is not configured gets no header, so the browser hides the answer from its page. The allowed methods are
+ * the methods of the route table.
  */
 export function createCors(
   origins: ReadonlySet<string>,
@@ -45,7 +45,7 @@ export function createCors(
 
     apply(request, response) {
       if (origins.size === 0) return response
-      // Also without an Origin header: a cache must not give this answer to a page.
+      // Also added without an Origin header: a cache must not use this answer for a page.
       response.headers.append('vary', 'Origin')
       const origin = originOf(request)
       if (origin === undefined) return response

@@ -13,13 +13,13 @@ export function withoutRevocation(answer: Response): Response {
 }
 
 /**
- * With `?wait=effective`, answers only when the request's revocation is in force at every guard: each
- * guard has confirmed it, or its lease has expired. The answer then says how long that took and how many
- * guards there were. Any other value of `wait` is refused before anything is done: after a typing error
- * the answer would come too early. The router calls it for the rows that revoke something.
+ * With `?wait=effective`, the answer waits until the revocation is in force at every guard: each guard has
+ * confirmed it, or its lease has expired. The answer contains the duration and the number of guards. Any
+ * other value of `wait` is refused before anything is done. Otherwise a misspelled request would be answered
+ * too early. The router calls this for routes that revoke something.
  *
  * A request that is refused or revokes nothing is answered at once, as without the parameter. If the server
- * stops first, the answer is 503: a guard that is cut off may still accept the token.
+ * stops first, the answer is 503, because a disconnected guard may still accept the token.
  */
 export async function whenEffective(
   waitUntilEffective: () => Promise<Effective>,
@@ -32,12 +32,12 @@ export async function whenEffective(
   if (waits.some((wait) => wait !== 'effective')) return problem('wait_invalid')
   const response = await answer()
   if (!response.ok || unchanged.has(response)) return response
-  // The entries of the request are at this position or before it.
+  // The entries of the request are at or before this position.
   const { position, ms, guards, confirmed, expired, isInForce } = await waitUntilEffective()
   if (!isInForce) return interrupted(response)
   const headers = new Headers(response.headers)
   headers.set('content-type', 'application/json')
-  // Most of these answers have no body.
+  // Most of these answers had no body.
   const text = await response.text()
   const answered = text === '' ? {} : (JSON.parse(text) as object)
   const body = { ...answered, effective: { position, ms, guards, confirmed, expired } }

@@ -6,8 +6,9 @@ import type { AnswerStyle } from './router/route.ts'
 import { styles } from './router/styles.ts'
 
 /**
- * Answers a handler that threw, in the style of its route, and logs the error. A store, a signer or an
- * application that failed gets 503, which is worth a retry. Anything else is a mistake in this program.
+ * Creates the answers to errors that handlers throw, in the style of the route, and logs the errors. A fault
+ * of the store, the signer or the application is answered 503, because a retry may help. Any other error is a
+ * bug, and is answered 500.
  */
 export function createErrorAnswer(
   logger: Logger,

@@ -1,7 +1,7 @@
 /**
- * A number of a JSON text, as it was written. Django REST Framework turns a number in a text field into
- * the text that Python's `str()` gives, and that is what a Django service has stored and hashed. A
- * JavaScript number loses digits beyond the 16th, and whether there was a point.
+ * A number in a JSON text, with its spelling. Django REST Framework converts a number in a text field with
+ * Python's `str()`, and a Django service has stored and hashed that text. A JavaScript number loses digits
+ * after the 16th, and loses whether the text had a decimal point.
  */
 export class JsonNumber {
   readonly source: string
@@ -10,15 +10,15 @@ export class JsonNumber {
   }
 }
 
-/** Whether Python reads the number as an `int`: it has neither a point nor an exponent. */
+/** Whether Python reads the number as an `int`: it has neither a decimal point nor an exponent. */
 export function isPythonInt({ source }: JsonNumber): boolean {
   return /^-?\d+$/.test(source)
 }
 
 /**
- * The text that Python's `str()` gives: `1.0` keeps its point, `1e16` is `1e+16`, and an integer keeps all
- * its digits. Both languages write the shortest digits that give the same double. They differ in when
- * they write an exponent: Python does below 1e-4 and from 1e16 on.
+ * Returns the text that Python's `str()` returns: `1.0` keeps its decimal point, `1e16` is `1e+16`, and an
+ * integer keeps all its digits. Both languages write the shortest digits that identify the double. Python
+ * writes an exponent below 1e-4 and from 1e16 on; JavaScript has other limits.
  */
 export function pythonText(number: JsonNumber): string {
   const { source } = number

@@ -4,7 +4,7 @@ import type { Refusal } from '../sessions/services.ts'
 /** The `Retry-After` of a 503, in seconds. */
 export const RETRY_AFTER_SEC = 1
 
-/** The titles of problem documents: with `about:blank` they are the phrases of the status (RFC 9457 §4.2.1). */
+/** The titles of problem documents. With `about:blank` they are the HTTP status phrases (RFC 9457 §4.2.1). */
 export const titles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',
@@ -20,7 +20,10 @@ export const titles: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-/** A refusal as an RFC 9457 problem document with its stable `code`. `more` are headers, `members` are added to the body. */
+/**
+ * Makes a refusal as an RFC 9457 problem document with its stable `code`. `more` are additional headers.
+ * `members` are added to the body.
+ */
 export function problem(
   code: RefusalCode,
   more: Record<string, string> = {},
@@ -30,7 +33,10 @@ export function problem(
   return new Response(text, { status, headers: { ...headers, ...more } })
 }
 
-/** A refusal of a session operation, with the time to wait and a text of its own where it has them. */
+/**
+ * Makes the problem document of a refused session operation, with its `retryAfterSec` and `text` if they are
+ * set.
+ */
 export function problemFor({ code, retryAfterSec, text }: Refusal): Response {
   return problem(
     code,
@@ -39,7 +45,7 @@ export function problemFor({ code, retryAfterSec, text }: Refusal): Response {
   )
 }
 
-/** The same for code that answers without a `Response`. */
+/** Like `problem`, for code that answers without a `Response`. */
 export function problemText(
   code: RefusalCode,
   members: Record<string, unknown> = {},

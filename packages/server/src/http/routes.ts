@@ -8,8 +8,8 @@ import type { ApiRoute } from './router/define.ts'
 
 /**
  * The route table of the HTTP API: every path that the authority answers. The router, the start page, the
- * metadata documents, `/openapi.json` and `docs/reference/http.md` follow from it. The
- * server leaves out the rows whose feature is off; the reference documents them too.
+ * metadata documents, `/openapi.json` and `docs/reference/http.md` are made from it. The server leaves out
+ * rows whose feature is off. The reference has all rows.
  */
 export const routes: readonly ApiRoute[] = [
   ...contractRoutes,

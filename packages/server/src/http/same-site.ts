@@ -1,7 +1,7 @@
 /**
- * Whether pages of an origin can be of the same site as a URL, as browsers decide it for cookies (RFC
- * 6265bis §5.2, with the scheme). Without the list of public suffixes it answers yes when in doubt: for
- * two hosts below one parent of two labels or more.
+ * Whether an origin can be of the same site as a URL, by the rules of browsers for cookies (RFC 6265bis §5.2,
+ * with the scheme). It has no list of public suffixes. So it returns true for any two hosts below the same
+ * parent of two or more labels.
  */
 export function maybeSameSite(origin: string, url: string): boolean {
   const a = new URL(origin)
@@ -12,7 +12,7 @@ export function maybeSameSite(origin: string, url: string): boolean {
   )
 }
 
-/** Whether a host is below another host, or below that host's parent. */
+/** Whether a host is below another host, or below the parent of that host. */
 function isNear(host: string, other: string): boolean {
   if (host.endsWith(`.${other}`)) return true
   const parent = other.slice(other.indexOf('.') + 1)

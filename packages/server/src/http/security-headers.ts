@@ -1,7 +1,8 @@
 /**
- * Adds the headers for browsers to an answer: no guessing of media types, no embedding by pages of other
- * origins (Fetch, CORP), no URL of this server in a Referer, and https only if the public URL is https
- * (RFC 6797). A header that the answer has already stays, as with the public keys.
+ * Creates the function that adds security headers to an answer. The headers forbid guessing of media types,
+ * embedding by pages of other origins (Fetch, CORP), and URLs of this server in a Referer. If the public URL
+ * is https, they also require https (RFC 6797). Existing headers of the answer stay, for example those of the
+ * public keys.
  */
 export function createSecurityHeaders(publicUrl: string): (response: Response) => Response {
   const headers = Object.entries({

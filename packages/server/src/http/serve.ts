@@ -10,7 +10,7 @@ import { problemText } from './problem.ts'
 import { isFeedRequest, type FeedSocket } from './revocations/feed-socket.ts'
 import { POLL_PATH } from './revocations/poll.ts'
 
-/** What to serve, and where. */
+/** The handler and the address to listen on. */
 export interface ServeOptions {
   readonly fetch: (request: Request, context: RequestContext) => Promise<Response>
   readonly port: number
@@ -19,7 +19,7 @@ export interface ServeOptions {
   readonly feed?: FeedSocket | undefined
 }
 
-/** A server that accepts connections. */
+/** A running server. */
 export interface RunningServer {
   readonly port: number
   /** Accepts no new connections, and waits at most 25 s for requests in flight. */
@@ -33,7 +33,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: 2_000,
-      // Longer than that of a proxy in front, which would otherwise write into a closed connection.
+      // Longer than the timeout of a proxy in front. Otherwise the proxy could write to a closed connection.
       keepAliveTimeout: 75_000,
       maxHeaderSize: limits.headerBytesMax,
       // An upgrade on another path is ignored, and answered as HTTP (RFC 9110 §7.8).
@@ -66,7 +66,8 @@ export function toNodeHandler(
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const answer = getRequestListener(
     (request, bindings) => fetch(request, { address: addressOf(bindings as HttpBindings) }),
-    // Replaces the Host header if it is missing: load balancers ask for /healthz by HTTP/1.0 without it.
+    // Used if the Host header is missing. Some load balancers request /healthz with HTTP/1.0 and without
+    // Host.
     { hostname: 'localhost' },
   )
   return (incoming, outgoing) => {
@@ -83,9 +84,9 @@ export function toNodeHandler(
 }
 
 /**
- * Whether the path of a request target is written plainly: no escapes, no empty or dotted segments, and
- * no fragment, which a request must not have (RFC 9112 §3.2). The adaptor would resolve or drop those. A
- * second spelling of an endpoint would then bypass a limit in a proxy that compares paths as sent.
+ * Whether the path of a request target has only one spelling: no escapes, no empty or dotted segments, and no
+ * fragment, which RFC 9112 §3.2 forbids. The adaptor would resolve or drop them. A second spelling of an
+ * endpoint would then bypass the limits of a proxy that compares the raw path.
  */
 function hasOneSpelling(target: string): boolean {
   const path = (target.split('?', 1)[0] ?? '').replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
@@ -93,15 +94,15 @@ function hasOneSpelling(target: string): boolean {
 }
 
 /**
- * Reads the body into `rawBody` before the request is passed on. The adaptor then makes no web stream,
- * which saves a third of the time of a small POST. A body that is too long is cut just beyond the limit:
- * the handler sees that it is too long, and no more is read into memory.
+ * Reads the body into `rawBody` before the request is passed on. The adaptor then makes no web stream, which
+ * saves a third of the time of a small POST. A body that is too long is cut just after the limit, so the
+ * handler sees that it is too long and no more is read into memory.
  */
 function withBody(incoming: IncomingMessage, next: () => void): void {
   const hasNone = incoming.method === 'GET' || incoming.method === 'HEAD'
-  // Entries that guards hand back may be long. The handler reads them, after it has authenticated the guard.
+  // Entries that guards hand back may be long. The handler reads them after it has authenticated the guard.
   if (incoming.url === POLL_PATH) return next()
-  // A body with a too large Content-Length is refused without reading it.
+  // A body whose Content-Length is too large is refused without reading it.
   if (hasNone || Number(incoming.headers['content-length']) > limits.bodyBytesMax) return next()
   const chunks: Buffer[] = []
   let length = 0
@@ -116,7 +117,7 @@ function withBody(incoming: IncomingMessage, next: () => void): void {
     Object.assign(incoming, { rawBody: chunks.length < 2 ? first : Buffer.concat(chunks, length) })
     next()
   }
-  // A client that disconnects before the end gets no answer.
+  // A client that disconnects before the end of the body gets no answer.
   incoming.on('data', take).once('end', end)
 }
 
@@ -161,7 +162,7 @@ function trackSilent(server: Server): () => readonly Socket[] {
 function drain(server: Server, silent: () => readonly Socket[]): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), limits.drainMs)
-    // A kept-alive connection becomes idle when its last answer was sent.
+    // A kept-alive connection becomes idle after its last answer was sent.
     const sweep = setInterval(() => server.closeIdleConnections(), 50)
     server.close(() => {
       clearTimeout(cut)

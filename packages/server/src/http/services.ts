@@ -10,7 +10,7 @@ import type { Cookies } from './browser/cookies.ts'
 import type { FeedServices } from './revocations/poll.ts'
 import type { RouteDescription } from './router/route.ts'
 
-/** Facts about a request that only the server in front of the API knows. */
+/** Facts about a request that only the HTTP server knows. */
 export interface RequestContext {
   /** The client's address. Without it, the audit records no address. */
   readonly address?: string | undefined
@@ -30,7 +30,7 @@ export interface HttpSettings {
 /** The services that the HTTP API needs from the rest of the authority. */
 export interface AppServices {
   readonly sessions: SessionServices
-  /** Undefined when the application keeps the accounts: the API then changes none of them. */
+  /** Undefined if the application keeps the accounts. The API then changes no accounts. */
   readonly accounts: AccountManager | undefined
   readonly refresh: Refresher
   readonly http: HttpSettings
@@ -38,14 +38,14 @@ export interface AppServices {
   readonly feed: FeedServices
   /** Whether the store can be read and written now. */
   readonly isReady: () => Promise<boolean>
-  /** Resolves when everything that was revoked until now is in force at every guard. */
+  /** Resolves when all revocations up to now are in force at every guard. */
   readonly waitUntilEffective: () => Promise<Effective>
 }
 
-/** The same, and the values that follow from the settings and the route table. */
+/** The services of the application, and the values that are derived from the settings and the route table. */
 export interface HttpServices extends AppServices {
   readonly cookies: Cookies
-  /** The server's own origin and the configured ones. Their pages may use the cookies. */
+  /** The server's own origin and the configured origins. Their pages may use the cookies. */
   readonly origins: ReadonlySet<string>
   /** The rows of the route table that this server answers. */
   readonly routes: readonly RouteDescription[]

@@ -15,8 +15,8 @@ import { messageOf, SetupError, SignerFault } from '../base/faults.ts'
 import type { SigningAlg } from './material.ts'
 
 /**
- * A private key outside this process: in a key service, an HSM, another process. It signs access tokens instead
- * of the ring's own keys. Its operator rotates it.
+ * A private key outside this process: in a key service, an HSM or another process. It signs access tokens
+ * instead of the ring's own keys. Its owner must rotate it.
  */
 export interface ForeignSigner {
   readonly alg: SigningAlg
@@ -28,7 +28,7 @@ export interface ForeignSigner {
   readonly sign: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>
 }
 
-/** Signs access tokens: at once with our own key, or later with a key elsewhere. */
+/** Signs access tokens: synchronously with a key in this process, asynchronously with a key outside it. */
 export interface AccessSigner {
   sign(claims: object): string | Promise<string>
 }
@@ -37,11 +37,14 @@ export interface AccessSigner {
 export interface OpenedSigner {
   readonly signer: AccessSigner
   readonly keys: readonly VerifyingKey[]
-  /** The published part of the keys. */
+  /** The public keys to publish. */
   readonly jwks: readonly PublicJwk[]
 }
 
-/** Opens a foreign signer, and lets it sign once. Throws a `SetupError` if that signature does not verify. */
+/**
+ * Opens a foreign signer, and makes one test signature. Throws a `SetupError` if that signature does not
+ * verify.
+ */
 export async function openForeignSigner(
   foreign: ForeignSigner,
   typ: string,
@@ -62,15 +65,15 @@ export async function openForeignSigner(
   const probe = await signer.sign({ probe: true })
   if (!verifyJws(probe, key).ok) {
     throw new SetupError(
-      'The signature of the signer does not match publicKey: it used another key or another format.',
+      'The signature of the signer does not match publicKey: the signer used another key or another format.',
     )
   }
   return { signer, keys: [key], jwks: [publicJwkOf(key)] }
 }
 
 /**
- * Opens secrets that services share with us (HS256). The first signs, and all verify. Nothing of them is
- * published.
+ * Opens the secrets that the authority shares with services (HS256). The first secret signs, and all of them
+ * verify. They are never published.
  */
 export function openSharedSecrets(secrets: readonly string[], typ: string): OpenedSigner {
   const [first, ...others] = [...new Set(secrets)].map(sharedSecretKey)

@@ -14,7 +14,10 @@ import { randomId, type Random } from '../base/random.ts'
 import type { KeyState, KeyUse, StoredKey } from '../store/rows.ts'
 import type { Sealer } from './sealing.ts'
 
-/** The algorithms that may sign access tokens. HMAC is not among them; use the shared secret for it. */
+/**
+ * The algorithms that may sign access tokens. HMAC is not among them: set the shared secret to sign with
+ * HMAC.
+ */
 export const SIGNING_ALGS = ['ES256', 'Ed25519', 'RS256', 'PS256', 'ES384', 'ES512'] as const
 /** An algorithm that may sign access tokens. */
 export type SigningAlg = (typeof SIGNING_ALGS)[number]
@@ -22,19 +25,22 @@ export type SigningAlg = (typeof SIGNING_ALGS)[number]
 /** The algorithm that signs refresh tokens, with a secret that never leaves the authority. */
 export const REFRESH_ALG = 'HS256'
 
-/** What creating a key needs. */
+/** The dependencies for creating keys. */
 export interface KeyMaker {
   readonly sealer: Sealer
   readonly random: Random
 }
 
-/** A stored key and the signing key that it contains. */
+/** A stored key, and the signing key that was unsealed from it. */
 export interface OpenedKey {
   readonly stored: StoredKey
   readonly key: SigningKey
 }
 
-/** Makes a key for access tokens. Its `kid` is its RFC 7638 thumbprint. RSA takes a tenth of a second. */
+/**
+ * Makes a key for access tokens. Its `kid` is its RFC 7638 thumbprint. Making an RSA key takes a tenth of a
+ * second.
+ */
 export function createAccessKey(maker: KeyMaker, alg: SigningAlg, at: EpochMs): StoredKey {
   return sealAccessKey(maker, generate(alg), {
     alg,
@@ -45,8 +51,8 @@ export function createAccessKey(maker: KeyMaker, alg: SigningAlg, at: EpochMs): 
 }
 
 /**
- * Turns a private key into a row of the store: `pending` and sealed. Throws a TypeError for a key of another
- * kind.
+ * Makes the row of a private key: `pending` and sealed. Throws a `TypeError` if the key does not fit the
+ * algorithm.
  */
 export function sealAccessKey(
   { sealer }: KeyMaker,
@@ -68,7 +74,9 @@ export function sealAccessKey(
   }
 }
 
-/** Makes a secret for refresh tokens. Only the authority verifies them, so it signs at once. */
+/**
+ * Makes a secret for refresh tokens. Only the authority verifies refresh tokens, so the secret signs at once.
+ */
 export function createRefreshKey({ sealer, random }: KeyMaker, at: EpochMs): StoredKey {
   const name = { kid: randomId(random), alg: REFRESH_ALG, use: 'refresh' } as const
   const sealed = sealer.seal(random.bytes(32), contextOf(name))
@@ -101,14 +109,14 @@ export function openKey(stored: StoredKey, sealer: Sealer): OpenedKey {
   return { stored, key: importSigningKey({ keyObject }, { alg, kid }) }
 }
 
-/** Returns the key sealed by the first secret, or undefined if it already is. */
+/** Returns the key sealed by the first secret, or undefined if the first secret has already sealed it. */
 export function resealed(stored: StoredKey, sealer: Sealer): Buffer | undefined {
   if (sealer.isCurrent(stored.sealed)) return undefined
   const plain = sealer.open(stored.sealed, contextOf(stored))
   return plain === undefined ? undefined : sealer.seal(plain, contextOf(stored))
 }
 
-/** Returns the published form of the key, with its certificates if it has some (RFC 7517 §4.7, §4.9). */
+/** Returns the published form of the key, with its certificates if there are any (RFC 7517 §4.7, §4.9). */
 export function publishedJwk({ stored, key }: OpenedKey): PublicJwk {
   const jwk = publicJwkOf(key)
   const [own] = stored.certificates

@@ -2,7 +2,7 @@ import type { EpochMs } from '../base/clock.ts'
 import type { KeySchedule, KeyUse, RingChange, StoredKey } from '../store/rows.ts'
 import type { SigningAlg } from './material.ts'
 
-/** A schedule with an algorithm that this version supports. */
+/** A key schedule whose algorithm this version supports. */
 export interface RingSchedule extends KeySchedule {
   readonly alg: SigningAlg
 }
@@ -14,15 +14,15 @@ export interface RingMaker {
 }
 
 /**
- * Retired keys are kept for this much longer, in milliseconds, so that a clock that is set forward removes none
+ * Retired keys are kept this many milliseconds longer, so that setting the clock forward does not remove them
  * too early.
  */
 const CLOCK_STEP_MS = 3_600_000
 
 /**
- * Decides what must change in the ring now; undefined if nothing must. Pure, except for the keys that `make`
- * creates. There is always exactly one active key of each use, and one pending key for access tokens. `force`
- * rotates now, without waiting for the lead time.
+ * Decides the changes that the ring needs now. Returns undefined if it needs none. Pure, except for the keys
+ * that `make` creates. There is always exactly one active key of each use, and one pending key for access
+ * tokens. `force` rotates without waiting for the lead time.
  */
 export function planRing(
   keys: readonly StoredKey[],
@@ -42,8 +42,8 @@ export function planRing(
 }
 
 /**
- * Decides what changes when a key is revoked: it ends at once, and another key takes its place. Pure, except
- * for the keys that `make` creates.
+ * Decides the changes when a key is killed: it is revoked at once, and another key takes its place. Pure,
+ * except for the keys that `make` creates.
  */
 export function planKill(
   keys: readonly StoredKey[],
@@ -79,14 +79,14 @@ function planAccess(
   const pending = keyOf(keys, 'access', 'pending')
   const { alg, leadMs } = schedule
   if (active === undefined) {
-    // At the first start, and when the active key was revoked. Every copy of the key set contains the pending
-    // key.
+    // There is no active key at the first start, and after the active key was revoked. Every copy of the key
+    // set already contains the pending key.
     const first = pending ?? make.access(alg)
     return { put: [activate(first, now), make.access(alg)], remove: [] }
   }
   if (pending === undefined) return { put: [make.access(alg)], remove: [] }
-  // The algorithm was changed. The next key has the new one and does not wait for the schedule. An imported key
-  // keeps its algorithm and its time.
+  // The setting of the algorithm was changed. The next key uses the new algorithm and does not wait for the
+  // schedule. An imported key keeps its algorithm and its time.
   if (pending.alg !== alg && !pending.imported) {
     return { put: [make.access(alg)], remove: [pending.kid] }
   }

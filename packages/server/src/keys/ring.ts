@@ -24,44 +24,46 @@ import {
 import type { AccessSigner, OpenedSigner } from './foreign-signer.ts'
 import { keyOf, planKill, planRing, type RingMaker, type RingSchedule } from './plan-ring.ts'
 
-/** The `typ` of an access token (RFC 9068 §2.1). Each kind of token has its own. */
+/** The `typ` of an access token (RFC 9068 §2.1). Each kind of token has its own `typ`. */
 export const ACCESS_TYP = 'at+jwt'
 /** The `typ` of a refresh token. */
 export const REFRESH_TYP = 'rt+jwt'
 
-/** The keys at one moment. The object never changes; a changed ring has another one. */
+/** The keys at one moment. The object is immutable: a change of the ring makes a new object. */
 export interface RingState {
   readonly accessSigner: AccessSigner
   /** The keys that verify access tokens: every published key. */
   readonly accessKeys: KeySet
   /** The key that signs new refresh tokens. */
   readonly refreshKid: string
-  /** Returns the signer of this refresh key; undefined if the ring no longer has it. */
+  /** Returns the signer of this refresh key. Returns undefined if the ring no longer has the key. */
   refreshSigner(kid: string): Signer | undefined
   readonly refreshKeys: KeySet
   /** The published key set (RFC 7517 §5), with public members only. */
   readonly jwks: { readonly keys: readonly PublicJwk[] }
-  /** Signs batches of the revocation log. It uses the key of access tokens, under another `typ`. */
+  /** Signs batches of the revocation log. It uses the active access key with another `typ`. */
   readonly logSigner: Signer
-  /** The keys that verify those batches: only the ring's own. */
+  /** The keys that verify those batches. They are always the ring's own keys. */
   readonly logKeys: KeySet
   /** The `kid`s of all keys that were ever revoked. */
   readonly killed: readonly string[]
 }
 
-/** What a `KeyRing` needs. */
+/** The dependencies of a `KeyRing`. */
 export interface KeyRingOptions extends KeyMaker {
   readonly store: KeyStore
   readonly clock: Clock
   readonly schedule: RingSchedule
-  /** Signs access tokens instead of the ring's own keys, which then sign only the revocation log. */
+  /**
+   * Signs access tokens instead of the ring's own keys. The ring's keys then sign only the revocation log.
+   */
   readonly foreign?: OpenedSigner | undefined
 }
 
 /**
- * The signing keys. Access tokens are signed with a private key whose public half is published. Refresh tokens
- * are signed with an HMAC key that never leaves the authority, so no service can be made to accept one. Both
- * rotate automatically.
+ * The signing keys. A private key, whose public key is published, signs access tokens. An HMAC key that never
+ * leaves the authority signs refresh tokens, so no service can be made to accept a refresh token. Both rotate
+ * automatically.
  */
 export class KeyRing implements RingState {
   readonly #parts: KeyRingOptions
@@ -72,14 +74,14 @@ export class KeyRing implements RingState {
     this.#state = state
   }
 
-  /** Opens the ring for reading: it creates nothing and re-seals nothing. */
+  /** Opens the ring for reading. It creates and re-seals no keys. */
   static async read(parts: KeyRingOptions): Promise<KeyRing> {
     return new KeyRing(parts, openState(await parts.store.list(), parts))
   }
 
   /**
-   * Opens the ring, and creates the first keys in an empty store. Re-seals with the first secret what another
-   * secret sealed. Throws a `SetupError` if no secret opens the existing keys.
+   * Opens the ring, and creates the first keys in an empty store. Keys that another secret sealed are
+   * re-sealed with the first secret. Throws a `SetupError` if no secret opens the existing keys.
    */
   static async open(parts: KeyRingOptions): Promise<KeyRing> {
     await keepUp(parts)
@@ -131,7 +133,9 @@ export class KeyRing implements RingState {
     return this.#state.refreshSigner(kid)
   }
 
-  /** Does what is due: keys that have signed long enough retire, and the next key becomes active. */
+  /**
+   * Makes the changes that are due: an active key retires after its time, and the next key becomes active.
+   */
   async keepUp(): Promise<void> {
     if (await keepUp(this.#parts)) await this.reload()
   }
@@ -139,7 +143,7 @@ export class KeyRing implements RingState {
   /** Reads the keys again after another process has changed them. */
   async reload(): Promise<void> {
     let stored = await this.#parts.store.list()
-    // A revocation of a key that was lost and handed back names no successor.
+    // A key revocation that was lost and handed back names no successor.
     if (!USES.every((use) => keyOf(stored, use, 'active') !== undefined)) {
       await keepUp(this.#parts)
       stored = await this.#parts.store.list()
@@ -148,7 +152,10 @@ export class KeyRing implements RingState {
   }
 }
 
-/** Returns a function that gives a value made from the current keys, and makes it again when they change. */
+/**
+ * Returns a function that returns a value made from the current keys. The value is made again when the keys
+ * change.
+ */
 export function perRingState<T>(
   ring: Pick<KeyRing, 'state'>,
   create: (state: RingState) => T,
@@ -165,7 +172,7 @@ export function perRingState<T>(
 }
 
 /**
- * Makes the changes that are due, and returns whether there were any. `force` rotates keys of these uses now.
+ * Makes the changes that are due. Returns whether there were any. `force` rotates the keys of these uses now.
  */
 export async function keepUp(
   parts: KeyRingOptions,
@@ -177,7 +184,7 @@ export async function keepUp(
 }
 
 /**
- * Revokes a key: every token that it signed is refused at once, everywhere. Returns false for a key that is
+ * Revokes a key: every token that it signed is refused at once, at every guard. Returns false if the key is
  * unknown or already revoked.
  */
 export async function killKey(parts: KeyRingOptions, kid: string, actor: string): Promise<boolean> {
@@ -187,7 +194,7 @@ export async function killKey(parts: KeyRingOptions, kid: string, actor: string)
   })
 }
 
-/** Replaces the pending key with this one. Returns false if the ring already has it. */
+/** Replaces the pending key with this key. Returns false if the ring already has this key. */
 export async function addPendingKey(
   parts: KeyRingOptions,
   key: StoredKey,
@@ -201,16 +208,18 @@ export async function addPendingKey(
 }
 
 const USES: readonly KeyUse[] = ['access', 'refresh']
-const TRIES_MAX = 10
+const ATTEMPTS_MAX = 10
 
-/** Plans a change of the current ring and writes it. Plans again if another process was faster. */
+/**
+ * Plans a change of the current ring and writes it. Plans again if another process changed the ring first.
+ */
 async function changeRing(
   parts: KeyRingOptions,
   actor: string,
   plan: (keys: readonly StoredKey[], now: number, make: RingMaker) => RingChange | undefined,
 ): Promise<boolean> {
   const { store, clock } = parts
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
+  for (let attempts = 0; attempts < ATTEMPTS_MAX; attempts++) {
     const keys = await store.list()
     const at = clock.nowMs()
     const change = plan(keys, at, {
@@ -220,7 +229,9 @@ async function changeRing(
     if (change === undefined) return false
     if ((await store.change(keys, change, { at, actor })) === 'changed') return true
   }
-  throw new Error('The key ring could not be changed: other processes kept changing it.')
+  throw new Error(
+    'The key ring could not be changed, because other processes changed it at the same time. Try again.',
+  )
 }
 
 async function reseal({ store, sealer, clock }: KeyRingOptions, key: StoredKey): Promise<void> {

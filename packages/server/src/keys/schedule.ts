@@ -3,19 +3,19 @@ import type { KeyStore } from '../store/store.ts'
 import { isSigningAlg } from './material.ts'
 import type { RingSchedule } from './plan-ring.ts'
 
-/** Services tolerate clocks that differ by up to a minute, so they accept a key's tokens that much longer. */
+/** Services tolerate clocks that differ by up to a minute, so they accept tokens this much longer. */
 const TOLERANCE_SEC = 60
 
 /**
- * The longest time until a service without the feed has a newly published key, in milliseconds. A guard fetches
- * every 5 minutes ± 10 %, and other services cache an answer for 5 minutes.
+ * The longest time until a service without the revocation feed has a newly published key, in milliseconds. A
+ * guard fetches every 5 minutes ± 10 %, and other services cache an answer for 5 minutes.
  */
 export const KNOWN_AFTER_MS = 330_000
 
 /**
- * Returns the schedule of the running server, not that of our own settings. A command in a shell with other
- * settings would replace keys, and remove some before their last token has expired. Throws a `SetupError` if no
- * server has stored its schedule yet.
+ * Returns the schedule of the running server, not the schedule of this process's settings. A command in a
+ * shell with other settings would replace keys, and would remove keys before their last token has expired.
+ * Throws a `SetupError` if no server has stored its schedule yet.
  */
 export async function storedSchedule(store: KeyStore): Promise<RingSchedule> {
   const stored = await store.schedule()
@@ -27,7 +27,7 @@ export async function storedSchedule(store: KeyStore): Promise<RingSchedule> {
   return { ...stored, alg: stored.alg }
 }
 
-/** Returns the schedule of the settings, with the lifetimes of what the keys sign. */
+/** Returns the schedule of the settings, with the lifetimes of the tokens that the keys sign. */
 export function ringSchedule({
   keys,
   accessLifetimeSec,
@@ -41,7 +41,7 @@ export function ringSchedule({
     ...keys,
     livesMs: {
       access: (accessLifetimeSec + TOLERANCE_SEC) * 1000,
-      // A session's row names the key of its last rotation until its absolute end.
+      // The row of a session names the key of its last rotation until the absolute end of the session.
       refresh: sessionLifetimeSec * 1000,
     },
   }

@@ -9,24 +9,27 @@ const IV_BYTES = 12
 const TAG_BYTES = 16
 const HEAD_BYTES = 1 + SECRET_ID_BYTES + IV_BYTES + TAG_BYTES
 
-/** Seals values that the store must not hold in plain text. All secrets open, and the first one seals. */
+/** Seals values that the store must not hold in plain text. The first secret seals, and all secrets open. */
 export interface Sealer {
   /** `context` names the sealed value. Only the same context opens it again. */
   seal(plain: Uint8Array, context: string): Buffer
-  /** Returns undefined if no secret opens it: another secret sealed it, or it was changed. */
+  /** Returns undefined if no secret opens the value: another secret sealed it, or it was changed. */
   open(sealed: Uint8Array, context: string): Buffer | undefined
-  /** Whether the first secret sealed it. */
+  /** Whether the first secret sealed the value. */
   isCurrent(sealed: Uint8Array): boolean
-  /** Derives a key for another purpose. It is the same as long as the first secret stays. */
+  /** Derives a key for another purpose from the first secret. */
   derive(purpose: string, bytes: number): Buffer
-  /** Derives that key from every secret, in their order, so that a value made under one is still recognised. */
+  /**
+   * Derives that key from every secret, in their order, so that values made with an older secret are still
+   * recognised.
+   */
   deriveEach(purpose: string, bytes: number): readonly Buffer[]
 }
 
 /**
- * AES-256-GCM under a key that HKDF-SHA256 (RFC 5869) derives from each secret, with a random 96-bit IV. The
- * context is authenticated, so a sealed value cannot be moved to another row. Layout: version, 8 bytes that
- * identify the secret, IV, tag, ciphertext.
+ * Creates a sealer that uses AES-256-GCM with a random 96-bit IV. HKDF-SHA256 (RFC 5869) derives one key from
+ * each secret. The context is authenticated, so a sealed value cannot be moved to another row. Layout:
+ * version, 8 bytes that identify the secret, IV, tag, ciphertext.
  */
 export function createSealer(secrets: readonly string[], random: Random): Sealer {
   if (secrets.some((secret) => secret.length < limits.secretCharsMin)) {
@@ -74,7 +77,7 @@ function decrypt(key: Buffer, bytes: Buffer, context: string): Buffer | undefine
   try {
     return Buffer.concat([decipher.update(bytes.subarray(HEAD_BYTES)), decipher.final()])
   } catch {
-    return undefined // The tag does not match. node:crypto reports this by throwing.
+    return undefined // The tag does not match, so `node:crypto` has thrown.
   }
 }
 

@@ -18,9 +18,9 @@ import { isPrivate, keepsModes, MODELESS_ADVICE } from '../base/ownership.ts'
 import type { Random } from '../base/random.ts'
 
 /**
- * Returns the secret of a development server. It is read from the data directory, or created there on the first
- * start, readable only by its owner. It is written completely and synced to disk before it gets its name.
- * Otherwise a full disk or a crash could leave an empty secret, which would then seal the keys.
+ * Returns the secret of a development server. It is read from the data directory, or created there on the
+ * first start, readable only by its owner. A new secret is written and synced to disk before the file gets
+ * its name. Otherwise a full disk or a crash could leave an empty secret, which would then seal the keys.
  */
 export function readOrCreateSecret(dataDir: string, random: Random): string {
   const path = secretPath(dataDir)
@@ -29,7 +29,7 @@ export function readOrCreateSecret(dataDir: string, random: Random): string {
     try {
       mkdirSync(dataDir, { recursive: true, mode: 0o700 })
       writeDurably(draft, `${random.bytes(32).toString('base64url')}\n`)
-      // This fails if the name is taken, so two simultaneous first starts agree on one secret.
+      // Linking fails if the name exists, so two simultaneous first starts use the same secret.
       linkSync(draft, path)
     } catch (error) {
       if (!existsSync(path)) {
@@ -55,7 +55,7 @@ function writeDurably(path: string, text: string): void {
   }
 }
 
-/** Returns the same secret for commands that only read. They must not create one. */
+/** Returns the secret for commands that only read, and never creates one. */
 export function readSecret(dataDir: string): string {
   const path = secretPath(dataDir)
   try {
@@ -75,7 +75,7 @@ export function readSecret(dataDir: string): string {
   }
 }
 
-/** The owner of the file can read and replace it. So the owner must be this user, root, or whoever has the database. */
+/** The owner of the file can read and replace it. So the owner must be this user, root, or the owner of the data directory. */
 function assertPrivate(path: string, dataDir: string): void {
   const found = statSync(path)
   if (!isPrivate(found)) {

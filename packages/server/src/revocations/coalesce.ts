@@ -1,6 +1,6 @@
 /**
- * Lets many callers share one piece of work. Each call is served by a run that begins after it, and at most one
- * runs at a time. A run that fails rejects only the calls that it serves.
+ * Lets many callers share one piece of work. Each call is served by a run that begins after the call. At most
+ * one run is in progress. A run that fails rejects only the calls that it serves.
  */
 export function createCoalescer(work: () => Promise<void>): () => Promise<void> {
   let current: Promise<void> = Promise.resolve()

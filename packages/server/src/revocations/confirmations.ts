@@ -1,9 +1,14 @@
 import type { Timers } from './tail.ts'
 
-/** The longest time for which a guard accepts tokens under one lease, in milliseconds. Part of the protocol. */
+/**
+ * The longest time for which a guard accepts tokens under one lease, in milliseconds. Part of the protocol.
+ */
 export const LEASE_MS = 30_000
 
-/** The waiting calls are checked this often, in milliseconds, however many messages guards send. */
+/**
+ * The interval at which waiting calls are checked, in milliseconds. It does not depend on the number of
+ * messages from guards.
+ */
 const SETTLE_EVERY_MS = 10
 
 /** The result of waiting until a position is in force everywhere. */
@@ -14,7 +19,7 @@ export interface EffectiveReport {
   readonly guards: number
   /** How many of them confirmed that they apply the position. */
   readonly confirmed: number
-  /** How many did not confirm. Their lease has run out, so they accept nothing any more. */
+  /** How many did not confirm. Their lease has expired, so they no longer accept tokens. */
   readonly expired: number
   /**
    * Whether the position is in force everywhere. False if the authority stopped first: guards that are in neither
@@ -23,12 +28,15 @@ export interface EffectiveReport {
   readonly isInForce: boolean
 }
 
-/** Old guards are removed only when more than this many are known. */
+/** Guards with an expired lease are removed only if more than this many guards are known. */
 const FORGET_MIN = 1_024
 
 interface Guard {
   applied: number
-  /** When the last echo was sent to it, on the monotonic clock. Its lease is not newer. */
+  /**
+   * When the last echo was sent to the guard, on the monotonic clock. The guard's lease began at this time or
+   * earlier.
+   */
   echoedAtMs: number
 }
 
@@ -38,8 +46,8 @@ interface Waiting {
   readonly guards: number
   confirmed: number
   /**
-   * The guards that have not confirmed, and until when each can accept tokens under an earlier echo. An echo
-   * from after the commit renews nothing until the guard has applied the position.
+   * The guards that have not confirmed, and the time until which each can accept tokens because of an earlier
+   * echo. An echo after the commit does not renew a lease until the guard has applied the position.
    */
   readonly open: Map<string, number>
   /** Resolves with the time at which the wait ended. */
@@ -48,21 +56,21 @@ interface Waiting {
 }
 
 /**
- * Tracks the position of each guard, and for how long a silent guard may still accept tokens: at most 30 s
- * after the last echo that was sent to it, whatever happened to it.
+ * Tracks the position of each guard, and how long a silent guard may still accept tokens. That is at most 30
+ * s after the last echo that was sent to it, in all cases.
  */
 export class Confirmations {
   readonly #timers: Timers
   readonly #guards = new Map<string, Guard>()
-  /** By position. Anybody may ask to wait, and many callers for one position cost no more than one. */
+  /** The waits, by position. Many callers that wait for the same position cost no more than one. */
   readonly #waiting = new Map<number, Waiting>()
-  /** Guards of an earlier process are not known. Any leases that they hold have ended by this time. */
+  /** Guards of an earlier process are not known. All leases that they hold have expired at this time. */
   readonly #unknownUntilMs: number
   #isSettling = false
   #isClosed = false
   #forgetAt = FORGET_MIN
 
-  /** `unknownMs`: for how long guards may hold leases of an earlier process. */
+  /** `unknownMs` is how long guards may still hold leases of an earlier process. */
   constructor(timers: Timers, unknownMs: number) {
     this.#timers = timers
     this.#unknownUntilMs = timers.elapsed() + unknownMs
@@ -82,7 +90,7 @@ export class Confirmations {
       known.echoedAtMs = echoedAtMs
       return
     }
-    // Guards choose a new name at each start. Old names must be removed even if no caller waits.
+    // Guards choose a new name at each start, so old names must be removed even if no caller waits.
     if (this.#guards.size >= this.#forgetAt) {
       this.#forget()
       this.#forgetAt = Math.max(FORGET_MIN, 2 * this.#guards.size)
@@ -102,8 +110,8 @@ export class Confirmations {
   }
 
   /**
-   * Resolves when every guard that holds a lease now has applied the position, or no longer holds a lease. After
-   * {@link close} it resolves at once.
+   * Resolves when every guard that now holds a lease has applied the position or lost its lease. After {@link close} it
+   * resolves at once.
    */
   async wait(position: number): Promise<EffectiveReport> {
     const startedAtMs = this.#timers.elapsed()
@@ -114,7 +122,7 @@ export class Confirmations {
     return { ms, guards, confirmed, expired, isInForce: this.#isInForce(waiting) }
   }
 
-  /** Ends all waits. A position that is not in force everywhere yet is reported as such. */
+  /** Ends all waits. Each wait resolves with a report of the current state, which may not be in force everywhere. */
   close(): void {
     this.#isClosed = true
     for (const waiting of this.#waiting.values()) this.#settle(waiting)
@@ -161,7 +169,7 @@ export class Confirmations {
     return open.size === 0 && this.#timers.elapsed() >= this.#unknownUntilMs
   }
 
-  /** Removes guards whose leases have run out, unless a caller waits for a report about them. */
+  /** Removes guards whose leases have expired, unless a caller waits for a report about them. */
   #forget(): void {
     if (this.#waiting.size > 0) return
     const since = this.#timers.elapsed() - LEASE_MS

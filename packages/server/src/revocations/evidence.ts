@@ -12,15 +12,18 @@ import type { LossEvidence } from '../store/repair.ts'
 import type { Revocation } from '../store/rows.ts'
 import type { BatchSealer } from './seal-batch.ts'
 
-/** What is needed to prove that a batch is ours. */
+/** The keys and values that prove that the authority made a batch. */
 export interface Proof {
   readonly open: BatchOpener
   readonly sealer: Pick<BatchSealer, 'isOurs'>
-  /** Our copy of the log. Batches that end in it need not be opened. */
+  /** The authority's copy of the log. Batches that end at one of its positions need not be opened. */
   readonly log?: RevocationLog
 }
 
-/** Returns the head at which the newest batch of evidence ends, or undefined if that batch is not ours. */
+/**
+ * Returns the head at which the newest batch of evidence ends. Returns undefined if the authority did not
+ * make that batch.
+ */
 export function tipOfEvidence(batches: readonly WireBatch[], proof: Proof): LogHead | undefined {
   const newest = batches.at(-1)
   const opened = newest !== undefined && proof.sealer.isOurs(newest) && proof.open(newest)
@@ -30,22 +33,22 @@ export function tipOfEvidence(batches: readonly WireBatch[], proof: Proof): LogH
 
 /**
  * Reads the batches that a guard hands back, the oldest first. It accepts only batches that an unrevoked key
- * signed and that carry our own HMAC. So neither a guard nor the thief of one signing key can make us accept
- * anything else. Returns undefined if no batch is accepted.
+ * signed and that carry the authority's HMAC. So neither a guard nor the thief of a signing key can make the
+ * authority accept other entries. Returns undefined if no batch is accepted.
  */
 export function readEvidence(
   batches: readonly WireBatch[],
   proof: Proof,
 ): LossEvidence | undefined {
   const opened: OpenedBatch[] = []
-  // Goes from the newest batch back. The first one that does not fit ends the contiguous part.
+  // Reads from the newest batch backwards. The contiguous part ends at the first batch that does not fit.
   for (const batch of batches.toReversed()) {
     const result = proof.sealer.isOurs(batch) ? proof.open(batch) : undefined
     const next = opened.at(-1)?.claims
     const fits =
       result !== undefined &&
       (next === undefined ||
-        // An empty batch follows itself, and so would any number of them.
+        // An empty batch ends where it begins, so any number of copies would fit.
         (result.claims.after < next.after &&
           result.claims.last === next.after &&
           result.claims.chain === next.prev))

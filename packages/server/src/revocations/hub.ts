@@ -16,25 +16,24 @@ import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
 import { BATCH_MS, LogTail, pause, type LogTailOptions } from './tail.ts'
 
 /**
- * A guard with more unsent bytes than this is disconnected. It resumes later, and never slows the authority.
+ * A guard with more unsent bytes than this is disconnected and resumes later, so it never slows down the
+ * authority.
  */
 export const HELD_BACK_BYTES_MAX = 8 * 1024 * 1024
-/** A guard that catches up gets the next page when fewer bytes than this wait to be sent. */
+/** A guard that catches up gets its next page when fewer than this many bytes wait to be sent. */
 const CATCH_UP_BYTES_MAX = 1024 * 1024
 const CATCH_UP_POLL_MS = 20
 /**
- * How long guards have to hand back what a token shows to be lost, and how often this is checked, in
- * milliseconds. It is longer than any guard waits before it reconnects.
+ * How long guards have to hand back entries after a token has shown that entries were lost, in milliseconds,
+ * and how often this is checked. It is longer than the longest reconnect delay of a guard.
  */
 const TOKEN_AHEAD_WAIT_MS = 8_000
 const TOKEN_AHEAD_STEP_MS = 500
 
-/** The largest number of nonces of one connection that wait for an echo. A guard sends two a second. */
+/** The largest number of nonces that wait for an echo on one connection. A guard sends two a second. */
 const NONCES_MAX = 64
 
-/**
- * The name of the mirror. No guard can have it: their names consist of a client id and the guard's own name.
- */
+/** The name of the mirror. No guard can have this name, because the name of a guard contains a client id. */
 const MIRROR = 'mirror'
 
 /** A message and the tag of the state that it describes. */
@@ -43,18 +42,21 @@ export interface Topic {
   readonly message: AuthorityMessage
 }
 
-/** What the feed sends besides the log. */
+/** The messages that the feed sends besides the log. */
 export interface FeedTopics {
   /** Returns the current keys and roles. */
   readonly current: () => readonly Topic[]
-  /** Reads again what entries of these kinds have changed, before the entries are sent. */
+  /**
+   * Reads the keys and roles again that entries of these kinds have changed. Called before the entries are
+   * sent.
+   */
   readonly reload: (kinds: ReadonlySet<RevocationKind>) => Promise<void>
 }
 
-/** What a `FeedHub` needs. */
+/** The dependencies of a `FeedHub`. */
 export interface FeedHubOptions extends LogTailOptions {
   readonly topics: FeedTopics
-  /** Whether no process has served this log before. Then no guard can hold a lease of it. */
+  /** Whether no process has served this log before, so no guard can hold a lease of it. */
   readonly isFirst?: boolean
 }
 
@@ -62,8 +64,8 @@ type EchoHead = Omit<Extract<AuthorityMessage, { type: 'echo' }>, 'nonce'>
 
 /**
  * The authority's side of the revocation feed, without its connections. It serves the log to guards, echoes
- * their nonces, and accepts from them the entries that the store has lost. It uses no socket, so that a whole
- * network can be simulated.
+ * their nonces, and accepts entries from them that the store has lost. It uses no sockets, so that tests can
+ * simulate a whole network.
  */
 export class FeedHub {
   readonly #parts: FeedHubOptions
@@ -72,12 +74,13 @@ export class FeedHub {
   readonly #pages: LogPages
   readonly #answerNonces: () => Promise<void>
   #tail: LogTail | undefined
-  /** The position that guards will be asked to confirm, and when they were last asked. */
+  /** The position that guards will be asked to confirm. */
   #confirm: number | undefined
+  /** When guards were last asked to confirm. */
   #confirmAskedAt = -Infinity
   /**
-   * Whether entries are known to be missing from the log. Until it is repaired, no echo tells a guard that its
-   * copy is complete.
+   * Whether the log is known to have lost entries. Until it is repaired, no echo confirms that a guard's copy
+   * is complete.
    */
   #isIncomplete = false
   #tags: readonly string[]
@@ -90,7 +93,7 @@ export class FeedHub {
     this.#tags = parts.topics.current().map(({ tag }) => tag)
   }
 
-  /** Opens the hub and reads the part of the log that live tokens may predate. */
+  /** Opens the hub and reads the entries that may be newer than a valid token. */
   static async open(parts: FeedHubOptions): Promise<FeedHub> {
     const hub = new FeedHub(parts)
     hub.#tail = await LogTail.open(parts, {
@@ -106,7 +109,7 @@ export class FeedHub {
     return this.#tail
   }
 
-  /** The authority's own copy, by which it refuses tokens itself. */
+  /** The authority's own copy of the log. The authority refuses tokens by this copy. */
   get log(): RevocationLog {
     return this.tail.log
   }
@@ -117,8 +120,8 @@ export class FeedHub {
   }
 
   /**
-   * Adds a guard's connection. `knows` are the tags of the states that the guard has. `guard` identifies it
-   * across its connections.
+   * Adds a guard's connection. `guard` identifies the guard across its connections. `knows` are the tags of
+   * the states that the guard already has.
    */
   connect(guard: string, link: FeedLink, knows: readonly string[] = []): Subscriber {
     const subscriber = new Subscriber(guard, link)
@@ -148,8 +151,8 @@ export class FeedHub {
     if (!subscriber.link.isAllowed()) return this.#drop(subscriber, 'forbidden')
     switch (message.type) {
       case 'resume':
-        // This message is accepted once, as the first. A guard that repeats it would be sent the log again and
-        // again.
+        // This message is accepted only as the first message. Otherwise a guard that repeats it would get the
+        // log again and again.
         if (subscriber.state !== 'greeting' || subscriber.era > 0)
           return this.#drop(subscriber, 'slow')
         subscriber.era += 1
@@ -166,19 +169,21 @@ export class FeedHub {
     }
   }
 
-  /** Resolves when a position is in force at every guard that holds a lease, and reports how long it took. */
+  /**
+   * Resolves when a position is in force at every guard that holds a lease. The report contains the duration.
+   */
   effective(position: number): Promise<EffectiveReport> {
     const isNew = !this.#confirmations.awaits(position)
     const report = this.#confirmations.wait(position)
-    // If all guards have confirmed the position before, none is asked again. So waiting for an old position
+    // Guards that have already confirmed the position are not asked again, so waiting for an old position
     // costs nothing.
     if (isNew && this.#confirmations.awaits(position)) this.#askToConfirm(position)
     return report
   }
 
   /**
-   * Records that the head of the mirror is about to be renewed, or that the mirror holds a position. Callers
-   * that wait until a position is in force wait for the mirror as for a guard.
+   * Records that the head of the mirror is about to be renewed, or that the mirror has applied a position.
+   * Callers that wait until a position is in force wait for the mirror like for a guard.
    */
   mirrored(position?: number): void {
     if (position === undefined) this.#confirmations.echoed(MIRROR)
@@ -186,8 +191,8 @@ export class FeedHub {
   }
 
   /**
-   * Handles a token of ours that names a later position than the store has: entries were lost. Guards that have
-   * them get a moment to hand them back. Otherwise all sessions end.
+   * Handles a token of this authority whose position is later than the head of the store: the store has lost
+   * entries. Guards that have these entries get some seconds to hand them back. Otherwise all sessions end.
    */
   async tokenAhead(rvp: number): Promise<void> {
     const isBehind = async (): Promise<boolean> => (await this.tail.freshHead()).position < rvp
@@ -197,7 +202,7 @@ export class FeedHub {
       for (let waited = 0; waited < TOKEN_AHEAD_WAIT_MS; waited += TOKEN_AHEAD_STEP_MS) {
         await pause(this.#parts, TOKEN_AHEAD_STEP_MS)
         if (!(await isBehind())) return
-        // A guard that receives nothing treats the connection as dead.
+        // Sent because a guard that receives no messages treats its connection as dead.
         this.#askToConfirm(this.log.position)
       }
       await this.tail.startOver(rvp)
@@ -227,9 +232,9 @@ export class FeedHub {
       this.#send(subscriber, { type: 'unknown' })
       return
     }
-    // A polling guard sends nothing else before its request was answered.
+    // A polling guard sends no other confirmation before its request is answered.
     this.#confirmations.applied(subscriber.guard, position)
-    // For a position below the floor, a snapshot is shorter.
+    // For a position below the floor, a snapshot is shorter than the entries.
     if (position < this.log.floor) return this.#snapshot(subscriber)
     this.#send(subscriber, { type: 'resumed', retain_ms: this.#parts.retainMs })
     await this.#catchUp(subscriber, held)
@@ -266,7 +271,7 @@ export class FeedHub {
     while (isCurrent() && subscriber.sent.position < this.log.position) {
       const page = await this.#pages.after(subscriber.sent, this.log.position)
       if (!isCurrent()) return
-      // The history of the store has changed. The tail will notice it and restart all connections.
+      // The history of the store has changed. The tail notices this and restarts all connections.
       if (page === undefined) return this.tail.read()
       this.#sendOrDrop(subscriber, page.message)
       subscriber.sent = page.last
@@ -277,7 +282,7 @@ export class FeedHub {
     if (isCurrent()) subscriber.state = 'live'
   }
 
-  /** Asks every guard, at most once a batch. Waiting must not cost more than revoking. */
+  /** Asks every guard to confirm, at most once for each batch. Waiting must not cost more than revoking. */
   #askToConfirm(position: number): void {
     this.tail.changed()
     const isAsking = this.#confirm !== undefined
@@ -312,8 +317,8 @@ export class FeedHub {
 
   #sendOrDrop(subscriber: Subscriber, message: Buffer): void {
     const { link } = subscriber
-    // This is checked here too, not only for messages of the guard. A guard that sends nothing would otherwise
-    // keep receiving.
+    // Permission is checked at each send, not only for messages from the guard. Otherwise a guard that sends
+    // nothing would keep receiving.
     if (!link.isAllowed()) this.#drop(subscriber, 'forbidden')
     else if (link.heldBackBytes > HELD_BACK_BYTES_MAX) this.#drop(subscriber, 'slow')
     else link.send(message)
@@ -343,7 +348,7 @@ export class FeedHub {
     }
   }
 
-  // One read, begun after the waiting nonces arrived, serves all of them.
+  // Answers all waiting nonces with one read of the head, which begins after they arrived.
   async #answerNoncesOnce(): Promise<void> {
     if (this.#isIncomplete) return
     const waiting = [...this.#subscribers].filter(({ nonces }) => nonces.length > 0)

@@ -4,7 +4,10 @@ import type { RevocationStore } from '../store/store.ts'
 import type { BatchSealer } from './seal-batch.ts'
 import { encodeMessage } from './subscriber.ts'
 
-/** The largest number of entries of a page. Pages end at multiples of it, so that guards share them. */
+/**
+ * The largest number of entries in a page. Pages end at multiples of this number, so that guards share the
+ * same pages.
+ */
 export const PAGE_ENTRIES = 2_000
 const PAGES_KEPT = 64
 
@@ -16,8 +19,8 @@ export interface LogPage {
 }
 
 /**
- * Older parts of the log for guards that catch up. Each is signed once, however many guards reconnect at the
- * same time.
+ * Keeps older parts of the log for guards that catch up. Each page is signed only once, even if many guards
+ * reconnect at the same time.
  */
 export class LogPages {
   readonly #store: Pick<RevocationStore, 'tail'>
@@ -32,14 +35,14 @@ export class LogPages {
     this.#sealer = parts.sealer
   }
 
-  /** Forgets all pages, because the log or the signing key has changed. */
+  /** Removes all pages, because the log or the signing key has changed. */
   clear(): void {
     this.#kept.clear()
   }
 
   /**
-   * Returns the entries after a head, up to `until` or the end of the page. Undefined if the log does not
-   * contain the head, or nothing follows it.
+   * Returns the entries after a head, up to `until` or the end of the page. Returns undefined if the log does
+   * not contain the head, or has no entries after it.
    */
   async after(head: LogHead, until: number): Promise<LogPage | undefined> {
     const kept = this.#kept.get(head.position)

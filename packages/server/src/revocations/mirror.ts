@@ -12,33 +12,39 @@ import { pause, type LogTail, type Timers } from './tail.ts'
 /** The head that the mirror writes once a second. */
 export interface MirrorHead {
   readonly issuer: string
-  /** Every mark up to this position is in the mirror. */
+  /** The mirror has all marks up to this position. */
   readonly position: number
-  /** A token with an `rvp` below this position is out of date. */
+  /** Readers refuse tokens with an `rvp` below this position. */
   readonly floor: number
 }
 
-/** The mark of one subject in the mirror. */
+/** The watermark of one subject in the mirror. */
 export interface MirrorMark {
   readonly kind: RevocationKind
   readonly subject: string
   readonly position: number
-  /** The mark of a revoked key never expires: it revokes everything that the key signed or will sign. */
+  /**
+   * Whether the mark never expires. The mark of a revoked key stays, because it revokes everything that the
+   * key signed or will sign.
+   */
   readonly stays: boolean
 }
 
-/** The store of the mirror. Each method rejects if the store cannot be reached. */
+/** The target store of the mirror. Each method rejects if the store cannot be reached. */
 export interface MirrorTarget {
-  /** Returns whether the store still holds everything that this process wrote, and the time there. */
+  /**
+   * Returns whether the store still has everything that this process wrote, and the time of the store's
+   * clock.
+   */
   probe(keepMs: number): Promise<{ readonly holds: boolean; readonly timeMs: number }>
-  /** Raises marks. A mark that is already higher stays. */
+  /** Raises marks. Marks that are already higher stay. */
   raise(marks: readonly MirrorMark[], keepMs: number): Promise<void>
-  /** Writes the head, which expires at a time on the store's clock. Rejects if the store was emptied. */
+  /** Writes the head, which expires at `untilMs` on the store's clock. Rejects if the store was emptied. */
   setHead(head: MirrorHead, untilMs: number): Promise<void>
   close(): Promise<void>
 }
 
-/** What a `LogMirror` needs. */
+/** The dependencies of a `LogMirror`. */
 export interface LogMirrorOptions extends Timers {
   readonly issuer: string
   readonly target: MirrorTarget
@@ -47,12 +53,12 @@ export interface LogMirrorOptions extends Timers {
   readonly keys: { readonly killed: readonly string[] }
   /** The longest life of a token, in milliseconds. */
   readonly retainMs: number
-  /** Called before each head is written, and after each one with its position. */
+  /** Called before each write of the head without a position, and after it with the position. */
   readonly onHead: (position?: number) => void
   readonly onEvent: (event: MirrorEvent) => void
 }
 
-/** Events for an operator. Each is reported once, when the state begins. */
+/** The events for an operator. An event is reported once, when its state begins. */
 export type MirrorEvent =
   | { readonly event: 'mirror_ready' }
   | { readonly event: 'mirror_failed'; readonly error: unknown }
@@ -63,18 +69,18 @@ const ROUND_MS = 1_000
 const PAUSE_MS = 50
 const PAGE_ENTRIES = 500
 
-/** Entries of these kinds are about no token. */
+/** Entries of these kinds revoke no tokens. */
 const OF_NO_TOKEN: ReadonlySet<RevocationKind> = new Set(['keyset', 'role', 'jump'])
 
 /**
- * Copies the newest marks of the log into a store that services in other languages can read, and writes every
- * second how far the copy goes. The log is the truth. A mirror that was emptied is refilled before it gets a
- * head. While it has no head, its readers refuse.
+ * Copies the watermarks of the log into a store for services in other languages. Every second it writes the
+ * position that the copy has reached. The log stays authoritative. An emptied mirror is refilled before it
+ * gets a head. Readers refuse all tokens while the mirror has no head.
  */
 export class LogMirror {
   readonly #parts: LogMirrorOptions
   readonly #round: () => Promise<void>
-  /** The head up to which the mirror has the log. Undefined: it must be filled again. */
+  /** The head up to which the log was copied. Undefined: the mirror must be filled again. */
   #copied: LogHead | undefined
   #era = 0
   #state: 'starting' | 'ready' | 'failed' = 'starting'
@@ -89,7 +95,7 @@ export class LogMirror {
     void this.#keepUp()
   }
 
-  /** Reports that something may have been written. It is cheap, and may be called at any time. */
+  /** Call it if entries may have been written. It is cheap, and may be called at any time. */
   changed(): void {
     this.#isStale = true
     if (!this.#isBusy) void this.#keepUp()
@@ -133,12 +139,13 @@ export class LogMirror {
 
   async #copyOnce(): Promise<void> {
     const { target, tail, issuer, retainMs, onHead } = this.#parts
-    // The key that shows whether the marks still exist expires before them, whatever the clock of the store
-    // does.
+    // The key that proves the existence of the marks always expires before them, even if the clock of the
+    // store jumps.
     const { holds, timeMs } = await target.probe(retainMs)
     if (!holds) this.forget()
     const era = this.#era
-    // The read begins after the time was read. So a head is valid from then, not from its arrival.
+    // The log is read after the time. So the validity of the head counts from that time, not from its
+    // arrival.
     await tail.read()
     const { position } = tail.head
     const { floor } = tail.log

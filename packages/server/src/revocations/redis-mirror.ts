@@ -12,7 +12,7 @@ const CONNECT_MS = 2_000
 const COMMAND_MS = 2_000
 const RECONNECT_MS_MAX = 1_000
 
-// Several nodes write at the same time, and one may lag, so a mark is only ever raised.
+// Several nodes write at the same time, and a node may lag behind. So a mark is only raised, never lowered.
 const RAISE = `
 local keepMs = tonumber(ARGV[1])
 for at, key in ipairs(KEYS) do
@@ -26,16 +26,15 @@ for at, key in ipairs(KEYS) do
   end
 end`
 
-// Each process has its own key. It disappears together with the others: in a flush, or with a lost disk.
+// Each process has its own key. A flush or a lost disk removes it together with the marks.
 const PROBE = `
 local held = redis.call('EXISTS', KEYS[1])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
 local now = redis.call('TIME')
 return { held, now[1], now[2] }`
 
-// The head expires by the clock of Redis, at a time that was read before the log was read. So a head that
-// arrives late has already expired. The head never goes back, so a lagging node cannot replace the head of one
-// that does not lag.
+// The head expires by the clock of Redis, which was read before the log was read. So a head that arrives late
+// has already expired. The head never goes back, so a lagging node cannot replace the head of a current node.
 const SET_HEAD = `
 if redis.call('EXISTS', KEYS[2]) == 0 then return 'emptied' end
 local old = redis.call('GET', KEYS[1])
@@ -49,7 +48,8 @@ redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 'ok'`
 
 /**
- * Opens the mirror in a Redis (6 or newer, for KEEPTTL; or Valkey). It connects and reconnects automatically.
+ * Opens the mirror in a Redis or Valkey. Redis must be version 6 or newer, because of KEEPTTL. It connects
+ * and reconnects automatically.
  */
 export function createRedisMirror({
   url,
@@ -58,7 +58,7 @@ export function createRedisMirror({
 }: {
   readonly url: string
   readonly random: Random
-  /** Called when a connection opens. The content of an earlier Redis may be lost. */
+  /** Called when a connection opens. The content of the mirror may have been lost before. */
   readonly onConnect: () => void
 }): MirrorTarget {
   const closing = new AbortController()
@@ -115,7 +115,7 @@ export function createRedisMirror({
         untilMs,
         text,
       )
-      // `behind`: another node is ahead, and its head is better.
+      // `behind` means that another node has written a newer head.
       if (said !== 'ok' && said !== 'behind') throw new Error(FAULTS[String(said)] ?? String(said))
     },
     async close() {
@@ -130,7 +130,7 @@ function connect(url: string): Redis {
     connectionName: 'countersign',
     connectTimeout: CONNECT_MS,
     commandTimeout: COMMAND_MS,
-    // A command that cannot be sent at once would be out of date later.
+    // A command that is sent later would be out of date.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -141,13 +141,15 @@ function connect(url: string): Redis {
 const FAULTS: Readonly<Record<string, string>> = {
   emptied: 'Redis was emptied while the log was copied',
   other_issuer:
-    'another issuer writes to this Redis: give each issuer its own database number, as in redis://host:6379/1',
+    'another issuer writes to this Redis. Use a separate database number for each issuer, such as redis://host:6379/1',
 }
 
-/** Throws if Redis may evict keys when it is full. Revoked tokens would then be accepted again. */
+/** Throws if Redis may evict keys when its memory is full, because revoked tokens would be accepted again. */
 function refuseEviction(info: string): void {
   const max = /^maxmemory:(\d+)/m.exec(info)?.[1] ?? '0'
   const policy = /^maxmemory_policy:([\w-]+)/m.exec(info)?.[1] ?? 'noeviction'
   if (max === '0' || policy === 'noeviction') return
-  throw new Error(`Redis may evict keys (maxmemory-policy ${policy}): set it to noeviction`)
+  throw new Error(
+    `Redis may evict keys (maxmemory-policy ${policy}). Set maxmemory-policy to noeviction`,
+  )
 }

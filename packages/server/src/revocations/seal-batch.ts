@@ -11,30 +11,30 @@ import type { Signer } from '@countersign/jwt'
 
 import { toEpochSec, type Clock } from '../base/clock.ts'
 
-/** Signs batches of the log, and recognises its own. */
+/** Signs batches of the log, and recognises batches that it has sealed. */
 export interface BatchSealer {
   /** Signs entries that follow a head. An empty batch proves the head itself. */
   seal(after: LogHead, entries: readonly SealedEntry[]): WireBatch
-  /** Whether the HMAC over a batch is ours, under any of the secrets. */
+  /** Whether the authority made the HMAC of a batch, with any of its secrets. */
   isOurs(batch: WireBatch): boolean
 }
 
 /** An entry with its chain value in the log. */
 export type SealedEntry = RevocationEntry & { readonly chain: Uint8Array }
 
-/** What `createBatchSealer` needs. */
+/** The dependencies of `createBatchSealer`. */
 export interface BatchSealerOptions {
   readonly issuer: string
-  /** Returns the current signer for batches. Keys rotate. */
+  /** Returns the current signer for batches, because keys rotate. */
   readonly signer: () => Signer
-  /** One key for each secret of the authority. The first one makes MACs, and all recognise them. */
+  /** One key for each secret of the authority. The first key makes MACs, and all keys verify them. */
   readonly macKeys: readonly Uint8Array[]
   readonly clock: Clock
 }
 
 /**
- * Makes the sealer. Each batch has two proofs: guards check the signature, and only the authority checks the
- * HMAC.
+ * Creates the sealer. Each batch has two proofs: guards check the signature, and only the authority checks
+ * the HMAC.
  */
 export function createBatchSealer({
   issuer,

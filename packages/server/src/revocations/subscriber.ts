@@ -2,19 +2,20 @@ import type { AuthorityMessage, LogHead } from '@countersign/guard/revocations'
 
 /** A connection to a guard, over any transport. */
 export interface FeedLink {
-  /** Sends one message: JSON text as bytes. All guards get the same Buffer for the same message. */
+  /** Sends one message: JSON text as bytes. All guards get the same `Buffer`, so do not change it. */
   send(message: Buffer): void
   /** The number of bytes that wait to be sent. */
   readonly heldBackBytes: number
-  /** Whether the client of this connection may still use the feed. */
+  /** Whether the service account of this connection may still use the feed. */
   readonly isAllowed: () => boolean
   /** Ends the connection. The guard may reconnect. */
   end(why: 'slow' | 'closing' | 'forbidden'): void
 }
 
 /**
- * The state of a connection. `greeting`: the guard has not sent its head yet. `behind`: older entries are being
- * sent. `live`: it gets each new batch. `unknown`: its copy has entries that this log does not have.
+ * The state of a connection. `greeting`: the guard has not sent its head yet. `behind`: older entries are
+ * being sent. `live`: the guard gets each new batch. `unknown`: its copy has entries that this log does not
+ * have.
  */
 export type SubscriberState = 'greeting' | 'behind' | 'live' | 'unknown' | 'gone'
 
@@ -28,7 +29,7 @@ export class Subscriber {
   sent: LogHead = { position: 0, chain: new Uint8Array() }
   /** Nonces that wait for an echo. */
   nonces: string[] = []
-  /** Counts the restarts of this connection. Work for an earlier one stops. */
+  /** Counts the restarts of this connection. Work from before a restart stops. */
   era = 0
 
   constructor(guard: string, link: FeedLink) {
@@ -41,7 +42,7 @@ export class Subscriber {
   }
 }
 
-/** Encodes a message as it is sent. */
+/** Encodes a message for sending. */
 export function encodeMessage(message: AuthorityMessage): Buffer {
   return Buffer.from(JSON.stringify(message))
 }

@@ -23,7 +23,7 @@ const BATCH_ENTRIES_MAX = 10_000
 export interface Timers {
   /** Milliseconds on a monotonic clock. */
   readonly elapsed: () => number
-  /** Calls once after some milliseconds. Returns the function that cancels the call. */
+  /** Calls `call` once after `ms` milliseconds. Returns the function that cancels it. */
   readonly after: (ms: number, call: () => void) => () => void
 }
 
@@ -34,7 +34,7 @@ export function pause({ after }: Pick<Timers, 'after'>, ms: number): Promise<voi
   })
 }
 
-/** What a `LogTail` needs. */
+/** The dependencies of a `LogTail`. */
 export interface LogTailOptions extends Timers {
   readonly issuer: string
   readonly store: Pick<
@@ -42,27 +42,27 @@ export interface LogTailOptions extends Timers {
     'head' | 'chainAt' | 'tail' | 'floorBefore' | 'repair' | 'startOver'
   >
   readonly sealer: BatchSealer
-  /** Returns the opener for batches that guards hand back, with the current keys. */
+  /** Returns the opener, with the current keys, for batches that guards hand back. */
   readonly opener: () => BatchOpener
-  /** The longest life of a token, in milliseconds. Entries are kept for that long. */
+  /** The longest life of a token, in milliseconds. Entries are kept in memory for that long. */
   readonly retainMs: number
   /** Milliseconds since 1970. */
   readonly nowMs: () => number
   readonly onEvent: (event: TailEvent) => void
 }
 
-/** Events for an operator. */
+/** The events for an operator. */
 export type TailEvent =
   | { readonly event: 'revocations_unreadable'; readonly error: unknown }
   | ({ readonly event: 'log_repaired' } & RepairOutcome)
 
 /** The listener of a tail. */
 export interface TailListener {
-  /** Called before entries go out, with their kinds. Read keys and roles again if they have changed. */
+  /** Called with the kinds of new entries before they are sent. It must read changed keys and roles again. */
   beforeBatch(kinds: ReadonlySet<RevocationKind>): Promise<void>
-  /** Called with new signed entries, which follow `after`. */
+  /** Called with a signed batch of new entries, which follow `after`. */
   batch(batch: WireBatch, after: LogHead): void
-  /** Called when the copy was read again, because the history of the store has changed. */
+  /** Called after the copy was read again, because the history of the store has changed. */
   reloaded(): void
 }
 
@@ -71,7 +71,7 @@ export interface TailListener {
  * the store has lost entries. It does one thing at a time.
  */
 export class LogTail {
-  /** Reads new entries. Each call is served by a read that begins after it. */
+  /** Reads new entries. Each call is served by a read that begins after the call. */
   readonly read: () => Promise<void>
   readonly #parts: LogTailOptions
   readonly #listener: TailListener
@@ -91,14 +91,14 @@ export class LogTail {
     this.read = createCoalescer(() => this.#inOrder(() => this.#readOnce()))
   }
 
-  /** Opens a tail and reads the part of the log that live tokens may predate. */
+  /** Opens a tail and reads the entries that may be newer than a valid token. */
   static async open(parts: LogTailOptions, listener: TailListener): Promise<LogTail> {
     const tail = new LogTail(parts, listener, await emptyLog(parts))
     await tail.read()
     return tail
   }
 
-  /** The authority's copy, by which it refuses tokens itself. */
+  /** The authority's own copy of the log. The authority refuses tokens by this copy. */
   get log(): RevocationLog {
     return this.#log
   }
@@ -107,7 +107,7 @@ export class LogTail {
     return { position: this.#log.position, chain: this.#log.chain }
   }
 
-  /** Reports that something may have been written. It is cheap, and may be called at any time. */
+  /** Call it if entries may have been written. It is cheap, and may be called at any time. */
   changed(): void {
     this.#isStale = true
     if (!this.#isPumping) void this.#pump()
@@ -115,8 +115,8 @@ export class LogTail {
 
   /**
    * Reads the head from the primary database, in a read that begins after the call. This is the head that an
-   * echo may carry. A head that is below the previous head of this copy, or off its chain, shows that the store
-   * has lost entries.
+   * echo may carry. The store has lost entries if the head is below the previous head of this copy, or is not
+   * on its chain.
    */
   async freshHead(): Promise<LogHead> {
     const before = this.head
@@ -131,14 +131,14 @@ export class LogTail {
     return this.head
   }
 
-  /** Handles batches that a guard hands back, and returns what was done. */
+  /** Handles batches that a guard hands back. Returns the kind of the repair. */
   async takeEvidence(batches: readonly WireBatch[]): Promise<RepairOutcome['kind']> {
     const { opener, sealer, store } = this.#parts
     const proof = { open: opener(), sealer, log: this.#log }
     const tip = tipOfEvidence(batches, proof)
     if (tip === undefined) return 'nothing'
-    // Nothing is lost. This is checked before thousands of batches are opened, in case a guard hands them back
-    // without reason.
+    // No entry is lost. This is checked first, because a guard could hand back thousands of batches without
+    // reason, and opening them is expensive.
     const own = await store.chainAt(tip.position)
     if (isSameChain(own, tip.chain)) return 'nothing'
     const evidence = readEvidence(batches, proof)
@@ -152,10 +152,10 @@ export class LogTail {
       const { store, onEvent } = this.#parts
       for (;;) {
         const head = await store.head()
-        // Another node has started over meanwhile, or the lost entries have come back.
+        // Another node has started the log over, or the lost entries were written again.
         if (head.position >= position) break
         const outcome = await store.startOver(position, head, this.#by())
-        // An ordinary revocation moves the head as well: look again.
+        // An ordinary revocation has moved the head, so it is read again.
         if (outcome.kind === 'head_moved') continue
         onEvent({ event: 'log_repaired', ...outcome })
         break
@@ -206,7 +206,7 @@ export class LogTail {
     if (entries.length === BATCH_ENTRIES_MAX) return this.#readOnce()
   }
 
-  /** The store does not have what this copy has. The lost entries are written to it again. */
+  /** The store has lost entries of this copy. They are written to the store again. */
   async #mendOwn(): Promise<void> {
     const { opener, sealer, nowMs } = this.#parts
     const held = this.head
@@ -242,7 +242,7 @@ export class LogTail {
   }
 }
 
-/** Makes a copy that begins where the oldest live token can have been issued. */
+/** Makes an empty copy that begins at the position at which the oldest valid token can have been issued. */
 async function emptyLog({ store, retainMs, nowMs }: LogTailOptions): Promise<RevocationLog> {
   return new RevocationLog(await store.floorBefore(nowMs() - retainMs), { retainMs })
 }

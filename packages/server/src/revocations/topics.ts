@@ -36,7 +36,10 @@ async function rolesTopic(store: Pick<RoleStore, 'list'>): Promise<Topic> {
   return topic((tag) => ({ type: 'roles', roles, tag }))
 }
 
-/** Names a state by a hash of its content, so that it is not sent again to a guard that has it. */
+/**
+ * Makes a topic. Its tag is a hash of its content, so a guard that already has the state does not get it
+ * again.
+ */
 function topic(messageWith: (tag: string) => AuthorityMessage): Topic {
   const text = JSON.stringify(messageWith(''))
   const tag = createHash('sha256').update(text).digest('base64url').slice(0, 22)

@@ -17,8 +17,8 @@ export interface AccessTokenSettings {
 }
 
 /**
- * Returns claims that the application adds to an access token. Called at each log-in and refresh,
- * synchronously. It must not set a claim that Countersign sets.
+ * Returns claims that the application adds to an access token. Called synchronously at each login and
+ * refresh. It must not set a claim that Countersign sets.
  */
 export type ClaimsHook = (
   account: AccountClaims,
@@ -28,7 +28,7 @@ export type ClaimsHook = (
   >,
 ) => Readonly<Record<string, unknown>>
 
-/** The input of one access token. All of it is read in one snapshot, the position first. */
+/** The input of one access token. It is read in one snapshot, with the position first. */
 export interface MintInput {
   readonly session: Parameters<ClaimsHook>[1] & Pick<Session, 'endsAt'>
   readonly account: AccountClaims
@@ -58,7 +58,7 @@ export function mintAccessToken(
   const common = commonClaims(settings, random, { holder: account, position, now })
   const claims: AccessTokenClaims = {
     ...common,
-    // Never after the session's absolute end.
+    // Never later than the absolute end of the session.
     exp: Math.min(common.exp, toEpochSec(session.endsAt)),
     client_id: session.clientId,
     sid: session.id,
@@ -91,9 +91,10 @@ export interface ClientMintInput {
 }
 
 /**
- * Mints the access token of a service account, which acts for itself: `client_id` equals `sub` (RFC 9068
- * §2.2), and no claim is about a person or a session. It has no `user_id`, by which a Django service would
- * look for a user. It has none of the application's own claims, which are about accounts and sessions.
+ * Mints the access token of a service account, which acts for itself. `client_id` equals `sub` (RFC 9068
+ * §2.2), and there are no claims about a person or a session. There is no `user_id`, because a Django service
+ * would look for a user. There are no claims of the application, because these are about accounts and
+ * sessions.
  */
 export function mintClientToken(
   signer: AccessSigner,
@@ -107,7 +108,7 @@ export function mintClientToken(
   })
 }
 
-/** The claims of every access token, of a person or a service account. */
+/** Returns the claims that access tokens of people and of service accounts share. */
 function commonClaims(
   settings: AccessTokenSettings,
   random: Random,
@@ -150,15 +151,16 @@ function signWithin(signer: AccessSigner, claims: AccessTokenClaims): string | P
   return typeof token === 'string' ? check(token) : token.then(check)
 }
 
-/** The application's own claims contain one that Countersign sets. */
+/** The application's own claims contain a claim that Countersign sets. */
 export class ReservedClaimError extends Error {
   override readonly name = 'ReservedClaimError'
   constructor(claim: string) {
-    super(`The claims of the application may not set "${claim}": Countersign does.`)
+    super(`The claims of the application must not contain "${claim}", because Countersign sets it.`)
   }
 }
 
-// Also rejected if this token does not have them: with `tid` or `scope`, anyone could become an administrator.
+// These claims are rejected even if this token would not have them. A claim such as `tid` or `scope` could
+// give a person the rights of an administrator.
 const RESERVED: ReadonlySet<string> = new Set([
   'tid',
   'csh',

@@ -1,7 +1,7 @@
 import type { Account } from '../store/rows.ts'
 import type { SessionServices } from './services.ts'
 
-/** Why a sign-in was refused, as the audit says it. The answer to a client is less precise. */
+/** Why a sign-in was refused, for the audit. The answer to the client is less precise. */
 export type LoginRefusal = 'unknown_account' | 'wrong_password' | 'account_disabled' | 'revoked'
 
 /** Writes the audit line of a refused sign-in. */
@@ -11,7 +11,7 @@ export async function auditRefusedLogin(
     readonly account: Pick<Account, 'id'> | undefined
     readonly address: string
     readonly reason: LoginRefusal
-    /** The actor of the audit line; `anonymous` by default, because nothing was proved. */
+    /** The actor of the audit line. The default is `anonymous`, because nothing was proved. */
     readonly actor?: string
   },
 ): Promise<void> {

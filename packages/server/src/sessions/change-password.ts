@@ -5,18 +5,18 @@ import { auditContextOf, renew, type CurrentSession, type Renewed } from './own-
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 import { whyOver } from './standing.ts'
 
-/** The password of now, and the one that replaces it. */
+/** The current password and the new password. */
 export interface PasswordChange {
   readonly oldPassword: string
   readonly newPassword: string
 }
 
 /**
- * Changes the password of the account that asks, and ends all its other sessions in the same step. The
- * current session gets a new access token.
+ * Changes the password of the account of a session, and ends all other sessions of the account in the same
+ * step. The current session gets a new access token.
  *
- * Attempts count like log-ins from a known address, and also against the session. Someone who found an
- * open browser, or who uses its token from many addresses, therefore cannot guess the password here.
+ * Attempts count like logins from a known address, and also against the session. So a person with an open
+ * browser cannot guess the password here, not even by using its token from many addresses.
  */
 export async function changePassword(
   services: SessionServices,
@@ -67,5 +67,5 @@ async function whyUnchanged({ store }: SessionServices, sessionId: string): Prom
 const WRONG_PASSWORD: Refusal = {
   ok: false,
   code: 'credentials_invalid',
-  text: 'The old password is not right.',
+  text: 'The old password is wrong.',
 }

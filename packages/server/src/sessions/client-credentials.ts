@@ -31,8 +31,8 @@ export interface ProvenClient {
 /**
  * Issues an access token to a service account that presents its secret.
  *
- * There is no session, so the write compares only that the secret is still valid. The token carries the log
- * position that was read before the client, and any later revocation exceeds it.
+ * There is no session, so the write only checks that the secret is still valid. The token carries the log
+ * position that was read before the client, so any later revocation has a higher position.
  */
 export async function grantToClient(
   services: SessionServices,
@@ -52,15 +52,15 @@ export async function grantToClient(
 }
 
 /**
- * Checks a service account's secret and records its use: one read, one write. `then` does what the secret
- * is used for, before the use is recorded. If it throws, no use is recorded.
+ * Checks a service account's secret and records its use, with one read and one write. `then` performs the
+ * operation before the use is recorded. If it throws, no use is recorded.
  *
- * Only failed attempts are counted, after the secret was compared. Services share an address behind a
- * proxy: one with a wrong secret that retries forever must not block the others. Guessing is no risk,
+ * Only failed attempts are counted, after the secret was compared. Services behind a proxy share an address,
+ * and a service that retries a wrong secret endlessly must not block the others. Guessing is not a risk,
  * because a secret has 256 random bits.
  *
- * Refused attempts are audited. Successful ones are not, like refreshes: a machine has one every few
- * minutes for years. The row of the secret says when it was last used.
+ * Refused attempts are audited. Successful attempts are not audited, like refreshes, because a machine makes
+ * one every few minutes for years. The row of the secret has the time of its last use.
  */
 export async function proveClient<Granted>(
   services: SessionServices,
@@ -76,7 +76,8 @@ export async function proveClient<Granted>(
   if (client === undefined || found === undefined || refusal !== undefined) {
     const throttled = await countTry(services, triesOf(services, clientId, caller))
     if (throttled === undefined) return refuseClient(services, caller, view, refusal)
-    // With the right secret the answer is 401, never 429: the account may be enabled at any moment.
+    // With the right secret the answer is 401, never 429, because the service account may be enabled at any
+    // moment.
     return found === undefined ? throttled : refuse('client_invalid')
   }
   const granted = await then({ ok: true, client, position })
@@ -84,9 +85,9 @@ export async function proveClient<Granted>(
   return noted === 'refused' ? refuseClient(services, caller, view, 'revoked') : granted
 }
 
-// Counted by address. A client's id is in each of its tokens: if attempts counted for the client as a whole, others
-// could use up its attempts, and further failures would not be audited. Without addresses all failures share one
-// bucket.
+// Failures are counted by address. A client's id is in each of its tokens, so others know it. If failures
+// were counted by client, others could use up its attempts, and further failures would not be audited.
+// Without known addresses, all failures share one bucket.
 function triesOf(
   { throttle }: SessionServices,
   clientId: string,
@@ -116,7 +117,7 @@ function whyRefused(
   return tenantDisabled ? 'tenant_disabled' : undefined
 }
 
-/** The audit has the reason. The answer never does. */
+/** Refuses a client. Only the audit contains the reason. */
 async function refuseClient(
   { store, clock }: SessionServices,
   caller: Caller,

@@ -3,8 +3,8 @@ import type { ThrottleBucket } from '../store/throttle.ts'
 import type { Refusal, SessionServices } from './services.ts'
 
 /**
- * Counts an attempt in every bucket before the attempt is made. Returns `throttled`, with the seconds to
- * wait, if any bucket is full; nothing is counted then. Without buckets it does nothing.
+ * Counts an attempt in every bucket before the attempt is made. If a bucket is full, it counts nothing and
+ * returns `throttled` with the seconds to wait. Without buckets it does nothing.
  */
 export async function countTry(
   { store }: Pick<SessionServices, 'store'>,
@@ -18,8 +18,8 @@ export async function countTry(
 }
 
 /**
- * Removes the counted attempts of a right password, after the change that it allowed was written. If the store
- * fails now, some attempts stay counted, and the answer is not affected.
+ * Removes the counted attempts of a correct password, after the change that it allowed was written. If the
+ * store fails now, the attempts stay counted, and the answer is not affected.
  */
 export async function giveBackTries(
   { store }: Pick<SessionServices, 'store'>,

@@ -9,8 +9,8 @@ import type { Proof } from './prove.ts'
 import type { SessionServices } from './services.ts'
 
 /**
- * A sign-in that the application has begun and not yet proved. It is plain data: keep it with the state of
- * an OAuth redirect or a mailed link, and spread it into the options of `create`.
+ * A sign-in that the application has begun, before any proof. It is plain data: keep it with the state of an
+ * OAuth redirect or a mailed link, and spread it into the options of `create`.
  */
 export interface SignInAttempt {
   /** The position of the revocation log before the first proof. */
@@ -24,24 +24,29 @@ export interface CreateSessionOptions {
   /** The authentication context class that was reached: 1 to 255 visible ASCII characters. */
   readonly acr?: string | undefined
   /**
-   * From `begin()`, called before the first proof. A session does not open if the account was disabled or
-   * lost its sessions after that position. Without it, the position at the call of `create` counts, and a
-   * revocation between the proof and the call goes unnoticed.
+   * The position from `begin()`, which you call before the first proof. No session opens if the account was
+   * disabled, or its sessions were revoked, after that position. Without it, the position at the call of
+   * `create` is used, and a revocation between the proof and the call goes unnoticed.
    */
   readonly position?: number | undefined
-  /** When the person proved it, in milliseconds since 1970. Defaults to now; a later time counts as now. */
+  /**
+   * When the person proved who they are, in milliseconds since 1970. Defaults to now; a later time counts as
+   * now.
+   */
   readonly authenticatedAt?: EpochMs | undefined
   /** The name of the tenant to sign in to. Defaults to the account's default tenant. */
   readonly tenant?: string | undefined
   /** The client's IP address, for the audit and the account's list of sessions. */
   readonly address?: string | undefined
-  /** The client's `User-Agent`; cut to 256 characters. */
+  /** The client's `User-Agent`, which is cut to 256 characters. */
   readonly userAgent?: string | undefined
   /** Whether the tokens go into cookies. Required for `cookies`. Defaults to false. */
   readonly forCookies?: boolean | undefined
 }
 
-/** A session that was opened for the application. Keep the tokens secret: they log in. */
+/**
+ * A session that was opened for the application. Keep the tokens secret: anybody who has them is logged in.
+ */
 export interface CreatedSession {
   readonly ok: true
   readonly access: string
@@ -50,14 +55,17 @@ export interface CreatedSession {
   readonly sessionId: string
   /** When the access token expires, in milliseconds since 1970. */
   readonly accessExpiresAt: EpochMs
-  /** When the refresh token expires unless it is used before, in milliseconds since 1970. */
+  /** When the refresh token expires if it is not used, in milliseconds since 1970. */
   readonly refreshExpiresAt: EpochMs
-  /** Lets this browser try passwords in a bucket of its own, so that other people's guesses do not slow it down. */
+  /**
+   * The device cookie. Wrong passwords of this browser count in its own bucket, so other people's guesses do
+   * not slow it down.
+   */
   readonly device: string
   readonly forCookies: boolean
 }
 
-/** The stable name of a reason why no session was opened. */
+/** The stable code of the reason why no session was opened. */
 export type SessionNotCreatedCode =
   | 'account_unknown'
   | 'account_disabled'
@@ -72,12 +80,12 @@ export interface SessionNotCreated {
   readonly text: string
 }
 
-/** The actor of such a sign-in in the audit. */
+/** The actor of these sign-ins in the audit. */
 const APPLICATION = 'application'
 
 /**
  * Opens a session for a person that the application authenticated itself, with the checks of every other
- * sign-in: the account exists and is enabled, it is a member of the tenant, and nothing of it was revoked
+ * sign-in: the account exists and is enabled, it is a member of the tenant, and its sessions were not revoked
  * after `position`. The audit names `application` as the actor and `amr` as the detail.
  *
  * Throws a `TypeError` that names the argument if an argument is not valid.
@@ -96,7 +104,7 @@ export async function createSession(
   assertOptions({ position, tenant, userAgent, forCookies })
 
   const candidate = await identify(services, { accountId }, { tenantName: tenant, address })
-  // A session from a position that the log has not reached would outlive the revocations up to there.
+  // A position that the log has not reached would let the session survive the next revocations.
   if (position !== undefined && position > candidate.position) return notCreated('position_ahead')
   const opened = await openSession(services, {
     candidate,
@@ -116,7 +124,7 @@ function describe(
   { access, refresh, session, device }: SignedIn,
   forCookies: boolean,
 ): CreatedSession {
-  if (refresh === undefined) throw new Error('A sign-in always gives a refresh token.')
+  if (refresh === undefined) throw new Error('A sign-in always returns a refresh token.')
   return {
     ok: true,
     access,
@@ -151,7 +159,7 @@ function notCreated(code: SessionNotCreatedCode): SessionNotCreated {
 }
 
 const AMR_MAX = 16
-// A time before this is in seconds: in milliseconds it lies in the year 1973.
+// A lower number is probably in seconds: as milliseconds it would be before March 1973.
 const MILLISECONDS_MIN = 100_000_000_000
 
 function readProof({ amr, acr, authenticatedAt }: CreateSessionOptions, now: EpochMs): Proof {
@@ -188,7 +196,9 @@ function assertOptions({
   if (typeof forCookies !== 'boolean') throw new TypeError('forCookies must be true or false.')
 }
 
-/** In the one spelling that log-ins over HTTP store, so that an address is recognised. */
+/**
+ * Returns the address in the spelling that logins over HTTP store, so that known addresses are recognised.
+ */
 function readAddress(address: unknown = ''): string {
   if (address === '') return ''
   if (typeof address !== 'string' || isIP(address) === 0) {

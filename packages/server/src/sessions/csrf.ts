@@ -3,22 +3,26 @@ import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { randomId, type Random } from '../base/random.ts'
 
 /**
- * CSRF tokens. A token is bound to a session or, before a log-in, to a cookie with a random value. It is an
- * HMAC: the server stores nothing, and a cookie that another site planted does not produce a valid token.
+ * Makes and checks CSRF tokens. A token is bound to a session or, before a login, to a cookie with a random
+ * value. It is an HMAC, so the server stores nothing, and an attacker who plants a cookie cannot make its
+ * token.
  */
 export interface Csrf {
-  /** Creates the value of the cookie for a browser without a session. */
+  /** Creates the random value of the cookie for a browser without a session. */
   newNonce(): string
-  /** The token for a browser without a session. */
+  /** Returns the token for a browser without a session. */
   forNonce(nonce: string): string
-  /** The token for a session. */
+  /** Returns the token for a session. */
   forSession(sessionId: string): string
-  /** Whether the token is right, under any of the secrets. Takes constant time. */
+  /** Whether the token was made with any of the secrets. Takes constant time. */
   isForNonce(token: string, nonce: string): boolean
   isForSession(token: string, sessionId: string): boolean
 }
 
-/** Creates the CSRF tokens. `keys` derive from the secrets: every key verifies, the first one signs. */
+/**
+ * Creates the maker of CSRF tokens. `keys` derive from the secrets. The first key signs, and every key
+ * verifies.
+ */
 export function createCsrf(keys: readonly Uint8Array[], random: Random): Csrf {
   const macKeys = keys.map((key) => createSecretKey(key))
   const makeUnder = (index: number, kind: 'nonce' | 'session', of: string): string => {

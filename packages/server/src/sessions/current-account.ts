@@ -4,13 +4,13 @@ import type { SessionServices } from './services.ts'
 import { whyOver } from './standing.ts'
 
 /**
- * Returns the state of a session with its account as it is now. If the application keeps the accounts, it
- * is asked for roles and username, after `state.position` was read, so that later changes are newer. An
- * account that is inactive or gone counts as disabled. For a session that is over nothing is asked.
+ * Returns the state of a session with its current account. If the application keeps the accounts, it is asked
+ * for roles and username after `state.position` was read, so later changes have a higher position. An account
+ * that is inactive or missing counts as disabled. The application is not asked about a session that is over.
  *
- * An account of the other kind also counts as disabled, because nobody can say what it is now: one of the
- * authority's own table while the application keeps the accounts, or one of an application that no longer
- * keeps them.
+ * Two kinds of accounts count as disabled, because their current state is unknown: accounts of the
+ * authority's own table while the application keeps the accounts, and accounts of an application that no
+ * longer keeps them.
  */
 export async function withCurrentAccount(
   { source }: Pick<SessionServices, 'source'>,

@@ -6,19 +6,19 @@ import { whyOver } from './standing.ts'
 export interface RotationConditions {
   readonly now: EpochMs
   readonly graceMs: number
-  /** When this authority last started. A client may repeat a request whose answer a restart swallowed. */
+  /** When this authority last started. A client may repeat a request whose answer was lost in a restart. */
   readonly startedAt: EpochMs
-  /** Whether a session continues from a token of ours if the store lost its last write. */
+  /** Whether a session continues from a genuine newer token if the store lost its last write. */
   readonly healing: 'accept' | 'refuse'
 }
 
 /**
  * Decides what happens to a presented refresh token. Pure: reads no clock and no store. The caller has
- * verified that the token is ours and was made from this row.
+ * verified that the authority made the token from this row.
  *
- * Two tabs that refresh together are far more common than a thief, so the immediate predecessor gets the
- * same successor again while it is young. Any older token was copied: the session ends (RFC 9700 §4.14.2).
- * A token one generation ahead means that the store lost its last write; the signature proves that the
+ * Two tabs that refresh together are far more common than a thief, so the immediate predecessor gets the same
+ * successor again within the grace. Any older token was copied, so the session ends (RFC 9700 §4.14.2). A
+ * token one generation ahead means that the store lost its last write; the signature proves that the
  * authority issued it.
  */
 export function decideRotation(
@@ -41,17 +41,18 @@ export function decideRotation(
 }
 
 /**
- * Whether less than the grace has passed since the rotation or since the start. Each is measured by itself:
- * after the clock was set back, a start in the future would otherwise hide every later rotation, and two
- * tabs would end their session until the clock catches up. A time further ahead than the grace is not young.
+ * Whether less than the grace has passed since the rotation or since the start. Each time is compared
+ * separately. Otherwise, after the clock was set back, a start in the future would hide every later rotation,
+ * and two tabs would end their session until the clock catches up. A time that is ahead by more than the
+ * grace does not count.
  */
 function isYoung(rotatedAt: EpochMs, { now, graceMs, startedAt }: RotationConditions): boolean {
   return Math.abs(now - rotatedAt) < graceMs || Math.abs(now - startedAt) < graceMs
 }
 
 /**
- * A phone changes its address and a browser updates itself. If both change within seconds, it is another
- * device. A value that is not known on either side proves nothing.
+ * Whether both requests can be from the same device. A phone can change its address, and a browser can update
+ * itself. If both change within seconds, it is another device. An unknown value proves nothing.
  */
 function isSameDevice(
   session: { readonly address: string; readonly userAgent: string },

@@ -3,8 +3,8 @@ import { isGenuineJti } from './refresh-token.ts'
 import { whyOver } from './standing.ts'
 
 /**
- * Ends the session of a refresh token of any generation: an old copy of the token may log out too. Refuses
- * a session that is over already.
+ * Ends the session of a refresh token of any generation, because an old token may log out too. Refuses a
+ * session that is already over.
  */
 export async function endByRefreshToken(
   services: SessionServices,

@@ -8,7 +8,7 @@ import { refuse, type Caller, type Refusal, type SessionServices } from './servi
 export interface FeedReader {
   readonly ok: true
   readonly clientId: string
-  /** Whether the service account and its secret are still valid, by the log. */
+  /** Whether the log shows that the service account and its secret are still valid. */
   readonly isAllowed: () => boolean
 }
 
@@ -18,14 +18,14 @@ export type FeedAccess = (
   caller: Caller,
 ) => Promise<FeedReader | Refusal>
 
-// Guards that poll authenticate every second. Credentials that were right are not checked again for this long.
+// Guards that poll authenticate every second. Correct credentials are not checked again for this long.
 const KNOWN_MS = 60_000
 const KNOWN_MAX = 10_000
 
 /**
- * Creates the check of who may read the feed: a service account with its secret, not an access token,
- * which the feed itself could revoke while it is read. A service account that is bound to a tenant gets
- * `feed_forbidden`, because the feed covers all tenants.
+ * Creates the check for readers of the feed. It requires a service account with its secret, not an access
+ * token, because the feed itself could revoke that token during the connection. A service account that is
+ * bound to a tenant gets `feed_forbidden`, because the feed covers all tenants.
  */
 export function createFeedAccess(services: SessionServices, hub: FeedHub): FeedAccess {
   const known = new Map<string, { readonly reader: FeedReader; readonly until: number }>()
@@ -52,14 +52,14 @@ export function createFeedAccess(services: SessionServices, hub: FeedHub): FeedA
     if (!proven.ok) return proven
     const { id, tenantId } = proven.client
     if (tenantId !== undefined) return refuse('feed_forbidden')
-    // Disabling the client and removing a secret each write an entry for this client. `find` gives twice
+    // Disabling the client and removing a secret each write an entry for this client. `find` returns twice
     // the position, plus one for a hard entry.
     const limit = proven.position * 2 + 1
     return { ok: true, clientId: id, isAllowed: () => hub.log.find('client', id) <= limit }
   }
 }
 
-/** A hash, because the secret itself must not stay in memory. JSON keeps the two values apart. */
+/** Returns a hash, because the secret must not stay in memory. JSON keeps the two values separate. */
 function cacheKey({ clientId, secret }: ClientCredentials): string {
   return createHash('sha256')
     .update(JSON.stringify([clientId, secret]))

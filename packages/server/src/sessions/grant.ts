@@ -27,12 +27,13 @@ export async function grant(
 }
 
 /**
- * Mints a new access token for a session that survived its own revocation of all sessions: its old token is
- * rejected everywhere although the session lives. Returns undefined if the session is over, or if no token
- * can be signed now: the revocation has happened, and a refresh brings a token as well.
+ * Mints a new access token for a session that survived its own revocation of all sessions. Its old token is
+ * rejected at every guard although the session is live. Returns undefined if the session is over. It also
+ * returns undefined if no token can be signed now: the revocation is done, and a refresh returns a token
+ * later.
  *
- * The new token expires when the old one would have (`expSec`, seconds since 1970). Otherwise a thief with
- * only an access token could extend it.
+ * The new token expires when the old token would have expired (`expSec`, in seconds since 1970). Otherwise a
+ * thief with only an access token could extend its life.
  */
 export async function grantAfterwards(
   services: SessionServices,

@@ -10,10 +10,13 @@ import type { Account } from '../store/rows.ts'
 import type { SignInView } from '../store/store.ts'
 import type { SessionServices } from './services.ts'
 
-/** How a sign-in names its account: as the person typed it, or by its id as the application knows it. */
+/**
+ * The account that a sign-in names: by the username that the person typed, or by the id that the application
+ * knows.
+ */
 export type AccountName = { readonly username: string } | { readonly accountId: string }
 
-/** Where a sign-in comes from, and which tenant it wants. */
+/** The origin of a sign-in, and the tenant that it requests. */
 export interface SignInWishes {
   /** The name of the tenant to sign in to. Without it, the account's default tenant is used. */
   readonly tenantName: string | undefined
@@ -22,21 +25,23 @@ export interface SignInWishes {
 }
 
 /**
- * The first step of a sign-in: the account that is meant, if it exists, before anything is proved. The log
+ * The result of the first step of a sign-in: the named account, if it exists, before any proof. The log
  * position was read before the account and before any proof.
  */
 export interface Candidate extends SignInView {
-  /** Attempts at the same account share this key. */
+  /** All attempts at the same account share this key. */
   readonly throttleKey: string
-  /** Whether the sign-in names a tenant. It then requires a membership in it. */
+  /** Whether the sign-in names a tenant. The account must then be a member of it. */
   readonly namesTenant: boolean
   /** The application's answer, if it keeps the accounts. */
   readonly found: FoundAccount | undefined
-  /** The account again if the application keeps it: the store keeps a row for it with the session. */
+  /**
+   * The same account if the application keeps it. The store writes a row for it together with the session.
+   */
   readonly shadow: Account | undefined
 }
 
-/** Looks the account up in the store, or asks the application if it keeps the accounts. */
+/** Looks up the account in the store, or asks the application if it keeps the accounts. */
 export async function identify(
   services: SessionServices,
   name: AccountName,
@@ -58,7 +63,8 @@ async function identifyOwn(
     return { ...(await store.accounts.viewForSignIn(throttleKey, wishes)), throttleKey, ...rest }
   }
   const view = await store.accounts.viewById(name.accountId, wishes)
-  // A row of an application that kept the accounts once: nobody can say what that account is now.
+  // The id may belong to an application that no longer keeps the accounts. The current state of that account
+  // is unknown.
   const isOwn = isOwnAccountId(name.accountId)
   const account = isOwn ? view.account : undefined
   const throttleKey = usernameKey(account?.username ?? '')
@@ -71,7 +77,7 @@ async function identifyAtSource(
   name: AccountName,
   wishes: SignInWishes,
 ): Promise<Candidate> {
-  // Before the application is asked: anything it revokes from now on is newer than what is made here.
+  // The position is read before the application is asked, so any later revocation is newer than this sign-in.
   const { position } = await store.revocations.head()
   const typed = 'username' in name ? stripOuterSpace(name.username) : ''
   const found =
@@ -90,20 +96,24 @@ async function identifyAtSource(
   }
 }
 
-/** An id that no account of an application can have is not passed to the application. */
+/**
+ * Finds an account by its id. Ids that no account of an application can have are not passed to the
+ * application.
+ */
 async function findById(source: CheckedSource, id: string): Promise<FoundAccount | undefined> {
   return isSourceId(id) ? source.get(id) : undefined
 }
 
 /**
- * The key is the account's id, because only the application knows which spellings mean one account. A
- * name, an e-mail address and a telephone number would otherwise have separate attempts. If no account was
- * found, the key is the name.
+ * Returns the id of the account as the key, because only the application knows which spellings mean the same
+ * account. Otherwise a name, an e-mail address and a telephone number would have separate attempts. If no
+ * account was found, the key is the name.
  */
 function throttleKeyOf(typed: string, found: FoundAccount | undefined): string {
   if (found !== undefined) return `\u0001${found.id}`
   const key = usernameKey(typed)
-  // Names that our rules reject do not share one bucket. Otherwise throttling would reveal which accounts exist.
+  // Names that our rules reject do not share one bucket. Otherwise throttling would reveal which accounts
+  // exist.
   return key === usernameKey('') ? `${key}${typed}` : key
 }
 

@@ -10,7 +10,7 @@ import { refuse, type Refusal, type SessionServices } from './services.ts'
 import { isGenuineJti, type RefreshClaims } from './refresh-token.ts'
 import { isOutlived, whyClientOver, whyOver } from './standing.ts'
 
-/** A token that would be accepted now, with what is known about it. */
+/** A token that would be accepted now, with its claims and its account, or the refusal. */
 export type Inspected =
   | {
       readonly ok: true
@@ -27,8 +27,8 @@ export type Inspected =
     }
 
 /**
- * Checks whether a token, access or refresh, would be accepted now. Changes nothing: an old copy of a
- * refresh token is refused here, and its session lives on.
+ * Checks whether a token, access or refresh, would be accepted now. Changes nothing: an old copy of a refresh
+ * token is refused here, but its session does not end.
  */
 export async function inspectToken(
   services: SessionServices,
@@ -46,7 +46,7 @@ export async function inspectToken(
   if (read === undefined) return refuse('session_unknown')
   if (!isGenuineJti(read.session, { generation: gen, jti })) return refuse('token_invalid')
   const state = await withCurrentAccount(services, read)
-  // Decided as if its own device had sent it: nothing here tells from where the token came.
+  // Decided as if the session's own device had sent it, because the origin of the token is not known here.
   const decision = decideRotation(
     state,
     { ...state.session, generation: gen },
@@ -73,8 +73,8 @@ async function inspectAccess(
 }
 
 /**
- * Checks a token like `inspectToken`, and also as a guard does: an access token is refused as stale if roles
- * or the like changed since it was issued.
+ * Checks a token like `inspectToken`, and also like a guard: an access token is refused as stale if, for
+ * example, roles changed after it was issued.
  */
 export async function inspectAsGuard(
   services: SessionServices,
@@ -88,8 +88,8 @@ export async function inspectAsGuard(
 }
 
 /**
- * Inspects a token for a service account. One that is bound to a tenant sees only tokens of that tenant:
- * for any other it gets the same refusal as for a token that is not valid.
+ * Inspects a token for a service account. A service account that is bound to a tenant sees only tokens of
+ * that tenant. All other tokens get the same refusal as a token that is not valid.
  */
 export async function inspectForClient(
   services: SessionServices,
@@ -103,8 +103,8 @@ export async function inspectForClient(
 }
 
 /**
- * Returns a more precise code for a refresh token that was refused with `code`. It distinguishes a valid
- * access token from a broken token: its holder sent it to the wrong place and may know that.
+ * Returns a more precise code for a refresh token that was refused with `code`. A valid access token gets
+ * another code than a broken token. Its holder sent it to the wrong endpoint and may know that.
  */
 export function explainNoRefreshToken(
   services: SessionServices,
@@ -116,11 +116,14 @@ export function explainNoRefreshToken(
   return access.ok ? 'token_wrong_type' : (whyAccessRefused(access) ?? code)
 }
 
-/** Why an access token of this authority is refused; undefined if it may be somebody else's token. */
+/**
+ * Returns why an access token of this authority is refused. Returns undefined if another issuer may have made
+ * the token.
+ */
 function whyAccessRefused(
   refused: Exclude<AccessTokenResult, { readonly ok: true }>,
 ): RefusalCode | undefined {
-  // Both codes mean that the signature is right.
+  // With either code, the signature is right.
   if (refused.code === 'token_expired') return 'token_expired'
   if (refused.code !== 'claim_missing') return undefined
   if (refused.claim === 'exp') return 'token_exp_missing'
@@ -128,9 +131,9 @@ function whyAccessRefused(
 }
 
 /**
- * Returns the session and the account behind an access token's claims, if none of them is revoked. The rows
- * decide about session and account, including what the session survived. The log decides about the token
- * alone.
+ * Returns the session and the account of an access token's claims, if neither of them nor the token is
+ * revoked. The rows decide about session and account, and about revocations that the session survived. The
+ * log decides only about the token.
  */
 export async function inspectSession(
   services: SessionServices,
@@ -138,7 +141,7 @@ export async function inspectSession(
 ): Promise<{ readonly ok: true; readonly state: SessionState } | Refusal> {
   const read = await services.store.sessions.state(claims.sid)
   if (read === undefined) {
-    // We signed this token, so the session existed: the store may have lost it.
+    // The authority signed this token, so the session existed. The store may have lost it.
     const { position } = await services.store.revocations.head()
     if (claims.rvp > position) services.noteAhead?.(claims.rvp)
     return refuse('session_unknown')
@@ -147,7 +150,7 @@ export async function inspectSession(
   const state = await withCurrentAccount(services, read)
   const code =
     whyOver(state) ??
-    // The session lives, so its rightful holder can refresh.
+    // The session is live, so its rightful holder can refresh.
     (isOutlived(state, claims.rvp)
       ? 'token_stale'
       : await whyRevoked(services, aloneOf(claims), read.position))
@@ -165,12 +168,12 @@ async function inspectClient(
   return code === undefined ? { ok: true } : refuse(code)
 }
 
-/** The subjects of a token without those that rows speak of. */
+/** Returns the subjects of a token without the subjects that the rows decide about. */
 function aloneOf({ rvp, jti }: TokenSubjects): TokenSubjects {
   return { rvp, jti, iss: '', sub: '', client_id: '' }
 }
 
-/** Asks the log whether any of these subjects was revoked after the token was issued. */
+/** Returns the refusal if the log has revoked a subject after the token was issued. */
 async function whyRevoked(
   { standingOf, noteAhead }: SessionServices,
   claims: TokenSubjects,

@@ -11,42 +11,45 @@ import {
 } from './create-session.ts'
 import type { SessionServices } from './services.ts'
 
-/** A session as it is shown. It never holds a token or anything that one can be made from. */
+/** A session for listings. It contains no token and no value from which a token can be made. */
 export interface SessionInfo {
   readonly id: string
   readonly accountId: string
-  /** The account's username when it last signed in or, for an account of the authority, now. */
+  /** The username. For an account of the application, it is the username at the last sign-in or refresh. */
   readonly username: string
   readonly tenantId: string | undefined
-  /** Whether a refresh would succeed now. Needs no answer of an application that keeps the accounts. */
+  /** Whether a refresh would succeed now. An application that keeps the accounts is not asked. */
   readonly isLive: boolean
   readonly createdAt: EpochMs
   /** When the session was opened or last refreshed. */
   readonly lastUsedAt: EpochMs
-  /** When it expires unless it is refreshed before. */
+  /** When it expires if it is not refreshed. */
   readonly expiresAt: EpochMs
-  /** When it expires at the latest. */
+  /** When it expires in any case. */
   readonly endsAt: EpochMs
-  /** When it was ended alone. Undefined if it lives, expired, or ended with its account or tenant. */
+  /**
+   * When this single session was ended. Undefined if it is live, has expired, or ended with its account or
+   * tenant.
+   */
   readonly endedAt: EpochMs | undefined
-  /** When and how the person last proved who they are; see `CreateSessionOptions`. */
+  /** When the person last proved who they are; see `CreateSessionOptions`. */
   readonly authenticatedAt: EpochMs
   readonly amr: readonly string[]
   readonly acr: string | undefined
-  /** The address and `User-Agent` of the last use; empty if not known. */
+  /** The address of the last use. Empty if it is not known. */
   readonly address: string
   readonly userAgent: string
 }
 
-/** Which sessions to list. */
+/** Selects the sessions to list. */
 export interface SessionFilter {
   /** Only sessions of this account. */
   readonly accountId?: string | undefined
-  /** Only live sessions. Ended ones are kept until a day after their latest end. */
+  /** Only live sessions. Ended sessions are kept until a day after their absolute end. */
   readonly live?: boolean | undefined
-  /** `next` of the page before. */
+  /** The `next` of the previous page. */
   readonly before?: string | undefined
-  /** Sessions of a page: 1 to 1,000, by default 100. */
+  /** The number of sessions in the page: 1 to 1,000, by default 100. */
   readonly limit?: number | undefined
 }
 
@@ -57,7 +60,7 @@ export interface SessionPage {
   readonly next: string | undefined
 }
 
-/** Sessions, as embedding applications open, list and end them. */
+/** Opens, lists and ends sessions, for embedding applications. */
 export interface SessionManager {
   /** Begins a sign-in. Call it before the first proof, and spread the result into the options of `create`. */
   begin(): Promise<SignInAttempt>
@@ -69,8 +72,8 @@ export interface SessionManager {
   /** Lists sessions, newest first. Throws a `TypeError` if an argument is not valid. */
   list(filter?: SessionFilter): Promise<SessionPage>
   /**
-   * Ends a session and revokes its tokens. `by` names who does it, for the audit. The value is `unchanged`
-   * if it was ended before; the code is `session_unknown` if there is no such session.
+   * Ends a session and revokes its tokens. `by` is the actor in the audit. The value is `unchanged` if the
+   * session had already ended. The code is `session_unknown` if there is no such session.
    */
   end(sessionId: string, by: string): Promise<Managed<Change>>
 }
@@ -108,7 +111,7 @@ export function createSessionManager(services: SessionServices): SessionManager 
   }
 }
 
-/** Names every member, so that a new column of the row is not shown by accident. */
+/** Copies each member by name, so that a new column of the row is not shown by accident. */
 function describe(session: SessionSummary): SessionInfo {
   return {
     id: session.id,

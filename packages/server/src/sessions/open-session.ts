@@ -8,12 +8,12 @@ import type { Candidate } from './identify.ts'
 import { summarizeProofs, type Authentication, type Proof } from './prove.ts'
 import type { Caller, Granted, SessionServices } from './services.ts'
 
-/** A pair, and a value for the browser to keep, so that other people's guesses do not slow it down. */
+/** A pair of tokens, and the device cookie, so that other people's guesses do not slow down this browser. */
 export interface SignedIn extends Granted {
   readonly device: string
 }
 
-/** Why a session does not open although its proofs are right. */
+/** Why a session does not open although the proofs are right. */
 export type NotOpened = 'unknown_account' | 'account_disabled' | 'tenant_forbidden' | 'revoked'
 
 /** The input for a new session. */
@@ -21,20 +21,20 @@ export interface Opening {
   readonly candidate: Candidate
   readonly proofs: readonly [Proof, ...Proof[]]
   readonly caller: Caller
-  /** Buckets whose counted attempts are given back with the session. */
+  /** The buckets from which the counted attempts are removed when the session opens. */
   readonly giveBack?: readonly ThrottleBucket[]
-  /** Whether the access token goes into a cookie. It then names the session's CSRF token. */
+  /** Whether the access token goes into a cookie. It then contains the hash of the session's CSRF token. */
   readonly forCookies?: boolean | undefined
-  /** The log position that was read before the first proof. Defaults to that of the candidate. */
+  /** The log position that was read before the first proof. Defaults to the position of the candidate. */
   readonly position?: number | undefined
   /** The actor and the detail of the audit line, if the actor is not the account itself. */
   readonly vouchedBy?: { readonly actor: string; readonly detail: string } | undefined
 }
 
 /**
- * Why this candidate gets no session, whatever is proved. Pure.
+ * Returns why this candidate gets no session, whatever it proves. Pure.
  *
- * The answer reveals a missing membership to anyone with the right proofs, so ask only after them.
+ * The result reveals whether the account is a member, so call it only after the proofs were checked.
  */
 export function whyNotOpened({
   account,
@@ -47,11 +47,11 @@ export function whyNotOpened({
 }
 
 /**
- * The third step of a sign-in: checks the candidate, mints the pair and writes the session. Every way to
- * sign in ends here.
+ * The third step of a sign-in: checks the candidate, mints the pair and writes the session. Every way to sign
+ * in ends here.
  *
- * The write compares the log position that was read before the first proof. An account that was disabled,
- * or that changed its password after that, gets no session (`revoked`).
+ * The write compares the log position that was read before the first proof. If the account was disabled, or
+ * its password was changed, after that position, no session opens (`revoked`).
  */
 export async function openSession(
   services: SessionServices,

@@ -21,9 +21,9 @@ export interface CurrentSession {
 }
 
 /**
- * The session goes on after a revocation that covers its own access token. `renewed` has its new access
- * token; it is undefined if the session has ended meanwhile or no token can be signed now. A refresh
- * brings a new token in the second case.
+ * The session continues after a revocation that covers its own access token. `renewed` has its new access
+ * token. It is undefined if the session has ended meanwhile, or if no token can be signed now. In the second
+ * case a refresh returns a new token later.
  */
 export interface Renewed {
   readonly ok: true
@@ -49,7 +49,7 @@ export async function listOwnSessions(
   })
 }
 
-/** Logs out: ends the session that asks. Returns `unchanged` if it has ended already. */
+/** Logs out: ends the current session. Returns `unchanged` if it has already ended. */
 export async function endCurrentSession(
   services: SessionServices,
   { account, session }: SessionState,
@@ -63,7 +63,7 @@ export async function endCurrentSession(
 /**
  * Ends one of the account's own sessions. Returns `not_found` for an unknown id and for a session of
  * another account, so that the answer does not reveal whether an id exists. `hasRevoked` is false if the
- * session has ended already.
+ * session had already ended.
  */
 export async function endOwnSession(
   services: SessionServices,
@@ -79,12 +79,13 @@ export async function endOwnSession(
   return { ok: true, hasRevoked: change === 'changed' }
 }
 
-// Each call writes a log entry that every guard receives: 10 at once, then one every 10 s.
+// Each call writes a log entry that every guard receives. So 10 calls are allowed at once, then one every 10
+// s.
 const END_RATE = { triesMax: 10, intervalMs: 10_000 } as const
 
 /**
  * Ends all other sessions of the account, or all of them, with one log entry. After `others` the current
- * session gets a new access token, because the entry covers its old one too.
+ * session gets a new access token, because the entry also revokes its old token.
  */
 export async function endOwnSessions(
   services: SessionServices,
@@ -93,7 +94,8 @@ export async function endOwnSessions(
   caller: Caller,
 ): Promise<Renewed | Refusal> {
   const { account, session } = current.state
-  // Counted by session: a thief with another session of the account cannot use up its owner's attempts.
+  // Counted by session, so a thief with another session of the account cannot use up the attempts of its
+  // owner.
   const throttled = await countTry(services, [{ key: `end:${session.id}`, ...END_RATE }])
   if (throttled !== undefined) return throttled
   await services.store.accounts.endSessions(
@@ -104,7 +106,7 @@ export async function endOwnSessions(
   return which === 'others' ? renew(services, current) : { ok: true, renewed: undefined }
 }
 
-/** Mints the access token that the current session needs after it revoked its old one. */
+/** Mints the access token that the current session needs after it revoked its old token. */
 export async function renew(
   services: SessionServices,
   { state, isCookie, expSec }: CurrentSession,
@@ -114,7 +116,7 @@ export async function renew(
   return { ok: true, renewed }
 }
 
-/** Names the account itself as the actor. */
+/** Makes the audit context of a change whose actor is the account itself. */
 export function auditContextOf(
   { clock }: SessionServices,
   accountId: string,

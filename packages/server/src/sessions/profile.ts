@@ -4,7 +4,7 @@ import type { SessionServices } from './services.ts'
 
 /** The permissions of the account behind a session, and the tenants that it is a member of. */
 export interface Profile {
-  /** The permissions of all its roles, sorted, each once. */
+  /** The permissions of all its roles, sorted and without duplicates. */
   readonly permissions: readonly string[]
   /** The tenant that the session is in. */
   readonly tenant: Membership | undefined

@@ -7,15 +7,15 @@ import type { Candidate } from './identify.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 
 /**
- * The second step of a sign-in: something that showed that the person is the account's owner. A proof only
- * describes what was checked. A sign-in needs at least one.
+ * The result of the second step of a sign-in: evidence that the person is the owner of the account. A proof
+ * only describes what was checked. A sign-in needs at least one.
  */
 export interface Proof {
   /** The methods, as RFC 8176 values: `['pwd']` for a password. Never empty. */
   readonly amr: readonly string[]
   /** The authentication context class that this proof reaches, if it has a name. */
   readonly acr?: string | undefined
-  /** When the person showed it, in milliseconds since 1970. */
+  /** When the person gave the proof, in milliseconds since 1970. */
   readonly at: EpochMs
 }
 
@@ -23,13 +23,13 @@ export interface Proof {
 export interface Proven {
   readonly ok: true
   readonly proof: Proof
-  /** The buckets that get these attempts back when the session opens. */
+  /** The buckets from which these attempts are removed when the session opens. */
   readonly giveBack: readonly ThrottleBucket[]
 }
 
 /**
- * Checks a password. The attempt is counted before the check, so that a thousand at once get no further
- * than one after the other. An unknown account costs the same work as a wrong password.
+ * Checks a password. The attempt is counted before the check, so a thousand attempts at once get no more
+ * checks than attempts in sequence. An unknown account costs the same work as a wrong password.
  */
 export async function provePassword(
   services: SessionServices,
@@ -58,7 +58,7 @@ export async function provePassword(
   return { ok: true, proof: { amr: ['pwd'], at: services.clock.nowMs() }, giveBack: tries }
 }
 
-/** Costs about the same whether or not the account exists. Undefined when too many passwords wait. */
+/** Costs about the same whether or not the account exists. Returns undefined if too many passwords wait. */
 function verifyPassword(
   { source, hasher }: SessionServices,
   { account, found, throttleKey }: Candidate,
@@ -70,7 +70,10 @@ function verifyPassword(
     : source.verifyPassword(found, password)
 }
 
-/** The bounds of our own passwords: an application's hash function may fail on anything else. */
+/**
+ * Whether a text is within the bounds of our own passwords. An application's hash function may fail on other
+ * texts.
+ */
 function mayBePassword(password: string): boolean {
   return Buffer.byteLength(password) <= limits.passwordBytesMax && !password.includes('\0')
 }
@@ -83,8 +86,8 @@ export interface Authentication {
 }
 
 /**
- * Sums up the proofs of one sign-in. Pure. The time is that of the newest proof, `amr` has every value
- * once, and `acr` is that of the last proof that has one.
+ * Sums up the proofs of one sign-in. Pure. The time is that of the newest proof, `amr` has every value once,
+ * and `acr` is the one of the last proof with an `acr`.
  */
 export function summarizeProofs(proofs: readonly [Proof, ...Proof[]]): Authentication {
   return {

@@ -13,12 +13,12 @@ import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import type { Session } from '../store/rows.ts'
 
-/** The claims of a refresh token; every one is required. */
+/** The claims of a refresh token. All claims are required. */
 export interface RefreshClaims {
   readonly iss: string
   readonly sub: string
   readonly sid: string
-  /** The generation of the session that this token stands for: a non-negative safe integer. */
+  /** The generation of the session for which this token was made: a non-negative safe integer. */
   readonly gen: number
   readonly jti: string
   readonly iat: number
@@ -42,7 +42,7 @@ export function makeRefreshToken(
   userId: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)
-  // Killed after the row was read. A second attempt is refused because the token is not valid.
+  // The key was killed after the row was read. A second attempt is refused because the token is not valid.
   if (signer === undefined) throw new StoreFault('The refresh key of this session was killed.')
   const claims: RefreshClaims = {
     iss: issuer,
@@ -59,8 +59,8 @@ export function makeRefreshToken(
 }
 
 /**
- * Whether this `jti` was made from this row. Someone with only the signing key cannot make it. Takes constant
- * time.
+ * Whether this `jti` was made from this row. An attacker who has only the signing key cannot make it. Takes
+ * constant time.
  */
 export function isGenuineJti(
   session: Pick<Session, 'id' | 'seed'>,
@@ -102,7 +102,7 @@ export type RefreshTokenRefusal =
 /** Verifies the signature, type and claims of a refresh token. It does not look at the session. */
 export type RefreshTokenVerifier = (token: string) => RefreshTokenResult
 
-/** What a refresh token must match: the options of its JWT verifier. */
+/** Returns the options of the JWT verifier for refresh tokens. */
 export function refreshVerifierOptions(
   keys: KeySet,
   issuer: string,
@@ -126,8 +126,9 @@ export function createRefreshTokenVerifier(
 ): RefreshTokenVerifier {
   const create = (keys: KeySet, toleranceSec: number): Verifier<RefreshClaims> =>
     createVerifier<RefreshClaims>({ ...refreshVerifierOptions(keys, issuer, clock), toleranceSec })
-  // A time server may set the clock back some seconds. Clients that refreshed just before must not be logged
-  // out. Only we sign these tokens, so one from the future was issued before the step. Expiry stays exact.
+  // A time server may set the clock back by some seconds. Clients that refreshed just before must not be
+  // logged out. Only the authority signs these tokens, so a token from the future was issued before the clock
+  // was set back. Expiry stays exact.
   const verifiers = perRingState(ring, ({ refreshKeys }) => ({
     exact: create(refreshKeys, 0),
     afterStep: create(refreshKeys, CLOCK_STEP_SEC),

@@ -25,11 +25,11 @@ export type Refresher = (
   wanted?: RefreshWanted,
 ) => Promise<Granted | Refusal>
 
-/** Options of a refresh. */
+/** The options of a refresh. */
 export interface RefreshWanted {
-  /** The name of the tenant that the session moves to; null for none, undefined to stay. */
+  /** The name of the tenant that the session moves to. Null leaves the tenant, undefined changes nothing. */
   readonly tenantName?: string | null | undefined
-  /** Whether the access token goes into a cookie. It then names the session's CSRF token. */
+  /** Whether the access token goes into a cookie. It then contains the hash of the session's CSRF token. */
   readonly forCookies?: boolean
 }
 
@@ -43,7 +43,8 @@ export function createRefresher(services: SessionServices): Refresher {
     if (tenant === 'unknown') return refuse('tenant_forbidden')
     const { sub, sid, gen, jti } = verified.claims
     const { address, userAgent } = caller
-    // An account of an application that no longer keeps the accounts: nobody knows what it is now.
+    // The account belongs to an application that no longer keeps the accounts, so its current state is
+    // unknown.
     if (services.source === undefined && !isOwnAccountId(sub)) return refuse('account_disabled')
     const asked = services.source && (await askSource(services, sid, { generation: gen, jti }))
     if (asked?.ok === false) return asked
@@ -53,7 +54,7 @@ export function createRefresher(services: SessionServices): Refresher {
   }
 }
 
-/** The tenant that a refresh names. A tenant that does not exist is refused like one without membership. */
+/** Finds the tenant that a refresh names. An unknown tenant is refused like a tenant without membership. */
 async function findWantedTenant(
   { store }: SessionServices,
   { tenantName }: RefreshWanted,
@@ -63,8 +64,8 @@ async function findWantedTenant(
 }
 
 /**
- * Asks the application about the session's account, before the atomic step. The position is read first,
- * then the application is asked, then the store decides. It refuses what was revoked meanwhile.
+ * Asks the application about the session's account, before the atomic step. The position is read first, then
+ * the application is asked, then the store decides. The store refuses a session that was revoked meanwhile.
  */
 async function askSource(
   services: SessionServices,
@@ -81,8 +82,8 @@ async function askSource(
 
 /**
  * Puts the application's answer into the outcome. The token then gets the position that was read before the
- * application was asked. With the store's own, later position, a change between the two would look older
- * than the token that does not contain it.
+ * application was asked. With the store's later position, a change in between would look older than the
+ * token, although the token does not contain it.
  */
 function current(outcome: RefreshOutcome, asked: SessionState | undefined): RefreshOutcome {
   if (asked === undefined || !('account' in outcome)) return outcome
@@ -113,7 +114,7 @@ async function answer(
     case 'refused':
       return refuse(outcome.code)
     case 'ending':
-      // In its own transaction: the batch stays short and does not lock the log's counter.
+      // Ended in a separate transaction, so that the batch stays short and does not lock the log's counter.
       await services.store.sessions.end(
         sessionId,
         { event: outcome.code },

@@ -5,20 +5,20 @@ import { inspectToken, type Inspected } from './inspect.ts'
 import type { Revoking } from './own-sessions.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 
-// How many of its own access tokens a service account may revoke at once, and then one in each interval.
+// A service account may revoke this many of its own access tokens at once, and then one in each interval.
 const OWN_RATE = { triesMax: 100, intervalMs: 1_000 } as const
 
-/** The `client_id` of log-ins without a client. */
+/** The `client_id` of logins without a client. */
 const FIRST_PARTY = 'first-party'
 
 /**
- * Revokes a token for a service account (RFC 7009): a refresh token ends its session, an access token is
- * revoked alone. Succeeds for a token that is not valid (RFC 7009 §2.2).
+ * Revokes a token for a service account (RFC 7009). A refresh token ends its session. An access token is
+ * revoked without its session. Succeeds for a token that is not valid (RFC 7009 §2.2).
  *
- * A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke tokens
- * of log-ins without a client, because it presents the token itself. For any other token it gets
- * `token_of_another`. A service account of a tenant gets success instead, and nothing is revoked:
- * otherwise it could tell which tokens of other tenants are live.
+ * A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke tokens of
+ * logins without a client, because it presents the token itself. For any other token it gets
+ * `token_of_another`. A service account of a tenant gets success instead, and nothing is revoked. Otherwise
+ * it could find out which tokens of other tenants are valid.
  */
 export async function revokeByClient(
   services: SessionServices,
@@ -60,9 +60,9 @@ function mayRevoke({ id, tenantId }: Client, token: Inspected): boolean {
 }
 
 /**
- * Each revocation is an entry that the log keeps and every guard receives, and a service account can get
- * as many tokens of its own as it likes. Tokens of people are not counted: a gateway that logs many
- * people out at once must not wait.
+ * Limits how fast a service account revokes its own tokens. Each revocation is an entry that the log keeps
+ * and every guard receives, and a service account can get any number of tokens. Tokens of people are not
+ * counted, because a gateway that logs out many people at once must not wait.
  */
 async function countOwn(
   services: SessionServices,

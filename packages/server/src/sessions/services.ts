@@ -14,21 +14,24 @@ import type { AccessTokenSettings } from './access-token.ts'
 import type { Csrf } from './csrf.ts'
 import type { RefreshTokenVerifier } from './refresh-token.ts'
 
-/** The questions of the session operations to the authority's own copy of the revocation log. */
+/** The calls from the session operations to the authority's own copy of the revocation log. */
 export interface LogQuestions {
   /**
    * Checks a token against the log, by the guard's own rule. `position` is the head at which its session was
-   * read: the copy of the log is brought up to there first.
+   * read. The copy of the log is first brought up to that position.
    */
   readonly standingOf: (claims: TokenSubjects, position: number) => Promise<Standing>
-  /** Reports the position of a token of ours that the store's log has not reached: the store lost entries. */
+  /**
+   * Reports a token of this authority whose position is above the head of the store's log: the store has lost
+   * entries.
+   */
   readonly noteAhead: (rvp: number) => void
 }
 
 /** The dependencies of all session operations. There is one object for the life of an authority. */
 export interface SessionServices extends Partial<LogQuestions> {
   readonly store: Store
-  /** The application's accounts if it keeps them. Otherwise the accounts are in the store. */
+  /** The accounts of the application, if it keeps them. Otherwise the accounts are in the store. */
   readonly source?: CheckedSource | undefined
   readonly ring: KeyRing
   readonly hasher: PasswordHasher
@@ -38,7 +41,10 @@ export interface SessionServices extends Partial<LogQuestions> {
   readonly random: Random
   readonly access: AccessTokenSettings
   readonly rotation: RotationSettings
-  /** How many live sessions an account may have: a sign-in ends the oldest ones beyond it. Undefined: any number. */
+  /**
+   * How many live sessions an account may have. A sign-in ends the oldest sessions beyond this number.
+   * Undefined: any number.
+   */
   readonly sessionsPerAccountMax?: number | undefined
   readonly verifyRefresh: RefreshTokenVerifier
   readonly verifyAccess: AccessTokenVerifier
@@ -46,24 +52,25 @@ export interface SessionServices extends Partial<LogQuestions> {
 
 /** Settings of refresh tokens. Times are in milliseconds. */
 export interface RotationSettings {
-  /** If false, a refresh gives only a new access token. */
+  /** If false, a refresh returns only a new access token. */
   readonly rotates: boolean
-  /** How long an unused refresh token lives, and how long the session lives at most. */
+  /** The idle lifetime of a refresh token. */
   readonly idleMs: number
+  /** The absolute lifetime of a session. */
   readonly absoluteMs: number
-  /** How long the predecessor of a refresh token is accepted again. */
+  /** How long the predecessor of the current refresh token is still accepted. */
   readonly graceMs: number
   /** When the authority started. */
   readonly startedAt: EpochMs
-  /** Whether a session continues from a token of ours if the store lost its last write. */
+  /** Whether a session continues from a genuine newer token if the store lost its last write. */
   readonly healing: 'accept' | 'refuse'
 }
 
-/** Where a request comes from, as far as the server knows. Unknown values are empty texts. */
+/** The origin of a request, as far as it is known. Unknown values are empty texts. */
 export interface Caller {
   readonly address: string
   readonly userAgent: string
-  /** The device cookie of an earlier log-in. It may be any text that a client sent. */
+  /** The device cookie of an earlier login. It may be any text that a client sent. */
   readonly device?: string | undefined
 }
 
@@ -73,16 +80,16 @@ export interface Refusal {
   readonly code: RefusalCode
   /** With `throttled`: the seconds to wait. */
   readonly retryAfterSec?: number
-  /** A text for the person in place of the code's own text: for example which password rule failed. */
+  /** Replaces the text of the code, for example with the password rule that failed. */
   readonly text?: string
 }
 
-/** The refusal with this code. */
+/** Makes the refusal with this code. */
 export function refuse(code: RefusalCode): Refusal {
   return { ok: false, code }
 }
 
-/** Tokens as the client gets them. `refresh` is undefined at a refresh that does not rotate. */
+/** The tokens for the client. `refresh` is undefined after a refresh without rotation. */
 export interface Granted {
   readonly ok: true
   readonly access: string

@@ -4,7 +4,7 @@ import { openSession, whyNotOpened, type SignedIn } from './open-session.ts'
 import { provePassword } from './prove.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 
-/** The input of a log-in. */
+/** The input of a login. */
 export interface Credentials {
   readonly username: string
   readonly password: string
@@ -13,12 +13,12 @@ export interface Credentials {
 }
 
 /**
- * Logs in with a password, in three steps: identify the account, prove the password, open the session.
- * That is one read, the counted attempt, the hash and one write.
+ * Logs in with a password, in three steps: identify the account, prove the password, open the session. A
+ * login costs one read, counting the attempt, one hash and one write.
  *
- * Returns `credentials_invalid` for an unknown account, a wrong password, a disabled account, and one that
- * was revoked meanwhile; only the audit says which. `tenant_forbidden` is returned only with the right
- * password.
+ * Returns `credentials_invalid` for an unknown account, a wrong password, a disabled account, and an account
+ * whose sessions were revoked meanwhile. Only the audit contains the reason. `tenant_forbidden` is returned
+ * only with the right password.
  */
 export async function signIn(
   services: SessionServices,
@@ -47,7 +47,7 @@ export async function signIn(
   return refuse(opened === 'tenant_forbidden' ? opened : 'credentials_invalid')
 }
 
-/** Hashes the password again if its hash was made with other parameters than those of today. */
+/** Hashes the password again if its hash does not have the current parameters. */
 async function upgradeHash(
   { hasher, store }: SessionServices,
   { id, passwordHash }: Account,
@@ -55,6 +55,6 @@ async function upgradeHash(
 ): Promise<void> {
   if (passwordHash === undefined || !hasher.isOutdated(passwordHash)) return
   const hash = await hasher.hash(password)
-  // With a full queue the login goes on, and the next one upgrades the hash.
+  // If the queue is full, the login continues, and the next login upgrades the hash.
   if (hash !== undefined) await store.accounts.upgradePasswordHash(id, passwordHash, hash)
 }

@@ -4,18 +4,18 @@ import { refusals, type RefusalCode } from '../base/refusals.ts'
 import { countTry } from './count-try.ts'
 import type { Caller, Refusal, SessionServices } from './services.ts'
 
-/** The account that a person made. */
+/** The account that a person has created. */
 export interface SignedUp {
   readonly ok: true
   readonly account: AccountSummary
 }
 
 /**
- * Creates an account without roles for a person who signs up. Opens no session, so no other site can log
- * a visitor in to an account of its own.
+ * Creates an account without roles for a person who signs up. Opens no session, so another site cannot log
+ * its visitors in to an account of the attacker.
  *
- * Each attempt counts against the caller's address. The refusal reveals that a username is taken: without
- * mail there is no other way to tell the person.
+ * Each attempt counts against the caller's address. The refusal reveals that a username is taken. Without
+ * e-mail there is no other way to inform the person.
  */
 export async function signUp(
   services: SessionServices,
@@ -37,7 +37,7 @@ export async function signUp(
     : { ok: false, code: refusalCodeOf(created.code), text: created.text }
 }
 
-/** The manager's own code if a client that signs up can have caused it. */
+/** Returns the manager's code as a refusal code, if a client that signs up can have caused it. */
 function refusalCodeOf(code: ManagedCode): RefusalCode {
   return isRefusalCode(code) ? code : 'internal_error'
 }

@@ -3,9 +3,10 @@ import type { Session } from '../store/rows.ts'
 import type { ClientView } from '../store/store.ts'
 
 /**
- * Returns why all tokens of this session are refused, however young they are; undefined while it lives.
- * Pure: this is the first line of the rotation table and the rule for every other use of a session. Expiry
- * is not checked here: each token has its own, and a row that lost its last write may lag behind them.
+ * Returns why all tokens of this session are refused, whatever their age. Returns undefined while the session
+ * stands. Pure. This is the first line of the rotation table, and the rule for every other use of a session.
+ * Expiry is not checked here, because each token has its own expiry, and a row that lost its last write may
+ * lag behind it.
  */
 export function whyOver({
   session,
@@ -33,17 +34,16 @@ export function isRevokedWithAccount(
 }
 
 /**
- * Whether an access token was revoked with all tokens of its account although its session survived: the
- * session got a new one, which only its own device has. `rvp` is the position at which the token was
- * minted. Pure.
+ * Whether an access token was revoked with all tokens of its account although its session survived. Only the
+ * device of the session got a new token. `rvp` is the position at which the token was minted. Pure.
  */
 export function isOutlived({ accountHardPosition }: SessionState, rvp: number): boolean {
   return accountHardPosition > rvp
 }
 
 /**
- * Returns why a token of a service account is refused; undefined while it is accepted. Pure. `rvp` is the
- * position at which the token was minted: there is no session to compare.
+ * Returns why a token of a service account is refused. Returns undefined if it is accepted. Pure. `rvp` is
+ * the position at which the token was minted. It is compared because there is no session.
  */
 export function whyClientOver(
   { client, tenantDisabled, tenantHardPosition }: ClientView,

@@ -2,14 +2,14 @@ import type { EffectiveReport } from '../revocations/confirmations.ts'
 import type { FeedHub } from '../revocations/hub.ts'
 import type { Store } from '../store/store.ts'
 
-/** How long it took until a revocation was in force everywhere, and at which log position. */
+/** The report about a revocation that is in force at every guard, and its log position. */
 export interface Effective extends EffectiveReport {
   readonly position: number
 }
 
 /**
- * Waits until everything that is in the log now is in force at every guard: each has confirmed it, or its
- * lease has expired. Resolves earlier, with `isInForce: false`, if the authority stops.
+ * Waits until all current entries of the log are in force at every guard: each guard has confirmed them, or
+ * its lease has expired. Resolves earlier, with `isInForce: false`, if the authority stops.
  */
 export async function waitUntilEffective(
   { revocations }: Pick<Store, 'revocations'>,

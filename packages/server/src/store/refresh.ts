@@ -1,19 +1,22 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { AccountClaims, Session } from './rows.ts'
 
-/** A refresh token that was presented: its signature and claims are verified, its session is not looked up yet. */
+/**
+ * A refresh token that was presented. Its signature and claims are verified, but its session was not read
+ * yet.
+ */
 export interface RefreshAttempt {
   readonly sessionId: string
   readonly generation: number
-  /** The token's `jti`, to be compared with what the row's seed gives. */
+  /** The token's `jti`. It is compared with the `jti` that is made from the row's seed. */
   readonly jti: string
   readonly address: string
   readonly userAgent: string
-  /** The tenant that the request names; null for none, undefined to stay in the session's tenant. */
+  /** The tenant that the request names. Null leaves the tenant, undefined keeps the session's tenant. */
   readonly tenant?: { readonly id: string } | null | undefined
 }
 
-/** A session with what its account says about it, from one snapshot. */
+/** A session with the facts about its account, tenant and key, from one snapshot. */
 export interface SessionState {
   readonly session: Session
   readonly account: AccountClaims
@@ -31,7 +34,7 @@ export interface SessionState {
   readonly position: number
 }
 
-/** The answer to a presented generation, by the rotation table. */
+/** The decision about a presented generation, by the rotation table. */
 export type RotationDecision =
   | { readonly kind: 'rotate' }
   | { readonly kind: 'repeat' }
@@ -44,13 +47,16 @@ export type RotationDecision =
 
 /** The rules by which the store decides an attempt inside its transaction. */
 export interface RefreshRules {
-  /** How long a refresh token lives unused, in milliseconds. */
+  /** The idle lifetime of a refresh token, in milliseconds. */
   readonly idleMs: number
   /** The refresh key that signs the next refresh token. */
   readonly refreshKid: string
-  /** False where the configuration says `rotateRefresh: false`: the store checks the token and keeps it. */
+  /** False if `rotateRefresh` is false in the settings: the store checks the token and keeps it. */
   readonly rotates: boolean
-  /** The rule. `now` is the store's own time: grace and expiry are measured by one clock, whatever the node. */
+  /**
+   * Applies the rotation table. `now` is the store's time, so all nodes measure grace and expiry by one
+   * clock.
+   */
   decide(state: SessionState, attempt: RefreshAttempt, now: EpochMs): RotationDecision
   /** Whether the token was made from this row. */
   isGenuine(session: Pick<Session, 'id' | 'seed'>, attempt: RefreshAttempt): boolean

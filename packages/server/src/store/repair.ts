@@ -4,38 +4,42 @@ import type { EpochMs } from '../base/clock.ts'
 import type { Revocation } from './rows.ts'
 
 /**
- * Entries that a log once had, taken from batches that we signed ourselves. They follow `start` and each other, and
+ * Entries that a log once had, from batches that the authority signed. They follow `start` without gaps, and
  * their chain values were computed from `start`.
  */
 export interface LossEvidence {
   readonly start: LogHead
   readonly entries: readonly Revocation[]
-  /** The newest entry's head, or `start`. */
+  /** The head after the newest entry. Equals `start` if there are no entries. */
   readonly tip: LogHead
-  /** When the newest batch was signed, in milliseconds since 1970 by our own clock. */
+  /** When the newest batch was signed, in milliseconds since 1970 by the authority's clock. */
   readonly signedAt: number
 }
 
 /** The facts about a store's own log that {@link decideRepair} needs. All come from one snapshot. */
 export interface LogKnowledge {
   readonly head: LogHead
-  /** Where the kept part of the log begins: older entries were pruned. */
+  /** The head at which the kept part of the log begins. Older entries were pruned. */
   readonly oldest: LogHead
-  /** The chain value at a position; undefined where the log has no such position, or has pruned it. */
+  /**
+   * Returns the chain value at a position. Returns undefined if the log does not have the position or has
+   * pruned it.
+   */
   chainAt(position: number): Uint8Array | undefined
   /** Whether this head belongs to a branch that was lost and has been repaired already. */
   isSettled(head: LogHead): boolean
-  /** When everybody last had to sign in again, in milliseconds since 1970; 0 for never. */
+  /** When everybody last had to log in again, in milliseconds since 1970. 0 means never. */
   readonly startedOverAt: number
 }
 
-/** The action that evidence asks for. */
+/** The action for some evidence. */
 export type RepairDecision =
-  /** Nothing is lost, or it was repaired before, or it is too old to matter. */
+  /** No entry is lost, or the loss was repaired before, or it is too old to matter. */
   | { readonly kind: 'nothing' }
   /**
-   * The lost entries are known and are written again. `jumpsFrom` is the position where the branches part: the head
-   * jumps, and our own entries from there on are written again too. It is undefined where that was done before.
+   * The lost entries are known and are written again. `jumpsFrom` is the position at which the branches part:
+   * the head jumps, and our own entries after it are also written again. It is undefined if that was done
+   * before.
    */
   | {
       readonly kind: 'rejoin'
@@ -43,25 +47,26 @@ export type RepairDecision =
       readonly jumps: number
       readonly lost: readonly Revocation[]
     }
-  /** The lost entries are not known in full: the head jumps, and everybody signs in again. */
+  /** Not all lost entries are known: the head jumps, and everybody must log in again. */
   | { readonly kind: 'start_over'; readonly jumps: number }
-  /** The head would have to move by more than {@link JUMPS_MAX} jumps: an operator must look. */
+  /** The head would have to move by more than {@link JUMPS_MAX} jumps, so an operator must decide. */
   | { readonly kind: 'too_far' }
 
 /**
- * Decides what evidence of a lost log means. Pure. A jump lands above everything that was lost, so no position ever means
- * two things to anybody who stays connected.
+ * Decides how to repair a log by evidence of lost entries. Pure. A jump ends above all lost positions, so no
+ * position has two meanings for a connected guard.
  *
- * Evidence that ends below the oldest kept entry changes nothing. Where it is true that entries were lost there, then our
- * log has grown past them since, and an entry that was written after the loss is old enough to be pruned. By the rule of
- * `RevocationStore.prune`, every token and session from before the loss has expired by now. Without this line, a guard
- * that was away for a long time would make everybody sign in again.
+ * Evidence that ends below the oldest kept entry changes nothing. If entries were lost there, our log has
+ * since grown past them, and an entry from after the loss was old enough to be pruned. By the rule of
+ * `RevocationStore.prune`, every token and session from before the loss has expired. Without this rule, a
+ * guard that was disconnected for a long time would make everybody log in again.
  */
 export function decideRepair(evidence: LossEvidence, known: LogKnowledge): RepairDecision {
   if (evidence.tip.position < known.oldest.position) return NOTHING
   const { start, entries, tip, signedAt } = keptPart(evidence, known.oldest)
   if (isKnown(tip, known) || known.isSettled(tip)) return NOTHING
-  // From before everybody signed in again: no token and no session of that time is left to be revoked.
+  // The evidence is from before everybody had to log in again. No token or session of that time is still
+  // valid.
   if (signedAt <= known.startedOverAt) return NOTHING
   const jumps = jumpsAbove(tip.position, known.head.position)
   if (jumps > JUMPS_MAX) return { kind: 'too_far' }
@@ -77,7 +82,7 @@ export function decideRepair(evidence: LossEvidence, known: LogKnowledge): Repai
   }
 }
 
-/** Leaves out what lies below the oldest kept entry: our log has nothing to compare it with. */
+/** Leaves out entries below the oldest kept entry, because our log has no entries to compare them with. */
 function keptPart(evidence: LossEvidence, oldest: LogHead): LossEvidence {
   const { start, entries } = evidence
   if (start.position >= oldest.position) return evidence
@@ -88,12 +93,15 @@ function keptPart(evidence: LossEvidence, oldest: LogHead): LossEvidence {
     : { ...evidence, start: begin, entries: entries.slice(index + 1) }
 }
 
-/** How many jumps bring a head above a position: one, unless the lost branch had jumped itself. */
+/** Returns how many jumps bring a head above a position: one, unless the lost branch had itself jumped. */
 export function jumpsAbove(position: number, head: number): number {
   return Math.max(1, Math.floor((position - head) / JUMP_POSITIONS) + 1)
 }
 
-/** The most jumps that a repair makes by itself. Evidence that asks for more is implausible: an operator must look. */
+/**
+ * The most jumps that a repair makes automatically. Evidence that needs more is implausible, so an operator
+ * must decide.
+ */
 export const JUMPS_MAX = 3
 
 const NOTHING: RepairDecision = { kind: 'nothing' }
@@ -104,7 +112,7 @@ function isKnown({ position, chain }: LogHead, known: LogKnowledge): boolean {
 
 /** The result of a repair: counts only. */
 export interface RepairOutcome {
-  /** `head_moved`: the log has moved since its head was read, and nothing was done. */
+  /** `head_moved`: the head has moved since it was read, and nothing was done. */
   readonly kind: RepairDecision['kind'] | 'head_moved'
   /** The head afterwards. */
   readonly position: number
@@ -112,7 +120,7 @@ export interface RepairOutcome {
   readonly recovered: number
 }
 
-/** On whose behalf a log is repaired. */
+/** The author of a repair. */
 export interface RepairBy {
   /** The subject of an entry that ends everything. */
   readonly issuer: string

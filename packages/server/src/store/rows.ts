@@ -9,19 +9,19 @@ export interface Account {
   readonly username: string
   /** The imported identifier that older services know: the claim `user_id`. */
   readonly userId: string | undefined
-  /** A PHC string. Undefined if no password can log in. */
+  /** A PHC string. Undefined if the account has no password. */
   readonly passwordHash: string | undefined
-  /** Its global roles. The membership holds the roles in a tenant. */
+  /** The global roles. A membership has the roles in a tenant. */
   readonly roles: readonly string[]
-  /** The tenant of a log-in that names none. */
+  /** The tenant of logins that name no tenant. */
   readonly defaultTenantId: string | undefined
   readonly disabledAt: EpochMs | undefined
-  /** The newest log position at which all sessions and tokens of this account were revoked; 0 for never. */
+  /** The newest log position at which all sessions and tokens of this account were revoked. 0 means never. */
   readonly hardPosition: number
   readonly createdAt: EpochMs
 }
 
-/** One log-in on one device: one row, from sign-in to its end. */
+/** One login on one device, from the login to its end. It has one row. */
 export interface Session {
   readonly id: string
   readonly accountId: string
@@ -30,11 +30,11 @@ export interface Session {
   readonly tenantId: string | undefined
   /** 16 random bytes that never leave the row. No refresh token can be made without them. */
   readonly seed: Uint8Array
-  /** How often the refresh token was rotated; the current token carries this number as `gen`. */
+  /** How often the refresh token was rotated. The current token carries this number as `gen`. */
   readonly generation: number
   readonly createdAt: EpochMs
   readonly rotatedAt: EpochMs
-  /** When the current refresh token expires unused; never after `endsAt`. */
+  /** When the current refresh token expires if it is not used. Never later than `endsAt`. */
   readonly expiresAt: EpochMs
   /** The absolute end. Rotation never moves it. */
   readonly endsAt: EpochMs
@@ -42,30 +42,30 @@ export interface Session {
   /** The log position that was read before the first proof of this sign-in was checked. */
   readonly signedInPosition: number
   /**
-   * The position at which this session itself revoked all others of its account; 0 for never. It survives hard positions
-   * of its account up to there. It survives no hard position of its tenant.
+   * The position at which this session revoked all other sessions of its account. 0 means never. The session
+   * survives hard positions of its account up to this position. It survives no hard position of its tenant.
    */
   readonly survivedPosition: number
-  /** The refresh key that signed the current token, so that a repeat gives the same bytes. */
+  /** The refresh key that signed the current token. A repeat uses it again, so it returns the same bytes. */
   readonly refreshKid: string
   /** When the person last proved who they are, in milliseconds since 1970. At most the time of the write. */
   readonly authenticatedAt: EpochMs
-  /** How they proved it, as RFC 8176 values: `['pwd']` for a password. Never empty. */
+  /** How the person proved it, as RFC 8176 values: `['pwd']` for a password. Never empty. */
   readonly amr: readonly string[]
   /** The authentication context class that the proofs reached (OpenID Connect Core 1.0 §2). */
   readonly acr: string | undefined
-  /** Where the last rotation, or the sign-in, came from. */
+  /** The address of the last rotation, or of the sign-in. */
   readonly address: string
   readonly userAgent: string
 }
 
-/** The claims of a token about an account, read in the same snapshot as the log position. */
+/** The claims about an account for a token, read in the same snapshot as the log position. */
 export interface AccountClaims {
   readonly id: string
   readonly userId: string
   /** The global roles together with those in the session's tenant. */
   readonly roles: readonly string[]
-  /** The session's tenant, while the account is a member of it. */
+  /** The session's tenant, if the account is a member of it. */
   readonly tenantId: string | undefined
 }
 
@@ -76,7 +76,7 @@ export interface Tenant {
   /** Unique: 1 to 64 of `a-z 0-9 -`. */
   readonly name: string
   readonly disabledAt: EpochMs | undefined
-  /** The newest log position at which all sessions and tokens of this tenant were revoked; 0 for never. */
+  /** The newest log position at which all sessions and tokens of this tenant were revoked. 0 means never. */
   readonly hardPosition: number
   readonly createdAt: EpochMs
 }
@@ -98,7 +98,7 @@ export interface Client {
   /** The tenant that all its tokens are in. */
   readonly tenantId: string | undefined
   readonly disabledAt: EpochMs | undefined
-  /** The newest log position at which all tokens of this client were revoked; 0 for never. */
+  /** The newest log position at which all tokens of this client were revoked. 0 means never. */
   readonly hardPosition: number
   readonly createdAt: EpochMs
 }
@@ -119,13 +119,16 @@ export interface RoleDefinition {
   readonly permissions: readonly string[]
 }
 
-/** One entry of the revocation log, as it is stored. */
+/** One stored entry of the revocation log. */
 export interface Revocation extends RevocationEntry {
-  /** SHA-256 over the chain value before and this entry: 32 bytes. */
+  /** SHA-256 over the previous chain value and this entry: 32 bytes. */
   readonly chain: Uint8Array
 }
 
-/** One line of the audit: who did what to whom, from where, and with which result. Ids only, no secrets. */
+/**
+ * One line of the audit: the actor, the event, the account, the address and the outcome. It contains ids, and
+ * no secrets.
+ */
 export interface AuditEntry {
   readonly at: EpochMs
   /**
@@ -139,7 +142,7 @@ export interface AuditEntry {
   readonly accountId: string | undefined
   readonly sessionId: string | undefined
   readonly address: string | undefined
-  /** A refusal code, a role, a reason: never a value that a client chose freely. */
+  /** A refusal code, a role or a reason. Never a value that a client can choose freely. */
   readonly detail: string | undefined
 }
 
@@ -189,7 +192,7 @@ export type KeyUse = 'access' | 'refresh'
 /** The states of a key, in the order in which it passes through them. */
 export type KeyState = 'pending' | 'active' | 'retiring' | 'revoked'
 
-/** A signing key as it is stored: its secret part is sealed. */
+/** A stored signing key. Its secret part is sealed. */
 export interface StoredKey {
   readonly kid: string
   readonly alg: string
@@ -197,27 +200,30 @@ export interface StoredKey {
   readonly state: KeyState
   /** Empty if the key was killed. */
   readonly sealed: Uint8Array
-  /** When it was made. A key of access tokens has been published since then. */
+  /** When the key was made. A key for access tokens has been published since then. */
   readonly createdAt: EpochMs
-  /** When it came into its state. */
+  /** When the key entered its state. */
   readonly changedAt: EpochMs
-  /** While `retiring`: until when something that it signed can be valid. */
+  /** In the state `retiring`: the time until which a token that it signed can be valid. */
   readonly verifiesUntil: EpochMs | undefined
-  /** Whether it was made elsewhere. Such a key keeps its algorithm, whatever the settings say. */
+  /** Whether the key was imported. An imported key keeps its algorithm when the setting changes. */
   readonly imported: boolean
-  /** X.509 certificates of an imported key, base64 of their DER, its own first (RFC 7517 §4.7). */
+  /**
+   * The X.509 certificates of an imported key, as base64 of their DER. The certificate of the key is first
+   * (RFC 7517 §4.7).
+   */
   readonly certificates: readonly string[]
 }
 
-/** When keys change, in milliseconds. */
+/** The times at which keys change, in milliseconds. */
 export interface KeySchedule {
-  /** The algorithm of new keys of access tokens. */
+  /** The algorithm of new keys for access tokens. */
   readonly alg: string
   /** How long a key signs. Undefined: until an operator rotates it. */
   readonly rotationMs: number | undefined
   /** How long a key is published before it signs, so that every cached copy of the key set has it by then. */
   readonly leadMs: number
-  /** The longest life of what a key signs, by its use. */
+  /** The longest life of the tokens that a key signs, by the use of the key. */
   readonly livesMs: Readonly<Record<KeyUse, number>>
 }
 
@@ -227,6 +233,6 @@ export interface RingChange {
   readonly put: readonly StoredKey[]
   /** Keys that are deleted. */
   readonly remove: readonly string[]
-  /** The key that this change kills, if it kills one. */
+  /** The `kid` of the key that this change kills, if any. */
   readonly killed?: string
 }

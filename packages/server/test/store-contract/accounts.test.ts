@@ -21,7 +21,7 @@ async function isOver(store: Store, sessionId = 'session-1'): Promise<boolean> {
 }
 
 describe.each(engines)('accounts on %s', (_, open) => {
-  test('create writes an account and its audit line; its key is taken then', async () => {
+  test('create writes an account and its audit line, and then its key is taken', async () => {
     await using it = await open()
     const { accounts } = it.store
     const one = account('acct_1', { userId: '42', roles: ['a', 'b'], passwordHash: undefined })
@@ -33,7 +33,7 @@ describe.each(engines)('accounts on %s', (_, open) => {
     expect(await logOf(it.store)).toEqual([])
   })
 
-  test('of creates at once with one key, one wins', async () => {
+  test('of several creates at once with one key, one succeeds', async () => {
     await using it = await open()
     const create = (store: Store, n: number): Promise<unknown> =>
       store.accounts.create(account(`acct_${n}`), 'key', BY)
@@ -56,7 +56,7 @@ describe.each(engines)('accounts on %s', (_, open) => {
     expect(await accounts.count()).toBe(2)
   })
 
-  test('sampleHashes gives hashes from an id on, and skips accounts without one', async () => {
+  test('sampleHashes returns hashes from an id on, and skips accounts without a hash', async () => {
     await using it = await open()
     const { accounts } = it.store
     for (const id of ['acct_1', 'acct_2', 'acct_3']) {
@@ -130,7 +130,7 @@ describe.each(engines)('accounts on %s', (_, open) => {
     expect(await eventsOf(it.store)).toEqual([])
   })
 
-  test('delete removes the account with its sessions and memberships; log and audit keep its id', async () => {
+  test('delete removes the account with its sessions and memberships, and log and audit keep its id', async () => {
     await using it = await open()
     const { accounts, tenants } = it.store
     await signedIn(it.store)
@@ -180,7 +180,7 @@ describe.each(engines)('accounts on %s', (_, open) => {
     expect(await logOf(it.store)).toEqual(['session ended hard'])
   })
 
-  test('of password changes at once, one wins, and its session lives', async () => {
+  test('of several password changes at once, one succeeds, and its session stays live', async () => {
     await using it = await open()
     await signedIn(it.store)
     await addSession(it.store, 'session-2')

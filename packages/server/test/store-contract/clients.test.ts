@@ -33,7 +33,7 @@ describe.each(engines)('clients on %s', (_, open) => {
     })
   })
 
-  test('view tells that the tenant is disabled, and since where', async () => {
+  test('view returns whether the tenant is disabled, and its hard position', async () => {
     await using it = await open()
     const { clients, tenants } = it.store
     await tenants.create(tenant(), BY)
@@ -46,7 +46,7 @@ describe.each(engines)('clients on %s', (_, open) => {
     })
   })
 
-  test('of creates at once with one name, one wins with its secret', async () => {
+  test('of several creates at once with one name, one succeeds with its secret', async () => {
     await using it = await open()
     const of = (n: number): readonly [ReturnType<typeof client>, ReturnType<typeof secret>] => [
       client(`svc_${n}`, { name: 'job' }),
@@ -97,7 +97,7 @@ describe.each(engines)('clients on %s', (_, open) => {
     expect(await logOf(it.store)).toEqual([])
   })
 
-  test('removeSecret makes tokens stale once; noteUse refuses what is gone or disabled', async () => {
+  test('removeSecret makes tokens stale once, and noteUse refuses removed secrets and disabled clients', async () => {
     await using it = await open()
     const { clients } = it.store
     await clients.create(client(), secret('sec_1'), BY)

@@ -10,7 +10,7 @@ import { tally } from './samples.ts'
 const LATER = NOW + 60_000
 
 describe.each(engines)('consume on %s', (_, open) => {
-  test('the first call wins, and no later one, also after a restart', async () => {
+  test('only the first call succeeds, also after a restart', async () => {
     await using it = await open()
     expect(await it.store.consume('code', 'abc', LATER)).toBe(true)
     expect(await it.store.consume('code', 'abc', LATER)).toBe(false)
@@ -26,13 +26,13 @@ describe.each(engines)('consume on %s', (_, open) => {
     expect(await it.store.consume('cod', 'eabc', LATER)).toBe(true)
   })
 
-  test('fifty calls at once have one winner', async () => {
+  test('of fifty calls at once, one succeeds', async () => {
     await using it = await open()
     const all = Array.from({ length: 50 }, () => it.store.consume('code', 'abc', LATER))
     expect(tally(await Promise.all(all))).toEqual({ true: 1, false: 49 })
   })
 
-  test('calls of three connections at once, one in another thread, have one winner for each id', async () => {
+  test('of calls of three connections at once, one in another thread, one succeeds for each id', async () => {
     await using it = await open()
     await it.elsewhere('check')
     for (let round = 0; round < 20; round += 1) {
@@ -62,7 +62,7 @@ describe.each(engines)('consume on %s', (_, open) => {
     expect(await it.store.consume('code', 'used', LATER)).toBe(false)
   })
 
-  test('any order of uses gives one success for each kind and id', async () => {
+  test('any order of uses has one success for each kind and id', async () => {
     await using it = await open()
     let run = 0
     const use = fc.record({

@@ -8,12 +8,12 @@ import type { Store } from '../../src/store/store.ts'
 import { TestClock } from '../support/authority.ts'
 import type { Answer, Question } from './elsewhere.ts'
 
-/** A fresh database of an engine, and other ways to it. */
+/** A new database of an engine, and further connections to it. */
 export interface OpenedEngine extends AsyncDisposable {
   readonly store: Store
   /** A second connection to the same database, in this thread. */
   readonly beside: Store
-  /** The clock of both. */
+  /** The clock of both connections. */
   readonly clock: TestClock
   /** Calls a method, such as `accounts.create`, by a third connection in another thread. */
   elsewhere(method: string, ...values: readonly unknown[]): Promise<unknown>
@@ -52,7 +52,10 @@ async function openSqlite(): Promise<OpenedEngine> {
   }
 }
 
-/** Another thread with connections of its own: its calls really run at the same time. One for all tests of a file. */
+/**
+ * Another thread with its own connections, so its calls really run at the same time. All tests of a file
+ * share one thread.
+ */
 class Thread {
   readonly #worker = new Worker(new URL('elsewhere.ts', import.meta.url))
   readonly #waiting = new Map<number, (answer: Answer) => void>()
@@ -82,7 +85,7 @@ class Thread {
 
 let thread: Thread | undefined
 
-/** Every engine that keeps the contract. Add one by one line. */
+/** Every engine that must keep the contract. Add a line for a new engine. */
 export const engines: readonly (readonly [name: string, open: () => Promise<OpenedEngine>])[] = [
   ['SQLite', openSqlite],
 ]

@@ -48,7 +48,7 @@ describe.each(engines)('keys on %s', (_, open) => {
     ])
   })
 
-  test('of changes at once from one ring, one wins; the others are outdated and write nothing', async () => {
+  test('of several changes at once from one ring, one succeeds; the others are outdated and write nothing', async () => {
     await using it = await open()
     const { keys } = it.store
     await keys.change([], { put: [key('a')], remove: [] }, BY)
@@ -77,7 +77,7 @@ describe.each(engines)('keys on %s', (_, open) => {
     expect(await logOf(it.store)).toEqual([])
   })
 
-  test('the schedule is undefined at first, and the last one that was set', async () => {
+  test('the schedule is undefined at first, and then the one that was set last', async () => {
     await using it = await open()
     const { keys } = it.store
     expect(await keys.schedule()).toBeUndefined()

@@ -84,7 +84,7 @@ async function change(store: Store): Promise<void> {
   await revocations.repair(evidence, by)
 }
 
-/** Log-outs and refreshes that share a transaction, and a sign-in that ends older sessions. */
+/** Logouts and refreshes that share a transaction, and a sign-in that ends older sessions. */
 async function batches(store: Store): Promise<void> {
   await store.accounts.create(account('acct_2'), 'acct_2', BY)
   for (const id of ['a', 'b', 'c']) await addSession(store, id, { accountId: 'acct_2' })
@@ -109,7 +109,7 @@ test('SQLite writes the entries of the log last in their transaction, and then i
   await change(it.store)
   await batches(it.store)
   const logging = transactions.filter((statements) => statements.some(isEntry))
-  // 21 methods above, a batch and a sign-in.
+  // The 21 methods above, a batch and a sign-in.
   expect(logging).toHaveLength(23)
   for (const statements of logging) {
     const first = statements.findIndex(isEntry)

@@ -21,7 +21,7 @@ function named(outcome: RefreshOutcome): string {
 }
 
 describe.each(engines)('refresh on %s', (_, open) => {
-  test('rotates the row and gives it with the account, the position and the time of the store', async () => {
+  test('rotates the row and returns it with the account, the position and the time of the store', async () => {
     await using it = await open()
     await signedIn(it.store)
     it.clock.advanceMs(5_000)
@@ -124,7 +124,7 @@ describe.each(engines)('refresh on %s', (_, open) => {
     ])
   })
 
-  test('a log-out between two attempts of a batch ends the session for the second one', async () => {
+  test('a logout between two attempts of a batch ends the session for the second one', async () => {
     await using it = await open()
     await signedIn(it.store)
     const [first, ended, second] = await Promise.all([
@@ -140,7 +140,7 @@ describe.each(engines)('refresh on %s', (_, open) => {
     expect(await logOf(it.store)).toEqual(['session session-1 hard'])
   })
 
-  test('a forged token undoes itself alone, on the fast path and on the slow one', async () => {
+  test('a forged token undoes only its own attempt, on the fast path and on the slow path', async () => {
     await using it = await open()
     await signedIn(it.store)
     await addSession(it.store, 'session-2')
@@ -160,7 +160,7 @@ describe.each(engines)('refresh on %s', (_, open) => {
     expect(state?.session.generation).toBe(1)
   })
 
-  test('an attempt whose rule throws rejects alone', async () => {
+  test('only the attempt whose rule throws rejects', async () => {
     await using it = await open()
     await signedIn(it.store)
     const broken = rules({

@@ -35,7 +35,7 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     expect(await it.store.revocations.floorBefore(BY.at)).toEqual(head)
   })
 
-  test('positions have no gap and the chain holds, whoever writes at once', async () => {
+  test('positions have no gap and the chain is complete with several writers at once', async () => {
     await using it = await open()
     await Promise.all(
       Array.from({ length: 30 }, (_unused, n) => {
@@ -51,7 +51,7 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     )
   })
 
-  test('tail gives entries after a position up to a limit, and the chain value there', async () => {
+  test('tail returns entries after a position up to a limit, and the chain value there', async () => {
     await using it = await open()
     const { revocations } = it.store
     await writeDays(it.store, 5)
@@ -64,7 +64,7 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     }
   })
 
-  test('a token is revoked by one entry, however often and by whomever at once', async () => {
+  test('a token is revoked by one entry, even with several calls at once', async () => {
     await using it = await open()
     const results = await Promise.all([
       it.elsewhere('revocations.revokeToken', 'jti', 'acct_1', BY),
@@ -109,7 +109,7 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     expect(await revocations.startedOverFor()).toBe(REPAIR.issuer)
   })
 
-  test('startOver does nothing once the head has moved: of several at once, one starts over', async () => {
+  test('startOver does nothing if the head has moved: of several calls at once, one starts over', async () => {
     await using it = await open()
     const { revocations } = it.store
     const head = await revocations.head()
@@ -196,7 +196,7 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     expect(await logOf(it.store, 5)).toEqual(['token t5 soft', 'token new soft'])
   })
 
-  test('prune stops at a young entry, though older ones follow it', async () => {
+  test('prune stops at a young entry, although older entries follow it', async () => {
     await using it = await open()
     const { revocations } = it.store
     for (const [n, day] of [0, 9, 0, 9].entries()) {

@@ -4,7 +4,7 @@ import { engines } from './engines.ts'
 import { BY, eventsOf, logOf, tally } from './samples.ts'
 
 describe.each(engines)('roles on %s', (_, open) => {
-  test('define gives a role exactly these permissions, with one entry a change', async () => {
+  test('define sets exactly these permissions, with one entry for each change', async () => {
     await using it = await open()
     const { roles } = it.store
     const define = (name: string, ...permissions: string[]): Promise<unknown> =>

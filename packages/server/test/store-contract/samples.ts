@@ -146,7 +146,9 @@ export function attempt(
   return { sessionId, generation, jti: 'genuine', ...HERE, ...more }
 }
 
-/** The entries of the log as `kind subject strength`, after checking that they form one chain from its start. */
+/**
+ * The entries of the log as `kind subject strength`, after checking that they form one chain from its start.
+ */
 export async function logOf(store: Store, after = 0): Promise<readonly string[]> {
   const { chain, entries } = await store.revocations.tail(after, -1)
   let value = chain

@@ -46,7 +46,7 @@ describe.each(engines)('sessions on %s', (_, open) => {
     expect(await logOf(it.store)).toEqual([])
   })
 
-  test('create refuses what was revoked since its position was read, and writes nothing', async () => {
+  test('create refuses an account that was revoked after the position was read, and writes nothing', async () => {
     await using it = await open()
     const { accounts, sessions, tenants } = it.store
     await accounts.create(account(), 'acct_1', BY)
@@ -87,7 +87,7 @@ describe.each(engines)('sessions on %s', (_, open) => {
     expect((await eventsOf(it.store)).slice(2)).toEqual(['logout'])
   })
 
-  test('list gives the newest first, of one account or of all, live by the store clock', async () => {
+  test('list returns the newest first, of one account or of all, live by the store clock', async () => {
     await using it = await open()
     const { sessions } = it.store
     await signedIn(it.store)

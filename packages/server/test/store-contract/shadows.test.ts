@@ -24,7 +24,7 @@ describe.each(engines)('shadows on %s', (_, open) => {
     expect(await accounts.create(account('acct_1'), 'alicia', BY)).toBe('created')
   })
 
-  test('viewForSignIn of an account that was never here knows nothing', async () => {
+  test('viewForSignIn of an unknown account has no position and no known address', async () => {
     await using it = await open()
     const { shadows, sessions } = it.store
     const nothing = { isKnownAddress: false, hardPosition: 0 }
@@ -37,7 +37,7 @@ describe.each(engines)('shadows on %s', (_, open) => {
     })
   })
 
-  test('endSessions before the first log-in refuses one that has read an earlier position', async () => {
+  test('endSessions before the first login refuses one that has read an earlier position', async () => {
     await using it = await open()
     await it.store.shadows.endSessions('theirs', BY)
     const early = session('s1', { accountId: 'theirs', signedInPosition: 0 })
@@ -47,7 +47,7 @@ describe.each(engines)('shadows on %s', (_, open) => {
     expect(await logOf(it.store)).toEqual(['account theirs hard'])
   })
 
-  test('endSessions and a first log-in at once leave no session that lives', async () => {
+  test('endSessions and a first login at once leave no live session', async () => {
     await using it = await open()
     for (let round = 0; round < 10; round += 1) {
       const id = `theirs-${round}`

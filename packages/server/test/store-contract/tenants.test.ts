@@ -4,7 +4,7 @@ import { engines } from './engines.ts'
 import { account, BY, eventsOf, logOf, signedIn, tally, tenant } from './samples.ts'
 
 describe.each(engines)('tenants on %s', (_, open) => {
-  test('create, find and list; of creates at once with one name, one wins', async () => {
+  test('create, find and list; of several creates at once with one name, one succeeds', async () => {
     await using it = await open()
     const { tenants } = it.store
     const results = await Promise.all([

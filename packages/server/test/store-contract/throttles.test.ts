@@ -13,7 +13,7 @@ const bucket = (
 })
 
 describe.each(engines)('throttles on %s', (_, open) => {
-  test('a bucket takes its tries at once, then one in each interval', async () => {
+  test('a bucket accepts its attempts at once, then one in each interval', async () => {
     await using it = await open()
     const take = (): Promise<unknown> => it.store.throttles.take([bucket('a')])
     for (let tries = 0; tries < 3; tries += 1) expect(await take()).toEqual({ ok: true })
@@ -25,7 +25,7 @@ describe.each(engines)('throttles on %s', (_, open) => {
     expect(await take()).toEqual({ ok: false, retryAfterMs: 1_000 })
   })
 
-  test('a try counts in all buckets or in none, and the fullest one says how long to wait', async () => {
+  test('an attempt counts in all buckets or in none, and the fullest bucket determines the wait', async () => {
     await using it = await open()
     const { throttles } = it.store
     await throttles.take([bucket('full', 1)])
@@ -35,7 +35,7 @@ describe.each(engines)('throttles on %s', (_, open) => {
     expect(await throttles.take([])).toEqual({ ok: true })
   })
 
-  test('tries at once, by three connections, are counted to the last one', async () => {
+  test('attempts at once by three connections are all counted', async () => {
     await using it = await open()
     const buckets = [bucket('b', 7), bucket('a', 100)]
     const all = Array.from({ length: 10 }, () => [
@@ -47,7 +47,7 @@ describe.each(engines)('throttles on %s', (_, open) => {
     expect(tally(results.map(({ ok }) => ok))).toEqual({ true: 7, false: 23 })
   })
 
-  test('a try that is given back can be made again', async () => {
+  test('a removed attempt can be made again', async () => {
     await using it = await open()
     const { throttles } = it.store
     await throttles.take([bucket('a', 1), bucket('b', 1)])

@@ -10,7 +10,7 @@ import { countStored, type Stored } from './rows.ts'
 
 /** An authority whose answers and log lines are all checked. */
 export interface AttackedAuthority extends TestAuthority {
-  /** From now on nothing may be stored or changed. Tests call it when their preparations are done. */
+  /** After this call nothing may be stored or changed. Tests call it when their preparations are done. */
   mark(): void
   /**
    * Asserts, after each test, that no answer was a 5xx, late or revealed internals, that no secret was

@@ -31,7 +31,7 @@ export interface TestAuthority extends AsyncDisposable {
   readonly dataDir: string
   /** Sends a POST with a JSON body. */
   post(path: string, body: unknown, from?: Partial<From>): Promise<Response>
-  /** Logs alice in and gives both tokens. */
+  /** Logs alice in and returns both tokens. */
   login(from?: Partial<From>): Promise<Pair>
   /** Closes the authority and opens it again on the same data, which `whileClosed` may have changed. */
   restart(config?: AuthorityConfig, whileClosed?: () => void): Promise<void>
@@ -53,7 +53,7 @@ export interface Pair {
 }
 
 /**
- * An authority on a real SQLite file in a directory of its own, with one account: alice. `watch` wraps
+ * Opens an authority on a real SQLite file in a temporary directory, with one account: alice. `watch` wraps
  * the handling of every request.
  */
 export async function openTestAuthority(

@@ -10,8 +10,8 @@ export function readChainStart(dataDir: string): Buffer {
 }
 
 /**
- * Recomputes the revocation log from its start and asserts that every position occurs once, every chain
- * value is right, and the head is the last entry. Gives the number of entries.
+ * Recomputes the revocation log from its start and asserts that every position occurs once, every chain value
+ * is right, and the head is the last entry. Returns the number of entries.
  */
 export function expectWholeLog(dataDir: string, start: Uint8Array): number {
   const rows = query(dataDir, 'SELECT * FROM revocations ORDER BY position')

@@ -55,7 +55,7 @@ export class HttpClient {
     })
   }
 
-  /** Logs in and gives both tokens. Throws when the log-in fails. */
+  /** Logs in and returns both tokens. Throws when the login fails. */
   async login(credentials: { username: string; password: string }): Promise<Pair> {
     const answer = await this.post('/api/token/', credentials)
     if (answer.status !== 200) throw new Error(`login answered ${answer.status}: ${answer.text}`)

@@ -41,11 +41,11 @@ interface State {
 }
 
 /**
- * Tells whether some sequence of these requests gives these answers and this end. Gives 'explained', or
- * the part that no sequence explains.
+ * Checks whether some sequence of these requests leads to these answers and this final state. Returns
+ * 'explained', or the part that no sequence explains.
  *
- * Answers that change nothing are placed as soon as they fit: a later place could not fit better. Every
- * order is tried only for those that change something. Equal ones count as one, so there are few.
+ * Answers that change nothing are placed as soon as they fit: a later place could not fit better. Every order
+ * is tried only for those that change something. Equal ones count as one, so there are few.
  */
 export function explain(start: Start, seen: readonly Seen[], observed: Observed): string {
   const successors = new Set(

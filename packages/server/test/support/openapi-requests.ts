@@ -233,7 +233,7 @@ const oddHeaders: fc.Arbitrary<Record<string, string>> = fc.oneof(
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND']
 
-/** The credentials that an operation asks for come half of the time, and any others otherwise. */
+/** Half of the requests have the credentials that the operation requires. The others have any credentials. */
 function credentialsOf({ security }: Operation): fc.Arbitrary<Credentials> {
   const names = new Set(security.flatMap((each) => Object.keys(each)))
   const fitting: Credentials[] = []
@@ -274,7 +274,7 @@ export function takesSlash(path: string): boolean {
   return path === '/' || /^\/(?:api\/token|auth|oauth2)(?:\/|$)/.test(path)
 }
 
-/** Requests to all operations of a document; those that need no thought are rarer. */
+/** Requests to all operations of a document. Simple operations are rarer. */
 export function requestsOf({ paths }: OpenApi): fc.Arbitrary<Plan> {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({

@@ -1,7 +1,7 @@
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 
-/** An answer of a running server. Header names are in lower case, as Node gives them. */
+/** An answer of a running server. Header names are in lower case. */
 export interface RawAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders

@@ -40,7 +40,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
   }
 }
 
-/** The same for the password hasher, so that a log-in can be in progress. */
+/** The same for the password hasher, so that a login can be in progress. */
 export function scheduledHasher(hasher: PasswordHasher, scheduler: fc.Scheduler): PasswordHasher {
   return {
     hash: async (password) => {

@@ -18,7 +18,7 @@ export interface ServerProcess extends AsyncDisposable {
   readonly child: ChildProcess
   /** Its whole output so far. */
   output(): string
-  /** Sends a signal, waits for the end and gives the exit code. */
+  /** Sends a signal, waits for the end and returns the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 

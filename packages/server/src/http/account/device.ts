@@ -1,6 +1,8 @@
 import Bowser from 'bowser'
 
-/** Names the device of a User-Agent, such as "Firefox on Windows". The client can send any text there. */
+/**
+ * Names the device of a User-Agent, such as "Firefox on Windows". Clients can send any text in this header.
+ */
 export function describeDevice(userAgent: string): string {
   const { browser, os, platform } = Bowser.parse(userAgent === '' ? ' ' : userAgent)
   const program = nonEmpty(browser.name) ?? firstWord(userAgent)

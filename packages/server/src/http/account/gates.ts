@@ -15,7 +15,7 @@ export interface LoggedIn extends CurrentSession {
   readonly cookies: Cookies
 }
 
-/** A refusal in the guard's words: the guard's own code reads and verifies the access token here. */
+/** A refusal with the guard's text, because the guard's own code verifies the access token here. */
 function ofGuard(code: GuardRefusalCode): RefusalEntry {
   const { status, text } = guardRefusals[code]
   return { code, status, text }
@@ -49,10 +49,10 @@ export const loggedIn: Gate<LoggedIn> = {
   },
 }
 
-/** The same for a route that changes nothing: a browser needs an allowed page, but no CSRF token. */
+/** Like `loggedIn`, for a route that changes nothing: a browser needs an allowed page, but no CSRF token. */
 export const loggedInReader: Gate<LoggedIn> = { ...loggedIn, csrf: 'none' }
 
-/** The same for an account that has a permission through one of its roles. */
+/** Like `loggedIn`, for an account that has a permission through one of its roles. */
 export function loggedInWith(permission: string): Gate<LoggedIn> {
   return {
     ...loggedIn,
@@ -71,8 +71,8 @@ export function loggedInWith(permission: string): Gate<LoggedIn> {
 }
 
 /**
- * Lets in programs, and browsers on the server's own pages or those of configured origins. For a route
- * that uses no cookie, but that the visitors of another site must not be made to call.
+ * Lets in programs, and browsers on pages of the server or of configured origins. It is for a route without
+ * cookies that another site must not make its visitors call.
  */
 export const noForeignPage: Gate<undefined> = {
   authentication: 'none',

@@ -3,7 +3,7 @@ import type { SessionServices } from '../../sessions/services.ts'
 import type { SessionState } from '../../store/refresh.ts'
 import { answerJson } from '../browser/session-answers.ts'
 
-/** `GET /auth/me`: the account behind the access token, and what it may do now. */
+/** `GET /auth/me`: the account behind the access token, with its current roles and permissions. */
 export async function answerMe(services: SessionServices, state: SessionState): Promise<Response> {
   const { session, account, username } = state
   const { permissions, tenant, tenants } = await readProfile(services, state)

@@ -59,7 +59,7 @@ export async function answerEndSessions(
   return ended.ok ? answerRenewed(services, who, ended) : problemFor(ended)
 }
 
-/** `POST /auth/password`: asks for the old password and ends all other sessions. */
+/** `POST /auth/password`: requires the old password, sets the new one and ends all other sessions. */
 export async function answerChangePassword(
   services: SessionServices,
   who: LoggedIn,
@@ -70,7 +70,9 @@ export async function answerChangePassword(
   return changed.ok ? answerRenewed(services, who, changed) : problemFor(changed)
 }
 
-/** The new access token goes where the old one came from: into the cookie, or into the body. */
+/**
+ * Answers with the new access token: in a cookie if the old token came in a cookie, otherwise in the body.
+ */
 function answerRenewed(
   services: SessionServices,
   { isCookie, cookies }: LoggedIn,

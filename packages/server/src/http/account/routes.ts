@@ -36,8 +36,12 @@ const me = lazy(() =>
   z.object({
     sub: z.string().meta({ description: 'The id of the account.' }),
     username: z.string(),
-    user_id: z.string().meta({ description: 'The imported Django id, else the same as `sub`.' }),
-    roles: z.array(z.string()).meta({ description: 'Global roles and, in a tenant, its roles.' }),
+    user_id: z
+      .string()
+      .meta({ description: 'The imported Django id, otherwise the same as `sub`.' }),
+    roles: z
+      .array(z.string())
+      .meta({ description: 'The global roles and, in a tenant, the roles in it.' }),
     permissions: z.array(z.string()).meta({ description: 'The permissions of all these roles.' }),
     tenant: tenant().nullable().meta({ description: 'The tenant of the session.' }),
     tenants: z.array(tenant()).meta({ description: 'The tenants of the account.' }),
@@ -53,7 +57,9 @@ const sessionList = lazy(() =>
         z.object({
           id: z.string(),
           device: z.string().meta({ description: 'Browser and system, from the User-Agent.' }),
-          address: z.string().meta({ description: 'The address of the log-in. May be empty.' }),
+          address: z
+            .string()
+            .meta({ description: 'The address of the login or the last refresh. May be empty.' }),
           created_at: z.int().meta({ description: 'Seconds since 1970.' }),
           last_used_at: z.int().meta({ description: 'The last refresh, in seconds since 1970.' }),
           current: z.boolean().meta({ description: 'Whether it is the session of this request.' }),
@@ -65,7 +71,7 @@ const sessionList = lazy(() =>
 
 const renewed = lazy(() =>
   z.object({
-    access: z.string().meta({ description: 'A new access token: the old one was revoked.' }),
+    access: z.string().meta({ description: 'A new access token. The old token was revoked.' }),
   }),
 )
 
@@ -91,12 +97,13 @@ const sessionId = lazy(() =>
 
 const created = lazy(() => z.object({ sub: z.string(), username: z.string() }))
 
-/** The answers to a request that ends other sessions and keeps its own. */
+/** The answers to a request that ends all other sessions of the account. */
 function renewedAnswers(): readonly Answer[] {
   return [
     {
       status: 200,
-      description: 'Done. The access token came in the header, and here is the next one.',
+      description:
+        'Done. The access token came in the header, so the next access token is in the body.',
       media: 'application/json',
       schema: renewed(),
       example: { access: 'eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9...' },
@@ -104,7 +111,7 @@ function renewedAnswers(): readonly Answer[] {
     {
       status: 204,
       description:
-        'Done. If the access token came in the cookie, the next one is in the cookie now. Otherwise refresh.',
+        'Done. If the access token came in the cookie, the cookie now has the next access token. Otherwise refresh.',
     },
   ]
 }
@@ -131,8 +138,8 @@ export const accountRoutes: readonly ApiRoute[] = [
           user_id: '42',
           roles: ['editor'],
           permissions: ['articles.edit'],
-          tenant: { id: 'tnt_c2l4dGVlbiBieXRlcw', name: 'acme' },
-          tenants: [{ id: 'tnt_c2l4dGVlbiBieXRlcw', name: 'acme' }],
+          tenant: { id: 'ten_c2l4dGVlbiBieXRlcw', name: 'acme' },
+          tenants: [{ id: 'ten_c2l4dGVlbiBieXRlcw', name: 'acme' }],
           sid: '8Lr0jlbXlTn3vN0xkKqYIw',
           auth_time: 1_795_000_000,
         },
@@ -197,8 +204,8 @@ export const accountRoutes: readonly ApiRoute[] = [
     id: 'endAllSessions',
     method: 'POST',
     path: '/auth/sessions/end-all',
-    summary: 'End all of your sessions, this one included',
-    description: 'Log out everywhere. Revokes the tokens of all sessions of the account.',
+    summary: 'End all of your sessions, including this one',
+    description: 'Logs out everywhere. Revokes the tokens of all sessions of the account.',
     gate: loggedIn,
     revokes: true,
     answers: () => [{ status: 204, description: 'Done.' }],
@@ -214,7 +221,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     method: 'DELETE',
     path: '/auth/sessions/{id}',
     summary: 'End one of your own sessions',
-    description: 'Succeeds too if the session has ended already.',
+    description: 'Also succeeds if the session has already ended.',
     gate: loggedIn,
     revokes: true,
     params: sessionId,
@@ -232,7 +239,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     path: '/auth/password',
     summary: 'Change your own password',
     description:
-      'Requires the old password. Ends all other sessions; your session gets a new access token.',
+      'Requires the old password. Ends all other sessions. Your session gets a new access token.',
     gate: loggedIn,
     feature: ownAccounts,
     revokes: true,
@@ -270,7 +277,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     path: '/auth/signup',
     summary: 'Create an account for yourself',
     description:
-      'The account has no roles. The answer opens no session: log in afterwards. Each attempt counts against the throttle of the address.',
+      'The account has no roles. Signing up opens no session: log in afterwards. Each attempt counts against the throttle of the address.',
     gate: noForeignPage,
     feature: signUpOn,
     body: {
@@ -302,7 +309,7 @@ export const accountRoutes: readonly ApiRoute[] = [
       'password_queue_full',
     ],
     handle: ({ sessions, accounts }) => {
-      // The row exists only where `accounts` does, by its feature.
+      // The feature `ownAccounts` guarantees that `accounts` exists.
       if (accounts === undefined)
         throw new TypeError('Sign-up requires the accounts of Countersign.')
       return ({ body, caller }) => answerSignUp(sessions, accounts, body, caller)

@@ -2,19 +2,19 @@ import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 import type { Cookies } from './cookies.ts'
 
-/** The contents of a browser's cookies: its refresh token, the session of that token, and its CSRF nonce. */
+/** The contents of a browser's cookies: the refresh token, its session, and the CSRF nonce. */
 export interface BrowserRequest {
-  /** The value of the refresh cookie, not checked. Undefined without the cookie. */
+  /** The unchecked value of the refresh cookie. Undefined without the cookie. */
   readonly refreshToken: string | undefined
   /** The session of a refresh token that this server signed, even if the session has ended. */
   readonly sessionId: string | undefined
   /** Why the refresh token is not valid. Undefined if it is valid or missing. */
   readonly code: RefusalCode | undefined
-  /** The value of the CSRF cookie, which a browser has before it logs in. */
+  /** The value of the CSRF cookie, which a browser has before a login. */
   readonly nonce: string | undefined
 }
 
-/** Reads the cookies of a browser. Refuses a request in which one of them stands twice. */
+/** Reads the cookies of a browser. Refuses a request that has one of them twice. */
 export function readBrowser(
   { sessions, cookies }: { readonly sessions: SessionServices; readonly cookies: Cookies },
   request: Request,
@@ -37,8 +37,8 @@ export function readBrowser(
 }
 
 /**
- * Whether the request carries the CSRF token of its session, or that of its browser before there is a
- * session. Refuses two tokens: it would be unclear which one was checked.
+ * Whether the request carries the right CSRF token: the token of its session or, before a login, the token of
+ * its browser. Refuses two tokens, because it would be unclear which of them was checked.
  */
 export function hasCsrfToken(
   { csrf }: Pick<SessionServices, 'csrf'>,
@@ -60,6 +60,6 @@ export function isNonce(value: string | undefined): value is string {
 
 /** Whether a refusal means that no refresh with this cookie will ever succeed again. */
 export function isOver(code: RefusalCode): boolean {
-  // A token that is not valid yet was issued before this server's clock was set back. It becomes valid.
+  // A token that is not valid yet was issued before this server's clock was set back. It will be valid later.
   return refusals[code].status === 401 && code !== 'token_not_yet_valid'
 }

@@ -9,18 +9,21 @@ export type CookieKind = 'access' | 'refresh' | 'csrf' | 'device'
 /** The cookies of one authority: all HttpOnly, on `Path=/`, and Secure if the public URL is https. */
 export interface Cookies {
   name(kind: CookieKind): string
-  /** The value of a cookie, or undefined without it. Refuses a request that has the name twice. */
+  /**
+   * Returns the value of a cookie, or undefined if it is missing. Refuses a request that has the cookie
+   * twice.
+   */
   read(
     request: Request,
     kind: CookieKind,
   ): { readonly ok: true; readonly value: string | undefined } | { readonly ok: false }
-  /** The Set-Cookie line that stores a value for `maxAgeSec` seconds. */
+  /** Returns the Set-Cookie line that stores a value for `maxAgeSec` seconds. */
   set(kind: CookieKind, value: string, maxAgeSec: number): string
-  /** The Set-Cookie line that removes the cookie. */
+  /** Returns the Set-Cookie line that removes the cookie. */
   clear(kind: CookieKind): string
 }
 
-/** The settings that decide names and attributes of the cookies. */
+/** The settings that determine the names and attributes of the cookies. */
 export interface CookieSettings {
   readonly publicUrl: string
   /** Shares the cookies among the hosts of this domain. */
@@ -28,12 +31,12 @@ export interface CookieSettings {
 }
 
 /**
- * Creates the cookies. Their names begin with `__Host-` (RFC 6265bis §4.1.3), so only this host can set
- * them, over https. With a domain the prefix is `__Secure-`. Over http, on a developer's machine,
- * browsers reject both prefixes, and the names have none.
+ * Creates the cookies. Their names begin with `__Host-` (RFC 6265bis §4.1.3), so only this host can set them,
+ * and only over https. With a domain the prefix is `__Secure-`. Over http, as on a developer's machine,
+ * browsers reject both prefixes, so the names have no prefix.
  *
- * The refresh cookie is `SameSite=Strict`: only pages of the same site send it. The others are `Lax`, so
- * that a link from another site opens a page for the person who is logged in.
+ * The refresh cookie is `SameSite=Strict`: browsers send it only with requests from pages of the same site.
+ * The other cookies are `Lax`, so that a link from another site opens a page for a logged-in person.
  */
 export function createCookies({ publicUrl, domain }: CookieSettings): Cookies {
   const isSecure = publicUrl.startsWith('https:')

@@ -18,8 +18,8 @@ import {
 const NONCE_SEC = 86_400
 
 /**
- * `GET /auth/csrf`: the token that a page sends back as `X-CSRF-Token`. It belongs to the session. Before
- * there is a session it belongs to a cookie that this answer sets.
+ * `GET /auth/csrf`: the token that a page sends as `X-CSRF-Token`. It belongs to the session. Before a login
+ * it belongs to a cookie that this answer sets.
  */
 export function answerCsrf(
   { sessions: { csrf }, cookies }: HttpServices,
@@ -32,8 +32,8 @@ export function answerCsrf(
 }
 
 /**
- * `POST /auth/login`: puts both tokens into cookies. A session that the browser had before ends:
- * somebody may have planted it there.
+ * `POST /auth/login`: puts both tokens into cookies. The previous session of the browser ends, because an
+ * attacker may have planted its cookies.
  */
 export async function answerLogin(
   { sessions, cookies }: HttpServices,
@@ -61,7 +61,10 @@ export async function answerLogin(
   ])
 }
 
-/** `POST /auth/refresh`: puts the next pair of tokens into cookies, for the named tenant if there is one. */
+/**
+ * `POST /auth/refresh`: puts the next pair of tokens into cookies. If the request names a tenant, the session
+ * moves to it.
+ */
 export async function answerRefresh(
   { sessions, cookies, refresh }: HttpServices,
   refreshToken: string,
@@ -81,7 +84,7 @@ export async function answerRefresh(
   )
 }
 
-/** `POST /auth/logout`: ends the session. Answers a browser with lines that remove its cookies. */
+/** `POST /auth/logout`: ends the session. For a browser, the answer removes its cookies. */
 export async function answerLogout(
   { sessions, cookies }: HttpServices,
   who: LoggingOut,

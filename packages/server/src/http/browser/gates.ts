@@ -7,7 +7,7 @@ import { hasCsrfToken, isOver, readBrowser, type BrowserRequest } from './browse
 import { isFromOurOrigin } from './page-origin.ts'
 import { forgetSession, withCookies } from './session-answers.ts'
 
-/** Reads the cookies. Refuses nothing else. */
+/** Reads the cookies. Refuses only requests whose cookies cannot be read. */
 export const anyBrowser: Gate<BrowserRequest> = {
   authentication: 'none',
   csrf: 'none',
@@ -56,7 +56,8 @@ export const browserWithSession: Gate<string> = {
     const { refreshToken, code } = read.browser
     if (refreshToken === undefined) return refuse('cookie_missing')
     if (code !== undefined) {
-      // Before the CSRF token, which belongs to the session: the session of this token is not known.
+      // Checked before the CSRF token, because that token belongs to the session, and the session of this
+      // refresh token is not known.
       const shown = code === 'token_not_yet_valid' ? code : 'token_invalid'
       const response = withCookies(problem(shown), isOver(shown) ? forgetSession(cookies) : [])
       return { ok: false, response }
@@ -67,17 +68,17 @@ export const browserWithSession: Gate<string> = {
   },
 }
 
-/** The session that ends at a log-out: that of an access token in the header, or that of the cookies. */
+/** The session that a logout ends: the session of the access token in the header, or of the cookies. */
 export type LoggingOut =
   | { readonly by: 'token'; readonly session: LoggedIn }
   | { readonly by: 'cookies'; readonly browser: BrowserRequest }
 
 /**
- * Lets in a person who logs out. As everywhere, a token in the header takes precedence over the cookies:
- * otherwise the session of the token would stay live.
+ * Lets in a person who logs out. As on every route, a token in the header takes precedence over the cookies.
+ * Otherwise its session would stay live.
  *
- * With cookies, a request succeeds even if the session is over or the cookie is not valid. It needs the
- * CSRF token only if there is a session, but always an allowed origin: the answer itself removes cookies.
+ * With cookies, a request succeeds even if the session is over or the cookie is not valid. It needs the CSRF
+ * token only if there is a session. It always needs an allowed origin, because the answer removes cookies.
  */
 export const loggingOut: Gate<LoggingOut> = {
   authentication: 'session_or_cookie',

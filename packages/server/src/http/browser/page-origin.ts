@@ -1,6 +1,6 @@
 import { checkOrigin } from '@countersign/guard'
 
-/** Whether the request came from a page that may use the cookies, by the browser's own headers. */
+/** Whether the browser's headers show that the request came from a page that may use the cookies. */
 export function isFromOurOrigin(
   { headers, method }: Request,
   origins: ReadonlySet<string>,
@@ -11,8 +11,8 @@ export function isFromOurOrigin(
 }
 
 /**
- * Whether the browser's headers say that a page of another site sent the request. For routes that use
- * no cookie: other programs may call them, and send no such headers.
+ * Whether the browser's headers show that the request came from a page of another site. It is for routes
+ * without cookies: other programs may call them, and these send no such headers.
  */
 export function isFromForeignPage(request: Request, origins: ReadonlySet<string>): boolean {
   const { headers } = request

@@ -14,15 +14,21 @@ const csrfToken = lazy(() => z.object({ csrf_token: z.string() }))
 const session = lazy(() =>
   z.object({
     sub: z.string().meta({ description: 'The id of the account.' }),
-    user_id: z.string().meta({ description: 'The imported Django id, else the same as `sub`.' }),
-    roles: z.array(z.string()).meta({ description: 'Global roles and, in a tenant, its roles.' }),
+    user_id: z
+      .string()
+      .meta({ description: 'The imported Django id, otherwise the same as `sub`.' }),
+    roles: z
+      .array(z.string())
+      .meta({ description: 'The global roles and, in a tenant, the roles in it.' }),
     tid: z.string().optional().meta({ description: 'The id of the tenant of the session.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
     csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
     access_expires_at: z
       .int()
-      .meta({ description: 'Seconds since 1970. Refresh in the last half of this time.' }),
-    refresh_expires_at: z.int().meta({ description: 'Seconds since 1970.' }),
+      .meta({ description: 'When the access token expires: seconds since 1970.' }),
+    refresh_expires_at: z
+      .int()
+      .meta({ description: 'When an unused refresh token expires: seconds since 1970.' }),
   }),
 )
 
@@ -38,7 +44,7 @@ const SESSION_EXAMPLE = {
 
 const login = lazy(() =>
   z.object({
-    username: sentText().meta({ description: 'Upper and lower case are the same.' }),
+    username: sentText().meta({ description: 'Upper and lower case are equivalent.' }),
     password: sentText().meta({ description: 'The password, exactly as it was set.' }),
     tenant: sentText().optional().meta({ description: 'The name of the tenant to log in to.' }),
   }),
@@ -53,7 +59,7 @@ const refreshed = lazy(() =>
   }),
 )
 
-/** The routes for browsers: tokens travel in HttpOnly cookies, and scripts never see them. */
+/** The routes for browsers: tokens travel in HttpOnly cookies, and scripts cannot read them. */
 export const browserRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
@@ -62,7 +68,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/csrf',
     summary: 'Get the CSRF token that a page sends back',
     description:
-      'The token belongs to the session in the cookies. Without a session it belongs to a cookie that this answer sets, and it is good for a log-in.',
+      'The token belongs to the session in the cookies. Without a session it belongs to a cookie that this answer sets, and it is valid for a login.',
     gate: anyBrowser,
     answers: () => [
       {
@@ -82,7 +88,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/login',
     summary: 'Log in and get the session as cookies',
     description:
-      'Sets the access and refresh cookies. A session that the browser had before ends. A failed log-in says the same for an unknown username, a wrong password and a disabled account.',
+      'Sets the access and refresh cookies. A session that the browser had before ends. A failed login gets the same answer for an unknown username, a wrong password and a disabled account.',
     gate: browserWithCsrfToken,
     body: {
       format: 'fields',
@@ -109,7 +115,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/refresh',
     summary: 'Refresh the session in the cookies',
     description:
-      'Rotates the refresh token and sets both cookies. An empty body keeps the tenant of the session. When the session is over, the answer removes the cookies.',
+      'Rotates the refresh token and sets both cookies. An empty body keeps the tenant of the session. If the session is over, the answer removes the cookies.',
     gate: browserWithSession,
     body: {
       format: 'fields',
@@ -148,7 +154,7 @@ export const browserRoutes: readonly ApiRoute[] = [
     path: '/auth/logout',
     summary: 'Log out: end the session',
     description:
-      'Ends the session of the access token in the header; without one, that of the refresh cookie, and removes the cookies. Succeeds with cookies too if the session is over.',
+      'With an access token in the header, ends the session of that token. Otherwise ends the session of the refresh cookie, and removes the cookies. With cookies, it succeeds even if the session is over.',
     gate: loggingOut,
     revokes: true,
     answers: () => [{ status: 204, description: 'Logged out.' }],

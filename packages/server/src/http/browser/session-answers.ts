@@ -3,7 +3,7 @@ import type { CookieKind, Cookies } from './cookies.ts'
 
 const DEVICE_SEC = 365 * 86_400
 
-/** An answer with a JSON body, or without a body, that must not be cached. */
+/** Makes an answer that must not be cached, with a JSON body or without a body. */
 export function answerJson(
   status: number,
   body: unknown,
@@ -18,13 +18,15 @@ export function answerJson(
   return new Response(body === undefined ? null : JSON.stringify(body), { status, headers })
 }
 
-/** The same answer with more Set-Cookie lines. */
+/** Adds Set-Cookie lines to an answer. */
 export function withCookies(response: Response, cookies: readonly string[]): Response {
   for (const cookie of cookies) response.headers.append('set-cookie', cookie)
   return response
 }
 
-/** The Set-Cookie lines that log a browser in. They also remove the CSRF cookie from before the session. */
+/**
+ * Returns the Set-Cookie lines that log a browser in. They also remove the CSRF cookie from before the login.
+ */
 export function signedInCookies(
   { access: { lifetimeSec }, clock }: SessionServices,
   cookies: Cookies,
@@ -40,7 +42,7 @@ export function signedInCookies(
   ]
 }
 
-/** The values of a sign-in that a browser keeps. */
+/** The tokens of a sign-in that a browser stores. */
 export interface SignedInTokens {
   readonly access: string
   readonly refresh: string
@@ -49,7 +51,9 @@ export interface SignedInTokens {
   readonly device: string
 }
 
-/** The Set-Cookie lines for a pair of tokens. Without rotation, the browser keeps its refresh token. */
+/**
+ * Returns the Set-Cookie lines for a pair of tokens. Without rotation, the browser keeps its refresh token.
+ */
 export function sessionCookies(
   services: SessionServices,
   cookies: Cookies,
@@ -66,13 +70,16 @@ export function sessionCookies(
   return lines
 }
 
-/** The Set-Cookie lines that remove a session. The device cookie stays: it eases the throttle. */
+/**
+ * Returns the Set-Cookie lines that remove a session. The device cookie stays, because the throttle knows the
+ * browser by it.
+ */
 export function forgetSession(cookies: Cookies): string[] {
   const kinds: readonly CookieKind[] = ['access', 'refresh', 'csrf']
   return kinds.map((kind) => cookies.clear(kind))
 }
 
-/** The description of a session for its page. It never contains a token. */
+/** Describes a session for its page, without its access and refresh token. */
 export function describeSession(
   services: SessionServices,
   { session, account }: Granted,

@@ -7,11 +7,12 @@ const baseHeaders = {
   vary: 'Accept',
   allow: 'POST, OPTIONS',
   'cache-control': 'no-store',
-  // The only header for browsers that matters for JSON: each further one costs a refresh a microsecond.
+  // Of the security headers, only this one matters for JSON. Each further header costs a refresh a
+  // microsecond.
   'x-content-type-options': 'nosniff',
 }
 
-/** An answer in SimpleJWT's form: compact JSON with the keys in the given order. */
+/** Makes an answer in SimpleJWT's form: compact JSON with the keys in the given order. */
 export function answerJson(
   status: number,
   body: unknown,
@@ -23,7 +24,7 @@ export function answerJson(
   })
 }
 
-/** The text of SimpleJWT for each refusal of a token. */
+/** SimpleJWT's text for each refusal of a token. */
 const tokenDetails: Partial<Record<RefusalCode, string>> = {
   token_invalid: 'Token is invalid',
   token_not_yet_valid: 'Token is invalid',
@@ -42,7 +43,7 @@ const tokenDetails: Partial<Record<RefusalCode, string>> = {
 
 const challenge = { 'www-authenticate': 'Bearer realm="api"' }
 
-/** The answer to too many attempts, in the form of Django REST Framework. */
+/** Answers too many attempts in the form of Django REST Framework. */
 export function answerThrottled(retryAfterSec: number): Response {
   const unit = retryAfterSec === 1 ? 'second' : 'seconds'
   return answerJson(
@@ -52,7 +53,7 @@ export function answerThrottled(retryAfterSec: number): Response {
   )
 }
 
-/** Any refusal in SimpleJWT's words and form. */
+/** Answers a refusal with SimpleJWT's text and form. */
 export function answerRefusal(code: RefusalCode): Response {
   const detail = tokenDetails[code]
   if (detail !== undefined) {
@@ -72,7 +73,7 @@ export function answerRefusal(code: RefusalCode): Response {
   }
 }
 
-/** The refusal of a body that could not be read. `contentType` is the value of its header. */
+/** Refuses a body that could not be read. `contentType` is the value of the Content-Type header. */
 export function answerBodyRefusal(code: RefusalCode, contentType: string): Response {
   switch (code) {
     case 'json_malformed':
@@ -101,19 +102,22 @@ function answerPlain(code: RefusalCode): Response {
   )
 }
 
-/** For a revoked token, `verify` answers 400 with `non_field_errors` instead of 401, as SimpleJWT does. */
+/**
+ * Answers a refusal at `verify`. For a revoked token it is 400 with `non_field_errors` instead of 401, as in
+ * SimpleJWT.
+ */
 export function answerVerifyRefusal(code: RefusalCode): Response {
   return tokenDetails[code] === 'Token is blacklisted'
     ? answerJson(400, { non_field_errors: ['Token is blacklisted'] })
     : answerRefusal(code)
 }
 
-/** 405 in SimpleJWT's words. */
+/** Answers 405 with SimpleJWT's text. */
 export function answerMethodNotAllowed(method: string): Response {
   return answerJson(405, { detail: `Method "${method}" not allowed.` })
 }
 
-/** 400 for a JSON body that is not an object. */
+/** Answers 400 for a JSON body that is not an object. */
 export function answerNotObject(value: unknown): Response {
   const text =
     value === null

@@ -14,7 +14,7 @@ import {
 } from './answers.ts'
 import { readTextFields } from './fields.ts'
 
-/** A request to the contract and its sender. */
+/** A request to the SimpleJWT contract, and its caller. */
 export interface ContractVisit {
   readonly request: Request
   readonly caller: Caller
@@ -31,7 +31,7 @@ export function answerObtain(services: SessionServices, visit: ContractVisit): P
   })
 }
 
-/** `POST /api/token/refresh/`: gives the next pair for a refresh token. */
+/** `POST /api/token/refresh/`: exchanges a refresh token for the next pair of tokens. */
 export function answerRefresh(
   services: SessionServices,
   refresh: Refresher,
@@ -66,7 +66,7 @@ export function answerBlacklist(
   })
 }
 
-/** Reads the body and its text fields. `act` gets only requests that have them all. */
+/** Reads the body and its text fields. Calls `act` only if the request has all fields. */
 async function withFields<Name extends string>(
   { request }: ContractVisit,
   names: readonly Name[],

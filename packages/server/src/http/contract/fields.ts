@@ -2,11 +2,11 @@ import { stripOuterSpace } from '../../base/text.ts'
 import { JsonNumber, isPythonInt, pythonText } from '../json-number.ts'
 
 /**
- * Text fields as Django REST Framework's `CharField` reads them. The error texts are the same, because
- * clients of SimpleJWT compare them.
+ * Reads text fields like Django REST Framework's `CharField`. The error texts are the same, because clients
+ * of SimpleJWT compare them.
  */
 
-/** The values of all named fields, or the errors of all fields that failed. */
+/** The values of all named fields, or the errors of all invalid fields. */
 export type FieldsResult<Name extends string> =
   | { readonly ok: true; readonly values: Readonly<Record<Name, string>> }
   | { readonly ok: false; readonly errors: Readonly<Partial<Record<Name, readonly string[]>>> }
@@ -25,7 +25,7 @@ export function readTextFields<Name extends string>(
   }
   return Object.keys(errors).length > 0
     ? { ok: false, errors }
-    : // Every name has a value or an error.
+    : // Every name has a value, because no name has an error.
       { ok: true, values: values as Record<Name, string> }
 }
 
@@ -44,7 +44,7 @@ function readText(raw: unknown): FieldResult {
   return errors.length > 0 ? { ok: false, errors } : { ok: true, value }
 }
 
-/** Finds characters that no database and no log should have to store. Reports both kinds at once. */
+/** Finds characters that a database or a log may not be able to store. Reports both kinds at once. */
 function findForbidden(value: string): string[] {
   const errors: string[] = []
   if (value.includes('\0')) errors.push('Null characters are not allowed.')
@@ -69,7 +69,7 @@ function failed(error: string): FieldResult {
   return { ok: false, errors: [error] }
 }
 
-/** The Python name of a JSON value's type, for the error of a body that is not an object. */
+/** Returns the Python name of a JSON value's type, for the error about a body that is not an object. */
 export function pythonTypeOf(value: unknown): string {
   if (Array.isArray(value)) return 'list'
   if (value instanceof JsonNumber) return isPythonInt(value) ? 'int' : 'float'

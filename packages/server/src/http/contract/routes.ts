@@ -15,21 +15,21 @@ const about = {
 } as const
 
 /**
- * A field as Django REST Framework reads it: outer white space is removed, a number becomes text. The
- * handlers read these bodies themselves, because the texts of their errors are part of the contract.
+ * Describes a field as Django REST Framework reads it: outer white space is removed, and a number becomes
+ * text. The handlers read these bodies themselves, because the error texts are part of the contract.
  */
 function field(description: string): z.ZodType<string, string | number> {
   return z
     .union([z.string().min(1), z.number()])
     .transform(String)
     .meta({
-      description: `${description} Outer white space is removed.`,
+      description: `${description} White space at both ends is removed.`,
     })
 }
 
 const credentials = lazy(() =>
   z.object({
-    username: field('Upper and lower case are the same.'),
+    username: field('Upper and lower case are equivalent.'),
     password: field('The password.'),
   }),
 )
@@ -60,10 +60,10 @@ const notValid = lazy(() =>
     code: z
       .literal('token_not_valid')
       .optional()
-      .meta({ description: 'Present when a token was refused.' }),
+      .meta({ description: 'Present if a token was refused.' }),
   }),
 )
-/** 400: what is wrong with each field, with the body, or with the JSON text. */
+/** 400: the errors of each field, of the body, or of the JSON text. */
 const badRequest = lazy(() =>
   z.union([detail(), z.record(z.string(), z.array(z.string())).meta({ minProperties: 1 })]),
 )
@@ -94,10 +94,10 @@ function sharedAnswers(example: unknown): readonly Answer[] {
       'The media type is not accepted, or the body is compressed.',
       'Unsupported media type "text/plain" in request.',
     ),
-    failed(500, 'The server made a mistake.', 'The server made a mistake. It has been logged.'),
+    failed(500, 'An internal error.', 'The server made a mistake. It has been logged.'),
     failed(
       503,
-      'The server is overloaded or cannot reach its database. `Retry-After` says when to try again.',
+      'The server is overloaded or cannot reach its database. `Retry-After` is the number of seconds to wait.',
       'The database cannot be reached. Try again shortly.',
     ),
   ]
@@ -138,7 +138,7 @@ export const contractRoutes: readonly ApiRoute[] = [
       }),
       {
         status: 429,
-        description: 'Too many attempts. `Retry-After` says how many seconds to wait.',
+        description: 'Too many attempts. `Retry-After` is the number of seconds to wait.',
         media: 'application/json',
         schema: detail(),
         example: { detail: 'Request was throttled. Expected available in 60 seconds.' },
@@ -155,7 +155,7 @@ export const contractRoutes: readonly ApiRoute[] = [
     path: '/api/token/refresh/',
     summary: 'Refresh: get the next pair of tokens',
     description:
-      'Each refresh token works once. A copy that is used later ends the session; only within the grace time (`COUNTERSIGN_ROTATION_GRACE`, 10 s) does the same client get the same pair again.',
+      'Each refresh token works once. Within the grace (`COUNTERSIGN_ROTATION_GRACE`, 10 s) the same client gets the same refresh token again. A later use ends the session.',
     body: {
       format: 'own',
       media: FIELD_MEDIA,
@@ -182,8 +182,8 @@ export const contractRoutes: readonly ApiRoute[] = [
     ...about,
     id: 'verifyToken',
     path: '/api/token/verify/',
-    summary: 'Ask whether a token would be accepted now',
-    description: 'Takes access tokens and refresh tokens. Changes nothing.',
+    summary: 'Check whether a token would be accepted now',
+    description: 'Accepts access tokens and refresh tokens. Changes nothing.',
     body: {
       format: 'own',
       media: FIELD_MEDIA,

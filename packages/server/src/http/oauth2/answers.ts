@@ -1,24 +1,24 @@
 import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import { RETRY_AFTER_SEC } from '../problem.ts'
 
-/** The `error` of RFC 6749 §5.2 for each refusal. All others are `invalid_request`. */
+/** The `error` of RFC 6749 §5.2 for these refusals. All other refusals are `invalid_request`. */
 const ERRORS: Partial<Record<RefusalCode, string>> = {
   client_invalid: 'invalid_client',
   grant_type_unsupported: 'unsupported_grant_type',
   scope_invalid: 'invalid_scope',
   token_of_another: 'unauthorized_client',
-  // From §4.1.2.1: §5.2 has no error for these.
+  // These errors are from §4.1.2.1, because §5.2 has no error for them.
   throttled: 'temporarily_unavailable',
   store_unavailable: 'temporarily_unavailable',
   internal_error: 'server_error',
 }
 
-/** The `error` of RFC 6749 that stands for a refusal. */
+/** Returns the `error` of RFC 6749 for a refusal. */
 export function oauthErrorOf(code: RefusalCode): string {
   return ERRORS[code] ?? 'invalid_request'
 }
 
-/** An answer of the token endpoint. Nobody may cache it (RFC 6749 §5.1). */
+/** Makes an answer of the token endpoint. It must not be cached (RFC 6749 §5.1). */
 export function answerTokenJson(
   status: number,
   body: object,
@@ -36,7 +36,7 @@ export function answerTokenJson(
   })
 }
 
-/** A refusal in the form of RFC 6749 §5.2. */
+/** Makes a refusal in the form of RFC 6749 §5.2. */
 export function answerTokenRefusal(code: RefusalCode, more: Record<string, string> = {}): Response {
   const { status, text } = refusals[code]
   return answerTokenJson(

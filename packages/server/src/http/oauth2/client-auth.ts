@@ -8,9 +8,9 @@ export type ClientAuth =
   | { readonly ok: false; readonly code: 'client_invalid' | 'client_auth_repeated' }
 
 /**
- * Reads the client's credentials from the Authorization header or from the form (RFC 6749 §2.3.1), never
- * from both. Pure. The same `client_id` in the form beside the header is allowed: many clients send it,
- * and it is not a second authentication.
+ * Reads the client's credentials from the Authorization header or from the form (RFC 6749 §2.3.1), never from
+ * both. Pure. The form may repeat the `client_id` of the header: many clients send it, and it is not a second
+ * authentication.
  */
 export function readClientAuth(
   authorization: string | null,
@@ -31,7 +31,7 @@ export function readClientAuth(
   return { ok: true, credentials }
 }
 
-/** The id and secret of a Basic header. Undefined for another scheme or a malformed value. */
+/** Returns the id and secret of a Basic header. Returns undefined for another scheme or a malformed value. */
 function readBasic(authorization: string): ClientCredentials | undefined {
   const encoded = /^basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization)?.[1]
   if (encoded === undefined) return undefined
@@ -45,7 +45,7 @@ function readBasic(authorization: string): ClientCredentials | undefined {
   return clientId === undefined || secret === undefined ? undefined : { clientId, secret }
 }
 
-/** Undoes the form encoding that both parts have before they are joined (RFC 6749 appendix B). */
+/** Decodes the form encoding of the id or the secret (RFC 6749 appendix B). */
 function formDecode(text: string): string | undefined {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))

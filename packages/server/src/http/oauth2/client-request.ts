@@ -15,9 +15,9 @@ interface ClientForm {
 }
 
 /**
- * Reads the id and secret of a service account from a Basic header or from the form. It comes after the
- * form: mistakes in the request are reported before anybody is asked to authenticate. Nothing is checked
- * yet; see {@link presentedClient} and {@link provenClient}.
+ * Reads the id and secret of a service account from a Basic header or from the form. It runs after the form
+ * was parsed, so mistakes in the form are reported before authentication errors. It does not check the
+ * secret; see {@link presentedClient} and {@link provenClient}.
  */
 function readPresented(
   sessions: SessionServices,
@@ -63,14 +63,14 @@ function proveClientOf(
   return proveClient(sessions, presented, caller, (each) => each)
 }
 
-/** The answer to a client that was refused. */
+/** Creates the answer to a service account that was refused. */
 export function refuseClientWith(
   { access }: SessionServices,
   { code, retryAfterSec }: Refusal,
 ): Response {
   return answerTokenRefusal(code, {
     ...(retryAfterSec === undefined ? {} : { 'retry-after': String(retryAfterSec) }),
-    // On every 401 (RFC 9110 §15.5.2), not only where the header was used (RFC 6749 §5.2).
+    // Added to every 401 (RFC 9110 §15.5.2), not only if the request used the header (RFC 6749 §5.2).
     ...(code === 'client_invalid'
       ? { 'www-authenticate': `Basic realm="${access.issuer}", charset="UTF-8"` }
       : {}),

@@ -4,9 +4,9 @@ import type { Client } from '../../store/rows.ts'
 import { answerTokenJson } from './answers.ts'
 
 /**
- * `POST /oauth2/introspect` (RFC 7662): the state of a token now, for services that hold no copy of the
- * revocation log. A token that is not valid gets `active: false` and no reason (§2.2). A service account
- * that is bound to a tenant gets that answer for the tokens of all other tenants, too.
+ * `POST /oauth2/introspect` (RFC 7662): the current state of a token, for services without a copy of the
+ * revocation log. A token that is not valid gets `active: false` without a reason (§2.2). A service account
+ * that is bound to a tenant also gets that answer for the tokens of all other tenants.
  */
 export async function answerIntrospect(
   services: SessionServices,
@@ -23,7 +23,7 @@ function describe({ access }: SessionServices, token: Inspected): object {
     const { csh: _, ...shown } = claims
     return {
       ...shown,
-      // After the claims: an application may have added some of these names.
+      // These members follow the claims, because an application may have added claims with these names.
       active: true,
       token_type: 'Bearer',
       ...(username === undefined ? {} : { username }),

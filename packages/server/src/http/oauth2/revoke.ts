@@ -4,7 +4,7 @@ import type { Client } from '../../store/rows.ts'
 import { withoutRevocation } from '../effective.ts'
 import { refuseClientWith } from './client-request.ts'
 
-/** `POST /oauth2/revoke` (RFC 7009). The answer is 200 for a token that is not valid, too (§2.2). */
+/** `POST /oauth2/revoke` (RFC 7009). The answer is also 200 for a token that is not valid (§2.2). */
 export async function answerRevoke(
   services: SessionServices,
   client: Client,

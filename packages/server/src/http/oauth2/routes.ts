@@ -16,12 +16,12 @@ const about = {
 
 const FORM_MEDIA: BodyRule['media'] = ['application/x-www-form-urlencoded']
 
-// The error message of a field is the code of its refusal.
+// The error message of a field is a refusal code.
 const clientFields = lazy(() => ({
   client_id: z
     .string()
     .optional()
-    .meta({ description: 'Instead of a Basic header, together with `client_secret`.' }),
+    .meta({ description: 'Instead of a Basic header. Requires `client_secret`.' }),
   client_secret: z.string().optional(),
 }))
 
@@ -54,7 +54,7 @@ const granted = lazy(() =>
   }),
 )
 
-/** RFC 7662 §2.2, and all claims of the token: an application can have added its own. */
+/** RFC 7662 §2.2, and all claims of the token, including claims that an application added. */
 const introspection = lazy(() =>
   z.looseObject({
     active: z.boolean(),
@@ -68,7 +68,10 @@ const introspection = lazy(() =>
   }),
 )
 
-/** OAuth 2.0 for service accounts: one form each, credentials in a Basic header or in the form. */
+/**
+ * The OAuth 2.0 routes for service accounts. Each takes a form, and credentials in a Basic header or in the
+ * form.
+ */
 export const oauthRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
@@ -76,7 +79,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
     path: '/oauth2/token',
     summary: 'Get an access token for a service account',
     description:
-      'The client credentials grant (RFC 6749 §4.4). There is no refresh token: ask again before the access token expires.',
+      'The client credentials grant (RFC 6749 §4.4). There is no refresh token: request a new access token before the old one expires.',
     gate: presentedClient,
     body: {
       format: 'form',
@@ -109,7 +112,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
     path: '/oauth2/revoke',
     summary: 'Revoke an access token, or end the session of a refresh token',
     description:
-      'RFC 7009. A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke the tokens of people who logged in without a client. The answer is 200 for a token that is not valid, too.',
+      'RFC 7009. A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke the tokens of people who logged in without a client. The answer is also 200 for a token that is not valid.',
     gate: provenClient,
     revokes: true,
     body: {
@@ -118,7 +121,12 @@ export const oauthRoutes: readonly ApiRoute[] = [
       schema: tokenForm,
       example: { token: 'eyJhbGciOiJFUzI1NiJ9...' },
     },
-    answers: () => [{ status: 200, description: 'Revoked, or nothing to revoke. No body.' }],
+    answers: () => [
+      {
+        status: 200,
+        description: 'The token was revoked, or there was nothing to revoke. No body.',
+      },
+    ],
     refusals: ['token_missing', 'token_of_another'],
     handle:
       ({ sessions }) =>
@@ -129,9 +137,9 @@ export const oauthRoutes: readonly ApiRoute[] = [
     ...about,
     id: 'introspectToken',
     path: '/oauth2/introspect',
-    summary: 'Ask for the state and the claims of a token',
+    summary: 'Get the state and the claims of a token',
     description:
-      'RFC 7662, for services that do not read the revocation feed. A token that is not valid gets `active: false` and no reason. A service account that is bound to a tenant sees tokens of that tenant only.',
+      'RFC 7662, for services that do not read the revocation feed. A token that is not valid gets `active: false` without a reason. A service account that is bound to a tenant sees tokens of that tenant only.',
     gate: provenClient,
     body: {
       format: 'form',
@@ -142,7 +150,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
     answers: () => [
       {
         status: 200,
-        description: 'The claims of a valid token, or `active: false` alone.',
+        description: 'The claims of a valid token, or only `active: false`.',
         media: 'application/json',
         schema: introspection(),
         example: {

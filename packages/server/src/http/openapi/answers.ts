@@ -7,7 +7,7 @@ import { lazy } from '../router/lazy.ts'
 import type { AnswerStyle, RefusalEntry, RouteDescription } from '../router/route.ts'
 import { outputSchema, type Json } from './json-schema.ts'
 
-/** One way in which a route can answer: a status with one media type. */
+/** One possible answer of a route: a status with one media type. */
 export interface DocumentedAnswer {
   readonly status: number
   readonly description: string
@@ -15,13 +15,15 @@ export interface DocumentedAnswer {
   /** Undefined for HTML, files, and an answer without a body. */
   readonly schema: Json | undefined
   readonly example: unknown
-  /** The codes that a refusal can have. Empty for other answers. */
+  /** The refusals with this answer. Empty if the answer is not a refusal. */
   readonly refusals: readonly RefusalEntry[]
   /** Whether the body is missing without `?wait=effective`. */
   readonly isBodyOptional: boolean
 }
 
-/** All answers of a route, by status: those of the row, and its refusals in the route's style. */
+/**
+ * Returns all answers of a route, by status: the answers of the row, and its refusals in the route's style.
+ */
 export function answersOf(row: RouteDescription): readonly DocumentedAnswer[] {
   const own = row.answers().map(
     (answer): DocumentedAnswer => ({
@@ -45,8 +47,8 @@ const effective = lazy(() =>
         position: z.int().meta({ description: 'The position in the revocation log.' }),
         ms: z.int().meta({ description: 'How long it took, in milliseconds.' }),
         guards: z.int().meta({ description: 'How many guards held a lease.' }),
-        confirmed: z.int().meta({ description: 'How many of them have confirmed it.' }),
-        expired: z.int().meta({ description: 'How many lost their lease instead.' }),
+        confirmed: z.int().meta({ description: 'How many of them confirmed the revocation.' }),
+        expired: z.int().meta({ description: 'How many of them lost their lease instead.' }),
       })
       .meta({ description: 'Present with `?wait=effective`.' }),
   ),
@@ -85,7 +87,10 @@ function withEffective(answers: readonly DocumentedAnswer[]): readonly Documente
 
 const WAITED = 'Done, and in force at every guard (`?wait=effective`).'
 
-/** The refusals, one answer for each status and style. SimpleJWT's errors are answers of the rows. */
+/**
+ * Returns the refusals, with one answer for each status and style. SimpleJWT's errors are answers of the
+ * rows.
+ */
 function refusalAnswers({ refusals, style }: RouteDescription): readonly DocumentedAnswer[] {
   const groups = new Map<string, { style: AnswerStyle; entries: RefusalEntry[] }>()
   for (const entry of refusals) {
@@ -122,10 +127,10 @@ function problemAnswer(entries: readonly RefusalEntry[]): DocumentedAnswer {
         type: { const: 'about:blank' },
         title: { const: title },
         status: { const: status },
-        detail: { type: 'string', description: 'What happened, for people.' },
+        detail: { type: 'string', description: 'What happened, as a sentence for people.' },
         code: {
           enum: entries.map(({ code }) => code),
-          description: 'What happened, for programs.',
+          description: 'What happened, as a stable code for programs.',
         },
         ...(hasFields ? { fields } : {}),
       },

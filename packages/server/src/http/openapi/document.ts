@@ -7,7 +7,7 @@ import { aboutCsrf, accessText } from './texts.ts'
 export interface ServerFacts {
   /** The public URL. */
   readonly issuer: string
-  /** The names of the cookies, which depend on the public URL. */
+  /** Returns the name of a cookie, which depends on the public URL. */
   readonly cookieName: (kind: 'access' | 'refresh') => string
 }
 
@@ -16,7 +16,7 @@ const DESCRIPTION = `The HTTP API of Countersign, an authentication server.
 - Paths below \`/api/token\`, \`/auth\` and \`/oauth2\` are answered with and without a slash at the end. All other paths are exact.
 - HEAD works wherever GET does. Any other method gets 405 with \`Allow\`.
 - A body has at most 16 KiB.
-- Errors are problem documents (RFC 9457) with a stable \`code\`. Errors below \`/api/token\` have the form of SimpleJWT, and errors below \`/oauth2\` that of RFC 6749 §5.2.`
+- Errors are problem documents (RFC 9457) with a stable \`code\`. Errors below \`/api/token\` have the form of SimpleJWT, and errors below \`/oauth2\` have the form of RFC 6749 §5.2.`
 
 /** Makes the OpenAPI 3.1 document of the given rows. */
 export function createOpenApiDocument(
@@ -24,7 +24,7 @@ export function createOpenApiDocument(
   { issuer, cookieName }: ServerFacts,
 ): Json {
   const paths: Record<string, Record<string, Json>> = {}
-  // A file of the interactive page is not part of the API.
+  // The files of the interactive page are not part of the API.
   for (const row of routes.filter(({ kind }) => kind !== 'asset')) {
     const operations = (paths[row.path] ??= {})
     operations[row.method.toLowerCase()] = operationOf(row)
@@ -110,7 +110,7 @@ const WAIT: Json = {
   in: 'query',
   required: false,
   description:
-    'With `effective`, the answer comes when the revocation is in force at every guard. It is then 200 and has the member `effective`. A request that revokes nothing is answered at once, without it.',
+    'With `effective`, the answer waits until the revocation is in force at every guard. It is then 200 and has the member `effective`. A request that revokes nothing is answered at once, without it.',
   schema: { const: 'effective' },
 }
 
@@ -124,7 +124,7 @@ function csrfParameter(row: RouteDescription): Json {
   }
 }
 
-/** One response a status; a status that has two media types has both. */
+/** Returns one response for each status. A response can have several media types. */
 function responsesOf(answers: readonly DocumentedAnswer[]): Json {
   const responses: Record<string, Json> = {}
   for (const [status, group] of groupByStatus(answers)) {
@@ -140,7 +140,7 @@ function responsesOf(answers: readonly DocumentedAnswer[]): Json {
       description: group.map(({ description }) => description).join('\n\n'),
       ...(RETRIED.has(status) ? { headers: RETRY_AFTER } : {}),
       ...(Object.keys(content).length === 0 ? {} : { content }),
-      // OpenAPI cannot say that a body is optional.
+      // OpenAPI cannot express that a response body is optional.
       ...(group.some(({ isBodyOptional }) => isBodyOptional) ? { 'x-body-optional': true } : {}),
     }
   }

@@ -1,24 +1,24 @@
 import { z } from 'zod'
 
-/** A JSON object. The document is JSON, and nothing in it is read back by this program. */
+/** A JSON object of the document. This program only writes it. */
 export type Json = Readonly<Record<string, unknown>>
 
-/** The JSON Schema (draft 2020-12) of what a client sends: unknown members are allowed. */
+/** Returns the JSON Schema (draft 2020-12) of a value that clients send: unknown members are allowed. */
 export function inputSchema(schema: z.ZodType): Json {
   return withoutDialect(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }))
 }
 
-/** The JSON Schema (draft 2020-12) of what the server answers: it has no other members. */
+/** Returns the JSON Schema (draft 2020-12) of a value that the server sends: no other members are allowed. */
 export function outputSchema(schema: z.ZodType): Json {
   return withoutDialect(z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any' }))
 }
 
-/** The document names its dialect once. */
+/** Removes the `$schema` of a schema, because the document names its dialect once. */
 function withoutDialect(schema: Json): Json {
   return Object.fromEntries(Object.entries(schema).filter(([name]) => name !== '$schema'))
 }
 
-/** The properties of an object schema: name, schema, and whether it is required. */
+/** Returns the properties of an object schema: name, schema, and whether the property is required. */
 export function propertiesOf(
   schema: Json,
 ): readonly { readonly name: string; readonly schema: Json; readonly isRequired: boolean }[] {

@@ -22,7 +22,7 @@ const CSRF: Readonly<Record<CsrfRule, string>> = {
     'Rejects browsers on pages of other origins. Programs that are not browsers need nothing.',
 }
 
-/** Names the callers that a route accepts, in a sentence or two. */
+/** Describes the callers that a route accepts. */
 export function accessText({
   authentication,
   permission,
@@ -33,7 +33,7 @@ export function accessText({
     : `${text} The account needs the permission \`${permission}\`.`
 }
 
-/** Says how a route resists requests from pages of other sites. */
+/** Describes how a route is protected from requests of other sites' pages. */
 export function aboutCsrf({ csrf }: Pick<RouteDescription, 'csrf'>): string {
   return CSRF[csrf]
 }

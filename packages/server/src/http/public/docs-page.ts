@@ -7,8 +7,8 @@ import type { ApiRoute } from '../router/define.ts'
 const about = { tag: 'Documentation' }
 
 /**
- * Scripts and styles come from this server only, none of them inline. Swagger UI sets styles through the
- * DOM, which the policy does not restrict, and has its small images in `data:` URLs.
+ * Allows scripts and styles only from this server, and none inline. Swagger UI sets styles through the DOM,
+ * which the policy does not restrict, and uses `data:` URLs for its small images.
  */
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -35,12 +35,15 @@ const START = `SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',
   deepLinking: true,
-  // Swagger's own service would see the document otherwise.
+  // Otherwise the page would send the document to Swagger's validator service.
   validatorUrl: 'none',
 })
 `
 
-/** Reads a file of the package when a browser first asks for it: 1.7 MB that most servers never send. */
+/**
+ * Reads a file of the package when a browser first requests it. The files have 1.7 MB, and most servers never
+ * send them.
+ */
 function readSwaggerUi(name: string): Uint8Array<ArrayBuffer> {
   const { resolve } = createRequire(import.meta.url)
   return new Uint8Array(readFileSync(resolve(`swagger-ui-dist/${name}`)))
@@ -88,7 +91,7 @@ export const docsRoutes: readonly ApiRoute[] = [
     id: 'getDocsStart',
     path: '/docs/start.js',
     summary: 'Starts Swagger UI on the page at /docs',
-    description: 'A file of its own, because the page allows no inline script.',
+    description: 'It is a separate file, because the page allows no inline script.',
     media: 'text/javascript; charset=utf-8',
     read: () => START,
   }),

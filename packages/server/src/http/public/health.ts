@@ -1,6 +1,6 @@
 import { RETRY_AFTER_SEC } from '../problem.ts'
 
-/** `GET /healthz`: the process answers. Reads neither the store nor the keys. */
+/** `GET /healthz`: answers while the process runs. Reads neither the store nor the keys. */
 export function answerHealth(): Response {
   return status(200, 'ok')
 }

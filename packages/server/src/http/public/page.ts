@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import type { AccessTokenSettings } from '../../sessions/access-token.ts'
 import type { RouteDescription } from '../router/route.ts'
 
-/** The Content-Security-Policy of the start page: its own style, and nothing else. */
+/** Returns the Content-Security-Policy of the start page. It allows only the page's own style. */
 export function startPagePolicy(): string {
   const styleHash = createHash('sha256').update(STYLE).digest('base64')
   return `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
@@ -23,7 +23,10 @@ td { padding: .45rem .8rem; border-top: 1px solid var(--line); vertical-align: t
 td:first-child { white-space: nowrap } code { font: 13.5px ui-monospace, monospace } a { color: inherit }
 `
 
-/** `GET /`: what runs here and what to do next. No script, and nothing from another host. */
+/**
+ * `GET /`: a page that shows what runs here and what to do next. It has no script and loads nothing from
+ * other hosts.
+ */
 export function renderStartPage(
   { issuer, audience, lifetimeSec }: AccessTokenSettings,
   routes: readonly RouteDescription[],

@@ -9,7 +9,7 @@ import { answerHealth, createReadinessAnswer } from './health.ts'
 import { renderStartPage, startPagePolicy } from './page.ts'
 import { createJwksAnswer, createServerMetadataAnswer } from './well-known.ts'
 
-// Exact paths: an operator who blocks one of them in a proxy has blocked it.
+// The paths are exact, so a proxy that blocks one of them has no second spelling to block.
 const about = { style: 'problem', method: 'GET', gate: anyone, isExact: true } as const
 const discovery = { ...about, tag: 'Discovery' } as const
 const operations = { ...about, tag: 'Operations' } as const
@@ -41,7 +41,7 @@ const ok = lazy(() => z.object({ status: z.literal('ok') }))
 const notReady = lazy(() => z.object({ status: z.literal('store_unavailable') }))
 const openApi = lazy(() => z.looseObject({ openapi: z.string() }))
 
-/** The routes that anybody may read: the start page, discovery, health and documentation. */
+/** The routes without authentication: the start page, discovery, health and documentation. */
 export const publicRoutes: readonly ApiRoute[] = [
   definePage({
     id: 'getStartPage',
@@ -121,7 +121,7 @@ export const publicRoutes: readonly ApiRoute[] = [
     ...operations,
     id: 'getHealth',
     path: '/healthz',
-    summary: 'Ask whether the process answers',
+    summary: 'Check whether the process answers',
     description: 'For liveness probes. Reads neither the database nor the keys.',
     answers: () => [
       {
@@ -138,7 +138,7 @@ export const publicRoutes: readonly ApiRoute[] = [
     ...operations,
     id: 'getReadiness',
     path: '/readyz',
-    summary: 'Ask whether the database can be read and written',
+    summary: 'Check whether the database can be read and written',
     description: 'For readiness probes. The result is kept for a second.',
     answers: () => [
       {
@@ -177,7 +177,7 @@ export const publicRoutes: readonly ApiRoute[] = [
     handle: ({ sessions, routes, cookies }) => {
       let text: string | undefined
       return async () => {
-        // Loaded at the first request: the module makes all schemas.
+        // Loaded at the first request, because the module makes all schemas.
         const { createOpenApiDocument } = await import('../openapi/document.ts')
         text ??= JSON.stringify(
           createOpenApiDocument(routes, {

@@ -4,11 +4,11 @@ import { perRingState, type KeyRing } from '../../keys/ring.ts'
 import { isFresh } from '../router/etag.ts'
 import type { RouteDescription } from '../router/route.ts'
 
-// A new key is published at least ten minutes before its first signature, so a copy of this age
-// always has the keys that sign.
+// A new key is published at least ten minutes before its first signature, so a copy of this age always
+// contains the signing key.
 const MAX_AGE_SEC = 300
 
-/** Anybody may read these answers, pages of any origin included. */
+/** Anybody may read these answers, including pages of any origin. */
 const PUBLIC_HEADERS = {
   'cache-control': `public, max-age=${MAX_AGE_SEC}`,
   'access-control-allow-origin': '*',
@@ -37,8 +37,8 @@ export function createJwksAnswer(ring: KeyRing): (request: Request) => Response 
 }
 
 /**
- * `GET /.well-known/oauth-authorization-server` (RFC 8414 §3): where the OAuth endpoints are. The metadata
- * of a resource (RFC 9728) sends clients here.
+ * `GET /.well-known/oauth-authorization-server` (RFC 8414 §3): the URLs of the OAuth endpoints. The metadata
+ * of a resource (RFC 9728) points clients here.
  */
 export function createServerMetadataAnswer(
   issuer: string,

@@ -8,7 +8,7 @@ export type FeedAuthenticator = (
   caller: Caller,
 ) => Promise<FeedReader | Refusal>
 
-/** Creates the check of who may read the feed: a service account, in the Authorization header (RFC 7617). */
+/** Creates the check for readers of the feed: a service account in the Authorization header (RFC 7617). */
 export function createFeedAuthenticator(access: FeedAccess): FeedAuthenticator {
   return async (authorization, caller) => {
     const auth = readClientAuth(authorization, { clientId: undefined, secret: undefined })
@@ -16,5 +16,5 @@ export function createFeedAuthenticator(access: FeedAccess): FeedAuthenticator {
   }
 }
 
-/** The header of a 401 that says how to authenticate (RFC 9110 §11.6.1). */
+/** The challenge header of a 401 (RFC 9110 §11.6.1). */
 export const BASIC_CHALLENGE = { 'www-authenticate': 'Basic realm="revocations", charset="UTF-8"' }

@@ -15,13 +15,13 @@ import { problemText } from '../problem.ts'
 import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-authentication.ts'
 import { guardName, readGuardId } from './guard-name.ts'
 
-/** Stands for the id of a service account, for guards in this process. */
+/** Used as the id of the service account for guards in this process. */
 const INSIDE = 'inside'
 
-/** Where guards connect. */
+/** The path at which guards connect. */
 export const FEED_PATH = '/revocations/feed'
 
-/** Whether a request asks for a WebSocket connection to the feed. */
+/** Whether a request is a WebSocket upgrade on the path of the feed. */
 export function isFeedRequest({ url, headers }: IncomingMessage): boolean {
   return url?.split('?', 1)[0] === FEED_PATH && headers.upgrade?.toLowerCase() === 'websocket'
 }
@@ -32,11 +32,12 @@ const CLOSE_CODES = { closing: 1001, malformed: 1008, forbidden: 1008, slow: 101
 /** The feed over WebSockets for a Node HTTP server, and for guards in this process. */
 export interface FeedSocket extends FeedLine {
   /**
-   * Handles an upgrade (RFC 9110 §7.8). Call it for the server's `upgrade` event. An upgrade on another path is left
-   * to the server's other listeners, and is refused if none of them has begun to read it within 10 s.
+   * Handles an upgrade (RFC 9110 §7.8). Call it for the server's `upgrade` event. Upgrades on other paths are
+   * left to the server's other listeners. They are refused with 404 if no listener begins to read the socket
+   * within 10 s.
    */
   readonly upgrade: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
-  /** Closes all connections. Guards reconnect when a server runs again. */
+  /** Closes all connections. Guards reconnect when the server runs again. */
   close(): void
 }
 
@@ -48,7 +49,9 @@ export interface FeedSocketOptions {
   readonly logger: Logger
 }
 
-/** Creates the WebSocket side of the feed. Messages are not compressed: signatures and hashes do not shrink. */
+/**
+ * Creates the WebSocket side of the feed. Messages are not compressed: signatures and hashes do not shrink.
+ */
 export function createFeedSocket({
   hub,
   authenticate,
@@ -103,13 +106,13 @@ export function createFeedSocket({
   let isClosed = false
   return {
     connect(guardId, { message, ended }) {
-      // After the authority was closed, a guard keeps trying, as it would over a network.
+      // After the authority was closed, a guard keeps reconnecting, as it would over a network.
       if (isClosed) {
         queueMicrotask(ended)
         return { send: () => {}, close: () => {} }
       }
       const link: FeedLink = {
-        // The process that runs the authority needs no service account.
+        // A guard in the authority's own process needs no service account.
         isAllowed: () => !isClosed,
         send: (bytes) => message(bytes.toString()),
         heldBackBytes: 0,
@@ -129,7 +132,7 @@ export function createFeedSocket({
     upgrade(incoming, socket, head) {
       // Node no longer handles this socket: an error without a listener would end the process.
       socket.on('error', () => socket.destroy())
-      // The application's own server may have other WebSockets, with listeners of their own.
+      // The application's own server may have other WebSockets with their own listeners.
       if (!isFeedRequest(incoming)) {
         setTimeout(() => {
           if (isUnclaimed(socket)) refuse(socket, 'not_found')
@@ -152,7 +155,7 @@ export function createFeedSocket({
 }
 
 const CLOSE_WAIT_MS = 1_000
-/** How long an upgrade on another path may wait for a listener that reads it. */
+/** How long an upgrade on another path may wait until a listener reads it. */
 const UNCLAIMED_MS = 10_000
 
 function isUnclaimed(socket: Duplex): boolean {
@@ -162,7 +165,7 @@ function isUnclaimed(socket: Duplex): boolean {
 function linkOf(connection: WebSocket, isAllowed: () => boolean): FeedLink {
   return {
     isAllowed,
-    // A text frame, although it is bytes: the same bytes go to every guard.
+    // Sent as a text frame, although the message is bytes. All guards get the same bytes.
     send: (message) => connection.send(message, { binary: false }),
     get heldBackBytes() {
       return connection.bufferedAmount
@@ -176,7 +179,7 @@ function textOf(data: RawData): string {
   return (data instanceof ArrayBuffer ? Buffer.from(data) : data).toString()
 }
 
-/** Answers an upgrade with a problem document, like any other request. */
+/** Refuses an upgrade with a problem document, as other routes do. */
 function refuse(socket: Duplex, code: RefusalCode, retryAfterSec?: number): void {
   const { status, headers, text } = problemText(code)
   const all = {

@@ -5,7 +5,10 @@ export function readGuardId(id: string | null): string | undefined {
   return isNonce(id) ? id : undefined
 }
 
-/** The name of a guard among all guards. One service account cannot speak for another one's guards. */
+/**
+ * Returns a name that is unique among all guards. It contains the client id, so a service account cannot use
+ * the names of another service account's guards.
+ */
 export function guardName(clientId: string, id: string): string {
   return `${clientId}/${id}`
 }

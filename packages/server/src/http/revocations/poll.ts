@@ -8,7 +8,7 @@ import { problem } from '../problem.ts'
 import type { FeedAuthenticator } from './feed-authentication.ts'
 import { guardName, readGuardId } from './guard-name.ts'
 
-/** Where guards poll. `serve.ts` lets longer bodies through to this path. */
+/** The path at which guards poll. `serve.ts` allows longer bodies on this path. */
 export const POLL_PATH = '/revocations'
 
 /** The services of the feed's handlers. */
@@ -19,18 +19,18 @@ export interface FeedServices {
 
 /** The query of a poll, parsed. */
 export interface Poll {
-  /** The name that the guard chose for itself. */
+  /** The name that the guard chose. */
   readonly guard: string
   readonly resume: Extract<GuardMessage, { type: 'resume' }>
   readonly nonce: string | undefined
-  /** Names of the states of keys and roles that the guard has. */
+  /** The tags of the states of keys and roles that the guard has. */
   readonly knows: readonly string[]
   readonly waitMs: number
 }
 
 /**
- * `GET /revocations`: the feed for services that cannot hold a WebSocket. Each request is a connection
- * that ends with the first news, or after `wait` milliseconds. The answer has the same messages as the
+ * `GET /revocations`: the feed for services that cannot hold a WebSocket. Each request acts as a connection.
+ * It ends with the first new message, or after `wait` milliseconds. The answer has the same messages as the
  * WebSocket.
  */
 export async function answerPoll(
@@ -47,7 +47,7 @@ export async function answerPoll(
     if (query.nonce !== undefined && !link.isFull) {
       const applied = query.resume.position ?? 0
       await hub.take(subscriber, { type: 'nonce', nonce: query.nonce, applied })
-      // The echo may name entries that were not sent yet: they must be in the same answer.
+      // The echo may include entries that were not sent yet. They must be in the same answer.
       await hub.tail.read()
     }
   } finally {
@@ -56,7 +56,7 @@ export async function answerPoll(
   return json(`{"messages":[${Buffer.concat(link.take()).toString()}]}`)
 }
 
-/** `POST /revocations`: what a guard that polls sends besides its polls. */
+/** `POST /revocations`: the confirmations and handed-back entries of a guard that polls. */
 export async function answerGuardMessages(
   { hub }: FeedServices,
   reader: FeedReader,
@@ -67,7 +67,8 @@ export async function answerGuardMessages(
   const link = new PollLink(reader.isAllowed)
   const subscriber = hub.connect(guardName(reader.clientId, said.guard), link)
   try {
-    // Replies are not read here. If they fill the link, nobody waits for the rest.
+    // Replies are not read here. If the replies fill the link, this does not wait until the rest was
+    // produced.
     for (const message of said.messages) {
       await Promise.race([hub.take(subscriber, message), link.full])
     }
@@ -119,7 +120,7 @@ class PollLink implements FeedLink {
     return this.#hasNews
   }
 
-  /** Resolves with the first news, after `waitMs`, or when the client has gone. */
+  /** Resolves with the first message, after `waitMs`, or when the client has disconnected. */
   async news(waitMs: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, waitMs)
@@ -131,13 +132,13 @@ class PollLink implements FeedLink {
     })
   }
 
-  /** The messages, with commas between. */
+  /** Returns the messages, separated by commas. */
   take(): Buffer[] {
     return this.#parts.flatMap((part, index) => (index === 0 ? [part] : [COMMA, part]))
   }
 }
 
-/** A guard has two or three things to say at once. */
+/** The largest number of messages in one body. A guard sends two or three at once. */
 const SAID_MAX = 16
 const RESUMED = Buffer.from('{"type":"resumed"')
 const COMMA = Buffer.from(',')
@@ -153,7 +154,7 @@ async function readText(request: Request): Promise<string | undefined> {
   return Buffer.concat(chunks).toString()
 }
 
-/** The members of such a body, not checked yet. */
+/** The unchecked members of such a body. */
 interface Said {
   readonly guard?: unknown
   readonly messages?: unknown
@@ -168,7 +169,7 @@ function readSaid(
   }
   const guard = typeof value.guard === 'string' ? readGuardId(value.guard) : undefined
   const messages = value.messages.map((each) => readGuardMessage(each))
-  // `resume` belongs into the query of a poll.
+  // `resume` belongs in the query of a poll.
   const isFine = (message: GuardMessage | undefined): message is GuardMessage =>
     message !== undefined && message.type !== 'resume'
   return guard !== undefined && messages.length <= SAID_MAX && messages.every(isFine)

@@ -10,7 +10,7 @@ import { BASIC_CHALLENGE } from './feed-authentication.ts'
 import { FEED_PATH } from './feed-socket.ts'
 import { answerGuardMessages, answerPoll, POLL_PATH, type Poll } from './poll.ts'
 
-// Exact paths: an operator who blocks one of them in a proxy has blocked it.
+// The paths are exact, so a proxy that blocks one of them has no second spelling to block.
 const about = { tag: 'Revocation feed', style: 'problem', isExact: true } as const
 
 /** Lets in a service account that may read the feed. */
@@ -51,7 +51,9 @@ const pollQuery = lazy(() =>
   z
     .object({
       guard: guardId(),
-      after: whole('The log position that the guard has. Requires `chain`.').optional(),
+      after: whole(
+        'The newest log position of the copy in the guard. Requires `chain`.',
+      ).optional(),
       chain: z
         .string()
         .regex(/^[\w-]{43}$/)
@@ -61,16 +63,25 @@ const pollQuery = lazy(() =>
         .string()
         .regex(/^[\w-]{16,64}$/)
         .optional()
-        .meta({ description: 'Is echoed with the head of the log, for the lease.' }),
+        .meta({
+          description:
+            'A random value. The answer repeats it with the head of the log, for the lease.',
+        }),
       wait: whole(
-        `How many milliseconds to wait for news, at most ${limits.feedPollMs}. Default 0.`,
+        `How many milliseconds to wait for messages, at most ${limits.feedPollMs}. Default 0.`,
       ).optional(),
       handed: z
         .string()
         .optional()
-        .meta({ description: '`true` after the guard has handed back entries.' }),
-      keys: z.string().optional().meta({ description: 'The state of the keys that it has.' }),
-      roles: z.string().optional().meta({ description: 'The state of the roles that it has.' }),
+        .meta({ description: '`true` after the guard has sent evidence of lost entries.' }),
+      keys: z
+        .string()
+        .optional()
+        .meta({ description: 'The `tag` of the keys that the guard holds.' }),
+      roles: z
+        .string()
+        .optional()
+        .meta({ description: 'The `tag` of the roles that the guard holds.' }),
     })
     .refine(({ after, chain }) => (after === undefined) === (chain === undefined), {
       path: ['chain'],
@@ -117,7 +128,7 @@ export const feedRoutes: readonly ApiRoute[] = [
     path: POLL_PATH,
     summary: 'Poll the revocation feed',
     description:
-      'For services that cannot hold a WebSocket. The answer has the messages that the WebSocket would bring: the first news after `after`, or none after `wait` milliseconds.',
+      'For services that cannot hold a WebSocket. The answer has the same messages as the WebSocket. It comes with the first new message, or after `wait` milliseconds without one.',
     gate: guard,
     query: pollQuery,
     answers: () => [
@@ -140,7 +151,7 @@ export const feedRoutes: readonly ApiRoute[] = [
     method: 'POST',
     path: POLL_PATH,
     summary: 'Send the messages of a guard that polls to the authority',
-    description: `A guard sends confirmations here, and entries that it hands back. At most ${limits.feedMessageBytesMax / 2 ** 20} MiB; the media type is not checked.`,
+    description: `A guard sends confirmations here, and evidence of lost entries. At most ${limits.feedMessageBytesMax / 2 ** 20} MiB; the media type is not checked.`,
     gate: guard,
     body: {
       format: 'own',

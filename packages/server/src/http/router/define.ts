@@ -11,7 +11,7 @@ import { styles } from './styles.ts'
 /** One row of the table of the HTTP API. */
 export type ApiRoute = Route<HttpServices>
 
-/** The input of a handler: everything that was parsed and proved before it. */
+/** The input of a handler: everything that was parsed and authenticated before it. */
 export interface Input<Who, Params, Query, Body> {
   readonly request: Request
   readonly caller: Caller
@@ -35,7 +35,7 @@ export interface RouteSpec<Who, Params, Query, Body> extends Pick<
   readonly body?: BodyRule<Body>
   /** The refusals of the handler itself. */
   readonly refusals?: readonly (RefusalCode | RefusalEntry)[]
-  /** Makes the handler once, when the application is created. */
+  /** Creates the handler once, when the application is created. */
   readonly handle: (
     services: HttpServices,
   ) => (input: Input<Who, Params, Query, Body>) => Response | Promise<Response>
@@ -50,7 +50,7 @@ const FORM_REFUSALS = [
   'content_encoding_unsupported',
 ] as const satisfies readonly RefusalCode[]
 
-/** The refusals of each way to read a body. */
+/** The refusals that each body format can cause. */
 export const BODY_REFUSALS: Readonly<Record<BodyRule['format'], readonly RefusalCode[]>> = {
   form: FORM_REFUSALS,
   fields: [
@@ -73,8 +73,8 @@ export const FAULTS = [
 ] as const satisfies readonly RefusalCode[]
 
 /**
- * Makes a row. The order of the steps is: query and path, gate, body, handler. A gate that needs the
- * body (`isAfterBody`) comes after it.
+ * Makes a row. The order of the steps is: query and path, gate, body, handler. A gate that needs the body
+ * (`isAfterBody`) runs after the body.
  */
 export function defineRoute<Who, Params = undefined, Query = undefined, Body = undefined>(
   spec: RouteSpec<Who, Params, Query, Body>,
@@ -141,10 +141,10 @@ function bindSteps<Who, Params, Query, Body>(
   const { refuse } = styles[spec.style]
   const isParsed = body !== undefined && body.format !== 'own'
 
-  // The SimpleJWT routes have no steps before their handler, and a refresh pays for each one.
+  // The SimpleJWT routes have no steps before their handler. Skipping the steps makes a refresh faster.
   if (gate === anyone && params === undefined && query === undefined && !isParsed) {
     const nothing = { who: undefined, params: undefined, query: undefined, body: undefined }
-    // `anyone` gives undefined for `Who`, and without rules the other types are undefined, too.
+    // `anyone` returns undefined for `Who`, and without rules the other types are also undefined.
     const input = nothing as Pick<Input<Who, Params, Query, Body>, keyof typeof nothing>
     return (request, caller) => run({ request, caller, ...input })
   }
@@ -154,7 +154,7 @@ function bindSteps<Who, Params, Query, Body>(
     const asked = query && parseQuery(query(), request.url)
     if (asked?.ok === false) return refuse(asked.code, asked.fields)
 
-    // Without a body rule, `Body` is undefined, and so is the value. The same holds for the other two.
+    // Without a body rule, `Body` is undefined, and so is the value. The same is true for the other two.
     let sent: Parsed<Body> = { ok: true, value: undefined as Body }
     if (gate.isAfterBody && isParsed) sent = await parseBody(request, body)
     if (!sent.ok) return refuse(sent.code, sent.fields)

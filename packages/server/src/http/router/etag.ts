@@ -1,5 +1,5 @@
 /**
- * Whether the client has the current version (RFC 9110 §13.1.2). The comparison is weak: proxies that
+ * Whether the client has the current version (RFC 9110 §13.1.2). The comparison is weak, because proxies that
  * compress mark the tag as weak.
  */
 export function isFresh(request: Request, etag: string): boolean {

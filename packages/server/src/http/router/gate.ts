@@ -3,12 +3,12 @@ import type { Caller } from '../../sessions/services.ts'
 import type { HttpServices } from '../services.ts'
 import type { Authentication, CsrfRule, RefusalEntry } from './route.ts'
 
-/** The sender as a gate found it, or the answer that ends the request. */
+/** The caller that a gate authenticated, or the answer that ends the request. */
 export type Entered<Who> =
   | { readonly ok: true; readonly who: Who }
   | { readonly ok: false; readonly response: Response }
 
-/** The input of a gate. `body` is the parsed body if the gate comes after it. */
+/** The input of a gate. `body` is the parsed body if the gate runs after the body. */
 export interface Visit<Body = unknown> {
   readonly request: Request
   readonly caller: Caller
@@ -24,9 +24,9 @@ export interface Gate<Who, Body = unknown> {
   readonly csrf: CsrfRule
   /** The permission that it requires of the account. */
   readonly permission?: string
-  /** Its refusals, for the documents. */
+  /** Its refusals, for the documentation. */
   readonly refusals: readonly (RefusalCode | RefusalEntry)[]
-  /** Whether it comes after the body was parsed: mistakes in the body are then reported first. */
+  /** Whether the gate runs after the body was parsed. Mistakes in the body are then reported first. */
   readonly isAfterBody: boolean
   readonly enter: (
     services: HttpServices,

@@ -1,6 +1,6 @@
 /**
- * Makes a value at its first use and keeps it. The schemas of the route table are made this way: an
- * authority that answers only token requests never makes them.
+ * Makes a value at its first use and keeps it. The schemas of the route table are made this way, because many
+ * authorities never need them.
  */
 export function lazy<Value>(make: () => Value): () => Value {
   let made: { readonly value: Value } | undefined

@@ -15,14 +15,14 @@ export interface NodeRouteSpec extends Pick<
 > {
   readonly methods: readonly Method[]
   readonly feature?: Feature
-  /** Makes the handler once, when the application is created. */
+  /** Creates the handler once, when the application is created. */
   readonly handle: (services: HttpServices) => RequestListener
 }
 
 /**
  * Makes the rows of a handler of `node:http`, one for each method. It works wherever the API is mounted,
- * because it gets a Node request and response that are made from the `Request`. Bodies are limited to
- * `limits.bodyBytesMax`; security headers and CORS are added as for every row.
+ * because its Node request and response are made from the `Request`. Bodies are limited to
+ * `limits.bodyBytesMax`. Security headers and CORS are added as for every row.
  */
 export function defineNodeRoute({ methods, handle, id, ...about }: NodeRouteSpec): ApiRoute[] {
   return methods.map((method) => ({
@@ -71,7 +71,7 @@ function callListener(
     incoming.push(null)
     const outgoing = new CollectedResponse(incoming, resolve)
     try {
-      // A listener may be async, although its type says that it returns nothing.
+      // A listener may be async, although its type returns nothing.
       Promise.resolve(listener(incoming, outgoing) as unknown).catch(reject)
     } catch (error) {
       reject(error)
@@ -79,7 +79,7 @@ function callListener(
   })
 }
 
-/** A Node response that ends up as a `Response` instead of on a socket. */
+/** A Node response that becomes a `Response` instead of being written to a socket. */
 class CollectedResponse extends ServerResponse {
   readonly #chunks: Buffer[] = []
   readonly #resolve: (response: Response) => void
@@ -93,7 +93,7 @@ class CollectedResponse extends ServerResponse {
     this.statusCode = status
     const headers = more.find((each) => typeof each === 'object' && each !== null) ?? {}
     const pairs = Array.isArray(headers) ? pairsOf(headers) : Object.entries(headers)
-    // Values are what `setHeader` takes, by the signature of the method that this one replaces.
+    // The values are valid for `setHeader`, by the signature of the method that this method overrides.
     for (const [name, value] of pairs) this.setHeader(name, value as string)
     return this
   }
@@ -111,7 +111,7 @@ class CollectedResponse extends ServerResponse {
     for (const [name, value] of Object.entries(this.getHeaders())) {
       for (const each of Array.isArray(value) ? value : [value]) headers.append(name, String(each))
     }
-    // The server in front frames the body anew.
+    // The server in front frames the body again.
     headers.delete('transfer-encoding')
     const isEmpty = this.#chunks.length === 0
     const body = isEmpty ? null : Buffer.concat(this.#chunks)
@@ -132,7 +132,7 @@ class CollectedResponse extends ServerResponse {
   }
 }
 
-/** Calls the callback that stands among the last arguments of `write` and `end`. */
+/** Calls the callback among the last arguments of `write` and `end`. */
 function callIn(args: readonly unknown[]): void {
   const callback = args.find((each) => typeof each === 'function')
   if (callback !== undefined) queueMicrotask(() => callback())

@@ -13,15 +13,15 @@ interface PublicSpec extends Pick<
   readonly feature?: Feature
 }
 
-/** A page for people, made by the server: no session, no cookie. */
+/** A page for people, without session and cookies. */
 export interface PageSpec extends PublicSpec {
   /** The Content-Security-Policy of the page. */
   readonly policy: (html: string) => string
-  /** Makes the HTML at the first request. */
+  /** Renders the HTML at the first request. */
   readonly render: (services: HttpServices) => string
 }
 
-/** Makes the row of an HTML page. Its HTML is rendered at the first request, once. */
+/** Makes the row of an HTML page. The HTML is rendered once, at the first request. */
 export function definePage({ policy, render, ...about }: PageSpec): ApiRoute {
   return {
     ...publicRow(about),
@@ -51,8 +51,8 @@ export interface AssetSpec extends PublicSpec {
 }
 
 /**
- * Makes the row of a file. It is read at the first request and kept. Browsers ask again each time, and
- * get 304 while the file is the same.
+ * Makes the row of a file. It is read at the first request and kept. Browsers ask again at each use, and get
+ * 304 while the file is the same.
  */
 export function defineAsset({ media, read, ...about }: AssetSpec): ApiRoute {
   return {

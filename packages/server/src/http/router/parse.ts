@@ -4,19 +4,19 @@ import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import { readBody, readForm } from '../body.ts'
 import type { BodyRule } from './route.ts'
 
-/** A value that a schema accepted, or why it did not. */
+/** A value that a schema accepted, or the refusal. */
 export type Parsed<Value> =
   | { readonly ok: true; readonly value: Value }
   | {
       readonly ok: false
       readonly code: RefusalCode
-      /** The names of the fields that are wrong, in the schema's order. */
+      /** The names of the invalid fields, in the schema's order. */
       readonly fields?: readonly string[]
     }
 
 /**
- * Checks fields against an object schema. Unknown fields are dropped. A schema may use a refusal's code
- * as the error message of a field: then that code is the result instead of `fields_invalid`.
+ * Checks fields against an object schema. Unknown fields are dropped. A schema may use a refusal code as the
+ * error message of a field. That code is then the result instead of `fields_invalid`.
  */
 export function parseFields<Value>(
   schema: z.ZodType<Value>,
@@ -53,7 +53,7 @@ export async function parseBody<Value>(
   )
 }
 
-/** Checks the query of a URL. The first value of a repeated parameter counts. */
+/** Checks the query of a URL. For a repeated parameter, the first value is used. */
 export function parseQuery<Value>(schema: z.ZodType<Value>, url: string): Parsed<Value> {
   const { searchParams } = new URL(url)
   const names = [...new Set(searchParams.keys())]

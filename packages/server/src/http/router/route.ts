@@ -2,7 +2,7 @@ import type { z } from 'zod'
 
 import type { Caller } from '../../sessions/services.ts'
 
-/** A method that a row of the table answers. HEAD follows from GET; OPTIONS follows from the path. */
+/** A method that a row of the table answers. The router adds HEAD to GET, and OPTIONS to each path. */
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /**
@@ -13,10 +13,10 @@ export type AnswerStyle = 'contract' | 'problem' | 'oauth'
 
 /**
  * The authentication that a request must bring:
- * - `none`: nothing; a token or a password in the body is input, not authentication
+ * - `none`: no authentication; a token or a password in the body is input
  * - `session`: the access token of a person, in the Authorization header or in the access cookie
  * - `refresh_cookie`: the refresh cookie
- * - `session_or_cookie`: the access token in the header, else the refresh cookie
+ * - `session_or_cookie`: the access token in the header, otherwise the refresh cookie
  * - `client`: a service account's id and secret, in a Basic header or in the form
  * - `guard`: a service account's id and secret in a Basic header; it must not be bound to a tenant
  */
@@ -29,11 +29,13 @@ export type Authentication =
   | 'guard'
 
 /**
- * How a route resists requests that another site's page sends:
+ * How a route is protected from requests of other sites' pages:
  * - `none`: it changes nothing, or uses no cookie
- * - `cookie`: with a cookie, it requires an allowed origin and the CSRF token; with an access token in the header, neither
+ * - `cookie`: with a cookie, it requires an allowed origin and the CSRF token; with an access token in the
+ *   header, it requires neither
  * - `always`: it always requires an allowed origin and the CSRF token
- * - `origin`: it rejects a browser whose page is from another origin; other programs need nothing
+ * - `origin`: it rejects a browser whose page is from another origin; programs that are not browsers need
+ *   nothing
  */
 export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin'
 
@@ -48,11 +50,11 @@ export interface Features {
 /** A feature that adds routes, and the setting that an operator has to change. */
 export interface Feature {
   readonly isOn: (features: Features) => boolean
-  /** A sentence for the reference: when the route exists. */
+  /** A sentence for the reference: the condition under which the route exists. */
   readonly requires: string
 }
 
-/** A refusal for the documents. The guard package has codes and texts of its own. */
+/** A refusal for the documentation. The guard package has its own codes and texts. */
 export interface RefusalEntry {
   readonly code: string
   readonly status: number
@@ -70,14 +72,14 @@ export interface Answer {
   readonly example?: unknown
 }
 
-/** How a route takes a body. */
+/** How a route reads a body. */
 export interface BodyRule<Body = unknown> {
   /**
    * `fields`: JSON object or either kind of HTML form. `form`: only `application/x-www-form-urlencoded`.
    * Both are read and parsed before the handler. `own`: the handler reads the request itself.
    */
   readonly format: 'fields' | 'form' | 'own'
-  /** The media types that the documents name. */
+  /** The media types in the documentation. */
   readonly media: readonly [string, ...string[]]
   readonly schema: () => z.ZodType<Body>
   /** Whether the request may leave the body out. */
@@ -85,16 +87,17 @@ export interface BodyRule<Body = unknown> {
   readonly example: Readonly<Record<string, unknown>>
 }
 
-/** Everything that the table says about a route besides its handler. The documents are made from it. */
+/** The description of a route, without its handler. The documentation is made from it. */
 export interface RouteDescription {
   /** A unique name in camelCase: the `operationId` of the OpenAPI document. */
   readonly id: string
   readonly method: Method
-  /** With parameters in braces, as in `/auth/sessions/{id}`; `/*` at the end takes all paths below. */
+  /** With parameters in braces, as in `/auth/sessions/{id}`; `/*` at the end matches all paths below. */
   readonly path: string
   /**
-   * Whether only this spelling of the path is answered. Otherwise the path is answered with and without
-   * a slash at its end. Operational paths are exact, so that a proxy that blocks `= /revocations` blocks every spelling.
+   * Whether only this spelling of the path is answered. Otherwise the path is answered with and without a
+   * slash at its end. Operational paths are exact, so that a proxy rule for exactly `/revocations` blocks
+   * every spelling.
    */
   readonly isExact: boolean
   readonly tag: string
@@ -106,16 +109,16 @@ export interface RouteDescription {
   readonly csrf: CsrfRule
   /** The permission that the account needs through one of its roles. */
   readonly permission: string | undefined
-  /** Whether the route revokes something, and so takes `?wait=effective`. */
+  /** Whether the route revokes something. It then accepts `?wait=effective`. */
   readonly revokes: boolean
   readonly feature: Feature | undefined
   readonly kind: 'api' | 'page' | 'asset' | 'node'
   readonly params: (() => z.ZodType) | undefined
   readonly query: (() => z.ZodType) | undefined
   readonly body: BodyRule | undefined
-  /** All answers but the refusals. In the style `contract` it has the errors of SimpleJWT too. */
+  /** All answers except the refusals. In the style `contract` they include the errors of SimpleJWT. */
   readonly answers: () => readonly Answer[]
-  /** The codes of all refusals, also of those that come from the gate, the body and the store. */
+  /** All refusals, including those of the gate, the body and the store. */
   readonly refusals: readonly RefusalEntry[]
 }
 
@@ -128,6 +131,6 @@ export type Answerer = (
 
 /** One row of the table, for handlers that need `Services`. */
 export interface Route<Services> extends RouteDescription {
-  /** Makes the handler once, when the application is created. */
+  /** Creates the handler once, when the application is created. */
   readonly bind: (services: Services) => Answerer
 }

@@ -18,9 +18,9 @@ export interface BoundRoute {
 export interface RouterOptions {
   readonly callerOf: (request: Request, context: RequestContext | undefined) => Caller
   readonly waitUntilEffective: () => Promise<Effective>
-  /** Adds the headers that every answer to a browser has. */
+  /** Adds the security headers to an answer. */
   readonly secure: (response: Response) => Response
-  /** Answers a handler that threw, in the route's style. */
+  /** Makes the answer to an error that a handler threw, in the route's style. */
   readonly answerError: (error: unknown, path: string, style: AnswerStyle) => Response
 }
 
@@ -31,8 +31,8 @@ export type Router = (
 ) => Response | Promise<Response>
 
 /**
- * Builds the router from the rows of the table: handlers, 405 with `Allow`, OPTIONS, HEAD, the slash
- * that may follow a path, `?wait=effective`, security headers and the style of errors.
+ * Builds the router from the rows of the table: handlers, 405 with `Allow`, OPTIONS, HEAD, the optional slash
+ * after a path, `?wait=effective`, security headers and the style of errors.
  */
 export function createRouter(bound: readonly BoundRoute[], options: RouterOptions): Router {
   const { secure, answerError } = options
@@ -78,7 +78,7 @@ function handlerOf(
 
 const NO_PARAMS = {}
 
-/** The rows of each path, in the order of the table: the first path that fits a request answers it. */
+/** Groups the rows by path, in the order of the table. The first path that matches a request answers it. */
 function groupByPath(bound: readonly BoundRoute[]): BoundRoute[][] {
   const groups = new Map<string, BoundRoute[]>()
   for (const each of bound) {
@@ -89,7 +89,7 @@ function groupByPath(bound: readonly BoundRoute[]): BoundRoute[][] {
   return [...groups.values()]
 }
 
-/** Answers the methods that a path does not have. */
+/** Answers requests for methods that a path does not have. */
 function closePath(
   hono: Hono<{ Bindings: RequestContext }>,
   rows: readonly RouteDescription[],

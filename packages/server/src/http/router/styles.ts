@@ -4,17 +4,17 @@ import { answerTokenRefusal } from '../oauth2/answers.ts'
 import { problem } from '../problem.ts'
 import type { AnswerStyle } from './route.ts'
 
-/** How one style of answers says what the router itself has to say. */
+/** The answers of the router itself, in one style. */
 export interface Style {
-  /** A refusal. `fields` are the names of the wrong fields, if it is about fields. */
+  /** Makes a refusal. `fields` are the names of the invalid fields, if the refusal is about fields. */
   readonly refuse: (code: RefusalCode, fields?: readonly string[]) => Response
-  /** 405 for a method that the path does not answer. `allow` are the methods that it does answer. */
+  /** Answers 405 for a method that the path does not have. `allow` lists the methods of the path. */
   readonly refuseMethod: (method: string, allow: string) => Response
-  /** Whether OPTIONS gets 204 with `Allow`. Otherwise OPTIONS is a method like the others. */
+  /** Whether OPTIONS gets 204 with `Allow`. Otherwise OPTIONS is treated like any other method. */
   readonly answersOptions: boolean
   /**
-   * Whether an answer gets all headers of `security-headers.ts`. The answers of the contract bring the
-   * one header that matters for JSON: each further header costs a refresh a microsecond.
+   * Whether an answer gets all headers of `security-headers.ts`. Answers of the contract already have the one
+   * header that matters for JSON. Each further header costs a refresh a microsecond.
    */
   readonly isSecured: boolean
 }
@@ -35,6 +35,6 @@ export const styles: Readonly<Record<AnswerStyle, Style>> = {
     answersOptions: true,
     isSecured: false,
   },
-  // RFC 6749 has no error for a wrong method: that answer is a problem document.
+  // RFC 6749 has no error for a wrong method, so that answer is a problem document.
   oauth: { ...problemStyle, refuse: (code) => answerTokenRefusal(code) },
 }

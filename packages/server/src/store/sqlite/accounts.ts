@@ -9,7 +9,7 @@ import { SESSION_STANDS } from './standing.ts'
 
 const accounts = columnsOf('accounts')
 
-/** A WHERE: accounts of our own table, without the shadows of an application's accounts. */
+/** An SQL condition that leaves out the shadows of an application's accounts. */
 const OWN_ACCOUNTS = 'is_shadow = 0'
 
 /** Accounts on SQLite. It is not split, because it lists the methods of one interface. */
@@ -171,7 +171,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
   }
 }
 
-/** Changes an account that exists. `work` tells whether it changed anything. */
+/** Changes an existing account. `work` returns whether it changed anything. */
 function change(db: SqliteDatabase, accountId: string, work: () => boolean): Change {
   return db.write(() => {
     if (db.get('SELECT 1 FROM accounts WHERE id = ?', accountId) === undefined) return 'unknown'
@@ -179,15 +179,15 @@ function change(db: SqliteDatabase, accountId: string, work: () => boolean): Cha
   })
 }
 
-/** Revokes every session and token of the account with one entry and one row, however many there are. */
+/** Revokes every session and token of the account with one entry and one row, whatever their number. */
 function revokeAll(db: SqliteDatabase, accountId: string, context: AuditContext): void {
   const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
   db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
 }
 
 /**
- * Revokes them too, but one session lives on: it survives the new position of its account, and nothing else. A session
- * that was over already stays over.
+ * Like `revokeAll`, but one session survives the new hard position of its account. It survives no other
+ * revocation. A session that is already over stays over.
  */
 function revokeAllExcept(
   db: SqliteDatabase,

@@ -22,7 +22,9 @@ export function appendAudit(db: SqliteDatabase, entry: AuditEntry): void {
   )
 }
 
-/** Appends the line of a change that was made. `accountId` is the account or service account that it concerns. */
+/**
+ * Appends the line of a change that was made. `accountId` is the account or service account that it concerns.
+ */
 export function auditChange(
   db: SqliteDatabase,
   accountId: string | undefined,
@@ -34,7 +36,7 @@ export function auditChange(
   appendAudit(db, { at, actor, address, event, outcome: 'ok', accountId, sessionId, detail })
 }
 
-/** Appends the line of something that happened to one session. */
+/** Appends the line of a change of one session. */
 export function auditSession(
   db: SqliteDatabase,
   session: { readonly id: string; readonly accountId: string },
@@ -68,14 +70,14 @@ export function createAuditStore(db: SqliteDatabase, clock: Clock): AuditStore {
   }
 }
 
-/** Deletes a prefix of the audit: a line that is young enough keeps all lines after it. */
+/** Deletes a prefix of the audit. It stops at the first line that is young enough to keep. */
 function prune(db: SqliteDatabase, before: EpochMs, limit: number): number {
   const rows = db.all('SELECT id, at FROM audit ORDER BY id LIMIT ?', limit)
   const firstKept = rows.findIndex((row) => audit.integer(row, 'at') >= before)
   const newest = (firstKept === -1 ? rows : rows.slice(0, firstKept)).at(-1)
   if (newest === undefined) return 0
   const id = audit.integer(newest, 'id')
-  // First, because the trigger on the table allows the deletion of nothing above it.
+  // Updated first, because the trigger on the table forbids the deletion of lines above this id.
   db.run('UPDATE audit_start SET pruned_id = ? WHERE id = 1', id)
   return db.run('DELETE FROM audit WHERE id <= ?', id)
 }

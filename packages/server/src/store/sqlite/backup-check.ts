@@ -18,7 +18,7 @@ export function checkBackup(db: DatabaseSync): void {
   db.exec('PRAGMA trusted_schema = OFF')
   const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version'])
   if (version > migrations.length) {
-    throw new Error('a newer version of Countersign has written it')
+    throw new Error('it was written by a newer version of Countersign')
   }
   if (!(version >= 1)) throw new Error('it has no schema version of Countersign')
   checkObjects(db, version)

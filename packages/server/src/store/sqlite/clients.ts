@@ -8,7 +8,7 @@ import { appendRevocation, readPosition } from './revocations.ts'
 const clients = columnsOf('clients')
 const clientSecrets = columnsOf('client_secrets')
 
-/** The secret that the client's instances have, and the one that replaces it. */
+/** A client has at most its current secret, and the secret that will replace it. */
 const SECRETS_MAX = 2
 
 /** Service accounts on SQLite. It is not split, because it lists the methods of one interface. */
@@ -117,7 +117,7 @@ export function createClientStore(db: SqliteDatabase): ClientStore {
   }
 }
 
-/** Changes a client that exists. `work` tells whether it changed anything. */
+/** Changes an existing client. `work` returns whether it changed anything. */
 function change(db: SqliteDatabase, clientId: string, work: () => boolean): Change {
   return db.write(() => {
     if (!exists(db, clientId)) return 'unknown'

@@ -2,7 +2,7 @@ import { StoreFault } from '../../base/faults.ts'
 import type { Membership } from '../rows.ts'
 import type { Row } from './database.ts'
 
-/** Reads the columns of one table, each with the type that the schema gives it. */
+/** Reads the columns of one table with the types of the schema. */
 export interface ColumnReader {
   text(row: Row, column: string): string
   textOrUndefined(row: Row, column: string): string | undefined
@@ -17,8 +17,9 @@ export interface ColumnReader {
 }
 
 /**
- * Gives the readers for rows of a table. `undefined` stands for NULL, and for a column that the query left out. Every
- * other mismatch throws a `StoreFault` that names table and column: the file was damaged, or edited by hand.
+ * Returns the readers for rows of a table. `undefined` stands for NULL, and for a column that the query left
+ * out. Every other mismatch throws a `StoreFault` that names the table and the column: the file was damaged
+ * or edited by hand.
  */
 export function columnsOf(table: string): ColumnReader {
   const fault = (column: string, expected: string): StoreFault =>
@@ -61,7 +62,8 @@ export function columnsOf(table: string): ColumnReader {
     },
     texts(row, column) {
       const value = row[column]
-      // Most accounts and sessions have no roles, and every refresh reads two such lists.
+      // This is a fast path: most accounts and sessions have no roles, and every refresh reads two such
+      // lists.
       if (value === '[]') return NO_TEXTS
       const texts = typeof value === 'string' ? parseTexts(value) : undefined
       if (texts === undefined) throw fault(column, 'a JSON array of strings')

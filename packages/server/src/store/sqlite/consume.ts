@@ -4,10 +4,11 @@ import type { Clock, EpochMs } from '../../base/clock.ts'
 import { step, type SqliteDatabase } from './database.ts'
 
 /**
- * Notes that an id is used: see `Store.consume`. Call it inside a transaction.
+ * Records that an id is used: see `Store.consume`. Call it inside a transaction.
  *
- * The row holds SHA-256 of the id: ids may be secrets, such as codes and links, and a leaked database must not show
- * which ones were used. A short code could be found again from its hash, but it has been used up by then.
+ * The row holds the SHA-256 of the id, because ids may be secrets, such as codes and links, and a leaked
+ * database must not contain them. An attacker could find a short code from its hash, but that code is already
+ * used up.
  */
 export function consume(
   db: SqliteDatabase,
@@ -18,7 +19,7 @@ export function consume(
   }: { readonly kind: string; readonly id: string; readonly expiresAt: EpochMs },
   now: EpochMs,
 ): boolean {
-  // Its row may be gone already, so it could be used a second time.
+  // The row of an expired id may already be deleted, so the id could otherwise be used a second time.
   if (expiresAt <= now) return false
   const inserted = db.run(
     `INSERT INTO consumed (kind, id_hash, expires_at) VALUES (?, ?, ?)
@@ -30,7 +31,7 @@ export function consume(
   return inserted === 1
 }
 
-/** Removes up to `limit` ids that have expired. Gives how many. */
+/** Removes up to `limit` ids that have expired. Returns how many it removed. */
 export function purgeConsumed(db: SqliteDatabase, clock: Clock, limit: number): number {
   return step(() =>
     db.run(

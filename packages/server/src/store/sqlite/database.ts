@@ -12,20 +12,21 @@ export type Row = Record<string, unknown>
 
 const CACHE_KIB = 65_536
 const VERSION_POLL_MS = 50
-// A checkpoint writes each changed page once, however often it changed since the previous checkpoint. Where refreshes hit
-// rows at random in a large table, 16 MiB between checkpoints save most of those writes.
+// A checkpoint writes each changed page once, however often it changed since the previous checkpoint.
+// Refreshes change random rows in a large table. With 16 MiB between checkpoints, most of those page writes
+// are saved.
 const CHECKPOINT_PAGES = 4_096
 
 /**
- * One connection to a SQLite file. It prepares each statement once. All calls are synchronous, so a transaction is a
- * plain function: no other request can run in the middle of it.
+ * One connection to a SQLite file. It prepares each statement once. All calls are synchronous, so a
+ * transaction is a plain function: no other request can run in the middle of it.
  */
 export class SqliteDatabase {
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
   readonly #watchers = new Set<() => void>()
   #poll: NodeJS.Timeout | undefined
-  /** Entries of the transaction that runs: see {@link append}. Undefined outside a write transaction. */
+  /** The entries of the current transaction: see {@link append}. Undefined outside a write transaction. */
   #entries: Revocation[] | undefined
 
   private constructor(db: DatabaseSync) {
@@ -33,8 +34,8 @@ export class SqliteDatabase {
   }
 
   /**
-   * Opens or creates the file and brings its schema up to date. Throws a `SetupError` that names the file where it
-   * cannot be used. `busyTimeoutMs` is how long a statement waits for a lock that another process holds.
+   * Opens or creates the file and brings its schema up to date. Throws a `SetupError` that names the file if
+   * it cannot be used. `busyTimeoutMs` is how long a statement waits for a lock that another process holds.
    */
   static open(path: string, options: { readonly busyTimeoutMs: number }): SqliteDatabase {
     try {
@@ -70,24 +71,25 @@ export class SqliteDatabase {
     })
   }
 
-  /** Gives the first row, or undefined. */
+  /** Returns the first row, or undefined. */
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
     return this.#prepare(sql).get(...values)
   }
 
-  /** Gives all rows. */
+  /** Returns all rows. */
   all(sql: string, ...values: SQLInputValue[]): Row[] {
     return this.#prepare(sql).all(...values)
   }
 
-  /** Runs a change. Gives the number of rows that it changed. */
+  /** Runs a change. Returns the number of rows that it changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#prepare(sql).run(...values).changes)
   }
 
   /**
-   * Runs `work` in one durable transaction. It holds the write lock from its beginning, so what it read is still true
-   * when it writes. A thrown error rolls everything back; errors of SQLite become `StoreFault`.
+   * Runs `work` in one durable transaction. It holds the write lock from its beginning, so values that it
+   * read cannot change before it writes. A thrown error rolls everything back. Errors of SQLite become
+   * `StoreFault`.
    */
   write<T>(work: () => T): T {
     const entries: Revocation[] = []
@@ -106,8 +108,9 @@ export class SqliteDatabase {
   }
 
   /**
-   * Runs a part of a write transaction that can be undone without the rest. Gives what it returned or threw. Throws where
-   * SQLite has rolled back the whole transaction by itself, as it does when the disk is full.
+   * Runs a part of a write transaction that can be undone without the rest. Returns the value or the error of
+   * `work`. Throws if SQLite has rolled back the whole transaction by itself, for example because the disk is
+   * full.
    */
   attempt<T>(work: () => T): Attempted<T> {
     const entries = this.#transactionEntries()
@@ -126,15 +129,15 @@ export class SqliteDatabase {
   }
 
   /**
-   * Appends an entry to the revocation log at the end of the write transaction that runs, after all its other writes.
-   * So the log's counter is always locked last, also where several methods share a
-   * transaction. {@link newestEntry} shows the entry at once.
+   * Appends an entry to the revocation log at the end of the current write transaction, after all its other
+   * writes. So the log's counter is always locked last, even if several methods share a transaction. {@link
+   * newestEntry} returns the entry at once.
    */
   append(entry: Revocation): void {
     this.#transactionEntries().push(entry)
   }
 
-  /** The entry that this transaction appended last; undefined where it has appended none. */
+  /** The entry that this transaction appended last. Undefined if it has appended no entry. */
   get newestEntry(): Revocation | undefined {
     return this.#entries?.at(-1)
   }
@@ -163,7 +166,7 @@ export class SqliteDatabase {
     }
   }
 
-  // The version moves when another connection has committed, and only then.
+  // `data_version` changes only when another connection has committed.
   #pollVersion(): NodeJS.Timeout {
     const read = (): unknown => step(() => this.get('PRAGMA data_version')?.['data_version'])
     let seen = read()
@@ -172,7 +175,7 @@ export class SqliteDatabase {
       try {
         now = read()
       } catch {
-        return // The next caller that needs the database gets the fault. A timer has no caller.
+        return // A timer has no caller. The next caller that uses the database gets the fault.
       }
       if (now === seen) return
       seen = now
@@ -185,7 +188,7 @@ export class SqliteDatabase {
     this.#poll = undefined
   }
 
-  /** Runs `work`, which only reads, on one snapshot. */
+  /** Runs `work`, which must only read, on one snapshot. */
   read<T>(work: () => T): T {
     return this.#transaction('BEGIN', work)
   }
@@ -207,7 +210,7 @@ export class SqliteDatabase {
     try {
       this.#db.exec('ROLLBACK')
     } catch {
-      // SQLite has rolled back by itself, as it does when the disk is full.
+      // SQLite has rolled back by itself, for example because the disk is full.
     }
   }
 
@@ -229,7 +232,7 @@ export class SqliteDatabase {
   }
 }
 
-/** The result of work that can be undone alone. */
+/** The result of work that can be undone separately. */
 export type Attempted<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown }
@@ -239,8 +242,8 @@ const INSERT_ENTRY =
 const MOVE_HEAD = 'UPDATE revocation_head SET position = ?, chain = ? WHERE id = 1'
 
 /**
- * Opens or creates a file with `node:sqlite`. The module is loaded at the time of the call: a static import would fail
- * on an older Node before this package could say which Node it needs.
+ * Opens or creates a file with `node:sqlite`. The module is loaded at the call. A static import would fail on
+ * an older Node before this package could report the required version.
  */
 export function openDatabase(path: string): DatabaseSync {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
@@ -249,9 +252,9 @@ export function openDatabase(path: string): DatabaseSync {
 }
 
 /**
- * Creates the file with mode 600. SQLite itself would create it readable for everybody, and it copies the mode to the
- * write-ahead log. A file that exists is not opened here: closing it again would drop the POSIX locks that this process
- * holds on it.
+ * Creates the file with mode 600. SQLite would create it readable for everybody, and SQLite gives the
+ * write-ahead log the same mode. An existing file is not opened here, because closing it would drop the POSIX
+ * locks that this process holds on it.
  */
 function createPrivately(path: string): void {
   try {
@@ -275,7 +278,7 @@ function asFault(error: unknown): unknown {
   return error
 }
 
-/** Runs statements that need no transaction of their own. Errors of SQLite become `StoreFault`. */
+/** Runs statements that need no separate transaction. Errors of SQLite become `StoreFault`. */
 export function step<T>(work: () => T): T {
   try {
     return work()

@@ -2,17 +2,17 @@ import { limits } from '../../base/limits.ts'
 import type { SqliteDatabase } from './database.ts'
 
 interface Job {
-  /** Runs the work inside the shared transaction. Gives the call that settles its promise. */
+  /** Runs the work inside the shared transaction. Returns the function that settles its promise. */
   readonly attempt: () => () => void
   readonly reject: (fault: unknown) => void
 }
 
 /**
- * Group commit, the only one: pieces of work that arrive together share one transaction and one wait for the disk.
+ * Group commit: pieces of work that arrive together share one transaction and one wait for the disk.
  *
- * A batch begins after the event loop has read all sockets that are ready. So batches grow by themselves under load, and
- * a lone piece of work waits for nobody. The pieces run in the order in which they arrived. A piece that throws undoes
- * itself alone. Where the commit fails, every promise of the batch rejects.
+ * A batch begins after the event loop has read all sockets that are ready. So batches grow under load, and a
+ * single piece of work does not wait for others. The pieces run in the order of their arrival. If a piece
+ * throws, only its own changes are undone. If the commit fails, every promise of the batch rejects.
  */
 export class GroupCommit {
   readonly #db: SqliteDatabase
@@ -23,7 +23,7 @@ export class GroupCommit {
     this.#db = db
   }
 
-  /** Whether so much work waits that a caller who can retry should do that instead. */
+  /** Whether so much work waits that callers should retry later instead. */
   get isFull(): boolean {
     return this.#waiting.length >= limits.refreshQueueMax
   }
@@ -57,7 +57,7 @@ export class GroupCommit {
       for (const { reject } of batch) reject(fault)
     }
     this.#isScheduled = false
-    // The next batch lets other events in first: health checks and echoes do not wait for a long queue.
+    // Other events run before the next batch, so health checks and echoes do not wait for a long queue.
     if (this.#waiting.length > 0) this.#schedule()
   }
 }

@@ -40,7 +40,7 @@ export function createKeyStore(db: SqliteDatabase): KeyStore {
           audit(db, 'key_removed', kid, context)
         }
         for (const key of change.put) put(db, key, from, context)
-        // Nobody has read a ring before the first.
+        // The first ring needs no entry, because no process has read an earlier ring.
         if (from.length > 0) noteInLog(db, change, context)
         return 'changed'
       }),
@@ -71,7 +71,7 @@ function readSchedule(db: SqliteDatabase): KeySchedule | undefined {
   }
 }
 
-/** Names a ring. Two rings with the same name have the same keys in the same states. */
+/** Returns a name of the ring. Two rings with the same name have the same keys in the same states. */
 function nameRing(ring: readonly StoredKey[]): string {
   return ring.map(({ kid, state, changedAt }) => `${kid}/${state}/${changedAt}`).join()
 }

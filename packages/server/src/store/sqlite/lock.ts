@@ -8,12 +8,12 @@ import { openDatabase } from './database.ts'
 const WAIT_MS = 5_000
 
 /**
- * Reserves a data directory. One server may use it, with any number of commands beside it. A restore replaces the
- * database file, so it excludes the server and all commands. A process that had the old file open would otherwise use
- * the write-ahead log of the new one, which has the same name.
+ * Reserves a data directory. One server may use it, together with any number of commands. A restore replaces the
+ * database file, so it excludes the server and all commands. Otherwise a process that had opened the old file would
+ * use the write-ahead log of the new file, which has the same name.
  *
- * The lock is SQLite's own, on an empty database beside the real one. The operating system releases it with the
- * process, however the process ends, so no stale lock remains.
+ * It uses SQLite's file lock on a separate empty database. The operating system releases the lock whenever the
+ * process ends, so no stale lock remains.
  */
 export class ServerLock {
   readonly #db: DatabaseSync

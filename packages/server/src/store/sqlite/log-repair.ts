@@ -77,8 +77,8 @@ export function startOverAs(db: SqliteDatabase, by: RepairBy): RepairOutcome {
 }
 
 /**
- * Makes everybody sign in again, and kills every key that signs access tokens: the lost entries may have killed any of
- * them, and a thief holds what was killed.
+ * Makes everybody log in again, and kills every key that signs access tokens. The lost entries may have
+ * killed any of these keys, and a thief may have a killed key.
  */
 function beginAnew(db: SqliteDatabase, by: RepairBy): RepairOutcome {
   const outcome = endAll(db, by)
@@ -94,7 +94,7 @@ function endAll(db: SqliteDatabase, by: RepairBy): RepairOutcome {
   return { kind: 'start_over', position, recovered: 0 }
 }
 
-/** Kills a key that may have been killed after this copy was made: its thief still has it. */
+/** Kills a key that may have been killed after this copy was made, because a thief may still have it. */
 function killAgain(db: SqliteDatabase, kid: string, { at, actor }: RepairBy): void {
   const isKnown = db.get(`SELECT 1 FROM keys WHERE kid = ? AND state = 'revoked'`, kid)
   if (isKnown !== undefined) return
@@ -108,7 +108,8 @@ function rejoin(
   by: RepairBy,
 ): RepairOutcome {
   if (jumpsFrom !== undefined) {
-    // Tokens of the lost branch carry positions above our own entries since then. Written again, the entries lie above.
+    // Tokens of the lost branch carry positions above our own newer entries. So these entries are written
+    // again, above those positions.
     const own = readAfter(db, jumpsFrom, -1).filter(({ kind }) => kind !== 'jump')
     jump(db, jumps, by.at)
     for (const { kind, subject, strength, at } of own) {
@@ -122,7 +123,7 @@ function rejoin(
   return { kind: 'rejoin', position, recovered: lost.length }
 }
 
-/** Leaves positions out, the only gap that the log may have: from here on no position means two things. */
+/** Skips positions, which is the only gap that the log may have. After it, no position has two meanings. */
 function jump(db: SqliteDatabase, times: number, at: EpochMs): void {
   for (let count = 0; count < times; count++) {
     const position = readHead(db).position + JUMP_POSITIONS
@@ -130,7 +131,7 @@ function jump(db: SqliteDatabase, times: number, at: EpochMs): void {
   }
 }
 
-/** Appends an entry and applies it to the rows: sessions obey the same log as tokens. */
+/** Appends an entry and applies it to the rows, so that sessions end like their tokens. */
 function appendAndApply(db: SqliteDatabase, entry: Omit<Revocation, 'position' | 'chain'>): number {
   const { kind, subject, strength, at } = entry
   const position = appendRevocation(db, kind, subject, strength, at)
@@ -152,7 +153,7 @@ function appendAndApply(db: SqliteDatabase, entry: Omit<Revocation, 'position' |
       db.run('UPDATE clients SET hard_position = ? WHERE id = ?', position, subject)
       break
     case 'issuer':
-      // The one update of many rows. A system needs it once, if ever, and it spares every sign-in and refresh a comparison.
+      // This updates many rows, but it is rare, and it saves every sign-in and refresh a comparison.
       db.run('UPDATE accounts SET hard_position = ?', position)
       db.run('UPDATE clients SET hard_position = ?', position)
       db.run('UPDATE revocation_head SET started_over_at = ? WHERE id = 1', at)

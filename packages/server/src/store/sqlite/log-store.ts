@@ -19,7 +19,7 @@ export function createRevocationStore(db: SqliteDatabase, clock: Clock): Revocat
   return {
     head: async () => step(() => readHead(db)),
 
-    // One snapshot: an entry may be pruned between the two reads.
+    // Both reads use one snapshot, because an entry may be pruned between them.
     chainAt: async (position) => db.read(() => readChainAt(db, position)),
 
     tail: async (after, limit) =>
@@ -27,7 +27,8 @@ export function createRevocationStore(db: SqliteDatabase, clock: Clock): Revocat
 
     floorBefore: async (at) =>
       db.read(() => {
-        // From the newest entry back: the query reads the entries that a living token can need, not the whole log.
+        // The query reads backwards from the newest entry. So it reads only entries that a valid token can
+        // need, not the whole log.
         const row = db.get(
           'SELECT position, chain FROM revocations WHERE at < ? ORDER BY position DESC LIMIT 1',
           at,

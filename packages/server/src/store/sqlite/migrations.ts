@@ -1,9 +1,9 @@
 /**
- * The schema, step by step: entry n brings a database from version n to n + 1 (`PRAGMA user_version`). Never edit a step
- * that has been released; append one.
+ * The steps of the schema. Entry n upgrades a database from version n to n + 1 (`PRAGMA user_version`). Never
+ * edit a released step: append a new one.
  *
- * A table without rowid keeps each row in the tree of its primary key, so a refresh touches one page. No index covers a
- * column that a refresh changes.
+ * A table without rowid keeps each row in the tree of its primary key, so a refresh touches one page. No
+ * index covers a column that a refresh changes.
  */
 export const migrations: readonly string[] = [
   `
@@ -87,7 +87,7 @@ export const migrations: readonly string[] = [
     created_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  -- What the readiness check writes: a row that says nothing, and is another one each time.
+  -- The readiness check writes this row. Its value has no meaning and changes at each check.
   CREATE TABLE write_checks (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
     checks INTEGER NOT NULL
@@ -95,7 +95,7 @@ export const migrations: readonly string[] = [
   INSERT INTO write_checks (id, checks) VALUES (1, 0);
   `,
   `
-  -- What a role may do. A role without a definition may do nothing by itself.
+  -- The permissions of roles. A role without a definition has no permissions.
   CREATE TABLE roles (
     name        TEXT PRIMARY KEY,
     permissions TEXT NOT NULL
@@ -119,10 +119,10 @@ export const migrations: readonly string[] = [
   CREATE INDEX memberships_by_tenant ON memberships (tenant_id);
 
   ALTER TABLE accounts ADD COLUMN default_tenant TEXT REFERENCES tenants (id);
-  -- The tenant that the session is in; a refresh may name another.
+  -- The tenant that the session is in. A refresh may name another tenant.
   ALTER TABLE sessions ADD COLUMN tenant_id TEXT REFERENCES tenants (id);
 
-  -- Tries that were counted: when the bucket will be empty again, in milliseconds since 1970.
+  -- Counted attempts: the time at which the bucket will be empty again, in milliseconds since 1970.
   CREATE TABLE throttles (
     key      TEXT PRIMARY KEY,
     empty_at INTEGER NOT NULL
@@ -152,10 +152,10 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   `
-  -- When everybody was last made to sign in again, in milliseconds since 1970.
+  -- When everybody last had to log in again, in milliseconds since 1970.
   ALTER TABLE revocation_head ADD COLUMN started_over_at INTEGER NOT NULL DEFAULT 0;
 
-  -- Heads of branches of the log that the store had lost, and has been given back since.
+  -- Heads of branches of the log that the store had lost and that were repaired.
   CREATE TABLE lost_heads (
     position INTEGER NOT NULL,
     chain    BLOB NOT NULL,
@@ -169,7 +169,7 @@ export const migrations: readonly string[] = [
   ALTER TABLE sessions ADD COLUMN survived_position INTEGER NOT NULL DEFAULT 0;
   `,
   `
-  -- When a key came into its state, until when a retiring one verifies, and its certificates, the own first.
+  -- When a key entered its state, until when a retiring key verifies, and the certificates, with that of the key first.
   ALTER TABLE keys ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;
   UPDATE keys SET changed_at = created_at;
   ALTER TABLE keys ADD COLUMN verifies_until INTEGER;

@@ -10,25 +10,31 @@ import { SESSION_LIVES } from './standing.ts'
 
 const sessions = columnsOf('sessions')
 
-/** A refresh token that the row's seed did not make. Undoes what the fast path has written; the caller answers it. */
+/**
+ * A refresh token was not made from the row's seed. Throwing it undoes the writes of the fast path. The
+ * caller refuses the token.
+ */
 export class Forgery extends Error {
   override readonly name = 'Forgery'
 }
 
-/** One attempt and everything that decides it. */
+/** One attempt, and the values that decide it. */
 interface Refresh {
   readonly db: SqliteDatabase
   readonly attempt: RefreshAttempt
   readonly rules: RefreshRules
   readonly now: EpochMs
-  /** The head of the log, read before account and roles: a later one would let the token outlive a revocation. */
+  /**
+   * The head of the log, read before account and roles. A later head would let the token survive a
+   * revocation.
+   */
   readonly position: number
 }
 
 /**
- * Decides one attempt inside a transaction: see `SessionStore.refresh`. Throws a {@link Forgery} where the `jti` was not
- * made from the row's seed, which proves a stolen signing key. The fast path learns that only after its write, so the
- * caller must undo the attempt.
+ * Decides one attempt inside a transaction: see `SessionStore.refresh`. Throws a {@link Forgery} if the `jti`
+ * was not made from the row's seed, which proves that a signing key was stolen. The fast path can check this
+ * only after its write, so the caller must undo the attempt.
  */
 export function refresh(
   db: SqliteDatabase,
@@ -41,7 +47,10 @@ export function refresh(
   return (isPlain ? rotateFast(it) : undefined) ?? decideSlowly(it)
 }
 
-/** The second line of the rotation table as one compare-and-set. Gives undefined when it changed no row. */
+/**
+ * Applies the second line of the rotation table as one compare-and-set. Returns undefined if it changed no
+ * row.
+ */
 function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutcome | undefined {
   const row = db.get(
     ROTATE_CURRENT,
@@ -78,7 +87,7 @@ function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutc
   return { kind: 'rotated', session, account: toClaims(session.accountId, row), position, now }
 }
 
-// SQLite does not know the alias inside RETURNING: the columns of `sessions` have no prefix there.
+// SQLite does not accept the alias inside RETURNING, so the columns of `sessions` have no prefix there.
 const ROTATE_CURRENT = `
   UPDATE sessions AS s
   SET generation = generation + 1, rotated_at = ?, expires_at = min(?, ends_at), refresh_kid = ?,
@@ -131,7 +140,7 @@ function decideSlowly(it: Refresh): RefreshOutcome {
   }
 }
 
-/** Keeps the refresh token as it is. Writes only the tenant, and only if the request names one. */
+/** Keeps the refresh token unchanged. Writes only the tenant, if the request names one. */
 function stay({ db, attempt }: Refresh, session: Session): Session {
   if (attempt.tenant !== undefined) {
     db.run('UPDATE sessions SET tenant_id = ? WHERE id = ?', session.tenantId ?? null, session.id)
@@ -139,7 +148,10 @@ function stay({ db, attempt }: Refresh, session: Session): Session {
   return session
 }
 
-/** Continues from the presented generation. No other writer can come between: the transaction holds the write lock. */
+/**
+ * Continues from the presented generation. No other writer can interfere, because the transaction holds the
+ * write lock.
+ */
 function moveOn({ db, attempt, rules, now }: Refresh, session: Session): Session {
   const next: Session = {
     ...session,

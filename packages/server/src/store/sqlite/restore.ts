@@ -86,19 +86,22 @@ function replace(database: string, copy: string, by: RepairBy): Restored {
   } catch (error) {
     removeDatabase(fresh)
     if (error instanceof SetupError) throw error
-    throw new SetupError(`The restore failed: ${messageOf(error)}. Mend that, then run it again.`, {
-      cause: error,
-    })
+    throw new SetupError(
+      `The restore failed: ${messageOf(error)}. Correct the cause, then run the command again.`,
+      {
+        cause: error,
+      },
+    )
   } finally {
     replaced?.db?.close()
   }
 }
 
 function copyBackup(copy: string, fresh: string): void {
-  // SQLite would apply a write-ahead log that an interrupted restore has left to this backup.
+  // An interrupted restore may have left a write-ahead log, which SQLite would apply to this backup.
   removeDatabase(fresh)
   if (!existsSync(copy)) throw new SetupError(`There is no file at ${copy}.`)
-  // The write-ahead log of a server that was killed is part of the backup.
+  // If the server was killed, its write-ahead log is part of the backup.
   for (const suffix of ['', ...LOG_SUFFIXES]) {
     if (suffix !== '' && !existsSync(copy + suffix)) continue
     try {
@@ -128,7 +131,7 @@ function assertBackup(path: string, name: string): void {
   }
 }
 
-/** The replaced database, and the part of it that the continued log needs. */
+/** The replaced database, and the facts about it that the continued log needs. */
 interface Replaced {
   readonly exists: boolean
   readonly isReadable: boolean
@@ -185,7 +188,8 @@ function continueLog(path: string, { killed, position }: Replaced, by: RepairBy)
   try {
     const outcome = db.write(() => {
       const head = readHead(db)
-      // Also above the replaced database, which may be a restored one itself: no position may have two meanings.
+      // The log continues above the replaced database too, because no position may have two meanings. The replaced
+      // database may itself have been restored.
       return startOver(db, Math.max(head.position, position), head, by, { killed })
     })
     const mode = db.get('PRAGMA journal_mode = DELETE')?.['journal_mode']
@@ -196,7 +200,7 @@ function continueLog(path: string, { killed, position }: Replaced, by: RepairBy)
   }
 }
 
-/** Puts the prepared database in its place. Gives the path of the replaced one. */
+/** Puts the prepared database in its place. Returns the path of the replaced database. */
 function swap(
   fresh: string,
   database: string,
@@ -223,7 +227,7 @@ function swap(
   return exists ? kept : undefined
 }
 
-/** Opens a file that may not be a database of ours. */
+/** Opens a file that may not be a Countersign database. */
 function openFile(path: string): DatabaseSync {
   const { DatabaseSync: Database } = process.getBuiltinModule('node:sqlite')
   return new Database(path)

@@ -8,7 +8,10 @@ import type { Row, SqliteDatabase } from './database.ts'
 const heads = columnsOf('revocation_head')
 const log = columnsOf('revocations')
 
-/** The position of the head. Inside a transaction: that of its snapshot, and of the entries that it has appended. */
+/**
+ * Returns the position of the head. Inside a transaction, it is the head of the snapshot, including the
+ * entries that the transaction has appended.
+ */
 export function readPosition(db: SqliteDatabase): number {
   const { newestEntry } = db
   if (newestEntry !== undefined) return newestEntry.position
@@ -17,9 +20,9 @@ export function readPosition(db: SqliteDatabase): number {
 }
 
 /**
- * Appends an entry and gives its position. The entry is written at the end of the transaction, after all other writes
- * (see {@link SqliteDatabase.append}), wherever in the transaction this is called. Positions are in commit order,
- * because the transaction has held the write lock since its beginning.
+ * Appends an entry and returns its position. The entry is always written at the end of the transaction, after
+ * all other writes (see {@link SqliteDatabase.append}). Positions are in commit order, because the
+ * transaction has held the write lock since its beginning.
  */
 export function appendRevocation(
   db: SqliteDatabase,
@@ -31,7 +34,7 @@ export function appendRevocation(
   return appendAt(db, readPosition(db) + 1, { kind, subject, strength, at })
 }
 
-/** Appends an entry at a position that the caller chose: a jump leaves positions out. */
+/** Appends an entry at a position that the caller chooses, because a jump skips positions. */
 export function appendAt(
   db: SqliteDatabase,
   position: number,
@@ -42,7 +45,9 @@ export function appendAt(
   return position
 }
 
-/** The newest entry's position and chain value, or those that the log begins with. */
+/**
+ * Returns the position and chain value of the newest entry. Without entries, returns the start of the log.
+ */
 export function readHead(db: SqliteDatabase): LogHead {
   const { newestEntry } = db
   if (newestEntry !== undefined) {
@@ -52,8 +57,9 @@ export function readHead(db: SqliteDatabase): LogHead {
 }
 
 /**
- * The chain value at a position that the log keeps: that of an entry, or the one at which the kept part begins.
- * Undefined for every other position. Does not see entries of a transaction that is not committed yet.
+ * Returns the chain value at a position of an entry, or at the position where the kept part of the log
+ * begins. Returns undefined for every other position. It does not see entries of a transaction that is not
+ * committed yet.
  */
 export function readChainAt(db: SqliteDatabase, position: number): Uint8Array | undefined {
   const row = db.get('SELECT chain FROM revocations WHERE position = ?', position)
@@ -62,14 +68,14 @@ export function readChainAt(db: SqliteDatabase, position: number): Uint8Array | 
   return position === oldest.position ? oldest.chain : undefined
 }
 
-/** The entries after a position, in order. A negative limit means all. */
+/** Returns the entries after a position, in order. A negative limit means all. */
 export function readAfter(db: SqliteDatabase, after: number, limit: number): Revocation[] {
   return db
     .all('SELECT * FROM revocations WHERE position > ? ORDER BY position LIMIT ?', after, limit)
     .map(toRevocation)
 }
 
-/** Where the kept part of the log begins: position 0, or the newest entry that was pruned. */
+/** Returns the head at which the kept part of the log begins: position 0, or the newest pruned entry. */
 export function readOldest(db: SqliteDatabase): LogHead {
   const row = db.get('SELECT oldest_position, oldest_chain FROM revocation_head WHERE id = 1') ?? {}
   return {
@@ -78,7 +84,7 @@ export function readOldest(db: SqliteDatabase): LogHead {
   }
 }
 
-/** The issuer in whose name the log last started over, as far as the log is kept. */
+/** Returns the issuer for which the log last started over, if that entry is still kept. */
 export function readIssuerOfStartOver(db: SqliteDatabase): string | undefined {
   const row = db.get(
     `SELECT subject FROM revocations WHERE kind = 'issuer' ORDER BY position DESC LIMIT 1`,
@@ -87,9 +93,9 @@ export function readIssuerOfStartOver(db: SqliteDatabase): string | undefined {
 }
 
 /**
- * Prunes the oldest entries whose time lies before `before`: see `RevocationStore.prune`. Call it inside a transaction.
- * The entries form a prefix of the log, and the newest entry always stays. So the chain stays whole from
- * {@link readOldest} on.
+ * Prunes the oldest entries from before the time `before`: see `RevocationStore.prune`. Call it inside a
+ * transaction. The deleted entries form a prefix of the log, and the newest entry always stays. So the chain
+ * is complete from {@link readOldest} on.
  */
 export function pruneRevocations(db: SqliteDatabase, before: EpochMs, limit: number): number {
   const head = readPosition(db)
@@ -104,7 +110,7 @@ export function pruneRevocations(db: SqliteDatabase, before: EpochMs, limit: num
   const newest = pruned.at(-1)
   if (newest === undefined) return 0
   const position = log.integer(newest, 'position')
-  // First, because the trigger on the table allows the deletion of nothing above it.
+  // Updated first, because the trigger on the table forbids the deletion of entries above this position.
   db.run(
     'UPDATE revocation_head SET oldest_position = ?, oldest_chain = ? WHERE id = 1',
     position,

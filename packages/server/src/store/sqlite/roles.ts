@@ -29,7 +29,7 @@ export function createRoleStore(db: SqliteDatabase): RoleStore {
           text,
         )
         auditChange(db, undefined, 'role_defined', context, name)
-        // It makes no token stale. Guards keep the definitions, and read them again when they see the entry.
+        // The entry makes no token stale. Guards get the new definitions when the entry is sent.
         appendRevocation(db, 'role', name, 'soft', context.at)
         return 'changed'
       }),

@@ -8,7 +8,7 @@ const accounts = columnsOf('accounts')
 const memberships = columnsOf('memberships')
 const tenants = columnsOf('tenants')
 
-/** Reads session, account and tenant. Call it inside a transaction, with the `position` that was read before. */
+/** Reads session, account and tenant. Call it inside a transaction. `position` must have been read before. */
 export function readState(
   db: SqliteDatabase,
   sessionId: string,
@@ -43,8 +43,9 @@ export function readState(
 }
 
 /**
- * Reads what tokens of the session's account say in a tenant. If the account is no member of it, or the tenant was
- * disabled or lost all its sessions since the session began, gives what tokens say without a tenant.
+ * Reads the claims of the session's account in a tenant. Returns the claims without a tenant if the account
+ * is not a member of it. It does the same if the tenant is disabled, or if its sessions were revoked after
+ * the session began.
  */
 export function readClaims(
   db: SqliteDatabase,
@@ -63,7 +64,7 @@ export function readClaims(
     session.signedInPosition,
     session.accountId,
   )
-  // There is a row: a session is deleted before its account.
+  // The row exists, because a session is deleted before its account.
   return toClaims(session.accountId, row ?? {})
 }
 
@@ -79,7 +80,7 @@ export function toClaims(accountId: string, row: Row): AccountClaims {
   }
 }
 
-/** Both lists without repeats, sorted: the same roles always give the same claim. */
+/** Joins both lists, sorted and without duplicates, so that the same roles always make the same claim. */
 function union(global: readonly string[], inTenant: readonly string[]): readonly string[] {
   if (inTenant.length === 0) return global
   return [...new Set([...global, ...inTenant])].toSorted()

@@ -15,7 +15,7 @@ import { SESSION_LIVES } from './standing.ts'
 
 const sessions = columnsOf('sessions')
 
-/** Sessions on SQLite. Refreshes and log-outs share transactions by `together`. */
+/** Sessions on SQLite. Refreshes and logouts share transactions through `together`. */
 export function createSessionStore(
   db: SqliteDatabase,
   together: GroupCommit,
@@ -24,7 +24,8 @@ export function createSessionStore(
   return {
     create: async (session, context, { shadow, liveMax } = {}) =>
       db.write(() => {
-        // A new row has lost no sessions yet, so a session of it is never refused, and no row is left without one.
+        // A new row has no hard position yet, so its first session is never refused, and no row stays without
+        // a session.
         if (shadow !== undefined) keepShadow(db, shadow)
         if (insert(db, session) === 0) return 'refused'
         if (shadow !== undefined) updateShadow(db, shadow)
@@ -106,7 +107,7 @@ function end(
   return 'changed'
 }
 
-/** Ends the account's oldest live sessions beyond `liveMax`. The new session counts, and stays. */
+/** Ends the account's oldest live sessions beyond `liveMax`. The new session counts, but is never ended. */
 function endOldest(
   db: SqliteDatabase,
   { id, accountId }: Session,
@@ -127,12 +128,15 @@ function endOldest(
     limits.sessionsEndedMax,
   )
   const ending: SessionEnding = { event: 'session_ended', detail: 'session_limit' }
-  // In the order of their ids, as every transaction takes rows.
+  // Ended in the order of their ids, because every transaction locks rows in that order.
   const ids = rows.map((row) => sessions.text(row, 'id')).toSorted()
   for (const oldId of ids) end(db, oldId, ending, context)
 }
 
-/** Asks for the account once more: it may have been disabled while the password was hashed. Gives 0 or 1. */
+/**
+ * Inserts the session if the account is still allowed to have it: it may have been disabled while the
+ * password was hashed. Returns the number of inserted rows, 0 or 1.
+ */
 function insert(db: SqliteDatabase, session: Session): number {
   return db.run(
     `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,

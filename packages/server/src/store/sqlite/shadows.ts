@@ -28,7 +28,8 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
 
     endSessions: async (accountId, context) =>
       db.write(() => {
-        // Also where nobody has logged in yet. A first log-in may be on its way, and must find the position.
+        // Also creates the row of an account that has never logged in. A first login may be in progress, and
+        // must find the new position.
         keepShadow(db, { id: accountId, username: accountId, roles: [], createdAt: context.at })
         auditChange(db, accountId, 'sessions_ended', context)
         const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
@@ -53,7 +54,7 @@ export function keepShadow(db: SqliteDatabase, { id, username, roles, createdAt 
   )
 }
 
-/** Writes the name and the roles that the application gave last. */
+/** Writes the name and the roles that the application returned last. */
 export function updateShadow(db: SqliteDatabase, { id, username, roles }: Shadow): void {
   const text = JSON.stringify(roles)
   db.run(
@@ -66,6 +67,6 @@ export function updateShadow(db: SqliteDatabase, { id, username, roles }: Shadow
   )
 }
 
-// No username has a control character, so no log-in by name finds the row, whatever names the application uses. An
-// account of our own table may have the same name: it is another account.
+// No username has a control character, so no login by name finds the row, whatever names the application
+// uses. An account of our own table may have the same name, but it is another account.
 const KEY_PREFIX = '\u0001'

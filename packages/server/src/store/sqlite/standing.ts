@@ -1,14 +1,16 @@
 /**
- * Whether session `s` stands, as an expression of SQL: the only one. It is what `whyOver` in `sessions/standing.ts`
- * decides about a row that was read, and a property test holds the two against each other. A session stands unless
+ * The SQL expression for whether session `s` stands. It decides the same as `whyOver` in
+ * `sessions/standing.ts`, and a property test compares the two. A session stands unless
  *
  * - it was ended, or the refresh key of its newest token was killed;
- * - its account is disabled, or lost all its sessions at a position that this session has not survived;
- * - its tenant is disabled or gone, or lost all its sessions since this sign-in.
+ * - its account is disabled, or all its sessions were revoked at a position that this session has not
+ *   survived;
+ * - its tenant is disabled or deleted, or all its sessions were revoked since this sign-in.
  *
- * Expiry is not part of it: a row that lost its last write may lag behind its token. For that see {@link SESSION_LIVES}.
+ * Expiry is not part of it, because a row that lost its last write may lag behind its token. {@link
+ * SESSION_LIVES} includes expiry.
  *
- * The query names the table of sessions `s`.
+ * The query must name the table of sessions `s`.
  */
 export const SESSION_STANDS = `(
   s.ended_at IS NULL
@@ -19,5 +21,7 @@ export const SESSION_STANDS = `(
        OR EXISTS (SELECT 1 FROM tenants w WHERE w.id = s.tenant_id AND w.disabled_at IS NULL
                   AND w.hard_position <= s.signed_in_position)))`
 
-/** Whether session `s` stands and its refresh token has not expired. Takes one value: the time now. */
+/**
+ * Whether session `s` stands and its refresh token has not expired. It has one parameter: the current time.
+ */
 export const SESSION_LIVES = `(s.expires_at > ? AND ${SESSION_STANDS})`

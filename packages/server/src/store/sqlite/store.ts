@@ -21,8 +21,8 @@ import { createShadowStore } from './shadows.ts'
 import { createTenantStore } from './tenants.ts'
 import { createThrottleStore } from './throttles.ts'
 
-// SQLite waits for another writer without letting anything else in this process run. Commands hold the lock for some
-// milliseconds. A server that waited much longer would answer nobody, so it answers 503 instead.
+// While SQLite waits for another writer, no other code in this process runs. Commands hold the lock for some
+// milliseconds. If the lock is held much longer, the server answers 503 instead of blocking all requests.
 const SERVER_BUSY_MS = 500
 const COMMAND_BUSY_MS = 5_000
 
@@ -64,7 +64,8 @@ export function openSqliteStore(
     purgeConsumed: async (limit) => purgeConsumed(db, clock, limit),
     watch: (changed) => db.watch(changed),
     check: async () => {
-      // A new value each time: SQLite skips a page that would stay as it is, and a full disk would go unnoticed.
+      // The value changes at each check. SQLite does not write an unchanged page, so a full disk would go
+      // unnoticed.
       db.write(() => db.run('UPDATE write_checks SET checks = checks + 1 WHERE id = 1'))
     },
     close: async () => {
@@ -84,7 +85,7 @@ export function ensureDirectory(dataDir: string): void {
       { cause: error },
     )
   }
-  // Whoever can write there can replace the database by one of their own.
+  // Anyone who can write there can replace the database.
   if (!canEverybodyWrite(dataDir)) return
   throw new SetupError(
     `Every user of this machine can write to the data directory ${dataDir}. Run: chmod 700 ${dataDir}. If that has no effect on its file system, mount it with the options uid=USER,umask=077, or set COUNTERSIGN_DATA_DIR to a directory on a local disk.`,

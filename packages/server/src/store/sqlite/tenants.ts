@@ -41,7 +41,7 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
         )
         if (changed === 0) return 'unchanged'
         audit(db, 'tenant_disabled', context, tenantId)
-        // One entry and one row, however many sessions are in the tenant.
+        // One entry and one row are enough, whatever the number of sessions in the tenant.
         const position = appendRevocation(db, 'tenant', tenantId, 'hard', context.at)
         db.run('UPDATE tenants SET hard_position = ? WHERE id = ?', position, tenantId)
         return 'changed'

@@ -7,7 +7,7 @@ import type { GroupCommit } from './group-commit.ts'
 
 const throttles = columnsOf('throttles')
 
-/** Counted tries on SQLite. */
+/** Counted attempts on SQLite. */
 export function createThrottleStore(
   db: SqliteDatabase,
   together: GroupCommit,
@@ -19,7 +19,8 @@ export function createThrottleStore(
         const now = clock.nowMs()
         const waits = buckets.map((bucket) => waitOf(db, bucket, now))
         const longest = Math.max(0, ...waits)
-        // All or nothing: a try that one bucket refuses must not fill the others.
+        // An attempt counts in all buckets or in none: an attempt that one bucket refuses must not fill the
+        // others.
         if (longest > 0) return { ok: false, retryAfterMs: longest }
         for (const bucket of inOrder(buckets)) add(db, bucket, now)
         return { ok: true }
@@ -45,18 +46,21 @@ export function createThrottleStore(
   }
 }
 
-/** Rows are written in the order of their keys: two transactions then never wait for each other. */
+/**
+ * Sorts the buckets by key. All transactions write rows in this order, so two transactions never wait for
+ * each other.
+ */
 function inOrder(buckets: readonly ThrottleBucket[]): readonly ThrottleBucket[] {
   return buckets.toSorted((one, other) => (one.key < other.key ? -1 : 1))
 }
 
-/** How long until the bucket takes one more try; 0 if it does now. */
+/** Returns how long until the bucket accepts one more attempt. Returns 0 if it accepts one now. */
 function waitOf(db: SqliteDatabase, bucket: ThrottleBucket, now: EpochMs): number {
   const row = db.get('SELECT empty_at FROM throttles WHERE key = ?', bucket.key)
   const emptyAt = row === undefined ? 0 : throttles.integer(row, 'empty_at')
   const fullMs = bucket.triesMax * bucket.intervalMs
   const filledMs = Math.max(0, emptyAt - now)
-  // Fuller than full means that the clock was set back. That must lock nobody out.
+  // A bucket above its limit means that the clock was set back. That must lock nobody out.
   return filledMs > fullMs ? 0 : Math.max(0, filledMs + bucket.intervalMs - fullMs)
 }
 
