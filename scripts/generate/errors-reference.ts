@@ -15,6 +15,7 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   text_malformed: 'Encode the body as UTF-8.',
   fields_invalid: 'Correct the fields that the answer names.',
   wait_invalid: 'Send `?wait=effective`, or leave the parameter out.',
+  wait_interrupted: 'Do not repeat the request. Wait for 30 seconds.',
   cookie_repeated:
     'Delete the cookies of this site. Another application on the domain may set the same names.',
   password_too_short: 'Choose a password of at least 12 characters.',

@@ -37,8 +37,9 @@ This page lists every path that the authority answers. The same facts are at \`/
   \`X-CSRF-Token\` (or as Django's \`X-CSRFToken\`). "A page of an allowed origin" is a page of the public
   URL or of an origin in \`COUNTERSIGN_ORIGINS\`.
 - **\`?wait=effective\`** on a route that revokes: the answer comes when the revocation is in force at
-  every guard. It is 200 and has the member \`effective\`. Any other value of \`wait\` gets 400
-  \`wait_invalid\`.
+  every guard. It is 200 and has the member \`effective\`. A request that revokes nothing is answered at
+  once, without that member. If the server stops first, the answer is 503 \`wait_interrupted\`. Any other
+  value of \`wait\` gets 400 \`wait_invalid\`.
 
 The examples use the public URL \`https://auth.example.com\`.
 
@@ -199,9 +200,9 @@ function errorTable(codes: readonly RefusalCode[]): string {
   )
 }
 
-/** Returns the `error` of RFC 6749. `wait_invalid` keeps its code: its answer is a problem document. */
+/** Returns the `error` of RFC 6749. The codes of `wait` are kept: their answers are problem documents. */
 function oauthName(code: string): string {
-  if (code === 'wait_invalid' || !Object.hasOwn(refusals, code)) return code
+  if (code.startsWith('wait_') || !Object.hasOwn(refusals, code)) return code
   // `hasOwn` has just proved it.
   return oauthErrorOf(code as RefusalCode)
 }

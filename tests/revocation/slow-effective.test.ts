@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { decide, runAuthority, type RunningAuthority } from './support.ts'
+import { decide, refreshes, runAuthority, type RunningAuthority } from './support.ts'
 
 interface Effective {
   readonly effective: {
@@ -94,18 +94,27 @@ test('every operation that revokes something can wait, and its answer keeps its 
   expect(left).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
   expect(decide(guard, leaving.access)).toBe('session_ended')
 
-  // Without a session, the request only waits for earlier revocations.
-  const nobody = await fetch(`${it.url}/auth/logout?wait=effective`, {
-    method: 'POST',
-    headers: { 'sec-fetch-site': 'same-origin', connection: 'close' },
-  })
-  expect(await nobody.json()).toEqual({ effective: expect.objectContaining({ expired: 0 }) })
+  // The session has already ended, so the second request revokes nothing and does not wait.
+  const again = await it.login('carol')
+  const gone = await it.login('carol')
+  const { sid } = JSON.parse(
+    Buffer.from(gone.access.split('.')[1] ?? '', 'base64url').toString(),
+  ) as { sid: string }
+  const end = (): Promise<Response> =>
+    fetch(`${it.url}/auth/sessions/${sid}?wait=effective`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${again.access}`, connection: 'close' },
+    })
+  expect((await end()).status).toBe(200)
+  expect((await end()).status).toBe(204)
 })
 
-test('waiting for a position that has long been in force costs the guards nothing', async () => {
+// `?wait=effective` of these would hold a connection for as long as a cut-off guard has its lease.
+test('a request that revokes nothing is answered at once, and shows no number of guards', async () => {
+  await using own = await runAuthority()
   const asked: string[] = []
-  const { feed } = it.authority
-  const guard = await it.guard({
+  const { feed } = own.authority
+  const guard = await own.guard({
     feed: {
       connect: (guardId, { message, ended }) =>
         feed.connect(guardId, {
@@ -117,19 +126,62 @@ test('waiting for a position that has long been in force costs the guards nothin
         }),
     },
   })
-  const ask = (): Promise<Response> =>
-    fetch(`${it.url}/auth/logout?wait=effective`, {
+  const cutOff = await own.guard()
+  cutOff.close()
+  const { refresh } = await own.login('frank')
+  // Somebody else's entry, which the closed guard never confirms.
+  await own.post('/api/token/blacklist/', { refresh })
+
+  const basic = Buffer.from(`${own.feed.clientId}:${own.feed.clientSecret}`).toString('base64')
+  const send = (path: string, headers: Record<string, string>, body?: URLSearchParams) =>
+    fetch(`${own.url}${path}?wait=effective`, {
       method: 'POST',
-      headers: { 'sec-fetch-site': 'same-origin', connection: 'close' },
+      headers: { connection: 'close', ...headers },
+      ...(body === undefined ? {} : { body }),
     })
-  expect((await ask()).status).toBe(200)
-  // Each guard has reported its position with its next request.
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
-  asked.length = 0
-  for (let count = 0; count < 20; count++) expect((await ask()).status).toBe(200)
+  const fromPage = { 'sec-fetch-site': 'same-origin' }
+  const startedAt = performance.now()
+  const noSession = await send('/auth/logout', fromPage)
+  const badCookie = await send('/auth/logout', { ...fromPage, cookie: 'countersign_refresh=x' })
+  for (const answer of [noSession, badCookie]) {
+    expect([answer.status, await answer.text()]).toEqual([204, ''])
+  }
+  for (const token of ['nothing', refresh]) {
+    const body = new URLSearchParams({ token })
+    const answer = await send('/oauth2/revoke', { authorization: `Basic ${basic}` }, body)
+    expect([answer.status, await answer.text()]).toEqual([200, ''])
+  }
+  expect((await send('/auth/sessions/end-all', {})).status).toBe(401)
+  expect(performance.now() - startedAt).toBeLessThan(10_000)
   expect(asked).toEqual([])
   expect(guard.isFresh('strict')).toBe(true)
 })
+
+test.each(['cut off', 'of the previous process'])(
+  'a server that stops does not claim that a revocation is in force at a guard %s',
+  async (which) => {
+    await using own = await runAuthority()
+    const guard = await own.guard()
+    if (which === 'cut off') {
+      guard.close()
+    } else {
+      await own.stop()
+      await own.start()
+    }
+    const { refresh } = await own.login('grace')
+    const asking = own.post('/api/token/blacklist/?wait=effective', { refresh })
+    // The logout is stored, and its answer waits.
+    await expect.poll(() => refreshes(own, refresh), { timeout: 5_000 }).toBe(401)
+    await own.stop()
+    const answer = await asking
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/)
+    const body: unknown = await answer.json()
+    expect(body).toMatchObject({ code: 'wait_interrupted' })
+    expect(body).not.toHaveProperty('effective')
+    await own.start()
+  },
+)
 
 test('a refused logout does not wait', async () => {
   const response = await it.post('/api/token/blacklist/?wait=effective', { refresh: 'none' })

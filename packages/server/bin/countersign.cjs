@@ -10,10 +10,33 @@ if (major < 24) {
   )
   process.exit(1)
 }
-// Compiled code is kept beside the code itself, where only who may change the one may change the other:
-// it halves the time to the first answer. Where the folder cannot be written, nothing is kept.
+// Compiled code is kept beside the code itself: it halves the time to the first answer. Node runs what it finds
+// there, so the folder must be private. Otherwise nothing is kept.
 const { enableCompileCache } = require('node:module')
+const fs = require('node:fs')
 const path = require('node:path')
-enableCompileCache(path.join(__dirname, '..', '.compile-cache'))
+const cache = path.join(__dirname, '..', '.compile-cache')
+if (isPrivateFolder(cache)) enableCompileCache(cache)
+
+function isPrivateFolder(folder) {
+  try {
+    if (process.getuid === undefined) return true // Windows has no modes.
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (isPrivate(folder)) return true
+    // One of our own that was open to others: somebody may have written into it.
+    if (fs.lstatSync(folder).uid !== process.getuid()) return false
+    fs.rmSync(folder, { recursive: true })
+    fs.mkdirSync(folder, { mode: 0o700 })
+    return isPrivate(folder)
+  } catch {
+    return false // The folder of the package cannot be written.
+  }
+}
+
+/** Not through a symbolic link, which could lead to a folder of somebody else. */
+function isPrivate(folder) {
+  const found = fs.lstatSync(folder)
+  return found.isDirectory() && found.uid === process.getuid() && (found.mode & 0o077) === 0
+}
 
 void import('#cli').then(({ main }) => main(process.argv.slice(2)))

@@ -13,6 +13,7 @@ import {
   type TenantManager,
 } from './accounts/tenants.ts'
 import { createUserManager, type UserManager } from './accounts/users.ts'
+import { warnOfExposures } from './authority/exposures.ts'
 import { openFeed } from './authority/feed.ts'
 import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
@@ -120,7 +121,7 @@ export async function createAuthority(
   const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
   const store = openStore(settings, { exclusive: true, clock })
   try {
-    return await assemble(settings, store, { clock, random, claims, source, signer }, logger)
+    return await assemble(settings, store, { clock, random, claims, source, signer, input }, logger)
   } catch (error) {
     await store.close()
     throw error
@@ -133,6 +134,8 @@ interface Parameters {
   readonly claims: ClaimsHook | undefined
   readonly source: CheckedSource | undefined
   readonly signer: ForeignSigner | undefined
+  /** The settings as they were given, with the paths of secret files. */
+  readonly input: SettingsInput
 }
 
 async function assemble(
@@ -149,6 +152,7 @@ async function assemble(
   const hasher = createHasher(settings, base)
   await imitateStoredHashes({ ...base, hasher })
   warnOfOtherSites(settings.http, logger)
+  warnOfExposures(given.input, settings, logger)
   await repeatStartOver(store, settings.publicUrl, clock, logger)
   const feed = await openFeed({ ...base, settings, ring, isFirst })
   const services = await createSessionServices(settings, { ...base, ring, hasher, log: feed.log })

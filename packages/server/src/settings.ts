@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
+import { canEverybodyWrite } from './base/ownership.ts'
 import type { HttpSettings } from './http/services.ts'
 import type { SigningAlg } from './keys/material.ts'
 import { table, type SettingName, type Table } from './settings-table.ts'
@@ -226,6 +227,9 @@ function readFileSetting(
 ): string | undefined {
   if (path === undefined) return undefined
   try {
+    if (canEverybodyWrite(path)) {
+      mistakes.add(key, 'every user of this machine can write to the file. Run: chmod o-w FILE')
+    }
     return readFileSync(path, 'utf8')
   } catch (error) {
     mistakes.add(key, `the file cannot be read: ${whyUnreadable(error)}`)

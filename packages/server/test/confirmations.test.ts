@@ -38,7 +38,13 @@ async function afterStart(): Promise<{ timers: ManualTimers; confirmations: Conf
 
 test('without guards there is no wait', async () => {
   const { confirmations } = await afterStart()
-  expect(await confirmations.wait(5)).toEqual({ ms: 0, guards: 0, confirmed: 0, expired: 0 })
+  expect(await confirmations.wait(5)).toEqual({
+    ms: 0,
+    guards: 0,
+    confirmed: 0,
+    expired: 0,
+    isInForce: true,
+  })
 })
 
 test('a wait includes the unknown guards of the previous process', async () => {
@@ -72,7 +78,13 @@ test('each guard confirms or its lease expires', async () => {
   await timers.advance(1_000)
   confirmations.applied('a', 9)
   await timers.advance(LEASE_MS - 2_000)
-  expect(await report).toEqual({ ms: LEASE_MS, guards: 3, confirmed: 2, expired: 1 })
+  expect(await report).toEqual({
+    ms: LEASE_MS,
+    guards: 3,
+    confirmed: 2,
+    expired: 1,
+    isInForce: true,
+  })
   expect(timers.pending).toBe(0)
 })
 
@@ -88,16 +100,29 @@ test('a thousand waits for one position cost as much as one wait', async () => {
   confirmations.applied('a', 3)
   await timers.advance(10)
   for (const each of await Promise.all(reports)) {
-    expect(each).toEqual({ ms: 110, guards: 1, confirmed: 1, expired: 0 })
+    expect(each).toEqual({ ms: 110, guards: 1, confirmed: 1, expired: 0, isInForce: true })
   }
   expect((await late).ms).toBe(10)
   expect(confirmations.awaits(3)).toBe(false)
 })
 
-test('closing ends every wait with a report of the current state', async () => {
-  const { confirmations } = await afterStart()
-  confirmations.echoed('a')
+test('closing ends every wait, and claims nothing about guards that may hold a lease', async () => {
+  const { timers, confirmations } = await afterStart()
+  for (const name of ['a', 'b']) confirmations.echoed(name)
+  confirmations.applied('a', 3)
   const report = confirmations.wait(3)
   confirmations.close()
-  expect(await report).toMatchObject({ guards: 1, confirmed: 0 })
+  const open = { guards: 2, confirmed: 1, expired: 0, isInForce: false }
+  expect(await report).toMatchObject(open)
+  // A wait that begins later does not wait either.
+  expect(await confirmations.wait(3)).toMatchObject({ ms: 0, ...open })
+  await timers.advance(LEASE_MS)
+  expect(await confirmations.wait(4)).toMatchObject({ expired: 0, guards: 0, isInForce: true })
+})
+
+test('closing claims nothing about unknown guards of the previous process', async () => {
+  const confirmations = new Confirmations(new ManualTimers(), LEASE_MS)
+  const report = confirmations.wait(5)
+  confirmations.close()
+  expect(await report).toMatchObject({ guards: 0, isInForce: false })
 })

@@ -33,6 +33,17 @@ test.each(['?wait=efective', '?wait=', '?wait=effective&wait=x', '?wait=EFFECTIV
   },
 )
 
+test('a request that revokes nothing does not wait, and its answer has no numbers of guards', async () => {
+  const response = await it.authority.fetch(
+    new Request('http://localhost:8000/auth/logout?wait=effective', {
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'same-origin' },
+    }),
+  )
+  expect(response.status).toBe(204)
+  expect(await response.text()).toBe('')
+})
+
 test('a failed request does not wait', async () => {
   expect((await it.post('/api/token/blacklist/?wait=effective', {})).status).toBe(400)
 })

@@ -158,6 +158,10 @@ export const refusals = {
   // The server
   password_queue_full: { status: 503, text: 'Too many logins at once. Try again shortly.' },
   refresh_queue_full: { status: 503, text: 'Too many refreshes at once. Try again shortly.' },
+  wait_interrupted: {
+    status: 503,
+    text: 'The revocation is stored, but the server stopped before every guard confirmed it. It is in force everywhere after 30 seconds.',
+  },
   store_unavailable: { status: 503, text: 'The database cannot be reached. Try again shortly.' },
   signer_unavailable: {
     status: 503,

@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { availableParallelism, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
@@ -14,6 +14,7 @@ import {
 } from '../accounts/tenants.ts'
 import { systemClock } from '../base/clock.ts'
 import { SetupError, messageOf } from '../base/faults.ts'
+import { findWriter } from '../base/ownership.ts'
 import { createSystemRandom, type Random } from '../base/random.ts'
 import { parseSettings, readEnvironment, type Settings, type SettingsInput } from '../settings.ts'
 import { openStore } from '../store/open.ts'
@@ -119,6 +120,7 @@ async function readConfigFile(): Promise<SettingsInput> {
     existsSync(each),
   )
   if (path === undefined) return {}
+  assertOwnCode(path)
   try {
     const module: unknown = await import(pathToFileURL(path).href)
     if (typeof module === 'object' && module !== null && 'default' in module) {
@@ -132,6 +134,21 @@ async function readConfigFile(): Promise<SettingsInput> {
   throw new SetupError(
     `${path} must export its settings as the default export: export default { port: 8000 }`,
   )
+}
+
+/**
+ * The configuration file is code. Throws a `SetupError` if another user could have written it, for example in `/tmp`:
+ * that user could run anything as the user of this command.
+ */
+function assertOwnCode(path: string): void {
+  const real = realpathSync(path)
+  for (const each of new Set([real, dirname(path), dirname(real)])) {
+    const found = findWriter(each)
+    if (found === undefined) continue
+    throw new SetupError(
+      `${path} was not loaded, because ${each} ${found.problem}, who could run any code as you through it. If you trust its contents, run: ${found.run}. If that has no effect on this file system, start in another directory and set environment variables instead.`,
+    )
+  }
 }
 
 /** The services for commands. They open the database while a server may be running. */

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 
 import { SetupError, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
+import { isPrivate, keepsModes, MODELESS_ADVICE } from '../base/ownership.ts'
 import type { Random } from '../base/random.ts'
 
 /**
@@ -58,9 +59,7 @@ function writeDurably(path: string, text: string): void {
 export function readSecret(dataDir: string): string {
   const path = secretPath(dataDir)
   try {
-    if ((statSync(path).mode & 0o077) !== 0) {
-      throw new SetupError(`Other users can read ${path}. Run: chmod 600 ${path}`)
-    }
+    assertPrivate(path, dataDir)
     const secret = readFileSync(path, 'utf8').trim()
     if (secret.length < limits.secretCharsMin) {
       throw new SetupError(
@@ -74,6 +73,21 @@ export function readSecret(dataDir: string): string {
       cause: error,
     })
   }
+}
+
+/** The owner of the file can read and replace it. So the owner must be this user, root, or the owner of the data directory. */
+function assertPrivate(path: string, dataDir: string): void {
+  const found = statSync(path)
+  if (!isPrivate(found)) {
+    throw new SetupError(
+      `Other users can read ${path}. ${keepsModes(dataDir) ? `Run: chmod 600 ${path}` : `${MODELESS_ADVICE} Or set COUNTERSIGN_SECRET.`}`,
+    )
+  }
+  const me = process.getuid?.()
+  if (me === undefined || [me, 0, statSync(dataDir).uid].includes(found.uid)) return
+  throw new SetupError(
+    `${path} belongs to another user (uid ${found.uid}), who can read and replace it. If you trust its contents, run: chown ${me} ${path}`,
+  )
 }
 
 function secretPath(dataDir: string): string {

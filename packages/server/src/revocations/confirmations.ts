@@ -21,6 +21,11 @@ export interface EffectiveReport {
   readonly confirmed: number
   /** How many did not confirm. Their lease has expired, so they no longer accept tokens. */
   readonly expired: number
+  /**
+   * Whether the position is in force everywhere. False if the authority stopped first: guards that are in neither
+   * number, and those of an earlier process, may still hold a lease.
+   */
+  readonly isInForce: boolean
 }
 
 /** Guards with an expired lease are removed only if more than this many guards are known. */
@@ -62,6 +67,7 @@ export class Confirmations {
   /** Guards of an earlier process are not known. All leases that they hold have expired at this time. */
   readonly #unknownUntilMs: number
   #isSettling = false
+  #isClosed = false
   #forgetAt = FORGET_MIN
 
   /** `unknownMs` is how long guards may still hold leases of an earlier process. */
@@ -103,19 +109,23 @@ export class Confirmations {
     return this.#waiting.has(position)
   }
 
-  /** Resolves when every guard that now holds a lease has applied the position or lost its lease. */
+  /**
+   * Resolves when every guard that now holds a lease has applied the position or lost its lease. After {@link close} it
+   * resolves at once.
+   */
   async wait(position: number): Promise<EffectiveReport> {
     const startedAtMs = this.#timers.elapsed()
     const waiting = this.#waiting.get(position) ?? this.#begin(position)
     const ms = Math.round((await waiting.done) - startedAtMs)
-    const { guards, confirmed } = waiting
-    return { ms, guards, confirmed, expired: guards - confirmed }
+    const { guards, confirmed, open } = waiting
+    const expired = guards - confirmed - open.size
+    return { ms, guards, confirmed, expired, isInForce: this.#isInForce(waiting) }
   }
 
-  /** Ends all waits. Each wait resolves with a report of the current state. */
+  /** Ends all waits. Each wait resolves with a report of the current state, which may not be in force everywhere. */
   close(): void {
-    for (const { finish } of this.#waiting.values()) finish(this.#timers.elapsed())
-    this.#waiting.clear()
+    this.#isClosed = true
+    for (const waiting of this.#waiting.values()) this.#settle(waiting)
   }
 
   #begin(position: number): Waiting {
@@ -150,9 +160,13 @@ export class Confirmations {
       if (hasApplied) waiting.confirmed += 1
       if (hasApplied || until <= now) open.delete(name)
     }
-    if (open.size > 0 || now < this.#unknownUntilMs) return
+    if (!this.#isClosed && !this.#isInForce(waiting)) return
     this.#waiting.delete(position)
     finish(now)
+  }
+
+  #isInForce({ open }: Waiting): boolean {
+    return open.size === 0 && this.#timers.elapsed() >= this.#unknownUntilMs
   }
 
   /** Removes guards whose leases have expired, unless a caller waits for a report about them. */

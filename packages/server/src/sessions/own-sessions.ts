@@ -30,6 +30,13 @@ export interface Renewed {
   readonly renewed: Granted | undefined
 }
 
+/** A request to revoke that succeeded. */
+export interface Revoking {
+  readonly ok: true
+  /** Whether it wrote an entry of the revocation log. */
+  readonly hasRevoked: boolean
+}
+
 /** Lists the account's live sessions, newest first, at most `limits.sessionsListedMax`. */
 export async function listOwnSessions(
   { store }: SessionServices,
@@ -42,32 +49,34 @@ export async function listOwnSessions(
   })
 }
 
-/** Logs out: ends the current session. Also succeeds if it has already ended. */
+/** Logs out: ends the current session. Returns `unchanged` if it has already ended. */
 export async function endCurrentSession(
   services: SessionServices,
   { account, session }: SessionState,
   caller: Caller,
-): Promise<void> {
+): Promise<'changed' | 'unchanged'> {
   const context = auditContextOf(services, account.id, caller)
-  await services.store.sessions.end(session.id, { event: 'logout' }, context)
+  const change = await services.store.sessions.end(session.id, { event: 'logout' }, context)
+  return change === 'changed' ? change : 'unchanged'
 }
 
 /**
  * Ends one of the account's own sessions. Returns `not_found` for an unknown id and for a session of
- * another account, so that the answer does not reveal whether an id exists.
+ * another account, so that the answer does not reveal whether an id exists. `hasRevoked` is false if the
+ * session had already ended.
  */
 export async function endOwnSession(
   services: SessionServices,
   { account }: SessionState,
   sessionId: string,
   caller: Caller,
-): Promise<{ readonly ok: true } | Refusal> {
+): Promise<Revoking | Refusal> {
   const { sessions } = services.store
   const other = await sessions.state(sessionId)
   if (other === undefined || other.account.id !== account.id) return refuse('not_found')
   const context = auditContextOf(services, account.id, caller)
-  await sessions.end(sessionId, { event: 'session_ended' }, context)
-  return { ok: true }
+  const change = await sessions.end(sessionId, { event: 'session_ended' }, context)
+  return { ok: true, hasRevoked: change === 'changed' }
 }
 
 // Each call writes a log entry that every guard receives. So 10 calls are allowed at once, then one every 10

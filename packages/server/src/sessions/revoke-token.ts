@@ -2,6 +2,7 @@ import type { Client } from '../store/rows.ts'
 import { countTry } from './count-try.ts'
 import { endByRefreshToken } from './end.ts'
 import { inspectToken, type Inspected } from './inspect.ts'
+import type { Revoking } from './own-sessions.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 
 // A service account may revoke this many of its own access tokens at once, and then one in each interval.
@@ -24,26 +25,33 @@ export async function revokeByClient(
   client: Client,
   token: string,
   caller: Caller,
-): Promise<{ readonly ok: true } | Refusal> {
+): Promise<Revoking | Refusal> {
   const inspected = await inspectToken(services, token)
   if (!inspected.ok) {
     // An old copy of a live session's refresh token ends the session too, as at a logout.
-    if (client.tenantId === undefined) await endByRefreshToken(services, token, caller)
-    return { ok: true }
+    return client.tenantId === undefined ? endSession(services, token, caller) : REVOKED_NOTHING
   }
   if (!mayRevoke(client, inspected)) {
-    return client.tenantId === undefined ? refuse('token_of_another') : { ok: true }
+    return client.tenantId === undefined ? refuse('token_of_another') : REVOKED_NOTHING
   }
   const throttled = await countOwn(services, inspected, client)
   if (throttled !== undefined) return throttled
-  if (inspected.kind === 'refresh') {
-    await endByRefreshToken(services, token, caller)
-  } else {
-    const { jti, sub } = inspected.claims
-    const context = { at: services.clock.nowMs(), actor: client.id, address: caller.address }
-    await services.store.revocations.revokeToken(jti, sub, context)
-  }
-  return { ok: true }
+  if (inspected.kind === 'refresh') return endSession(services, token, caller)
+  const { jti, sub } = inspected.claims
+  const context = { at: services.clock.nowMs(), actor: client.id, address: caller.address }
+  const change = await services.store.revocations.revokeToken(jti, sub, context)
+  return { ok: true, hasRevoked: change === 'changed' }
+}
+
+const REVOKED_NOTHING: Revoking = { ok: true, hasRevoked: false }
+
+async function endSession(
+  services: SessionServices,
+  token: string,
+  caller: Caller,
+): Promise<Revoking> {
+  const ended = await endByRefreshToken(services, token, caller)
+  return { ok: true, hasRevoked: ended.ok }
 }
 
 function mayRevoke({ id, tenantId }: Client, token: Inspected): boolean {

@@ -9,7 +9,7 @@ export interface Effective extends EffectiveReport {
 
 /**
  * Waits until all current entries of the log are in force at every guard: each guard has confirmed them, or
- * its lease has expired.
+ * its lease has expired. Resolves earlier, with `isInForce: false`, if the authority stops.
  */
 export async function waitUntilEffective(
   { revocations }: Pick<Store, 'revocations'>,

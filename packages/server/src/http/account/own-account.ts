@@ -8,6 +8,7 @@ import {
 import type { Caller, SessionServices } from '../../sessions/services.ts'
 import type { SessionSummary } from '../../store/store.ts'
 import { answerJson, sessionCookies } from '../browser/session-answers.ts'
+import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
 import { describeDevice } from './device.ts'
 import type { LoggedIn } from './gates.ts'
@@ -42,7 +43,9 @@ export async function answerEndSession(
   caller: Caller,
 ): Promise<Response> {
   const ended = await endOwnSession(services, state, sessionId, caller)
-  return ended.ok ? answerJson(204, undefined) : problemFor(ended)
+  if (!ended.ok) return problemFor(ended)
+  const answer = answerJson(204, undefined)
+  return ended.hasRevoked ? answer : withoutRevocation(answer)
 }
 
 /** `POST /auth/sessions/end-others` and `end-all`. */

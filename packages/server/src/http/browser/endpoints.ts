@@ -2,6 +2,7 @@ import { endByRefreshToken } from '../../sessions/end.ts'
 import { endCurrentSession } from '../../sessions/own-sessions.ts'
 import { signIn } from '../../sessions/sign-in.ts'
 import type { Caller } from '../../sessions/services.ts'
+import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
 import type { HttpServices } from '../services.ts'
 import { isNonce, isOver, type BrowserRequest } from './browser-request.ts'
@@ -90,10 +91,13 @@ export async function answerLogout(
   caller: Caller,
 ): Promise<Response> {
   if (who.by === 'token') {
-    await endCurrentSession(sessions, who.session.state, caller)
-    return answerJson(204, undefined)
+    const change = await endCurrentSession(sessions, who.session.state, caller)
+    const answer = answerJson(204, undefined)
+    return change === 'changed' ? answer : withoutRevocation(answer)
   }
   const { refreshToken } = who.browser
-  if (refreshToken !== undefined) await endByRefreshToken(sessions, refreshToken, caller)
-  return answerJson(204, undefined, forgetSession(cookies))
+  const ended =
+    refreshToken === undefined ? undefined : await endByRefreshToken(sessions, refreshToken, caller)
+  const answer = answerJson(204, undefined, forgetSession(cookies))
+  return ended?.ok === true ? answer : withoutRevocation(answer)
 }

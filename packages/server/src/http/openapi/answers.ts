@@ -94,8 +94,9 @@ const WAITED = 'Done, and in force at every guard (`?wait=effective`).'
 function refusalAnswers({ refusals, style }: RouteDescription): readonly DocumentedAnswer[] {
   const groups = new Map<string, { style: AnswerStyle; entries: RefusalEntry[] }>()
   for (const entry of refusals) {
-    // The router itself refuses a wrong `wait`, always as a problem document.
-    const entryStyle = entry.code === 'wait_invalid' ? 'problem' : style
+    // The router itself answers these, always as a problem document.
+    const isOfRouter = entry.code === 'wait_invalid' || entry.code === 'wait_interrupted'
+    const entryStyle = isOfRouter ? 'problem' : style
     if (entryStyle === 'contract') continue
     const key = `${entry.status} ${entryStyle}`
     const group = groups.get(key) ?? { style: entryStyle, entries: [] }

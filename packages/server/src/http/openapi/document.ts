@@ -110,7 +110,7 @@ const WAIT: Json = {
   in: 'query',
   required: false,
   description:
-    'With `effective`, the answer waits until the revocation is in force at every guard. It is then 200 and has the member `effective`.',
+    'With `effective`, the answer waits until the revocation is in force at every guard. It is then 200 and has the member `effective`. A request that revokes nothing is answered at once, without it.',
   schema: { const: 'effective' },
 }
 

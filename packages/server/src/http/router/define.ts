@@ -116,7 +116,7 @@ function refusalsOf<Who, Params, Query, Body>({
     ...gate.refusals,
     ...(query === undefined ? [] : (['fields_invalid'] as const)),
     ...(body === undefined ? [] : BODY_REFUSALS[body.format]),
-    ...(revokes === true ? (['wait_invalid'] as const) : []),
+    ...(revokes === true ? (['wait_invalid', 'wait_interrupted'] as const) : []),
     ...FAULTS,
   ]
   const entries = new Map<string, RefusalEntry>()

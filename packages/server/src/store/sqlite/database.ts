@@ -1,8 +1,10 @@
 import { closeSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
 import type { Revocation } from '../rows.ts'
+import { giveToOwnerOf } from './files.ts'
 import { migrations } from './migrations.ts'
 
 /** A row as SQLite returns it. `columns.ts` reads it. */
@@ -257,6 +259,7 @@ export function openDatabase(path: string): DatabaseSync {
 function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
+    giveToOwnerOf(path, dirname(path))
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }

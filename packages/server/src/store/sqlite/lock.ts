@@ -4,10 +4,16 @@ import type { DatabaseSync } from 'node:sqlite'
 import { SetupError, messageOf } from '../../base/faults.ts'
 import { openDatabase } from './database.ts'
 
+/** How long a command or a restore waits for the other to end, in milliseconds. */
+const WAIT_MS = 5_000
+
 /**
- * Reserves a data directory for one server. It uses SQLite's file lock on a separate empty database. The
- * operating system releases the lock whenever the process ends, so no stale lock remains. Commands do not
- * take the lock, so they can write while the server runs.
+ * Reserves a data directory. One server may use it, together with any number of commands. A restore replaces the
+ * database file, so it excludes the server and all commands. Otherwise a process that had opened the old file would
+ * use the write-ahead log of the new file, which has the same name.
+ *
+ * It uses SQLite's file lock on a separate empty database. The operating system releases the lock whenever the
+ * process ends, so no stale lock remains.
  */
 export class ServerLock {
   readonly #db: DatabaseSync
@@ -16,22 +22,58 @@ export class ServerLock {
     this.#db = db
   }
 
-  /** Takes the lock. Throws a `SetupError` while another server holds the directory. */
+  /** Takes the lock for a server. Throws a `SetupError` while another server or a restore holds the directory. */
   static take(dataDir: string): ServerLock {
+    // A RESERVED lock: only one process can hold it, and readers may continue.
+    return ServerLock.#open(
+      dataDir,
+      () => ServerLock.#whyInUse(dataDir),
+      (db) => db.exec('BEGIN IMMEDIATE'),
+    )
+  }
+
+  /**
+   * Takes the lock for a restore: no server runs and no command has the database open until it is released. Waits 5 s
+   * for commands. Throws a `SetupError` after that, and at once while a server or another restore holds the directory.
+   */
+  static takeAlone(dataDir: string): ServerLock {
+    ServerLock.take(dataDir).release()
+    const busy = (): string =>
+      `Another server or command is using the data in ${dataDir}. Stop it first, then run this command again.`
+    return ServerLock.#open(dataDir, busy, (db) => {
+      db.exec(`PRAGMA busy_timeout = ${WAIT_MS}`)
+      db.exec('BEGIN EXCLUSIVE')
+    })
+  }
+
+  /**
+   * Takes the lock for a command that opens the database beside a server. Waits 5 s for a restore, then throws a
+   * `SetupError`.
+   */
+  static share(dataDir: string): ServerLock {
+    return ServerLock.#share(dataDir, WAIT_MS)
+  }
+
+  static #share(dataDir: string, waitMs: number): ServerLock {
+    const busy = (): string =>
+      `A restore of the database in ${dataDir} is in progress. Wait for it, then try again.`
+    return ServerLock.#open(dataDir, busy, (db) => {
+      db.exec(`PRAGMA busy_timeout = ${waitMs}`)
+      // The first read takes a SHARED lock, and the open transaction keeps it.
+      db.exec('BEGIN')
+      db.exec('SELECT count(*) FROM sqlite_schema')
+    })
+  }
+
+  static #open(dataDir: string, busy: () => string, lock: (db: DatabaseSync) => void): ServerLock {
     let db: DatabaseSync | undefined
     try {
       db = openDatabase(join(dataDir, 'countersign.lock'))
-      db.exec('PRAGMA locking_mode = EXCLUSIVE')
-      db.exec('BEGIN EXCLUSIVE')
+      lock(db)
       return new ServerLock(db)
     } catch (error) {
       db?.close()
-      if (messageOf(error).includes('locked')) {
-        throw new SetupError(
-          `Another server is running on the data in ${dataDir}. Stop it first, or set COUNTERSIGN_DATA_DIR to another directory.`,
-          { cause: error },
-        )
-      }
+      if (messageOf(error).includes('locked')) throw new SetupError(busy(), { cause: error })
       throw new SetupError(`The data directory ${dataDir} cannot be used: ${messageOf(error)}.`, {
         cause: error,
       })
@@ -41,5 +83,15 @@ export class ServerLock {
   /** Releases the lock. Calling it again does nothing. */
   release(): void {
     if (this.#db.isOpen) this.#db.close()
+  }
+
+  /** A server lets readers share the lock, and a restore does not. */
+  static #whyInUse(dataDir: string): string {
+    try {
+      ServerLock.#share(dataDir, 0).release()
+    } catch (error) {
+      return messageOf(error)
+    }
+    return `Another server is running on the data in ${dataDir}. Stop it first, or set COUNTERSIGN_DATA_DIR to another directory.`
   }
 }

@@ -1,14 +1,16 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { Clock } from '../../base/clock.ts'
 import { SetupError, messageOf } from '../../base/faults.ts'
+import { canEverybodyWrite, makePrivate } from '../../base/ownership.ts'
 import type { Store } from '../store.ts'
 import { createAccountStore } from './accounts.ts'
 import { createAuditStore } from './audit.ts'
 import { createClientStore } from './clients.ts'
 import { consume, purgeConsumed } from './consume.ts'
 import { SqliteDatabase } from './database.ts'
+import { assertNoRemains } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
@@ -31,16 +33,17 @@ export function openSqliteStore(
 ): Store {
   ensureDirectory(dataDir)
   const { clock } = options
-  const lock = options.exclusive ? ServerLock.take(dataDir) : undefined
+  const lock = options.exclusive ? ServerLock.take(dataDir) : ServerLock.share(dataDir)
   let db: SqliteDatabase
   try {
     const path = join(dataDir, 'countersign.db')
+    assertNoRemains(path)
     db = SqliteDatabase.open(path, {
       busyTimeoutMs: options.exclusive ? SERVER_BUSY_MS : COMMAND_BUSY_MS,
     })
-    chmodSync(path, 0o600)
+    makePrivate(path)
   } catch (error) {
-    lock?.release()
+    lock.release()
     throw error
   }
   const together = new GroupCommit(db)
@@ -67,12 +70,13 @@ export function openSqliteStore(
     },
     close: async () => {
       db.close()
-      lock?.release()
+      lock.release()
     },
   }
 }
 
-function ensureDirectory(dataDir: string): void {
+/** Creates a missing data directory with mode 700. Throws a `SetupError` if every user can write to it. */
+export function ensureDirectory(dataDir: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   } catch (error) {
@@ -81,4 +85,9 @@ function ensureDirectory(dataDir: string): void {
       { cause: error },
     )
   }
+  // Anyone who can write there can replace the database.
+  if (!canEverybodyWrite(dataDir)) return
+  throw new SetupError(
+    `Every user of this machine can write to the data directory ${dataDir}. Run: chmod 700 ${dataDir}. If that has no effect on its file system, mount it with the options uid=USER,umask=077, or set COUNTERSIGN_DATA_DIR to a directory on a local disk.`,
+  )
 }
