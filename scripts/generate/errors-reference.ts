@@ -102,8 +102,8 @@ Errors are problem documents (RFC 9457) with the code in the member \`code\`:
 
 Two groups of routes answer in the form of their standard instead. The routes \`/api/token/\` and below answer as SimpleJWT
 does: refused tokens have the code \`token_not_valid\`. The routes below \`/oauth2\` have the \`error\` of RFC 6749, with the
-text below as its \`error_description\`. These errors are problem documents on every path: an unknown path, a wrong value of
-\`wait\`, and, below \`/oauth2\`, a wrong method. The audit and the log name the code of this table in each case.
+text below as its \`error_description\`. Three errors are problem documents there too: an unknown path, a wrong value of
+\`wait\` and, below \`/oauth2\`, a wrong method. The audit and the log name the code of this table in each case.
 
 ${renderGroups(refusals, AUTHORITY_ADVICE)}
 ## The guard
