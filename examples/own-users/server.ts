@@ -71,7 +71,7 @@ const server = app.listen(Number(PORT), 'localhost', () => {
   console.log(`An application with its own users at ${url}. Try in another terminal:
 
   # log in; root@example.com is an admin, with the same password
-  curl -s ${url}/api/token/ -d username=alice@example.com -d 'password=${PASSWORD}'
+  curl -s ${url}/api/token/ -d username=alice@example.com --data-urlencode 'password=${PASSWORD}'
 
   # with the access token in place of ACCESS
   curl -s ${url}/notes -H 'Authorization: Bearer ACCESS'

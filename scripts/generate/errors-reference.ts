@@ -97,15 +97,16 @@ Codes are part of the API. They are never renamed. Texts may change.
 
 ## The authority
 
-Answers are problem documents (RFC 9457) with the code in the member \`code\`:
+Errors are problem documents (RFC 9457) with the code in the member \`code\`:
 
 \`\`\`json
 { "type": "about:blank", "title": "Unauthorized", "status": 401, "detail": "The session has ended.", "code": "session_ended" }
 \`\`\`
 
-Two groups of paths answer in the form of their standard instead. \`/api/token/\` answers as SimpleJWT does: refused tokens
-have the code \`token_not_valid\`. \`/oauth2/\` has the \`error\` of RFC 6749, with the text below as its \`error_description\`.
-The audit and the log name the code of this table in each case.
+Two groups of routes answer in the form of their standard instead. The routes \`/api/token/\` and below answer as SimpleJWT
+does: refused tokens have the code \`token_not_valid\`. The routes below \`/oauth2\` have the \`error\` of RFC 6749, with the
+text below as its \`error_description\`. Three errors are problem documents there too: an unknown path, a wrong value of
+\`wait\` and, below \`/oauth2\`, a wrong method. The audit and the log name the code of this table in each case.
 
 ${renderGroups(refusals, AUTHORITY_ADVICE)}
 ## The guard

@@ -18,7 +18,10 @@ export function render(): string {
 ${generatedNotice('packages/server/src/settings-table.ts')}
 
 The authority reads its settings from the environment and from \`countersign.config.ts\` (or \`.mjs\`, \`.js\`) in the
-directory where it starts. The environment takes precedence. \`createAuthority\` takes the same names as the file.
+directory where it starts. The environment takes precedence.
+
+\`createAuthority\` takes the same names as the file. It reads neither \`countersign.config.ts\` nor the environment, except
+\`NODE_ENV\`. Pass each value yourself, for example \`secret: process.env['COUNTERSIGN_SECRET']\`.
 
 \`\`\`ts
 // countersign.config.ts

@@ -29,9 +29,10 @@ This page lists every path that the authority answers. The same facts are at \`/
 - **Bodies.** JSON, \`application/x-www-form-urlencoded\` and \`multipart/form-data\` are accepted below
   \`/api/token\` and \`/auth\`; only \`application/x-www-form-urlencoded\` below \`/oauth2\`. A body has at
   most 16 KiB, is not compressed, and names each field once. Unknown fields are ignored.
-- **Errors** are problem documents (RFC 9457, \`application/problem+json\`) with a stable \`code\`. Errors
-  below \`/api/token\` have the form of SimpleJWT, and errors below \`/oauth2\` that of RFC 6749 §5.2.
-  [errors.md](errors.md) lists all codes.
+- **Errors** are problem documents (RFC 9457, \`application/problem+json\`) with a stable \`code\`. Errors of
+  the routes \`/api/token/\` and below have the form of SimpleJWT, also for a wrong method. Errors of the routes
+  below \`/oauth2\` have the form of RFC 6749 §5.2. Three errors are problem documents there too: an
+  unknown path, a wrong value of \`wait\` and, below \`/oauth2\`, a wrong method. [errors.md](errors.md) lists all codes.
 - **Retries.** 429 and 503 carry \`Retry-After\` in seconds.
 - **CSRF token.** Get it from \`GET /auth/csrf\` or from the answer to a login, and send it as
   \`X-CSRF-Token\` (or as Django's \`X-CSRFToken\`). "A page of an allowed origin" is a page of the public

@@ -376,8 +376,18 @@ describe('accounts', () => {
   })
 
   test.each([
-    ['a short password', ['dave'], 'short\n', 'A password has at least 12 characters.'],
-    ['no password', ['dave'], '', 'A password has at least 12 characters.'],
+    [
+      'a short password',
+      ['dave'],
+      'short\n',
+      'The new password is too short. Choose one of at least 12 characters.',
+    ],
+    [
+      'no password',
+      ['dave'],
+      '',
+      'The new password is too short. Choose one of at least 12 characters.',
+    ],
     ['a name that is taken, in another case', ['BOB'], `${PASSWORD}\n`, 'already'],
     ['an invisible name', ['da\u200bve'], `${PASSWORD}\n`, 'A username must not contain'],
     ['more roles than a token holds', ['dave', ...MANY_ROLES], `${PASSWORD}\n`, 'The roles of an'],

@@ -132,7 +132,11 @@ describe('the first start', () => {
   )
 
   test.each([
-    ['ADMIN_PASSWORD', 'short', 'A password has at least 12 characters.'],
+    [
+      'ADMIN_PASSWORD',
+      'short',
+      'The new password is too short. Choose one of at least 12 characters.',
+    ],
     ['ADMIN_USERNAME', ' admin', 'A username must not begin or end with a space.'],
   ])('names a COUNTERSIGN_%s that cannot be', async (name, value, problem) => {
     expect(await failToStart({ env: { [`COUNTERSIGN_${name}`]: value } })).toBe(

@@ -63,7 +63,10 @@ function checkForm(password: string, charsMin: number): PasswordProblem | undefi
     return no('password_malformed', 'A password must not contain a NUL character.')
   }
   if ([...password].length < charsMin) {
-    return no('password_too_short', `A password has at least ${charsMin} characters.`)
+    return no(
+      'password_too_short',
+      `The new password is too short. Choose one of at least ${charsMin} characters.`,
+    )
   }
   return undefined
 }

@@ -8,7 +8,7 @@ const list: Command = {
   words: ['sessions', 'list'],
   summary: 'list sessions, newest first',
   details:
-    'A session is `live`, `ended` (by a logout, a revocation or a copied token) or `over` (expired, or ended together with its account or tenant).',
+    'The state of a session is `live`, `ended` or `over`. `ended` means that this session itself was ended, for example by a logout or a copied token. `over` means that it expired, or that it ended together with its account or tenant.',
   operands: [],
   flags: { ...LISTING_FLAGS, ...JSON_FLAG },
   example: 'sessions list --account alice',

@@ -90,7 +90,9 @@ function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: Fir
   print('Try next, in another terminal:')
   print('')
   print(`  # log in: returns an access token and a refresh token`)
-  print(`  curl -s ${url}/api/token/ -d username=${username} -d password=${password}`)
+  print(
+    `  curl -s ${url}/api/token/ -d username=${username} --data-urlencode 'password=${password}'`,
+  )
   print('')
   print(`  # show the account: replace ACCESS with the access token`)
   print(`  curl -s ${url}/auth/me -H 'Authorization: Bearer ACCESS'`)

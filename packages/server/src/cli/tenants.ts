@@ -41,10 +41,12 @@ function changing(
   word: 'disable' | 'enable',
   summary: string,
   done: { readonly changed: string; readonly unchanged: string },
+  details?: string,
 ): Command {
   return {
     words: ['tenants', word],
     summary,
+    ...(details === undefined ? {} : { details }),
     operands: [TENANT],
     example: `tenants ${word} acme`,
     run: ({ operands: [name = ''] }) =>
@@ -128,10 +130,15 @@ const listRoles: Command = {
 export const tenantCommands: readonly Command[] = [
   create,
   list,
-  changing('disable', 'end all sessions in a tenant and refuse new logins', {
-    changed: 'disabled, and its sessions have ended',
-    unchanged: 'was already disabled',
-  }),
+  changing(
+    'disable',
+    'end all sessions in a tenant and refuse new logins to it',
+    {
+      changed: 'disabled, and its sessions have ended',
+      unchanged: 'was already disabled',
+    },
+    'If it is the default tenant of an account, a login that names no tenant is then in no tenant.',
+  ),
   changing('enable', 'let the members of a disabled tenant log in again', {
     changed: 'enabled, its members can log in again',
     unchanged: 'was not disabled',

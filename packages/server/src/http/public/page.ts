@@ -20,7 +20,8 @@ p { margin: .4rem 0; color: var(--soft) } p b { color: var(--mark) }
 pre { margin: .6rem 0; padding: .9rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto; font: 13.5px/1.5 ui-monospace, monospace }
 table { width: 100%; border-collapse: collapse; background: var(--card); border: 1px solid var(--line); border-radius: 8px }
 td { padding: .45rem .8rem; border-top: 1px solid var(--line); vertical-align: top } tr:first-child td { border-top: 0 }
-td:first-child { white-space: nowrap } code { font: 13.5px ui-monospace, monospace } a { color: inherit }
+td:first-child { white-space: nowrap } p { overflow-wrap: anywhere } code { font: 13.5px ui-monospace, monospace } a { color: inherit }
+@media (max-width: 44rem) { td { display: block; overflow-wrap: anywhere } td:first-child { white-space: normal; padding-bottom: 0 } td + td { border-top: 0; padding-top: 0 } }
 `
 
 /**
@@ -32,6 +33,8 @@ export function renderStartPage(
   routes: readonly RouteDescription[],
 ): string {
   const url = escapeHtml(issuer)
+  // A guard without this option expects the issuer as the audience.
+  const audienceLine = audience === issuer ? '' : `\n  audience: '${escapeHtml(audience)}',`
   const rows = routes
     .filter(({ kind }) => kind === 'api' || kind === 'node')
     .map(
@@ -54,17 +57,22 @@ export function renderStartPage(
 <p>Every route with its fields and errors: <a href="/docs">/docs</a></p>
 
 <h2>Log in</h2>
-<pre>curl ${url}/api/token/ -d username=admin -d password=PASSWORD</pre>
+<pre>curl ${url}/api/token/ -d username=admin --data-urlencode 'password=PASSWORD'</pre>
 <p>The server printed the first account and its password when it started.
-Create more accounts with <code>countersign accounts create NAME</code>.</p>
+Create more accounts with <code>countersign accounts create NAME</code>.
+In a clone of the repository: <code>npm run countersign -- accounts create NAME</code>.</p>
 
 <h2>Verify tokens in a service</h2>
 <pre>import { createGuard } from '@countersign/guard'
 import { requireAuth } from '@countersign/guard/express'
 
-const guard = createGuard({ issuer: '${url}', audience: '${escapeHtml(audience)}' })
+const guard = createGuard({
+  issuer: '${url}',${audienceLine}
+  feed: { clientId: 'svc_...', clientSecret: process.env['GUARD_SECRET'] ?? '' },
+})
 app.get('/me', requireAuth(guard), (request, response) =&gt; response.json(request.auth))</pre>
-<p>An access token expires after ${lifetimeSec} seconds.</p>
+<p><code>countersign clients create guards</code> prints the client id and the secret.
+An access token expires after ${lifetimeSec} seconds.</p>
 
 <h2>Routes</h2>
 <table>
