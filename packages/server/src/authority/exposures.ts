@@ -11,7 +11,7 @@ const SECRET_FILES = ['secretFile', 'sharedSecretFile', 'adminPasswordFile'] as 
 
 /**
  * Warns of a data directory, a database and secret files to which other users have access. This does not stop the server:
- * containers often run with such files on purpose. What stops it is checked where each file is opened.
+ * containers often run with such files on purpose. The code that opens a file rejects the worse cases.
  */
 export function warnOfExposures(input: SettingsInput, settings: Settings, logger: Logger): void {
   const { dataDir } = settings

@@ -12,8 +12,8 @@ export interface Exposure {
 }
 
 /**
- * Who else can change a file or directory: its owner, if that is neither this user nor root, its group, or everybody.
- * Undefined if nobody can. Windows has no such modes.
+ * Finds who else can change a file or directory: its owner, if that is neither this user nor root, its group, or
+ * everybody. Returns undefined if nobody can. Windows has no such modes.
  *
  * Many systems give each user a group of its own with the same number, and let it write by default. Such a group has no
  * other member.
