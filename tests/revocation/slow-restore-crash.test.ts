@@ -14,7 +14,6 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { pathToFileURL } from 'node:url'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
@@ -24,7 +23,7 @@ import { HttpClient } from '../../packages/server/test/support/http-client.ts'
 import { freePort, startServerProcess } from '../../packages/server/test/support/server-process.ts'
 import { copyDatabase, runAuthority, type Pair } from './support.ts'
 
-const AT_STEP = pathToFileURL(join(import.meta.dirname, 'at-step.ts')).href
+const AT_STEP = new URL('../../packages/server/test/support/at-step.ts', import.meta.url).href
 
 /** The files of a server that was killed: alice logged out and bob was created after the backup. */
 let killed: string

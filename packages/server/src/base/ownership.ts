@@ -34,11 +34,15 @@ export function findWriter(path: string): Exposure | undefined {
   return undefined
 }
 
-/** Whether every user of the machine can write to a file or directory. False for a pipe or device. */
+/**
+ * Whether every user of the machine can change a file, or replace files in a directory. In a directory with the sticky
+ * bit, as a tmpfs has it, they can only add files. False for a pipe or device.
+ */
 export function canEverybodyWrite(path: string): boolean {
   const found = statSync(path)
-  const hasContent = found.isFile() || found.isDirectory()
-  return process.getuid !== undefined && hasContent && (found.mode & 0o002) !== 0
+  const isSticky = (found.mode & 0o1000) !== 0
+  const isReplaceable = found.isFile() || (found.isDirectory() && !isSticky)
+  return process.getuid !== undefined && isReplaceable && (found.mode & 0o002) !== 0
 }
 
 /** Whether anybody but the owner has access to a path with these facts. */

@@ -39,7 +39,7 @@ export function runProgram(
     cwd: options.cwd ?? options.dataDir,
     env: commandEnvironment(options),
     stdio: 'pipe',
-    timeout: 15_000,
+    timeout: 60_000,
     killSignal: 'SIGKILL',
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   })
