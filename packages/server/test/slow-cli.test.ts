@@ -759,7 +759,8 @@ describe.concurrent('token inspect', () => {
     const ended = await http.login(await newAccount())
     await http.post('/api/token/blacklist/', { refresh: ended.refresh })
     const { stdout: shown } = await run(['token', 'inspect', `Bearer ${ended.access}`])
-    expect(shown).toContain('This server refuses the token: session.')
+    expect(shown).toContain('This server refuses the token: session, revocation.')
+    expect(shown).toContain('Guards with the revocation feed refuse it too.')
     expect(shown).toContain('Services without the revocation feed accept it until it expires.')
   })
 

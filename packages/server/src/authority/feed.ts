@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import type { Sealer } from '../keys/sealing.ts'
 import { FeedHub } from '../revocations/hub.ts'
+import { retainMs } from '../revocations/log-copy.ts'
 import { LogMirror } from '../revocations/mirror.ts'
 import { createBatchSealer } from '../revocations/seal-batch.ts'
 import type { TailEvent, Timers } from '../revocations/tail.ts'
@@ -108,14 +109,6 @@ async function openMirror(
     },
   })
   return mirror
-}
-
-/** A guard may accept a token for this long after its `exp`, because clocks differ. */
-const TOLERANCE_MS_MAX = 60_000
-
-/** How long an entry is kept in memory: as long as a token that was minted before the entry can be valid. */
-function retainMs({ accessLifetimeSec }: Settings): number {
-  return accessLifetimeSec * 1000 + TOLERANCE_MS_MAX
 }
 
 const systemTimers: Timers = {

@@ -5,6 +5,7 @@ import {
   type AccessTokenReport,
   type AccessTokenVerifierOptions,
 } from '@countersign/guard'
+import { isPosition } from '@countersign/guard/revocations'
 import {
   decodeUnverified,
   explainToken as explainJwt,
@@ -26,16 +27,8 @@ import { isRevokedWithAccount, whyClientOver } from '../sessions/standing.ts'
 import type { Settings } from '../settings.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { ClientView, Store } from '../store/store.ts'
-import { formatJson } from './print.ts'
-
-/** The result of one check of a token. */
-export interface Finding {
-  readonly passed: boolean
-  readonly check: string
-  readonly text: string
-  /** True if the check needs the authority's database, so other services cannot make it. */
-  readonly isKnownHereOnly?: boolean
-}
+import { checkRevocation, subjectsOf, type Claims } from './explain-revocation.ts'
+import { failed, passed, show, type Finding } from './finding.ts'
 
 /** The parts of the authority that `explainToken` uses. */
 export interface ExplainContext {
@@ -45,13 +38,13 @@ export interface ExplainContext {
   readonly clock: Clock
 }
 
-type Claims = Readonly<Record<string, unknown>>
 type Kind = 'access' | 'refresh'
 
 /**
  * Reports every check of a token, not only the first that fails. The verifier reports the checks of the token
- * itself. The checks of its session or service account read the database. The last finding is the answer of
- * the verifier that serves requests.
+ * itself. The checks of its session or service account read the database. An access token is also compared
+ * with the revocation log, as a guard does. The last finding is the answer of the verifier that serves
+ * requests.
  */
 export async function explainToken(
   token: string,
@@ -69,6 +62,7 @@ export async function explainToken(
   return [
     ...reportsOf(token, kind, context).flatMap((report) => describeReport(report, shown) ?? []),
     ...(await checkSession(claims, kind, shown.nowMs, context)),
+    ...(kind === 'access' ? [await checkRevocation(shown, context)] : []),
     checkVerifier(token, kind, context),
   ]
 }
@@ -213,18 +207,21 @@ async function checkSession(
   const state = typeof sid === 'string' ? await store.sessions.state(sid) : undefined
   if (state === undefined) {
     const unknown = failed('session', `this server has no session ${show(sid)}`)
-    return [{ ...unknown, isKnownHereOnly: kind === 'access' }]
+    return [kind === 'access' ? { ...unknown, isKnownTo: 'server' } : unknown]
   }
   const standing = [checkEnded(state), checkAccount(state)]
-  if (kind === 'access') return standing.map((each) => ({ ...each, isKnownHereOnly: true }))
+  if (kind === 'access') return standing.map((each) => ({ ...each, isKnownTo: 'server' }))
   return [...standing, checkRotation(claims, state, now, settings)]
 }
 
 /** The token of a service account has no session, so the service account itself is checked. */
 async function checkClient(claims: Claims, store: Store): Promise<Finding> {
-  const view = await store.clients.view(String(claims['sub']))
-  const code = whyClientOver(view, Number(claims['rvp']))
-  return { ...explainClient(code, view), isKnownHereOnly: true }
+  const subjects = subjectsOf(claims)
+  if (subjects === undefined) {
+    return failed('client', 'cannot be checked, because a claim has the wrong type')
+  }
+  const view = await store.clients.view(subjects.sub)
+  return { ...explainClient(whyClientOver(view, subjects.rvp), view), isKnownTo: 'server' }
 }
 
 function explainClient(code: ReturnType<typeof whyClientOver>, { client }: ClientView): Finding {
@@ -270,8 +267,10 @@ function checkRotation(
   now: EpochMs,
   settings: Settings,
 ): Finding {
-  const generation = Number(claims['gen'])
-  const jti = String(claims['jti'])
+  const { gen: generation, jti } = claims
+  // A generation has the same range as a position. The token may be forged.
+  if (!isPosition(generation)) return failed('rotation', `gen is ${show(generation)}`)
+  if (typeof jti !== 'string') return failed('rotation', `jti is ${show(jti)}`)
   if (!isGenuineJti(state.session, { generation, jti })) {
     return failed('rotation', 'was not made from this session')
   }
@@ -306,18 +305,6 @@ function checkVerifier(token: string, kind: Kind, context: ExplainContext): Find
       ? createAccessTokenVerifier(accessVerifierOptions(context)).verify(token)
       : createRefreshTokenVerifier(ring, settings.publicUrl, clock)(token)
   return result.ok ? passed('verifier', 'accepts it') : failed('verifier', `says ${result.code}`)
-}
-
-function passed(check: string, text: string): Finding {
-  return { passed: true, check, text }
-}
-
-function failed(check: string, text: string): Finding {
-  return { passed: false, check, text }
-}
-
-function show(value: unknown): string {
-  return value === undefined ? 'missing' : formatJson(value)
 }
 
 function formatSpan(seconds: number): string {

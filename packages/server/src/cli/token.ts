@@ -4,7 +4,8 @@ import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { KeyRing } from '../keys/ring.ts'
 import { withWorkbench, type Command } from './command.ts'
-import { explainToken, type Finding } from './explain-token.ts'
+import { explainToken } from './explain-token.ts'
+import type { Finding } from './finding.ts'
 import { ringParts } from './keys.ts'
 import { formatJson, print } from './print.ts'
 import { readFirstLine } from './prompt.ts'
@@ -51,8 +52,12 @@ function printFindings(findings: readonly Finding[]): void {
   print('')
   if (refused.length === 0) {
     print('This token would be accepted.')
-  } else if (refused.every((finding) => finding.isKnownHereOnly === true)) {
+  } else if (refused.every(({ isKnownTo }) => isKnownTo === 'server')) {
     print(`This server refuses the token: ${checks}.`)
+    print('Other services accept it until it expires.')
+  } else if (refused.every(({ isKnownTo }) => isKnownTo !== undefined)) {
+    print(`This server refuses the token: ${checks}.`)
+    print('Guards with the revocation feed refuse it too.')
     print('Services without the revocation feed accept it until it expires.')
   } else {
     print(`This token would be refused: ${checks}.`)

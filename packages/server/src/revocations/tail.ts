@@ -1,7 +1,7 @@
 import {
   isSameChain,
   RetainedBatches,
-  RevocationLog,
+  type RevocationLog,
   type BatchOpener,
   type LogHead,
   type RevocationKind,
@@ -12,12 +12,12 @@ import type { LossEvidence, RepairBy, RepairOutcome } from '../store/repair.ts'
 import type { RevocationStore } from '../store/store.ts'
 import { createCoalescer } from './coalesce.ts'
 import { readEvidence, tipOfEvidence } from './evidence.ts'
+import { BATCH_ENTRIES_MAX, emptyLog } from './log-copy.ts'
 import type { BatchSealer } from './seal-batch.ts'
 
 /** The shortest time between two batches, in milliseconds. */
 export const BATCH_MS = 50
 const RETRY_MS = 250
-const BATCH_ENTRIES_MAX = 10_000
 
 /** Timers. Tests replace them. */
 export interface Timers {
@@ -93,7 +93,11 @@ export class LogTail {
 
   /** Opens a tail and reads the entries that may be newer than a valid token. */
   static async open(parts: LogTailOptions, listener: TailListener): Promise<LogTail> {
-    const tail = new LogTail(parts, listener, await emptyLog(parts))
+    const tail = new LogTail(
+      parts,
+      listener,
+      await emptyLog(parts.store, parts.retainMs, parts.nowMs()),
+    )
     await tail.read()
     return tail
   }
@@ -208,7 +212,7 @@ export class LogTail {
 
   /** The store has lost entries of this copy. They are written to the store again. */
   async #mendOwn(): Promise<void> {
-    const { opener, sealer, nowMs } = this.#parts
+    const { store, opener, sealer, retainMs, nowMs } = this.#parts
     const held = this.head
     const own = readEvidence(this.#own.list(), { open: opener(), sealer })
     const isWhole = own !== undefined && isSameChain(own.tip.chain, held.chain)
@@ -216,7 +220,7 @@ export class LogTail {
       ? own
       : { start: held, entries: [], tip: held, signedAt: nowMs() }
     await this.#repair(evidence)
-    this.#log = await emptyLog(this.#parts)
+    this.#log = await emptyLog(store, retainMs, nowMs())
     this.#own.clear()
     this.#listener.reloaded()
     await this.#readOnce()
@@ -240,9 +244,4 @@ export class LogTail {
     this.#work = result.catch(() => {})
     return result
   }
-}
-
-/** Makes an empty copy that begins at the position at which the oldest valid token can have been issued. */
-async function emptyLog({ store, retainMs, nowMs }: LogTailOptions): Promise<RevocationLog> {
-  return new RevocationLog(await store.floorBefore(nowMs() - retainMs), { retainMs })
 }
