@@ -2,7 +2,6 @@ import { RevocationLog } from '@countersign/guard/revocations'
 
 import { StoreFault } from '../base/faults.ts'
 import type { EpochMs } from '../base/clock.ts'
-import type { Settings } from '../settings.ts'
 import type { RevocationStore } from '../store/store.ts'
 
 /** How many entries of the log are read from the store at once. */
@@ -15,7 +14,7 @@ const TOLERANCE_MS_MAX = 60_000
  * How long an entry is kept in memory, in milliseconds: as long as a token that was minted before the entry
  * can be valid.
  */
-export function retainMs({ accessLifetimeSec }: Pick<Settings, 'accessLifetimeSec'>): number {
+export function retainMs({ accessLifetimeSec }: { readonly accessLifetimeSec: number }): number {
   return accessLifetimeSec * 1000 + TOLERANCE_MS_MAX
 }
 
