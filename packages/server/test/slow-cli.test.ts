@@ -733,8 +733,8 @@ describe.concurrent('token inspect', () => {
     await http.post('/api/token/refresh/', { refresh: next.refresh })
     const inspect = async (token: string): Promise<string> =>
       (await run(['token', 'inspect'], token)).stdout
-    for (const { refresh } of [used, next]) {
-      expect(await inspect(refresh)).toMatch(/ok {6}rotation .*the newest refresh token again/)
+    for (const token of [used.refresh, next.refresh]) {
+      expect(await inspect(token)).toMatch(/ok {6}rotation .*the newest refresh token again/)
     }
     execute(
       server.dataDir,
