@@ -127,6 +127,14 @@ async function logInAndOn(race: Race, password: string): Promise<void> {
   await refreshOnAndOn(race, result.refresh!)
 }
 
+/** Delays a value by some steps of the scheduler. Without a delay, the revocation is hardly ever first. */
+function waitSteps(scheduler: fc.Scheduler, steps: number): <T>(value: T) => Promise<T> {
+  return async (value) => {
+    for (let n = 0; n < steps; n += 1) await scheduler.schedule(Promise.resolve())
+    return value
+  }
+}
+
 async function revokeInRace(race: Race, work: Promise<unknown>): Promise<void> {
   await work
   race.isRevoked = true
@@ -195,13 +203,15 @@ describe('at every interleaving', () => {
         schedulerArbitrary(),
         whichTokens,
         fc.integer({ min: 1, max: 2 }),
-        async (scheduler, presented, logins) => {
+        fc.nat({ max: 12 }),
+        async (scheduler, presented, logins, lateBySteps) => {
           const race = await setUpRace(it, scheduler, 2)
           const { position } = await it.store.revocations.head()
+          const late = waitSteps(scheduler, lateBySteps)
           await scheduler.waitFor(
             Promise.all([
-              ...presented.map((n) => refreshOnAndOn(race, race.tokens[n]!)),
-              ...Array.from({ length: logins }, () => logInAndOn(race, PASSWORD)),
+              ...presented.map(async (n) => refreshOnAndOn(race, await late(race.tokens[n]!))),
+              ...Array.from({ length: logins }, async () => logInAndOn(race, await late(PASSWORD))),
               revokeInRace(race, apply(race)),
             ]),
           )
