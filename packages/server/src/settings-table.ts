@@ -161,6 +161,12 @@ export const table = {
     schema: networks(),
     describe: 'The proxies whose `X-Forwarded-For` header is trusted.',
   },
+  keepAlive: {
+    env: 'COUNTERSIGN_KEEP_ALIVE',
+    schema: lifetime('1s', '1h', '75s'),
+    describe:
+      'How long `countersign start` keeps an idle connection open. Set it longer than the idle timeout of a load balancer in front: AWS closes idle connections after 60 s by default, Google Cloud after 600 s. Otherwise the load balancer may send a request to a connection that was just closed, and answer 502.',
+  },
   throttle: {
     env: 'COUNTERSIGN_THROTTLE',
     schema: throttle(),

@@ -8,6 +8,13 @@ export const limits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
   headerBytesMax: 16 * 1024,
+  /** How long an idle connection stays open. Longer than load balancers keep theirs, which is 60 s on AWS. */
+  keepAliveMs: 75_000,
+  /** Requests that wait on one connection for the answers of earlier requests. Browsers send none in advance. */
+  pipelinedMax: 64,
+  /** The sockets that listen on the port, and the connections that wait at each of them to be accepted. */
+  listeners: 32,
+  backlogMax: 1_024,
   /**
    * Longer access tokens are not minted. With the cookie's name, they would exceed the 4,096 bytes that
    * browsers keep.
@@ -53,7 +60,9 @@ export const limits = {
    * Passwords that wait to be hashed. Two cores hash about 170 a second, so the last one waits 0.75 seconds.
    */
   passwordQueueMax: 128,
-  /** How long requests in flight may take after SIGTERM. */
+  /** How long clients may use their open connections after SIGTERM. */
+  leaveMs: 1_000,
+  /** How long requests in flight may take after that. */
   drainMs: 25_000,
   secretCharsMin: 32,
   /** The longest life of a cookie that browsers accept (RFC 6265bis §5.5). */
