@@ -13,7 +13,7 @@ export const limits = {
   /** Requests that wait on one connection for the answers of earlier requests. Browsers send none in advance. */
   pipelinedMax: 64,
   /** The sockets that listen on the port, and the connections that wait at each of them to be accepted. */
-  listeners: 32,
+  listeners: 64,
   backlogMax: 1_024,
   /**
    * Longer access tokens are not minted. With the cookie's name, they would exceed the 4,096 bytes that
@@ -56,9 +56,13 @@ export const limits = {
   /** How long a poll waits for new entries, and how many bytes it returns. */
   feedPollMs: 25_000,
   feedPollBytesMax: 4 * 1024 * 1024,
-  /**
-   * Passwords that wait to be hashed. Two cores hash about 170 a second, so the last one waits 0.75 seconds.
-   */
+  /** How long a login may wait until its password is hashed. A login that would wait longer is answered 503. */
+  passwordWaitMsMax: 1_000,
+  /** Logins that begin at one turn of the event loop. Each takes about 0.2 ms before its hash. */
+  hashesBegunPerTurn: 16,
+  /** How long a login may wait until it begins. */
+  hashesBegunWaitMsMax: 400,
+  /** Passwords that an application may be verifying at once. */
   passwordQueueMax: 128,
   /** How long clients may use their open connections after SIGTERM. */
   leaveMs: 1_000,
