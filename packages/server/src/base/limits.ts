@@ -47,8 +47,10 @@ export const limits = {
    * long.
    */
   sessionsEndedMax: 1_000,
-  /** A message from a guard. The longest messages hand back batches, with at most 8 MiB of entries. */
-  feedMessageBytesMax: 16 * 1024 * 1024,
+  /** A message from a guard. The longest messages hand back batches, with at most 4 MiB of entries. */
+  feedMessageBytesMax: 8 * 1024 * 1024,
+  /** Longer messages are read in slices. */
+  feedMessageShortCharsMax: 128 * 1024,
   /**
    * A guard that is silent for this long is disconnected. A working guard asks for an echo twice a second.
    */
