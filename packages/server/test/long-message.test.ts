@@ -60,6 +60,8 @@ describe('hostile texts are refused, and other work runs meanwhile', () => {
   test.each([
     ['many small batches', `{"type":"evidence","batches":[${'{},'.repeat(million)}{}]}`],
     ['one long batch', `{"type":"evidence","batches":[[${'[],'.repeat(million)}[]]]}`],
+    ['a batch of too many lists', `{"batches":[{"a":[${'[],'.repeat(100_000)}[]]}]}`],
+    ['a batch of too many values', `{"batches":[[${'1,'.repeat(100_000)}1]]}`],
     ['many numbers', `{"type":"evidence","batches":[${'1,'.repeat(3 * million)}1]}`],
     ['many brackets', '['.repeat(6 * million)],
     ['closing brackets', `{"batches":[${'{}]'.repeat(2 * million)}`],

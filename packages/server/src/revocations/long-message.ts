@@ -1,11 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises'
 
 import { limits } from '../base/limits.ts'
+import { BATCH_ENTRIES_MAX } from './log-copy.ts'
 
 /** The characters that are scanned before other work gets its turn: about 2 ms. */
 const SLICE_CHARS = 512 * 1024
 /** The longest part, as JSON: a batch with as many entries as a batch can have. */
 const PART_CHARS_MAX = 2 * 1024 * 1024
+/** The lists and values in one part. An entry is a list of five values. */
+const PART_VALUES_MAX = 8 * BATCH_ENTRIES_MAX
 /** More batches than five minutes can have. */
 const PARTS_MAX = 10_000
 
@@ -67,7 +70,7 @@ const DEPTH_MAX = 10
 async function outlineOf(text: string, partDepth: number): Promise<Outline | undefined> {
   const parts: (readonly [number, number])[] = []
   const rest: string[] = []
-  let [depth, isInString, begin, end, restChars] = [0, false, 0, 0, 0]
+  let [depth, isInString, begin, end, restChars, values] = [0, false, 0, 0, 0, 0]
   for (let at = 0, pauseAt = SLICE_CHARS; at < text.length; at += 1) {
     if (at >= pauseAt) {
       pauseAt += SLICE_CHARS
@@ -76,14 +79,18 @@ async function outlineOf(text: string, partDepth: number): Promise<Outline | und
     const unit = text.charCodeAt(at)
     if (unit === QUOTE) isInString = !isInString
     else if (isInString) at += unit === BACKSLASH ? 1 : 0
+    else if (unit === COMMA) values += 1
     else if (unit === BRACKET || unit === BRACE) {
       depth += 1
+      values += 1
       if (depth > DEPTH_MAX) return undefined
-      if (depth === partDepth) begin = at
+      if (depth === partDepth) [begin, values] = [at, 0]
     } else if (unit === BRACKET_END || unit === BRACE_END) {
       depth -= 1
       if (depth !== partDepth - 1) continue
-      if (at - begin > PART_CHARS_MAX || parts.length >= PARTS_MAX) return undefined
+      if (at - begin > PART_CHARS_MAX || values > PART_VALUES_MAX || parts.length >= PARTS_MAX) {
+        return undefined
+      }
       rest.push(text.slice(end, begin), `"${MARKER}${parts.length}"`)
       restChars += begin - end
       end = at + 1
@@ -95,4 +102,4 @@ async function outlineOf(text: string, partDepth: number): Promise<Outline | und
   return isShort ? { text: rest.join(''), parts } : undefined
 }
 
-const [QUOTE, BACKSLASH, BRACKET, BRACKET_END, BRACE, BRACE_END] = Buffer.from('"\\[]{}')
+const [QUOTE, BACKSLASH, COMMA, BRACKET, BRACKET_END, BRACE, BRACE_END] = Buffer.from('"\\,[]{}')
