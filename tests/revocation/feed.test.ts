@@ -280,6 +280,38 @@ describe('a client that abuses the feed', () => {
     expect((await own.guard()).isFresh('strict')).toBe(true)
   })
 
+  test('by sending too much gets 413, and by sending long nonsense is disconnected', async () => {
+    await using own = await runAuthority()
+    const { clientId, clientSecret } = own.feed
+    const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64')
+    const headers = { authorization: `Basic ${basic}` }
+    const post = async (body: string | ReadableStream): Promise<Response> =>
+      fetch(`${own.url}/revocations`, { method: 'POST', headers, body, duplex: 'half' })
+    const long = 'x'.repeat(17 * 2 ** 20)
+    for (const body of [long, new Blob([long]).stream()]) {
+      const answer = await post(body)
+      expect(answer.status).toBe(413)
+      expect(await answer.json()).toMatchObject({
+        code: 'body_too_large',
+        detail: 'The body is larger than 8 MiB.',
+      })
+    }
+    const nonsense = `{"type":"evidence","batches":[${'{},'.repeat(2_000_000)}{}]}`
+    expect((await post(`{"guard":"a-guard-of-somebody","messages":[${nonsense}]}`)).status).toBe(
+      400,
+    )
+
+    const url = `${own.url.replace('http', 'ws')}/revocations/feed?guard=a-guard-of-somebody`
+    const socket = new WebSocket(url, { headers })
+    await new Promise((resolve) => socket.addEventListener('open', resolve))
+    const closed = new Promise<number>((resolve) => {
+      socket.addEventListener('close', ({ code }) => resolve(code))
+    })
+    socket.send(nonsense)
+    expect(await closed).toBe(1008)
+    expect((await own.guard()).isFresh('strict')).toBe(true)
+  })
+
   test('by keeping a refused connection open does not delay anything, not even the shutdown', async () => {
     await using own = await runAuthority()
     const { hostname, port } = new URL(own.url)

@@ -10,6 +10,8 @@ if (major < 24) {
   )
   process.exit(1)
 }
+// By default, Node opens a debugger at SIGUSR1. It could read every secret of a production server.
+if (process.env.NODE_ENV === 'production') process.on('SIGUSR1', () => {})
 // Compiled code is kept beside the code itself: it halves the time to the first answer. Node runs what it finds
 // there, so the folder must be private. Otherwise nothing is kept.
 const { enableCompileCache } = require('node:module')

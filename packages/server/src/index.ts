@@ -39,5 +39,6 @@ export { SetupError, SignerFault, SourceFault, StoreFault } from './base/faults.
 export type { Random } from './base/random.ts'
 export { refusals, type RefusalCode } from './base/refusals.ts'
 export type { RequestContext } from './http/services.ts'
-export { serve, toNodeHandler, type RunningServer, type ServeOptions } from './http/serve.ts'
+export { toNodeHandler } from './http/node-handler.ts'
+export { serve, type RunningServer, type ServeOptions } from './http/serve.ts'
 export type { Settings, SettingsInput } from './settings.ts'

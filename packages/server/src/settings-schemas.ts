@@ -12,7 +12,8 @@ import { limits } from './base/limits.ts'
  */
 
 // A known device has ten attempts at once, and so has one address at one account, because people mistype.
-const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m'
+// No person logs in once a second. A program that does should keep its session.
+const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m,login=60/1m'
 
 const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
@@ -167,8 +168,7 @@ export function networks(): z.ZodType<
  * default.
  */
 export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefined> {
-  const message =
-    'must be off, or rates such as account=50/1h,source=10/15m,address=100/10m,device=10/15m'
+  const message = `must be off, or rates such as ${THROTTLE_STANDARD}`
   return z
     .string(message)
     .default(THROTTLE_STANDARD)
@@ -180,7 +180,7 @@ export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefi
 function parseRates(value: string): ThrottleRates | undefined {
   const rates: Partial<Record<keyof ThrottleRates, Rate>> = {}
   for (const part of `${THROTTLE_STANDARD},${value}`.split(',')) {
-    const match = /^(account|source|address|device)=(\d{1,6})\/(\w+)$/.exec(part.trim())
+    const match = /^(account|source|address|device|login)=(\d{1,6})\/(\w+)$/.exec(part.trim())
     const [, name, tries, period = ''] = match ?? []
     const [triesMax, periodSec] = [Number(tries), toSeconds(period)]
     if (name === undefined || !(triesMax >= 1 && periodSec >= 1 && periodSec <= 86_400)) {

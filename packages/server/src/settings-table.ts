@@ -161,11 +161,17 @@ export const table = {
     schema: networks(),
     describe: 'The proxies whose `X-Forwarded-For` header is trusted.',
   },
+  keepAlive: {
+    env: 'COUNTERSIGN_KEEP_ALIVE',
+    schema: lifetime('1s', '1h', '75s'),
+    describe:
+      'How long `countersign start` keeps an idle connection open. Set it longer than the idle timeout of a load balancer in front: AWS closes idle connections after 60 s by default, Google Cloud after 600 s. Otherwise the load balancer may send a request to a connection that was just closed, and answer 502.',
+  },
   throttle: {
     env: 'COUNTERSIGN_THROTTLE',
     schema: throttle(),
     describe:
-      'The wrong logins that are allowed: `account` to one account from unknown addresses and browsers, `source` to one account from one address, `address` to all accounts from one address, `device` to one account from a browser that has logged in to it before. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
+      'The wrong logins that are allowed: `account` to one account from unknown addresses and browsers, `source` to one account from one address, `address` to all accounts from one address, `device` to one account from a browser that has logged in to it before. `login` is the number of correct logins to one account. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
   },
   signUp: {
     env: 'COUNTERSIGN_SIGN_UP',

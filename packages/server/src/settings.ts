@@ -48,6 +48,8 @@ export interface Settings {
   /** Undefined: wrong logins are not counted. */
   readonly throttle: ThrottleRates | undefined
   readonly http: HttpSettings
+  /** How long the server keeps an idle connection open. */
+  readonly keepAliveMs: number
   /** The algorithm and the rotation times of the keys that sign access tokens. */
   readonly keys: {
     readonly alg: SigningAlg
@@ -144,6 +146,7 @@ export function parseSettings(input: SettingsInput, options: { production: boole
       trustedProxies: parsed.trustedProxies,
       signUp: parsed.signUp,
     },
+    keepAliveMs: parsed.keepAlive * 1000,
     redisUrl: parsed.redisUrl,
     retention: {
       auditMs: toMs(parsed.auditRetention),

@@ -233,6 +233,7 @@ describe('P06 another way to the same account', () => {
   })
 
   test('of two hundred attempts at once at a running server, exactly the allowed number is checked', async () => {
+    // Those for which no core is free in time get 503, and do not count.
     const env = { COUNTERSIGN_THROTTLE: 'source=20/1h' }
     await using server = await startServerProcess({ env })
     const client = new HttpClient(server.url, 200)
@@ -241,9 +242,9 @@ describe('P06 another way to the same account', () => {
       Array.from({ length: 200 }, () => client.post('/api/token/', body)),
     )
     const statuses = answers.map(({ status }) => status)
-    expect(statuses.filter((status) => status !== 429)).toEqual(
-      Array.from({ length: 20 }, () => 401),
-    )
+    expect(new Set([...statuses, 401, 429, 503]).size).toBe(3)
+    for (let n = 0; n < 40; n += 1) statuses.push((await client.post('/api/token/', body)).status)
+    expect(statuses.filter((status) => status === 401)).toHaveLength(20)
     for (const path of ['/api/token', '/api/token/?x', '/api/token/']) {
       expect((await client.post(path, body)).status).toBe(429)
     }

@@ -14,17 +14,18 @@ const opened: OpenedBatch = {
 }
 
 describe('evidence', () => {
-  test('of many copies of an empty batch ends at its head, and only some copies are opened', () => {
+  test('of many copies of an empty batch ends at its head, and only some copies are opened', async () => {
     let times = 0
     const open = (): OpenedBatch => {
       times += 1
       return opened
     }
-    const evidence = readEvidence(
+    const evidence = await readEvidence(
       Array.from({ length: 50_000 }, () => proof),
       {
         open,
         sealer: { isOurs: () => true },
+        pause: () => Promise.resolve(),
       },
     )
     expect(evidence).toMatchObject({ tip: { position: 7 }, entries: [] })

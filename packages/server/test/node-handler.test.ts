@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 
 import { afterEach, expect, test } from 'vitest'
 
-import { toNodeHandler } from '../src/http/serve.ts'
+import { toNodeHandler } from '../src/http/node-handler.ts'
 
 type Handler = (incoming: IncomingMessage, outgoing: ServerResponse) => void
 

@@ -67,11 +67,13 @@ test('an empty environment configures a development server', () => {
     healing: 'accept',
     argon2: { memoryKib: 19_456, passes: 2, lanes: 1 },
     keys: { alg: 'ES256', rotationMs: 30 * 86_400_000, leadMs: 86_400_000 },
+    keepAliveMs: 75_000,
     throttle: {
       account: { triesMax: 50, periodMs: 3_600_000 },
       source: { triesMax: 10, periodMs: 900_000 },
       address: { triesMax: 100, periodMs: 600_000 },
       device: { triesMax: 10, periodMs: 900_000 },
+      login: { triesMax: 60, periodMs: 60_000 },
     },
     http: {
       publicUrl: 'http://localhost:8000',
@@ -614,6 +616,7 @@ describe('COUNTERSIGN_THROTTLE', () => {
       ...parse({}).throttle,
       account: { triesMax: 5, periodMs: 60_000 },
       device: { triesMax: 3, periodMs: 10_000 },
+      login: { triesMax: 60, periodMs: 60_000 },
     })
   })
 

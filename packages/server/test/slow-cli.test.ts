@@ -25,7 +25,8 @@ const random = createSystemRandom()
 const hasher = createPasswordHasher({
   parameters: { memoryKib: 8_192, passes: 1, lanes: 1 },
   concurrency: 1,
-  queueMax: 100,
+  waitMsMax: Infinity,
+  elapsed: () => performance.now(),
   random,
   decoySecret: random.bytes(32),
 })

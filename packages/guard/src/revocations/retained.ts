@@ -2,7 +2,8 @@ import type { WireBatch } from './batch.ts'
 
 /** How long a batch is kept so that it can be returned to the authority, in milliseconds. */
 export const RETAINED_MS = 300_000
-const RETAINED_CHARS_MAX = 8 * 1024 * 1024
+/** More than a store can lose: an authority that writes 200 entries a second fills it in five minutes. */
+const RETAINED_CHARS_MAX = 4 * 1024 * 1024
 
 /** The approximate size of an entry besides its subject. */
 const ENTRY_CHARS = 40

@@ -14,19 +14,21 @@ export interface Argon2Parameters {
 
 /** Hashes and verifies a bounded number of passwords at once. */
 export interface PasswordHasher {
-  /** Hashes a password to a PHC string. Returns undefined if the queue is full. */
-  hash(password: string): Promise<string> | undefined
+  /** Hashes a password to a PHC string. Returns undefined if it would wait too long. */
+  hash(password: string): Promise<string | undefined>
   /**
    * Whether the password matches the hash. Without a hash (the account is unknown or has no password) it does
    * the same work and the result is false. Otherwise a faster answer would show an attacker which accounts
    * exist. If the stored hashes differ in cost, `usernameKey` selects the cost to imitate, the same one at
-   * each call. Returns undefined if the queue is full.
+   * each call. Returns undefined if it would wait too long.
    */
   verify(
     passwordHash: string | undefined,
     password: string,
     usernameKey: string,
-  ): Promise<boolean> | undefined
+  ): Promise<boolean | undefined>
+  /** Whether a password would wait too long now. Asked before the rest of the work for a login. */
+  isBusy(): boolean
   /** Sets a random sample of the stored hashes. Their costs are imitated for unknown accounts. */
   imitate(passwordHashes: readonly string[]): void
   /** Whether the hash was made with parameters that differ from the current settings. */
@@ -38,8 +40,13 @@ export interface PasswordHasherOptions {
   readonly parameters: Argon2Parameters
   /** How many hashes run at once. Use the number of cores: each hash keeps one core busy. */
   readonly concurrency: number
-  /** How many passwords may wait for a core. */
-  readonly queueMax: number
+  /**
+   * How long a password may wait for a core, in milliseconds. Passwords that would wait longer are refused at
+   * once, because an answer that comes too late costs a hash and helps nobody.
+   */
+  readonly waitMsMax: number
+  /** Milliseconds on a monotonic clock. */
+  readonly elapsed: () => number
   readonly random: Random
   /**
    * Selects the cost that is imitated for an unknown username. It must be secret and the same after each
@@ -51,7 +58,7 @@ export interface PasswordHasherOptions {
 /** Creates the password hasher. */
 export function createPasswordHasher(options: PasswordHasherOptions): PasswordHasher {
   const { memoryKib, passes, lanes } = options.parameters
-  const gate = new Gate(options.concurrency, options.queueMax)
+  const gate = new Gate(options, expectedMs(options.parameters))
   const prefix = `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$`
   const decoyKey = createSecretKey(options.decoySecret)
   let prefixes: readonly string[] = [prefix]
@@ -77,6 +84,7 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
         const isRight = await verify(passwordHash ?? nobodysHash(usernameKey), given)
         return isRight && passwordHash !== undefined && !isTooLong
       }),
+    isBusy: () => gate.isBusy,
     imitate: (passwordHashes) => {
       const seen = passwordHashes.flatMap((each) => PARAMETERS.exec(each)?.[0] ?? [])
       prefixes = seen.length > 0 ? seen : [prefix]
@@ -100,27 +108,51 @@ function unpadded(random: Random, length: number): string {
   return random.bytes(length).toString('base64').replaceAll('=', '')
 }
 
-/** Runs a bounded number of jobs at once, queues a bounded number, and rejects the rest. */
+/** The expected time of the first hashes: about twice the time on a core that has nothing else to do. */
+function expectedMs({ memoryKib, passes }: Argon2Parameters): number {
+  return Math.max(1, (memoryKib * passes) / 1_600)
+}
+
+/** The weight of the last job in the mean duration of a job. */
+const WEIGHT = 0.2
+
+/** Runs a bounded number of jobs at once. The others wait, or are refused if they would wait too long. */
 class Gate {
+  readonly #options: Pick<PasswordHasherOptions, 'concurrency' | 'waitMsMax' | 'elapsed'>
   readonly #waiting: (() => void)[] = []
-  readonly #queueMax: number
   #free: number
+  /** How long a job takes at present. It is longer while other programs use the cores. */
+  #jobMs: number
 
-  constructor(concurrency: number, queueMax: number) {
-    this.#free = concurrency
-    this.#queueMax = queueMax
+  constructor(
+    options: Pick<PasswordHasherOptions, 'concurrency' | 'waitMsMax' | 'elapsed'>,
+    jobMs: number,
+  ) {
+    this.#options = options
+    this.#free = options.concurrency
+    this.#jobMs = jobMs
   }
 
-  run<T>(job: () => Promise<T>): Promise<T> | undefined {
-    if (this.#free === 0 && this.#waiting.length >= this.#queueMax) return undefined
-    return this.#runWhenFree(job)
+  get isBusy(): boolean {
+    const { concurrency, waitMsMax } = this.#options
+    const waitMs = ((this.#waiting.length + 1) * this.#jobMs) / concurrency
+    return this.#free === 0 && waitMs > waitMsMax
   }
 
-  async #runWhenFree<T>(job: () => Promise<T>): Promise<T> {
+  /** Returns the result of the job. Returns undefined if the job was not run. */
+  async run<T>(job: () => Promise<T>): Promise<T | undefined> {
+    if (this.isBusy) return undefined
+    const { elapsed, waitMsMax } = this.#options
+    const arrivedAtMs = elapsed()
     if (this.#free > 0) this.#free -= 1
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    const startedAtMs = elapsed()
     try {
-      return await job()
+      // The jobs before it took longer than expected.
+      if (startedAtMs - arrivedAtMs > waitMsMax) return undefined
+      const result = await job()
+      this.#jobMs += (elapsed() - startedAtMs - this.#jobMs) * WEIGHT
+      return result
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#free += 1

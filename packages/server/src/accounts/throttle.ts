@@ -10,7 +10,7 @@ export interface Rate {
   readonly periodMs: number
 }
 
-/** The rates of the four kinds of buckets. */
+/** The rates of the kinds of buckets. */
 export interface ThrottleRates {
   /** Attempts at one account from all unknown devices together. */
   readonly account: Rate
@@ -20,6 +20,8 @@ export interface ThrottleRates {
   readonly address: Rate
   /** Attempts at one account from a device that has logged in to it. */
   readonly device: Rate
+  /** Correct passwords of one account, from everywhere. Only who knows the password can use them up. */
+  readonly login: Rate
 }
 
 /** One attempt: its account and its origin. */
@@ -40,6 +42,8 @@ export interface Try {
 export interface Throttle {
   /** Returns the buckets in which an attempt counts. Empty if throttling is off. */
   bucketsOf(attempt: Try): readonly ThrottleBucket[]
+  /** Returns the bucket in which correct passwords of an account count. Empty if throttling is off. */
+  loginsOf(usernameKey: string): readonly ThrottleBucket[]
   /**
    * Creates the device cookie. It proves that the browser has logged in to this account after `hardPosition`,
    * where all sessions of the account were last revoked.
@@ -68,18 +72,19 @@ export function createThrottle(
   const [first] = macKeys
   if (first === undefined) throw new TypeError('A throttle needs a key.')
 
+  // The key is a MAC, so that the table does not reveal the accounts that are attacked.
+  const bucket = (kind: string, rate: Rate, ...of: string[]): ThrottleBucket => ({
+    key: `${kind}:${mac(first, kind, ...of)
+      .subarray(0, 16)
+      .toString('base64url')}`,
+    triesMax: rate.triesMax,
+    intervalMs: Math.ceil(rate.periodMs / rate.triesMax),
+  })
+
   return {
     bucketsOf(attempt) {
       if (rates === undefined) return []
       const { usernameKey, address, device, sessionId, hardPosition = 0 } = attempt
-      // The key is a MAC, so that the table does not reveal the accounts that are attacked.
-      const bucket = (kind: string, rate: Rate, ...of: string[]): ThrottleBucket => ({
-        key: `${kind}:${mac(first, kind, ...of)
-          .subarray(0, 16)
-          .toString('base64url')}`,
-        triesMax: rate.triesMax,
-        intervalMs: Math.ceil(rate.periodMs / rate.triesMax),
-      })
       const deviceId = provenDevice(macKeys, device, usernameKey, hardPosition)
       if (deviceId !== undefined) return [bucket('device', rates.device, usernameKey, deviceId)]
       const network = addressNetwork(address)
@@ -94,6 +99,9 @@ export function createThrottle(
       if (sessionId !== undefined) own.push(bucket('session', rates.device, usernameKey, sessionId))
       return attempt.isKnownAddress ? own : [...own, bucket('account', rates.account, usernameKey)]
     },
+
+    loginsOf: (usernameKey) =>
+      rates === undefined ? [] : [bucket('login', rates.login, usernameKey)],
 
     rememberDevice(usernameKey, hardPosition) {
       const id = randomId(random)

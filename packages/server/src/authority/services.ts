@@ -28,7 +28,8 @@ export function createHasher(
   return createPasswordHasher({
     parameters: argon2,
     concurrency: availableParallelism(),
-    queueMax: limits.passwordQueueMax,
+    waitMsMax: limits.passwordWaitMsMax,
+    elapsed: () => performance.now(),
     random,
     decoySecret: sealer.derive('decoys/v1', 32),
   })

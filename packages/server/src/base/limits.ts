@@ -8,6 +8,13 @@ export const limits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
   headerBytesMax: 16 * 1024,
+  /** How long an idle connection stays open. Longer than load balancers keep theirs, which is 60 s on AWS. */
+  keepAliveMs: 75_000,
+  /** Requests that wait on one connection for the answers of earlier requests. Browsers send none in advance. */
+  pipelinedMax: 64,
+  /** The sockets that listen on the port, and the connections that wait at each of them to be accepted. */
+  listeners: 64,
+  backlogMax: 1_024,
   /**
    * Longer access tokens are not minted. With the cookie's name, they would exceed the 4,096 bytes that
    * browsers keep.
@@ -40,8 +47,10 @@ export const limits = {
    * long.
    */
   sessionsEndedMax: 1_000,
-  /** A message from a guard. The longest messages hand back batches, with at most 8 MiB of entries. */
-  feedMessageBytesMax: 16 * 1024 * 1024,
+  /** A message from a guard. The longest messages hand back batches, with at most 4 MiB of entries. */
+  feedMessageBytesMax: 8 * 1024 * 1024,
+  /** Longer messages are read in slices. */
+  feedMessageShortCharsMax: 128 * 1024,
   /**
    * A guard that is silent for this long is disconnected. A working guard asks for an echo twice a second.
    */
@@ -49,11 +58,17 @@ export const limits = {
   /** How long a poll waits for new entries, and how many bytes it returns. */
   feedPollMs: 25_000,
   feedPollBytesMax: 4 * 1024 * 1024,
-  /**
-   * Passwords that wait to be hashed. Two cores hash about 170 a second, so the last one waits 0.75 seconds.
-   */
+  /** How long a login may wait until its password is hashed. A login that would wait longer is answered 503. */
+  passwordWaitMsMax: 1_000,
+  /** Logins that begin at one turn of the event loop. Each takes about 0.2 ms before its hash. */
+  hashesBegunPerTurn: 16,
+  /** How long a login may wait until it begins. */
+  hashesBegunWaitMsMax: 400,
+  /** Passwords that an application may be verifying at once. */
   passwordQueueMax: 128,
-  /** How long requests in flight may take after SIGTERM. */
+  /** How long clients may use their open connections after SIGTERM. */
+  leaveMs: 1_000,
+  /** How long requests in flight may take after that. */
   drainMs: 25_000,
   secretCharsMin: 32,
   /** The longest life of a cookie that browsers accept (RFC 6265bis §5.5). */

@@ -16,6 +16,10 @@ export const refusals = {
     status: 400,
     text: 'The body is not a JSON object. Send an object with the fields of this route, or a form.',
   },
+  request_ambiguous: {
+    status: 400,
+    text: 'The request has two Host headers, or a transfer encoding other than chunked. Send one Host header, and a body without transfer encoding or in chunks.',
+  },
   wait_invalid: {
     status: 400,
     text: 'The parameter wait has an unknown value, so nothing was done. Send wait=effective, or leave it out.',

@@ -185,7 +185,8 @@ export async function withWorkbench(
     const hasher = createPasswordHasher({
       parameters: settings.argon2,
       concurrency: availableParallelism(),
-      queueMax: 1,
+      waitMsMax: Infinity,
+      elapsed: () => performance.now(),
       random,
       decoySecret: random.bytes(32), // Commands verify no passwords.
     })

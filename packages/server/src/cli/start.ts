@@ -6,12 +6,12 @@ import { serve } from '../http/serve.ts'
 import { loadInput, type Command } from './command.ts'
 import { print } from './print.ts'
 
-/** `countersign start`: runs the server until SIGTERM or SIGINT. */
+/** `countersign start`: runs the server until a signal stops it. */
 export const start: Command = {
   words: ['start'],
   summary: 'run the server',
   details:
-    'An empty database gets one account with the role `admin`. SIGTERM or SIGINT stops the server after the requests in progress. A second signal stops it at once, with exit code 1.',
+    'An empty database gets one account with the role `admin`. SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGUSR2 stops the server after the requests in progress. A second SIGTERM or SIGINT stops it at once, with exit code 1.',
   operands: [],
   example: 'start',
   async run() {
@@ -19,13 +19,14 @@ export const start: Command = {
     try {
       // Registered first, because another process may send a signal as soon as the server runs.
       const stopped = untilStopped()
-      const { port, host } = authority.settings
+      const { port, host, keepAliveMs } = authority.settings
       const firstAccount = await createFirstAccount(authority)
       const server = await serve({
         fetch: (request, context) => authority.fetch(request, context),
         feed: authority.feed,
         port,
         host,
+        keepAliveMs,
       }).catch((error: unknown) => {
         // Printed also if the start failed: the account exists, and the next start cannot print its password.
         printFirstAccount(firstAccount)
@@ -118,13 +119,15 @@ function printFirstAccount(first: FirstAccount | undefined): void {
   }
 }
 
+// The signals that end a program unless it listens to them. Terminals, supervisors and `nodemon` send them.
+const STOPPING = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'] as const
+
 function untilStopped(): Promise<void> {
   return new Promise((resolve) => {
+    for (const signal of STOPPING) process.on(signal, () => resolve())
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(1)) // A second signal stops the server at once.
-        resolve()
-      })
+      // A second signal stops the server at once. A closed terminal sends SIGHUP several times.
+      process.once(signal, () => process.once(signal, () => process.exit(1)))
     }
   })
 }

@@ -1,174 +1,102 @@
-import type { AddressInfo, Socket } from 'node:net'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 
-import { getRequestListener, type HttpBindings } from '@hono/node-server'
-
-import { SetupError, messageOf } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
-import type { RequestContext } from './services.ts'
-import { problemText } from './problem.ts'
+import { openListeners, type Endpoint, type Listeners } from './listeners.ts'
+import { inTurns, type Fetch } from './node-handler.ts'
 import { isFeedRequest, type FeedSocket } from './revocations/feed-socket.ts'
-import { POLL_PATH } from './revocations/poll.ts'
+import { Turns } from './turns.ts'
 
 /** The handler and the address to listen on. */
-export interface ServeOptions {
-  readonly fetch: (request: Request, context: RequestContext) => Promise<Response>
-  readonly port: number
-  readonly host: string
+export interface ServeOptions extends Endpoint {
+  readonly fetch: Fetch
   /** The authority's `feed`, for guards that connect by WebSocket. */
   readonly feed?: FeedSocket | undefined
+  /** How long an idle connection stays open, in milliseconds. Default 75 s. */
+  readonly keepAliveMs?: number | undefined
 }
 
 /** A running server. */
 export interface RunningServer {
   readonly port: number
-  /** Accepts no new connections, and waits at most 25 s for requests in flight. */
+  /**
+   * Stops without dropping a request: for one second it still accepts connections, and each answer ends its
+   * connection. Then it waits at most 25 s for requests in flight.
+   */
   close(): Promise<void>
 }
 
 /** Listens on a port. Throws a `SetupError` that names the port if it cannot. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { feed } = options
+  const turns = new Turns()
   const server = createServer(
     {
+      // Both count from the first byte of a request, so they do not end idle connections.
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       connectionsCheckingInterval: 2_000,
-      // Longer than the timeout of a proxy in front. Otherwise the proxy could write to a closed connection.
-      keepAliveTimeout: 75_000,
+      keepAliveTimeout: options.keepAliveMs ?? limits.keepAliveMs,
       maxHeaderSize: limits.headerBytesMax,
       // An upgrade on another path is ignored, and answered as HTTP (RFC 9110 §7.8).
-      ...(options.feed === undefined ? {} : { shouldUpgradeCallback: isFeedRequest }),
+      ...(feed === undefined ? {} : { shouldUpgradeCallback: isFeedRequest }),
     },
-    toNodeHandler(options.fetch),
+    inTurns(options.fetch, turns),
   )
-  const { feed } = options
-  if (feed !== undefined) {
-    server.on('upgrade', (incoming, socket, head) => feed.upgrade(incoming, socket, head))
-  }
-  const silent = trackSilent(server)
-  await listen(server, options)
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      feed?.close()
-      return drain(server, silent)
-    },
-  }
-}
-
-/**
- * Turns `authority.fetch` into a `node:http` handler, for Express and similar servers:
- * `app.all('/auth{/*rest}', handler)`. Do not mount it with `app.use(PATH, ...)`, which removes the path.
- * Mount it before body parsers: it throws if the body was read already.
- */
-export function toNodeHandler(
-  fetch: ServeOptions['fetch'],
-): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
-  const answer = getRequestListener(
-    (request, bindings) => fetch(request, { address: addressOf(bindings as HttpBindings) }),
-    // Used if the Host header is missing. Some load balancers request /healthz with HTTP/1.0 and without
-    // Host.
-    { hostname: 'localhost' },
-  )
-  return (incoming, outgoing) => {
-    if (incoming.readableDidRead) {
-      throw new Error('The body was read already. Mount the authority before body parsers.')
-    }
-    if (hasOneSpelling(incoming.url ?? '')) {
-      withBody(incoming, () => void answer(incoming, outgoing))
-    } else {
-      const { status, headers, text } = problemText('not_found')
-      outgoing.writeHead(status, headers).end(text)
-    }
-  }
-}
-
-/**
- * Whether the path of a request target has only one spelling: no escapes, no empty or dotted segments, and no
- * fragment, which RFC 9112 §3.2 forbids. The adaptor would resolve or drop them. A second spelling of an
- * endpoint would then bypass the limits of a proxy that compares the raw path.
- */
-function hasOneSpelling(target: string): boolean {
-  const path = (target.split('?', 1)[0] ?? '').replace(/^[a-z][a-z\d+.-]*:\/\/[^/]*/i, '')
-  return !/%|#|\\|\/\/|\/\.{1,2}(?:\/|$)/.test(path)
-}
-
-/**
- * Reads the body into `rawBody` before the request is passed on. The adaptor then makes no web stream, which
- * saves a third of the time of a small POST. A body that is too long is cut just after the limit, so the
- * handler sees that it is too long and no more is read into memory.
- */
-function withBody(incoming: IncomingMessage, next: () => void): void {
-  const hasNone = incoming.method === 'GET' || incoming.method === 'HEAD'
-  // Entries that guards hand back may be long. The handler reads them after it has authenticated the guard.
-  if (incoming.url === POLL_PATH) return next()
-  // A body whose Content-Length is too large is refused without reading it.
-  if (hasNone || Number(incoming.headers['content-length']) > limits.bodyBytesMax) return next()
-  const chunks: Buffer[] = []
-  let length = 0
-  const take = (chunk: Buffer): void => {
-    chunks.push(chunk)
-    length += chunk.length
-    if (length > limits.bodyBytesMax) end()
-  }
-  const end = (): void => {
-    incoming.off('data', take).off('end', end)
-    const [first = Buffer.alloc(0)] = chunks
-    Object.assign(incoming, { rawBody: chunks.length < 2 ? first : Buffer.concat(chunks, length) })
-    next()
-  }
-  // A client that disconnects before the end of the body gets no answer.
-  incoming.on('data', take).once('end', end)
-}
-
-function addressOf({ incoming }: HttpBindings): string {
-  const address = incoming.socket.remoteAddress ?? ''
-  return address.startsWith('::ffff:') ? address.slice(7) : address
-}
-
-function listen(server: Server, { port, host }: ServeOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new SetupError(whyNotListening(error, port, host), { cause: error })),
-    )
-    server.listen(port, host, resolve)
-  })
-}
-
-function whyNotListening(error: NodeJS.ErrnoException, port: number, host: string): string {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return `Port ${port} on ${host} is used by another program. Stop that program, or set PORT to another port.`
-    case 'EACCES':
-      return `This user is not allowed to open port ${port} on ${host}. Set PORT to a port above 1023.`
-    default:
-      return `The server cannot listen on ${host}:${port}: ${messageOf(error)}. Check HOST and PORT.`
-  }
-}
-
-/**
- * Tracks the connections that have not sent a byte. Browsers and load balancers open some in advance.
- * Node does not count them as idle, so they would delay the shutdown.
- */
-function trackSilent(server: Server): () => readonly Socket[] {
-  const open = new Set<Socket>()
+  const open: Connections = new Map()
   server.on('connection', (socket: Socket) => {
-    open.add(socket)
+    open.set(socket, performance.now())
     socket.once('close', () => open.delete(socket))
   })
-  return () => [...open].filter((socket) => socket.bytesRead === 0)
+  if (feed !== undefined) {
+    server.on('upgrade', (incoming, socket, head) => {
+      open.delete(incoming.socket)
+      feed.upgrade(incoming, socket, head)
+    })
+  }
+  const listeners = await openListeners(server, options)
+  return {
+    port: listeners.port,
+    close: async () => {
+      turns.endConnections()
+      await untilLeft(open)
+      feed?.close()
+      await drain(server, listeners, open)
+    },
+  }
 }
 
-function drain(server: Server, silent: () => readonly Socket[]): Promise<void> {
-  return new Promise((resolve) => {
-    const cut = setTimeout(() => server.closeAllConnections(), limits.drainMs)
-    // A kept-alive connection becomes idle after its last answer was sent.
-    const sweep = setInterval(() => server.closeIdleConnections(), 50)
-    server.close(() => {
-      clearTimeout(cut)
-      clearInterval(sweep)
-      resolve()
-    })
-    for (const socket of silent()) socket.destroy()
-  })
+/** The open connections that are no WebSockets, and when each was opened, on the monotonic clock. */
+type Connections = Map<Socket, number>
+
+/**
+ * Gives clients time to use their kept-alive connections once more. Closing an idle connection at once would
+ * reset requests that are on their way. Without a connection, there is no request to wait for.
+ */
+async function untilLeft(open: Connections): Promise<void> {
+  if (open.size > 0) await wait(limits.leaveMs)
+}
+
+/** Closes idle connections, and the others after their last answer. */
+async function drain(server: Server, listeners: Listeners, open: Connections): Promise<void> {
+  const cut = setTimeout(() => server.closeAllConnections(), limits.drainMs)
+  const sweep = setInterval(() => {
+    server.closeIdleConnections()
+    closeSilent(open)
+  }, 50)
+  await listeners.close()
+  clearTimeout(cut)
+  clearInterval(sweep)
+}
+
+/**
+ * Closes the connections that have not sent a byte. Browsers and load balancers open some in advance, and Node
+ * does not count them as idle. The request of a new connection may still be on its way.
+ */
+function closeSilent(open: Connections): void {
+  const before = performance.now() - limits.leaveMs
+  for (const [socket, openedAt] of open) {
+    if (socket.bytesRead === 0 && openedAt < before) socket.destroy()
+  }
 }

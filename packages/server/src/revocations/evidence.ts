@@ -16,6 +16,8 @@ import type { BatchSealer } from './seal-batch.ts'
 export interface Proof {
   readonly open: BatchOpener
   readonly sealer: Pick<BatchSealer, 'isOurs'>
+  /** Lets other work run. Called between slices. */
+  readonly pause: () => Promise<void>
   /** The authority's copy of the log. Batches that end at one of its positions need not be opened. */
   readonly log?: RevocationLog
 }
@@ -24,7 +26,10 @@ export interface Proof {
  * Returns the head at which the newest batch of evidence ends. Returns undefined if the authority did not
  * make that batch.
  */
-export function tipOfEvidence(batches: readonly WireBatch[], proof: Proof): LogHead | undefined {
+export function tipOfEvidence(
+  batches: readonly WireBatch[],
+  proof: Pick<Proof, 'open' | 'sealer'>,
+): LogHead | undefined {
   const newest = batches.at(-1)
   const opened = newest !== undefined && proof.sealer.isOurs(newest) && proof.open(newest)
   if (!opened) return undefined
@@ -36,10 +41,11 @@ export function tipOfEvidence(batches: readonly WireBatch[], proof: Proof): LogH
  * signed and that carry the authority's HMAC. So neither a guard nor the thief of a signing key can make the
  * authority accept other entries. Returns undefined if no batch is accepted.
  */
-export function readEvidence(
+export async function readEvidence(
   batches: readonly WireBatch[],
   proof: Proof,
-): LossEvidence | undefined {
+): Promise<LossEvidence | undefined> {
+  const slice = createSlice(proof.pause)
   const opened: OpenedBatch[] = []
   // Reads from the newest batch backwards. The contiguous part ends at the first batch that does not fit.
   for (const batch of batches.toReversed()) {
@@ -55,8 +61,24 @@ export function readEvidence(
     if (!fits) break
     opened.push(result)
     if (isHeld(result, proof.log)) break
+    await slice(COST_OF_BATCH + batch.entries.length)
   }
-  return compute(opened.toReversed())
+  return compute(opened.toReversed(), slice)
+}
+
+/** The work of a slice, in entries: about 5 ms. A signature costs as much as some entries. */
+const SLICE_COST = 2_000
+const COST_OF_BATCH = 100
+
+/** Returns a function that is called after each piece of work with its cost, and pauses when a slice is full. */
+function createSlice(pause: () => Promise<void>): (cost: number) => Promise<void> {
+  let done = 0
+  return async (cost) => {
+    done += cost
+    if (done < SLICE_COST) return
+    done = 0
+    await pause()
+  }
 }
 
 function isHeld({ claims }: OpenedBatch, log: RevocationLog | undefined): boolean {
@@ -64,7 +86,10 @@ function isHeld({ claims }: OpenedBatch, log: RevocationLog | undefined): boolea
   return own !== undefined && encode(own) === claims.prev
 }
 
-function compute(run: readonly OpenedBatch[]): LossEvidence | undefined {
+async function compute(
+  run: readonly OpenedBatch[],
+  slice: (cost: number) => Promise<void>,
+): Promise<LossEvidence | undefined> {
   const [oldest] = run
   const newest = run.at(-1)
   if (oldest === undefined || newest === undefined) return undefined
@@ -80,6 +105,7 @@ function compute(run: readonly OpenedBatch[]): LossEvidence | undefined {
     if (encode(tip.chain) !== batch.claims.chain || tip.position !== batch.claims.last) {
       return undefined
     }
+    await slice(batch.entries.length)
   }
   return { start, entries, tip, signedAt: newest.claims.iat * 1000 }
 }

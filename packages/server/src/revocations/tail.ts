@@ -11,7 +11,7 @@ import {
 import type { LossEvidence, RepairBy, RepairOutcome } from '../store/repair.ts'
 import type { RevocationStore } from '../store/store.ts'
 import { createCoalescer } from './coalesce.ts'
-import { readEvidence, tipOfEvidence } from './evidence.ts'
+import { readEvidence, tipOfEvidence, type Proof } from './evidence.ts'
 import { BATCH_ENTRIES_MAX, emptyLog } from './log-copy.ts'
 import type { BatchSealer } from './seal-batch.ts'
 
@@ -78,6 +78,7 @@ export class LogTail {
   readonly #own: RetainedBatches
   #log: RevocationLog
   #work: Promise<unknown> = Promise.resolve()
+  #evidence: Promise<unknown> = Promise.resolve()
   #isStale = false
   #isPumping = false
   #isClosed = false
@@ -136,16 +137,22 @@ export class LogTail {
   }
 
   /** Handles batches that a guard hands back. Returns the kind of the repair. */
-  async takeEvidence(batches: readonly WireBatch[]): Promise<RepairOutcome['kind']> {
-    const { opener, sealer, store } = this.#parts
-    const proof = { open: opener(), sealer, log: this.#log }
+  takeEvidence(batches: readonly WireBatch[]): Promise<RepairOutcome['kind']> {
+    // One at a time, so that many guards that hand back batches together take turns with other work.
+    const result = this.#evidence.then(() => this.#readEvidence(batches))
+    this.#evidence = result.catch(() => {})
+    return result
+  }
+
+  async #readEvidence(batches: readonly WireBatch[]): Promise<RepairOutcome['kind']> {
+    const proof = { ...this.#proof(), log: this.#log }
     const tip = tipOfEvidence(batches, proof)
     if (tip === undefined) return 'nothing'
     // No entry is lost. This is checked first, because a guard could hand back thousands of batches without
     // reason, and opening them is expensive.
-    const own = await store.chainAt(tip.position)
+    const own = await this.#parts.store.chainAt(tip.position)
     if (isSameChain(own, tip.chain)) return 'nothing'
-    const evidence = readEvidence(batches, proof)
+    const evidence = await readEvidence(batches, proof)
     if (evidence === undefined) return 'nothing'
     return this.#inOrder(() => this.#repair(evidence))
   }
@@ -210,11 +217,16 @@ export class LogTail {
     if (entries.length === BATCH_ENTRIES_MAX) return this.#readOnce()
   }
 
+  #proof(): Proof {
+    const { opener, sealer } = this.#parts
+    return { open: opener(), sealer, pause: () => pause(this.#parts, 0) }
+  }
+
   /** The store has lost entries of this copy. They are written to the store again. */
   async #mendOwn(): Promise<void> {
-    const { store, opener, sealer, retainMs, nowMs } = this.#parts
+    const { store, retainMs, nowMs } = this.#parts
     const held = this.head
-    const own = readEvidence(this.#own.list(), { open: opener(), sealer })
+    const own = await readEvidence(this.#own.list(), this.#proof())
     const isWhole = own !== undefined && isSameChain(own.tip.chain, held.chain)
     const evidence: LossEvidence = isWhole
       ? own

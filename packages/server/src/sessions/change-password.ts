@@ -34,19 +34,25 @@ export async function changePassword(
     tenantName: undefined,
     address: caller.address,
   })
-  const tries = throttle.bucketsOf({
+  const guesses = throttle.bucketsOf({
     usernameKey: key,
     ...caller,
     isKnownAddress: true,
     sessionId: session.id,
   })
-  const throttled = await countTry(services, tries)
+  const logins = throttle.loginsOf(key)
+  const throttled = await countTry(services, [...guesses, ...logins])
   if (throttled !== undefined) return throttled
-  const verifying = hasher.verify(account?.passwordHash, oldPassword, key)
-  if (verifying === undefined) return refuse('password_queue_full')
-  if (!(await verifying) || account?.passwordHash === undefined) return WRONG_PASSWORD
-  const hash = await hasher.hash(newPassword)
-  if (hash === undefined) return refuse('password_queue_full')
+  const isRight = await hasher.verify(account?.passwordHash, oldPassword, key)
+  if (isRight === false || account?.passwordHash === undefined) {
+    await giveBackTries(services, logins)
+    return WRONG_PASSWORD
+  }
+  const hash = isRight === true ? await hasher.hash(newPassword) : undefined
+  if (hash === undefined) {
+    await giveBackTries(services, [...guesses, ...logins])
+    return refuse('password_queue_full')
+  }
   const change = await store.accounts.changePassword(
     account.id,
     { from: account.passwordHash, to: hash },
@@ -54,7 +60,7 @@ export async function changePassword(
     auditContextOf(services, account.id, caller),
   )
   if (change !== 'changed') return whyUnchanged(services, session.id)
-  await giveBackTries(services, tries)
+  await giveBackTries(services, guesses)
   return renew(services, current)
 }
 

@@ -2,7 +2,7 @@ import type { EpochMs } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import type { ThrottleBucket } from '../store/throttle.ts'
 import { auditRefusedLogin } from './audit-login.ts'
-import { countTry } from './count-try.ts'
+import { countTry, giveBackTries } from './count-try.ts'
 import type { Candidate } from './identify.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 
@@ -38,32 +38,41 @@ export async function provePassword(
   caller: Caller,
 ): Promise<Proven | Refusal> {
   const { account, throttleKey, isKnownAddress } = candidate
-  const tries = services.throttle.bucketsOf({
+  const { throttle } = services
+  const guesses = throttle.bucketsOf({
     usernameKey: throttleKey,
     ...caller,
     isKnownAddress,
     hardPosition: account?.hardPosition,
   })
-  const throttled = await countTry(services, tries)
+  const logins = throttle.loginsOf(throttleKey)
+  const throttled = await countTry(services, [...guesses, ...logins])
   if (throttled !== undefined) return throttled
 
-  const verifying = verifyPassword(services, candidate, password)
-  if (verifying === undefined) return refuse('password_queue_full')
-  const isRight = await verifying
+  const isRight = await verifyPassword(services, candidate, password)
+  if (isRight === undefined) {
+    await giveBackTries(services, [...guesses, ...logins])
+    return refuse('password_queue_full')
+  }
   if (account === undefined || !isRight) {
+    // Otherwise wrong passwords would use up the logins of the owner.
+    await giveBackTries(services, logins)
     const reason = account === undefined ? 'unknown_account' : 'wrong_password'
     await auditRefusedLogin(services, { account, address: caller.address, reason })
     return refuse('credentials_invalid')
   }
-  return { ok: true, proof: { amr: ['pwd'], at: services.clock.nowMs() }, giveBack: tries }
+  return { ok: true, proof: { amr: ['pwd'], at: services.clock.nowMs() }, giveBack: guesses }
 }
 
-/** Costs about the same whether or not the account exists. Returns undefined if too many passwords wait. */
-function verifyPassword(
+/**
+ * Costs about the same whether or not the account exists. Returns undefined if the password would wait too
+ * long.
+ */
+async function verifyPassword(
   { source, hasher }: SessionServices,
   { account, found, throttleKey }: Candidate,
   password: string,
-): Promise<boolean> | undefined {
+): Promise<boolean | undefined> {
   if (source === undefined) return hasher.verify(account?.passwordHash, password, throttleKey)
   return found === undefined || !mayBePassword(password)
     ? hasher.verify(undefined, password, throttleKey)

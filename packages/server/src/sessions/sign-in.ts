@@ -26,6 +26,9 @@ export async function signIn(
   caller: Caller,
   options: { readonly forCookies?: boolean } = {},
 ): Promise<SignedIn | Refusal> {
+  // Asked before anything is read: under overload, refusing must cost next to nothing.
+  if (services.source === undefined && services.hasher.isBusy())
+    return refuse('password_queue_full')
   const wishes = { tenantName: tenant, address: caller.address }
   const candidate = await identify(services, { username }, wishes)
   const proven = await provePassword(services, candidate, password, caller)

@@ -45,12 +45,13 @@ export function scheduledHasher(hasher: PasswordHasher, scheduler: fc.Scheduler)
   return {
     hash: async (password) => {
       await scheduler.schedule(Promise.resolve(), 'hash')
-      return (await hasher.hash(password)) ?? ''
+      return hasher.hash(password)
     },
     verify: async (passwordHash, password, key) => {
       await scheduler.schedule(Promise.resolve(), 'verify')
-      return (await hasher.verify(passwordHash, password, key)) ?? false
+      return hasher.verify(passwordHash, password, key)
     },
+    isBusy: () => hasher.isBusy(),
     imitate: (hashes) => hasher.imitate(hashes),
     isOutdated: (passwordHash) => hasher.isOutdated(passwordHash),
   }

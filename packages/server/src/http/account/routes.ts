@@ -242,6 +242,7 @@ export const accountRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'changePassword',
+    hashes: true,
     method: 'POST',
     path: '/auth/password',
     summary: 'Change your own password',
@@ -280,6 +281,7 @@ export const accountRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'signUp',
+    hashes: true,
     method: 'POST',
     path: '/auth/signup',
     summary: 'Create an account for yourself',

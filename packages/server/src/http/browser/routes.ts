@@ -84,6 +84,7 @@ export const browserRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'logInBrowser',
+    hashes: true,
     method: 'POST',
     path: '/auth/login',
     summary: 'Log in and get the session as cookies',

@@ -114,6 +114,7 @@ export const contractRoutes: readonly ApiRoute[] = [
   defineRoute({
     ...about,
     id: 'obtainTokens',
+    hashes: true,
     path: '/api/token/',
     summary: 'Log in: get an access token and a refresh token',
     description:

@@ -3,12 +3,14 @@ import type { Duplex } from 'node:stream'
 
 import type { Logger } from 'pino'
 import type { FeedLine } from '@countersign/guard'
+import { readGuardMessage } from '@countersign/guard/revocations'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 
 import { messageOf } from '../../base/faults.ts'
 import { limits } from '../../base/limits.ts'
 import type { RefusalCode } from '../../base/refusals.ts'
 import type { FeedHub } from '../../revocations/hub.ts'
+import { isLongText, parseLongJson } from '../../revocations/long-message.ts'
 import type { FeedLink, Subscriber } from '../../revocations/subscriber.ts'
 import type { Caller } from '../../sessions/services.ts'
 import { problemText } from '../problem.ts'
@@ -94,13 +96,22 @@ export function createFeedSocket({
 
   async function take(connection: WebSocket, subscriber: Subscriber, data: RawData): Promise<void> {
     try {
-      const isRead = await hub.receive(subscriber, textOf(data))
+      const text = textOf(data)
+      const isRead = isLongText(text)
+        ? await takeLong(subscriber, text)
+        : await hub.receive(subscriber, text)
       if (!isRead) connection.close(CLOSE_CODES.malformed)
     } catch (error) {
       // The store cannot be read, so there is no echo. The guard's lease expires, and it reconnects.
       logger.error({ event: 'feed_failed', error: messageOf(error) })
       connection.close(CLOSE_CODES.slow)
     }
+  }
+
+  async function takeLong(subscriber: Subscriber, text: string): Promise<boolean> {
+    const message = readGuardMessage(await parseLongJson(text, BATCH_DEPTH))
+    if (message !== undefined) await hub.take(subscriber, message)
+    return message !== undefined
   }
 
   let isClosed = false
@@ -155,6 +166,8 @@ export function createFeedSocket({
 }
 
 const CLOSE_WAIT_MS = 1_000
+/** The depth of a batch in a message: in the list of batches, in the object of the message. */
+const BATCH_DEPTH = 3
 /** How long an upgrade on another path may wait until a listener reads it. */
 const UNCLAIMED_MS = 10_000
 

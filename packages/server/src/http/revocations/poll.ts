@@ -2,6 +2,7 @@ import { parseJson, readGuardMessage, type GuardMessage } from '@countersign/gua
 
 import { limits } from '../../base/limits.ts'
 import type { FeedHub } from '../../revocations/hub.ts'
+import { isLongText, parseLongJson } from '../../revocations/long-message.ts'
 import type { FeedLink } from '../../revocations/subscriber.ts'
 import type { FeedReader } from '../../sessions/feed-access.ts'
 import { problem } from '../problem.ts'
@@ -62,7 +63,13 @@ export async function answerGuardMessages(
   reader: FeedReader,
   request: Request,
 ): Promise<Response> {
-  const said = readSaid(await readText(request))
+  const text = await readText(request)
+  if (text === undefined) {
+    return problem('body_too_large', {}, { detail: `The body is larger than ${BODY_MIB_MAX} MiB.` })
+  }
+  const said = readSaid(
+    await (isLongText(text) ? parseLongJson(text, BATCH_DEPTH) : parseJson(text)),
+  )
   if (said === undefined) return problem('fields_invalid')
   const link = new PollLink(reader.isAllowed)
   const subscriber = hub.connect(guardName(reader.clientId, said.guard), link)
@@ -143,7 +150,13 @@ const SAID_MAX = 16
 const RESUMED = Buffer.from('{"type":"resumed"')
 const COMMA = Buffer.from(',')
 
+const BODY_MIB_MAX = limits.feedMessageBytesMax / 2 ** 20
+/** The depth of a batch in a body: in the lists of batches and of messages, in the objects of both. */
+const BATCH_DEPTH = 5
+
+/** Returns undefined for a body that is too long. The rest of it is then not read. */
 async function readText(request: Request): Promise<string | undefined> {
+  if (Number(request.headers.get('content-length')) > limits.feedMessageBytesMax) return undefined
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of request.body ?? []) {
@@ -161,9 +174,9 @@ interface Said {
 }
 
 function readSaid(
-  text: string | undefined,
+  parsed: unknown,
 ): { readonly guard: string; readonly messages: readonly GuardMessage[] } | undefined {
-  const value = (text === undefined ? undefined : parseJson(text)) as Said | null | undefined
+  const value = parsed as Said | null | undefined
   if (typeof value !== 'object' || value === null || !Array.isArray(value.messages)) {
     return undefined
   }

@@ -163,7 +163,7 @@ export const feedRoutes: readonly ApiRoute[] = [
       },
     },
     answers: () => [{ status: 204, description: 'Received.' }],
-    refusals: ['fields_invalid'],
+    refusals: ['fields_invalid', 'body_too_large'],
     handle:
       ({ feed }) =>
       ({ who, request }) =>

@@ -29,6 +29,7 @@ export interface RouteSpec<Who, Params, Query, Body> extends Pick<
   readonly gate: Gate<Who, Body>
   readonly isExact?: boolean
   readonly revokes?: boolean
+  readonly hashes?: boolean
   readonly feature?: Feature
   readonly params?: () => z.ZodType<Params>
   readonly query?: () => z.ZodType<Query>
@@ -93,6 +94,7 @@ export function defineRoute<Who, Params = undefined, Query = undefined, Body = u
     csrf: gate.csrf,
     permission: gate.permission,
     revokes: spec.revokes ?? false,
+    hashes: spec.hashes ?? false,
     feature: spec.feature,
     kind: 'api',
     params: spec.params,

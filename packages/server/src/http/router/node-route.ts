@@ -35,6 +35,7 @@ export function defineNodeRoute({ methods, handle, id, ...about }: NodeRouteSpec
     authentication: 'none',
     permission: undefined,
     revokes: false,
+    hashes: false,
     params: undefined,
     query: undefined,
     body: undefined,

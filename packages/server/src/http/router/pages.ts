@@ -89,6 +89,7 @@ function publicRow(about: PublicSpec): Omit<ApiRoute, 'kind' | 'answers' | 'bind
     csrf: 'none',
     permission: undefined,
     revokes: false,
+    hashes: false,
     params: undefined,
     query: undefined,
     body: undefined,

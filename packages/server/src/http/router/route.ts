@@ -111,6 +111,8 @@ export interface RouteDescription {
   readonly permission: string | undefined
   /** Whether the route revokes something. It then accepts `?wait=effective`. */
   readonly revokes: boolean
+  /** Whether the route hashes a password. When many such requests arrive together, other routes go first. */
+  readonly hashes: boolean
   readonly feature: Feature | undefined
   readonly kind: 'api' | 'page' | 'asset' | 'node'
   readonly params: (() => z.ZodType) | undefined

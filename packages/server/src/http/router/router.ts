@@ -1,10 +1,12 @@
 import { Hono, type Context } from 'hono'
 
+import { limits } from '../../base/limits.ts'
 import type { Caller } from '../../sessions/services.ts'
 import type { Effective } from '../../sessions/wait-effective.ts'
 import { whenEffective } from '../effective.ts'
 import type { RequestContext } from '../services.ts'
 import type { AnswerStyle, Answerer, RouteDescription } from './route.ts'
+import { createLane, type Lane } from './lane.ts'
 import { allowOf, spellingsOf } from './spellings.ts'
 import { styles } from './styles.ts'
 
@@ -37,10 +39,11 @@ export type Router = (
 export function createRouter(bound: readonly BoundRoute[], options: RouterOptions): Router {
   const { secure, answerError } = options
   const hono = new Hono<{ Bindings: RequestContext }>()
+  const lane = createLane(limits.hashesBegunPerTurn, limits.hashesBegunWaitMsMax)
 
   for (const group of groupByPath(bound)) {
     for (const { row, answer } of group) {
-      const handler = handlerOf({ row, answer }, options)
+      const handler = handlerOf({ row, answer }, options, lane)
       for (const spelling of spellingsOf(row)) hono.on(row.method, spelling, handler)
     }
     closePath(
@@ -58,12 +61,16 @@ export function createRouter(bound: readonly BoundRoute[], options: RouterOption
 function handlerOf(
   { row, answer }: BoundRoute,
   { callerOf, secure, answerError, waitUntilEffective }: RouterOptions,
+  lane: Lane,
 ): (c: Context<{ Bindings: RequestContext }>) => Promise<Response> {
   const { isSecured } = styles[row.style]
   const hasParams = row.path.includes('{')
   return async (c) => {
     const { raw } = c.req
     try {
+      const turn = row.hashes ? lane.enter() : undefined
+      if (turn !== undefined && !(await turn))
+        return secure(styles[row.style].refuse('password_queue_full'))
       const caller = callerOf(raw, c.env)
       const params = hasParams ? c.req.param() : NO_PARAMS
       const response = row.revokes
