@@ -100,7 +100,7 @@ export class SqliteDatabase {
         this.#writeEntries(entries)
         return value
       })
-      for (const changed of this.#watchers) changed()
+      if (entries.length > 0) for (const changed of this.#watchers) changed()
       return result
     } finally {
       this.#entries = undefined
