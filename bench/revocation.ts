@@ -1,11 +1,9 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 
-import { createClientManager } from '../packages/server/src/accounts/clients.ts'
 import { systemClock } from '../packages/server/src/base/clock.ts'
-import { createSystemRandom } from '../packages/server/src/base/random.ts'
 import { openStore } from '../packages/server/src/store/open.ts'
+import { ask, createGuardsClient, sleep, startChild, type Credentials } from './lib/children.ts'
 import { HttpConnection } from './lib/http-connection.ts'
 import { report, round, type Row } from './lib/report.ts'
 import { currentPairs, seedSessions, type SeededPair } from './lib/seed.ts'
@@ -50,7 +48,7 @@ async function measure({ guards, perSec }: Case): Promise<Row> {
   const revocations = warm + Math.max(4, perSec * seconds)
   const dataDir = await seedSessions(revocations)
   try {
-    const credentials = await createClient(dataDir)
+    const credentials = await createGuardsClient(dataDir)
     await using server = await startServer({ node: process.execPath, dataDir, core: 0 })
     const issuer = `http://localhost:${server.port}`
     const pairs = await currentPairs(dataDir, issuer, revocations)
@@ -139,19 +137,9 @@ function quantileOf(histogram: ReadonlyMap<number, number>, total: number, share
   return sorted.at(-1)?.[0] ?? 0
 }
 
-async function createClient(dataDir: string): Promise<{ clientId: string; clientSecret: string }> {
-  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
-  const random = createSystemRandom()
-  const clients = createClientManager({ store, clock: systemClock, random })
-  const created = await clients.create({ name: 'guards' }, 'bench')
-  await store.close()
-  if (!created.ok) throw new Error(created.text)
-  return { clientId: created.value.client.id, clientSecret: created.value.secret.secret }
-}
-
 async function startFeeds(
   issuer: string,
-  { clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string },
+  { clientId, clientSecret }: Credentials,
   connections: number,
 ): Promise<readonly ChildProcess[]> {
   if (connections === 0) return []
@@ -195,26 +183,4 @@ async function readCommits(dataDir: string): Promise<ReadonlyMap<string, number>
   const { entries } = await store.revocations.tail(0, -1)
   await store.close()
   return new Map(entries.map(({ subject, at }) => [subject, at]))
-}
-
-function startChild(file: string, start: object): Promise<ChildProcess> {
-  return new Promise((resolve, reject) => {
-    const child = fork(join(import.meta.dirname, 'lib', file), {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
-    child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)))
-    child.once('message', () => resolve(child))
-    child.send(start)
-  })
-}
-
-function ask<Answer>(child: ChildProcess): Promise<Answer> {
-  return new Promise((resolve) => {
-    child.once('message', (answer) => resolve(answer as Answer))
-    child.send('report')
-  })
-}
-
-function sleep(ms: number): Promise<void> {
-  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))
 }

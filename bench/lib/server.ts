@@ -19,11 +19,14 @@ export async function startServer(options: {
   node: string
   dataDir: string
   core?: number
+  /** A module that the process loads first. */
+  probe?: { readonly module: string; readonly env: Readonly<Record<string, string>> }
 }): Promise<BenchServer> {
   const port = await freePort()
   const pin = options.core === undefined ? [] : ['taskset', '-c', String(options.core)]
+  const probe = options.probe === undefined ? [] : ['--import', options.probe.module]
   const started = await startProgram({
-    command: [...pin, options.node, LAUNCHER, 'start'],
+    command: [...pin, options.node, ...probe, LAUNCHER, 'start'],
     cwd: options.dataDir,
     env: {
       PORT: String(port),
@@ -32,6 +35,7 @@ export async function startServer(options: {
       COUNTERSIGN_LOG_LEVEL: 'error',
       // All load comes from one address and one account.
       COUNTERSIGN_THROTTLE: 'off',
+      ...options.probe?.env,
     },
     readyUrl: `http://127.0.0.1:${port}/readyz`,
   })

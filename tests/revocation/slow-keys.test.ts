@@ -1,21 +1,19 @@
 import { execFile } from 'node:child_process'
-import { createPrivateKey, createHmac } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 import type { Guard } from '@countersign/guard'
-import { createSigner, decodeUnverified, importSigningKey } from '@countersign/jwt'
+import { createSigner, decodeUnverified } from '@countersign/jwt'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { createSystemRandom } from '../../packages/server/src/base/random.ts'
-import { createSealer } from '../../packages/server/src/keys/sealing.ts'
-import { withDatabase } from '../../packages/server/test/support/database.ts'
 import {
   countersign as giveCommand,
   decide,
   kidOf,
   runAuthority,
+  stealKey,
   until,
   type RunningAuthority,
 } from './support.ts'
@@ -253,21 +251,3 @@ test('an imported key is published with its certificate, and signs when it is ac
   expect(await until('ok', () => decide(guard, access))).toBeLessThan(1_000)
   expect(await countersign(it, 'keys', 'export-public', '--pem')).toContain('BEGIN PUBLIC KEY')
 })
-
-/** Returns the private key, which a thief with the database and the secret has. */
-function stealKey(of: RunningAuthority, kid: string): ReturnType<typeof importSigningKey> {
-  const secret = readFileSync(join(of.dataDir, 'secret'), 'utf8').trim()
-  const row = withDatabase(of.dataDir, (db) =>
-    db.prepare('SELECT alg, sealed FROM keys WHERE kid = ?').get(kid),
-  ) as { alg: 'ES256'; sealed: Uint8Array }
-  const plain = createSealer([secret], createSystemRandom()).open(
-    row.sealed,
-    `signing-key/access/${row.alg}/${kid}`,
-  )
-  const keyObject = createPrivateKey({
-    key: plain ?? Buffer.alloc(0),
-    format: 'der',
-    type: 'pkcs8',
-  })
-  return importSigningKey({ keyObject }, { alg: row.alg, kid })
-}

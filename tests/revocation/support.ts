@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { createPrivateKey } from 'node:crypto'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { promisify } from 'node:util'
 
 import { createGuard, type Guard, type GuardOptions, type VerifyResult } from '@countersign/guard'
-import { decodeUnverified } from '@countersign/jwt'
+import { decodeUnverified, importSigningKey, type SigningKey } from '@countersign/jwt'
 import {
   createAuthority,
   serve,
@@ -15,7 +16,9 @@ import {
   type RunningServer,
 } from 'countersign'
 
-import { query } from '../../packages/server/test/support/database.ts'
+import { createSystemRandom } from '../../packages/server/src/base/random.ts'
+import { createSealer } from '../../packages/server/src/keys/sealing.ts'
+import { query, withDatabase } from '../../packages/server/test/support/database.ts'
 import { freePort } from '../../scripts/lib/processes.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -181,4 +184,22 @@ export async function refreshes(it: RunningAuthority, refresh: string): Promise<
 export async function headOf(it: RunningAuthority): Promise<{ readonly position: number }> {
   const [head] = query(it.dataDir, 'SELECT position FROM revocation_head')
   return { position: Number(head?.['position']) }
+}
+
+/** Returns the private key, which a thief with the database and the secret has. */
+export function stealKey(of: RunningAuthority, kid: string): SigningKey {
+  const secret = readFileSync(join(of.dataDir, 'secret'), 'utf8').trim()
+  const row = withDatabase(of.dataDir, (db) =>
+    db.prepare('SELECT alg, sealed FROM keys WHERE kid = ?').get(kid),
+  ) as { alg: 'ES256'; sealed: Uint8Array }
+  const plain = createSealer([secret], createSystemRandom()).open(
+    row.sealed,
+    `signing-key/access/${row.alg}/${kid}`,
+  )
+  const keyObject = createPrivateKey({
+    key: plain ?? Buffer.alloc(0),
+    format: 'der',
+    type: 'pkcs8',
+  })
+  return importSigningKey({ keyObject }, { alg: row.alg, kid })
 }

@@ -75,6 +75,11 @@ const METRICS: readonly Metric[] = [
     'The newest position of the copy of the revocation log.',
     ({ position }) => position,
   ),
+  ofFeed(
+    'clock_difference_seconds',
+    "By how much the authority's clock is ahead of the clock of this service, in seconds.",
+    ({ clockDifferenceMs }) => clockDifferenceMs / 1000,
+  ),
   ofFeed('log_entries', 'Revoked subjects in memory.', ({ entries }) => entries),
   ofFeed('log_bytes', 'Memory of the tables of revoked subjects, in bytes.', ({ bytes }) => bytes),
 ]

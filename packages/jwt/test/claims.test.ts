@@ -67,6 +67,12 @@ test.each([
   [{ iat: NOW_SEC + 86_400 }, 0, 'token_issued_in_future'],
   [{ iat: undefined }, 0, 'accepted'],
   [{ iat: 'now' }, 0, 'claim_invalid iat'],
+  // Within the tolerance, the checks of the single times pass.
+  [{ iat: NOW_SEC + 3, exp: NOW_SEC + 3 }, 5, 'accepted'],
+  [{ iat: NOW_SEC + 3, exp: NOW_SEC + 2 }, 5, 'claim_invalid iat'],
+  [{ iat: NOW_SEC, exp: NOW_SEC - 1 }, 5, 'claim_invalid iat'],
+  [{ iat: NOW_SEC, exp: NOW_SEC - 1 }, 0, 'token_expired'],
+  [{ nbf: NOW_SEC + 3, exp: NOW_SEC + 2, iat: undefined }, 5, 'claim_invalid nbf'],
 ])('%j with a tolerance of %i s: %s', (claims, toleranceSec, expected) => {
   expect(outcome(validClaims(claims), { toleranceSec })).toBe(expected)
 })

@@ -19,6 +19,7 @@ import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
 import { openKeyRing } from './authority/keys.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
+import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
 import type { RequestContext } from './http/services.ts'
@@ -80,7 +81,10 @@ export interface AuthorityCore {
    * same process.
    */
   readonly feed: FeedSocket
-  /** Checks an access token of this authority, as a guard does. It does not read the store. */
+  /**
+   * Checks an access token of this authority, as a guard does. It does not read the store. What this authority
+   * revokes counts as soon as `fetch` or the method has resolved.
+   */
   verify(accessToken: string): AuthorityVerifyResult
   readonly sessions: AuthoritySessions
   readonly audit: AuditReader
@@ -155,6 +159,7 @@ async function assemble(
   warnOfExposures(given.input, settings, logger)
   await repeatStartOver(store, settings.publicUrl, clock, logger)
   const feed = await openFeed({ ...base, settings, ring, isFirst })
+  const { settling } = feed
   const services = await createSessionServices(settings, { ...base, ring, hasher, log: feed.log })
   const accounts =
     source === undefined
@@ -168,7 +173,11 @@ async function assemble(
     keepUpKeys: () => ring.keepUp(),
   })
   const core: AuthorityCore = {
-    fetch: http.fetch,
+    fetch: async (request, context) => {
+      const response = await http.fetch(request, context)
+      await settling.settle()
+      return response
+    },
     feed: {
       ...http.feed,
       close: () => {
@@ -182,11 +191,11 @@ async function assemble(
       const standing = decideStanding(result.claims, feed.hub.log)
       return standing === 'stands' ? result : { ok: false, code: standing }
     },
-    sessions: { ...createSessionManager(services), cookies: http.cookies },
+    sessions: { ...settled(createSessionManager(services), settling), cookies: http.cookies },
     audit: createAuditReader(store),
-    tenants: createTenantManager(base),
-    roles: createRoleManager(base),
-    clients: createClientManager(base),
+    tenants: settled(createTenantManager(base), settling),
+    roles: settled(createRoleManager(base), settling),
+    clients: settled(createClientManager(base), settling),
     settings,
     logger,
     close: async () => {
@@ -197,6 +206,6 @@ async function assemble(
     },
   }
   return accounts === undefined
-    ? { ...core, users: createUserManager(base) }
-    : { ...core, accounts }
+    ? { ...core, users: settled(createUserManager(base), settling) }
+    : { ...core, accounts: settled(accounts, settling) }
 }

@@ -1,33 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { Confirmations, LEASE_MS } from '../src/revocations/confirmations.ts'
-
-/** Timers on a clock that a test moves. */
-class ManualTimers {
-  #nowMs = 0
-  #calls: { at: number; call: () => void }[] = []
-  readonly elapsed = (): number => this.#nowMs
-  readonly after = (ms: number, call: () => void): (() => void) => {
-    const entry = { at: this.#nowMs + ms, call }
-    this.#calls.push(entry)
-    return () => (this.#calls = this.#calls.filter((each) => each !== entry))
-  }
-  get pending(): number {
-    return this.#calls.length
-  }
-  async advance(ms: number): Promise<void> {
-    const until = this.#nowMs + ms
-    for (;;) {
-      const [next] = this.#calls.filter(({ at }) => at <= until).toSorted((a, b) => a.at - b.at)
-      if (next === undefined) break
-      this.#calls = this.#calls.filter((each) => each !== next)
-      this.#nowMs = next.at
-      next.call()
-    }
-    this.#nowMs = until
-    await Promise.resolve()
-  }
-}
+import { ManualTimers } from './support/manual-timers.ts'
 
 async function afterStart(): Promise<{ timers: ManualTimers; confirmations: Confirmations }> {
   const timers = new ManualTimers()
@@ -125,4 +99,15 @@ test('closing claims nothing about unknown guards of the previous process', asyn
   const report = confirmations.wait(5)
   confirmations.close()
   expect(await report).toMatchObject({ guards: 0, isInForce: false })
+})
+
+test('a guard that has closed is not waited for', async () => {
+  const { timers, confirmations } = await afterStart()
+  for (const name of ['a', 'b']) confirmations.echoed(name)
+  const report = confirmations.wait(9)
+  confirmations.left('a')
+  confirmations.applied('b', 9)
+  await timers.advance(20)
+  expect(await report).toMatchObject({ guards: 2, confirmed: 1, expired: 1, isInForce: true })
+  expect(confirmations.live).toBe(1)
 })

@@ -167,7 +167,9 @@ export class Node {
       },
       onEvent: (event) => {
         if (event.event === 'log_repaired') onRepair(event.kind)
-        else throw new Error('the model store is always readable', { cause: event.error })
+        if (event.event === 'revocations_unreadable') {
+          throw new Error('the model store is always readable', { cause: event.error })
+        }
       },
     })
     for (const call of this.#waiting.splice(0)) call(this.#hub)

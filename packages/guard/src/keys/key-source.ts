@@ -4,6 +4,8 @@ import { createKeySet, type KeySet } from '@countersign/jwt'
 
 import type { GuardSettings } from '../guard-options.ts'
 import { JwksClient } from './jwks-client.ts'
+import { describeDifference } from '../revocations/clock-watch.ts'
+import { FeedFault } from '../revocations/feed-fault.ts'
 import { FeedConnection } from '../revocations/feed-connection.ts'
 import { RevocationFeed } from '../revocations/feed.ts'
 
@@ -26,6 +28,11 @@ export interface KeySource {
   load(): Promise<void> | undefined
   /** Loads because of a token with an unknown key. */
   loadForUnknownKey(): Promise<void> | undefined
+  /**
+   * Waits for news because of a token whose key does not sign yet. The key may have become active this
+   * moment.
+   */
+  loadForPendingKey(): Promise<void> | undefined
   /** Sets the function that is called whenever something may have changed. */
   onChange(changed: () => void): void
   close(): void
@@ -56,6 +63,7 @@ export function createJwksSource(settings: GuardSettings): KeySource {
     },
     load: () => (keys === undefined ? client.load() : undefined),
     loadForUnknownKey: () => (keys === undefined ? client.loadForUnknownKey() : undefined),
+    loadForPendingKey: () => undefined,
     onChange: () => {},
     close: () => client.close(),
   }
@@ -72,9 +80,9 @@ export function createFeedSource(
   const own = settings.keys
   let keys = own
   let changed: () => void = () => {}
-  let waiting: (() => void)[] = []
+  let waiting: Waiting[] = []
   const wake = (): void => {
-    for (const each of waiting.splice(0)) each()
+    for (const { done } of waiting.splice(0)) done()
   }
   const feed = new RevocationFeed({
     ...settings,
@@ -82,6 +90,8 @@ export function createFeedSource(
     onKeys: (published) => {
       keys = own === undefined ? published : withoutKilled(own, feed)
     },
+    onClock: (differenceMs) =>
+      quietly(() => settings.onNotice(clockNotice(settings, differenceMs))),
   })
   const client = new FeedConnection(feed, {
     ...settings,
@@ -89,7 +99,7 @@ export function createFeedSource(
     guardId: randomBytes(16).toString('base64url'),
     onMessage: () => {
       changed()
-      if (feed.lease.ageMs() !== Infinity) wake()
+      for (const { isOver, done } of waiting) if (isOver()) done()
     },
     onFault: (fault) => {
       wake()
@@ -97,18 +107,37 @@ export function createFeedSource(
     },
   })
 
+  let isClosed = false
+
   function load(): Promise<void> | undefined {
+    if (isClosed) return undefined
     client.start()
     // While the connection is known to be down, callers get their answer without waiting.
     if (feed.lease.ageMs() !== Infinity || client.fault !== undefined) return undefined
+    return wait(() => feed.lease.ageMs() !== Infinity, settings.fetchTimeoutMs)
+  }
+
+  function loadForPendingKey(): Promise<void> | undefined {
+    if (isClosed || !client.isConnected) return undefined
+    const since = settings.elapsed()
+    const tag = feed.tags.keys
+    client.askNow()
+    const isOver = (): boolean => feed.lease.isProvedSince(since) || feed.tags.keys !== tag
+    return wait(isOver, PENDING_KEY_WAIT_MS)
+  }
+
+  function wait(isOver: () => boolean, timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(done, settings.fetchTimeoutMs)
-      waiting.push(done)
-      function done(): void {
-        clearTimeout(timer)
-        waiting = waiting.filter((each) => each !== done)
-        resolve()
+      const entry: Waiting = {
+        isOver,
+        done: () => {
+          clearTimeout(timer)
+          waiting = waiting.filter((each) => each !== entry)
+          resolve()
+        },
       }
+      const timer = setTimeout(entry.done, timeoutMs)
+      waiting.push(entry)
     })
   }
 
@@ -122,18 +151,39 @@ export function createFeedSource(
     },
     retryAfterSec: 1,
     get fault() {
-      return client.fault
+      return client.fault ?? (feed.clock.isFarOff ? clockFault(feed.clock.differenceMs) : undefined)
     },
     start: () => client.start(),
     load,
     // The feed pushes all keys, so an unknown key cannot be fetched.
     loadForUnknownKey: () => undefined,
+    loadForPendingKey,
     onChange: (call) => (changed = call),
     close: () => {
+      isClosed = true
       client.close()
       wake()
     },
   }
+}
+
+/** A caller that waits for a message of the feed. */
+interface Waiting {
+  readonly isOver: () => boolean
+  readonly done: () => void
+}
+
+/** An echo takes some milliseconds. This is for a network that is slow at the moment of a rotation. */
+const PENDING_KEY_WAIT_MS = 2_000
+
+function clockNotice({ issuer, toleranceSec }: GuardSettings, differenceMs: number): string {
+  const how = describeDifference(differenceMs)
+  return `The clock of this service is ${how} the clock of the authority ${issuer}. The option toleranceSec allows ${toleranceSec} s, so valid tokens may be rejected and expired tokens accepted. Synchronize both clocks with NTP.`
+}
+
+function clockFault(differenceMs: number): FeedFault {
+  const cause = `this clock is ${describeDifference(differenceMs)} the clock of the authority`
+  return new FeedFault('feed_clock_differs', { cause })
 }
 
 function withoutKilled({ keys }: KeySet, feed: RevocationFeed): KeySet {

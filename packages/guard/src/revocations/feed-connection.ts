@@ -10,13 +10,19 @@ import {
   type FeedSocket,
 } from './socket.ts'
 
-/** How often a guard asks for an echo, in milliseconds. A lease is about this old. */
-export const ASK_EVERY_MS = 500
-/** A connection without a message for this long counts as dead, in milliseconds. */
-export const SILENCE_MS = 2_500
+/**
+ * A connection counts as dead if it has no message for this much longer than the guard asks for echoes, in
+ * milliseconds.
+ */
+const SILENCE_MS = 2_000
+/** A lease under this age shows that the authority works again, in milliseconds. */
+const FRESH_MS = 2_500
 /** How long a poll waits for news, in milliseconds. This is well below the 3 s of strict routes. */
 export const POLL_WAIT_MS = 1_000
 const POLL_PAUSE_MS = 20
+const ASK_JITTER = 0.1
+/** The shortest time between two nonces, in milliseconds. */
+const ASK_GAP_MS = 50
 /**
  * The limit of the waits between attempts grows from the first to the last value, in milliseconds. Each wait
  * is chosen at random below the limit.
@@ -78,6 +84,10 @@ export class FeedConnection {
   #socketNotBefore = -Infinity
   #hasMissedSocket = false
   #fault: FeedFault | undefined
+  /** Sends the guard's last message. */
+  #sayBye: (bye: GuardMessage) => void = () => {}
+  /** Ends the wait before the next nonce. */
+  #hurry = new AbortController()
 
   constructor(feed: RevocationFeed, options: FeedConnectionOptions) {
     this.#feed = feed
@@ -101,7 +111,19 @@ export class FeedConnection {
     void this.#run()
   }
 
+  /**
+   * Sends a nonce soon, if a WebSocket is open. A poll begins within a second anyway. Many calls send one
+   * nonce.
+   */
+  askNow(): void {
+    this.#hurry.abort()
+  }
+
+  /** Drops the lease, tells the authority so, and ends the connection. */
   close(): void {
+    if (this.#closing.signal.aborted) return
+    const bye = this.#feed.closed()
+    this.#sayBye(bye)
     this.#closing.abort()
   }
 
@@ -149,22 +171,30 @@ export class FeedConnection {
   /** Serves an open connection until it ends. */
   async #hold(socket: FeedSocket): Promise<void> {
     const asking = new AbortController()
+    this.#sayBye = (bye) => socket.send(bye)
     try {
       socket.send(this.#feed.opened())
       void this.#askRepeatedly(socket, asking.signal)
-      for await (const text of socket.messages(SILENCE_MS)) {
+      for await (const text of socket.messages(() => this.#feed.askEveryMs + SILENCE_MS)) {
         this.#reply(this.#feed.receive(text), (message) => socket.send(message))
       }
     } finally {
+      this.#sayBye = () => {}
       asking.abort()
       socket.close()
     }
   }
 
   async #askRepeatedly(socket: FeedSocket, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#closing.signal.aborted) {
+      this.#hurry = new AbortController()
+      const hurry = this.#hurry.signal
       socket.send(this.#feed.ask())
-      await sleep(ASK_EVERY_MS, signal)
+      // The random part spreads guards that connected together.
+      const spread = 1 - ASK_JITTER * this.#options.random()
+      await sleep(ASK_GAP_MS, signal)
+      const restMs = this.#feed.askEveryMs * spread - ASK_GAP_MS
+      await sleep(restMs, AbortSignal.any([signal, hurry]))
     }
   }
 
@@ -176,6 +206,7 @@ export class FeedConnection {
     const waitMs = this.#isConnected || this.#failures === 0 ? POLL_WAIT_MS : 0
     const query = { opened, asked, keys, roles, waitMs }
     const asker = { ...address, fetch: this.#options.fetch }
+    this.#sayBye = (bye) => void pollFeed.tell(asker, [bye]).catch(() => {})
     for (const message of await pollFeed.ask(asker, query, this.#closing.signal)) {
       this.#reply(this.#feed.take(message), (reply) => replies.push(reply))
     }
@@ -189,7 +220,7 @@ export class FeedConnection {
     this.#fault = undefined
     // The count is not reset at the first message. Otherwise the guard would reconnect in a tight loop to an
     // authority whose log it refuses.
-    if (this.#feed.lease.ageMs() < SILENCE_MS) this.#failures = 0
+    if (this.#feed.lease.ageMs() < FRESH_MS) this.#failures = 0
     this.#isConnected = true
     for (const message of step.replies) send(message)
     this.#options.onMessage()

@@ -10,6 +10,7 @@ export type FeedConnectionFaultCode =
   | 'feed_throttled'
   | 'feed_refused'
   | 'feed_silent'
+  | 'feed_clock_differs'
 
 const TEXTS: Readonly<Record<FeedConnectionFaultCode, string>> = {
   feed_unreachable: 'The revocation feed cannot be reached.',
@@ -21,6 +22,8 @@ const TEXTS: Readonly<Record<FeedConnectionFaultCode, string>> = {
     'The authority blocks further attempts from this address for a while, because too many have failed. Check feed.clientId and feed.clientSecret, and that the service account is not disabled.',
   feed_refused: 'The authority refused the revocation feed.',
   feed_silent: 'The authority stopped answering on the revocation feed.',
+  feed_clock_differs:
+    'The clocks of this service and of the authority differ too much. Synchronize both with NTP.',
   feed_malformed: 'The revocation feed sent a message that cannot be read.',
   feed_keys_missing: 'The revocation feed sent entries before any key.',
   feed_batch_refused: 'A batch of the revocation feed was not signed by a key of the authority.',
@@ -58,4 +61,5 @@ const NEEDS_OPERATOR: ReadonlySet<FeedConnectionFaultCode> = new Set([
   'feed_forbidden',
   'feed_throttled',
   'feed_issuer_differs',
+  'feed_clock_differs',
 ])

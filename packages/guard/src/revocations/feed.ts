@@ -1,6 +1,7 @@
 import { createKeySet, keySetFromJwks, type KeySet } from '@countersign/jwt'
 
 import { createBatchOpener, issuerOfBatch, type BatchOpener, type WireBatch } from './batch.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { isSameChain, type LogHead, type RevocationEntry } from './entry.ts'
 import { Lease, type EchoOutcome, type LeaseClocks } from './lease.ts'
 import { RevocationLog } from './log.ts'
@@ -26,6 +27,13 @@ export interface FeedOptions extends LeaseClocks {
   readonly batchKeys?: KeySet
   /** Called with the current keys whenever they may have changed. */
   readonly onKeys?: (keys: KeySet) => void
+  /** How far the clocks may differ without a report, in seconds. Default 0. */
+  readonly toleranceSec?: number
+  /**
+   * Called when the clocks begin to differ by more, with the milliseconds by which the authority's clock is
+   * ahead.
+   */
+  readonly onClock?: (differenceMs: number) => void
 }
 
 /** The result of a message: the replies to send, or the reason to open a new connection. */
@@ -43,8 +51,10 @@ export type FeedStep =
  */
 export class RevocationFeed {
   readonly lease: Lease
+  readonly clock: ClockWatch
   readonly #options: FeedOptions
   readonly #killed = new Set<string>()
+  #pending: ReadonlySet<string> = new Set()
   /**
    * The `kid` of every key that was seen since the log began. An authority that publishes none of them is a
    * different authority.
@@ -59,11 +69,14 @@ export class RevocationFeed {
   #roles: Readonly<Record<string, readonly string[]>> = {}
   #tags: RevocationFeed['tags'] = { keys: undefined, roles: undefined }
   #confirm: number | undefined
+  #askEveryMs: number = ASK_EVERY_MS.least
   #evidenceAt = -Infinity
 
   constructor(options: FeedOptions) {
     this.#options = options
     this.lease = new Lease(options, options.nonce)
+    const { toleranceSec = 0, onClock = () => {} } = options
+    this.clock = new ClockWatch(toleranceSec * 1000, onClock)
     this.#retained = new RetainedBatches(options.elapsed)
   }
 
@@ -77,6 +90,11 @@ export class RevocationFeed {
     return this.#tags
   }
 
+  /** How often to ask for an echo, in milliseconds. The authority sets it, within bounds. */
+  get askEveryMs(): number {
+    return this.#askEveryMs
+  }
+
   /** The permissions of each role. Empty before the authority has sent them. */
   get roles(): Readonly<Record<string, readonly string[]>> {
     return this.#roles
@@ -85,6 +103,11 @@ export class RevocationFeed {
   /** Whether a key was revoked. Nothing that it ever signed is accepted. */
   isKilled(kid: string): boolean {
     return this.#killed.has(kid)
+  }
+
+  /** Whether a key is published ahead of its use. Nothing that it signs is accepted yet. */
+  isPending(kid: string): boolean {
+    return this.#pending.has(kid)
   }
 
   /** Returns the first message of a new connection. An interrupted snapshot continues where it stopped. */
@@ -96,10 +119,17 @@ export class RevocationFeed {
     return { type: 'resume', position: log.position, chain: encode(log.chain), handed }
   }
 
-  /** Returns a request for an echo. Call it a few times a second while connected, and at no other time. */
+  /** Returns a request for an echo. Call it every `askEveryMs` while connected, and at no other time. */
   ask(): GuardMessage {
     this.#log?.tick(this.#options.elapsed())
-    return { type: 'nonce', nonce: this.lease.ask(), applied: this.#log?.position ?? 0 }
+    const clock = Math.max(0, Math.round(this.#options.clock()))
+    return { type: 'nonce', nonce: this.lease.ask(), applied: this.#log?.position ?? 0, clock }
+  }
+
+  /** Returns the last message of a guard that is closed. Drops the lease, so the guard accepts no more tokens. */
+  closed(): GuardMessage {
+    this.lease.drop()
+    return { type: 'bye' }
   }
 
   /** Handles a message of the authority. */
@@ -133,7 +163,12 @@ export class RevocationFeed {
     }
   }
 
-  #takeKeys({ jwks, killed, tag }: Extract<AuthorityMessage, { type: 'keys' }>): FeedStep {
+  #takeKeys({
+    jwks,
+    killed,
+    pending = [],
+    tag,
+  }: Extract<AuthorityMessage, { type: 'keys' }>): FeedStep {
     const before = this.#killed.size
     for (const kid of killed) this.#killed.add(kid)
     // Nothing changed, so the verifier keeps its cache.
@@ -145,6 +180,7 @@ export class RevocationFeed {
       return fail('feed_malformed')
     }
     if (this.#isOther(keys)) this.#forgetLog()
+    this.#pending = new Set(pending)
     this.#setKeys(keys)
     this.#tags = { ...this.#tags, keys: tag }
     return NOTHING
@@ -249,11 +285,20 @@ export class RevocationFeed {
     return { ok: true, replies }
   }
 
-  #takeEcho({ nonce, position, chain }: Extract<AuthorityMessage, { type: 'echo' }>): FeedStep {
+  #takeEcho(echo: Extract<AuthorityMessage, { type: 'echo' }>): FeedStep {
+    const { nonce, position, chain, ask_ms: askMs = ASK_EVERY_MS.least } = echo
+    this.#askEveryMs = Math.min(ASK_EVERY_MS.most, Math.max(ASK_EVERY_MS.least, askMs))
+    this.#noteClock(echo)
     const head: LogHead = { position, chain: decode(chain) }
     const held = this.#log ?? NOTHING_HELD
     const outcome = this.lease.echo(nonce, head, held)
     return this.#isEvidenceOfLoss(outcome, head) ? { ok: true, replies: this.#evidence() } : NOTHING
+  }
+
+  #noteClock({ nonce, at }: Extract<AuthorityMessage, { type: 'echo' }>): void {
+    const sentAt = this.lease.sentAt(nonce)
+    if (at === undefined || sentAt === undefined) return
+    this.clock.note({ sentAt, at, receivedAt: this.#options.clock() })
   }
 
   // A node that only lags is on our chain. Any other node behind us has lost entries.
@@ -281,6 +326,11 @@ export class RevocationFeed {
   }
 }
 
+/**
+ * The bounds of `askEveryMs`, in milliseconds. A lease is about this old, so half of the 3 s of strict routes
+ * stays for the network.
+ */
+const ASK_EVERY_MS = { least: 500, most: 1_500 } as const
 const EVIDENCE_EVERY_MS = 5_000
 const NOTHING: FeedStep = { ok: true, replies: [] }
 const NOTHING_HELD: LogHead = { position: -1, chain: new Uint8Array() }

@@ -66,6 +66,16 @@ export class Lease {
     return 'renewed'
   }
 
+  /** Returns the wall clock when a nonce was sent, while it waits for its echo. */
+  sentAt(nonce: string): number | undefined {
+    return this.#asked.get(nonce)?.clock
+  }
+
+  /** Whether the copy is known to be as fresh as a moment on the monotonic clock. */
+  isProvedSince(elapsed: number): boolean {
+    return this.#since !== undefined && this.#since.elapsed >= elapsed
+  }
+
   /**
    * Reports that the copy has advanced. `chainAt` returns the chain values of the copy. An echo renews
    * nothing if its head is from another history or is too old to compare.

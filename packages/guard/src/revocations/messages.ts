@@ -13,12 +13,22 @@ export type GuardMessage =
       readonly chain?: string
       readonly handed?: boolean
     }
-  /** Asks for an echo, and reports how far the guard's copy goes. */
-  | { readonly type: 'nonce'; readonly nonce: string; readonly applied: number }
+  /**
+   * Asks for an echo, and reports how far the guard's copy goes. `clock` is the guard's clock, in milliseconds
+   * since 1970. Older guards do not send it.
+   */
+  | {
+      readonly type: 'nonce'
+      readonly nonce: string
+      readonly applied: number
+      readonly clock?: number
+    }
   /** The answer to `confirm`, when the guard's copy has reached the position. */
   | { readonly type: 'applied'; readonly position: number }
   /** Signed batches that the authority does not seem to have. */
   | { readonly type: 'evidence'; readonly batches: readonly WireBatch[] }
+  /** The last message: the guard has dropped its lease and accepts no more tokens. */
+  | { readonly type: 'bye' }
 
 /** The messages of an authority. */
 export type AuthorityMessage =
@@ -43,13 +53,15 @@ export type AuthorityMessage =
   | { readonly type: 'unknown' }
   | ({ readonly type: 'batch' } & WireBatch)
   /**
-   * The published keys (RFC 7517 §5) and the `kid`s of all keys that were ever revoked. `tag` identifies this
+   * The published keys (RFC 7517 §5) and the `kid`s of all keys that were ever revoked. `pending` are the
+   * `kid`s of published keys that do not sign yet; older authorities do not send them. `tag` identifies this
    * state. A polling guard sends the tag that it has.
    */
   | {
       readonly type: 'keys'
       readonly jwks: unknown
       readonly killed: readonly string[]
+      readonly pending?: readonly string[]
       readonly tag: string
     }
   /** The permissions of each role. */
@@ -58,12 +70,18 @@ export type AuthorityMessage =
       readonly roles: Readonly<Record<string, readonly string[]>>
       readonly tag: string
     }
-  /** A head that was read from the primary database after the nonce arrived. */
+  /**
+   * A head that was read from the primary database after the nonce arrived. `at` is the authority's clock at
+   * that moment, in milliseconds since 1970. `ask_ms` is how often this guard should ask. Older authorities
+   * send neither.
+   */
   | {
       readonly type: 'echo'
       readonly nonce: string
       readonly position: number
       readonly chain: string
+      readonly at?: number
+      readonly ask_ms?: number
     }
   /** A caller waits until this position is in force. The guard answers `applied`. */
   | { readonly type: 'confirm'; readonly position: number }
@@ -110,7 +128,12 @@ function isAuthorityMessage(value: Fields): value is Fields & AuthorityMessage {
     case 'batch':
       return isWireBatch(value)
     case 'keys':
-      return isObject(value['jwks']) && isTextList(value['killed']) && isText(value['tag'])
+      return (
+        isObject(value['jwks']) &&
+        isTextList(value['killed']) &&
+        isOptional(value['pending'], isTextList) &&
+        isText(value['tag'])
+      )
     case 'roles':
       return (
         isObject(value['roles']) &&
@@ -118,7 +141,13 @@ function isAuthorityMessage(value: Fields): value is Fields & AuthorityMessage {
         isText(value['tag'])
       )
     case 'echo':
-      return isText(value['nonce']) && isPosition(value['position']) && isChain(value['chain'])
+      return (
+        isText(value['nonce']) &&
+        isPosition(value['position']) &&
+        isChain(value['chain']) &&
+        isOptional(value['at'], isPosition) &&
+        isOptional(value['ask_ms'], isPosition)
+      )
     case 'confirm':
       return isPosition(value['position'])
     default:
@@ -136,11 +165,17 @@ function isGuardMessage(value: Fields): value is Fields & GuardMessage {
           : isPosition(value['position']) && isChain(value['chain']))
       )
     case 'nonce':
-      return isNonce(value['nonce']) && isPosition(value['applied'])
+      return (
+        isNonce(value['nonce']) &&
+        isPosition(value['applied']) &&
+        isOptional(value['clock'], isPosition)
+      )
     case 'applied':
       return isPosition(value['position'])
     case 'evidence':
       return Array.isArray(value['batches']) && value['batches'].every(isWireBatch)
+    case 'bye':
+      return true
     default:
       return false
   }
@@ -196,6 +231,10 @@ const [QUOTE, BACKSLASH, BRACKET, BRACKET_END, BRACE, BRACE_END] = Buffer.from('
 
 function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isOptional(value: unknown, holds: (value: unknown) => boolean): boolean {
+  return value === undefined || holds(value)
 }
 
 function isText(value: unknown): value is string {

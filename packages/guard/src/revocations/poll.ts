@@ -48,14 +48,15 @@ async function ask(
 async function tell(
   asker: Asker,
   messages: readonly GuardMessage[],
-  closing: AbortSignal,
+  closing?: AbortSignal,
 ): Promise<void> {
+  const late = AbortSignal.timeout(ANSWER_MS)
   const response = await asker.fetch(`${asker.url}/revocations`, {
     method: 'POST',
     headers: { authorization: basicAuthorization(asker), 'content-type': 'application/json' },
     body: JSON.stringify({ guard: asker.guardId, messages }),
     redirect: 'error',
-    signal: AbortSignal.any([closing, AbortSignal.timeout(ANSWER_MS)]),
+    signal: closing === undefined ? late : AbortSignal.any([closing, late]),
   })
   await readText(response)
 }
@@ -70,7 +71,10 @@ function queryOf(
     query.set('chain', opened.chain ?? '')
     if (opened.handed === true) query.set('handed', 'true')
   }
-  if (asked.type === 'nonce') query.set('nonce', asked.nonce)
+  if (asked.type === 'nonce') {
+    query.set('nonce', asked.nonce)
+    if (asked.clock !== undefined) query.set('clock', String(asked.clock))
+  }
   if (keys !== undefined) query.set('keys', keys)
   if (roles !== undefined) query.set('roles', roles)
   return query

@@ -1,3 +1,5 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+
 import { FeedFault } from './feed-fault.ts'
 import type { GuardMessage } from './messages.ts'
 
@@ -7,6 +9,9 @@ export const FEED_MESSAGE_CHARS_MAX = 32 * 1024 * 1024
 /** How long a WebSocket may take to open, in milliseconds. This is below the 3 s of strict routes. */
 const OPEN_MS = 2_500
 
+/** How long the other side may take to answer the end of a WebSocket, in milliseconds. */
+const CLOSE_MS = 1_000
+
 /** An open connection to the feed. */
 export interface FeedSocket {
   /** Resolves when the connection is open. Rejects with a `FeedFault` if it does not open. */
@@ -14,9 +19,9 @@ export interface FeedSocket {
   send(message: GuardMessage): void
   /**
    * Yields each message as text until the connection ends. Throws a `FeedFault` if none arrives for
-   * `silenceMs`.
+   * `silenceMs`, which is called for each wait.
    */
-  messages(silenceMs: number): AsyncIterable<string>
+  messages(silenceMs: () => number): AsyncIterable<string>
   close(): void
 }
 
@@ -50,12 +55,18 @@ export function basicAuthorization({ clientId, clientSecret }: FeedAddress): str
 
 /** Opens a connection with Node's WebSocket (22 or later). */
 export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedSocket {
-  const url = `${address.url.replace(/^http/, 'ws')}/revocations/feed?guard=${address.guardId}`
+  const path = `/revocations/feed?guard=${address.guardId}`
+  const url = `${address.url.replace(/^http/, 'ws')}${path}`
+  const connection = watchConnection(path)
   // Node's WebSocket accepts headers, which the standard's does not. Credentials must not be in a URL.
   const headers = { authorization: basicAuthorization(address) }
   const socket = new WebSocket(url, { headers })
   const queue = new MessageQueue()
-  const close = (): void => socket.close()
+  const close = (): void => {
+    socket.close()
+    // A peer that has vanished never answers. Its connection would stay open and keep the process alive.
+    setTimeout(connection.destroy, CLOSE_MS).unref()
+  }
   signal.addEventListener('abort', close)
   socket.addEventListener('message', ({ data }: { readonly data: unknown }) => {
     if (typeof data === 'string' && data.length <= FEED_MESSAGE_CHARS_MAX) queue.push(data)
@@ -65,15 +76,17 @@ export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedS
     // A proxy may drop the opening request without an answer.
     const late = setTimeout(() => {
       reject(new FeedFault('feed_unreachable', { cause: 'the WebSocket did not open' }))
-      socket.close()
+      close()
     }, OPEN_MS)
     late.unref()
     socket.addEventListener('open', () => {
       clearTimeout(late)
+      connection.found()
       resolve()
     })
     socket.addEventListener('close', ({ code }) => {
       clearTimeout(late)
+      connection.found()
       signal.removeEventListener('abort', close)
       const fault = new FeedFault('feed_unreachable', { cause: `closed with ${code}` })
       queue.end(fault)
@@ -90,6 +103,34 @@ export function openFeedSocket(address: FeedAddress, signal: AbortSignal): FeedS
     messages: (silenceMs) => queue.read(silenceMs),
     close,
   }
+}
+
+/**
+ * Finds the TCP connection of the WebSocket that is opened next for this path, which no other request has.
+ * Node's WebSocket has no method that ends it without the peer. Call `found` when the WebSocket is open or has
+ * ended.
+ */
+function watchConnection(path: string): {
+  readonly found: () => void
+  readonly destroy: () => void
+} {
+  let connection: { destroy(): void } | undefined
+  const note = (message: unknown): void => {
+    const { request, socket } = message as SentHeaders
+    if (request.path.endsWith(path)) connection = socket
+  }
+  subscribe(SENT_HEADERS, note)
+  return {
+    found: () => void unsubscribe(SENT_HEADERS, note),
+    destroy: () => connection?.destroy(),
+  }
+}
+
+/** Published by Node's HTTP client, which also opens its WebSockets. */
+const SENT_HEADERS = 'undici:client:sendHeaders'
+interface SentHeaders {
+  readonly request: { readonly path: string }
+  readonly socket: { destroy(): void }
 }
 
 /** Connects to an authority in the same process. */
@@ -128,14 +169,14 @@ class MessageQueue {
     this.#wake()
   }
 
-  async *read(silenceMs: number): AsyncIterable<string> {
+  async *read(silenceMs: () => number): AsyncIterable<string> {
     for (;;) {
       const texts = this.#texts
       this.#texts = []
       yield* texts
       if (this.#texts.length > 0) continue
       if (this.#fault !== undefined) throw this.#fault
-      const isSilent = await this.#next(silenceMs)
+      const isSilent = await this.#next(silenceMs())
       if (isSilent) throw new FeedFault('feed_silent')
     }
   }

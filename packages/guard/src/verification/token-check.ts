@@ -80,6 +80,10 @@ export class TokenCheck {
       this.cached += 1
       return undefined
     }
+    // Someone who has stolen the key of the next month could sign with it now. The authority does not.
+    if (this.#feed?.isPending(token.header.kid ?? '') === true) {
+      return refuse('token_invalid', 'key_pending')
+    }
     const standing = log === undefined ? 'stands' : decideStanding(token.claims, log)
     if (standing !== 'stands') return refuse(standing)
     // Without the cache, the token is a new object each time, and marking it has no effect.

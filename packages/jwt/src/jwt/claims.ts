@@ -46,7 +46,7 @@ interface NamedCheck {
   readonly check: (claims: Claims, policy: ClaimsPolicy, now: number) => Refused | undefined
 }
 
-/** All checks of the claims, in the order in which the verifier runs them. No check depends on another. */
+/** All checks of the claims, in the order in which the verifier runs them. No check depends on the result of another. */
 export const CLAIM_CHECKS: readonly NamedCheck[] = [
   { name: 'exp', check: checkExpiry },
   { name: 'nbf', check: checkNotBefore },
@@ -96,7 +96,8 @@ function checkNotBefore(
   const nbf = claims['nbf']
   if (nbf === undefined) return undefined
   if (!isNumericDate(nbf)) return refuseClaim('claim_invalid', 'nbf')
-  return now < nbf * 1000 - toleranceMs ? refuse('token_not_yet_valid') : undefined
+  if (now < nbf * 1000 - toleranceMs) return refuse('token_not_yet_valid')
+  return isAfterExpiry(claims, nbf) ? refuseClaim('claim_invalid', 'nbf') : undefined
 }
 
 function checkIssuedAt(
@@ -107,7 +108,16 @@ function checkIssuedAt(
   const iat = claims['iat']
   if (iat === undefined) return undefined
   if (!isNumericDate(iat)) return refuseClaim('claim_invalid', 'iat')
-  return now < iat * 1000 - toleranceMs ? refuse('token_issued_in_future') : undefined
+  if (now < iat * 1000 - toleranceMs) return refuse('token_issued_in_future')
+  return isAfterExpiry(claims, iat) ? refuseClaim('claim_invalid', 'iat') : undefined
+}
+
+/**
+ * Whether a token begins after its own end. Such a token was never valid. Within the tolerance, the checks of
+ * both times could still pass.
+ */
+function isAfterExpiry({ exp }: Claims, date: number): boolean {
+  return isNumericDate(exp) && date > exp
 }
 
 function checkAge(

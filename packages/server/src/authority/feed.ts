@@ -6,15 +6,16 @@ import { messageOf } from '../base/faults.ts'
 import type { Random } from '../base/random.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import type { Sealer } from '../keys/sealing.ts'
-import { FeedHub } from '../revocations/hub.ts'
+import { FeedHub, type HubEvent } from '../revocations/hub.ts'
 import { retainMs } from '../revocations/log-copy.ts'
 import { LogMirror } from '../revocations/mirror.ts'
 import { createBatchSealer } from '../revocations/seal-batch.ts'
-import type { TailEvent, Timers } from '../revocations/tail.ts'
+import type { Timers } from '../revocations/tail.ts'
 import { createTopics } from '../revocations/topics.ts'
 import type { LogQuestions } from '../sessions/services.ts'
 import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
+import { createSettling, type Settling } from './settle.ts'
 
 /** Settings and dependencies of the revocation feed. */
 export interface FeedOptions {
@@ -33,6 +34,7 @@ export interface FeedOptions {
 export interface OpenedFeed {
   readonly hub: FeedHub
   readonly log: LogQuestions
+  readonly settling: Settling
   /** Stops following the log and closes the hub. Call it before the store is closed. */
   close(): Promise<void>
 }
@@ -43,12 +45,15 @@ export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
   const hub = await openHub(options)
   const mirror =
     settings.redisUrl === undefined ? undefined : await openMirror(settings.redisUrl, hub, options)
+  const settling = createSettling(hub.tail)
   const unwatch = store.watch(() => {
+    settling.changed()
     hub.tail.changed()
     mirror?.changed()
   })
   return {
     hub,
+    settling,
     log: {
       noteAhead: createAheadWatch(hub, logger),
       standingOf: async (claims, position) => {
@@ -133,7 +138,7 @@ function createAheadWatch(hub: FeedHub, logger: Logger): (rvp: number) => void {
   }
 }
 
-function logHubEvent(logger: Logger, event: TailEvent): void {
+function logHubEvent(logger: Logger, event: HubEvent): void {
   if (event.event === 'revocations_unreadable') {
     logger.error({ event: event.event, error: messageOf(event.error) })
   } else {

@@ -175,7 +175,7 @@ function describeFailed(
 ): string {
   switch (code) {
     case 'key_unknown':
-      return `no key of this server has the kid ${show(header['kid'])}`
+      return `no key of this server has the kid ${show(header['kid'])}, or that key has not signed yet`
     case 'algorithm_mismatch':
       return `alg is ${show(header['alg'])}, which is not the algorithm of the key`
     case 'signature_invalid':

@@ -32,7 +32,10 @@ export const REFRESH_TYP = 'rt+jwt'
 /** The keys at one moment. The object is immutable: a change of the ring makes a new object. */
 export interface RingState {
   readonly accessSigner: AccessSigner
-  /** The keys that verify access tokens: every published key. */
+  /**
+   * The keys that verify access tokens: every published key that signs, or has signed. A key that is pending
+   * has signed nothing yet, so a token of it was made by a thief of the key.
+   */
   readonly accessKeys: KeySet
   /** The key that signs new refresh tokens. */
   readonly refreshKid: string
@@ -43,10 +46,16 @@ export interface RingState {
   readonly jwks: { readonly keys: readonly PublicJwk[] }
   /** Signs batches of the revocation log. It uses the active access key with another `typ`. */
   readonly logSigner: Signer
-  /** The keys that verify those batches. They are always the ring's own keys. */
+  /**
+   * The keys that verify those batches. They are always the ring's own keys. A key that is pending is among
+   * them: a store that lost its last writes may have lost the rotation, and guards hand back what the key
+   * signed afterwards. The HMAC of each batch keeps thieves of a key out.
+   */
   readonly logKeys: KeySet
   /** The `kid`s of all keys that were ever revoked. */
   readonly killed: readonly string[]
+  /** The `kid`s of the published keys that do not sign yet. */
+  readonly pending: readonly string[]
 }
 
 /** The dependencies of a `KeyRing`. */
@@ -127,6 +136,10 @@ export class KeyRing implements RingState {
 
   get killed(): readonly string[] {
     return this.#state.killed
+  }
+
+  get pending(): readonly string[] {
+    return this.#state.pending
   }
 
   refreshSigner(kid: string): Signer | undefined {
@@ -254,9 +267,13 @@ function openState(
   )
   const active = activeOf(access, 'access')
   const own = access.map(({ key }) => verifyingKeyOf(key))
+  const pending = access.filter((each) => each.stored.state === 'pending')
+  const used = access
+    .filter((each) => !pending.includes(each))
+    .map(({ key }) => verifyingKeyOf(key))
   return {
     accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
-    accessKeys: createKeySet([...own, ...(foreign?.keys ?? [])]),
+    accessKeys: createKeySet([...used, ...(foreign?.keys ?? [])]),
     refreshKid: activeOf(refresh, 'refresh').stored.kid,
     refreshSigner: (kid) => refreshSigners.get(kid),
     refreshKeys: createKeySet(refresh.map(({ key }) => verifyingKeyOf(key))),
@@ -264,6 +281,7 @@ function openState(
     logSigner: createSigner(active.key, { typ: BATCH_TYP }),
     logKeys: createKeySet(own),
     killed: stored.filter(({ state }) => state === 'revoked').map(({ kid }) => kid),
+    pending: pending.map((each) => each.stored.kid),
   }
 }
 

@@ -19,7 +19,7 @@ export interface EffectiveReport {
   readonly guards: number
   /** How many of them confirmed that they apply the position. */
   readonly confirmed: number
-  /** How many did not confirm. Their lease has expired, so they no longer accept tokens. */
+  /** How many did not confirm. Their lease has expired, or they have closed, so they accept no tokens. */
   readonly expired: number
   /**
    * Whether the position is in force everywhere. False if the authority stopped first: guards that are in neither
@@ -102,6 +102,12 @@ export class Confirmations {
   applied(guard: string, position: number): void {
     const known = this.#guards.get(guard)
     if (known !== undefined && position > known.applied) known.applied = position
+  }
+
+  /** Records that a guard has closed. It holds no lease any more, so nobody waits for it. */
+  left(guard: string): void {
+    this.#guards.delete(guard)
+    for (const { open } of this.#waiting.values()) open.delete(guard)
   }
 
   /** Whether a caller already waits for a position. */

@@ -9,11 +9,11 @@ import {
   type WireBatch,
 } from '@countersign/guard/revocations'
 
-import { createCoalescer } from './coalesce.ts'
 import { Confirmations, LEASE_MS, type EffectiveReport } from './confirmations.ts'
+import { Echoes } from './echoes.ts'
 import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
-import { BATCH_MS, LogTail, pause, type LogTailOptions } from './tail.ts'
+import { LogTail, pause, type LogTailOptions, type TailEvent } from './tail.ts'
 
 /**
  * A guard with more unsent bytes than this is disconnected and resumes later, so it never slows down the
@@ -30,8 +30,15 @@ const CATCH_UP_POLL_MS = 20
 const TOKEN_AHEAD_WAIT_MS = 8_000
 const TOKEN_AHEAD_STEP_MS = 500
 
-/** The largest number of nonces that wait for an echo on one connection. A guard sends two a second. */
-const NONCES_MAX = 64
+/**
+ * A guard whose clock is further ahead, or further behind, is reported, in milliseconds. The first value is the
+ * default tolerance of guards. The time that a message takes looks like a clock that is behind.
+ */
+const CLOCK_AHEAD_MS = 5_000
+const CLOCK_BEHIND_MS = 7_500
+
+/** The shortest time between two requests to confirm a position, in milliseconds. */
+const CONFIRM_GAP_MS = 50
 
 /** The name of the mirror. No guard can have this name, because the name of a guard contains a client id. */
 const MIRROR = 'mirror'
@@ -53,14 +60,22 @@ export interface FeedTopics {
   readonly reload: (kinds: ReadonlySet<RevocationKind>) => Promise<void>
 }
 
+/** The events for an operator. `difference_ms` is by how much the clock of a guard is ahead. */
+export type HubEvent =
+  | TailEvent
+  | {
+      readonly event: 'guard_clock_differs'
+      readonly guard: string
+      readonly difference_ms: number
+    }
+
 /** The dependencies of a `FeedHub`. */
-export interface FeedHubOptions extends LogTailOptions {
+export interface FeedHubOptions extends Omit<LogTailOptions, 'onEvent'> {
+  readonly onEvent: (event: HubEvent) => void
   readonly topics: FeedTopics
   /** Whether no process has served this log before, so no guard can hold a lease of it. */
   readonly isFirst?: boolean
 }
-
-type EchoHead = Omit<Extract<AuthorityMessage, { type: 'echo' }>, 'nonce'>
 
 /**
  * The authority's side of the revocation feed, without its connections. It serves the log to guards, echoes
@@ -72,7 +87,8 @@ export class FeedHub {
   readonly #subscribers = new Set<Subscriber>()
   readonly #confirmations: Confirmations
   readonly #pages: LogPages
-  readonly #answerNonces: () => Promise<void>
+  readonly #echoes: Echoes
+  readonly #topics = new WeakMap<Topic, Buffer>()
   #tail: LogTail | undefined
   /** The position that guards will be asked to confirm. */
   #confirm: number | undefined
@@ -89,7 +105,13 @@ export class FeedHub {
     this.#parts = parts
     this.#pages = new LogPages(parts)
     this.#confirmations = new Confirmations(parts, parts.isFirst === true ? 0 : LEASE_MS)
-    this.#answerNonces = createCoalescer(() => this.#answerNoncesOnce())
+    this.#echoes = new Echoes({
+      ...parts,
+      freshHead: () => this.tail.freshHead(),
+      isHeld: () => this.#isIncomplete,
+      connections: () => this.#subscribers.size,
+      send: (subscriber, echoes) => this.#sendEchoes(subscriber, echoes),
+    })
     this.#tags = parts.topics.current().map(({ tag }) => tag)
   }
 
@@ -126,8 +148,8 @@ export class FeedHub {
   connect(guard: string, link: FeedLink, knows: readonly string[] = []): Subscriber {
     const subscriber = new Subscriber(guard, link)
     this.#subscribers.add(subscriber)
-    for (const { tag, message } of this.#parts.topics.current()) {
-      if (!knows.includes(tag)) subscriber.send(message)
+    for (const topic of this.#parts.topics.current()) {
+      if (!knows.includes(topic.tag)) link.send(this.#encoded(topic))
     }
     return subscriber
   }
@@ -159,14 +181,39 @@ export class FeedHub {
         return this.#resume(subscriber, message)
       case 'nonce':
         this.#confirmations.applied(subscriber.guard, message.applied)
-        if (subscriber.nonces.length >= NONCES_MAX) return this.#drop(subscriber, 'slow')
-        subscriber.nonces.push(message.nonce)
-        return this.#answerNonces()
+        this.#noteClock(subscriber, message.clock)
+        if (!this.#echoes.add(subscriber, message.nonce)) return this.#drop(subscriber, 'slow')
+        return this.#echoes.answer()
       case 'applied':
         return this.#confirmations.applied(subscriber.guard, message.position)
       case 'evidence':
         return this.#takeEvidence(subscriber, message.batches)
+      case 'bye':
+        return this.#takeBye(subscriber.guard)
     }
+  }
+
+  /**
+   * A guard has closed and dropped its lease. A poll of this guard may still wait, so all its connections end
+   * before it is forgotten. Otherwise a late echo would count as a new lease.
+   */
+  #takeBye(guard: string): void {
+    for (const each of this.#subscribers) if (each.guard === guard) this.#drop(each, 'closing')
+    this.#confirmations.left(guard)
+  }
+
+  #noteClock(subscriber: Subscriber, clock: number | undefined): void {
+    if (clock === undefined) return
+    const differenceMs = clock - this.#parts.nowMs()
+    const isOff = differenceMs > CLOCK_AHEAD_MS || differenceMs < -CLOCK_BEHIND_MS
+    if (isOff && !subscriber.isClockOff) {
+      this.#parts.onEvent({
+        event: 'guard_clock_differs',
+        guard: subscriber.guard,
+        difference_ms: differenceMs,
+      })
+    }
+    subscriber.isClockOff = isOff
   }
 
   /**
@@ -208,7 +255,7 @@ export class FeedHub {
       await this.tail.startOver(rvp)
     } finally {
       this.#isIncomplete = false
-      void this.#answerNonces().catch(() => {})
+      void this.#echoes.answer().catch(() => {})
     }
   }
 
@@ -257,7 +304,7 @@ export class FeedHub {
       chain: Buffer.from(chain).toString('base64url'),
       position: this.log.position,
       retain_ms: this.#parts.retainMs,
-      proof: this.#parts.sealer.seal(start, []),
+      proof: this.#pages.proof(start),
     })
     await this.#catchUp(subscriber, start)
   }
@@ -282,13 +329,13 @@ export class FeedHub {
     if (isCurrent()) subscriber.state = 'live'
   }
 
-  /** Asks every guard to confirm, at most once for each batch. Waiting must not cost more than revoking. */
+  /** Asks every guard to confirm, at most twenty times a second. Waiting must not cost more than revoking. */
   #askToConfirm(position: number): void {
     this.tail.changed()
     const isAsking = this.#confirm !== undefined
     this.#confirm = Math.max(this.#confirm ?? 0, position)
     if (isAsking) return
-    const waitMs = this.#confirmAskedAt + BATCH_MS - this.#parts.elapsed()
+    const waitMs = this.#confirmAskedAt + CONFIRM_GAP_MS - this.#parts.elapsed()
     if (waitMs <= 0) this.#sendConfirm()
     else this.#parts.after(waitMs, () => this.#sendConfirm())
   }
@@ -332,13 +379,22 @@ export class FeedHub {
   async #reloadTopics(kinds: ReadonlySet<RevocationKind>): Promise<void> {
     await this.#parts.topics.reload(kinds)
     const topics = this.#parts.topics.current()
-    for (const { tag, message } of topics) {
-      if (this.#tags.includes(tag)) continue
-      const encoded = encodeMessage(message)
+    for (const topic of topics) {
+      if (this.#tags.includes(topic.tag)) continue
+      const encoded = this.#encoded(topic)
       for (const each of this.#subscribers) this.#sendOrDrop(each, encoded)
       this.#pages.clear()
     }
     this.#tags = topics.map(({ tag }) => tag)
+  }
+
+  /** Encodes a topic once for all guards. Ten thousand of them may connect within a minute. */
+  #encoded(topic: Topic): Buffer {
+    const known = this.#topics.get(topic)
+    if (known !== undefined) return known
+    const encoded = encodeMessage(topic.message)
+    this.#topics.set(topic, encoded)
+    return encoded
   }
 
   #startAllAnew(): void {
@@ -348,28 +404,12 @@ export class FeedHub {
     }
   }
 
-  // Answers all waiting nonces with one read of the head, which begins after they arrived.
-  async #answerNoncesOnce(): Promise<void> {
-    if (this.#isIncomplete) return
-    const waiting = [...this.#subscribers].filter(({ nonces }) => nonces.length > 0)
-    const asked = waiting.map((subscriber) => ({ subscriber, nonces: subscriber.nonces.splice(0) }))
-    if (asked.length === 0) return
-    const { position, chain } = await this.tail.freshHead()
-    const echo = {
-      type: 'echo',
-      position,
-      chain: Buffer.from(chain).toString('base64url'),
-    } as const
-    for (const { subscriber, nonces } of asked) {
-      if (!subscriber.link.isAllowed()) this.#drop(subscriber, 'forbidden')
-      else if (subscriber.state === 'live' || subscriber.state === 'behind')
-        this.#echo(subscriber, nonces, echo)
-    }
-  }
-
-  #echo(subscriber: Subscriber, nonces: readonly string[], head: EchoHead): void {
+  #sendEchoes(subscriber: Subscriber, echoes: readonly Buffer[]): void {
+    const { state } = subscriber
+    // Checked again, because entries may have been found to be missing after the head was read.
+    if (this.#isIncomplete || (state !== 'live' && state !== 'behind')) return
     this.#confirmations.echoed(subscriber.guard)
-    for (const nonce of nonces) this.#send(subscriber, { ...head, nonce })
+    for (const echo of echoes) this.#sendOrDrop(subscriber, echo)
   }
 
   async #takeEvidence(subscriber: Subscriber, batches: readonly WireBatch[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { isSameChain, type LogHead } from '@countersign/guard/revocations'
+import { isSameChain, type LogHead, type WireBatch } from '@countersign/guard/revocations'
 
 import type { RevocationStore } from '../store/store.ts'
 import type { BatchSealer } from './seal-batch.ts'
@@ -26,6 +26,7 @@ export class LogPages {
   readonly #store: Pick<RevocationStore, 'tail'>
   readonly #sealer: BatchSealer
   readonly #kept = new Map<number, LogPage>()
+  #proof: { readonly head: LogHead; readonly batch: WireBatch } | undefined
 
   constructor(parts: {
     readonly store: Pick<RevocationStore, 'tail'>
@@ -38,6 +39,18 @@ export class LogPages {
   /** Removes all pages, because the log or the signing key has changed. */
   clear(): void {
     this.#kept.clear()
+    this.#proof = undefined
+  }
+
+  /** Proves a head with an empty batch. Guards that start together get the same one, signed once. */
+  proof(head: LogHead): WireBatch {
+    const kept = this.#proof
+    if (kept?.head.position === head.position && isSameChain(kept.head.chain, head.chain)) {
+      return kept.batch
+    }
+    const batch = this.#sealer.seal(head, [])
+    this.#proof = { head, batch }
+    return batch
   }
 
   /**

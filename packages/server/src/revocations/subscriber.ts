@@ -27,6 +27,8 @@ export class Subscriber {
   state: SubscriberState = 'greeting'
   /** The head up to which entries were sent. */
   sent: LogHead = { position: 0, chain: new Uint8Array() }
+  /** Whether the guard's clock differs too much, so that this is reported once. */
+  isClockOff = false
   /** Nonces that wait for an echo. */
   nonces: string[] = []
   /** Counts the restarts of this connection. Work from before a restart stops. */
@@ -35,10 +37,6 @@ export class Subscriber {
   constructor(guard: string, link: FeedLink) {
     this.guard = guard
     this.link = link
-  }
-
-  send(message: AuthorityMessage): void {
-    this.link.send(encodeMessage(message))
   }
 }
 

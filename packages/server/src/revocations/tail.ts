@@ -15,8 +15,12 @@ import { readEvidence, tipOfEvidence, type Proof } from './evidence.ts'
 import { BATCH_ENTRIES_MAX, emptyLog } from './log-copy.ts'
 import type { BatchSealer } from './seal-batch.ts'
 
-/** The shortest time between two batches, in milliseconds. */
-export const BATCH_MS = 50
+/**
+ * The shortest and the longest time between two batches, in milliseconds. In between it follows the work of
+ * the last batch: signing and sending take at most a third of the time. So a lone entry leaves at once, and
+ * under load, entries are gathered.
+ */
+const BATCH_GAP_MS = { least: 5, most: 250, workFactor: 3 } as const
 const RETRY_MS = 250
 
 /** Timers. Tests replace them. */
@@ -83,6 +87,7 @@ export class LogTail {
   #isPumping = false
   #isClosed = false
   #readAt = -Infinity
+  #gapMs: number = BATCH_GAP_MS.least
 
   private constructor(parts: LogTailOptions, listener: TailListener, log: RevocationLog) {
     this.#parts = parts
@@ -183,7 +188,7 @@ export class LogTail {
     this.#isPumping = true
     const { elapsed } = this.#parts
     while (this.#isStale && !this.#isClosed) {
-      const early = this.#readAt + BATCH_MS - elapsed()
+      const early = this.#readAt + this.#gapMs - elapsed()
       if (early > 0) await pause(this.#parts, early)
       this.#isStale = false
       this.#readAt = elapsed()
@@ -208,18 +213,25 @@ export class LogTail {
     this.#log.tick(elapsed())
     if (last === undefined) return
     await this.#listener.beforeBatch(new Set(entries.map(({ kind }) => kind)))
+    const startedAt = elapsed()
     const fault = this.#log.apply(entries, last.chain, elapsed())
     if (fault !== undefined)
       throw new Error(`the entries of the revocation log do not follow each other: ${fault}`)
     const batch = sealer.seal(held, entries)
     this.#own.add(batch)
     this.#listener.batch(batch, held)
+    this.#setGap(elapsed() - startedAt)
     if (entries.length === BATCH_ENTRIES_MAX) return this.#readOnce()
   }
 
   #proof(): Proof {
     const { opener, sealer } = this.#parts
     return { open: opener(), sealer, pause: () => pause(this.#parts, 0) }
+  }
+
+  #setGap(workMs: number): void {
+    const { least, most, workFactor } = BATCH_GAP_MS
+    this.#gapMs = Math.min(most, Math.max(least, workFactor * workMs))
   }
 
   /** The store has lost entries of this copy. They are written to the store again. */

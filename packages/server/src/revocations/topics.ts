@@ -10,7 +10,7 @@ import type { FeedTopics, Topic } from './hub.ts'
  * Makes the topics that the feed sends besides the log: the published keys, and the permissions of each role.
  */
 export async function createTopics(
-  ring: Pick<KeyRing, 'jwks' | 'killed' | 'reload'>,
+  ring: Pick<KeyRing, 'jwks' | 'killed' | 'pending' | 'reload'>,
   store: Pick<RoleStore, 'list'>,
 ): Promise<FeedTopics> {
   let keys = keysTopic(ring)
@@ -26,8 +26,8 @@ export async function createTopics(
   }
 }
 
-function keysTopic({ jwks, killed }: Pick<KeyRing, 'jwks' | 'killed'>): Topic {
-  return topic((tag) => ({ type: 'keys', jwks, killed, tag }))
+function keysTopic({ jwks, killed, pending }: Pick<KeyRing, 'jwks' | 'killed' | 'pending'>): Topic {
+  return topic((tag) => ({ type: 'keys', jwks, killed, pending, tag }))
 }
 
 async function rolesTopic(store: Pick<RoleStore, 'list'>): Promise<Topic> {

@@ -24,6 +24,8 @@ export interface Poll {
   readonly guard: string
   readonly resume: Extract<GuardMessage, { type: 'resume' }>
   readonly nonce: string | undefined
+  /** The guard's clock, in milliseconds since 1970. */
+  readonly clock: number | undefined
   /** The tags of the states of keys and roles that the guard has. */
   readonly knows: readonly string[]
   readonly waitMs: number
@@ -47,7 +49,13 @@ export async function answerPoll(
     if (!link.hasNews) await link.news(query.waitMs, signal)
     if (query.nonce !== undefined && !link.isFull) {
       const applied = query.resume.position ?? 0
-      await hub.take(subscriber, { type: 'nonce', nonce: query.nonce, applied })
+      const { nonce, clock } = query
+      await hub.take(subscriber, {
+        type: 'nonce',
+        nonce,
+        applied,
+        ...(clock === undefined ? {} : { clock }),
+      })
       // The echo may include entries that were not sent yet. They must be in the same answer.
       await hub.tail.read()
     }

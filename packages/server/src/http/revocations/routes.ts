@@ -67,6 +67,7 @@ const pollQuery = lazy(() =>
           description:
             'A random value. The answer repeats it with the head of the log, for the lease.',
         }),
+      clock: whole('The clock of the guard, in milliseconds since 1970.').optional(),
       wait: whole(
         `How many milliseconds to wait for messages, at most ${limits.feedPollMs}. Default 0.`,
       ).optional(),
@@ -87,13 +88,14 @@ const pollQuery = lazy(() =>
       path: ['chain'],
     })
     .transform(
-      ({ guard: name, after, chain, nonce, wait = 0, handed, keys, roles }): Poll => ({
+      ({ guard: name, after, chain, nonce, clock, wait = 0, handed, keys, roles }): Poll => ({
         guard: name,
         resume:
           after === undefined || chain === undefined
             ? { type: 'resume' }
             : { type: 'resume', position: after, chain, handed: handed === 'true' },
         nonce,
+        clock,
         knows: [keys, roles].filter((each) => each !== undefined),
         waitMs: Math.min(wait, limits.feedPollMs),
       }),

@@ -1,0 +1,9 @@
+import pino, { type Logger } from 'pino'
+
+/** Makes a logger that adds its warnings and errors to a list, as objects. */
+export function logTo(lines: Record<string, unknown>[]): Logger {
+  const write = (line: string): void => {
+    lines.push(JSON.parse(line) as Record<string, unknown>)
+  }
+  return pino({ level: 'warn' }, { write })
+}
