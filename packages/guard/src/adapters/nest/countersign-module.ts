@@ -1,3 +1,4 @@
+// oxlint-disable no-extraneous-class -- NestJS identifies modules by their class
 import {
   type DynamicModule,
   type FactoryProvider,
@@ -39,7 +40,6 @@ export interface CountersignModuleAsyncOptions extends Pick<ModuleMetadata, 'imp
  * Guards all routes of the application: each needs a valid access token unless it is `@Public()`. It provides
  * the guard under `COUNTERSIGN_GUARD` and closes it when the application closes.
  */
-// oxlint-disable-next-line no-extraneous-class -- NestJS identifies modules by their class
 export class CountersignModule {
   /** Takes a guard. */
   static forRoot(options: CountersignModuleOptions): DynamicModule {
