@@ -4,6 +4,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import { join, resolve } from 'node:path'
 
 import { report, round, type Row } from './lib/report.ts'
+import { compileLibraries, LIBRARIES_OUT } from '../scripts/lib/build.ts'
 import { fetchNode } from '../scripts/lib/nodes.ts'
 
 /**
@@ -31,7 +32,7 @@ interface Cell {
 }
 
 const root = resolve(import.meta.dirname, '..')
-execFileSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+compileLibraries()
 const worker = join(root, 'build/bench/jwt-worker.mjs')
 mkdirSync(join(root, 'build/bench'), { recursive: true })
 const source = readFileSync(join(root, 'bench/lib/jwt-worker.ts'), 'utf8')
@@ -43,7 +44,7 @@ for (const version of process.argv.includes('--quick') ? [process.versions.node]
   const isOwn = version === process.versions.node
   const node = isOwn ? process.execPath : fetchNode(version)
   const cells = JSON.parse(
-    execFileSync(node, [worker, join(root, 'build/tsc/jwt/src/index.js')], {
+    execFileSync(node, [worker, join(LIBRARIES_OUT, 'jwt/src/index.js')], {
       cwd: root,
       encoding: 'utf8',
       maxBuffer: 2 ** 20,

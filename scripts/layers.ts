@@ -17,7 +17,7 @@ const TOP = new Set(['authority', 'cli'])
 /** The packages that each package may import, besides Node's own modules and its own files. */
 const PACKAGES: Record<string, readonly string[]> = {
   jwt: [],
-  guard: ['@countersign/jwt', 'express', 'fastify', 'hono'],
+  guard: ['@countersign/jwt', '@nestjs/common', '@nestjs/core', 'express', 'fastify', 'hono'],
   server: [
     '@countersign/guard',
     '@countersign/jwt',

@@ -2,6 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import {
+  compileLibraries,
+  compileServer,
+  LIBRARIES_OUT,
+  SERVER_OUT,
+  writeModuleEntry,
+} from './lib/build.ts'
+import { publishedManifest, type SourceManifest, toDist } from './lib/manifest.ts'
+
 /**
  * `npm run pack`: builds the packages with tsc and packs the tarballs that users install.
  *
@@ -10,7 +19,11 @@ import { join, resolve } from 'node:path'
  */
 
 const root = resolve(import.meta.dirname, '..')
-const PUBLISHED = ['jwt', 'guard', 'server'] as const
+const PUBLISHED = [
+  { folder: 'jwt', format: 'commonjs' },
+  { folder: 'guard', format: 'commonjs' },
+  { folder: 'server', format: 'module' },
+] as const
 
 export interface Tarball {
   readonly name: string
@@ -19,14 +32,15 @@ export interface Tarball {
 
 /** Builds and packs all packages into build/tarballs. Returns one tarball for each. */
 export function packAll(): readonly Tarball[] {
-  for (const folder of ['tsc', 'packages', 'tarballs']) {
+  for (const folder of ['packages', 'tarballs']) {
     rmSync(join(root, 'build', folder), { recursive: true, force: true })
   }
-  execFileSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+  compileLibraries()
+  compileServer()
   const tarballs = join(root, 'build/tarballs')
   mkdirSync(tarballs, { recursive: true })
-  return PUBLISHED.map((folder) => {
-    const stage = stagePackage(folder)
+  return PUBLISHED.map((published) => {
+    const stage = stagePackage(published)
     // Checks that users of the package can resolve its exports, types and files.
     execFileSync('publint', ['run', '--strict', '--pack', 'npm', stage], { stdio: 'inherit' })
     const packed: unknown = JSON.parse(
@@ -49,50 +63,28 @@ function firstOf(packed: unknown): { name: string; filename: string } {
   return first
 }
 
-function stagePackage(folder: string): string {
+function stagePackage({ folder, format }: (typeof PUBLISHED)[number]): string {
   const source = join(root, 'packages', folder)
   const stage = join(root, 'build/packages', folder)
   mkdirSync(stage, { recursive: true })
-  cpSync(join(root, 'build/tsc', folder, 'src'), join(stage, 'dist'), { recursive: true })
+  const compiled = format === 'commonjs' ? LIBRARIES_OUT : SERVER_OUT
+  cpSync(join(compiled, folder, 'src'), join(stage, 'dist'), { recursive: true })
   for (const file of ['README.md', 'bin']) {
     if (existsSync(join(source, file))) {
       cpSync(join(source, file), join(stage, file), { recursive: true })
     }
   }
   cpSync(join(root, 'LICENSE'), join(stage, 'LICENSE'))
-  const manifest = publishedManifest(readFileSync(join(source, 'package.json'), 'utf8'))
-  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  // The text is the manifest of one of our packages, and publint checks the result.
+  const manifest = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as SourceManifest
+  const published = publishedManifest(manifest, format)
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(published, null, 2)}\n`)
+  if (format === 'commonjs') {
+    for (const entry of Object.values(manifest.exports)) {
+      writeModuleEntry(join(stage, toDist(entry, '.js')))
+    }
+  }
   return stage
-}
-
-/** Returns the manifest of the sources, changed to point at the output of tsc. */
-function publishedManifest(text: string): Record<string, unknown> {
-  const {
-    private: _,
-    devDependencies: __,
-    ...manifest
-  } = JSON.parse(text) as Record<string, unknown>
-  const { exports: entries, imports } = manifest as {
-    exports: Record<string, string>
-    imports?: Record<string, string>
-  }
-  manifest['files'] = ['dist', 'bin']
-  manifest['exports'] = Object.fromEntries(
-    Object.entries(entries).map(([entry, source]) => [
-      entry,
-      { types: toDist(source, '.d.ts'), default: toDist(source, '.js') },
-    ]),
-  )
-  if (imports !== undefined) {
-    manifest['imports'] = Object.fromEntries(
-      Object.entries(imports).map(([name, source]) => [name, toDist(source, '.js')]),
-    )
-  }
-  return manifest
-}
-
-function toDist(source: string, extension: string): string {
-  return source.replace(/^\.\/src\//, './dist/').replace(/\.ts$/, extension)
 }
 
 if (import.meta.main) {

@@ -2,13 +2,14 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import { compileLibraries, LIBRARIES_OUT } from './lib/build.ts'
 import { fetchNode } from './lib/nodes.ts'
 
 /**
  * `npm run test:matrix`: runs the suites of packages/jwt, including the slow ones, against the compiled
  * package, on one release of each Node that it supports. A stage of `npm run test:long`.
  *
- * tsc compiles sources and suites with the options of the published build. Vitest runs on the Node under test
+ * tsc compiles the sources as for publishing, and the suites to ES modules. Vitest runs on the Node under test
  * and leaves the compiled package to the loader of that Node. So the tests run the JavaScript that users get,
  * on the same V8 and OpenSSL.
  *
@@ -20,17 +21,17 @@ import { fetchNode } from './lib/nodes.ts'
  * the version that it runs on, and a row with a missing suite fails.
  */
 
-const VERSIONS = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
+const VERSIONS = ['22.23.3']
 const ML_DSA_SINCE = 24
 
 // Without `external`, Vitest would rewrite the modules of the package before they run.
 const VITEST_CONFIG = `export default {
   test: {
-    include: ['test/**/*.test.js'],
+    include: ['packages/jwt/test/**/*.test.js'],
     setupFiles: ['setup.js'],
     testTimeout: 300_000,
     maxWorkers: 2,
-    server: { deps: { external: [/matrix\\/src\\//] } },
+    server: { deps: { external: [/matrix\\/packages\\/jwt\\/src\\//] } },
   },
 }
 `
@@ -82,18 +83,19 @@ function buildStage(): void {
   mkdirSync(stage, { recursive: true })
   const settings = {
     extends: '../../tsconfig.build.json',
-    compilerOptions: {
-      noCheck: true,
-      declaration: false,
-      rootDir: '../../packages/jwt',
-      outDir: '.',
-    },
-    include: ['../../packages/jwt/src', '../../packages/jwt/test'],
+    compilerOptions: { noCheck: true, declaration: false, rootDir: '../..', outDir: '.' },
+    include: ['../../packages/jwt/test'],
   }
   writeFileSync(join(stage, 'tsconfig.json'), JSON.stringify(settings))
   execFileSync('tsc', ['-p', stage], { cwd: root, stdio: 'inherit' })
-  for (const data of ['test/vectors', 'README.md']) {
-    cpSync(join(root, 'packages/jwt', data), join(stage, data), { recursive: true })
+  // tsc has also compiled the sources that the suites import. The published JavaScript replaces them.
+  const sources = join(stage, 'packages/jwt/src')
+  rmSync(sources, { recursive: true, force: true })
+  compileLibraries()
+  cpSync(join(LIBRARIES_OUT, 'jwt/src'), sources, { recursive: true })
+  writeFileSync(join(sources, 'package.json'), '{ "type": "commonjs" }\n')
+  for (const data of ['packages/jwt/test/vectors', 'packages/jwt/README.md']) {
+    cpSync(join(root, data), join(stage, data), { recursive: true })
   }
   writeFileSync(join(stage, 'vitest.config.js'), VITEST_CONFIG)
   writeFileSync(join(stage, 'setup.js'), SETUP)
@@ -102,7 +104,7 @@ function buildStage(): void {
 /** Runs all suites on one version of Node. */
 function testOn(version: string): Row {
   const hasMlDsa = Number.parseInt(version, 10) >= ML_DSA_SINCE
-  const excluded = hasMlDsa ? 'test/ml-dsa-missing.test.js' : 'test/ml-dsa.test.js'
+  const excluded = `packages/jwt/test/${hasMlDsa ? 'ml-dsa-missing' : 'ml-dsa'}.test.js`
   const path = join(stage, `report-${version}.json`)
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const options = [`--root=${stage}`, `--exclude=${excluded}`, '--reporter=json']
@@ -118,7 +120,9 @@ function testOn(version: string): Row {
   const report = readReport(path)
   if (report === undefined) return { passed: 0, suites: 0, faults: [`no report\n${stderr}`] }
 
-  const expected = globSync('test/**/*.test.js', { cwd: stage }).filter((file) => file !== excluded)
+  const expected = globSync('packages/jwt/test/**/*.test.js', { cwd: stage }).filter(
+    (file) => file !== excluded,
+  )
   const ran = report.testResults.filter(({ assertionResults }) => assertionResults.length > 0)
   const faults = report.testResults.flatMap(faultsOf)
   if (ran.length !== expected.length) faults.push(`${ran.length} of ${expected.length} suites ran`)

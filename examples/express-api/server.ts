@@ -1,5 +1,5 @@
 import { createGuard, metricsText } from '@countersign/guard'
-import { authOf, optionalAuth, requireAuth } from '@countersign/guard/express'
+import { authOf, optionalAuth, optionalAuthOf, requireAuth } from '@countersign/guard/express'
 import express from 'express'
 
 const {
@@ -25,7 +25,7 @@ const app = express()
 app.disable('x-powered-by')
 
 app.get('/', optionalAuth(guard), (request, response) => {
-  response.json({ hello: request.auth?.sub ?? 'stranger' })
+  response.json({ hello: optionalAuthOf(request)?.sub ?? 'stranger' })
 })
 
 app.get('/me', requireAuth(guard), (request, response) => {

@@ -12,7 +12,9 @@ import { assertGuard } from './route-of.ts'
  * goes to the guard that reads a cookie of that name. A combined guard counts as its parts. Throws a
  * TypeError for two guards of the same issuer or with the same cookie name.
  */
-export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
+export function combineGuards<Own = unknown>(
+  given: readonly [Guard<Own>, ...Guard<Own>[]],
+): Guard<Own> {
   const guards = readGuards(given)
   const [first] = guards
   const byIssuer = new Map(guards.map((guard) => [guard.issuer, guard]))
@@ -64,7 +66,8 @@ export function combineGuards(given: readonly [Guard, ...Guard[]]): Guard {
     },
   }
   parts.set(whole, guards)
-  return whole
+  // All parts have the own claims that the caller named.
+  return whole as Guard<Own>
 }
 
 function readGuards(given: readonly Guard[]): readonly [Guard, ...Guard[]] {

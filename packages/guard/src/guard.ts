@@ -19,17 +19,22 @@ import { FeedFault } from './revocations/feed-fault.ts'
 import { asError } from './errors.ts'
 import { TokenCheck, type Verification } from './verification/token-check.ts'
 
-/** The result of verifying a token. The claims are frozen unless `cacheEntriesMax` is 0. */
-export type VerifyResult = { readonly ok: true; readonly claims: AccessTokenClaims } | Refused
+/**
+ * The result of verifying a token. The claims are frozen unless `cacheEntriesMax` is 0. `Own` is the type of
+ * the application's own claims.
+ */
+export type VerifyResult<Own = unknown> =
+  | { readonly ok: true; readonly claims: AccessTokenClaims & Own }
+  | Refused
 
 /** A guard with the requirements of one route. */
-export interface RouteGuard {
+export interface RouteGuard<Own = unknown> {
   /**
    * Checks a request. It takes the token from the Authorization header, or from the cookie if the option
    * `cookies` is on. It verifies the token and checks what the route requires. For a cookie it also checks
    * that no other site sent the request.
    */
-  authenticate(request: RequestView): VerifyResult | Promise<VerifyResult>
+  authenticate(request: RequestView): VerifyResult<Own> | Promise<VerifyResult<Own>>
   /** Returns the HTTP answer to a refused request. */
   challenge(refused: Refused): Challenge
 }
@@ -60,9 +65,9 @@ export interface GuardMetrics {
 
 /**
  * Verifies the access tokens of one issuer for one service. Create it once at start and use it for all
- * requests.
+ * requests. `Own` is the type of the application's own claims.
  */
-export interface Guard extends RouteGuard {
+export interface Guard<Own = unknown> extends RouteGuard<Own> {
   readonly issuer: string
   readonly audience: string | readonly string[]
   /** Whether the guard has a revocation feed. */
@@ -78,12 +83,12 @@ export interface Guard extends RouteGuard {
   verify(
     token: string,
     options?: { readonly policy?: FreshnessPolicy },
-  ): VerifyResult | Promise<VerifyResult>
+  ): VerifyResult<Own> | Promise<VerifyResult<Own>>
   /**
    * Returns this guard with the requirements of a route. Throws a TypeError that names an invalid
    * requirement.
    */
-  route(requirements: Requirements): RouteGuard
+  route(requirements: Requirements): RouteGuard<Own>
   /**
    * Resolves when the keys are loaded and, with a feed, the guard has its first lease. Starts loading if
    * needed. Rejects with a `JwksFault` or `FeedFault` after `readyTimeoutMs`, or at once if only an operator
@@ -113,16 +118,19 @@ export interface Guard extends RouteGuard {
 
 /**
  * Makes a guard. It opens no connection: the first request, `ready` or `isFresh` does. Throws a TypeError
- * that names the wrong option.
+ * that names the wrong option. `Own` is the type of the application's own claims. The guard does not check
+ * their contents: the authority signs what your code gave it.
  */
-export function createGuard(options: GuardOptions): Guard {
+export function createGuard<Own = unknown>(options: GuardOptions): Guard<Own> {
   const settings = readGuardOptions(options)
   const { feed, onNotice } = settings
   if (feed === undefined) onNotice(NO_FEED)
-  return new IssuerGuard(
+  const guard: Guard = new IssuerGuard(
     settings,
     feed === undefined ? createJwksSource(settings) : createFeedSource(settings, feed),
   )
+  // The caller names the type of its own claims.
+  return guard as Guard<Own>
 }
 
 function needsOperator(fault: Error | undefined): boolean {

@@ -5,15 +5,15 @@ import { assertPlain, type Requirements } from './verification/requirements.ts'
  * Returns a guard that also enforces the requirements of one framework route. Throws a TypeError if the first
  * argument is not a guard, or if a requirement is invalid.
  */
-export function routeOf<FrameworkRequest>(
-  guard: Guard,
+export function routeOf<FrameworkRequest, Own>(
+  guard: Guard<Own>,
   requirements: Requirements<FrameworkRequest>,
-): RouteGuard {
+): RouteGuard<Own> {
   return assertGuard(guard).route(requirementsOf(requirements))
 }
 
 /** Returns the guard. Throws a TypeError for any other value. */
-export function assertGuard(guard: Guard): Guard {
+export function assertGuard<Own>(guard: Guard<Own>): Guard<Own> {
   if (typeof (guard as Partial<Guard> | undefined)?.route === 'function') return guard
   throw new TypeError('The first argument must be a guard from createGuard or combineGuards.')
 }

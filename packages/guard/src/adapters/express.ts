@@ -1,22 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { AccessTokenClaims } from '../verification/access-token.ts'
 import type { Guard, RouteGuard, VerifyResult } from '../guard.ts'
 import type { Refused } from '../refusals.ts'
 import { viewOfNode } from '../request/request-view.ts'
 import { assertGuard, routeOf } from '../route-of.ts'
 import type { Requirements } from '../verification/requirements.ts'
 import { asError } from '../errors.ts'
+import { storeAuth } from './auth-of.ts'
 
-export { authOf } from './auth-of.ts'
-
-declare global {
-  namespace Express {
-    interface Request {
-      /** The claims of the verified access token; undefined on an anonymous request. */
-      auth?: AccessTokenClaims
-    }
-  }
-}
+export { authOf, optionalAuthOf } from './auth-of.ts'
 
 /**
  * Middleware for Express 4 and 5, and for anything else that calls `(request, response, next)` with Node's
@@ -24,7 +15,7 @@ declare global {
  * path.
  */
 export type Middleware = (
-  request: IncomingMessage & { auth?: AccessTokenClaims },
+  request: IncomingMessage,
   response: ServerResponse,
   next: (error?: unknown) => void,
 ) => void
@@ -42,43 +33,51 @@ export interface ExpressRequest extends IncomingMessage {
 
 /**
  * Makes middleware that accepts a request only with a valid access token that satisfies the requirements of
- * the route. The claims are then in `request.auth`. The middleware answers every other request itself: 400,
- * 401, 403 or 503 with a problem document. An error from `onRefused` goes to `next`. Throws a TypeError for
- * an invalid requirement.
+ * the route. `authOf(request)` then returns the claims. The middleware answers every other request itself:
+ * 400, 401, 403 or 503 with a problem document. An error from `onRefused` goes to `next`. Throws a TypeError
+ * for an invalid requirement.
  */
 export function requireAuth(
   guard: Guard,
   requirements: Requirements<ExpressRequest> = {},
 ): Middleware {
   const route = routeOf(guard, requirements)
-  return middlewareFor(route, (refused, response) => {
+  return middlewareFor(route, (refused, response, next) => {
     // The application's own timeout may have sent an answer while keys were being fetched.
     if (response.headersSent) return
-    const { status, headers, body } = route.challenge(refused)
-    response.writeHead(status, headers).end(body)
+    try {
+      const { status, headers, body } = route.challenge(refused)
+      response.writeHead(status, headers).end(body)
+    } catch (error) {
+      // Other middleware may run its own code when headers are written. After a fetch of the keys, an error
+      // from there would end the process.
+      if (!response.headersSent) next(asError(error))
+    }
   })
 }
 
 /**
- * Makes middleware that sets `request.auth` if a request carries a valid access token. It accepts every
- * request: a public page must not answer 401 because the browser holds an expired token.
+ * Makes middleware that reads the access token if a request carries a valid one. `optionalAuthOf(request)`
+ * then returns the claims. It accepts every request: a public page must not answer 401 because the browser
+ * holds an expired token.
  */
 export function optionalAuth(guard: Guard): Middleware {
   return middlewareFor(assertGuard(guard), (_refused, _response, next) => next())
 }
 
-type OnRefused = (refused: Refused, response: ServerResponse, next: () => void) => void
+type Next = Parameters<Middleware>[2]
+type OnRefused = (refused: Refused, response: ServerResponse, next: Next) => void
 
 function middlewareFor(guard: RouteGuard, onRefused: OnRefused): Middleware {
   const conclude = (
     result: VerifyResult,
-    request: Parameters<Middleware>[0],
+    request: IncomingMessage,
     response: ServerResponse,
-    next: () => void,
+    next: Next,
   ): void => {
-    if (!result.ok) return onRefused(result, response, next)
-    request.auth = result.claims
-    next()
+    storeAuth(request, result.ok ? result.claims : undefined)
+    if (result.ok) next()
+    else onRefused(result, response, next)
   }
   return (request, response, next) => {
     let outcome: VerifyResult | Promise<VerifyResult>

@@ -6,13 +6,13 @@ import { assertGuard, routeOf } from '../route-of.ts'
 import type { Requirements } from '../verification/requirements.ts'
 
 /** The variables that `requireAuth` adds to a context: `c.var.auth` and `c.get('auth')`. */
-export interface AuthEnv {
-  Variables: { auth: AccessTokenClaims }
+export interface AuthEnv<Own = unknown> {
+  Variables: { auth: AccessTokenClaims & Own }
 }
 
 /** The variable that `optionalAuth` adds to a context. It is undefined on an anonymous request. */
-export interface OptionalAuthEnv {
-  Variables: { auth: AccessTokenClaims | undefined }
+export interface OptionalAuthEnv<Own = unknown> {
+  Variables: { auth: (AccessTokenClaims & Own) | undefined }
 }
 
 /**
@@ -21,16 +21,16 @@ export interface OptionalAuthEnv {
  * 401, 403 or 503 with a problem document. An error from `onRefused` goes to `app.onError`. Throws a
  * TypeError for an invalid requirement.
  */
-export function requireAuth(
-  guard: Guard,
+export function requireAuth<Own = unknown>(
+  guard: Guard<Own>,
   requirements: Requirements<Context> = {},
-): MiddlewareHandler<AuthEnv> {
+): MiddlewareHandler<AuthEnv<Own>> {
   const route = routeOf(guard, requirements)
   // Not async: for an accepted request the only promise is that of the next handler.
   const conclude = (
-    c: Context<AuthEnv>,
+    c: Context<AuthEnv<Own>>,
     next: Next,
-    result: VerifyResult,
+    result: VerifyResult<Own>,
   ): Promise<Response | void> => {
     if (result.ok) {
       c.set('auth', result.claims)
@@ -54,7 +54,9 @@ export function requireAuth(
  * Makes middleware that sets `c.var.auth` if a request carries a valid access token. It accepts every
  * request: a public page must not answer 401 because the browser holds an expired token.
  */
-export function optionalAuth(guard: Guard): MiddlewareHandler<OptionalAuthEnv> {
+export function optionalAuth<Own = unknown>(
+  guard: Guard<Own>,
+): MiddlewareHandler<OptionalAuthEnv<Own>> {
   assertGuard(guard)
   return async (c, next) => {
     const result = await guard.authenticate(viewOfRequest(c.req.raw))

@@ -5,8 +5,8 @@ import { routeOf } from '../route-of.ts'
 import type { Requirements } from '../verification/requirements.ts'
 
 /** The claims of an accepted request, or the answer to send to a refused one. */
-export type Authentication =
-  | { readonly ok: true; readonly claims: AccessTokenClaims }
+export type Authentication<Own = unknown> =
+  | { readonly ok: true; readonly claims: AccessTokenClaims & Own }
   | { readonly ok: false; readonly response: Response }
 
 /**
@@ -14,10 +14,10 @@ export type Authentication =
  * adapter, for example in Deno, in a serverless function or in your own router. Throws a TypeError for an
  * invalid requirement.
  */
-export function createAuthenticator(
-  guard: Guard,
+export function createAuthenticator<Own = unknown>(
+  guard: Guard<Own>,
   requirements: Requirements<Request> = {},
-): (request: Request) => Promise<Authentication> {
+): (request: Request) => Promise<Authentication<Own>> {
   const route = routeOf(guard, requirements)
   return async (request) => {
     const result = await route.authenticate(viewOfRequest(request))

@@ -319,6 +319,47 @@ test('express: an answer that a timeout has already sent stays unchanged', async
   await service.close()
 })
 
+describe('an error while the refusal is written, at once or after a fetch, goes to the error handler', () => {
+  const fail = (): never => {
+    throw new Error('of other middleware')
+  }
+  const headers = { authorization: 'Bearer x.y.z' }
+
+  test.each([true, false])('express (keys loaded: %s)', async (areLoaded) => {
+    const guard = newGuard()
+    if (areLoaded) await guard.ready()
+    const middleware = onExpress.requireAuth(guard)
+    const service = await listen(
+      createServer((request, response) => {
+        const writeHead = response.writeHead.bind(response)
+        response.writeHead = fail
+        middleware(request, response, (error) => {
+          response.writeHead = writeHead
+          response.end(error instanceof Error ? error.message : 'in')
+        })
+      }),
+    )
+    expect(await (await fetch(service.origin, { headers })).text()).toBe('of other middleware')
+    guard.close()
+    await service.close()
+  })
+
+  test.each([true, false])('fastify (keys loaded: %s)', async (areLoaded) => {
+    const guard = newGuard()
+    if (areLoaded) await guard.ready()
+    const app = fastify()
+    app.addHook('onRequest', (_request, reply, done) => {
+      reply.headers = fail
+      done()
+    })
+    app.get('/', { onRequest: onFastify.requireAuth(guard) }, () => 'in')
+    const answer = await app.inject({ url: '/', headers })
+    expect(answer.json()).toMatchObject({ message: 'of other middleware' })
+    guard.close()
+    await app.close()
+  })
+})
+
 function never(): Promise<Response> {
   return new Promise(() => {})
 }

@@ -40,7 +40,7 @@ function startExpress(guard: Guard): Promise<Service> {
   })
   app.get('/item/:id', onExpress.requireAuth(guard), (request, response) => {
     const id: string = request.params.id
-    response.json({ id, sub: request.auth?.sub })
+    response.json({ id, sub: onExpress.authOf(request).sub })
   })
   const tenant = (request: onExpress.ExpressRequest): string | undefined =>
     tenantOf(request.params['tenant'])
@@ -48,10 +48,10 @@ function startExpress(guard: Guard): Promise<Service> {
     response.json({})
   })
   app.all('/note', onExpress.requireAuth(guard), (request, response) => {
-    response.json({ sub: request.auth?.sub })
+    response.json({ sub: onExpress.authOf(request).sub })
   })
   app.all('/hello', onExpress.optionalAuth(guard), (request, response) => {
-    response.json({ sub: request.auth?.sub ?? null })
+    response.json({ sub: onExpress.optionalAuthOf(request)?.sub ?? null })
   })
   app.use(answerError)
   return listen(createServer(app))
@@ -70,7 +70,7 @@ async function startFastify(guard: Guard): Promise<Service> {
   app.get<{ Params: { id: string } }>(
     '/item/:id',
     { preHandler: onFastify.requireAuth(guard) },
-    (request, reply) => reply.send({ id: request.params.id, sub: request.auth?.sub }),
+    (request, reply) => reply.send({ id: request.params.id, sub: onFastify.authOf(request).sub }),
   )
   const tenant = ({ params }: FastifyRequest): string | undefined =>
     tenantOf((params as { readonly tenant?: string }).tenant)
@@ -78,10 +78,10 @@ async function startFastify(guard: Guard): Promise<Service> {
     reply.send({}),
   )
   app.all('/note', { onRequest: onFastify.requireAuth(guard) }, (request, reply) =>
-    reply.send({ sub: request.auth?.sub }),
+    reply.send({ sub: onFastify.authOf(request).sub }),
   )
   app.all('/hello', { preHandler: [onFastify.optionalAuth(guard)] }, (request, reply) =>
-    reply.send({ sub: request.auth?.sub ?? null }),
+    reply.send({ sub: onFastify.optionalAuthOf(request)?.sub ?? null }),
   )
   const origin = await app.listen({ port: 0, host: '127.0.0.1' })
   return { origin, close: () => app.close() }
