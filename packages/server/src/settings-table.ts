@@ -229,6 +229,14 @@ export type Table = typeof table
 /** The name of a setting in `countersign.config.ts`. */
 export type SettingName = keyof Table
 
+/**
+ * The settings that a program may pass. Every setting is optional. A text is parsed like an environment
+ * variable.
+ */
+export type SettingsInput = {
+  readonly [K in SettingName]?: z.input<Table[K]['schema']> | undefined
+}
+
 /** A setting as the help and the reference show it. */
 export interface SettingDescription extends SchemaDescription {
   /** Its name in `countersign.config.ts`. */

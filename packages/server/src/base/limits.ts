@@ -53,6 +53,10 @@ export const limits = {
    * Passwords that wait to be hashed. Two cores hash about 170 a second, so the last one waits 0.75 seconds.
    */
   passwordQueueMax: 128,
+  /** Log lines that wait for standard error. Further lines are lost. */
+  logBytesMax: 1024 * 1024,
+  /** How long the end of the server waits for a reader of the log. */
+  logFlushMs: 1_000,
   /** How long requests in flight may take after SIGTERM. */
   drainMs: 25_000,
   secretCharsMin: 32,
