@@ -40,6 +40,13 @@ export const requirements = {
     ],
     suites: ['tests/redis'],
   },
+  nginx: {
+    name: 'nginx',
+    debianPackages: ['nginx-light'],
+    // Debian installs it in a folder that is not in everybody's PATH.
+    detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v'],
+    suites: ['tests/nginx'],
+  },
 } as const satisfies Record<string, Requirement>
 
 /** Whether the program is installed. Starts it, which takes about 0.3 s. */

@@ -76,6 +76,9 @@ test('an empty environment configures a development server', () => {
       cookieDomain: undefined,
       origins: [],
       trustedProxies: undefined,
+      forwardedHeader: 'x-forwarded-for',
+      corsHeaders: [],
+      hstsSubdomains: false,
       signUp: false,
     },
     logLevel: 'info',
@@ -716,10 +719,11 @@ describe('a config file', () => {
 
 describe('browsers and proxies', () => {
   test('origins are a list, each as a browser writes it', () => {
-    const origins = 'https://app.example.com, http://localhost:3000'
+    const origins = 'https://app.example.com, http://localhost:3000,capacitor://localhost'
     expect(parse({ COUNTERSIGN_ORIGINS: origins }).http.origins).toEqual([
       'https://app.example.com',
       'http://localhost:3000',
+      'capacitor://localhost',
     ])
   })
 
@@ -729,10 +733,25 @@ describe('browsers and proxies', () => {
     'https://app.example.com/',
     'https://App.example.com',
     'null',
+    'capacitor://',
+    'capacitor://localhost/',
+    'Capacitor://localhost',
+    'app+x://*',
+    'wss://app.example.com',
+    'file://',
+    'javascript://localhost',
   ])('the origin %s is rejected', (COUNTERSIGN_ORIGINS) => {
     expect(mistakesOf({ COUNTERSIGN_ORIGINS })).toEqual([
       expect.stringContaining('COUNTERSIGN_ORIGINS: must be origins such as'),
     ])
+  })
+
+  test('headers of pages are a list of names', () => {
+    const headers = { COUNTERSIGN_CORS_HEADERS: 'X-Client-Version, x-team' }
+    expect(parse(headers).http.corsHeaders).toEqual(['X-Client-Version', 'x-team'])
+    for (const name of ['*', 'X Y', 'x:y', 'x\ny', 'ü']) {
+      expect(mistakesOf({ COUNTERSIGN_CORS_HEADERS: name })).toHaveLength(1)
+    }
   })
 
   test('proxies are addresses and networks', () => {
