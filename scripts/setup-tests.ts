@@ -46,6 +46,13 @@ export const requirements = {
     detect: ['/usr/bin/faketime', '+1 hour', '/bin/true'],
     suites: ['tests/faults/slow-clock.test.ts'],
   },
+  nginx: {
+    name: 'nginx',
+    debianPackages: ['nginx-light'],
+    // Debian installs it in a folder that is not in everybody's PATH.
+    detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v'],
+    suites: ['tests/nginx'],
+  },
 } as const satisfies Record<string, Requirement>
 
 /** Whether the program is installed. Starts it, which takes about 0.3 s. */

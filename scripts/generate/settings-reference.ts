@@ -32,9 +32,13 @@ export default {
 \`\`\`
 
 - A time is a whole number and a unit: \`90s\`, \`5m\`, \`12h\`, \`14d\`.
-- An empty environment variable counts as not set.
-- The authority does not start with an invalid value or an unknown \`COUNTERSIGN_\` name. It reports all mistakes at once, by
-  name and without their values.
+- An empty environment variable counts as not set. White space around a value is removed.
+- The authority does not start with an invalid value. It reports all mistakes at once, and shows no value that can be a
+  secret.
+- An environment variable with a name that is close to a setting is reported as misspelled. Other names are ignored, for
+  example those that Kubernetes sets for a service (\`COUNTERSIGN_SERVICE_HOST\`). A file or a program may only use names of
+  this page.
+- The file can be an ES module also in a CommonJS package, or use \`module.exports\`.
 - \`NODE_ENV=production\` requires a secret and an https public URL. It prints no password, and creates the first account
   only when its password is set.
 - \`countersign start --help\` lists the settings in a terminal.

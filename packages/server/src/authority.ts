@@ -1,6 +1,6 @@
 import { decideStanding } from '@countersign/guard/revocations'
 import type { AccessTokenResult } from '@countersign/guard'
-import pino, { type Logger } from 'pino'
+import type { Logger } from 'pino'
 
 import { createAuditReader, type AuditReader } from './accounts/audit.ts'
 import { createClientManager, type ClientManager } from './accounts/clients.ts'
@@ -21,6 +21,7 @@ import { openKeyRing } from './authority/keys.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
 import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
+import { createLogger } from './base/logger.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
 import type { RequestContext } from './http/services.ts'
 import type { FeedSocket } from './http/revocations/feed-socket.ts'
@@ -30,7 +31,9 @@ import { readOrCreateSecret } from './keys/secret.ts'
 import type { ClaimsHook } from './sessions/access-token.ts'
 import type { CreatedSession } from './sessions/create-session.ts'
 import { createSessionManager, type SessionManager } from './sessions/manage.ts'
-import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
+import { isProduction } from './settings-environment.ts'
+import type { SettingsInput } from './settings-table.ts'
+import { parseSettings, type Settings } from './settings.ts'
 import { openStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
@@ -122,7 +125,8 @@ export async function createAuthority(
   const { clock = systemClock, random = createSystemRandom(), ...others } = config
   const { logger, claims, accounts, signer, ...input } = others
   const source = accounts === undefined ? undefined : checkSource(accounts)
-  const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
+  const production = isProduction(process.env)
+  const settings = parseSettings(input, { production, nameOf: (key) => key })
   const store = openStore(settings, { exclusive: true, clock })
   try {
     return await assemble(settings, store, { clock, random, claims, source, signer, input }, logger)
@@ -146,7 +150,7 @@ async function assemble(
   settings: Settings,
   store: Store,
   given: Parameters,
-  logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
+  logger: Logger = createLogger(settings.logLevel),
 ): Promise<Authority | SourcedAuthority> {
   const { clock, random, source, signer } = given
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]

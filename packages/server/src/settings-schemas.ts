@@ -126,18 +126,38 @@ function list(): z.ZodType<readonly string[], string | readonly string[] | undef
     )
 }
 
-/** Origins exactly as browsers write them, without a path. Never `*`. */
+/**
+ * Origins exactly as browsers write them, without a path. Never `*`. The pages of native shells have origins
+ * with a scheme of their own, such as `capacitor://localhost`.
+ */
 export function origins(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
   return list()
     .refine(
-      (values) => values.every((each) => /^https?:/.test(each) && originOf(each) === each),
+      (values) => values.every((each) => isWebOrigin(each) || NATIVE_ORIGIN.test(each)),
       'must be origins such as https://app.example.com, separated by commas, without a path; never *',
     )
     .meta({ values: 'origins, separated by commas: `https://app.example.com`' })
 }
 
-function originOf(value: string): string | undefined {
-  return URL.canParse(value) ? new URL(value).origin : undefined
+/** A scheme that is not one of the web, and a host, as web views write them. */
+const NATIVE_ORIGIN =
+  /^(?!(?:https?|wss?|ftp|file|data|blob|about|javascript):)[a-z][a-z\d+.-]*:\/\/[a-z\d.-]+$/
+
+function isWebOrigin(value: string): boolean {
+  return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value
+}
+
+/** Names of request headers, in the spelling that was given. */
+export function headerNames(): z.ZodType<
+  readonly string[],
+  string | readonly string[] | undefined
+> {
+  return list()
+    .refine(
+      (values) => values.every((each) => /^[\w!#$%&'*+.^`|~-]{1,64}$/.test(each) && each !== '*'),
+      'must be names of headers such as X-Client-Version, separated by commas; never *',
+    )
+    .meta({ values: 'names of headers, separated by commas: `X-Client-Version`' })
 }
 
 /** A domain in lower case, without a dot in front. */

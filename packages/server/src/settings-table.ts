@@ -1,11 +1,13 @@
 import type { z } from 'zod'
 
+import { FORWARDED_HEADERS } from './base/forwarded.ts'
 import { limits } from './base/limits.ts'
 import { SIGNING_ALGS } from './keys/material.ts'
 import {
   describeSchema,
   domain,
   flag,
+  headerNames,
   integer,
   integerOrOff,
   lifetime,
@@ -148,7 +150,19 @@ export const table = {
     env: 'COUNTERSIGN_ORIGINS',
     schema: origins(),
     describe:
-      'Other origins whose pages may call the server with cookies. Browsers do not send the cookies from another site. For an origin of another site, startup logs `origin_of_another_site`.',
+      'Other origins whose pages may call the server with cookies, and native shells such as `capacitor://localhost`, which use tokens. Browsers do not send the cookies from another site. For an origin of another site, startup logs `origin_of_another_site`.',
+  },
+  corsHeaders: {
+    env: 'COUNTERSIGN_CORS_HEADERS',
+    schema: headerNames(),
+    describe:
+      'Request headers that pages of `COUNTERSIGN_ORIGINS` may send, besides `Authorization`, `Content-Type`, the CSRF token, and common headers of tracing and frameworks ([list](../guides/browsers.md#pages-on-another-origin)).',
+  },
+  hstsSubdomains: {
+    env: 'COUNTERSIGN_HSTS_SUBDOMAINS',
+    schema: flag().default(false),
+    describe:
+      'With `true`, browsers use https also for every subdomain of the host of the public URL, for a year (`includeSubDomains`). Set it only if all of them support https. Browsers use https for the host itself in any case, if the public URL is https.',
   },
   cookieDomain: {
     env: 'COUNTERSIGN_COOKIE_DOMAIN',
@@ -159,7 +173,13 @@ export const table = {
   trustedProxies: {
     env: 'COUNTERSIGN_TRUSTED_PROXIES',
     schema: networks(),
-    describe: 'The proxies whose `X-Forwarded-For` header is trusted.',
+    describe: 'The proxies whose `X-Forwarded-For` header (or `Forwarded`) is trusted.',
+  },
+  forwardedHeader: {
+    env: 'COUNTERSIGN_FORWARDED_HEADER',
+    schema: oneOf(...FORWARDED_HEADERS).default('x-forwarded-for'),
+    describe:
+      'The header in which the trusted proxies name their clients. `forwarded` is the header of RFC 7239. The other header is ignored, because a client can send it through a proxy that does not write it.',
   },
   keepAlive: {
     env: 'COUNTERSIGN_KEEP_ALIVE',
@@ -234,6 +254,14 @@ export type Table = typeof table
 
 /** The name of a setting in `countersign.config.ts`. */
 export type SettingName = keyof Table
+
+/**
+ * The settings that a program may pass. Every setting is optional. A text is parsed like an environment
+ * variable.
+ */
+export type SettingsInput = {
+  readonly [K in SettingName]?: z.input<Table[K]['schema']> | undefined
+}
 
 /** A setting as the help and the reference show it. */
 export interface SettingDescription extends SchemaDescription {

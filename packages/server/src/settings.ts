@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { getSystemErrorMessage } from 'node:util'
 
@@ -8,18 +7,12 @@ import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
 import { canEverybodyWrite } from './base/ownership.ts'
+import { readTextFile, stripByteOrderMark } from './base/text-file.ts'
 import type { HttpSettings } from './http/services.ts'
 import type { SigningAlg } from './keys/material.ts'
-import { table, type SettingName, type Table } from './settings-table.ts'
+import { COMMENT_ADVICE, findMeantOption, findMeantVariable } from './settings-environment.ts'
+import { table, type SettingName, type SettingsInput, type Table } from './settings-table.ts'
 import type { Retention } from './upkeep.ts'
-
-/**
- * The settings that a program may pass. Every setting is optional. A text is parsed like an environment
- * variable.
- */
-export type SettingsInput = {
-  readonly [K in SettingName]?: z.input<Table[K]['schema']> | undefined
-}
 
 /** Checked settings, with their defaults. */
 export interface Settings {
@@ -68,12 +61,23 @@ export interface Settings {
 
 type Parsed = { readonly [K in SettingName]: z.output<Table[K]['schema']> }
 
-/** The first mistake of each setting, under its name in the environment. */
+/** Returns the name under which a person set a setting, or would set it. */
+export type NameOf = (key: SettingName) => string
+
+/** The name of a setting in the environment. */
+export const variableOf: NameOf = (key) => table[key].env
+
+/** The first mistake of each setting, under the name that the person knows. */
 class Mistakes {
   readonly #first = new Map<string, string>()
+  readonly nameOf: NameOf
+
+  constructor(nameOf: NameOf) {
+    this.nameOf = nameOf
+  }
 
   add(key: SettingName, mistake: string): void {
-    this.addName(table[key].env, mistake)
+    this.addName(this.nameOf(key), mistake)
   }
 
   addName(name: string, mistake: string): void {
@@ -88,14 +92,17 @@ class Mistakes {
 }
 
 /**
- * Checks all settings at once. Throws a `SetupError` that names each mistake with its setting, never
- * with its value, which may be a secret. `production` is true when NODE_ENV is `production`.
+ * Checks all settings at once. Throws a `SetupError` that names each mistake with its setting, and shows the
+ * value if it cannot be a secret. `production` is true when NODE_ENV is `production`. `nameOf` is for the
+ * messages.
  */
-export function parseSettings(input: SettingsInput, options: { production: boolean }): Settings {
-  const mistakes = new Mistakes()
+export function parseSettings(
+  input: SettingsInput,
+  options: { production: boolean; nameOf?: NameOf },
+): Settings {
+  const mistakes = new Mistakes(options.nameOf ?? variableOf)
   for (const key of Object.keys(input)) {
-    if (!Object.hasOwn(table, key))
-      mistakes.addName(key, 'is not a setting. See: countersign start --help')
+    if (!Object.hasOwn(table, key)) mistakes.addName(stripByteOrderMark(key), explainUnknown(key))
   }
   const given = parseEach(input, mistakes)
   const secrets = readSecrets('secret', given, mistakes)
@@ -144,6 +151,9 @@ export function parseSettings(input: SettingsInput, options: { production: boole
       cookieDomain: parsed.cookieDomain,
       origins: parsed.origins,
       trustedProxies: parsed.trustedProxies,
+      forwardedHeader: parsed.forwardedHeader,
+      corsHeaders: parsed.corsHeaders,
+      hstsSubdomains: parsed.hstsSubdomains,
       signUp: parsed.signUp,
     },
     keepAliveMs: parsed.keepAlive * 1000,
@@ -166,11 +176,53 @@ function parseEach(input: SettingsInput, mistakes: Mistakes): Partial<Parsed> {
   const values: Partial<Record<SettingName, unknown>> = {}
   for (const key of Object.keys(table) as SettingName[]) {
     const result = table[key].schema.safeParse(input[key])
-    if (result.success) values[key] = result.data
-    else mistakes.add(key, result.error.issues[0]?.message ?? 'is not valid')
+    if (hasComment(key, input[key])) {
+      mistakes.add(key, `must not contain a comment (" #"). ${COMMENT_ADVICE}`)
+    } else if (result.success) values[key] = result.data
+    else {
+      const message = result.error.issues[0]?.message ?? 'is not valid'
+      mistakes.add(key, `${message}${showValue(key, input[key])}`)
+    }
   }
   // Each value came out of the schema of its key.
   return values as Partial<Parsed>
+}
+
+function explainUnknown(name: string): string {
+  if (name !== stripByteOrderMark(name)) {
+    return 'its file begins with a byte order mark. Save the file as UTF-8 without it'
+  }
+  const meant = findMeantVariable(name) ?? findMeantOption(name)
+  const advice = meant === undefined ? 'See: countersign start --help' : `Did you mean ${meant}?`
+  return `is not a setting. ${advice}`
+}
+
+/** The settings whose values a message never shows. A file can be a secret that was set in the wrong place. */
+const HIDDEN: ReadonlySet<SettingName> = new Set([
+  'secret',
+  'secretFile',
+  'sharedSecret',
+  'sharedSecretFile',
+  'adminPassword',
+  'adminPasswordFile',
+  'redisUrl',
+])
+
+/** Whether a value ends with a comment. Only a password can contain ` #` on purpose. */
+function hasComment(key: SettingName, value: unknown): boolean {
+  return key !== 'adminPassword' && typeof value === 'string' && /\s#(?:\s|$)/.test(value)
+}
+
+const SHOWN_CHARS_MAX = 80
+
+/**
+ * Returns the end of a message that shows the value, unless the value is long or can be a secret in the wrong
+ * setting.
+ */
+function showValue(key: SettingName, value: unknown): string {
+  const isShort = typeof value === 'string' && value !== '' && value.length <= SHOWN_CHARS_MAX
+  if (!isShort || HIDDEN.has(key) || /@|[\w+/=]{24}/.test(value)) return ''
+  return `. Its value is ${JSON.stringify(value)}`
 }
 
 function readSecrets(
@@ -180,13 +232,13 @@ function readSecrets(
 ): string[] | undefined {
   const fileKey = `${key}File` as const
   if (given[key] !== undefined && given[fileKey] !== undefined) {
-    mistakes.add(key, `set this or ${nameOf(fileKey)}, not both`)
+    mistakes.add(key, `set this or ${mistakes.nameOf(fileKey)}, not both`)
     return undefined
   }
   const raw = given[key] ?? readFileSetting(fileKey, given[fileKey], mistakes)
   if (raw === undefined) return undefined
   const secrets = raw
-    .split(/[,\n]/)
+    .split(/[,\r\n]/)
     .map((each) => each.trim())
     .filter((each) => each !== '')
   if (secrets.length === 0 || secrets.some(isWeak)) {
@@ -205,7 +257,10 @@ function checkSharedSecrets(
   mistakes: Mistakes,
 ): void {
   if (shared.some((each) => secrets.includes(each))) {
-    mistakes.add('sharedSecret', `must differ from ${nameOf('secret')}, which no service may know`)
+    mistakes.add(
+      'sharedSecret',
+      `must differ from ${mistakes.nameOf('secret')}, which no service may know`,
+    )
   }
 }
 
@@ -215,12 +270,15 @@ function isWeak(secret: string): boolean {
 
 function readAdminPassword(given: Partial<Parsed>, mistakes: Mistakes): string | undefined {
   if (given.adminPassword !== undefined && given.adminPasswordFile !== undefined) {
-    mistakes.add('adminPassword', `set this or ${nameOf('adminPasswordFile')}, not both`)
+    mistakes.add('adminPassword', `set this or ${mistakes.nameOf('adminPasswordFile')}, not both`)
   }
-  return (
-    given.adminPassword ??
-    readFileSetting('adminPasswordFile', given.adminPasswordFile, mistakes)?.replace(/\r?\n$/, '')
-  )
+  if (given.adminPassword !== undefined) return given.adminPassword
+  const text = readFileSetting('adminPasswordFile', given.adminPasswordFile, mistakes)
+  const password = text?.replace(/[\r\n]+$/, '')
+  if (password !== undefined && /[\r\n]/.test(password)) {
+    mistakes.add('adminPasswordFile', 'the file must contain one line')
+  }
+  return password
 }
 
 function readFileSetting(
@@ -233,7 +291,7 @@ function readFileSetting(
     if (canEverybodyWrite(path)) {
       mistakes.add(key, 'every user of this machine can write to the file. Run: chmod o-w FILE')
     }
-    return readFileSync(path, 'utf8')
+    return readTextFile(path)
   } catch (error) {
     mistakes.add(key, `the file cannot be read: ${whyUnreadable(error)}`)
     return undefined
@@ -245,7 +303,9 @@ function readFileSetting(
  * setting.
  */
 function whyUnreadable(error: unknown): string {
-  return error instanceof Error && 'errno' in error && typeof error.errno === 'number'
+  if (!(error instanceof Error && 'code' in error)) return 'it is not the path of a file'
+  if (error.code === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'it is not UTF-8 text'
+  return 'errno' in error && typeof error.errno === 'number'
     ? getSystemErrorMessage(error.errno)
     : 'it is not the path of a file'
 }
@@ -257,7 +317,7 @@ function checkLifetimes(given: Partial<Parsed>, mistakes: Mistakes): void {
   ] as const) {
     const [seconds, secondsMax] = [given[shorter], given[longer]]
     if (seconds !== undefined && secondsMax !== undefined && seconds > secondsMax) {
-      mistakes.add(shorter, `must not be longer than ${nameOf(longer)}`)
+      mistakes.add(shorter, `must not be longer than ${mistakes.nameOf(longer)}`)
     }
   }
 }
@@ -279,7 +339,7 @@ function checkRevocationRetention(given: Partial<Parsed>, mistakes: Mistakes): v
   if (revocationRetention < revocationRetentionSecMin({ sessionLifetime })) {
     mistakes.add(
       'revocationRetention',
-      `must be at least one day longer than ${nameOf('sessionLifetime')}`,
+      `must be at least one day longer than ${mistakes.nameOf('sessionLifetime')}`,
     )
   }
 }
@@ -291,7 +351,7 @@ function toMs(sec: number | undefined): number | undefined {
 /** A pending key must not wait longer than the active key signs. */
 function checkKeyTimes({ keyRotation, keyLead }: Partial<Parsed>, mistakes: Mistakes): void {
   if (keyRotation !== undefined && keyLead !== undefined && keyLead > keyRotation) {
-    mistakes.add('keyRotation', `must not be shorter than ${nameOf('keyLead')}`)
+    mistakes.add('keyRotation', `must not be shorter than ${mistakes.nameOf('keyLead')}`)
   }
 }
 
@@ -300,7 +360,10 @@ function checkCookieDomain(given: Partial<Parsed>, mistakes: Mistakes): void {
   if (given.cookieDomain === undefined) return
   const host = new URL(given.publicUrl ?? 'http://localhost').hostname
   if (host !== given.cookieDomain && !host.endsWith(`.${given.cookieDomain}`)) {
-    mistakes.add('cookieDomain', `must be the host of ${nameOf('publicUrl')}, or a domain above it`)
+    mistakes.add(
+      'cookieDomain',
+      `must be the host of ${mistakes.nameOf('publicUrl')}, or a domain above it`,
+    )
   }
 }
 
@@ -312,7 +375,7 @@ function checkProduction(
   if (secrets === undefined && given.secretFile === undefined) {
     mistakes.add(
       'secret',
-      `must be set with NODE_ENV=production (or ${nameOf('secretFile')}). Generate one: openssl rand -base64 32`,
+      `must be set with NODE_ENV=production (or ${mistakes.nameOf('secretFile')}). Generate one: openssl rand -base64 32`,
     )
   }
   if (given.publicUrl?.startsWith('https://') !== true) {
@@ -332,28 +395,7 @@ function checkPublic(
   if (isPublic && secrets === undefined && given.secretFile === undefined) {
     mistakes.add(
       'secret',
-      `must be set for an https public URL (or ${nameOf('secretFile')}). Generate one: openssl rand -base64 32`,
+      `must be set for an https public URL (or ${mistakes.nameOf('secretFile')}). Generate one: openssl rand -base64 32`,
     )
   }
-}
-
-/**
- * Reads the settings from the environment. An empty variable counts as not set. An unknown `COUNTERSIGN_`
- * name is kept, so that `parseSettings` reports it with the other mistakes.
- */
-export function readEnvironment(environment: NodeJS.ProcessEnv): SettingsInput {
-  const keys = new Map(
-    (Object.keys(table) as SettingName[]).map((key) => [table[key].env as string, key]),
-  )
-  const input: Record<string, string> = {}
-  for (const [name, value = ''] of Object.entries(environment)) {
-    const key = keys.get(name)
-    if (key === undefined && name.startsWith('COUNTERSIGN_')) input[name] = value
-    if (key !== undefined && value !== '') input[key] = value
-  }
-  return input
-}
-
-function nameOf(key: SettingName): string {
-  return table[key].env
 }

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -7,6 +9,7 @@ import {
   normalizeAddress,
   parseNetworks,
 } from '../src/base/address.ts'
+import { parseHops } from '../src/base/forwarded.ts'
 
 test.each([
   ['203.0.113.7', '203.0.113.7'],
@@ -43,9 +46,49 @@ test.each([
   ['a proxy over IPv6', '2001:db8::5', '2.2.2.2', '2.2.2.2'],
   ['an IPv4 proxy inside IPv6', '::ffff:10.0.0.1', '2.2.2.2', '2.2.2.2'],
 ])('%s', (_name, connection, forwarded, expected) => {
-  expect(clientAddress(connection, forwarded, proxies)).toBe(expected)
+  const hops = parseHops('x-forwarded-for', forwarded ?? '')
+  expect(clientAddress(connection, hops, proxies)).toBe(expected)
 })
 
 test('without trusted proxies, the header is ignored', () => {
-  expect(clientAddress('10.0.0.1', '2.2.2.2', undefined)).toBe('10.0.0.1')
+  expect(clientAddress('10.0.0.1', ['2.2.2.2'], undefined)).toBe('10.0.0.1')
+})
+
+test.each([
+  ['203.0.113.7:5123', ['203.0.113.7']],
+  ['[2001:db8::1]:443', ['2001:db8::1']],
+  ['[2001:db8::1]', ['2001:db8::1']],
+  ['2001:db8::1', ['2001:db8::1']],
+  ['203.0.113.7:5123, 198.51.100.9:80,10.0.0.1', ['203.0.113.7', '198.51.100.9', '10.0.0.1']],
+  ['unknown, 203.0.113.7', ['', '203.0.113.7']],
+  ['203.0.113.7:5:6, 1.2.3:80, [::1, ::1]:5, [1.2.3.4.5]', ['', '', '', '', '']],
+])('X-Forwarded-For: %s', (value, hops) => {
+  expect(parseHops('x-forwarded-for', value)).toEqual(hops)
+})
+
+test.each([
+  ['for=192.0.2.60;proto=http;by=203.0.113.43', ['192.0.2.60']],
+  ['For="[2001:db8:cafe::17]:4711"', ['2001:db8:cafe::17']],
+  ['for="192.0.2.43:47011", for=198.51.100.17', ['192.0.2.43', '198.51.100.17']],
+  ['proto=https; FOR = 192.0.2.43', ['']],
+  ['proto=https; for=192.0.2.43 ,for="\\192.0.2.44"', ['192.0.2.43', '192.0.2.44']],
+  ['for=unknown, for=_hidden, for="_SEVKISEK"', ['', '', '']],
+  ['host="a,for=1.1.1.1;for=2.2.2.2";for=192.0.2.43', ['192.0.2.43']],
+  ['host="a\\",for=1.1.1.1";for=192.0.2.43', ['192.0.2.43']],
+  ['for=1.1.1.1;for=2.2.2.2', ['']],
+  ['for="1.1.1.1, for=2.2.2.2', ['']],
+  ['proto=https', ['']],
+  ['', ['']],
+])('Forwarded: %s', (value, hops) => {
+  expect(parseHops('forwarded', value)).toEqual(hops)
+})
+
+test('no text makes a hop that is not an address', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.constantFrom('forwarded', 'x-forwarded-for'), (text, header) => {
+      for (const hop of parseHops(header, text)) {
+        if (hop !== '') expect(isIP(hop)).not.toBe(0)
+      }
+    }),
+  )
 })

@@ -344,6 +344,60 @@ describe('CORS', () => {
     }
   })
 
+  test('a preflight allows the headers of tracing and frameworks, and those of the setting', async () => {
+    await using open = await openTestAuthority({ origins: APP, corsHeaders: 'X-Client-Version' })
+    const preflight = await ask(open, '/auth/login', {
+      method: 'OPTIONS',
+      type: null,
+      headers: { origin: APP, 'access-control-request-method': 'POST' },
+    })
+    const allowed = (preflight.headers.get('access-control-allow-headers') ?? '')
+      .toLowerCase()
+      .split(', ')
+    expect(allowed).toEqual(
+      expect.arrayContaining([
+        'authorization',
+        'content-type',
+        'x-csrf-token',
+        'x-csrftoken',
+        'x-client-version',
+        'traceparent',
+        'tracestate',
+        'baggage',
+        'sentry-trace',
+        'x-request-id',
+        'x-requested-with',
+        'x-datadog-trace-id',
+        'b3',
+      ]),
+    )
+    expect(new Set(allowed).size).toBe(allowed.length)
+  })
+
+  test.each(['capacitor://localhost', 'ionic://localhost', 'tauri://localhost'])(
+    'a page of the native shell %s logs in for tokens',
+    async (origin) => {
+      await using open = await openTestAuthority({ origins: origin })
+      const preflight = await ask(open, '/api/token/', {
+        method: 'OPTIONS',
+        type: null,
+        headers: { origin, 'access-control-request-method': 'POST' },
+      })
+      expect(preflight.headers.get('access-control-allow-origin')).toBe(origin)
+      const answer = await ask(open, '/api/token/', {
+        headers: { origin },
+        body: JSON.stringify({ username: USERNAME, password: PASSWORD }),
+      })
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get('access-control-allow-origin')).toBe(origin)
+      const foreign = await ask(open, '/api/token/', {
+        headers: { origin: `${origin}.evil` },
+        body: JSON.stringify({ username: USERNAME, password: PASSWORD }),
+      })
+      expect(foreign.headers.get('access-control-allow-origin')).toBeNull()
+    },
+  )
+
   test('a page of a configured origin logs in', async () => {
     await using open = await openTestAuthority({ origins: APP })
     const other = new TestBrowser(open)

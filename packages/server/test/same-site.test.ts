@@ -25,6 +25,8 @@ test.each([
   ['https://auth.shop.co.test', 'https://app.shop.co.test'],
   ['http://localhost:8000', 'http://localhost:3000'],
   ['http://127.0.0.1:8000', 'http://127.0.0.1:3000'],
+  // Native shells send tokens, not cookies.
+  ['https://auth.shop.test', 'capacitor://localhost'],
 ])('at %s, pages of %s get their cookies', async (publicUrl, origin) => {
   expect(await warnedOf(publicUrl, origin)).toBe(false)
 })

@@ -4,13 +4,11 @@ import { join } from 'node:path'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import { createAuthority } from '../src/authority.ts'
 import { SetupError } from '../src/base/faults.ts'
-import {
-  parseSettings,
-  readEnvironment,
-  type Settings,
-  type SettingsInput,
-} from '../src/settings.ts'
+import { isProduction, readEnvironment } from '../src/settings-environment.ts'
+import type { SettingsInput } from '../src/settings-table.ts'
+import { parseSettings, type Settings } from '../src/settings.ts'
 import { runCommand } from './support/command-line.ts'
 
 const STRONG = 'TXkgc2VjcmV0IGZvciB0ZXN0cyBvbmx5LCAzMiBieXRlcw'
@@ -80,6 +78,9 @@ test('an empty environment configures a development server', () => {
       cookieDomain: undefined,
       origins: [],
       trustedProxies: undefined,
+      forwardedHeader: 'x-forwarded-for',
+      corsHeaders: [],
+      hstsSubdomains: false,
       signUp: false,
     },
     logLevel: 'info',
@@ -227,7 +228,7 @@ test.each<[name: string, mistake: string, bad: string[]]>([
   [
     'PORT',
     'must be a whole number from 1 to 65535',
-    ['0', '65536', '-1', '80.5', 'http', '1e3', ' 80', '0x50'],
+    ['0', '65536', '-1', '80.5', 'http', '1e3', '8 0', '0x50'],
   ],
   [
     'COUNTERSIGN_PUBLIC_URL',
@@ -296,15 +297,133 @@ test.each<[name: string, mistake: string, bad: string[]]>([
   ],
   [
     'COUNTERSIGN_ADMIN_PASWORD',
-    'is not a setting. See: countersign start --help',
+    'is not a setting. Did you mean COUNTERSIGN_ADMIN_PASSWORD?',
     ['hunter2 hunter2', ''],
   ],
-  ['COUNTERSIGN_', 'is not a setting. See: countersign start --help', ['x']],
 ])('%s %s', (name, mistake, bad) => {
-  for (const value of bad) expect(mistakesOf({ [name]: value })).toEqual([`${name}: ${mistake}`])
+  for (const value of bad) {
+    const [found, ...others] = mistakesOf({ [name]: value })
+    expect(found?.replace(/\. Its value is .*$/, '')).toBe(`${name}: ${mistake}`)
+    expect(others).toEqual([])
+  }
 })
 
-test('all mistakes are reported at once, without values', () => {
+describe('variables of other programs', () => {
+  test.each<Environment>([
+    // Service links of Kubernetes, for a service with the name countersign or countersign-secret.
+    {
+      COUNTERSIGN_SERVICE_HOST: '10.0.171.239',
+      COUNTERSIGN_SERVICE_PORT: '8000',
+      COUNTERSIGN_SERVICE_PORT_HTTP: '8000',
+      COUNTERSIGN_PORT: 'tcp://10.0.171.239:8000',
+      COUNTERSIGN_PORT_8000_TCP: 'tcp://10.0.171.239:8000',
+      COUNTERSIGN_PORT_8000_TCP_PROTO: 'tcp',
+      COUNTERSIGN_PORT_8000_TCP_PORT: '8000',
+      COUNTERSIGN_PORT_8000_TCP_ADDR: '10.0.171.239',
+      COUNTERSIGN_SECRET_PORT: 'udp://10.0.171.240:1',
+      COUNTERSIGN_SECRET_SERVICE_HOST: '10.0.171.240',
+    },
+    // Links of Docker, and variables of a deployment.
+    { COUNTERSIGN_NAME: '/web/countersign', COUNTERSIGN_ENV_NODE_VERSION: '24.1.0' },
+    { COUNTERSIGN_IMAGE: 'x', COUNTERSIGN_VERSION: '1', COUNTERSIGN_URL: 'x', COUNTERSIGN_: 'x' },
+    { POST: '1', HOSTS: 'x', REDIS_URI: 'x', port: 'x', SECRET: 'x', COUNTER_SECRET: 'x' },
+  ])('%o are ignored', (environment) => {
+    expect(parse(environment)).toEqual(parse({}))
+  })
+
+  test.each([
+    ['COUNTERSIGN_PORT', '9000', 'PORT'],
+    ['COUNTERSIGN_HOST', '0.0.0.0', 'HOST'],
+    ['COUNTERSIGN_REDIS_URL', 'redis://x', 'REDIS_URL'],
+    ['COUNTERSIGN_SECERT', 'x', 'COUNTERSIGN_SECRET'],
+    ['COUNTERSIGN_TRUSTED_PROXY', 'x', 'COUNTERSIGN_TRUSTED_PROXIES'],
+    ['COUNTERSIGN_ADMIN_PASS', 'x', 'COUNTERSIGN_ADMIN_PASSWORD'],
+    ['COUNTERSIGN_ADMIN_PASSWORDFILE', 'x', 'COUNTERSIGN_ADMIN_PASSWORD_FILE'],
+    ['countersign_secret_file', 'x', 'COUNTERSIGN_SECRET_FILE'],
+    ['CONTERSIGN_DATA_DIR', 'x', 'COUNTERSIGN_DATA_DIR'],
+    ['COUNTERSIGNE_AUDIENCE', 'x', 'COUNTERSIGN_AUDIENCE'],
+  ])('%s=%s is reported as a misspelled %s', (name, value, meant) => {
+    expect(mistakesOf({ [name]: value })).toEqual([
+      `${name}: is not a setting. Did you mean ${meant}?`,
+    ])
+  })
+})
+
+describe('files that other programs wrote', () => {
+  test('the line endings of Windows do not change a value', () => {
+    const environment = {
+      PORT: '9000\r',
+      COUNTERSIGN_HEALING: ' refuse\r',
+      COUNTERSIGN_AUDIENCE: '\r',
+    }
+    expect(parse(environment)).toMatchObject({
+      port: 9000,
+      healing: 'refuse',
+      audience: 'http://localhost:9000',
+    })
+  })
+
+  test('a byte order mark in front of the first name is reported', () => {
+    for (const name of ['PORT', 'COUNTERSIGN_SECRET', 'NODE_ENV']) {
+      expect(mistakesOf({ [`\uFEFF${name}`]: 'x' })).toEqual([
+        `${name}: its file begins with a byte order mark. Save the file as UTF-8 without it`,
+      ])
+    }
+    expect(parse({ '\uFEFFPATH': '/bin' })).toEqual(parse({}))
+  })
+
+  test('a comment after a value, as systemd keeps it, is reported', () => {
+    for (const [name, value] of [
+      ['COUNTERSIGN_PUBLIC_URL', 'https://auth.example.com     # also the issuer in tokens'],
+      ['COUNTERSIGN_DATA_DIR', '/var/lib/countersign\t# a local disk'],
+      ['COUNTERSIGN_SECRET', `${STRONG} # a new one`],
+      ['PORT', '8000 #'],
+    ] as const) {
+      expect(mistakesOf({ [name]: value })).toEqual([
+        `${name}: must not contain a comment (" #"). systemd and Docker keep a comment that follows a value: put comments on lines of their own.`,
+      ])
+    }
+    const password = {
+      COUNTERSIGN_ADMIN_PASSWORD: 'a long # password',
+      COUNTERSIGN_AUDIENCE: 'a#b',
+    }
+    expect(parse(password).admin.password).toBe('a long # password')
+  })
+
+  test.each([
+    ['production', true],
+    [' production\r', true],
+    ['development', false],
+    ['', false],
+    ['test', false],
+    ['nonproduction', false],
+  ])('NODE_ENV=%j is production: %s', (value, expected) => {
+    expect(isProduction({ NODE_ENV: value })).toBe(expected)
+  })
+
+  test.each(['production # live', '"production"', "'production'", 'Production', 'production;'])(
+    'NODE_ENV=%j does not start a development server',
+    (value) => {
+      expect(() => isProduction({ NODE_ENV: value })).toThrow(SetupError)
+    },
+  )
+})
+
+test('a message shows the value that was read, unless it can be a secret', () => {
+  expect(mistakesOf({ PORT: '80 80' })).toEqual([
+    'PORT: must be a whole number from 1 to 65535. Its value is "80 80"',
+  ])
+  for (const value of [STRONG, 'https://user:password@auth.example', 'x'.repeat(81)]) {
+    for (const name of ['PORT', 'COUNTERSIGN_PUBLIC_URL', 'COUNTERSIGN_THROTTLE']) {
+      expect(mistakesOf({ [name]: value }).join()).not.toContain('Its value')
+    }
+  }
+  for (const name of ['COUNTERSIGN_SECRET', 'COUNTERSIGN_SHARED_SECRET', 'REDIS_URL']) {
+    expect(mistakesOf({ [name]: 'short' }).join()).not.toContain('short')
+  }
+})
+
+test('all mistakes are reported at once, without secrets', () => {
   const environment = {
     PORT: 'value-of-port',
     COUNTERSIGN_PUBLIC_URL: 'value-of-url',
@@ -314,7 +433,7 @@ test('all mistakes are reported at once, without values', () => {
     COUNTERSIGN_ACCESS_LIFETIME: '2h',
     COUNTERSIGN_REFRESH_LIFETIME: '1h',
     COUNTERSIGN_HEALING: 'value-of-healing',
-    COUNTERSIGN_TYPO: 'value-of-typo',
+    COUNTERSIGN_ORIGNS: 'value-of-typo',
     UNRELATED: 'value-of-another-program',
   }
   const mistakes = mistakesOf(environment)
@@ -323,13 +442,13 @@ test('all mistakes are reported at once, without values', () => {
       'COUNTERSIGN_ACCESS_LIFETIME',
       'COUNTERSIGN_ADMIN_PASSWORD',
       'COUNTERSIGN_HEALING',
+      'COUNTERSIGN_ORIGNS',
       'COUNTERSIGN_PUBLIC_URL',
       'COUNTERSIGN_SECRET',
-      'COUNTERSIGN_TYPO',
       'PORT',
     ]),
   )
-  expect(mistakes.join('\n')).not.toContain('value-of')
+  expect(mistakes.join('\n')).not.toMatch(/value-of-(?:secret|password|file|typo|another)/)
 })
 
 test.each([
@@ -424,14 +543,33 @@ describe('secrets in files', () => {
   )
 
   test('the last line break of a password file is not part of the password', () => {
-    for (const end of ['', '\n', '\r\n']) {
-      const path = file('password', `a long password${end}`)
-      expect(parse({ COUNTERSIGN_ADMIN_PASSWORD_FILE: path }).admin.password).toBe(
-        'a long password',
-      )
+    for (const end of ['', '\n', '\r\n', '\n\n', '\r']) {
+      for (const start of ['', '\uFEFF']) {
+        const path = file('password', `${start}a long password${end}`)
+        expect(parse({ COUNTERSIGN_ADMIN_PASSWORD_FILE: path }).admin.password).toBe(
+          'a long password',
+        )
+      }
     }
-    const two = file('password', 'a long password\n\n')
-    expect(parse({ COUNTERSIGN_ADMIN_PASSWORD_FILE: two }).admin.password).toBe('a long password\n')
+    const two = file('password', 'a long password\r\nanother one\n')
+    expect(mistakesOf({ COUNTERSIGN_ADMIN_PASSWORD_FILE: two })).toEqual([
+      'COUNTERSIGN_ADMIN_PASSWORD_FILE: the file must contain one line',
+    ])
+  })
+
+  test('may have a byte order mark and the line endings of Windows', () => {
+    const path = file('windows', `\uFEFF${STRONG}\r\n${OTHER}\r\n`)
+    expect(parse({ COUNTERSIGN_SECRET_FILE: path }).secrets).toEqual([STRONG, OTHER])
+  })
+
+  test('in UTF-16, as PowerShell writes it, are rejected', () => {
+    const path = join(directory, 'utf16')
+    writeFileSync(path, `\uFEFF${STRONG}\r\n`, 'utf16le')
+    for (const name of ['COUNTERSIGN_SECRET_FILE', 'COUNTERSIGN_ADMIN_PASSWORD_FILE']) {
+      expect(mistakesOf({ [name]: path })).toEqual([
+        `${name}: the file cannot be read: it is not UTF-8 text`,
+      ])
+    }
   })
 })
 
@@ -468,6 +606,13 @@ describe('with NODE_ENV=production', () => {
 describe('given by a program', () => {
   const parseInput = (input: object): Settings => parseSettings(input, { production: false })
 
+  test('a message names the options, not the variables of the environment', async () => {
+    const input = { dataDir: directory, accessLifetime: '2h', refreshLifetime: '1h', port: 0 }
+    await expect(createAuthority(input)).rejects.toThrow(
+      'Some settings are not valid:\n  port: must be a whole number from 1 to 65535\n  accessLifetime: must not be longer than refreshLifetime',
+    )
+  })
+
   test('numbers and booleans are accepted', () => {
     expect(parseInput({ port: 9000, rotateRefresh: false })).toMatchObject({
       port: 9000,
@@ -486,9 +631,11 @@ describe('given by a program', () => {
       { accessLifetime: 300 },
       'COUNTERSIGN_ACCESS_LIFETIME: must be a time such as 90s, 5m, 12h or 14d, from 1s to 24h',
     ],
-    [{ prot: 8000 }, 'prot: is not a setting. See: countersign start --help'],
+    [{ prot: 8000 }, 'prot: is not a setting. Did you mean port?'],
+    [{ accessLifeTime: '5m' }, 'accessLifeTime: is not a setting. Did you mean accessLifetime?'],
+    [{ frob: 1 }, 'frob: is not a setting. See: countersign start --help'],
     [{ toString: 'x' }, 'toString: is not a setting. See: countersign start --help'],
-    [{ PORT: 8000 }, 'PORT: is not a setting. See: countersign start --help'],
+    [{ PORT: 8000 }, 'PORT: is not a setting. Did you mean port?'],
   ])('%j is a mistake', (input, mistake) => {
     expect(() => parseInput(input)).toThrow(`Some settings are not valid:\n  ${mistake}`)
   })
@@ -516,11 +663,33 @@ describe('a config file', () => {
     },
   )
 
+  test.each([
+    ['an ES module', 'export default { port: 0 as number }\n'],
+    [
+      'an ES module that imports, with the line endings of Windows',
+      "\uFEFFimport { constants } from 'node:os'\r\nexport default { port: constants.UV_UDP_REUSEADDR - 4 }\r\n",
+    ],
+    ['CommonJS', 'module.exports = { port: 0 as number }'],
+    [
+      'CommonJS from a compiler',
+      "Object.defineProperty(exports, '__esModule', { value: true })\nexports.default = { port: 0 }",
+    ],
+  ])('in a CommonJS package may be %s', async (_, config) => {
+    for (const type of ['{ "type": "commonjs" }', '{}']) {
+      const cwd = project(config)
+      writeFileSync(join(cwd, 'package.json'), type)
+      expect(await version(cwd)).toMatchObject({
+        code: 1,
+        stderr: 'Some settings are not valid:\n  port: must be a whole number from 1 to 65535\n',
+      })
+    }
+  })
+
   test('may contain types', async () => {
     const cwd = project(`const port: number = 0\nexport default { port } satisfies object`)
     expect(await version(cwd)).toMatchObject({
       code: 1,
-      stderr: 'Some settings are not valid:\n  PORT: must be a whole number from 1 to 65535\n',
+      stderr: 'Some settings are not valid:\n  port: must be a whole number from 1 to 65535\n',
     })
   })
 
@@ -528,7 +697,7 @@ describe('a config file', () => {
     [
       'an unknown setting',
       `export default { ports: 1 }`,
-      /^Some settings .*\n {2}ports: is not a setting\. See: countersign start --help\n$/,
+      /^Some settings .*\n {2}ports: is not a setting\. Did you mean port\?\n$/,
     ],
     [
       'no default export',
@@ -552,10 +721,11 @@ describe('a config file', () => {
 
 describe('browsers and proxies', () => {
   test('origins are a list, each as a browser writes it', () => {
-    const origins = 'https://app.example.com, http://localhost:3000'
+    const origins = 'https://app.example.com, http://localhost:3000,capacitor://localhost'
     expect(parse({ COUNTERSIGN_ORIGINS: origins }).http.origins).toEqual([
       'https://app.example.com',
       'http://localhost:3000',
+      'capacitor://localhost',
     ])
   })
 
@@ -565,10 +735,25 @@ describe('browsers and proxies', () => {
     'https://app.example.com/',
     'https://App.example.com',
     'null',
+    'capacitor://',
+    'capacitor://localhost/',
+    'Capacitor://localhost',
+    'app+x://*',
+    'wss://app.example.com',
+    'file://',
+    'javascript://localhost',
   ])('the origin %s is rejected', (COUNTERSIGN_ORIGINS) => {
     expect(mistakesOf({ COUNTERSIGN_ORIGINS })).toEqual([
       expect.stringContaining('COUNTERSIGN_ORIGINS: must be origins such as'),
     ])
+  })
+
+  test('headers of pages are a list of names', () => {
+    const headers = { COUNTERSIGN_CORS_HEADERS: 'X-Client-Version, x-team' }
+    expect(parse(headers).http.corsHeaders).toEqual(['X-Client-Version', 'x-team'])
+    for (const name of ['*', 'X Y', 'x:y', 'x\ny', 'ü']) {
+      expect(mistakesOf({ COUNTERSIGN_CORS_HEADERS: name })).toHaveLength(1)
+    }
   })
 
   test('proxies are addresses and networks', () => {

@@ -1,6 +1,13 @@
+import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+import {
+  ISSUER,
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type TestAuthority,
+} from './support/authority.ts'
 import { membersOf, TestBrowser } from './support/browser.ts'
 import { expectAnswer, readAnswer, type Answer } from './support/contract.ts'
 import { withDatabase } from './support/database.ts'
@@ -275,7 +282,61 @@ describe('P06 behind a proxy', () => {
     expect(statuses).toEqual([401, 401, 401, 429])
     expect(await guessThrough('10.0.0.1', '198.51.100.10')).toBe(401)
   })
+
+  test('ports in the header do not make other clients', async () => {
+    await it.restart({ throttle: RATES, trustedProxies: '10.0.0.0/8' })
+    const statuses: number[] = []
+    for (let at = 0; at < 4; at++) {
+      statuses.push(await guessThrough('10.0.0.1', `198.51.100.9:${5_000 + at}`))
+    }
+    expect(statuses).toEqual([401, 401, 401, 429])
+    expect(await guessThrough('10.0.0.1', '[2001:db8::1]:443')).toBe(401)
+  })
+
+  test('the header Forwarded counts only if the setting names it', async () => {
+    let username = 'carol'
+    const guessFrom = async (client: string): Promise<number> => {
+      const headers = { 'content-type': 'application/json', forwarded: `for="${client}"` }
+      const body = JSON.stringify({ username, password: 'wrong' })
+      const request = new Request(`${ISSUER}/api/token/`, { method: 'POST', headers, body })
+      return (await it.authority.fetch(request, { address: '10.0.0.1' })).status
+    }
+    const clients = [1, 2, 3, 4].map((at) => `[2001:db8:${at}::1]:443`)
+    await it.restart({ throttle: RATES, trustedProxies: '10.0.0.0/8' })
+    expect(await inOrder(clients, guessFrom)).toEqual([401, 401, 401, 429])
+    username = 'dave'
+    await it.restart({
+      throttle: RATES,
+      trustedProxies: '10.0.0.0/8',
+      forwardedHeader: 'forwarded',
+    })
+    expect(await inOrder(clients, guessFrom)).toEqual([401, 401, 401, 401])
+  })
+
+  test('a missing address is logged once', async () => {
+    const lines: string[] = []
+    const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) })
+    await it.restart({ logger })
+    const get = (address: string | undefined): Promise<Response> =>
+      it.authority.fetch(new Request(`${ISSUER}/healthz`), { address })
+    await get('203.0.113.7:5123')
+    expect(lines).toEqual([])
+    await get(undefined)
+    await get('')
+    expect(lines.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual([
+      'client_address_missing',
+    ])
+  })
 })
+
+async function inOrder<T, Result>(
+  values: readonly T[],
+  act: (value: T) => Promise<Result>,
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (const value of values) results.push(await act(value))
+  return results
+}
 
 test('a browser gets a problem document', async () => {
   const browser = new TestBrowser(it)

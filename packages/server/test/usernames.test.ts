@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { mixesScripts, readsAsAscii } from '../src/accounts/confusables.ts'
+import { hasUnusualCharacter, mixesScripts, readsAsAscii } from '../src/accounts/confusables.ts'
 import { checkUsername, usernameKey } from '../src/accounts/usernames.ts'
 import { PASSWORD } from './support/authority.ts'
 import { openTestSessions } from './support/sessions.ts'
@@ -87,6 +87,54 @@ test.each([
   ['x'.repeat(150)],
   [`${'l'.repeat(64)}@example.com`],
   [`jo@${'d'.repeat(63)}.test`],
+  // Names in many languages, with the letters and signs that only few languages have.
+  ['Ọláìyá Ẹ̀gbà'],
+  ['Nguyễn Thị Ngọc'],
+  ['Ƙwanƙwaso'],
+  ['ǃXóõ'],
+  ['Ɔkyerɛ'],
+  ['Əliyev'],
+  ['Þórður Ægisson'],
+  ['Dvořák'],
+  ['Şükrü'],
+  ['Coŀlectiva Marcel·lí'],
+  ['Ñandúty'],
+  ['Jean-Noël'],
+  ['Юрий'],
+  ['Зоя'],
+  ['Мария-Анна'],
+  ['Ђорђе'],
+  ['Їжакевич'],
+  ['Ғабит'],
+  ['Ἀριστοτέλης'],
+  ['Γιώργος Παπαδόπουλος'],
+  ['Նարեկ'],
+  ['გიორგი'],
+  ['צ׳רלי'],
+  ['שָׁלוֹם'],
+  ['مُحَمَّد'],
+  ['فاطمه'],
+  ['کیوان'],
+  ['ژیلا'],
+  ['ਗੁਰਪ੍ਰੀਤ'],
+  ['প্রিয়াঙ্কা'],
+  ['தமிழ்ச்செல்வி'],
+  ['ശ്രീജിത്ത്'],
+  ['සුනිල්'],
+  ['ສົມສັກ'],
+  ['မောင်မောင်'],
+  ['សុខា'],
+  ['བསྟན་འཛིན'],
+  ['አበበ'],
+  ['マリア・ルス'],
+  ['さとう 花子'],
+  ['佐々木'],
+  ['長谷川ゆう子'],
+  ['이영희'],
+  ['ᏣᎳᎩ'],
+  ['ᐃᓄᒃ'],
+  ['ܐܒܪܗܡ'],
+  ['🐢 Leo'],
 ])('%s is accepted', (username) => {
   expect(checkUsername(username)).toBeUndefined()
   expect(usernameKey(username)).not.toBe(NOBODY)
@@ -180,6 +228,41 @@ test.each([
   ['another hyphen', 'alice‐smith'],
   ['another apostrophe', 'o’hara'],
   ['the zero of Han', 'g〇〇gle'],
+  ['a small capital in front', 'ᴀdmin'],
+  ['another small capital', 'ʀoot'],
+  ['only small capitals', 'ᴀᴅᴍɪɴ'],
+  ['an underline that combines', 'a\u0332dmin'],
+  ['underlines that combine', 'a\u0332d\u0332m\u0332i\u0332n\u0332'],
+  ['a stroke that combines', 'a\u0336dmin'],
+  ['a slash that combines', 'adm\u0338in'],
+  ['an enclosing circle', 'a\u20dddmin'],
+  ['a middle dot at its end', 'admin·'],
+  ['a middle dot', 'ad·min'],
+  ['a hyphenation point', 'ad‧min'],
+  ['a katakana dot', 'admin・'],
+  ['a Hebrew quote', 'admin׳'],
+  ['a bullet', 'admin∙'],
+  ['an ellipsis of the middle', 'admin⋯'],
+  ['an accent of its own', 'admin\u02d9'],
+  ['a modifier letter', 'adminˑ'],
+  ['a click letter', 'ǀisa'],
+  ['an insular letter', 'ꝺave'],
+  ['a turned letter', 'ɐdmin'],
+  ['a hooked letter', 'ʂally'],
+  ['a line in a box', 'admin│'],
+  ['a dash', 'alice–smith'],
+  ['the minus of mathematics', 'alice−smith'],
+  ['a letter as an emoji', '🅰dmin'],
+  ['the letters of flags', '🇦🇩🇲🇮🇳'],
+  ['the minus of emoji', 'alice➖smith'],
+  ['the same mark twice', 'e\u0301\u0301va'],
+  ['the same mark twice, one composed', 'é\u0301va'],
+  ['five marks', 'e\u0300\u0301\u0302\u0303\u0304'],
+  ['a mark on a digit', '1\u0301'],
+  ['a mark in front', '\u0301alice'],
+  ['a currency', 'alice€'],
+  ['a small capital in a local part', 'ᴀdmin@example.com'],
+  ['a small capital in a domain', 'admin@exᴀmple.com'],
   ['one Cyrillic letter in a local part', 'аdmin@example.com'],
   ['a Cyrillic local part', 'аре@example.com'],
   ['one Cyrillic letter in a domain', 'admin@exаmple.com'],
@@ -321,7 +404,9 @@ test('hostile names of 16 KiB cost no more than short ones', async ({ annotate }
   }
 })
 
-test('mixesScripts and readsAsAscii work on their own', () => {
+test('the rules of confusable names work on their own', () => {
+  expect(hasUnusualCharacter('')).toBe(false)
+  expect(hasUnusualCharacter('alice ~!')).toBe(false)
   expect(mixesScripts('')).toBe(false)
   expect(mixesScripts('123 -_')).toBe(false)
   expect(readsAsAscii('')).toBe(false)

@@ -1,5 +1,7 @@
 // Detects names that look like another name, by UTS #39 (Unicode Security Mechanisms).
 
+import { ALLOWED_RANGES, LOOK_ALIKES } from './username-data.ts'
+
 // The scripts of UAX #31 tables 5 (recommended) and 7 (limited use), by their ISO 15924 codes. The scripts of
 // table 4 are historic. Nobody has a name in them, and many of their letters look like Latin letters.
 const SCRIPTS =
@@ -30,63 +32,6 @@ function patternOf(scripts: string): RegExp {
   return pattern
 }
 
-/**
- * Letters, hyphens and apostrophes that look like an ASCII character, from the confusables.txt of UTS #39
- * (Unicode 13). These are single characters of Latin, Greek, Cyrillic, Armenian, Cherokee, Canadian
- * syllabics, Lisu and no script, and the zero of Han. Scripts whose texts do not read as Latin words are left
- * out: the Hebrew name of Yossi would look like `'lo'`.
- */
-const LOOK_ALIKES: Readonly<Record<string, string>> = {
-  "'": 'ʹʻʼʽʾˈˊˋ˴՚՝ᑊ‘’‛′‵ꞌ',
-  '-': '˗‐‒–⁃−➖',
-  A: 'ΑАᎪᗅꓮ',
-  B: 'ΒВᏴᗷꓐꞴ',
-  C: 'СᏟꓚ',
-  D: 'Ꭰᗞᗪꓓ',
-  E: 'ΕЕᎬ⋿ꓰ',
-  F: 'ϜᖴꓝꞘ𝈓',
-  G: 'ԌᏀᏳꓖ',
-  H: 'ΗНᎻᕼꓧ',
-  J: 'ͿЈᎫᒍꓙꞲ',
-  K: 'ΚКᏦꓗ',
-  L: 'Ꮮᒪꓡ𝈪',
-  M: 'ΜϺМᎷᗰꓟ',
-  N: 'Νꓠ',
-  O: 'ΟОՕ〇ꓳ',
-  P: 'ΡРᏢᑭꓑ',
-  R: 'ƦᎡᏒᖇꓣ𝈖',
-  S: 'ЅՏᏕᏚꓢ',
-  T: 'ΤТᎢ⊤ꓔ',
-  U: 'Սᑌ∪⋃ꓴ',
-  V: 'ѴᏙᐯꓦ𝈍',
-  W: 'ԜᎳᏔꓪ',
-  X: 'ΧХ᙭ꓫꞳ',
-  Y: 'ΥУҮᎩᎽꓬ',
-  Z: 'ΖᏃꓜ',
-  a: 'ɑαа⍺',
-  b: 'ƄЬᏏᑲᖯ',
-  c: 'сᴄꮯ',
-  d: 'ԁᏧᑯꓒ',
-  e: 'еҽ℮ꬲ',
-  f: 'քẝꞙꬵ',
-  g: 'ƍɡցᶃ',
-  h: 'һհᏂ',
-  i: 'ıɩɪιіӏᎥ⍳ꙇꭵ',
-  j: 'ϳј',
-  l: 'ƖǀΙІӀ∣⏽ꓲ',
-  n: 'ոռ',
-  o: 'οσоօᴏᴑꬽ',
-  p: 'ρр⍴',
-  q: 'ԛգզ',
-  r: 'гᴦꭇꭈꮁ',
-  s: 'ƽѕꜱꮪ',
-  u: 'ʋυսᴜꞟꭎꭒ',
-  v: 'νѵᴠ∨⋁ꮩ',
-  w: 'ɯѡԝաᴡꮃ',
-  x: '×хᕁᕽ᙮',
-  y: 'ɣʏγуүᶌỿꭚ',
-  z: 'ᴢꮓ',
-}
 const lookAlikes = new Set(Object.values(LOOK_ALIKES).join(''))
 
 /**
@@ -100,4 +45,67 @@ export function readsAsAscii(name: string): boolean {
     else if (char > '~') return false
   }
   return hasLookAlike
+}
+
+/**
+ * Whether a name contains a character that names do not consist of (UTS #39 §3.1), or one in a place where it
+ * imitates another text. Small capitals (`ᴀdmin`) and underlines that combine are for phonetics and signs, and
+ * have no place in a name. Most emoji can be used.
+ */
+export function hasUnusualCharacter(name: string): boolean {
+  if (/^[ -~]*$/.test(name)) return false
+  const usual = name.replace(EMOJI, '')
+  for (const char of usual) {
+    const point = char.codePointAt(0) ?? 0
+    if (point > 0x7e && !isAllowed(point)) return true
+  }
+  const bare = usual.replace(IN_CONTEXT, '')
+  return ONLY_IN_CONTEXT.test(bare) || BAD_MARKS.test(usual.normalize('NFD'))
+}
+
+/** Emoji that do not consist of letters. */
+const EMOJI = /(?![\u{1F100}-\u{1F1FF}])\p{Emoji_Presentation}/gu
+
+/** Signs that look like a dot or a quote. The hyphenation point (U+2027) is for dictionaries. */
+const ONLY_IN_CONTEXT = /[\u00b7\u0375\u05f3\u05f4\u2027\u30a0\u30fb]/
+
+/**
+ * These signs among the letters of their language, as RFC 5892 appendix A.3 to A.7 allows them in domains:
+ * `col·lecció`, `צ׳רלי`, `マリア・ルス`.
+ */
+const IN_CONTEXT =
+  /(?<=l)\u00b7(?=l)|(?<=\p{sc=Hebr})[\u05f3\u05f4]|(?<=[\p{scx=Hira}\p{scx=Kana}\p{sc=Han}])[\u30a0\u30fb]/giu
+
+/**
+ * Marks that stand on no letter, the same mark twice, more than four marks on a letter (UTS #39 §5.4), and
+ * strokes through a letter, which have letters of their own such as `ø`.
+ */
+const BAD_MARKS = /(?<![\p{L}\p{M}])\p{Mn}|(\p{Mn})\1|\p{Mn}{5}|[\u0334-\u0338]/u
+
+let allowed: { readonly starts: Uint32Array; readonly ends: Uint32Array } | undefined
+
+function isAllowed(point: number): boolean {
+  allowed ??= readRanges(ALLOWED_RANGES)
+  const { starts, ends } = allowed
+  let low = 0
+  let high = starts.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((starts[middle] ?? 0) <= point) low = middle + 1
+    else high = middle
+  }
+  return low > 0 && point < (ends[low - 1] ?? 0)
+}
+
+function readRanges(text: string): NonNullable<typeof allowed> {
+  const words = text.split(' ')
+  const [starts, ends] = [new Uint32Array(words.length), new Uint32Array(words.length)]
+  let end = 0
+  for (const [at, word] of words.entries()) {
+    const [gap = '', length = '1'] = word.split('-')
+    starts[at] = end + Number.parseInt(gap, 36)
+    end = (starts[at] ?? 0) + Number.parseInt(length, 36)
+    ends[at] = end
+  }
+  return { starts, ends }
 }

@@ -2,7 +2,7 @@ import { domainToUnicode } from 'node:url'
 
 import { limits } from '../base/limits.ts'
 import { stripOuterSpace } from '../base/text.ts'
-import { mixesScripts, readsAsAscii } from './confusables.ts'
+import { hasUnusualCharacter, mixesScripts, readsAsAscii } from './confusables.ts'
 import { readEmailAddress } from './email-address.ts'
 import { foldName } from './fold-name.ts'
 
@@ -66,7 +66,7 @@ function readUsername(username: string): { readonly key: string } | UsernameProb
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u
 
 /**
- * Rejects a name that looks like another name (UTS #39 §4, §5.2). The parts of an e-mail address are checked
+ * Rejects a name that looks like another name (UTS #39 §3.1, §4, §5.2). The parts of an e-mail address are checked
  * separately, because every script is usual in front of a Latin domain.
  *
  * Both the key and the displayed name are checked: some Cyrillic capitals look like Latin capitals although
@@ -82,6 +82,12 @@ function checkConfusable(username: string, key: string): UsernameProblem | undef
     return {
       code: 'username_confusable',
       text: 'A username must not mix letters of different scripts.',
+    }
+  }
+  if (parts.some(hasUnusualCharacter)) {
+    return {
+      code: 'username_confusable',
+      text: 'A username consists of letters, digits and signs that are usual in names.',
     }
   }
   if (parts.some(readsAsAscii)) {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 
 import { findWriter, type Exposure } from '../base/ownership.ts'
-import type { Settings, SettingsInput } from '../settings.ts'
+import type { SettingsInput } from '../settings-table.ts'
+import type { Settings } from '../settings.ts'
 
 /** The settings that name files with secrets. */
 const SECRET_FILES = ['secretFile', 'sharedSecretFile', 'adminPasswordFile'] as const

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
 
 import type { AccountManager } from '../accounts/manage.ts'
-import { callerOfNode, createApp } from '../http/app.ts'
+import { createApp } from '../http/app.ts'
 import { createCookies } from '../http/browser/cookies.ts'
 import { signedInCookies } from '../http/browser/session-answers.ts'
+import { createCallers } from '../http/caller.ts'
 import { createFeedAuthenticator } from '../http/revocations/feed-authentication.ts'
 import { createFeedSocket, type FeedSocket } from '../http/revocations/feed-socket.ts'
 import { maybeSameSite } from '../http/same-site.ts'
@@ -51,7 +52,7 @@ export function serveHttp(options: {
     feed: createFeedSocket({
       hub,
       authenticate,
-      callerOf: (incoming) => callerOfNode(incoming, http.trustedProxies),
+      callerOf: createCallers(http, logger).ofNode,
       logger,
     }),
     cookies: (session) => {
@@ -62,11 +63,12 @@ export function serveHttp(options: {
 }
 
 /**
- * Browsers do not send SameSite cookies from another site, so such an origin in the settings has no effect.
+ * Browsers do not send SameSite cookies from another site, so such an origin in the settings has no effect. Native
+ * shells send tokens, not cookies.
  */
 export function warnOfOtherSites({ publicUrl, origins }: Settings['http'], logger: Logger): void {
   for (const origin of origins) {
-    if (maybeSameSite(origin, publicUrl)) continue
+    if (!origin.startsWith('http') || maybeSameSite(origin, publicUrl)) continue
     logger.warn({ event: 'origin_of_another_site', setting: 'COUNTERSIGN_ORIGINS', origin })
   }
 }

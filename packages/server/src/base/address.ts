@@ -50,19 +50,20 @@ export function parseNetworks(texts: readonly string[]): BlockList | undefined {
 
 /**
  * Returns the client's address. It is the address of the connection, unless a trusted proxy sent the request.
- * In that case `X-Forwarded-For` is read from its end, where the nearest proxy wrote, to the first address
- * that is not a trusted proxy. The client can forge everything before that address.
+ * In that case the forwarded hops are read from their end, where the nearest proxy wrote, to the first address
+ * that is not a trusted proxy. The client can forge everything before that address. A hop that is not an
+ * address ends the search.
  */
 export function clientAddress(
   connection: string,
-  forwardedFor: string | undefined,
+  hops: readonly string[],
   proxies: BlockList | undefined,
 ): string {
   let address = normalizeAddress(connection)
-  if (proxies === undefined || forwardedFor === undefined) return address
-  const hops = forwardedFor.split(',').map((hop) => normalizeAddress(hop.trim()))
+  if (proxies === undefined) return address
+  const left = hops.map((hop) => normalizeAddress(hop))
   while (isTrusted(address, proxies)) {
-    const previous = hops.pop()
+    const previous = left.pop()
     if (previous === undefined || isIP(previous) === 0) return address
     address = previous
   }

@@ -66,6 +66,10 @@ export const limits = {
   hashesBegunWaitMsMax: 400,
   /** Passwords that an application may be verifying at once. */
   passwordQueueMax: 128,
+  /** Log lines that wait for standard error. Further lines are lost. */
+  logBytesMax: 1024 * 1024,
+  /** How long the end of the server waits for a reader of the log. */
+  logFlushMs: 1_000,
   /** How long clients may use their open connections after SIGTERM. */
   leaveMs: 1_000,
   /** How long requests in flight may take after that. */

@@ -1,7 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { availableParallelism, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
@@ -16,9 +15,12 @@ import { systemClock } from '../base/clock.ts'
 import { SetupError, messageOf } from '../base/faults.ts'
 import { findWriter } from '../base/ownership.ts'
 import { createSystemRandom, type Random } from '../base/random.ts'
-import { parseSettings, readEnvironment, type Settings, type SettingsInput } from '../settings.ts'
+import { isProduction, readEnvironment } from '../settings-environment.ts'
+import type { SettingsInput } from '../settings-table.ts'
+import { parseSettings, variableOf, type Settings } from '../settings.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
+import { importSettings } from './import-settings.ts'
 
 /** A positional argument of a command. */
 export interface Operand {
@@ -89,30 +91,39 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** The options of `createAuthority` that are not settings. `start` passes them on, and other commands ignore them. */
+const PROGRAM_OPTIONS: ReadonlySet<string> = new Set([
+  'claims',
+  'signer',
+  'logger',
+  'clock',
+  'random',
+])
+
 const CONFIG_FILES = ['countersign.config.ts', 'countersign.config.mjs', 'countersign.config.js']
 
 /**
- * Reads the settings from the configuration file of this directory and from the environment. The environment
- * takes precedence. Throws a `SetupError` if the file cannot be used.
+ * Reads and checks the settings of the configuration file of this directory and of the environment, which takes
+ * precedence. Returns them as they were given, too. Throws a `SetupError` that names all mistakes, or says why
+ * the file cannot be used.
  */
-export async function loadInput(): Promise<SettingsInput> {
+export async function loadInput(): Promise<{ input: SettingsInput; settings: Settings }> {
   const config = await readConfigFile()
   if ('accounts' in config) {
     throw new SetupError(
       'The configuration file may not contain `accounts`. An application with its own users must report changes to them, so it runs the authority in its own process: createAuthority({ accounts }). See docs/guides/own-users.md.',
     )
   }
-  return { ...config, ...readEnvironment(process.env) }
-}
-
-/**
- * Reads and checks the settings of this directory and environment. Throws a `SetupError` that names all
- * mistakes.
- */
-export async function loadSettings(): Promise<Settings> {
-  // `claims` is a function, not a setting. Commands mint no tokens, so they do not need it.
-  const { claims: _, ...input }: SettingsInput & { claims?: unknown } = await loadInput()
-  return parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
+  const environment = readEnvironment(process.env)
+  const input = { ...config, ...environment }
+  const checked = Object.fromEntries(
+    Object.entries(input).filter(([key]) => !PROGRAM_OPTIONS.has(key)),
+  )
+  const settings = parseSettings(checked, {
+    production: isProduction(process.env),
+    nameOf: (key) => (key in config && !(key in environment) ? key : variableOf(key)),
+  })
+  return { input, settings }
 }
 
 async function readConfigFile(): Promise<SettingsInput> {
@@ -122,12 +133,9 @@ async function readConfigFile(): Promise<SettingsInput> {
   if (path === undefined) return {}
   assertOwnCode(path)
   try {
-    const module: unknown = await import(pathToFileURL(path).href)
-    if (typeof module === 'object' && module !== null && 'default' in module) {
-      const { default: config } = module
-      // `parseSettings` checks every member.
-      if (typeof config === 'object' && config !== null) return config
-    }
+    const config = await importSettings(path)
+    // `parseSettings` checks every member.
+    if (typeof config === 'object' && config !== null) return config
   } catch (error) {
     throw new SetupError(`${path} cannot be loaded: ${messageOf(error)}`, { cause: error })
   }
@@ -172,7 +180,7 @@ export async function withWorkbench(
   options: { createsData: boolean },
   work: (bench: Workbench) => Promise<void>,
 ): Promise<void> {
-  const settings = await loadSettings()
+  const { settings } = await loadInput()
   const path = join(settings.dataDir, 'countersign.db')
   if (!options.createsData && !existsSync(path)) {
     throw new SetupError(

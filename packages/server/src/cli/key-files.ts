@@ -10,7 +10,8 @@ import { UsageError } from './command.ts'
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'latin1')
+    // A byte order mark would hide the first line from OpenSSL.
+    return readFileSync(path, 'latin1').replace(/^\xef\xbb\xbf/, '')
   } catch (error) {
     throw new SetupError(`The file cannot be read: ${messageOf(error)}`, { cause: error })
   }

@@ -32,7 +32,9 @@ export const commands: readonly Command[] = [
  * line is not valid. Never throws.
  */
 export async function main(words: readonly string[]): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreClosedPipe)
+  // Nobody could read a message about standard error.
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => noteLostOutput(error, words))
   try {
     await run(words)
   } catch (error) {
@@ -54,10 +56,13 @@ export async function main(words: readonly string[]): Promise<void> {
 }
 
 /**
- * Ignores a closed pipe, which is not an error: `countersign audit list | head` reads only the first lines.
+ * A command whose output cannot be written has failed. A closed pipe is not an error: `countersign audit list |
+ * head` reads only the first lines. The server continues, because its output is only a welcome.
  */
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error
+function noteLostOutput(error: NodeJS.ErrnoException, [command]: readonly string[]): void {
+  if (error.code === 'EPIPE' || command === 'start') return
+  process.exitCode = 1
+  process.stderr.write(`The output could not be written: ${messageOf(error)}.\n`)
 }
 
 async function run(words: readonly string[]): Promise<void> {

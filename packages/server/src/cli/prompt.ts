@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 
 import { SetupError } from '../base/faults.ts'
+import { stripByteOrderMark } from '../base/text-file.ts'
 
 /**
  * Reads a new password: at a terminal twice and without echo, otherwise from the first line of standard
@@ -53,7 +54,7 @@ function ask(question: string): Promise<string> {
   })
 }
 
-/** Reads the first line of standard input, without its line break. */
+/** Reads the first line of standard input, without its line break and a byte order mark, which PowerShell writes. */
 export async function readFirstLine(): Promise<string> {
   process.stdin.setEncoding('utf8')
   let text = ''
@@ -61,5 +62,5 @@ export async function readFirstLine(): Promise<string> {
     text += String(chunk)
     if (text.includes('\n')) break
   }
-  return (text.split('\n')[0] ?? '').replace(/\r$/, '')
+  return stripByteOrderMark(text.split('\n')[0] ?? '').replace(/\r$/, '')
 }

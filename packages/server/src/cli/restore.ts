@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { restoreDatabase } from '../store/sqlite/restore.ts'
-import { actorName, loadSettings, type Command } from './command.ts'
+import { actorName, loadInput, type Command } from './command.ts'
 import { print } from './print.ts'
 
 const restore: Command = {
@@ -21,7 +21,7 @@ const restore: Command = {
   ],
   example: 'restore /backups/countersign.db',
   async run({ operands: [copy] }) {
-    const { dataDir, publicUrl } = await loadSettings()
+    const { dataDir, publicUrl } = (await loadInput()).settings
     const database = join(dataDir, 'countersign.db')
     if (copy === undefined && !existsSync(database)) {
       throw new SetupError(

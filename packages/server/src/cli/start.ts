@@ -1,5 +1,7 @@
 import { createAuthority, type Authority } from '../authority.ts'
 import { SetupError } from '../base/faults.ts'
+import { limits } from '../base/limits.ts'
+import { flushLogger } from '../base/logger.ts'
 import { createSystemRandom } from '../base/random.ts'
 import { version } from '../base/version.ts'
 import { serve } from '../http/serve.ts'
@@ -15,7 +17,7 @@ export const start: Command = {
   operands: [],
   example: 'start',
   async run() {
-    const authority = await createAuthority(await loadInput())
+    const authority = await createAuthority((await loadInput()).input)
     try {
       // Registered first, because another process may send a signal as soon as the server runs.
       const stopped = untilStopped()
@@ -41,6 +43,8 @@ export const start: Command = {
       await authority.close()
     }
     authority.logger.info({ event: 'stopped' })
+    // Lines for a reader that reads nothing would keep the process alive.
+    if (!(await flushLogger(authority.logger, limits.logFlushMs))) process.exit()
   },
 }
 

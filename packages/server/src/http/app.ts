@@ -1,10 +1,5 @@
-import type { IncomingMessage } from 'node:http'
-import type { BlockList } from 'node:net'
-
-import { clientAddress } from '../base/address.ts'
-import { limits } from '../base/limits.ts'
-import type { Caller } from '../sessions/services.ts'
 import { createCookies } from './browser/cookies.ts'
+import { createCallers } from './caller.ts'
 import { createCors } from './cors.ts'
 import { createErrorAnswer } from './error-answer.ts'
 import { problem } from './problem.ts'
@@ -30,15 +25,12 @@ export function createApp(
     cookies: createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain }),
     origins: new Set([...http.origins, new URL(http.publicUrl).origin]),
   }
-  const cors = createCors(new Set(http.origins), rows)
-  const secure = createSecurityHeaders(http.publicUrl)
+  const cors = createCors(http, rows)
+  const secure = createSecurityHeaders(http)
   const router = createRouter(
     rows.map((row) => ({ row, answer: row.bind(services) })),
     {
-      callerOf: (request, context) => ({
-        address: addressOf(request, context, http.trustedProxies),
-        userAgent: (request.headers.get('user-agent') ?? '').slice(0, limits.userAgentCharsMax),
-      }),
+      callerOf: createCallers(http, app.logger).ofRequest,
       waitUntilEffective: app.waitUntilEffective,
       secure,
       answerError: createErrorAnswer(app.logger),
@@ -63,23 +55,4 @@ export function createApp(
 function hasEscapedPath({ url }: Request): boolean {
   const end = url.indexOf('?')
   return (end === -1 ? url : url.slice(0, end)).includes('%')
-}
-
-/** Returns the caller of a request to Node's HTTP server, by the same rules as for a `Request`. */
-export function callerOfNode(incoming: IncomingMessage, proxies: BlockList | undefined): Caller {
-  const forwarded = incoming.headers['x-forwarded-for']
-  const text = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
-  return {
-    address: clientAddress(incoming.socket.remoteAddress ?? '', text, proxies),
-    userAgent: (incoming.headers['user-agent'] ?? '').slice(0, limits.userAgentCharsMax),
-  }
-}
-
-function addressOf(
-  request: Request,
-  context: RequestContext | undefined,
-  proxies: BlockList | undefined,
-): string {
-  const forwarded = request.headers.get('x-forwarded-for') ?? undefined
-  return clientAddress(context?.address ?? '', forwarded, proxies)
 }

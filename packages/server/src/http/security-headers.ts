@@ -1,17 +1,21 @@
+import type { HttpSettings } from './services.ts'
+
 /**
  * Creates the function that adds security headers to an answer. The headers forbid guessing of media types,
  * embedding by pages of other origins (Fetch, CORP), and URLs of this server in a Referer. If the public URL
- * is https, they also require https (RFC 6797). Existing headers of the answer stay, for example those of the
- * public keys.
+ * is https, they also require https for this host (RFC 6797). Other hosts below it may not be ours, so they are
+ * covered only on request. Existing headers of the answer stay, for example those of the public keys.
  */
-export function createSecurityHeaders(publicUrl: string): (response: Response) => Response {
+export function createSecurityHeaders({
+  publicUrl,
+  hstsSubdomains,
+}: Pick<HttpSettings, 'publicUrl' | 'hstsSubdomains'>): (response: Response) => Response {
+  const hsts = `max-age=31536000${hstsSubdomains ? '; includeSubDomains' : ''}`
   const headers = Object.entries({
     'x-content-type-options': 'nosniff',
     'cross-origin-resource-policy': 'same-origin',
     'referrer-policy': 'no-referrer',
-    ...(publicUrl.startsWith('https:')
-      ? { 'strict-transport-security': 'max-age=31536000; includeSubDomains' }
-      : {}),
+    ...(publicUrl.startsWith('https:') ? { 'strict-transport-security': hsts } : {}),
   })
   return (response) => {
     for (const [name, value] of headers) {

@@ -2,6 +2,7 @@ import type { BlockList } from 'node:net'
 
 import type { Logger } from 'pino'
 
+import type { ForwardedHeader } from '../base/forwarded.ts'
 import type { AccountManager } from '../accounts/manage.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
@@ -22,8 +23,13 @@ export interface HttpSettings {
   readonly cookieDomain: string | undefined
   /** Origins, besides the server's own, whose pages may call the API. */
   readonly origins: readonly string[]
-  /** The proxies whose X-Forwarded-For header is trusted. */
+  /** The proxies whose forwarding header is trusted. */
   readonly trustedProxies: BlockList | undefined
+  readonly forwardedHeader: ForwardedHeader
+  /** Request headers that pages of other origins may send, besides the usual ones. */
+  readonly corsHeaders: readonly string[]
+  /** Whether `Strict-Transport-Security` also covers the subdomains of the public URL. */
+  readonly hstsSubdomains: boolean
   readonly signUp: boolean
 }
 
