@@ -1,5 +1,5 @@
 import { usageOf, type Command } from '../../packages/server/src/cli/command.ts'
-import { commands } from '../../packages/server/src/cli/main.ts'
+import { loadCommands } from '../../packages/server/src/cli/groups.ts'
 import { groupBy } from '../lib/group-by.ts'
 import { code, generatedNotice, renderTable } from '../lib/markdown.ts'
 
@@ -8,7 +8,8 @@ import { code, generatedNotice, renderTable } from '../lib/markdown.ts'
 export const path = 'docs/reference/cli.md'
 
 /** The page. */
-export function render(): string {
+export async function render(): Promise<string> {
+  const commands = await loadCommands(undefined)
   const groups = groupBy(commands, ({ words }) => words[0] ?? '')
   return `# Command line
 
@@ -19,7 +20,9 @@ In this repository run commands with \`npm run countersign -- COMMAND\`. Where t
 
 - A command works while the server runs: it opens the same database, and the server applies each change at once.
 - Commands read the same [settings](settings.md) as the server. Run them in the directory of the server, or set
-  \`COUNTERSIGN_DATA_DIR\`.
+  \`COUNTERSIGN_DATA_DIR\`. Every command also has the flag \`--data-dir DIR\`, which takes precedence.
+- Only \`start\` creates a database. Other commands fail in a directory without one.
+- Output has colours only on a terminal. \`NO_COLOR=1\` turns them off, and \`FORCE_COLOR=1\` turns them on.
 - \`--json\` prints one JSON object a line, with times in the form of RFC 3339.
 - The audit records each change, with \`cli:USER\` as the actor.
 - \`countersign COMMAND --help\` explains a command, and \`countersign --version\` prints the version.

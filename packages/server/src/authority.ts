@@ -18,6 +18,7 @@ import { openFeed } from './authority/feed.ts'
 import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
 import { openKeyRing } from './authority/keys.ts'
+import { startPreload } from './authority/preload.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
 import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
@@ -176,6 +177,7 @@ async function assemble(
     hasher,
     keepUpKeys: () => ring.keepUp(),
   })
+  const stopPreload = startPreload(logger)
   const core: AuthorityCore = {
     fetch: async (request, context) => {
       const response = await http.fetch(request, context)
@@ -204,6 +206,7 @@ async function assemble(
     logger,
     close: async () => {
       stopUpkeep()
+      stopPreload()
       await feed.close()
       http.feed.close()
       await store.close()

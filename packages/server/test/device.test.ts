@@ -1,7 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { describeDevice } from '../src/http/account/device.ts'
+import { loadDescribeDevice } from '../src/http/account/device.ts'
+
+const describeDevice = await loadDescribeDevice()
 
 test.each([
   [

@@ -110,8 +110,14 @@ describe.concurrent('help', () => {
 
   test('of a group shows only the group', async () => {
     const text = await output(['sessions', '--help'])
-    expect(text).toContain('countersign sessions end ID')
+    expect(text).toContain('countersign sessions end [ID]')
     expect(text).not.toContain('countersign accounts')
+  })
+
+  test('of a group of two words shows only that group', async () => {
+    const text = await output(['tenants', 'members'])
+    expect(text).toContain('countersign tenants members list TENANT')
+    expect(text).not.toContain('countersign tenants create')
   })
 
   test.each(['--version', 'version'])('%s prints the version', async (word) => {
@@ -130,6 +136,19 @@ test('commands manage tenants, their members and roles', async () => {
     `Account ${username} in acme: was already a member with these roles.\n`,
   )
   const { access } = await http.login({ username, password })
+  expect(await rows(['tenants', 'members', 'list', 'acme'])).toEqual([
+    {
+      username,
+      id: claimsOf(access)['sub'],
+      state: 'active',
+      roles: ['editor'],
+      default: 'yes',
+      since: expect.stringMatching(/Z$/),
+    },
+  ])
+  expect((await run(['tenants', 'members', 'list', 'none'])).stderr).toBe(
+    'There is no tenant "none".\n',
+  )
   const [tenant] = await rows(['tenants', 'list'])
   expect(claimsOf(access)).toMatchObject({
     roles: [],
@@ -148,10 +167,12 @@ test('commands manage tenants, their members and roles', async () => {
   expect(await output(['tenants', 'disable', 'acme'])).toContain(
     'disabled, and its sessions have ended',
   )
+  expect(await output(['tenants', 'members', 'list', 'acme'])).toContain(username)
   expect(await output(['tenants', 'enable', 'acme'])).toContain('enabled')
   expect(await output(['tenants', 'members', 'remove', 'acme', username])).toContain(
     'is no longer a member',
   )
+  expect(await output(['tenants', 'members', 'list', 'acme'])).toBe('This tenant has no members.\n')
   expect(await run(['tenants', 'members', 'default', 'acme', username])).toMatchObject({
     code: 1,
     stderr: `The account "${username}" is not a member of "acme".\n`,
@@ -283,23 +304,85 @@ test('commands manage service accounts and their secrets', async () => {
 
 describe.concurrent('a command line that is not understood', () => {
   test.each([
-    [['fly'], 'There is no command "fly".'],
-    [['accounts', 'destroy', 'bob'], 'There is no command "accounts destroy".'],
-    [['accounts', 'create'], 'Usage: countersign accounts create NAME [--role ROLE]...'],
-    [['accounts', 'disable'], 'Usage: countersign accounts disable NAME'],
-    [['accounts', 'list', 'bob'], 'Usage: countersign accounts list [--json]'],
-    [['accounts', 'list', '--jsn'], 'Usage: countersign accounts list [--json]'],
-    [['accounts', 'roles', 'add', 'bob'], 'Usage: countersign accounts roles add NAME ROLE'],
-    [['sessions', 'end'], 'Usage: countersign sessions end ID'],
-    [['sessions', 'list', '--limit', '0'], '--limit takes a whole number from 1 to 10000.'],
-    [['audit', 'list', '--limit', 'all'], '--limit takes a whole number from 1 to 10000.'],
-    [['start', 'now'], 'Usage: countersign start'],
-  ])('%j is exit code 2', async (words, message) => {
+    [['fly'], 'There is no command "fly".', '--help'],
+    [['accounts', 'destroy', 'bob'], 'There is no command "accounts destroy".', 'accounts --help'],
+    [
+      ['acounts', 'list'],
+      'There is no command "acounts list". Did you mean "accounts list"?',
+      '--help',
+    ],
+    [['account'], 'There is no command "account". Did you mean "accounts"?', '--help'],
+    [
+      ['tenants', 'member', 'lsit', 'acme'],
+      'There is no command "tenants member". Did you mean "tenants members list"?',
+      'tenants --help',
+    ],
+    [['strat'], 'There is no command "strat". Did you mean "start"?', '--help'],
+    [['--json', 'accounts', 'list'], 'A command comes before its flags.', '--help'],
+  ])('%j names no command', async (words, message, help) => {
     expect(await run(words)).toEqual({
       code: 2,
       stdout: '',
-      stderr: `${message}\nSee: countersign --help\n`,
+      stderr: `${message}\nSee: countersign ${help}\n`,
     })
+  })
+
+  test.each([
+    [['accounts', 'create'], 2, 'The argument NAME is missing.', '[--role ROLE]...'],
+    [['accounts', 'disable'], 2, 'The argument NAME is missing.', ''],
+    [['accounts', 'list', 'bob'], 2, 'This command takes no arguments.', '[--json]'],
+    [
+      ['accounts', 'list', '--jsn'],
+      2,
+      'There is no flag --jsn here. Did you mean --json?',
+      '[--json]',
+    ],
+    [['accounts', 'list', '--wat'], 2, 'There is no flag --wat here.', '[--json]'],
+    [['accounts', 'list', '--json=yes'], 2, '--json takes no value.', '[--json]'],
+    [
+      ['audit', 'list', '--account', '--json'],
+      2,
+      '--account needs a value: --account NAME|ID. If the value begins with a dash, write --account=VALUE.',
+      '[--account NAME|ID] [--limit N] [--json]',
+    ],
+    [['accounts', 'roles', 'add', 'bob'], 3, 'The argument ROLE is missing.', ''],
+    [
+      ['accounts', 'roles', 'add', 'bob', 'a', 'b'],
+      3,
+      'This command takes at most 2 arguments.',
+      '',
+    ],
+    [['start', 'now'], 1, 'This command takes no arguments.', '[--port PORT]'],
+    [
+      ['start', '--prot', '1'],
+      1,
+      'There is no flag --prot here. Did you mean --port?',
+      '[--port PORT]',
+    ],
+  ])('%j names its mistake', async (words, count, message, flags) => {
+    const { code, stdout, stderr } = await run(words)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    const [first, usage = '', help] = stderr.split('\n')
+    expect(first).toBe(message)
+    expect(usage).toContain(`Usage: countersign ${words.slice(0, count).join(' ')}`)
+    expect(usage.endsWith(flags)).toBe(true)
+    expect(help).toBe(`See: countersign ${words.slice(0, count).join(' ')} --help`)
+  })
+
+  test.each([
+    [['sessions', 'list', '--limit', '0'], '--limit takes a whole number from 1 to 10000.'],
+    [['audit', 'list', '--limit', 'all'], '--limit takes a whole number from 1 to 10000.'],
+    [['start', '--port', '70000'], '--port must be a whole number from 1 to 65535.'],
+    [['sessions', 'list', '--data-dir='], '--data-dir must not be empty.'],
+    [['sessions', 'end'], 'Give the id of one session, or --account NAME.'],
+    [
+      ['sessions', 'end', 'x', '--account', 'bob'],
+      'Give the id of one session, or --account NAME.',
+    ],
+  ])('%j names the wrong value', async (words, message) => {
+    const result = await run(words)
+    expect(result).toMatchObject({ code: 2, stdout: '' })
+    expect(result.stderr.split('\n')[0]).toBe(message)
   })
 
   test.each([
@@ -308,6 +391,8 @@ describe.concurrent('a command line that is not understood', () => {
     [['accounts', 'create', 'eve', '--password=Hunter2-Hunter2']],
     [['accounts', 'set-password', 'bob', 'Hunter2-Hunter2']],
     [['set-password', 'Hunter2-Hunter2']],
+    [['accounts', 'create', 'eve', '--Hunter2-Hunter2']],
+    [['accounts', 'create', 'eve', '-Hunter2-Hunter2']],
   ])('a password is no argument and is not repeated: %j', async (words) => {
     const result = await run(words)
     expect(result).toMatchObject({ code: 2, stdout: '' })
@@ -317,35 +402,50 @@ describe.concurrent('a command line that is not understood', () => {
 })
 
 describe.concurrent('without a database', () => {
-  test.each([
-    [['accounts', 'list']],
-    [['accounts', 'disable', 'bob']],
-    [['sessions', 'list']],
-    [['sessions', 'end', 'x']],
-    [['keys', 'list']],
-    [['audit', 'list']],
-  ])('%j says so and creates none', async (words) => {
+  const words = [
+    ['accounts', 'list'],
+    ['accounts', 'create', 'bob'],
+    ['accounts', 'disable', 'bob'],
+    ['tenants', 'create', 'acme'],
+    ['roles', 'define', 'editor'],
+    ['clients', 'create', 'billing'],
+    ['sessions', 'list'],
+    ['sessions', 'end', 'x'],
+    ['keys', 'list'],
+    ['audit', 'list'],
+    ['backup', 'copy.db'],
+  ]
+  test.each(words.map((each) => [each]))('%j says so and creates none', async (each) => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
-    expect(await runCommand(words, { dataDir })).toEqual({
+    expect(await runCommand(each, { dataDir, input: PASSWORD })).toEqual({
       code: 1,
       stdout: '',
-      stderr: `There is no database at ${dataDir}/countersign.db yet. Start the server first, or set COUNTERSIGN_DATA_DIR.\n`,
+      stderr: `There is no database at ${dataDir}/countersign.db. Start the server first, or name the directory of its database with --data-dir or COUNTERSIGN_DATA_DIR.\n`,
     })
     expect(readdirSync(dataDir)).toEqual([])
     rmSync(dataDir, { recursive: true })
   })
 
-  test('accounts create creates it, readable only by its owner', async () => {
+  test('an empty file is no database, and stays empty', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
-    const created = await runCommand(['accounts', 'create', 'bob'], { dataDir, input: PASSWORD })
-    expect(created).toMatchObject({ code: 0, stderr: '' })
-    expect(statSync(join(dataDir, 'countersign.db')).mode & 0o777).toBe(0o600)
+    writeFileSync(join(dataDir, 'countersign.db'), '')
+    expect((await runCommand(['accounts', 'list'], { dataDir })).stderr).toContain(
+      'There is no database',
+    )
+    expect(statSync(join(dataDir, 'countersign.db')).size).toBe(0)
+    rmSync(dataDir, { recursive: true })
+  })
+
+  test('--data-dir names the directory, and takes precedence over the environment', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
+    const listed = await runCommand(['accounts', 'list', '--data-dir', server.dataDir], { dataDir })
+    expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('admin') })
     rmSync(dataDir, { recursive: true })
   })
 
   test('token inspect creates neither keys nor a secret', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
-    await runCommand(['accounts', 'create', 'bob'], { dataDir, input: PASSWORD })
+    await openStore({ dataDir }, { exclusive: false, clock: systemClock }).close()
     const { access } = await http.login(ADMIN)
     const early = await runCommand(['token', 'inspect', access], { dataDir })
     expect(early).toMatchObject({ code: 1 })
@@ -525,6 +625,26 @@ describe('sessions', () => {
     expect(JSON.stringify(await rows(['sessions', 'list']))).not.toContain('seed')
   })
 
+  test('end --account ends all sessions of the account, which can log in again', async () => {
+    const [someone, other] = [await newAccount(), await newAccount()]
+    const pairs = [await http.login(someone), await http.login(someone)]
+    const { refresh: kept } = await http.login(other)
+    expect(await output(['sessions', 'end', '--account', someone.username])).toBe(
+      `Account ${someone.username}: all its sessions have ended.\n`,
+    )
+    for (const { refresh, access } of pairs) {
+      expect(await refreshStatus(refresh)).toBe(401)
+      expect((await http.post('/api/token/verify/', { token: access })).status).not.toBe(200)
+    }
+    expect(await refreshStatus(kept)).toBe(200)
+    await http.login(someone)
+    expect((await run(['sessions', 'end', '--account', 'nobody'])).stderr).toBe(
+      'There is no account "nobody".\n',
+    )
+    const [newest] = await rows(['audit', 'list', '--account', someone.username, '--limit', '2'])
+    expect(newest).toMatchObject({ event: 'login' })
+  })
+
   test('an id that begins with a dash is not read as a flag', async () => {
     const { access } = await http.login(BOB)
     const id = `-${String(claimsOf(access)['sid']).slice(1)}`
@@ -656,6 +776,50 @@ describe.concurrent('token inspect', () => {
     expect(await refreshStatus(pair.refresh)).toBe(200)
     pair = await http.login(ADMIN)
     refresh = claimsOf(pair.refresh)
+  })
+
+  test('shows the times of a token in UTC, and from now', async () => {
+    const iat = nowSec() - 7_260
+    const token = forge.access({ ...access, iat, exp: iat + 3_600, auth_time: 'soon' })
+    const { stdout } = await run(['token', 'inspect', token])
+    const utc = (sec: number): string =>
+      `${new Date(sec * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`
+    expect(stdout).toContain(`iat        issued      ${utc(iat)}  (2 h 1 min ago)\n`)
+    expect(stdout).toContain(`exp        expires     ${utc(iat + 3_600)}  (1 h 1 min ago)\n`)
+    expect(stdout).not.toContain('auth_time  logged in')
+    expect(await output(['token', 'inspect', pair.access])).toMatch(
+      /^exp {8}expires {5}\S+ \S+Z {2}\(in \d min \d+ s\)$/m,
+    )
+  })
+
+  test('recognises a token of another authority, and makes no further checks', async () => {
+    const token = forge.access({ ...access, iss: 'https://other' }, { typ: 'JWT', kid: 'other' })
+    const { code, stdout } = await run(['token', 'inspect', token])
+    expect(code).toBe(1)
+    expect(stdout.match(/^(?:ok|REFUSE) .*$/gm)).toEqual([
+      `REFUSE  issuer      another authority issued it: "https://other". This server is http://localhost:${new URL(server.url).port} and has no key to check it`,
+    ])
+  })
+
+  test('has colours only at a terminal, or if FORCE_COLOR is set', async () => {
+    const words = ['token', 'inspect', pair.access]
+    const colored = async (env: Record<string, string>): Promise<boolean> => {
+      const own = { PORT: new URL(server.url).port, TERM: 'xterm-256color', ...env }
+      const { stdout } = await runCommand(words, { dataDir: server.dataDir, env: own })
+      return stdout.includes('\u001b[32mok')
+    }
+    const atTerminal = async (env: Record<string, string>): Promise<boolean> => {
+      const own = { PORT: new URL(server.url).port, TERM: 'xterm-256color', ...env }
+      const line = [...launcher, ...words].join(' ')
+      const options = { dataDir: server.dataDir, env: own }
+      const { stdout } = await runProgram('script', ['-qec', line, '/dev/null'], options)
+      return stdout.includes('\u001b[32mok')
+    }
+    expect(await colored({})).toBe(false)
+    expect(await colored({ FORCE_COLOR: '1' })).toBe(true)
+    expect(await colored({ FORCE_COLOR: '0' })).toBe(false)
+    expect(await atTerminal({})).toBe(true)
+    expect(await atTerminal({ NO_COLOR: '1' })).toBe(false)
   })
 
   test.each<[name: string, make: () => string, refused: string, says: RegExp]>([

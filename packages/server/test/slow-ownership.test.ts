@@ -18,6 +18,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import { systemClock } from '../src/base/clock.ts'
+import { openStore } from '../src/store/open.ts'
 import { runCommand, runProgram, type CommandResult } from './support/command-line.ts'
 import { freePort, startServerProcess } from './support/server-process.ts'
 
@@ -67,10 +69,11 @@ describe('the data directory', () => {
       `Every user of this machine can write to the data directory ${dataDir}. Run: chmod 700 ${dataDir}.`,
     )
     expect(readdirSync(dataDir)).toEqual([])
-    const listing = await runCommand(['accounts', 'create', 'bob'], { dataDir, input: 'x\n' })
-    expect(listing).toMatchObject({ code: 1, stderr: expect.stringContaining('chmod 700') })
     chmodSync(dataDir, 0o700)
     expect(await startAndStop()).toEqual([])
+    chmodSync(dataDir, 0o777)
+    const listing = await runCommand(['accounts', 'create', 'bob'], { dataDir, input: 'x\n' })
+    expect(listing).toMatchObject({ code: 1, stderr: expect.stringContaining('chmod 700') })
   })
 
   test.runIf(isRoot)(
@@ -101,6 +104,7 @@ describe('the data directory', () => {
     mkdirSync(dataDir)
     chownSync(dataDir, NOBODY, NOBODY)
     chmodSync(folder, 0o755)
+    await openStore({ dataDir }, { exclusive: false, clock: systemClock }).close()
     const input = 'a password for bob\n'
     expect(await runCommand(['accounts', 'create', 'bob'], { dataDir, input })).toMatchObject({
       code: 0,

@@ -1,7 +1,5 @@
 import { createHmac, createSecretKey } from 'node:crypto'
 
-import { hash, verify } from '@node-rs/argon2'
-
 import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 
@@ -72,15 +70,19 @@ export function createPasswordHasher(options: PasswordHasherOptions): PasswordHa
 
   return {
     hash: (password) =>
-      gate.run(() =>
-        hash(toHashed(password), { memoryCost: memoryKib, timeCost: passes, parallelism: lanes }),
-      ),
+      gate.run(async () => {
+        // The native library is loaded at the first hash: a command that hashes nothing starts without it.
+        const { hash } = await import('@node-rs/argon2')
+        const cost = { memoryCost: memoryKib, timeCost: passes, parallelism: lanes }
+        return hash(toHashed(password), cost)
+      }),
     verify: (passwordHash, password, usernameKey) =>
       gate.run(async () => {
         // No account has a password this long. The same work is done with an empty text, which costs nothing
         // to read.
         const isTooLong = Buffer.byteLength(password) > limits.passwordBytesMax
         const given = isTooLong ? '' : toHashed(password)
+        const { verify } = await import('@node-rs/argon2')
         const isRight = await verify(passwordHash ?? nobodysHash(usernameKey), given)
         return isRight && passwordHash !== undefined && !isTooLong
       }),

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
 import { randomId, type Random } from '../base/random.ts'
-import type { Account, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
+import type { Account, Member, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
 import { no, unknown, yes, type Managed } from './managed.ts'
 import { checkRoles } from './role-names.ts'
@@ -34,6 +34,8 @@ export interface TenantManager {
   setDefault(input: { username: string; tenant: string }, by: string): Promise<Managed<Change>>
   /** Lists the memberships of an account in enabled tenants, by name. */
   membershipsOf(username: string): Promise<Managed<readonly Membership[]>>
+  /** Lists up to `limit` members of a tenant, by username, also of a disabled tenant. */
+  members(name: string, limit: number): Promise<Managed<readonly Member[]>>
 }
 
 /**
@@ -59,10 +61,10 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
   // Over 70 lines, and not split: it only lists short methods that share these helpers.
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
-  async function withTenant(
+  async function withTenant<Value>(
     name: string,
-    act: (tenant: Tenant) => Promise<Managed<Change>>,
-  ): Promise<Managed<Change>> {
+    act: (tenant: Tenant) => Promise<Managed<Value>>,
+  ): Promise<Managed<Value>> {
     const tenant = await store.tenants.find(name)
     return tenant === undefined
       ? no('tenant_unknown', `There is no tenant "${name}".`)
@@ -138,6 +140,9 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
         ? unknown(username)
         : yes(await store.tenants.membershipsOf(account.id))
     },
+
+    members: (name, limit) =>
+      withTenant(name, async ({ id }) => yes(await store.tenants.membersOf(id, limit))),
   }
 }
 

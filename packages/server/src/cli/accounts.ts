@@ -1,9 +1,10 @@
 import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
-import { JSON_FLAG, withWorkbench, type Command, type Operand, type Workbench } from './command.ts'
+import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { print, printRows } from './print.ts'
 import { confirm, readNewPassword } from './prompt.ts'
+import type { Workbench } from './workbench.ts'
 
 const NAME: Operand = { name: 'NAME', text: 'The username of the account.' }
 
@@ -11,7 +12,7 @@ const create: Command = {
   words: ['accounts', 'create'],
   summary: 'create an account',
   details:
-    'Asks for the password twice at a terminal. Otherwise it reads the first line of standard input. A password is never an argument: other users and the shell history would see it. Creates the database if it does not exist.',
+    'Asks for the password twice at a terminal. Otherwise it reads the first line of standard input. A password is never an argument: other users and the shell history would see it.',
   operands: [NAME],
   flags: {
     role: {
@@ -22,8 +23,8 @@ const create: Command = {
     },
   },
   example: 'accounts create alice --role admin',
-  run: ({ operands: [username = ''], options }) =>
-    withWorkbench({ createsData: true }, async ({ accounts, actor }) => {
+  run: ({ operands: [username = ''], options, withWorkbench }) =>
+    withWorkbench(async ({ accounts, actor }) => {
       // `parseArgs` returns an option with `multiple` as a list of strings.
       const roles = (options['role'] ?? []) as string[]
       const password = await readNewPassword()
@@ -38,8 +39,8 @@ const list: Command = {
   operands: [],
   flags: JSON_FLAG,
   example: 'accounts list --json',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async ({ accounts }) => {
+  run: ({ options, withWorkbench }) =>
+    withWorkbench(async ({ accounts }) => {
       const rows = (await accounts.list()).map((account) => ({
         username: account.username,
         id: account.id,
@@ -59,8 +60,8 @@ const remove: Command = {
   operands: [NAME],
   flags: { yes: { type: 'boolean', text: 'Delete without asking. Needed outside a terminal.' } },
   example: 'accounts delete alice --yes',
-  run: ({ operands: [username = ''], options }) =>
-    withWorkbench({ createsData: false }, async ({ accounts, actor }) => {
+  run: ({ operands: [username = ''], options, withWorkbench }) =>
+    withWorkbench(async ({ accounts, actor }) => {
       const account = await accounts.find(username)
       if (account === undefined) throw new SetupError(`There is no account "${username}".`)
       if (options['yes'] !== true) {
@@ -82,8 +83,8 @@ function changing(
   return {
     ...own,
     operands: [NAME],
-    run: ({ operands: [username = ''] }) =>
-      withWorkbench({ createsData: false }, async (bench) => {
+    run: ({ operands: [username = ''], withWorkbench }) =>
+      withWorkbench(async (bench) => {
         const change = unwrap(await apply(bench, username))
         print(`Account ${username}: ${change === 'changed' ? done.changed : done.unchanged}.`)
       }),
@@ -101,8 +102,8 @@ function roleCommand(
     details: 'Existing access tokens become stale at once. Clients refresh them silently.',
     operands: [NAME, { name: 'ROLE', text: 'The name of a global role.' }],
     example: `accounts roles ${word} alice editor`,
-    run: ({ operands: [username = '', role = ''] }) =>
-      withWorkbench({ createsData: false }, async ({ accounts, actor }) => {
+    run: ({ operands: [username = '', role = ''], withWorkbench }) =>
+      withWorkbench(async ({ accounts, actor }) => {
         const change = unwrap(
           word === 'add'
             ? await accounts.addRole(username, role, actor)

@@ -1,4 +1,4 @@
-import { JSON_FLAG, withWorkbench, type Command } from './command.ts'
+import { JSON_FLAG, type Command } from './command.ts'
 import { accountIdOf, LISTING_FLAGS, readLimit } from './options.ts'
 import { printRows } from './print.ts'
 
@@ -9,8 +9,8 @@ const list: Command = {
   operands: [],
   flags: { ...LISTING_FLAGS, ...JSON_FLAG },
   example: 'audit list --account alice --limit 20',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async (bench) => {
+  run: ({ options, withWorkbench }) =>
+    withWorkbench(async (bench) => {
       const entries = await bench.store.audit.list({
         accountId: await accountIdOf(bench, options['account']),
         limit: readLimit(options['limit']),

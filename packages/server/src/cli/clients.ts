@@ -3,15 +3,15 @@ import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { unwrap } from './accounts.ts'
-import { JSON_FLAG, withWorkbench, type Command, type Operand, type Workbench } from './command.ts'
+import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { print, printRows } from './print.ts'
+import type { Workbench } from './workbench.ts'
 
 const NAME: Operand = { name: 'NAME', text: 'The name of the service account.' }
 
 const create: Command = {
   words: ['clients', 'create'],
   summary: 'create a service account and print its secret once',
-  details: 'Creates the database if it does not exist.',
   operands: [NAME],
   flags: {
     role: {
@@ -27,8 +27,8 @@ const create: Command = {
     },
   },
   example: 'clients create billing --role reader',
-  run: ({ operands: [name = ''], options }) =>
-    withWorkbench({ createsData: true }, async ({ clients, actor }) => {
+  run: ({ operands: [name = ''], options, withWorkbench }) =>
+    withWorkbench(async ({ clients, actor }) => {
       // The flags above define these types.
       const roles = (options['role'] ?? []) as string[]
       const tenant = options['tenant'] as string | undefined
@@ -45,8 +45,8 @@ const list: Command = {
   operands: [],
   flags: JSON_FLAG,
   example: 'clients list',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async ({ clients }) => {
+  run: ({ options, withWorkbench }) =>
+    withWorkbench(async ({ clients }) => {
       const rows = (await clients.list()).map((client) => ({
         name: client.name,
         id: client.id,
@@ -73,8 +73,8 @@ function changing(
   return {
     ...described,
     operands: operand === undefined ? [NAME] : [NAME, operand],
-    run: ({ operands: [name = '', second = ''] }) =>
-      withWorkbench({ createsData: false }, async (bench) => {
+    run: ({ operands: [name = '', second = ''], withWorkbench }) =>
+      withWorkbench(async (bench) => {
         const change = unwrap(await apply(bench, name, second))
         print(`Service account ${name}: ${change === 'changed' ? done.changed : done.unchanged}.`)
       }),
@@ -87,8 +87,8 @@ const setRoles: Command = {
   details: 'Without a ROLE, all roles are removed. Existing access tokens are rejected at once.',
   operands: [NAME, { name: 'ROLE', text: 'The name of a role.', optional: true, max: 64 }],
   example: 'clients roles set billing reader writer',
-  run: ({ operands: [name = '', ...roles] }) =>
-    withWorkbench({ createsData: false }, async ({ clients, actor }) => {
+  run: ({ operands: [name = '', ...roles], withWorkbench }) =>
+    withWorkbench(async ({ clients, actor }) => {
       const change = unwrap(await clients.setRoles(name, roles, actor))
       const done = change === 'changed' ? 'has these roles' : 'already had these roles'
       print(`Service account ${name}: ${done}.`)
@@ -102,8 +102,8 @@ const addSecret: Command = {
     'Both secrets work. To replace a secret without an outage, add a new one, configure it, then remove the old one.',
   operands: [NAME],
   example: 'clients secrets add billing',
-  run: ({ operands: [name = ''] }) =>
-    withWorkbench({ createsData: false }, async ({ clients, actor }) => {
+  run: ({ operands: [name = ''], withWorkbench }) =>
+    withWorkbench(async ({ clients, actor }) => {
       printSecret(unwrap(await clients.addSecret(name, actor)))
     }),
 }
@@ -114,8 +114,8 @@ const listSecrets: Command = {
   operands: [NAME],
   flags: JSON_FLAG,
   example: 'clients secrets list billing',
-  run: ({ operands: [name = ''], options }) =>
-    withWorkbench({ createsData: false }, async ({ clients }) => {
+  run: ({ operands: [name = ''], options, withWorkbench }) =>
+    withWorkbench(async ({ clients }) => {
       const client = (await clients.list()).find((each) => each.name === name)
       if (client === undefined) throw new SetupError(`There is no service account "${name}".`)
       const rows = client.secrets.map(({ id, createdAt, lastUsedAt }) => ({

@@ -29,6 +29,7 @@ import type { SessionState } from '../store/refresh.ts'
 import type { ClientView, Store } from '../store/store.ts'
 import { checkRevocation, subjectsOf, type Claims } from './explain-revocation.ts'
 import { failed, passed, show, type Finding } from './finding.ts'
+import { formatSpan, formatTime } from './print.ts'
 
 /** The parts of the authority that `explainToken` uses. */
 export interface ExplainContext {
@@ -53,6 +54,8 @@ export async function explainToken(
   const decoded = decodeUnverified(token)
   if (!decoded.ok) return [failed('form', `is not a JWT: ${decoded.code}`)]
   const { header, claims } = decoded
+  const foreign = checkForeign(header, claims, context)
+  if (foreign !== undefined) return [foreign]
   const kind = kindOf(header['typ'])
   if (kind === undefined) {
     const expected = `tokens of this server are ${ACCESS_TYP} or ${REFRESH_TYP}`
@@ -65,6 +68,26 @@ export async function explainToken(
     ...(kind === 'access' ? [await checkRevocation(shown, context)] : []),
     checkVerifier(token, kind, context),
   ]
+}
+
+/**
+ * Recognises a token of another authority. All further checks would fail too, and would only hide the reason. A token
+ * with a key of this server gets all checks: the public URL may have changed since.
+ */
+function checkForeign(
+  { kid }: Claims,
+  { iss }: Claims,
+  { ring, settings }: ExplainContext,
+): Finding | undefined {
+  if (typeof iss !== 'string' || iss === settings.publicUrl) return undefined
+  const isOurs =
+    typeof kid === 'string' &&
+    (ring.jwks.keys.some((key) => key.kid === kid) ||
+      ring.killed.includes(kid) ||
+      ring.refreshSigner(kid) !== undefined)
+  if (isOurs) return undefined
+  const why = `another authority issued it: ${show(iss)}`
+  return failed('issuer', `${why}. This server is ${settings.publicUrl} and has no key to check it`)
 }
 
 function kindOf(typ: unknown): Kind | undefined {
@@ -239,7 +262,7 @@ function explainClient(code: ReturnType<typeof whyClientOver>, { client }: Clien
 function checkEnded(state: SessionState): Finding {
   const { session, accountHardPosition, tenantDisabled, tenantHardPosition } = state
   if (session.endedAt !== undefined) {
-    return failed('session', `ended at ${new Date(session.endedAt).toISOString()}`)
+    return failed('session', `ended at ${formatTime(session.endedAt)}`)
   }
   if (state.refreshKeyKilled) {
     return failed('session', 'ended because the key of its refresh tokens was revoked')
@@ -305,13 +328,4 @@ function checkVerifier(token: string, kind: Kind, context: ExplainContext): Find
       ? createAccessTokenVerifier(accessVerifierOptions(context)).verify(token)
       : createRefreshTokenVerifier(ring, settings.publicUrl, clock)(token)
   return result.ok ? passed('verifier', 'accepts it') : failed('verifier', `says ${result.code}`)
-}
-
-function formatSpan(seconds: number): string {
-  const whole = Math.floor(seconds)
-  if (whole < 60) return `${whole} s`
-  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  if (whole < 86_400)
-    return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
-  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3_600)} h`
 }

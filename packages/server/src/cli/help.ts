@@ -1,20 +1,23 @@
 import { version } from '../base/version.ts'
-import { describeSettings } from '../settings-table.ts'
-import { usageOf, type Command } from './command.ts'
+import { COMMON_FLAGS, usageOf, type Command, type Flag } from './command.ts'
 
 /**
  * Returns the help for these words: for one command, for a group such as `accounts`, or the list of all
  * commands.
  */
-export function renderHelp(commands: readonly Command[], words: readonly string[]): string {
-  const command = commands.find(({ words: own }) => own.every((word, i) => words[i] === word))
-  const group = commands.filter(({ words: own }) => own[0] === words[0])
+export async function renderHelp(
+  commands: readonly Command[],
+  words: readonly string[],
+): Promise<string> {
+  const named = words.filter((word) => !word.startsWith('-'))
+  const command = commands.find(({ words: own }) => own.every((word, i) => named[i] === word))
+  const group = commands.filter(({ words: own }) => named.every((word, i) => own[i] === word))
   return [
     `Countersign ${version}: logs people in and signs tokens that services verify locally.`,
     '',
     ...(command === undefined
       ? renderList(group.length > 0 ? group : commands)
-      : renderCommand(command)),
+      : await renderCommand(command)),
     '',
   ].join('\n')
 }
@@ -27,14 +30,15 @@ function renderList(shown: readonly Command[]): string[] {
     '',
     'countersign COMMAND --help explains a command.',
     '--json prints one JSON object a line, for other programs.',
+    '--data-dir DIR names the directory of the database, for every command.',
     'Settings come from the environment and from countersign.config.ts in this directory.',
     'countersign start --help lists them.',
   ]
 }
 
-function renderCommand(command: Command): string[] {
-  const flags = Object.entries(command.flags ?? {}).map(
-    ([name, { value, text }]) =>
+async function renderCommand(command: Command): Promise<string[]> {
+  const flags = Object.entries({ ...command.flags, ...COMMON_FLAGS }).map(
+    ([name, { value, text }]: [string, Flag]) =>
       [value === undefined ? `--${name}` : `--${name} ${value}`, text] as const,
   )
   const rows = [...command.operands.map(({ name, text }) => [name, text] as const), ...flags]
@@ -46,11 +50,12 @@ function renderCommand(command: Command): string[] {
     ...(rows.length === 0 ? [] : ['', ...renderRows(rows)]),
     '',
     `Example: countersign ${command.example}`,
-    ...(command.words[0] === 'start' ? ['', 'Settings:', '', ...renderSettings()] : []),
+    ...(command.words[0] === 'start' ? ['', 'Settings:', '', ...(await renderSettings())] : []),
   ]
 }
 
-function renderSettings(): string[] {
+async function renderSettings(): Promise<string[]> {
+  const { describeSettings } = await import('../settings-table.ts')
   return renderRows(
     describeSettings().map(({ env, values, fallback }) => [
       env,

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
 import { isSigningAlg, SIGNING_ALGS, type SigningAlg } from '../keys/material.ts'
-import { UsageError } from './command.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Reads and checks the PEM files that `countersign keys import` takes. */
 

@@ -3,48 +3,15 @@ import { createPublicKey, type KeyObject, type X509Certificate } from 'node:cryp
 import { systemClock } from '../base/clock.ts'
 import { messageOf, SetupError } from '../base/faults.ts'
 import { sealAccessKey, SIGNING_ALGS, type SigningAlg } from '../keys/material.ts'
-import { openSharedSecrets } from '../keys/foreign-signer.ts'
-import {
-  ACCESS_TYP,
-  addPendingKey,
-  keepUp,
-  killKey,
-  KeyRing,
-  type KeyRingOptions,
-} from '../keys/ring.ts'
-import { KNOWN_AFTER_MS, ringSchedule, storedSchedule } from '../keys/schedule.ts'
-import { createSealer } from '../keys/sealing.ts'
-import { readSecret } from '../keys/secret.ts'
+import { addPendingKey, keepUp, killKey, KeyRing, type KeyRingOptions } from '../keys/ring.ts'
+import { KNOWN_AFTER_MS, storedSchedule } from '../keys/schedule.ts'
 import { keyOf } from '../keys/plan-ring.ts'
 import type { KeyUse, StoredKey } from '../store/rows.ts'
-import { JSON_FLAG, withWorkbench, type Command, type Flag, type Workbench } from './command.ts'
+import { JSON_FLAG, type Command, type Flag } from './command.ts'
 import { checkChain, readChain, readPrivateKey, signingAlgOf } from './key-files.ts'
 import { formatTime, print, printRows } from './print.ts'
-
-/**
- * Returns the parts of the key ring in this data directory, for commands that only read it. Throws a
- * `SetupError` if there are no keys yet. A command must not create keys: it would seal them with the secret
- * of this shell, which may differ from the server's secret.
- */
-export async function ringParts({
-  settings,
-  store,
-  random,
-}: Pick<Workbench, 'settings' | 'store' | 'random'>): Promise<KeyRingOptions> {
-  if ((await store.keys.list()).length === 0) {
-    throw new SetupError('There are no signing keys yet. Start the server first.')
-  }
-  const secrets = settings.secrets ?? [readSecret(settings.dataDir)]
-  return {
-    store: store.keys,
-    sealer: createSealer(secrets, random),
-    clock: systemClock,
-    random,
-    // Only for reading. Commands that change the ring use the stored schedule: see `openRing`.
-    schedule: ringSchedule(settings),
-    foreign: settings.sharedSecrets && openSharedSecrets(settings.sharedSecrets, ACCESS_TYP),
-  }
-}
+import { ringParts } from './ring-parts.ts'
+import type { Workbench } from './workbench.ts'
 
 /**
  * Returns the parts of the key ring for commands that change it, with the schedule of the server. Reading the
@@ -64,8 +31,8 @@ const list: Command = {
   operands: [],
   flags: JSON_FLAG,
   example: 'keys list',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async ({ store }) => {
+  run: ({ options, withWorkbench }) =>
+    withWorkbench(async ({ store }) => {
       const schedule = await store.keys.schedule()
       const rows = (await store.keys.list()).map((key) => ({
         kid: key.kid,
@@ -110,8 +77,8 @@ const rotate: Command = {
     'activate-now': ACTIVATE_NOW,
   },
   example: 'keys rotate',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async (bench) => {
+  run: ({ options, withWorkbench }) =>
+    withWorkbench(async (bench) => {
       const parts = await openRing(bench)
       const use = options['refresh'] === true ? 'refresh' : 'access'
       if (use === 'access' && options['activate-now'] !== true)
@@ -161,8 +128,8 @@ const kill: Command = {
     'Another key signs from then on. After an access key is killed, clients refresh silently. After a refresh key is killed, the people whose refresh tokens it signed must log in again.',
   operands: [{ name: 'KID', text: 'The id of the key, as `keys list` shows it.' }],
   example: 'keys kill 0kG1vFlZ3cLrn6YB1Zt8yqeNQeaXVFwSTBzC3ek5uyo',
-  run: ({ operands: [kid = ''] }) =>
-    withWorkbench({ createsData: false }, async (bench) => {
+  run: ({ operands: [kid = ''], withWorkbench }) =>
+    withWorkbench(async (bench) => {
       const parts = await openRing(bench)
       const use = (await bench.store.keys.list()).find((key) => key.kid === kid)?.use
       if (use === undefined || !(await killKey(parts, kid, bench.actor))) {
@@ -198,8 +165,8 @@ const importKey: Command = {
     'activate-now': ACTIVATE_NOW,
   },
   example: 'keys import signing.pem --certificate chain.pem',
-  run: ({ operands: [path = ''], options }) =>
-    withWorkbench({ createsData: false }, async (bench) => {
+  run: ({ operands: [path = ''], options, withWorkbench }) =>
+    withWorkbench(async (bench) => {
       const parts = await openRing(bench)
       const privateKey = readPrivateKey(path)
       // Both flags above have the type `string`.
@@ -256,8 +223,8 @@ const exportPublic: Command = {
     pem: { type: 'boolean', text: 'Print the keys in PEM, each below a line with its id.' },
   },
   example: 'keys export-public --pem',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async (bench) => {
+  run: ({ options, withWorkbench }) =>
+    withWorkbench(async (bench) => {
       const { jwks } = await KeyRing.read(await ringParts(bench))
       if (options['pem'] !== true) return print(JSON.stringify(jwks, null, 2))
       for (const jwk of jwks.keys) {

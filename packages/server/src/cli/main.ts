@@ -1,31 +1,10 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util'
-
 import { SetupError, StoreFault, messageOf } from '../base/faults.ts'
 import { version } from '../base/version.ts'
-import { accountCommands } from './accounts.ts'
-import { auditCommands } from './audit.ts'
-import { clientCommands } from './clients.ts'
-import { UsageError, usageOf, type Command } from './command.ts'
-import { renderHelp } from './help.ts'
-import { keyCommands } from './keys.ts'
-import { restoreCommands } from './restore.ts'
-import { sessionCommands } from './sessions.ts'
-import { start } from './start.ts'
-import { tenantCommands } from './tenants.ts'
-import { tokenCommands } from './token.ts'
-
-/** All commands, in the order of the help and of docs/reference/cli.md. */
-export const commands: readonly Command[] = [
-  start,
-  ...accountCommands,
-  ...tenantCommands,
-  ...sessionCommands,
-  ...keyCommands,
-  ...restoreCommands,
-  ...auditCommands,
-  ...tokenCommands,
-  ...clientCommands,
-]
+import type { Command } from './command.ts'
+import { UsageError } from './usage-error.ts'
+import { findCommand } from './find-command.ts'
+import { loadCommands } from './groups.ts'
+import { parseWords, settingsOf } from './parse-words.ts'
 
 /**
  * Runs the command line and sets the exit code: 0 if the command succeeded, 1 if it failed, 2 if the command
@@ -39,7 +18,8 @@ export async function main(words: readonly string[]): Promise<void> {
     await run(words)
   } catch (error) {
     if (error instanceof UsageError) {
-      process.stderr.write(`${error.message}\nSee: countersign --help\n`)
+      const help = ['countersign', ...error.words, '--help'].join(' ')
+      process.stderr.write(`${error.message}\nSee: ${help}\n`)
       process.exitCode = 2
       return
     }
@@ -68,24 +48,45 @@ function noteLostOutput(error: NodeJS.ErrnoException, [command]: readonly string
 async function run(words: readonly string[]): Promise<void> {
   const [first] = words
   if (first === undefined || first === 'help' || words.includes('--help') || words.includes('-h')) {
-    process.stdout.write(renderHelp(commands, words))
+    await printHelp(first === 'help' ? words.slice(1) : words)
     return
   }
   if (first === '--version' || first === 'version') {
     process.stdout.write(`${version}\n`)
     return
   }
-  const command = commands.find(({ words: own }) => own.every((word, i) => words[i] === word))
-  if (
-    command === undefined &&
-    words.length === 1 &&
-    commands.some((each) => each.words[0] === first)
-  ) {
-    process.stdout.write(renderHelp(commands, words))
-    return
+  if (first.startsWith('-')) throw new UsageError('A command comes before its flags.')
+  const commands = await loadCommands(first)
+  const found = findCommand(commands, words)
+  switch (found.kind) {
+    case 'command':
+      return runCommand(found.command, words)
+    case 'group':
+      return printHelp(words)
+    case 'unknown': {
+      const hint = found.meant === undefined ? '' : ` Did you mean "${found.meant}"?`
+      const isGroup = commands.every(({ words: [own] }) => own === first)
+      throw new UsageError(
+        `There is no command "${nameFrom(words)}".${hint}`,
+        isGroup ? [first] : [],
+      )
+    }
   }
-  if (command === undefined) throw new UsageError(`There is no command "${nameFrom(words)}".`)
-  await command.run(parse(command, words.slice(command.words.length)))
+}
+
+async function runCommand(command: Command, words: readonly string[]): Promise<void> {
+  const parsed = parseWords(command, words.slice(command.words.length))
+  const given = settingsOf(parsed)
+  await command.run({
+    ...parsed,
+    given,
+    withWorkbench: async (work) => (await import('./workbench.ts')).withWorkbench(given, work),
+  })
+}
+
+async function printHelp(words: readonly string[]): Promise<void> {
+  const { renderHelp } = await import('./help.ts')
+  process.stdout.write(await renderHelp(await loadCommands(words[0]), words))
 }
 
 /**
@@ -96,40 +97,4 @@ function nameFrom(words: readonly string[]): string {
     .slice(0, 2)
     .filter((word) => /^[a-z-]{1,20}$/.test(word))
     .join(' ')
-}
-
-function parse(command: Command, rest: readonly string[]): Parameters<Command['run']>[0] {
-  try {
-    const { values, positionals } = parseArgs({
-      args: protectIds(rest),
-      options: parseOptionsOf(command),
-      allowPositionals: true,
-    })
-    const countMin = command.operands.filter(({ optional }) => optional !== true).length
-    const countMax = command.operands.reduce((sum, { max = 1 }) => sum + max, 0)
-    if (positionals.length < countMin || positionals.length > countMax) {
-      throw new UsageError(`Usage: countersign ${usageOf(command)}`)
-    }
-    return { operands: positionals, options: values }
-  } catch (error) {
-    if (error instanceof UsageError) throw error
-    throw new UsageError(`Usage: countersign ${usageOf(command)}`)
-  }
-}
-
-function parseOptionsOf({ flags = {} }: Command): NonNullable<ParseArgsConfig['options']> {
-  return Object.fromEntries(
-    Object.entries(flags).map(([name, { type, multiple = false }]) => [name, { type, multiple }]),
-  )
-}
-
-/**
- * Puts `--` in front of an id that begins with a dash, so that it is not read as a flag. Ids have 22
- * base64url characters, and ids of keys have 43. No flag is that long.
- */
-function protectIds(words: readonly string[]): string[] {
-  const at = words.findIndex((word) => /^-[\w-]{21}(?:[\w-]{21})?$/.test(word))
-  return at === -1 || words.includes('--')
-    ? [...words]
-    : [...words.slice(0, at), '--', ...words.slice(at)]
 }

@@ -1,8 +1,17 @@
 import { SetupError } from '../base/faults.ts'
-import { UsageError, type Flag, type Workbench } from './command.ts'
+import type { Flag } from './command.ts'
+import { UsageError } from './usage-error.ts'
+import type { Workbench } from './workbench.ts'
 
 const LIMIT_DEFAULT = 100
 const LIMIT_MAX = 10_000
+
+/** The flag `--limit` of commands whose lists can be long. */
+export const LIMIT_FLAG = {
+  type: 'string',
+  value: 'N',
+  text: `At most this many rows, from 1 to ${LIMIT_MAX}. Default: ${LIMIT_DEFAULT}.`,
+} as const satisfies Flag
 
 /** The flags of commands that list entries of one account or of all accounts. */
 export const LISTING_FLAGS = {
@@ -11,11 +20,7 @@ export const LISTING_FLAGS = {
     value: 'NAME|ID',
     text: 'Only entries of this account, given by username or id.',
   },
-  limit: {
-    type: 'string',
-    value: 'N',
-    text: `At most this many rows, from 1 to ${LIMIT_MAX}. Default: ${LIMIT_DEFAULT}.`,
-  },
+  limit: LIMIT_FLAG,
 } as const satisfies Record<string, Flag>
 
 /**

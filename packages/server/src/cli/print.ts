@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
+import { stripVTControlCharacters, styleText } from 'node:util'
 
 /** The value of a cell. Null stands for an event that has not happened, and is printed as `never`. */
 type Cell = string | number | boolean | readonly string[] | Date | null | undefined
@@ -23,14 +23,23 @@ export function printRows(
   const columns = Object.keys(first)
   const cells = [columns.map(toHeading), ...rows.map((row) => columns.map((c) => toCell(row[c])))]
   const widths = columns.map((_, i) => Math.max(...cells.map((line) => line[i]!.length)))
-  for (const line of cells) {
-    print(
-      line
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
+  for (const [i, line] of cells.entries()) {
+    const text = line.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')
+    print(i === 0 ? paint('bold', text.trimEnd()) : text.trimEnd())
   }
+}
+
+/**
+ * Colours a text for standard output if that is a terminal with colours. `NO_COLOR` turns colours off, and
+ * `FORCE_COLOR` turns them on.
+ */
+export function paint(style: 'bold' | 'green' | 'red', text: string): string {
+  return styleText(style, text)
+}
+
+/** Prints a warning on standard error. The command goes on, and its exit code does not change. */
+export function warn(text: string): void {
+  process.stderr.write(`Warning: ${text}\n`)
 }
 
 /** Prints a line on standard output. */
@@ -52,6 +61,16 @@ export function formatJson(value: unknown, indent?: number): string {
  */
 export function formatTime(at: number | Date): string {
   return `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`
+}
+
+/** Formats a span of time to two units: `2 h 5 min`. `seconds` is not negative. */
+export function formatSpan(seconds: number): string {
+  const whole = Math.floor(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  if (whole < 86_400)
+    return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
+  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3_600)} h`
 }
 
 function toEscapes(character: string): string {

@@ -3,11 +3,12 @@ import { join } from 'node:path'
 
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
-import { restoreDatabase } from '../store/sqlite/restore.ts'
-import { actorName, loadInput, type Command } from './command.ts'
-import { print } from './print.ts'
+import type { Command } from './command.ts'
+import { print, warn } from './print.ts'
+import type { Workbench } from './workbench.ts'
 
-const restore: Command = {
+/** The command `countersign restore`. */
+export const restore: Command = {
   words: ['restore'],
   summary: 'restore the database from a backup; everybody must log in again',
   details:
@@ -20,12 +21,17 @@ const restore: Command = {
     },
   ],
   example: 'restore /backups/countersign.db',
-  async run({ operands: [copy] }) {
-    const { dataDir, publicUrl } = (await loadInput()).settings
+  async run({ operands: [copy], given, withWorkbench }) {
+    const [{ loadInput }, { actorName }, { restoreDatabase }] = await Promise.all([
+      import('./load-settings.ts'),
+      import('./workbench.ts'),
+      import('../store/sqlite/restore.ts'),
+    ])
+    const { dataDir, publicUrl } = (await loadInput(given)).settings
     const database = join(dataDir, 'countersign.db')
     if (copy === undefined && !existsSync(database)) {
       throw new SetupError(
-        `There is no database at ${database}. Name a backup: countersign restore FILE, or set COUNTERSIGN_DATA_DIR.`,
+        `There is no database at ${database}. Name a backup: countersign restore FILE, or name the data directory with --data-dir or COUNTERSIGN_DATA_DIR.`,
       )
     }
     const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
@@ -42,11 +48,27 @@ const restore: Command = {
     print(
       'All keys that sign access tokens are revoked. The server generates new ones when it starts.',
     )
+    await withWorkbench(warnOfOtherSecret)
     print(
       'Everybody must log in again. Service accounts keep working. Start the server now: countersign start',
     )
   },
 }
 
-/** The command `countersign restore`. */
-export const restoreCommands: readonly Command[] = [restore]
+/**
+ * Warns if the secret of this shell does not open the keys of the backup. A server with that secret would
+ * refuse to start, perhaps long after the operator has gone.
+ */
+async function warnOfOtherSecret(bench: Workbench): Promise<void> {
+  const keys = (await bench.store.keys.list()).filter(({ state }) => state !== 'revoked')
+  if (keys.length === 0) return
+  const { openKey } = await import('../keys/material.ts')
+  const { ringParts } = await import('./ring-parts.ts')
+  try {
+    const { sealer } = await ringParts(bench)
+    for (const key of keys) openKey(key, sealer)
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    warn(`${error.message} Until then the server does not start.`)
+  }
+}

@@ -1,11 +1,10 @@
-import { createAuthority, type Authority } from '../authority.ts'
+import type { Authority } from '../authority.ts'
 import { SetupError } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
 import { flushLogger } from '../base/logger.ts'
 import { createSystemRandom } from '../base/random.ts'
 import { version } from '../base/version.ts'
-import { serve } from '../http/serve.ts'
-import { loadInput, type Command } from './command.ts'
+import type { Command } from './command.ts'
 import { print } from './print.ts'
 
 /** `countersign start`: runs the server until a signal stops it. */
@@ -15,9 +14,18 @@ export const start: Command = {
   details:
     'An empty database gets one account with the role `admin`. SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGUSR2 stops the server after the requests in progress. A second SIGTERM or SIGINT stops it at once, with exit code 1.',
   operands: [],
-  example: 'start',
-  async run() {
-    const authority = await createAuthority((await loadInput()).input)
+  flags: {
+    port: { type: 'string', value: 'PORT', text: 'The port. Takes precedence over `PORT`.' },
+  },
+  example: 'start --port 8001 --data-dir ./data',
+  async run({ given }) {
+    // Loaded here, so that the help of this command does not wait for the server.
+    const [{ createAuthority }, { serve }, { loadInput }] = await Promise.all([
+      import('../authority.ts'),
+      import('../http/serve.ts'),
+      import('./load-settings.ts'),
+    ])
+    const authority = await createAuthority((await loadInput(given)).input)
     try {
       // Registered first, because another process may send a signal as soon as the server runs.
       const stopped = untilStopped()

@@ -1,19 +1,20 @@
 import { unwrap } from './accounts.ts'
-import { JSON_FLAG, withWorkbench, type Command, type Operand, type Workbench } from './command.ts'
+import { JSON_FLAG, type Command, type Operand } from './command.ts'
+import { LIMIT_FLAG, readLimit } from './options.ts'
 import { print, printRows } from './print.ts'
 import type { Managed } from '../accounts/managed.ts'
 import type { Change } from '../store/store.ts'
+import type { Workbench } from './workbench.ts'
 
 const TENANT: Operand = { name: 'TENANT', text: 'The name of the tenant.' }
 
 const create: Command = {
   words: ['tenants', 'create'],
   summary: 'create a tenant',
-  details: 'Creates the database if it does not exist.',
   operands: [TENANT],
   example: 'tenants create acme',
-  run: ({ operands: [name = ''] }) =>
-    withWorkbench({ createsData: true }, async ({ tenants, actor }) => {
+  run: ({ operands: [name = ''], withWorkbench }) =>
+    withWorkbench(async ({ tenants, actor }) => {
       const tenant = unwrap(await tenants.create(name, actor))
       print(`Tenant ${tenant.name} created (${tenant.id}).`)
     }),
@@ -25,8 +26,8 @@ const list: Command = {
   operands: [],
   flags: JSON_FLAG,
   example: 'tenants list',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async ({ tenants }) => {
+  run: ({ options, withWorkbench }) =>
+    withWorkbench(async ({ tenants }) => {
       const rows = (await tenants.list()).map((tenant) => ({
         name: tenant.name,
         id: tenant.id,
@@ -49,8 +50,8 @@ function changing(
     ...(details === undefined ? {} : { details }),
     operands: [TENANT],
     example: `tenants ${word} acme`,
-    run: ({ operands: [name = ''] }) =>
-      withWorkbench({ createsData: false }, async ({ tenants, actor }) => {
+    run: ({ operands: [name = ''], withWorkbench }) =>
+      withWorkbench(async ({ tenants, actor }) => {
         const change = unwrap(await tenants[word](name, actor))
         print(`Tenant ${name}: ${change === 'changed' ? done.changed : done.unchanged}.`)
       }),
@@ -65,6 +66,28 @@ const ROLE_FLAG = {
     text: 'A role in this tenant. Repeat it for several roles. Without it the member has no roles in the tenant.',
   },
 } as const
+
+const listMembers: Command = {
+  words: ['tenants', 'members', 'list'],
+  summary: 'list the members of a tenant and their roles in it',
+  details: 'Lists the members of a disabled tenant too.',
+  operands: [TENANT],
+  flags: { limit: LIMIT_FLAG, ...JSON_FLAG },
+  example: 'tenants members list acme',
+  run: ({ operands: [name = ''], options, withWorkbench }) =>
+    withWorkbench(async ({ tenants }) => {
+      const members = unwrap(await tenants.members(name, readLimit(options['limit'])))
+      const rows = members.map((member) => ({
+        username: member.username,
+        id: member.accountId,
+        state: member.isDisabled ? 'disabled' : 'active',
+        roles: member.roles,
+        default: member.isDefault ? 'yes' : 'no',
+        since: new Date(member.since),
+      }))
+      printRows(rows, { json: options['json'] === true, empty: 'This tenant has no members.' })
+    }),
+}
 
 function memberCommand(
   word: 'set' | 'remove' | 'default',
@@ -81,8 +104,8 @@ function memberCommand(
     operands: [TENANT, { name: 'NAME', text: 'The username of the account.' }],
     ...(word === 'set' ? { flags: ROLE_FLAG } : {}),
     example: `tenants members ${word} acme alice${word === 'set' ? ' --role editor' : ''}`,
-    run: ({ operands: [tenant = '', username = ''], options }) =>
-      withWorkbench({ createsData: false }, async (bench) => {
+    run: ({ operands: [tenant = '', username = ''], options, withWorkbench }) =>
+      withWorkbench(async (bench) => {
         // `parseArgs` returns an option with `multiple` as a list of strings.
         const roles = (options['role'] ?? []) as string[]
         const change = unwrap(await apply(bench, { username, tenant, roles }))
@@ -93,40 +116,7 @@ function memberCommand(
   }
 }
 
-const define: Command = {
-  words: ['roles', 'define'],
-  summary: 'replace the permissions of a role',
-  details:
-    'Without a PERMISSION, the role has no permissions. Guards with the revocation feed apply the change within a second.',
-  operands: [
-    { name: 'ROLE', text: 'The name of the role.' },
-    { name: 'PERMISSION', text: 'A permission such as `notes.write`.', optional: true, max: 200 },
-  ],
-  example: 'roles define editor notes.read notes.write',
-  run: ({ operands: [name = '', ...permissions] }) =>
-    withWorkbench({ createsData: true }, async ({ roles, actor }) => {
-      const change = unwrap(await roles.define({ name, permissions }, actor))
-      print(`Role ${name}: ${change === 'changed' ? 'defined' : 'already had these permissions'}.`)
-    }),
-}
-
-const listRoles: Command = {
-  words: ['roles', 'list'],
-  summary: 'list the defined roles and their permissions',
-  operands: [],
-  flags: JSON_FLAG,
-  example: 'roles list',
-  run: ({ options }) =>
-    withWorkbench({ createsData: false }, async ({ roles }) => {
-      const rows = (await roles.list()).map((role) => ({
-        name: role.name,
-        permissions: role.permissions,
-      }))
-      printRows(rows, { json: options['json'] === true, empty: 'No roles are defined.' })
-    }),
-}
-
-/** The commands `countersign tenants ...` and `countersign roles ...`. */
+/** The commands `countersign tenants ...`. */
 export const tenantCommands: readonly Command[] = [
   create,
   list,
@@ -143,6 +133,7 @@ export const tenantCommands: readonly Command[] = [
     changed: 'enabled, its members can log in again',
     unchanged: 'was not disabled',
   }),
+  listMembers,
   memberCommand(
     'set',
     'make an account a member of a tenant, with exactly these roles, which count in this tenant only',
@@ -161,6 +152,4 @@ export const tenantCommands: readonly Command[] = [
     ({ tenants, actor }, input) => tenants.setDefault(input, actor),
     { changed: 'logins that name no tenant now use this tenant', unchanged: 'unchanged' },
   ),
-  define,
-  listRoles,
 ]

@@ -2,12 +2,10 @@ import { decodeUnverified } from '@countersign/jwt'
 
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
-import { KeyRing } from '../keys/ring.ts'
-import { withWorkbench, type Command } from './command.ts'
-import { explainToken } from './explain-token.ts'
+import type { Command } from './command.ts'
+import { describeTimes } from './explain-times.ts'
 import type { Finding } from './finding.ts'
-import { ringParts } from './keys.ts'
-import { formatJson, print } from './print.ts'
+import { formatJson, paint, print } from './print.ts'
 import { readFirstLine } from './prompt.ts'
 
 const inspect: Command = {
@@ -21,7 +19,7 @@ const inspect: Command = {
     },
   ],
   example: 'token inspect eyJhbGciOiJFUzI1NiIs...',
-  async run({ operands: [operand] }) {
+  async run({ operands: [operand], withWorkbench }) {
     if (operand === undefined && process.stdin.isTTY) process.stderr.write('Token: ')
     const given = operand === undefined || operand === '-' ? await readFirstLine() : operand
     // The token may be copied from an Authorization header.
@@ -33,8 +31,14 @@ const inspect: Command = {
     }
     print(`Header  ${formatJson(decoded.header, 2)}`)
     print(`Claims  ${formatJson(decoded.claims, 2)}`)
+    for (const line of describeTimes(decoded.claims, systemClock.nowMs())) print(line)
     print('')
-    await withWorkbench({ createsData: false }, async ({ settings, store, random }) => {
+    await withWorkbench(async ({ settings, store, random }) => {
+      const [{ explainToken }, { ringParts }, { KeyRing }] = await Promise.all([
+        import('./explain-token.ts'),
+        import('./ring-parts.ts'),
+        import('../keys/ring.ts'),
+      ])
       const ring = await KeyRing.read(await ringParts({ settings, store, random }))
       const findings = await explainToken(token, { settings, store, ring, clock: systemClock })
       printFindings(findings)
@@ -45,7 +49,8 @@ const inspect: Command = {
 
 function printFindings(findings: readonly Finding[]): void {
   for (const { passed, check, text } of findings) {
-    print(`${passed ? 'ok    ' : 'REFUSE'}  ${check.padEnd(10)}  ${text}`)
+    const verdict = passed ? paint('green', 'ok    ') : paint('red', 'REFUSE')
+    print(`${verdict}  ${check.padEnd(10)}  ${text}`)
   }
   const refused = findings.filter((finding) => !finding.passed)
   const checks = refused.map(({ check }) => check).join(', ')

@@ -113,6 +113,18 @@ export interface Membership {
   readonly roles: readonly string[]
 }
 
+/** A member of a tenant in a listing. */
+export interface Member {
+  readonly accountId: string
+  readonly username: string
+  readonly isDisabled: boolean
+  /** The roles in the tenant. */
+  readonly roles: readonly string[]
+  /** Whether a login that names no tenant is in this tenant. */
+  readonly isDefault: boolean
+  readonly since: EpochMs
+}
+
 /** A service account: a machine that gets access tokens for itself (RFC 6749 §4.4). */
 export interface Client {
   /** `svc_` and 22 characters: its `client_id` and the `sub` of its tokens. Never reused. */

@@ -9,6 +9,7 @@ import type {
   Client,
   ClientSecret,
   KeySchedule,
+  Member,
   Membership,
   Revocation,
   RingChange,
@@ -248,6 +249,8 @@ export interface TenantStore {
   setDefault(accountId: string, tenantId: string, context: AuditContext): Promise<Change>
   /** Lists the account's memberships in enabled tenants, by the tenant's name. */
   membershipsOf(accountId: string): Promise<readonly Membership[]>
+  /** Lists up to `limit` members of the tenant, in the order of their usernames. */
+  membersOf(tenantId: string, limit: number): Promise<readonly Member[]>
 }
 
 /** Permissions of roles. */

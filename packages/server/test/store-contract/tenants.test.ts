@@ -58,6 +58,26 @@ describe.each(engines)('tenants on %s', (_, open) => {
     expect(await tenants.membershipsOf('acct_1')).toHaveLength(1)
   })
 
+  test('membersOf lists the members of a tenant by username, also of a disabled one', async () => {
+    await using it = await open()
+    const { accounts, tenants } = it.store
+    await tenants.create(tenant(), BY)
+    for (const n of [3, 1, 2]) {
+      await accounts.create(account(`acct_${n}`, { username: `user-${n}` }), `user-${n}`, BY)
+      await tenants.setMember(`acct_${n}`, 'ten_1', [`role-${n}`], BY)
+    }
+    await accounts.disable('acct_2', BY)
+    await tenants.disable('ten_1', BY)
+    const member = { isDisabled: false, isDefault: true, since: BY.at }
+    const members = [
+      { ...member, accountId: 'acct_1', username: 'user-1', roles: ['role-1'] },
+      { ...member, accountId: 'acct_2', username: 'user-2', roles: ['role-2'], isDisabled: true },
+    ]
+    expect(await tenants.membersOf('ten_1', 2)).toEqual(members)
+    expect(await tenants.membersOf('ten_1', 3)).toHaveLength(3)
+    expect(await tenants.membersOf('ten_2', 3)).toEqual([])
+  })
+
   test('setMember of an unknown account or tenant rejects and writes nothing', async () => {
     await using it = await open()
     const { tenants } = it.store

@@ -1,10 +1,17 @@
-import Bowser from 'bowser'
+import type Bowser from 'bowser'
 
-/**
- * Names the device of a User-Agent, such as "Firefox on Windows". Clients can send any text in this header.
- */
-export function describeDevice(userAgent: string): string {
-  const { browser, os, platform } = Bowser.parse(userAgent === '' ? ' ' : userAgent)
+/** Names the device of a User-Agent, such as "Firefox on Windows". */
+export type DescribeDevice = (userAgent: string) => string
+
+/** Loads the parser of User-Agents, which only the list of sessions needs. */
+export async function loadDescribeDevice(): Promise<DescribeDevice> {
+  const { default: bowser } = await import('bowser')
+  return (userAgent) => describe(bowser, userAgent)
+}
+
+/** Clients can send any text in this header. */
+function describe({ parse }: typeof Bowser, userAgent: string): string {
+  const { browser, os, platform } = parse(userAgent === '' ? ' ' : userAgent)
   const program = nonEmpty(browser.name) ?? firstWord(userAgent)
   const system = nonEmpty(os.name) ?? (platform.type === 'bot' ? 'a bot' : undefined)
   if (program === undefined) return system ?? 'Unknown device'

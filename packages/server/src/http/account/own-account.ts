@@ -10,7 +10,7 @@ import type { SessionSummary } from '../../store/store.ts'
 import { answerJson, sessionCookies } from '../browser/session-answers.ts'
 import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
-import { describeDevice } from './device.ts'
+import { loadDescribeDevice, type DescribeDevice } from './device.ts'
 import type { LoggedIn } from './gates.ts'
 
 /** `GET /auth/sessions`: the account's live sessions, newest first. */
@@ -19,12 +19,17 @@ export async function answerSessions(
   { state }: LoggedIn,
 ): Promise<Response> {
   const sessions = await listOwnSessions(services, state)
+  const describeDevice = await loadDescribeDevice()
   return answerJson(200, {
-    sessions: sessions.map((each) => describeSummary(each, state.session.id)),
+    sessions: sessions.map((each) => describeSummary(each, state.session.id, describeDevice)),
   })
 }
 
-function describeSummary(session: SessionSummary, currentId: string): Record<string, unknown> {
+function describeSummary(
+  session: SessionSummary,
+  currentId: string,
+  describeDevice: DescribeDevice,
+): Record<string, unknown> {
   return {
     id: session.id,
     device: describeDevice(session.userAgent),

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { FeedLine } from '@countersign/guard'
 import { readGuardMessage } from '@countersign/guard/revocations'
-import { WebSocketServer, type RawData, type WebSocket } from 'ws'
+import type { RawData, WebSocket, WebSocketServer } from 'ws'
 
 import { messageOf } from '../../base/faults.ts'
 import { limits } from '../../base/limits.ts'
@@ -60,12 +60,20 @@ export function createFeedSocket({
   callerOf,
   logger,
 }: FeedSocketOptions): FeedSocket {
-  const server = new WebSocketServer({
-    noServer: true,
-    maxPayload: limits.feedMessageBytesMax,
-    perMessageDeflate: false,
-    clientTracking: true,
-  })
+  let opened: WebSocketServer | undefined
+  let isClosed = false
+
+  // The first guard that connects loads the library. A server without guards does not need it to start.
+  async function openServer(): Promise<WebSocketServer> {
+    const { WebSocketServer: Server } = await import('ws')
+    opened ??= new Server({
+      noServer: true,
+      maxPayload: limits.feedMessageBytesMax,
+      perMessageDeflate: false,
+      clientTracking: true,
+    })
+    return opened
+  }
 
   async function accept(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const url = new URL(incoming.url ?? '', 'http://localhost')
@@ -74,6 +82,8 @@ export function createFeedSocket({
     const authorization = incoming.headers.authorization ?? null
     const client = await authenticate(authorization, callerOf(incoming))
     if (!client.ok) return refuse(socket, client.code, client.retryAfterSec)
+    const server = await openServer()
+    if (isClosed) return refuse(socket, 'store_unavailable')
     server.handleUpgrade(incoming, socket, head, (connection) => {
       serve(connection, guardName(client.clientId, guard), client.isAllowed)
     })
@@ -114,7 +124,6 @@ export function createFeedSocket({
     return message !== undefined
   }
 
-  let isClosed = false
   return {
     connect(guardId, { message, ended }) {
       // After the authority was closed, a guard keeps reconnecting, as it would over a network.
@@ -157,9 +166,9 @@ export function createFeedSocket({
     },
     close() {
       isClosed = true
-      for (const connection of server.clients) connection.close(CLOSE_CODES.closing)
+      for (const connection of opened?.clients ?? []) connection.close(CLOSE_CODES.closing)
       setTimeout(() => {
-        for (const connection of server.clients) connection.terminate()
+        for (const connection of opened?.clients ?? []) connection.terminate()
       }, CLOSE_WAIT_MS).unref()
     },
   }

@@ -1,5 +1,5 @@
 import { StoreFault } from '../../base/faults.ts'
-import type { Membership } from '../rows.ts'
+import type { Member, Membership } from '../rows.ts'
 import type { Row } from './database.ts'
 
 /** Reads the columns of one table with the types of the schema. */
@@ -96,5 +96,17 @@ export function toMembership(row: Row): Membership {
     tenantId: memberships.text(row, 'tenant_id'),
     tenantName: memberships.text(row, 'name'),
     roles: memberships.texts(row, 'roles'),
+  }
+}
+
+/** Reads a row with columns of a membership and its account, and with `is_default`. */
+export function toMember(row: Row): Member {
+  return {
+    accountId: memberships.text(row, 'account_id'),
+    username: memberships.text(row, 'username'),
+    isDisabled: memberships.integerOrUndefined(row, 'disabled_at') !== undefined,
+    roles: memberships.texts(row, 'roles'),
+    isDefault: memberships.flag(row, 'is_default'),
+    since: memberships.integer(row, 'since'),
   }
 }

@@ -102,7 +102,7 @@ export class SqliteDatabase {
         this.#writeEntries(log.entries)
         return value
       })
-      if (entries.length > 0) for (const changed of this.#watchers) changed()
+      if (log.entries.length > 0) for (const changed of this.#watchers) changed()
       return result
     } finally {
       this.#log = undefined

@@ -1,7 +1,7 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
 import type { AuditContext, Change, TenantStore } from '../store.ts'
 import { auditChange } from './audit.ts'
-import { columnsOf, toMembership } from './columns.ts'
+import { columnsOf, toMember, toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'
 
@@ -111,6 +111,20 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
             accountId,
           )
           .map(toMembership),
+      ),
+
+    membersOf: async (tenantId, limit) =>
+      step(() =>
+        db
+          .all(
+            `SELECT m.account_id, m.roles, m.created_at AS since, a.username, a.disabled_at,
+               a.default_tenant IS m.tenant_id AS is_default
+             FROM memberships m JOIN accounts a ON a.id = m.account_id
+             WHERE m.tenant_id = ? ORDER BY a.username LIMIT ?`,
+            tenantId,
+            limit,
+          )
+          .map(toMember),
       ),
   }
 }

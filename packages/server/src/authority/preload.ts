@@ -1,0 +1,44 @@
+import { setImmediate } from 'node:timers/promises'
+
+import type { Logger } from 'pino'
+
+import { messageOf } from '../base/faults.ts'
+
+/** The parts that the first answers do not need. Each is imported where it is used. */
+const DEFERRED: readonly (() => Promise<unknown>)[] = [
+  () => import('@node-rs/argon2'),
+  () => import('ws'),
+  () => import('bowser'),
+  () => import('../http/openapi/document.ts'),
+]
+
+/** Long enough for the first answers of a server that just started. */
+const DELAY_MS = 500
+
+/**
+ * Loads the deferred parts soon after the start, one after the other, so that requests run in between. Otherwise the
+ * first request that needs one would wait for the disk. It would even fail after an upgrade has replaced the files of a
+ * running server. Returns the function that stops it.
+ */
+export function startPreload(logger: Logger): () => void {
+  let isStopped = false
+  const timer = setTimeout(() => {
+    preload(() => isStopped).catch((error: unknown) => {
+      // The request that needs this part tries again.
+      logger.error({ event: 'preload_failed', error: messageOf(error) })
+    })
+  }, DELAY_MS)
+  timer.unref()
+  return () => {
+    isStopped = true
+    clearTimeout(timer)
+  }
+}
+
+async function preload(isStopped: () => boolean): Promise<void> {
+  for (const load of DEFERRED) {
+    if (isStopped()) return
+    await load()
+    await setImmediate()
+  }
+}

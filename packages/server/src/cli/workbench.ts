@@ -1,0 +1,100 @@
+import { existsSync, statSync } from 'node:fs'
+import { availableParallelism, userInfo } from 'node:os'
+import { join } from 'node:path'
+
+import { createClientManager, type ClientManager } from '../accounts/clients.ts'
+import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
+import { createPasswordHasher } from '../accounts/passwords.ts'
+import {
+  createRoleManager,
+  createTenantManager,
+  type RoleManager,
+  type TenantManager,
+} from '../accounts/tenants.ts'
+import { systemClock } from '../base/clock.ts'
+import { SetupError } from '../base/faults.ts'
+import { createSystemRandom, type Random } from '../base/random.ts'
+import type { SettingsInput } from '../settings-table.ts'
+import type { Settings } from '../settings.ts'
+import { openStore } from '../store/open.ts'
+import { assertNoRemains } from '../store/sqlite/files.ts'
+import type { Store } from '../store/store.ts'
+import { loadInput } from './load-settings.ts'
+
+/** The services for commands. They open the database while a server may be running. */
+export interface Workbench {
+  readonly settings: Settings
+  readonly store: Store
+  readonly accounts: AccountManager
+  readonly tenants: TenantManager
+  readonly roles: RoleManager
+  readonly clients: ClientManager
+  readonly random: Random
+  /** The user, as the audit records it: `cli:USER`. */
+  readonly actor: string
+}
+
+/** See `CommandInput.withWorkbench`. */
+export async function withWorkbench(
+  given: SettingsInput,
+  work: (bench: Workbench) => Promise<void>,
+): Promise<void> {
+  const { settings } = await loadInput(given)
+  assertDatabase(settings.dataDir)
+  const store = openStore(settings, { exclusive: false, clock: systemClock })
+  try {
+    await work(createWorkbench(settings, store))
+  } finally {
+    await store.close()
+  }
+}
+
+/**
+ * Returns the path of the database. Throws a `SetupError` if there is none: a command that created one beside
+ * the server would report success, and the server would never see the change.
+ */
+export function assertDatabase(dataDir: string): string {
+  const path = join(dataDir, 'countersign.db')
+  if (existsSync(dataDir)) assertNoRemains(path)
+  // An empty file is no database yet: SQLite would fill it.
+  if (existsSync(path) && statSync(path).size > 0) return path
+  throw new SetupError(
+    `There is no database at ${path}. Start the server first, or name the directory of its database with --data-dir or COUNTERSIGN_DATA_DIR.`,
+  )
+}
+
+function createWorkbench(settings: Settings, store: Store): Workbench {
+  const random = createSystemRandom()
+  const base = { store, clock: systemClock, random }
+  const hasher = createPasswordHasher({
+    parameters: settings.argon2,
+    concurrency: availableParallelism(),
+    waitMsMax: Infinity,
+    elapsed: () => performance.now(),
+    random,
+    decoySecret: random.bytes(32), // Commands verify no passwords.
+  })
+  return {
+    settings,
+    store,
+    accounts: createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
+    tenants: createTenantManager(base),
+    roles: createRoleManager(base),
+    clients: createClientManager(base),
+    random,
+    actor: actorName(),
+  }
+}
+
+/** Returns the user who runs a command, as the audit records it: `cli:USER`. */
+export function actorName(): string {
+  return `cli:${userName()}`
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return 'unknown' // The user of a container may have no name in /etc/passwd.
+  }
+}
