@@ -2,10 +2,12 @@ import type { Logger } from 'pino'
 
 import type { AccountManager } from '../accounts/manage.ts'
 import { callerOfNode, createApp } from '../http/app.ts'
+import { ownerOf } from '../http/attach.ts'
 import { createCookies } from '../http/browser/cookies.ts'
 import { signedInCookies } from '../http/browser/session-answers.ts'
 import { createFeedAuthenticator } from '../http/revocations/feed-authentication.ts'
 import { createFeedSocket, type FeedSocket } from '../http/revocations/feed-socket.ts'
+import { routes } from '../http/routes.ts'
 import { maybeSameSite } from '../http/same-site.ts'
 import type { RequestContext } from '../http/services.ts'
 import type { FeedHub } from '../revocations/hub.ts'
@@ -22,6 +24,8 @@ export interface HttpSide {
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
   readonly feed: FeedSocket
   readonly cookies: (session: CreatedSession) => readonly string[]
+  /** Whether a request target is a path of the API. */
+  readonly owns: (target: string) => boolean
 }
 
 /** Creates the HTTP API and the socket of the revocation feed. */
@@ -54,6 +58,7 @@ export function serveHttp(options: {
       callerOf: (incoming) => callerOfNode(incoming, http.trustedProxies),
       logger,
     }),
+    owns: ownerOf(routes),
     cookies: (session) => {
       if (session.forCookies) return signedInCookies(services, cookies, session)
       throw new TypeError('cookies needs a session that was created with forCookies: true.')
