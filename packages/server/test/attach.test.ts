@@ -21,8 +21,7 @@ let server: Server
 let url: string
 
 async function listen(opened: Server | SecureServer): Promise<void> {
-  // Both have the same methods.
-  server = opened as Server
+  server = opened
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
