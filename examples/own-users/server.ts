@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 import { createGuard } from '@countersign/guard'
 import { authOf, requireAuth } from '@countersign/guard/express'
-import { createAuthority, toNodeHandler } from 'countersign'
+import { createAuthority } from 'countersign'
 import express from 'express'
 
 import { Users } from './users.ts'
@@ -25,18 +25,6 @@ const guard = createGuard({ issuer: url, feed: authority.feed })
 
 const app = express()
 app.disable('x-powered-by')
-
-// Mount it before any body parser.
-app.all(
-  [
-    '/api/token{/*rest}',
-    '/auth{/*rest}',
-    '/oauth2{/*rest}',
-    '/revocations',
-    '/.well-known/jwks.json',
-  ],
-  toNodeHandler(authority.fetch),
-)
 
 app.get('/notes', requireAuth(guard), (request, response) => {
   const { sub, roles } = authOf(request)
@@ -87,7 +75,7 @@ const server = app.listen(Number(PORT), 'localhost', () => {
 })
 
 // Guards in other services connect to the revocation feed here.
-server.on('upgrade', authority.feed.upgrade)
+authority.attach(server)
 process.once('SIGTERM', stop)
 process.once('SIGINT', stop)
 

@@ -1,3 +1,6 @@
+import type { Server } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
+
 import { decideStanding } from '@countersign/guard/revocations'
 import type { AccessTokenResult } from '@countersign/guard'
 import type { Logger } from 'pino'
@@ -24,6 +27,8 @@ import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createLogger } from './base/logger.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
+import { attachTo } from './http/attach.ts'
+import { toNodeHandler } from './http/node-handler.ts'
 import type { RequestContext } from './http/services.ts'
 import type { FeedSocket } from './http/revocations/feed-socket.ts'
 import type { ForeignSigner } from './keys/foreign-signer.ts'
@@ -85,6 +90,12 @@ export interface AuthorityCore {
    * same process.
    */
   readonly feed: FeedSocket
+  /**
+   * Mounts the authority into your own HTTP server: its paths under `/api/token`, `/auth`, `/oauth2`,
+   * `/revocations` and `/.well-known`, and the revocation feed. The paths are answered before your own listeners,
+   * which get all other requests. Throws a `TypeError` if an authority is attached to the server already.
+   */
+  attach(server: Server | SecureServer): void
   /**
    * Checks an access token of this authority, as a guard does. It does not read the store. What this authority
    * revokes counts as soon as `fetch` or the method has resolved.
@@ -191,6 +202,12 @@ async function assemble(
         http.feed.close()
       },
     },
+    attach: (server) =>
+      attachTo(server, {
+        handle: toNodeHandler(http.fetch),
+        upgrade: http.feed.upgrade,
+        owns: http.owns,
+      }),
     verify: (accessToken) => {
       const result = services.verifyAccess.verify(accessToken)
       if (!result.ok) return result

@@ -2,11 +2,13 @@ import type { Logger } from 'pino'
 
 import type { AccountManager } from '../accounts/manage.ts'
 import { createApp } from '../http/app.ts'
+import { ownerOf } from '../http/attach.ts'
 import { createCookies } from '../http/browser/cookies.ts'
 import { signedInCookies } from '../http/browser/session-answers.ts'
 import { createCallers } from '../http/caller.ts'
 import { createFeedAuthenticator } from '../http/revocations/feed-authentication.ts'
 import { createFeedSocket, type FeedSocket } from '../http/revocations/feed-socket.ts'
+import { routes } from '../http/routes.ts'
 import { maybeSameSite } from '../http/same-site.ts'
 import type { RequestContext } from '../http/services.ts'
 import type { FeedHub } from '../revocations/hub.ts'
@@ -23,6 +25,8 @@ export interface HttpSide {
   readonly fetch: (request: Request, context?: RequestContext) => Promise<Response>
   readonly feed: FeedSocket
   readonly cookies: (session: CreatedSession) => readonly string[]
+  /** Whether a request target is a path of the API. */
+  readonly owns: (target: string) => boolean
 }
 
 /** Creates the HTTP API and the socket of the revocation feed. */
@@ -55,6 +59,7 @@ export function serveHttp(options: {
       callerOf: createCallers(http, logger).ofNode,
       logger,
     }),
+    owns: ownerOf(routes),
     cookies: (session) => {
       if (session.forCookies) return signedInCookies(services, cookies, session)
       throw new TypeError('cookies needs a session that was created with forCookies: true.')

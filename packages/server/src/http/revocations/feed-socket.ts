@@ -13,6 +13,7 @@ import type { FeedHub } from '../../revocations/hub.ts'
 import { isLongText, parseLongJson } from '../../revocations/long-message.ts'
 import type { FeedLink, Subscriber } from '../../revocations/subscriber.ts'
 import type { Caller } from '../../sessions/services.ts'
+import { leaveUpgrade } from '../foreign-upgrade.ts'
 import { problemText } from '../problem.ts'
 import { BASIC_CHALLENGE, type FeedAuthenticator } from './feed-authentication.ts'
 import { guardName, readGuardId } from './guard-name.ts'
@@ -34,9 +35,9 @@ const CLOSE_CODES = { closing: 1001, malformed: 1008, forbidden: 1008, slow: 101
 /** The feed over WebSockets for a Node HTTP server, and for guards in this process. */
 export interface FeedSocket extends FeedLine {
   /**
-   * Handles an upgrade (RFC 9110 §7.8). Call it for the server's `upgrade` event. Upgrades on other paths are
-   * left to the server's other listeners. They are refused with 404 if no listener begins to read the socket
-   * within 10 s.
+   * Handles an upgrade (RFC 9110 §7.8). Call it for the server's `upgrade` event, or use `authority.attach`. Other
+   * upgrades are left to the server's other listeners. If no listener begins to read the socket, the request is
+   * answered over HTTP/1.1: at once if there is no other listener or the client offers HTTP/2, otherwise after 10 s.
    */
   readonly upgrade: (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
   /** Closes all connections. Guards reconnect when the server runs again. */
@@ -153,12 +154,7 @@ export function createFeedSocket({
       // Node no longer handles this socket: an error without a listener would end the process.
       socket.on('error', () => socket.destroy())
       // The application's own server may have other WebSockets with their own listeners.
-      if (!isFeedRequest(incoming)) {
-        setTimeout(() => {
-          if (isUnclaimed(socket)) refuse(socket, 'not_found')
-        }, UNCLAIMED_MS).unref()
-        return
-      }
+      if (!isFeedRequest(incoming)) return leaveUpgrade(incoming, incoming.socket, head)
       accept(incoming, socket, head).catch((error: unknown) => {
         logger.error({ event: 'feed_failed', error: messageOf(error) })
         refuse(socket, 'store_unavailable')
@@ -177,12 +173,6 @@ export function createFeedSocket({
 const CLOSE_WAIT_MS = 1_000
 /** The depth of a batch in a message: in the list of batches, in the object of the message. */
 const BATCH_DEPTH = 3
-/** How long an upgrade on another path may wait until a listener reads it. */
-const UNCLAIMED_MS = 10_000
-
-function isUnclaimed(socket: Duplex): boolean {
-  return socket.listenerCount('data') === 0 && socket.listenerCount('readable') === 0
-}
 
 function linkOf(connection: WebSocket, isAllowed: () => boolean): FeedLink {
   return {
