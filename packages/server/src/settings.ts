@@ -153,6 +153,7 @@ export function parseSettings(
       corsHeaders: parsed.corsHeaders,
       hstsSubdomains: parsed.hstsSubdomains,
       signUp: parsed.signUp,
+      usernameField: parsed.usernameField,
     },
     redisUrl: parsed.redisUrl,
     retention: {
