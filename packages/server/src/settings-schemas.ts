@@ -147,6 +147,17 @@ function isWebOrigin(value: string): boolean {
   return /^https?:/.test(value) && URL.canParse(value) && new URL(value).origin === value
 }
 
+/** The name of a field in a body, as Python and forms write it. */
+export function fieldName(): z.ZodType<string, string> {
+  return z
+    .string('must be text')
+    .regex(
+      /^(?!password$)[A-Za-z][A-Za-z0-9_]{0,63}$/,
+      'must be the name of a field such as email, with letters, digits and "_"; not password',
+    )
+    .meta({ values: 'the name of a field: `email`' })
+}
+
 /** Names of request headers, in the spelling that was given. */
 export function headerNames(): z.ZodType<
   readonly string[],

@@ -6,6 +6,7 @@ import { SIGNING_ALGS } from './keys/material.ts'
 import {
   describeSchema,
   domain,
+  fieldName,
   flag,
   headerNames,
   integer,
@@ -197,6 +198,12 @@ export const table = {
     env: 'COUNTERSIGN_SIGN_UP',
     schema: flag().default(false),
     describe: 'With `true`, `POST /auth/signup` creates accounts without roles.',
+  },
+  usernameField: {
+    env: 'COUNTERSIGN_USERNAME_FIELD',
+    schema: fieldName().default('username'),
+    describe:
+      'The name of the field with the username in `POST /api/token/`, and in its validation errors. `email` is for frontends of a Django site with `USERNAME_FIELD = "email"`.',
   },
   signingAlg: {
     env: 'COUNTERSIGN_SIGNING_ALG',

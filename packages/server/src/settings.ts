@@ -155,6 +155,7 @@ export function parseSettings(
       corsHeaders: parsed.corsHeaders,
       hstsSubdomains: parsed.hstsSubdomains,
       signUp: parsed.signUp,
+      usernameField: parsed.usernameField,
     },
     keepAliveMs: parsed.keepAlive * 1000,
     redisUrl: parsed.redisUrl,

@@ -246,3 +246,63 @@ describe('the tokens', () => {
     expect(jwks.text).not.toContain(String(headerOf(refresh)['kid']))
   })
 })
+
+describe('with another name of the username field, as Django sites with USERNAME_FIELD have it', () => {
+  let mailed: TestAuthority
+  beforeAll(async () => {
+    mailed = await openTestAuthority({ usernameField: 'email' })
+    const account = { username: 'Alice@Example.com', password: PASSWORD }
+    const created = await mailed.authority.accounts.create(account, 'test')
+    if (!created.ok) throw new Error(created.text)
+  })
+  afterAll(() => mailed[Symbol.asyncDispose]())
+
+  test.each([
+    ['JSON', JSON.stringify({ email: 'alice@example.com', password: PASSWORD }), undefined],
+    ['a form', `email=%20ALICE@example.com&password=${encodeURIComponent(PASSWORD)}`, FORM_TYPE],
+    [
+      'a username that is no address',
+      JSON.stringify({ email: USERNAME, password: PASSWORD }),
+      undefined,
+    ],
+  ])('%s logs in', async (_, body, type) => {
+    expectPair(await ask(mailed, PATH, { body, ...(type === undefined ? {} : { type }) }))
+  })
+
+  test.each([
+    [{}, '{"email":["This field is required."],"password":["This field is required."]}'],
+    [
+      { username: 'alice@example.com', password: PASSWORD },
+      '{"email":["This field is required."]}',
+    ],
+    [{ email: '', password: 'x' }, '{"email":["This field may not be blank."]}'],
+    [{ email: null, password: 'x' }, '{"email":["This field may not be null."]}'],
+    [{ email: ['x'], password: 'x' }, '{"email":["Not a valid string."]}'],
+    [{ email: 'a\0b', password: 'x' }, '{"email":["Null characters are not allowed."]}'],
+  ])('the errors of %j stand under its field', async (body, text) => {
+    expectAnswer(await askJson(mailed, PATH, body), 400, text)
+  })
+
+  test('a wrong password gets the usual answer', async () => {
+    const wrong = await askJson(mailed, PATH, { email: 'alice@example.com', password: 'wrong' })
+    const usual = await askJson(it, PATH, { username: USERNAME, password: 'wrong' })
+    expect(wrong).toEqual(usual)
+  })
+
+  test('the OpenAPI document and the start page name the field', async () => {
+    const read = async (path: string): Promise<string> =>
+      (await mailed.authority.fetch(new Request(`${ISSUER}${path}`))).text()
+    const document = JSON.parse(await read('/openapi.json')) as {
+      paths: Record<string, { post: { requestBody: { content: Record<string, unknown> } } }>
+    }
+    expect(document.paths[PATH]?.post.requestBody.content['application/json']).toMatchObject({
+      schema: {
+        properties: { email: {}, password: {} },
+        required: ['email', 'password'],
+      },
+      example: { email: 'alice@example.com' },
+    })
+    expect(JSON.stringify(document.paths[PATH])).not.toContain('"username"')
+    expect(await read('/')).toContain('-d email=admin')
+  })
+})

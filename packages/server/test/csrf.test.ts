@@ -179,3 +179,35 @@ describe('sign-up, which uses no cookies and requires no CSRF token', () => {
     expect((await new TestBrowser(it).visit('/auth/signup', given)).status).toBe(201)
   })
 })
+
+describe('the token from before the login', () => {
+  /** A browser that keeps its CSRF cookie from before the login, as an attacker can plant it. */
+  async function withOldNonce(): Promise<{
+    readonly visitor: TestBrowser
+    readonly token: string
+  }> {
+    const visitor = new TestBrowser(it)
+    await visitor.get('/auth/csrf')
+    const token = visitor.csrfToken ?? ''
+    const nonce = visitor.cookies.get('cs_csrf') ?? ''
+    await visitor.login()
+    visitor.cookies.set('cs_csrf', nonce)
+    return { visitor, token }
+  }
+
+  test.each(['/auth/refresh', '/auth/logout'])('is refused at %s', async (path) => {
+    const { visitor, token } = await withOldNonce()
+    const answer = await visitor.visit(path, { headers: { 'x-csrf-token': token } })
+    expect(answer.status).toBe(403)
+    expect(membersOf(answer)).toMatchObject({ code: 'csrf_failed' })
+    expect((await visitor.get('/auth/me')).status).toBe(200)
+    expect((await visitor.visit(path, {})).status).toBe(path === '/auth/refresh' ? 200 : 204)
+  })
+
+  test('is accepted at a login, even if a session is left over', async () => {
+    const { visitor, token } = await withOldNonce()
+    const body = { username: USERNAME, password: PASSWORD }
+    const answer = await visitor.visit('/auth/login', { body, headers: { 'x-csrf-token': token } })
+    expect(answer.status).toBe(200)
+  })
+})

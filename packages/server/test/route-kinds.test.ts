@@ -104,7 +104,12 @@ beforeAll(() => {
   const services = {
     logger,
     accounts: undefined,
-    http: { publicUrl: URL_OF_SERVER, origins: ['https://app.test'], signUp: false },
+    http: {
+      publicUrl: URL_OF_SERVER,
+      origins: ['https://app.test'],
+      corsHeaders: [],
+      signUp: false,
+    },
   } as unknown as AppServices
   fetch = createApp(services, table)
 })
@@ -203,7 +208,13 @@ test('a row that requires a permission answers accounts that have it through a r
       logger: pino({ level: 'silent' }),
       sessions: it.services,
       refresh: createRefresher(it.services),
-      http: { publicUrl: ISSUER, origins: [], signUp: false },
+      http: {
+        publicUrl: ISSUER,
+        origins: [],
+        corsHeaders: [],
+        signUp: false,
+        usernameField: 'username',
+      },
       // The rest of the services is for other routes.
     } as unknown as AppServices,
     [

@@ -82,6 +82,7 @@ test('an empty environment configures a development server', () => {
       corsHeaders: [],
       hstsSubdomains: false,
       signUp: false,
+      usernameField: 'username',
     },
     logLevel: 'info',
     production: false,
@@ -753,6 +754,13 @@ describe('browsers and proxies', () => {
     expect(parse(headers).http.corsHeaders).toEqual(['X-Client-Version', 'x-team'])
     for (const name of ['*', 'X Y', 'x:y', 'x\ny', 'ü']) {
       expect(mistakesOf({ COUNTERSIGN_CORS_HEADERS: name })).toHaveLength(1)
+    }
+  })
+
+  test('the field of the username has a name', () => {
+    expect(parse({ COUNTERSIGN_USERNAME_FIELD: 'email' }).http.usernameField).toBe('email')
+    for (const name of ['password', 'e-mail', '1', 'é', '__proto__', 'x'.repeat(65)]) {
+      expect(mistakesOf({ COUNTERSIGN_USERNAME_FIELD: name })).toHaveLength(1)
     }
   })
 

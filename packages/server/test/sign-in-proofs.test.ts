@@ -1,10 +1,18 @@
 import { describe, expect, test } from 'vitest'
 
+import { createSession } from '../src/sessions/create-session.ts'
 import { summarizeProofs } from '../src/sessions/prove.ts'
-import { openTestAuthority, USERNAME, type Pair, type TestAuthority } from './support/authority.ts'
+import {
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type Pair,
+  type TestAuthority,
+} from './support/authority.ts'
 import { TestBrowser } from './support/browser.ts'
 import { execute } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'
+import { openTestSessions } from './support/sessions.ts'
 
 // Tokens contain when and how the person proved who they are. The values come from the session row.
 
@@ -68,3 +76,20 @@ async function refreshed(it: TestAuthority, refresh: string): Promise<Pair> {
   expect(response.status).toBe(200)
   return (await response.json()) as Pair
 }
+
+test("a session begins by the store's clock, which also measures its end", async () => {
+  await using it = await openTestSessions()
+  const created = await it.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+  if (!created.ok) throw new Error(created.text)
+  const storeMs = it.clock.nowMs() - 60_000
+  const services = { ...it.services, store: { ...it.store, nowMs: async () => storeMs } }
+  const opened = await createSession(services, created.value.id, { amr: ['fed'] })
+  if (!opened.ok) throw new Error(opened.text)
+  const { idleMs, absoluteMs } = it.services.rotation
+  expect((await it.store.sessions.state(opened.sessionId))?.session).toMatchObject({
+    createdAt: storeMs,
+    rotatedAt: storeMs,
+    expiresAt: storeMs + idleMs,
+    endsAt: storeMs + absoluteMs,
+  })
+})

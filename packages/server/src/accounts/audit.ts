@@ -1,3 +1,4 @@
+import { assertOptions } from '../base/options.ts'
 import type { AuditEntry } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import { assertLimit, cutPage } from './paging.ts'
@@ -31,7 +32,9 @@ export interface AuditReader {
 /** Creates the reader of a store's audit. */
 export function createAuditReader({ audit }: Pick<Store, 'audit'>): AuditReader {
   return {
-    async list({ accountId, before, limit: wanted } = {}) {
+    async list(filter = {}) {
+      assertOptions('audit.list', filter, ['accountId', 'before', 'limit'])
+      const { accountId, before, limit: wanted } = filter
       const limit = assertLimit(wanted)
       const found = await audit.list({ accountId, before: readCursor(before), limit: limit + 1 })
       const { rows, next } = cutPage(found, limit, ({ id }) => String(id))

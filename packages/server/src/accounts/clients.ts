@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Client, Tenant } from '../store/rows.ts'
 import type { Change, ClientSummary, AuditContext, Store } from '../store/store.ts'
@@ -71,7 +72,9 @@ export function createClientManager({ store, clock, random }: ClientManagerOptio
   }
 
   return {
-    async create({ name, roles = [], tenant: tenantName }, by) {
+    async create(input, by) {
+      assertOptions('clients.create', input, ['name', 'roles', 'tenant'])
+      const { name, roles = [], tenant: tenantName } = input
       const problem = checkClientName(name) ?? checkRoles(roles)
       if (problem !== undefined) return no(problem.code, problem.text)
       const tenant = await findTenant(tenantName)

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
@@ -101,6 +102,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
   function list(page: AccountPageRequest): Promise<AccountPage>
   async function list(page?: AccountPageRequest): Promise<readonly AccountSummary[] | AccountPage> {
     if (page === undefined) return (await accounts.list()).map(summarize)
+    assertOptions('accounts.list', page, ['after', 'limit'])
     const { after = '', limit: wanted } = page
     if (typeof after !== 'string') throw new TypeError('after must be the next of an earlier page.')
     const limit = assertLimit(wanted)
@@ -110,7 +112,9 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
   }
 
   return {
-    async create({ username, password, roles = [] }, by) {
+    async create(input, by) {
+      assertOptions('accounts.create', input, ['username', 'password', 'roles'])
+      const { username, password, roles = [] } = input
       const problem = checkUsername(username) ?? checkRoles(roles)
       if (problem !== undefined) return { ok: false, ...problem }
       const hash = await hashNew(password, username)

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
+import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Member, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
@@ -48,6 +49,8 @@ export interface RoleManager {
   /** Replaces the permissions of a role with exactly these. */
   define(role: RoleDefinition, by: string): Promise<Managed<Change>>
 }
+
+const MEMBER_OPTIONS: readonly string[] = ['username', 'tenant']
 
 /** Dependencies of the tenant manager. */
 export interface TenantManagerOptions {
@@ -109,22 +112,28 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
     enable: (name, by) =>
       withTenant(name, async ({ id }) => yes(await store.tenants.enable(id, auditBy(by)))),
 
-    setMember: ({ roles, ...input }, by) =>
-      withMember(input, async (account, tenant) => {
+    async setMember(input, by) {
+      assertOptions('tenants.setMember', input, [...MEMBER_OPTIONS, 'roles'])
+      const { roles } = input
+      return withMember(input, async (account, tenant) => {
         // A token in the tenant carries the global roles and the roles in the tenant.
         const problem = checkRoles(account.roles, roles)
         if (problem !== undefined) return { ok: false, ...problem }
         const sorted = [...new Set(roles)].toSorted()
         return yes(await store.tenants.setMember(account.id, tenant.id, sorted, auditBy(by)))
-      }),
+      })
+    },
 
-    removeMember: (input, by) =>
-      withMember(input, async (account, tenant) =>
+    async removeMember(input, by) {
+      assertOptions('tenants.removeMember', input, MEMBER_OPTIONS)
+      return withMember(input, async (account, tenant) =>
         yes(await store.tenants.removeMember(account.id, tenant.id, auditBy(by))),
-      ),
+      )
+    },
 
-    setDefault: (input, by) =>
-      withMember(input, async (account, tenant) => {
+    async setDefault(input, by) {
+      assertOptions('tenants.setDefault', input, MEMBER_OPTIONS)
+      return withMember(input, async (account, tenant) => {
         const change = await store.tenants.setDefault(account.id, tenant.id, auditBy(by))
         return change === 'unknown'
           ? no(
@@ -132,7 +141,8 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
               `The account "${input.username}" is not a member of "${input.tenant}".`,
             )
           : yes(change)
-      }),
+      })
+    },
 
     async membershipsOf(username) {
       const account = await store.accounts.find(usernameKey(username))
@@ -154,7 +164,9 @@ export function createRoleManager({
   return {
     list: () => store.roles.list(),
 
-    async define({ name, permissions }, by) {
+    async define(role, by) {
+      assertOptions('roles.define', role, ['name', 'permissions'])
+      const { name, permissions } = role
       const problem = checkRoles([name]) ?? checkPermissions(permissions)
       if (problem !== undefined) return { ok: false, ...problem }
       const sorted = [...new Set(permissions)].toSorted()

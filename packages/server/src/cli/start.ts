@@ -87,7 +87,7 @@ async function createFirstAccount({
 
 function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: FirstAccount): void {
   // The commands below are for a terminal on this machine, which may not reach the public URL.
-  const { publicUrl, host, port, dataDir, production } = settings
+  const { publicUrl, host, port, dataDir, production, http } = settings
   const url = isLocal(publicUrl) ? publicUrl : `http://${host}:${port}`
   print(`Countersign ${version} is running at ${url} (data in ${dataDir})`)
   if (url !== publicUrl) print(`Its public URL is ${publicUrl}`)
@@ -104,7 +104,7 @@ function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: Fir
   print('')
   print(`  # log in: returns an access token and a refresh token`)
   print(
-    `  curl -s ${url}/api/token/ -d username=${username} --data-urlencode 'password=${password}'`,
+    `  curl -s ${url}/api/token/ -d ${http.usernameField}=${username} --data-urlencode 'password=${password}'`,
   )
   print('')
   print(`  # show the account: replace ACCESS with the access token`)

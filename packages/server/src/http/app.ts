@@ -1,5 +1,6 @@
 import { createCookies } from './browser/cookies.ts'
 import { createCallers } from './caller.ts'
+import { nameUsernameField } from './contract/username-field.ts'
 import { createCors } from './cors.ts'
 import { createErrorAnswer } from './error-answer.ts'
 import { problem } from './problem.ts'
@@ -18,7 +19,9 @@ export function createApp(
 ): (request: Request, context?: RequestContext) => Promise<Response> {
   const { http } = app
   const features = { signUp: http.signUp, ownAccounts: app.accounts !== undefined }
-  const rows = table.filter(({ feature }) => feature === undefined || feature.isOn(features))
+  const rows = table
+    .filter(({ feature }) => feature === undefined || feature.isOn(features))
+    .map((row) => nameUsernameField(row, http.usernameField))
   const services: HttpServices = {
     ...app,
     routes: rows,

@@ -31,6 +31,8 @@ export interface HttpSettings {
   /** Whether `Strict-Transport-Security` also covers the subdomains of the public URL. */
   readonly hstsSubdomains: boolean
   readonly signUp: boolean
+  /** The name of the field with the username in `POST /api/token/`. */
+  readonly usernameField: string
 }
 
 /** The services that the HTTP API needs from the rest of the authority. */

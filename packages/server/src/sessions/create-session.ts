@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { normalizeAddress } from '../base/address.ts'
 import type { EpochMs } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
+import { assertOptions } from '../base/options.ts'
 import { identify } from './identify.ts'
 import { openSession, type NotOpened, type SignedIn } from './open-session.ts'
 import type { Proof } from './prove.ts'
@@ -80,6 +81,17 @@ export interface SessionNotCreated {
   readonly text: string
 }
 
+const OPTIONS = [
+  'amr',
+  'acr',
+  'position',
+  'authenticatedAt',
+  'tenant',
+  'address',
+  'userAgent',
+  'forCookies',
+] as const satisfies readonly (keyof CreateSessionOptions)[]
+
 /** The actor of these sign-ins in the audit. */
 const APPLICATION = 'application'
 
@@ -96,12 +108,11 @@ export async function createSession(
   options: CreateSessionOptions,
 ): Promise<CreatedSession | SessionNotCreated> {
   assertText('accountId', accountId)
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError('options must be an object with amr.')
+  assertOptions('sessions.create', options, OPTIONS)
   const proof = readProof(options, services.clock.nowMs())
   const { position, tenant, userAgent = '', forCookies = false } = options
   const address = readAddress(options.address)
-  assertOptions({ position, tenant, userAgent, forCookies })
+  assertKinds({ position, tenant, userAgent, forCookies })
 
   const candidate = await identify(services, { accountId }, { tenantName: tenant, address })
   // A position that the log has not reached would let the session survive the next revocations.
@@ -182,7 +193,7 @@ function readProof({ amr, acr, authenticatedAt }: CreateSessionOptions, now: Epo
   return { amr: [...new Set(amr)], acr, at: Math.min(authenticatedAt ?? now, now) }
 }
 
-function assertOptions({
+function assertKinds({
   position,
   tenant,
   userAgent,

@@ -1,6 +1,7 @@
 import { no, yes, type Managed } from '../accounts/managed.ts'
 import { assertLimit, cutPage } from '../accounts/paging.ts'
 import type { EpochMs } from '../base/clock.ts'
+import { assertOptions } from '../base/options.ts'
 import type { Change, SessionSummary } from '../store/store.ts'
 import {
   createSession,
@@ -89,7 +90,9 @@ export function createSessionManager(services: SessionServices): SessionManager 
 
     create: async (accountId, options) => createSession(services, accountId, options),
 
-    async list({ accountId, live = false, before, limit: wanted } = {}) {
+    async list(filter = {}) {
+      assertOptions('sessions.list', filter, ['accountId', 'live', 'before', 'limit'])
+      const { accountId, live = false, before, limit: wanted } = filter
       const limit = assertLimit(wanted)
       const found = await store.sessions.list({
         accountId,

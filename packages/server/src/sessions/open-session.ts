@@ -1,3 +1,4 @@
+import type { EpochMs } from '../base/clock.ts'
 import { randomId } from '../base/random.ts'
 import { NO_GRACE } from '../store/refresh.ts'
 import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
@@ -65,7 +66,7 @@ export async function openSession(
   if (account === undefined || why !== undefined) return refuse(services, opening, why ?? 'revoked')
 
   const session: Session = {
-    ...newSession(services, account, caller),
+    ...newSession(services, account, caller, await services.store.nowMs()),
     ...summarizeProofs(opening.proofs),
     tenantId: membership?.tenantId,
     signedInPosition: opening.position ?? position,
@@ -104,12 +105,13 @@ function claimsIn(account: Account, membership: Membership | undefined): Account
   return membership === undefined ? withoutTenant(claims) : inTenant(claims, membership)
 }
 
+/** `now` is the store's time: its clock also measures the grace and the expiry of this session. */
 function newSession(
-  { clock, random, ring, rotation }: SessionServices,
+  { random, ring, rotation }: SessionServices,
   account: Account,
   caller: Caller,
+  now: EpochMs,
 ): Omit<Session, keyof Authentication | 'tenantId' | 'signedInPosition'> {
-  const now = clock.nowMs()
   const endsAt = now + rotation.absoluteMs
   return {
     id: randomId(random),

@@ -37,20 +37,38 @@ export function readBrowser(
 }
 
 /**
- * Whether the request carries the right CSRF token: the token of its session or, before a login, the token of
- * its browser. Refuses two tokens, because it would be unclear which of them was checked.
+ * Whether the request carries the CSRF token of its session. The token from before the login does not count: its
+ * cookie survives in other tabs and can be planted, so only the session's own token proves that the page belongs
+ * to this session.
  */
-export function hasCsrfToken(
+export function hasSessionCsrfToken(
   { csrf }: Pick<SessionServices, 'csrf'>,
   { headers }: Request,
-  { sessionId, nonce }: BrowserRequest,
+  { sessionId }: BrowserRequest,
 ): boolean {
+  const token = readCsrfToken(headers)
+  return token !== undefined && sessionId !== undefined && csrf.isForSession(token, sessionId)
+}
+
+/**
+ * Whether a login carries the right CSRF token: the token of its browser or, if it is logged in already, of its
+ * session. A session that is left over must not block a login.
+ */
+export function hasLoginCsrfToken(
+  services: Pick<SessionServices, 'csrf'>,
+  request: Request,
+  browser: BrowserRequest,
+): boolean {
+  const token = readCsrfToken(request.headers)
+  const isOfBrowser =
+    token !== undefined && isNonce(browser.nonce) && services.csrf.isForNonce(token, browser.nonce)
+  return isOfBrowser || hasSessionCsrfToken(services, request, browser)
+}
+
+/** Refuses two tokens, because it would be unclear which of them was checked. */
+function readCsrfToken(headers: Headers): string | undefined {
   const [token, second] = ['x-csrf-token', 'x-csrftoken'].flatMap((name) => headers.get(name) ?? [])
-  if (token === undefined || second !== undefined) return false
-  return (
-    (sessionId !== undefined && csrf.isForSession(token, sessionId)) ||
-    (isNonce(nonce) && csrf.isForNonce(token, nonce))
-  )
+  return second === undefined ? token : undefined
 }
 
 /** Whether a text has the form of a CSRF nonce: 22 characters of base64url. */

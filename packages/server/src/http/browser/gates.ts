@@ -3,7 +3,12 @@ import { isOfBearer } from '../authenticate.ts'
 import { problem } from '../problem.ts'
 import type { Entered, Gate } from '../router/gate.ts'
 import type { HttpServices } from '../services.ts'
-import { hasCsrfToken, readBrowser, type BrowserRequest } from './browser-request.ts'
+import {
+  hasLoginCsrfToken,
+  hasSessionCsrfToken,
+  readBrowser,
+  type BrowserRequest,
+} from './browser-request.ts'
 import { isFromOurOrigin } from './page-origin.ts'
 import { forgetSession, withCookies } from './session-answers.ts'
 
@@ -32,7 +37,7 @@ export const browserWithCsrfToken: Gate<BrowserRequest> = {
     if (!read.ok) return refuse('cookie_repeated')
     const isAllowed =
       isFromOurOrigin(request, services.origins) &&
-      hasCsrfToken(services.sessions, request, read.browser)
+      hasLoginCsrfToken(services.sessions, request, read.browser)
     return isAllowed ? { ok: true, who: read.browser } : refuse('csrf_failed')
   },
 }
@@ -54,7 +59,7 @@ export const browserWithSession: Gate<string> = {
       const response = withCookies(problem('token_invalid'), forgetSession(cookies))
       return { ok: false, response }
     }
-    return hasCsrfToken(sessions, request, read.browser)
+    return hasSessionCsrfToken(sessions, request, read.browser)
       ? { ok: true, who: refreshToken }
       : refuse('csrf_failed')
   },
@@ -91,7 +96,10 @@ function enterWithCookies(services: HttpServices, request: Request): Entered<Log
   if (!read.ok) return refuse('cookie_repeated')
   if (!isFromOurOrigin(request, services.origins)) return refuse('csrf_failed')
   const { browser } = read
-  if (browser.sessionId !== undefined && !hasCsrfToken(services.sessions, request, browser)) {
+  if (
+    browser.sessionId !== undefined &&
+    !hasSessionCsrfToken(services.sessions, request, browser)
+  ) {
     return refuse('csrf_failed')
   }
   return { ok: true, who: { by: 'cookies', browser } }

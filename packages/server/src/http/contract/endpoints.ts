@@ -20,9 +20,17 @@ export interface ContractVisit {
   readonly caller: Caller
 }
 
-/** `POST /api/token/`: logs in. */
-export function answerObtain(services: SessionServices, visit: ContractVisit): Promise<Response> {
-  return withFields(visit, ['username', 'password'], async (credentials) => {
+/** `POST /api/token/`: logs in. The username is in the field `usernameField`. */
+export function answerObtain(
+  services: SessionServices,
+  usernameField: string,
+  visit: ContractVisit,
+): Promise<Response> {
+  return withFields(visit, [usernameField, 'password'], async (fields) => {
+    const credentials = {
+      username: fields[usernameField] ?? '',
+      password: fields['password'] ?? '',
+    }
     const granted = await signIn(services, credentials, visit.caller)
     if (granted.ok) return answerJson(200, { refresh: granted.refresh, access: granted.access })
     return granted.retryAfterSec === undefined

@@ -118,7 +118,7 @@ export const contractRoutes: readonly ApiRoute[] = [
     path: '/api/token/',
     summary: 'Log in: get an access token and a refresh token',
     description:
-      'The same answer for an unknown username, a wrong password and a disabled account.',
+      'The same answer for an unknown username, a wrong password and a disabled account. `COUNTERSIGN_USERNAME_FIELD` can give the field `username` another name.',
     body: {
       format: 'own',
       media: FIELD_MEDIA,
@@ -146,9 +146,9 @@ export const contractRoutes: readonly ApiRoute[] = [
       },
     ],
     handle:
-      ({ sessions }) =>
+      ({ sessions, http }) =>
       (input) =>
-        answerObtain(sessions, input),
+        answerObtain(sessions, http.usernameField, input),
   }),
   defineRoute({
     ...about,

@@ -33,6 +33,8 @@ export function renderStartPage(
   routes: readonly RouteDescription[],
 ): string {
   const url = escapeHtml(issuer)
+  const login = routes.find(({ id }) => id === 'obtainTokens')?.body?.example ?? {}
+  const [usernameField = 'username'] = Object.keys(login)
   // A guard without this option expects the issuer as the audience.
   const audienceLine = audience === issuer ? '' : `\n  audience: '${escapeHtml(audience)}',`
   const rows = routes
@@ -57,7 +59,7 @@ export function renderStartPage(
 <p>Every route with its fields and errors: <a href="/docs">/docs</a></p>
 
 <h2>Log in</h2>
-<pre>curl ${url}/api/token/ -d username=admin --data-urlencode 'password=PASSWORD'</pre>
+<pre>curl ${url}/api/token/ -d ${usernameField}=admin --data-urlencode 'password=PASSWORD'</pre>
 <p>The server printed the first account and its password when it started.
 Create more accounts with <code>countersign accounts create NAME</code>.
 In a clone of the repository: <code>npm run countersign -- accounts create NAME</code>.</p>
