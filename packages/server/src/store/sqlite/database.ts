@@ -24,7 +24,7 @@ const CHECKPOINT_PAGES = 4_096
 export class SqliteDatabase {
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
-  readonly #watchers = new Set<() => void>()
+  readonly #watchers = new Set<(mayHaveEntries: boolean) => void>()
   #poll: NodeJS.Timeout | undefined
   /** The entries of the current transaction: see {@link append}. Undefined outside a write transaction. */
   #entries: Revocation[] | undefined
@@ -100,7 +100,7 @@ export class SqliteDatabase {
         this.#writeEntries(entries)
         return value
       })
-      if (entries.length > 0) for (const changed of this.#watchers) changed()
+      for (const changed of this.#watchers) changed(entries.length > 0)
       return result
     } finally {
       this.#entries = undefined
@@ -157,7 +157,7 @@ export class SqliteDatabase {
   }
 
   /** See `Store.watch`. */
-  watch(changed: () => void): () => void {
+  watch(changed: (mayHaveEntries: boolean) => void): () => void {
     this.#watchers.add(changed)
     this.#poll ??= this.#pollVersion()
     return () => {
@@ -179,7 +179,7 @@ export class SqliteDatabase {
       }
       if (now === seen) return
       seen = now
-      for (const changed of this.#watchers) changed()
+      for (const changed of this.#watchers) changed(true)
     }, VERSION_POLL_MS).unref()
   }
 
