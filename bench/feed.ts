@@ -48,6 +48,7 @@ try {
   })
   const url = `ws://localhost:${server.port}/revocations/feed`
   const authorization = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`
+  const cpuBefore = server.cpuSec()
   const started = performance.now()
   const children = await Promise.all(
     Array.from({ length: PROCESSES }, (_, index) =>
@@ -59,6 +60,7 @@ try {
     ),
   )
   const opening = await untilOpen(children, started)
+  const openingCpuSec = round(server.cpuSec() - cpuBefore)
   const opened = readFileSync(delays, 'utf8').split('\n').length
   for (const child of children) child.send('count')
   const row = await hold(server, children)
@@ -70,6 +72,7 @@ try {
       {
         guards,
         ...opening,
+        opening_cpu_sec: openingCpuSec,
         ...row,
         loop_stall_max_ms: stallMs,
         while_opening_ms: Math.max(...stalls.slice(1, opened)),

@@ -25,10 +25,17 @@ export interface CookieOptions {
 /** The options of `createGuard`. A wrong value throws a TypeError that names the option. */
 export interface GuardOptions {
   /**
-   * The URL of the authority, exactly as in `iss`. It must be https, or http on localhost, 127.0.0.1 or
-   * [::1], without query, fragment and credentials (RFC 8414 §2).
+   * The URL of the authority, exactly as in `iss`, without query, fragment and credentials (RFC 8414 §2). It
+   * must be https, or http on this machine: localhost, 127.0.0.1 or [::1]. See `allowPrivateHttp`.
    */
   readonly issuer: string
+  /**
+   * Whether URLs may also be plain http to a host without a public name: `http://countersign:8000`, a name
+   * that ends in `.internal`, `.local`, `.home.arpa`, `.test` or `.svc`, or a private address such as
+   * 10.0.0.1. Everyone in that network can then read tokens and replace keys. The setting
+   * `COUNTERSIGN_ALLOW_PRIVATE_HTTP` of the authority is the same rule. Default false.
+   */
+  readonly allowPrivateHttp?: boolean
   /**
    * The `aud` of a token must contain one of these, exactly. Default: the issuer, which is also the
    * authority's default.

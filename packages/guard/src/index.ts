@@ -37,6 +37,7 @@ export {
   watchToken,
 } from './live-session.ts'
 export { metricsText } from './metrics-text.ts'
+export { hostKindOf, type HostKind, isSecureEnough } from './plain-http.ts'
 export type { FreshnessPolicy } from './verification/policy.ts'
 export { type GuardRefusalCode, type Refused, refusals } from './refusals.ts'
 export {

@@ -2,6 +2,7 @@ import type { KeySet } from '@countersign/jwt'
 import type { FeedSettings, GuardOptions, GuardSettings } from './guard-options.ts'
 import type { JwksFault } from './keys/jwks-fetch.ts'
 import { isSharedSecret, SHARED_SECRET_CHARS_MIN, sharedSecretKeys } from './keys/shared-secret.ts'
+import { hostKindOf, isSecureEnough } from './plain-http.ts'
 import { accessCookieName } from './request/cookies.ts'
 import { isOrigin } from './request/csrf.ts'
 import type { CookieRule } from './request/request-token.ts'
@@ -17,22 +18,24 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     throw new TypeError('createGuard needs an object of options with at least { issuer }.')
   }
   refuseUnknown(options, OPTION_NAMES, '')
-  readUrl('issuer', options.issuer)
+  readFlag('allowPrivateHttp', options.allowPrivateHttp ?? false)
+  readUrl('issuer', options.issuer, options)
   if (options.issuer.includes('?')) fail('issuer', 'has a query')
   const onNotice = readFunction('onNotice', options.onNotice ?? warn)
   return {
     issuer: options.issuer,
+    allowPrivateHttp: options.allowPrivateHttp ?? false,
     audience: readAudience(options.audience ?? options.issuer),
-    jwksUrl: readUrl('jwksUrl', options.jwksUrl ?? defaultJwksUrl(options.issuer)).href,
+    jwksUrl: readUrl('jwksUrl', options.jwksUrl ?? defaultJwksUrl(options.issuer), options).href,
     cookies: readCookies(options.cookies ?? false, options.issuer),
-    feed: options.feed === undefined ? undefined : readFeed(options.feed, options.issuer),
+    feed: options.feed === undefined ? undefined : readFeed(options.feed, options),
     policy: readPolicy(options),
     readyTimeoutMs: readNumber('readyTimeoutMs', options.readyTimeoutMs ?? 10_000, 100, 600_000),
     keys: readKeys(options),
     resourceMetadata:
       options.resourceMetadata === undefined
         ? undefined
-        : readUrl('resourceMetadata', options.resourceMetadata).href,
+        : readUrl('resourceMetadata', options.resourceMetadata, options).href,
     toleranceSec: readNumber('toleranceSec', options.toleranceSec ?? TOLERANCE_SEC_DEFAULT, 0, 60),
     refreshIntervalMs: readNumber(
       'refreshIntervalMs',
@@ -69,26 +72,34 @@ function defaultJwksUrl(issuer: string): string {
   return `${issuer.replace(/\/$/, '')}/.well-known/jwks.json`
 }
 
-const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
+/** The option that decides about plain http. */
+type HttpRule = Pick<GuardOptions, 'allowPrivateHttp'>
 
 // The WHATWG parser drops line ends and blanks and accepts quotes. A URL with any of these would not be the
 // one in `iss`, and could break out of the realm in WWW-Authenticate.
 const URL_CHARACTERS = /^[!#-[\]-~]+$/
 
-function readUrl(name: string, value: unknown): URL {
+function readUrl(name: string, value: unknown, { allowPrivateHttp = false }: HttpRule): URL {
   if (typeof value !== 'string' || !URL_CHARACTERS.test(value) || !URL.canParse(value)) {
     fail(name, 'is not an absolute URL')
   }
   const url = new URL(value)
-  if (
-    url.protocol !== 'https:' &&
-    !(url.protocol === 'http:' && LOOPBACK_HOSTS.has(url.hostname))
-  ) {
-    fail(name, 'must be https, or http on localhost, 127.0.0.1 or [::1]')
+  if (!isSecureEnough(url, allowPrivateHttp)) {
+    const isPrivate = url.protocol === 'http:' && hostKindOf(url.hostname) === 'private'
+    fail(
+      name,
+      isPrivate
+        ? 'is plain http to another machine. Use https, or set allowPrivateHttp: true if the network is private'
+        : 'must be https, or http on localhost, 127.0.0.1 or [::1]',
+    )
   }
   if (url.username !== '' || url.password !== '') fail(name, 'holds credentials')
   if (value.includes('#')) fail(name, 'has a fragment')
   return url
+}
+
+function readFlag(name: string, value: unknown): boolean {
+  return typeof value === 'boolean' ? value : fail(name, 'must be true or false')
 }
 
 function readAudience(value: unknown): string | readonly string[] {
@@ -138,7 +149,10 @@ function readNumber(name: string, value: unknown, min: number, max: number): num
   return fail(name, `must be a number from ${min} to ${max}`)
 }
 
-function readFeed(value: unknown, issuer: string): RemoteFeed | FeedLine {
+function readFeed(
+  value: unknown,
+  { issuer, ...rule }: HttpRule & Pick<GuardOptions, 'issuer'>,
+): RemoteFeed | FeedLine {
   if (typeof value !== 'object' || value === null) {
     return fail(
       'feed',
@@ -158,7 +172,7 @@ function readFeed(value: unknown, issuer: string): RemoteFeed | FeedLine {
   return {
     clientId: readText('feed.clientId', clientId),
     clientSecret: readText('feed.clientSecret', clientSecret),
-    url: readUrl('feed.url', url).href.replace(/\/$/, ''),
+    url: readUrl('feed.url', url, rule).href.replace(/\/$/, ''),
     transport,
   }
 }
@@ -240,6 +254,7 @@ function readCacheSize(value: unknown): number {
 const OPTION_NAMES: ReadonlySet<string> = new Set(
   Object.keys({
     issuer: 0,
+    allowPrivateHttp: 0,
     audience: 0,
     jwksUrl: 0,
     cookies: 0,

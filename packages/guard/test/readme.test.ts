@@ -21,6 +21,7 @@ test('the README lists exactly the refusals of the code, with status and error',
 test('the README lists exactly the options of the code', () => {
   const every: Record<keyof GuardOptions, true> = {
     issuer: true,
+    allowPrivateHttp: true,
     audience: true,
     jwksUrl: true,
     cookies: true,

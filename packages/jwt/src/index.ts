@@ -1,7 +1,14 @@
 export type { Algorithm, MlDsaAlgorithm } from './algorithms.ts'
 export { decodeBase64url, encodeBase64url } from './base64url.ts'
 export { parseJsonStrict, type JsonLimits, type JsonResult } from './json/strict.ts'
-export { createKeySet, keySetFromJwks, type KeySet } from './jwk/key-set.ts'
+export {
+  createKeySet,
+  keySetFromJwks,
+  readJwks,
+  type JwksReading,
+  type KeySet,
+  type SkippedKey,
+} from './jwk/key-set.ts'
 export { publicJwkOf } from './jwk/public.ts'
 export type { PublicJwk } from './jwk/public-jwk.ts'
 export { jwkThumbprint } from './jwk/thumbprint.ts'

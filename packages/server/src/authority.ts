@@ -20,7 +20,7 @@ import { warnOfExposures } from './authority/exposures.ts'
 import { openFeed } from './authority/feed.ts'
 import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
-import { openKeyRing } from './authority/keys.ts'
+import { openKeyRing, warnOfAlgorithms } from './authority/keys.ts'
 import { startPreload } from './authority/preload.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
 import { settled } from './authority/settle.ts'
@@ -173,6 +173,7 @@ async function assemble(
   await imitateStoredHashes({ ...base, hasher })
   warnOfOtherSites(settings.http, logger)
   warnOfExposures(given.input, settings, logger)
+  warnOfAlgorithms(ring, logger)
   await repeatStartOver(store, settings.publicUrl, clock, logger)
   const feed = await openFeed({ ...base, settings, ring, isFirst })
   const { settling } = feed

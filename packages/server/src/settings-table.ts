@@ -51,7 +51,13 @@ export const table = {
     env: 'COUNTERSIGN_PUBLIC_URL',
     schema: url().optional(),
     describe:
-      'The URL at which clients reach the server. It is the issuer (`iss`) of all tokens. Must begin with `https://` in production. Without it: `http://localhost:PORT`.',
+      'The URL at which clients reach the server. It is the issuer (`iss`) of all tokens. Must begin with `https://`, except on this machine (`http://localhost`, not in production) and with `COUNTERSIGN_ALLOW_PRIVATE_HTTP`. Without it: `http://localhost:PORT`.',
+  },
+  allowPrivateHttp: {
+    env: 'COUNTERSIGN_ALLOW_PRIVATE_HTTP',
+    schema: flag().default(false),
+    describe:
+      'Whether the public URL may be plain http to a host without a public name: a single label such as `countersign`, a name that ends in `.internal`, `.local`, `.home.arpa`, `.test` or `.svc`, or a private address. Everyone in that network can then read tokens and replace keys. Guards need the option `allowPrivateHttp`.',
   },
   audience: {
     env: 'COUNTERSIGN_AUDIENCE',
@@ -208,7 +214,8 @@ export const table = {
   signingAlg: {
     env: 'COUNTERSIGN_SIGNING_ALG',
     schema: oneOf(...SIGNING_ALGS).default('ES256'),
-    describe: 'The algorithm of the next signing key.',
+    describe:
+      'The algorithm of the next signing key. PyJWT and other libraries do not know the name `Ed25519` (RFC 9864) and reject its tokens.',
   },
   keyRotation: {
     env: 'COUNTERSIGN_KEY_ROTATION',

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { getSystemErrorMessage } from 'node:util'
 
+import { hostKindOf, isSecureEnough } from '@countersign/guard'
 import type { z } from 'zod'
 
 import type { ThrottleRates } from './accounts/throttle.ts'
@@ -113,6 +114,7 @@ export function parseSettings(
   checkKeyTimes(given, mistakes)
   if (input.revocationRetention !== undefined) checkRevocationRetention(given, mistakes)
   checkCookieDomain(given, mistakes)
+  checkPlainHttp(given, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
   mistakes.throwIfAny()
@@ -368,6 +370,21 @@ function checkCookieDomain(given: Partial<Parsed>, mistakes: Mistakes): void {
   }
 }
 
+/** Checks the public URL by the rule of guards. Otherwise no guard could use this server. */
+function checkPlainHttp(
+  { publicUrl, allowPrivateHttp = false }: Partial<Parsed>,
+  mistakes: Mistakes,
+): void {
+  if (publicUrl === undefined || isSecureEnough(new URL(publicUrl), allowPrivateHttp)) return
+  const isPrivate = hostKindOf(new URL(publicUrl).hostname) === 'private'
+  mistakes.add(
+    'publicUrl',
+    isPrivate
+      ? `is plain http to another machine. Use https://, or set ${nameOf('allowPrivateHttp')}=true if the network is private`
+      : 'must begin with https://, except for http://localhost',
+  )
+}
+
 function checkProduction(
   given: Partial<Parsed>,
   secrets: readonly string[] | undefined,
@@ -379,7 +396,10 @@ function checkProduction(
       `must be set with NODE_ENV=production (or ${mistakes.nameOf('secretFile')}). Generate one: openssl rand -base64 32`,
     )
   }
-  if (given.publicUrl?.startsWith('https://') !== true) {
+  const kind =
+    given.publicUrl === undefined ? 'loopback' : hostKindOf(new URL(given.publicUrl).hostname)
+  // A server in production whose clients are all on the same machine has forgotten its public URL.
+  if (given.publicUrl?.startsWith('https://') !== true && kind === 'loopback') {
     mistakes.add('publicUrl', 'must begin with https:// with NODE_ENV=production')
   }
 }

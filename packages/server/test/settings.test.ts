@@ -590,10 +590,30 @@ describe('with NODE_ENV=production', () => {
       'COUNTERSIGN_SECRET: must be set with NODE_ENV=production (or COUNTERSIGN_SECRET_FILE). Generate one: openssl rand -base64 32',
       'COUNTERSIGN_PUBLIC_URL: must begin with https:// with NODE_ENV=production',
     ])
-    expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'http://auth.example' }, true)).toEqual([
+    expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'http://localhost:8000' }, true)).toEqual([
       'COUNTERSIGN_PUBLIC_URL: must begin with https:// with NODE_ENV=production',
     ])
   })
+
+  test.each([false, true])(
+    'a public URL of plain http needs a host without a public name (production: %j)',
+    (production) => {
+      const given = { ...fine, COUNTERSIGN_PUBLIC_URL: 'http://auth.example' }
+      const allowed = { COUNTERSIGN_ALLOW_PRIVATE_HTTP: 'true' }
+      const rejected = [
+        'COUNTERSIGN_PUBLIC_URL: must begin with https://, except for http://localhost',
+      ]
+      expect(mistakesOf(given, production)).toEqual(rejected)
+      expect(mistakesOf({ ...given, ...allowed }, production)).toEqual(rejected)
+      const inside = { ...fine, COUNTERSIGN_PUBLIC_URL: 'http://countersign:8000' }
+      expect(mistakesOf(inside, production)).toEqual([
+        'COUNTERSIGN_PUBLIC_URL: is plain http to another machine. Use https://, or set COUNTERSIGN_ALLOW_PRIVATE_HTTP=true if the network is private',
+      ])
+      expect(parse({ ...inside, ...allowed }, production)).toMatchObject({
+        publicUrl: 'http://countersign:8000',
+      })
+    },
+  )
 
   test('each setting is reported once', () => {
     expect(mistakesOf({ ...fine, COUNTERSIGN_PUBLIC_URL: 'auth.example' }, true)).toHaveLength(1)

@@ -7,8 +7,7 @@ import { ISSUER } from './model-store.ts'
 import type { Variant } from './variants.ts'
 import { Machine, type World } from './world.ts'
 
-const ASK_EVERY_MS = 500
-const SILENCE_MS = 2_500
+const SILENCE_MS = 2_000
 const TOLERANCE_MS = 5_000
 
 /** A service with a guard: the real feed and the real rule, connected through this world. */
@@ -20,6 +19,8 @@ export class SimGuard {
   readonly #nodes: () => readonly Node[]
   /** The time until which the network between this guard and all nodes is cut. */
   #cutUntil = -1
+  /** How often the authority has told this guard to ask. */
+  readonly #askEveryMs: number
   #link: NodeLink | undefined
   #heardAt = 0
   #nonces = 0
@@ -35,6 +36,7 @@ export class SimGuard {
     this.machine = new Machine(world)
     this.#nodes = nodes
     this.#variant = variant
+    this.#askEveryMs = world.dice.between(500, 1_500)
     const { elapsed, clock } = this.machine
     this.#feed = new RevocationFeed({
       elapsed,
@@ -88,10 +90,10 @@ export class SimGuard {
   }
 
   #ask(): void {
-    this.machine.after(ASK_EVERY_MS, () => this.#ask())
+    this.machine.after(this.#askEveryMs, () => this.#ask())
     this.#feed.log?.tick(this.machine.elapsed())
     if (this.#link === undefined) return
-    if (this.machine.elapsed() - this.#heardAt > SILENCE_MS) return this.#drop()
+    if (this.machine.elapsed() - this.#heardAt > this.#askEveryMs + SILENCE_MS) return this.#drop()
     this.#link.send(this.#feed.ask())
   }
 

@@ -1,4 +1,6 @@
-import type { KeySet } from '@countersign/jwt'
+import type { KeySet, SkippedKey } from '@countersign/jwt'
+
+import type { ClockReading } from '../revocations/clock-watch.ts'
 import { fetchJwks, JwksFault } from './jwks-fetch.ts'
 
 /** The shortest time between two fetches that unknown `kid`s cause, in milliseconds. */
@@ -28,6 +30,10 @@ export interface JwksClientOptions {
   readonly random: () => number
   /** Called once for each failed fetch. */
   readonly onFault: (fault: JwksFault) => void
+  /** Called with the keys of a new set that cannot be used. */
+  readonly onSkipped: (skipped: readonly SkippedKey[]) => void
+  /** Called with the clock of the server, which its answers show to the second. */
+  readonly onClock: (reading: ClockReading) => void
 }
 
 /**
@@ -117,7 +123,11 @@ export class JwksClient {
     try {
       const fetched = await fetchJwks({ url, fetch, timeoutMs, signal: this.#closing.signal })
       // Unchanged keys stay the same object, so that the verifier keeps its cache of tokens.
-      if (this.#keys === undefined || fetched.text !== this.#text) this.#keys = fetched.keys
+      if (this.#keys === undefined || fetched.text !== this.#text) {
+        this.#keys = fetched.keys
+        this.#options.onSkipped(fetched.skipped)
+      }
+      this.#noteClock(startedAt.clock, fetched.serverAtMs)
       this.#text = fetched.text
       this.#keysAt = startedAt
       this.#fault = undefined
@@ -127,6 +137,13 @@ export class JwksClient {
       this.#noteFault(error instanceof JwksFault ? error : unreachable(error))
     }
     this.#scheduleRefresh()
+  }
+
+  // The header has whole seconds. The server read its clock up to a second later than it says.
+  #noteClock(startedAt: number, at: number | undefined): void {
+    if (at === undefined) return
+    const { onClock, clock } = this.#options
+    onClock({ sentAt: startedAt - 1_000, at, receivedAt: clock() })
   }
 
   #noteFault(fault: JwksFault): void {

@@ -1,5 +1,7 @@
 import { withReason } from '../errors.ts'
-import { type KeySet, keySetFromJwks, parseJsonStrict } from '@countersign/jwt'
+import { type JwksReading, parseJsonStrict, readJwks } from '@countersign/jwt'
+
+import { describeSkipped } from './skipped-keys.ts'
 
 /** The largest key set that is read, in bytes after decompression. A dozen RSA keys take under 10 KiB. */
 export const JWKS_BYTES_MAX = 64 * 1024
@@ -51,9 +53,10 @@ export interface JwksRequest {
 }
 
 /** A key set and its text. Equal texts describe the same set. */
-export interface FetchedJwks {
+export interface FetchedJwks extends JwksReading {
   readonly text: string
-  readonly keys: KeySet
+  /** The clock of the server, in milliseconds since 1970, to the second; undefined if it sent none. */
+  readonly serverAtMs: number | undefined
 }
 
 /**
@@ -93,7 +96,14 @@ async function download({ url, fetch }: JwksRequest, signal: AbortSignal): Promi
     throw new JwksFault('jwks_status', { cause: `status ${response.status}` })
   }
   const text = await readText(response)
-  return { text, keys: parseJwks(text) }
+  return { text, serverAtMs: serverClock(response.headers), ...parseJwks(text) }
+}
+
+/** Reads the headers Date and Age (RFC 9110 §6.6.1, RFC 9111 §5.1). A cache may have kept the answer. */
+function serverClock(headers: Headers): number | undefined {
+  const date = Date.parse(headers.get('date') ?? '')
+  const ageSec = Number(headers.get('age') ?? 0)
+  return Number.isFinite(date) && ageSec >= 0 ? date + ageSec * 1000 : undefined
 }
 
 function isRedirect(status: number): boolean {
@@ -123,11 +133,14 @@ async function readText(response: Response): Promise<string> {
   }
 }
 
-function parseJwks(text: string): KeySet {
+function parseJwks(text: string): JwksReading {
   const json = parseJsonStrict(text, { depthMax: JSON_DEPTH_MAX })
   if (!json.ok) throw new JwksFault('jwks_malformed')
-  const keys = keySetFromJwks(json.value)
+  const read = readJwks(json.value)
   // A misconfigured issuer may send an empty set. Using it would refuse every token.
-  if (keys === undefined || keys.keys.length === 0) throw new JwksFault('jwks_without_keys')
-  return keys
+  if (read === undefined || read.keys.keys.length === 0) {
+    const cause = read && describeSkipped(read.skipped)
+    throw new JwksFault('jwks_without_keys', { cause })
+  }
+  return read
 }

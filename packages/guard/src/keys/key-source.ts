@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 
-import { createKeySet, type KeySet } from '@countersign/jwt'
+import { createKeySet, type KeySet, type SkippedKey } from '@countersign/jwt'
 
 import type { GuardSettings } from '../guard-options.ts'
 import { JwksClient } from './jwks-client.ts'
-import { describeDifference } from '../revocations/clock-watch.ts'
+import { skippedNotice } from './skipped-keys.ts'
+import { ClockWatch, describeDifference } from '../revocations/clock-watch.ts'
 import { FeedFault } from '../revocations/feed-fault.ts'
 import { FeedConnection } from '../revocations/feed-connection.ts'
 import { RevocationFeed } from '../revocations/feed.ts'
@@ -44,7 +45,10 @@ export function createJwksSource(settings: GuardSettings): KeySource {
     ...settings,
     url: settings.jwksUrl,
     onFault: (fault) => quietly(() => settings.onKeysError(fault)),
+    onSkipped: noticeSkipped(settings),
+    onClock: (reading) => clocks.note(reading),
   })
+  const clocks = new ClockWatch(settings.toleranceSec * 1000, noticeClock(settings))
   const { keys } = settings
   return {
     get keys() {
@@ -90,8 +94,8 @@ export function createFeedSource(
     onKeys: (published) => {
       keys = own === undefined ? published : withoutKilled(own, feed)
     },
-    onClock: (differenceMs) =>
-      quietly(() => settings.onNotice(clockNotice(settings, differenceMs))),
+    onSkipped: noticeSkipped(settings),
+    onClock: noticeClock(settings),
   })
   const client = new FeedConnection(feed, {
     ...settings,
@@ -175,6 +179,21 @@ interface Waiting {
 
 /** An echo takes some milliseconds. This is for a network that is slow at the moment of a rotation. */
 const PENDING_KEY_WAIT_MS = 2_000
+
+function noticeClock(settings: GuardSettings): (differenceMs: number) => void {
+  return (differenceMs) => quietly(() => settings.onNotice(clockNotice(settings, differenceMs)))
+}
+
+/** Reports each list of skipped keys once, not at every refresh. */
+function noticeSkipped(settings: GuardSettings): (skipped: readonly SkippedKey[]) => void {
+  const told = new Set<string>()
+  return (skipped) => {
+    const notice = skippedNotice(settings.issuer, skipped)
+    if (notice === undefined || told.has(notice)) return
+    told.add(notice)
+    quietly(() => settings.onNotice(notice))
+  }
+}
 
 function clockNotice({ issuer, toleranceSec }: GuardSettings, differenceMs: number): string {
   const how = describeDifference(differenceMs)

@@ -1,4 +1,4 @@
-import { createKeySet, keySetFromJwks, type KeySet } from '@countersign/jwt'
+import { createKeySet, readJwks, type KeySet, type SkippedKey } from '@countersign/jwt'
 
 import { createBatchOpener, issuerOfBatch, type BatchOpener, type WireBatch } from './batch.ts'
 import { ClockWatch } from './clock-watch.ts'
@@ -27,6 +27,8 @@ export interface FeedOptions extends LeaseClocks {
   readonly batchKeys?: KeySet
   /** Called with the current keys whenever they may have changed. */
   readonly onKeys?: (keys: KeySet) => void
+  /** Called with the published keys that cannot be used. */
+  readonly onSkipped?: (skipped: readonly SkippedKey[]) => void
   /** How far the clocks may differ without a report, in seconds. Default 0. */
   readonly toleranceSec?: number
   /**
@@ -173,7 +175,8 @@ export class RevocationFeed {
     for (const kid of killed) this.#killed.add(kid)
     // Nothing changed, so the verifier keeps its cache.
     if (tag === this.#tags.keys && this.#killed.size === before) return NOTHING
-    const keys = this.#options.batchKeys ?? keySetFromJwks(jwks)
+    const read = readJwks(jwks)
+    const keys = this.#options.batchKeys ?? read?.keys
     if (keys === undefined || keys.keys.length === 0) {
       // The revoked keys must be removed even if the message is malformed.
       if (this.#keys !== undefined) this.#setKeys(this.#keys)
@@ -183,6 +186,7 @@ export class RevocationFeed {
     this.#pending = new Set(pending)
     this.#setKeys(keys)
     this.#tags = { ...this.#tags, keys: tag }
+    this.#options.onSkipped?.(read?.skipped ?? [])
     return NOTHING
   }
 

@@ -7,6 +7,7 @@ import { decodeUnverified, type KeySet } from '@countersign/jwt'
 import type { GuardSettings } from '../guard-options.ts'
 import { POLICY_LIMITS_MS, type FreshnessPolicy } from './policy.ts'
 import type { Refused } from '../refusals.ts'
+import { Misconfiguration } from './misconfiguration.ts'
 import type { RevocationFeed } from '../revocations/feed.ts'
 import { decideStanding } from '../revocations/rule.ts'
 
@@ -23,6 +24,7 @@ const NO_LOG_VERSION = 1
 export class TokenCheck {
   readonly #settings: GuardSettings
   readonly #feed: RevocationFeed | undefined
+  readonly #misconfiguration: Misconfiguration
   #verifier: AccessTokenVerifier | undefined
   #keys: KeySet | undefined
   /** The time of the current check, in milliseconds since 1970. It is read once for the whole check. */
@@ -34,6 +36,7 @@ export class TokenCheck {
   constructor(settings: GuardSettings, feed: RevocationFeed | undefined) {
     this.#settings = settings
     this.#feed = feed
+    this.#misconfiguration = new Misconfiguration(settings)
   }
 
   /** Checks a token. `keys` are the current keys; undefined if there are none. */
@@ -47,6 +50,7 @@ export class TokenCheck {
       if (reason === 'key_unknown' && this.#isOfKilledKey(token)) {
         return refuse('token_stale', 'key_killed')
       }
+      if (this.verified === 0) this.#misconfiguration.note(reason, token)
       const code = reason === 'token_expired' ? 'token_expired' : 'token_invalid'
       return { ok: false, code, reason, ...(claim === undefined ? {} : { claim }) }
     }

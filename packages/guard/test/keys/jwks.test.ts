@@ -2,6 +2,7 @@ import { createSecretKey, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createGuard, type Guard, type GuardOptions, type JwksFault } from '../../src/index.ts'
+import { FIRST_LOAD_BACKOFF_MS } from '../../src/keys/jwks-client.ts'
 import { createTestKey, NOW_MS, TestIssuer } from '../support/issuer.ts'
 
 let issuer: TestIssuer
@@ -216,17 +217,33 @@ describe('an answer that is not a key set', () => {
     ],
   ]
 
+  // Only an answer that never comes needs a short limit. Any other would reach it on a busy machine.
+  const limitFor = (fault: string): Partial<GuardOptions> =>
+    fault === 'jwks_timeout' ? { fetchTimeoutMs: 150 } : { fetchTimeoutMs: 30_000 }
+
+  /** Loads the keys. On a busy machine, a fetch with a short limit may need several tries. */
+  const loaded = async (): Promise<void> => {
+    const isReady = (): Promise<boolean> =>
+      guard.ready().then(
+        () => true,
+        () => false,
+      )
+    while (!(await isReady())) elapsedMs += FIRST_LOAD_BACKOFF_MS.last
+    faults.length = 0
+  }
+
   test.each(answers)('first load: %s causes %s', async (_name, fault, answer) => {
     issuer.answer = answer
-    start({ fetchTimeoutMs: 150 })
+    start(limitFor(fault))
     expect(await guard.verify(issuer.token())).toMatchObject({ code: 'keys_unavailable' })
     expect(faults).toEqual([fault])
-    expect(issuer.requests).toBe(1)
+    // On a busy machine, the time may be over before the request has left.
+    if (fault !== 'jwks_timeout') expect(issuer.requests).toBe(1)
   })
 
   test.each(answers)('later: %s keeps the old keys (%s)', async (_name, fault, answer) => {
-    start({ fetchTimeoutMs: 150 })
-    await guard.ready()
+    start(limitFor(fault))
+    await loaded()
     issuer.answer = answer
     const other = issuer.token({}, {}, createTestKey())
     expect(await guard.verify(other)).toMatchObject({ reason: 'key_unknown' })
@@ -312,8 +329,10 @@ describe('the background refresh', () => {
     await guard.ready()
     const old = issuer.token()
     issuer.keys = [createTestKey()]
-    await vi.waitFor(() => expect(issuer.requests).toBe(2), { timeout: 2000 })
-    await vi.waitFor(() => expect(guard.verify(issuer.token())).toMatchObject({ ok: true }))
+    await vi.waitFor(() => expect(issuer.requests).toBeGreaterThan(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(guard.verify(issuer.token())).toMatchObject({ ok: true }), {
+      timeout: 10_000,
+    })
     expect(await guard.verify(old)).toMatchObject({ reason: 'key_unknown' })
   })
 
@@ -328,9 +347,9 @@ describe('the background refresh', () => {
     })
     await guard.ready()
     issuer.answer = (_request, response) => response.writeHead(500).end()
-    await vi.waitFor(() => expect(faults).toEqual(['jwks_status']), { timeout: 2000 })
+    await vi.waitFor(() => expect(faults).toContain('jwks_status'), { timeout: 10_000 })
     issuer.answer = undefined
-    await vi.waitFor(() => expect(issuer.requests).toBe(3), { timeout: 2000 })
+    await vi.waitFor(() => expect(issuer.requests).toBeGreaterThan(2), { timeout: 10_000 })
     expect(guard.verify(issuer.token())).toMatchObject({ ok: true })
   })
 
@@ -351,7 +370,7 @@ describe('the background refresh', () => {
     }
     start()
     const waiting = guard.verify(issuer.token())
-    await vi.waitFor(() => expect(issuer.requests).toBe(1))
+    await vi.waitFor(() => expect(issuer.requests).toBe(1), { timeout: 10_000 })
     guard.close()
     expect(await waiting).toMatchObject({ code: 'keys_unavailable' })
     expect(faults).toEqual([])

@@ -46,7 +46,8 @@ export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
   const mirror =
     settings.redisUrl === undefined ? undefined : await openMirror(settings.redisUrl, hub, options)
   const settling = createSettling(hub.tail)
-  const unwatch = store.watch(() => {
+  const unwatch = store.watch((mayHaveEntries) => {
+    if (!mayHaveEntries) return
     settling.changed()
     hub.tail.changed()
     mirror?.changed()

@@ -1,3 +1,5 @@
+import type { Logger } from 'pino'
+
 import type { Clock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Random } from '../base/random.ts'
@@ -36,6 +38,15 @@ export async function openKeyRing(
     schedule: ringSchedule(settings),
     foreign: await openOutsideSigner(settings, signer),
   })
+}
+
+/**
+ * Warns of published keys with an algorithm that many libraries do not know. RFC 9864 gave `EdDSA` with the
+ * curve Ed25519 a name of its own. PyJWT, for example, knows only the older name and rejects all tokens.
+ */
+export function warnOfAlgorithms({ jwks }: Pick<KeyRing, 'jwks'>, logger: Logger): void {
+  const kids = jwks.keys.filter(({ alg }) => alg === 'Ed25519').map(({ kid }) => kid)
+  if (kids.length > 0) logger.warn({ event: 'algorithm_not_widely_known', alg: 'Ed25519', kids })
 }
 
 async function openOutsideSigner(

@@ -11,8 +11,8 @@ export interface Settling {
   readonly settle: () => Promise<void> | undefined
 }
 
-/** Creates the settling of one authority. A read that fails is repeated by the tail. */
-export function createSettling(tail: Pick<LogTail, 'read'>): Settling {
+/** Creates the settling of one authority. Callers at the same time share one read of the log. */
+export function createSettling(tail: Pick<LogTail, 'settled'>): Settling {
   let reading: Promise<void> | undefined
   let isStale = false
   return {
@@ -22,12 +22,9 @@ export function createSettling(tail: Pick<LogTail, 'read'>): Settling {
     settle: () => {
       if (!isStale) return reading
       isStale = false
-      const current = tail
-        .read()
-        .catch(() => {})
-        .finally(() => {
-          if (reading === current) reading = undefined
-        })
+      const current = tail.settled().finally(() => {
+        if (reading === current) reading = undefined
+      })
       reading = current
       return reading
     },

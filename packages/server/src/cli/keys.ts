@@ -191,6 +191,11 @@ const importKey: Command = {
           'The server generates the next key after it. To use your own key again, import it when this key signs.',
         )
       }
+      if (key.alg === 'Ed25519') {
+        print(
+          'PyJWT and other libraries do not know the algorithm name Ed25519. Services that use them reject its tokens.',
+        )
+      }
       if (replaced !== undefined) {
         print(`Key ${replaced.kid} was pending and has never signed. It was removed.`)
       }

@@ -11,8 +11,8 @@ const NONCES_MAX = 64
  * thousands of guards share one read of the head.
  */
 const PASS_GAP_MS = 10
-/** How many connections are answered before other work gets its turn. Sending 500 echoes takes a few milliseconds. */
-const CONNECTIONS_AT_ONCE = 500
+/** How many connections are served before other work gets its turn. Sending 500 messages takes a few milliseconds. */
+export const CONNECTIONS_AT_ONCE = 500
 
 /**
  * How often a guard asks for an echo, in milliseconds: twice a second while there are few guards. The

@@ -10,7 +10,7 @@ import {
 } from '@countersign/guard/revocations'
 
 import { Confirmations, LEASE_MS, type EffectiveReport } from './confirmations.ts'
-import { Echoes } from './echoes.ts'
+import { CONNECTIONS_AT_ONCE, Echoes } from './echoes.ts'
 import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
 import { LogTail, pause, type LogTailOptions, type TailEvent } from './tail.ts'
@@ -344,17 +344,27 @@ export class FeedHub {
     const message = encodeMessage({ type: 'confirm', position: this.#confirm ?? 0 })
     this.#confirm = undefined
     this.#confirmAskedAt = this.#parts.elapsed()
-    for (const each of this.#subscribers) this.#sendOrDrop(each, message)
+    void this.#forEach((each) => this.#sendOrDrop(each, message))
   }
 
-  #broadcast(batch: WireBatch, after: LogHead): void {
+  async #broadcast(batch: WireBatch, after: LogHead): Promise<void> {
     if (this.#subscribers.size === 0) return
     const message = encodeMessage({ type: 'batch', ...batch })
     const sent = this.tail.head
-    for (const each of this.#subscribers) {
-      if (each.state !== 'live' || each.sent.position !== after.position) continue
+    await this.#forEach((each) => {
+      if (each.state !== 'live' || each.sent.position !== after.position) return
       each.sent = sent
       this.#sendOrDrop(each, message)
+    })
+  }
+
+  /** Calls `act` for each connection. Between thousands of them, other work gets its turn. */
+  async #forEach(act: (subscriber: Subscriber) => void): Promise<void> {
+    let count = 0
+    for (const each of this.#subscribers) {
+      act(each)
+      count += 1
+      if (count % CONNECTIONS_AT_ONCE === 0) await pause(this.#parts, 0)
     }
   }
 
@@ -382,7 +392,7 @@ export class FeedHub {
     for (const topic of topics) {
       if (this.#tags.includes(topic.tag)) continue
       const encoded = this.#encoded(topic)
-      for (const each of this.#subscribers) this.#sendOrDrop(each, encoded)
+      await this.#forEach((each) => this.#sendOrDrop(each, encoded))
       this.#pages.clear()
     }
     this.#tags = topics.map(({ tag }) => tag)

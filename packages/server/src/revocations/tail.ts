@@ -64,8 +64,8 @@ export type TailEvent =
 export interface TailListener {
   /** Called with the kinds of new entries before they are sent. It must read changed keys and roles again. */
   beforeBatch(kinds: ReadonlySet<RevocationKind>): Promise<void>
-  /** Called with a signed batch of new entries, which follow `after`. */
-  batch(batch: WireBatch, after: LogHead): void
+  /** Called with a signed batch of new entries, which follow `after`. The next batch waits until it resolves. */
+  batch(batch: WireBatch, after: LogHead): Promise<void>
   /** Called after the copy was read again, because the history of the store has changed. */
   reloaded(): void
 }
@@ -88,6 +88,7 @@ export class LogTail {
   #isClosed = false
   #readAt = -Infinity
   #gapMs: number = BATCH_GAP_MS.least
+  #settling: (() => void)[] = []
 
   private constructor(parts: LogTailOptions, listener: TailListener, log: RevocationLog) {
     this.#parts = parts
@@ -121,6 +122,18 @@ export class LogTail {
   changed(): void {
     this.#isStale = true
     if (!this.#isPumping) void this.#pump()
+  }
+
+  /**
+   * Resolves after the next batch, which has all entries that are in the store now. Never rejects: a failed read
+   * is repeated later. Unlike `read`, it gathers the entries of many callers.
+   */
+  settled(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#settling.push(resolve)
+      this.changed()
+    })
   }
 
   /**
@@ -182,6 +195,11 @@ export class LogTail {
 
   close(): void {
     this.#isClosed = true
+    this.#settle(this.#settling)
+  }
+
+  #settle(waiting: readonly (() => void)[]): void {
+    for (const resolve of waiting) resolve()
   }
 
   async #pump(): Promise<void> {
@@ -192,8 +210,9 @@ export class LogTail {
       if (early > 0) await pause(this.#parts, early)
       this.#isStale = false
       this.#readAt = elapsed()
+      const settling = this.#settling.splice(0)
       try {
-        await this.read()
+        await this.read().finally(() => this.#settle(settling))
       } catch (error) {
         if (this.#isClosed) return
         this.#parts.onEvent({ event: 'revocations_unreadable', error })
@@ -219,7 +238,7 @@ export class LogTail {
       throw new Error(`the entries of the revocation log do not follow each other: ${fault}`)
     const batch = sealer.seal(held, entries)
     this.#own.add(batch)
-    this.#listener.batch(batch, held)
+    await this.#listener.batch(batch, held)
     this.#setGap(elapsed() - startedAt)
     if (entries.length === BATCH_ENTRIES_MAX) return this.#readOnce()
   }

@@ -492,11 +492,12 @@ export interface Store {
   /** Removes up to `limit` consumed ids that have expired. Returns how many it removed. */
   purgeConsumed(limit: number): Promise<number>
   /**
-   * Calls `changed` when the revocation log may have grown: after a commit of this process that has appended
-   * to it, before the change resolves; and within 50 ms after any commit of another process. `changed` must be
-   * fast. Returns the function that stops the calls.
+   * Calls `changed` after each commit: after a commit of this process before the change resolves, and within
+   * 50 ms after a commit of another process. `mayHaveEntries` is whether the commit may have appended to the
+   * revocation log. It may also be called without a commit. `changed` must be fast. Returns the function that
+   * stops the calls.
    */
-  watch(changed: () => void): () => void
+  watch(changed: (mayHaveEntries: boolean) => void): () => void
   /** Resolves if the store can be read and written. */
   check(): Promise<void>
   /** Closes the store and releases its lock. Calls that wait reject with a `StoreFault`. */

@@ -26,7 +26,7 @@ const CHECKPOINT_PAGES = 4_096
 export class SqliteDatabase {
   readonly #db: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
-  readonly #watchers = new Set<() => void>()
+  readonly #watchers = new Set<(mayHaveEntries: boolean) => void>()
   #poll: NodeJS.Timeout | undefined
   /** The part of the current write transaction that concerns the log. Undefined outside of one. */
   #log: LogInTransaction | undefined
@@ -102,7 +102,7 @@ export class SqliteDatabase {
         this.#writeEntries(log.entries)
         return value
       })
-      if (log.entries.length > 0) for (const changed of this.#watchers) changed()
+      for (const changed of this.#watchers) changed(log.entries.length > 0)
       return result
     } finally {
       this.#log = undefined
@@ -168,7 +168,7 @@ export class SqliteDatabase {
   }
 
   /** See `Store.watch`. */
-  watch(changed: () => void): () => void {
+  watch(changed: (mayHaveEntries: boolean) => void): () => void {
     this.#watchers.add(changed)
     this.#poll ??= this.#pollVersion()
     return () => {
@@ -190,7 +190,7 @@ export class SqliteDatabase {
       }
       if (now === seen) return
       seen = now
-      for (const changed of this.#watchers) changed()
+      for (const changed of this.#watchers) changed(true)
     }, VERSION_POLL_MS).unref()
   }
 
