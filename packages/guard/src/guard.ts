@@ -23,9 +23,16 @@ import { TokenCheck, type Verification } from './verification/token-check.ts'
  * The result of verifying a token. The claims are frozen unless `cacheEntriesMax` is 0. `Own` is the type of
  * the application's own claims.
  */
-export type VerifyResult<Own = unknown> =
-  | { readonly ok: true; readonly claims: AccessTokenClaims & Own }
-  | Refused
+export type VerifyResult<Own = unknown> = Accepted<Own> | Refused
+
+/** An accepted token. */
+interface Accepted<Own> {
+  readonly ok: true
+  readonly claims: AccessTokenClaims & Own
+  /** Never set. Without `strict`, TypeScript does not know that `result.code` belongs to refusals. */
+  readonly code?: undefined
+  readonly reason?: undefined
+}
 
 /** A guard with the requirements of one route. */
 export interface RouteGuard<Own = unknown> {

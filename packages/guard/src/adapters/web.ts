@@ -6,8 +6,9 @@ import type { Requirements } from '../verification/requirements.ts'
 
 /** The claims of an accepted request, or the answer to send to a refused one. */
 export type Authentication<Own = unknown> =
-  | { readonly ok: true; readonly claims: AccessTokenClaims & Own }
-  | { readonly ok: false; readonly response: Response }
+  // Without `strict`, TypeScript does not know which members belong to which result. So both have both.
+  | { readonly ok: true; readonly claims: AccessTokenClaims & Own; readonly response?: undefined }
+  | { readonly ok: false; readonly response: Response; readonly claims?: undefined }
 
 /**
  * Makes the function that authenticates the web-standard requests of one route. Use it where there is no

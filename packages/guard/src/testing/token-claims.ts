@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 
 import { csrfHash } from '../request/csrf.ts'
 
-/** Who holds a token, and how the token differs from a usual one. */
+/** The holder of a token, and how the token differs from a usual one. */
 export interface Holder {
   /** The id of the account. Default `acct_test`. */
   readonly sub?: string

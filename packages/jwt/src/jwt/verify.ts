@@ -17,6 +17,8 @@ import { readVerifierOptions, type VerifierOptions } from './verifier-options.ts
  */
 export interface AcceptedToken<Claims> {
   readonly ok: true
+  /** Never set. Without `strict`, TypeScript does not know that `result.code` belongs to refusals. */
+  readonly code?: undefined
   readonly claims: Claims
   readonly header: JwtHeader
   readonly key: VerifyingKey

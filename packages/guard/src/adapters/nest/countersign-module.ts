@@ -22,7 +22,7 @@ const OPTIONS = Symbol.for('@countersign/guard/nest/options')
 export interface CountersignModuleOptions extends NestGuardOptions {
   /** The guard from `createGuard`. The module closes it when the application closes. */
   readonly guard: Guard
-  /** What every route requires that is not `@Public()`. Default: a valid access token. */
+  /** The requirements of every route that is not `@Public()`. Default: a valid access token. */
   readonly requirements?: Requirements<NestRequestView>
 }
 

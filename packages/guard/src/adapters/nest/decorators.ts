@@ -48,7 +48,7 @@ export const Auth = createParamDecorator((_data: unknown, context: ExecutionCont
   optionalAuthOf(carrierOf(context)),
 )
 
-/** What the decorators of a route ask of the guard that checks it. */
+/** The access that the decorators of a route describe to the guard that checks it. */
 export type DecoratedAccess =
   | { readonly isPublic: true }
   | { readonly isPublic: false; readonly requirements: Requirements<never> }

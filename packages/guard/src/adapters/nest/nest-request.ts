@@ -12,7 +12,7 @@ export interface NestRequestView {
 }
 
 /**
- * What `getRequest` may return: the request of Express or Fastify, the handshake of a socket, a web-standard
+ * The result of `getRequest`: the request of Express or Fastify, the handshake of a socket, a web-standard
  * request, or an object that you make, with lower-case names of headers:
  * `{ headers: { authorization: 'Bearer ...' } }`.
  */

@@ -66,13 +66,13 @@ In a clone of the repository: <code>npm run countersign -- accounts create NAME<
 
 <h2>Verify tokens in a service</h2>
 <pre>import { createGuard } from '@countersign/guard'
-import { requireAuth } from '@countersign/guard/express'
+import { authOf, requireAuth } from '@countersign/guard/express'
 
 const guard = createGuard({
   issuer: '${url}',${audienceLine}
   feed: { clientId: 'svc_...', clientSecret: process.env['GUARD_SECRET'] ?? '' },
 })
-app.get('/me', requireAuth(guard), (request, response) =&gt; response.json(request.auth))</pre>
+app.get('/me', requireAuth(guard), (request, response) =&gt; response.json(authOf(request)))</pre>
 <p><code>countersign clients create guards</code> prints the client id and the secret.
 An access token expires after ${lifetimeSec} seconds.</p>
 
