@@ -962,7 +962,7 @@ describe('a password at a terminal', () => {
         COUNTERSIGN_ARGON2_PASSES: '1',
       },
       stdio: ['pipe', 'pipe', 'inherit'],
-      timeout: 15_000,
+      timeout: 60_000,
       killSignal: 'SIGKILL',
     })
     let screen = ''

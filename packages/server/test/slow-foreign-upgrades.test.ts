@@ -51,4 +51,4 @@ test('an upgrade to another protocol is closed, unless another listener handles 
   await new Promise((resolve) => setTimeout(resolve, 300))
   taken.write('still here')
   expect(String(await once(taken, 'data'))).toBe('still here')
-}, 20_000)
+})
