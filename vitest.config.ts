@@ -19,6 +19,11 @@ const SIZED = [
   'tests/revocation/simulation/slow-simulation.test.ts',
 ]
 
+// A limit only finds a test that hangs, so it is far above what a busy machine needs. Speed is measured in bench/.
+const LIMIT_MS = 120_000
+const LIMIT_SLOW_MS = 300_000
+const expect = { poll: { timeout: 60_000, interval: 20 } }
+
 export default defineConfig({
   test: {
     maxWorkers: Math.max(3, availableParallelism()),
@@ -31,7 +36,9 @@ export default defineConfig({
           // Files share nothing but the modules that they import. Loading those again for each file would
           // take a third of the time.
           isolate: false,
-          testTimeout: 20_000,
+          testTimeout: LIMIT_MS,
+          hookTimeout: LIMIT_MS,
+          expect,
           env: inMemory(),
         },
       },
@@ -39,7 +46,9 @@ export default defineConfig({
         test: {
           name: 'slow',
           include: ['packages/*/test/**/slow-*.test.ts', 'tests/**/slow-*.test.ts'],
-          testTimeout: 300_000,
+          testTimeout: LIMIT_SLOW_MS,
+          hookTimeout: LIMIT_SLOW_MS,
+          expect,
           fileParallelism: false,
         },
       },
@@ -48,6 +57,8 @@ export default defineConfig({
           name: 'faults',
           include: ['tests/faults/slow-*.test.ts'],
           testTimeout: 600_000,
+          hookTimeout: LIMIT_SLOW_MS,
+          expect,
           fileParallelism: false,
           env: { LONG_TESTS: '1' },
         },
@@ -57,6 +68,8 @@ export default defineConfig({
           name: 'long',
           include: ['packages/*/test/**/long-*.test.ts', 'tests/**/long-*.test.ts', ...SIZED],
           testTimeout: 1_200_000,
+          hookTimeout: LIMIT_SLOW_MS,
+          expect,
           fileParallelism: false,
           env: { LONG_TESTS: '1' },
         },

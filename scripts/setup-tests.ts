@@ -1,5 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+
+import { announceInstall, installDebian, mayInstall } from './lib/installs.ts'
 
 /** A program from outside npm that some suites run against. */
 export interface Requirement {
@@ -61,13 +63,13 @@ export function isPresent({ detect: [command, ...args] }: Requirement): boolean 
 }
 
 /**
- * Installs missing programs with apt-get if it runs as root. Prints the packages to install for programs that
+ * Installs missing programs with apt-get if it runs as root and `TESTS_INSTALL` is not `off`. Prints the packages to install for programs that
  * are still missing. Returns false if tests must not run without them: with `CI=true` or `CI=1`.
  */
 export async function setUpTests(): Promise<boolean> {
   let missing: readonly Requirement[] = listMissing(Object.values(requirements))
   if (missing.length > 0 && canInstall()) {
-    install(missing)
+    await install(missing)
     missing = listMissing(missing)
   }
   for (const { name, debianPackages, suites } of missing) {
@@ -86,24 +88,17 @@ function listMissing(candidates: readonly Requirement[]): Requirement[] {
 const APT_GET = '/usr/bin/apt-get'
 
 function canInstall(): boolean {
-  return process.getuid?.() === 0 && existsSync(APT_GET)
+  return mayInstall && process.getuid?.() === 0 && existsSync(APT_GET)
 }
 
-function install(missing: readonly Requirement[]): void {
-  const packages = new Set(missing.flatMap(({ debianPackages }) => debianPackages))
-  const steps = [['update'], ['install', '-y', '--no-install-recommends', ...packages]] as const
-  for (const step of steps) {
-    console.log(`Running: apt-get ${step.join(' ')}`)
-    try {
-      execFileSync(APT_GET, ['-qq', ...step], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      })
-    } catch {
-      // apt-get has printed its error, and the caller prints what is still missing.
-      console.log(`apt-get ${step[0]} failed.`)
-    }
-  }
+async function install(missing: readonly Requirement[]): Promise<void> {
+  const packages = [...new Set(missing.flatMap(({ debianPackages }) => debianPackages))]
+  announceInstall(`the Debian packages ${packages.join(', ')} for ${suitesOf(missing)}`)
+  await installDebian(packages, { aptGet: APT_GET, lockMsMax: 300_000, pauseMs: 2_000 })
+}
+
+function suitesOf(missing: readonly Requirement[]): string {
+  return missing.flatMap(({ suites }) => suites).join(', ')
 }
 
 if (import.meta.main && !(await setUpTests())) process.exitCode = 1

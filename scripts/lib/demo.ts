@@ -23,6 +23,8 @@ export interface DemoPrograms {
 /** Starts an authority and the example API on free ports, runs all steps, and stops both. */
 export async function runDemo(programs: DemoPrograms): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
+  // `startProgram` ends the two programs when this process exits.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   try {
     const [authorityPort, apiPort] = [await freePort(), await freePort()]
     const authorityUrl = `http://localhost:${authorityPort}`

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 
+import { endTree } from './process-tree.ts'
+
 /** One step of `npm test` or `npm run test:long`. */
 export interface Stage {
   readonly name: string
@@ -42,18 +44,19 @@ export async function runStages(title: string, stages: readonly Stage[]): Promis
   const counts = { passed: 0, failed: 0 }
   const times: string[] = []
   let failed: string | undefined
-  rmSync(reports, { recursive: true, force: true })
   mkdirSync(reports, { recursive: true })
   for (const { name, command, project } of stages) {
     const before = performance.now()
     process.stdout.write(`\n== ${name}\n`)
+    if (project !== undefined) rmSync(reportPath(project), { force: true })
     const code = await run(command)
     times.push(`${secondsSince(before).padStart(6)} s  ${name}`)
     const report = project === undefined ? undefined : readReport(reportPath(project))
     counts.passed += report?.numPassedTests ?? 0
     counts.failed += report?.numFailedTests ?? 0
-    if (code !== 0) {
-      failed = [`${name} (exit code ${code})`, ...failedTestsOf(report)].join('\n  ')
+    if (code !== 0 || stoppedBy !== undefined) {
+      const why = stoppedBy === undefined ? `exit code ${code}` : `stopped by ${stoppedBy}`
+      failed = [`${name} (${why})`, ...failedTestsOf(report)].join('\n  ')
       break
     }
     process.stdout.write(`== ${name}: passed in ${secondsSince(before)} s\n`)
@@ -87,13 +90,35 @@ function failedTestsOf(report: Report | undefined): string[] {
   })
 }
 
-function run([program = '', ...args]: readonly string[]): Promise<number | null> {
-  return new Promise((done, reject) => {
-    const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
-    child.once('error', reject)
-    child.once('close', done)
+/**
+ * Runs a program in a process group of its own, and ends what it leaves behind. If this process is told to stop, by
+ * Ctrl-C for example, it ends the program first.
+ */
+async function run([program = '', ...args]: readonly string[]): Promise<number | null> {
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
   })
+  const { pid } = child
+  const stop = (signal: NodeJS.Signals): void => {
+    stoppedBy = signal
+    if (pid !== undefined) void endTree(pid)
+  }
+  for (const signal of STOP_SIGNALS) process.on(signal, stop)
+  try {
+    return await new Promise((done, reject) => {
+      child.once('error', reject)
+      child.once('exit', done)
+    })
+  } finally {
+    if (pid !== undefined) await endTree(pid)
+    for (const signal of STOP_SIGNALS) process.off(signal, stop)
+  }
 }
+
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+let stoppedBy: NodeJS.Signals | undefined
 
 function secondsSince(before: number): string {
   return ((performance.now() - before) / 1000).toFixed(0)

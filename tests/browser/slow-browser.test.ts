@@ -21,7 +21,7 @@ describeWith('chromium', 'a page of an allowed origin, in Chromium', () => {
   let browser: Browser
   beforeAll(async () => {
     browser = await launchChromium()
-  }, 30_000)
+  })
   afterAll(() => browser?.close())
 
   describe('on the same site', () => sameSite(() => browser))
@@ -34,7 +34,7 @@ function sameSite(browser: () => Browser): void {
   let page: Page
   beforeAll(async () => {
     world = await startWorld({ COUNTERSIGN_ACCESS_LIFETIME: '3s' })
-  }, 30_000)
+  })
   afterAll(() => world?.[Symbol.asyncDispose]())
   beforeEach(async () => {
     visitor = await Visitor.open(browser())
@@ -51,7 +51,7 @@ function sameSite(browser: () => Browser): void {
 
   /** Waits until the browser has deleted the cookie with the access token. */
   async function untilExpired(): Promise<void> {
-    await expect.poll(() => visitor.names(), { timeout: 10_000 }).not.toContain('cs_access')
+    await expect.poll(() => visitor.names()).not.toContain('cs_access')
   }
 
   /** Returns the requests that arrive at this endpoint of the authority during some steps. */
@@ -175,7 +175,7 @@ function sameSite(browser: () => Browser): void {
     await logout(page)
     expect(await statusOf(`${world.authority}/auth/me`)).toBe(401)
     expect(await statusOf(me())).toBe(200)
-    await expect.poll(() => statusOf(me()), { timeout: 10_000 }).toBe(401)
+    await expect.poll(() => statusOf(me())).toBe(401)
   })
 
   test('keeps working in a tab that still has the CSRF token of the previous session', async () => {

@@ -14,7 +14,7 @@ describeWith('chromium', 'the interactive page at /docs, in Chromium', () => {
   beforeAll(async () => {
     server = await startServerProcess({})
     browser = await launchChromium()
-  }, 30_000)
+  })
   afterAll(async () => {
     await browser?.close()
     await server?.[Symbol.asyncDispose]()
@@ -64,5 +64,5 @@ describeWith('chromium', 'the interactive page at /docs, in Chromium', () => {
     expect(await page.evaluate('violations')).toEqual([])
     expect(complaints).toEqual([])
     expect([...hosts]).toEqual([new URL(url).host])
-  }, 60_000)
+  })
 })

@@ -10,7 +10,7 @@ import { startHostile, type Site } from './sites.ts'
 import { dumpDatabase, startWorld, type World } from './world.ts'
 
 const MALLORY = { username: 'mallory', password: 'the password of mallory' } as const
-const SOON = { interval: 5, timeout: 20_000 } as const
+const SOON = { interval: 5, timeout: 60_000 } as const
 const LOOKS_AT_ORIGIN_FIRST = new Set([
   '/auth/login',
   '/auth/refresh',
@@ -34,7 +34,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       body: new URLSearchParams(MALLORY),
     })
     expect(signUp.status).toBe(201)
-  }, 60_000)
+  })
   afterAll(async () => {
     await Promise.all([browser, world, site].map((each) => each?.[Symbol.asyncDispose]()))
   })
@@ -88,7 +88,7 @@ describeWith('chromium', 'hostile pages, in Chromium', () => {
       })
       hostile = await victim.context.newPage()
       await hostile.goto(originOf())
-    }, 30_000)
+    })
     afterAll(() => victim?.[Symbol.asyncDispose]())
 
     const everything = async (): Promise<object> => ({

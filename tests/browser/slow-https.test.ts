@@ -26,7 +26,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
     browser = await launchChromium()
     tls = makeCertificate()
     planter = await startSecurePlanter(tls)
-  }, 30_000)
+  })
   afterAll(() => Promise.all([browser?.close(), planter?.[Symbol.asyncDispose]()]))
 
   /** Opens the application in a new browser and logs in. */
@@ -47,7 +47,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
     let world: SecureWorld
     beforeAll(async () => {
       world = await startSecureWorld({ host: 'localhost', tls })
-    }, 30_000)
+    })
     afterAll(() => world?.[Symbol.asyncDispose]())
 
     test('have the __Host- prefix, are Secure, and Chromium accepts them', async () => {
@@ -128,7 +128,7 @@ describeWith('chromium', 'cookies over https, in Chromium', () => {
     let world: SecureWorld
     beforeAll(async () => {
       world = await startSecureWorld({ host: `auth.${DOMAIN}`, tls, cookieDomain: DOMAIN })
-    }, 30_000)
+    })
     afterAll(() => world?.[Symbol.asyncDispose]())
 
     test('can be planted a second time by another host of the domain, which locks the visitor out', async () => {

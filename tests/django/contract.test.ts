@@ -40,7 +40,7 @@ describeWith('django', 'the same request to Django with SimpleJWT and to us', ()
   let server: ServerProcess
   beforeAll(async () => {
     ;[django, server] = await Promise.all([startIssuer(ADMIN), startServerProcess()])
-  }, 90_000)
+  })
   afterAll(async () => {
     await Promise.all([django, server].map((each) => each?.[Symbol.asyncDispose]()))
   })

@@ -39,7 +39,7 @@ describeWith('django', 'a Django service with SimpleJWT that uses our JWKS', () 
       body: JSON.stringify(ADMIN),
     })
     pair = JSON.parse(login.text) as Pair
-  }, 90_000)
+  })
   afterAll(async () => {
     await Promise.all([django, server].map((each) => each?.[Symbol.asyncDispose]()))
   })

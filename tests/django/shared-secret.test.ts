@@ -23,7 +23,7 @@ describeWith('django', 'a Django service with SimpleJWT and its usual HS256', ()
       startServerProcess({ port, env }),
       startSharingService({ sharedSecret: SECRET, issuer, audience: issuer }),
     ])
-  }, 90_000)
+  })
   afterAll(async () => {
     await Promise.all([django, server].map((each) => each?.[Symbol.asyncDispose]()))
   })

@@ -36,7 +36,7 @@ export async function startRedis(): Promise<RunningRedis> {
     const settings = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', dir]
     child = spawn(REDIS_SERVER, settings, { stdio: 'ignore' })
     ended = new Promise((resolve) => child.once('exit', () => resolve()))
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 2_400; tries++) {
       const answer = await client.ping().catch(() => undefined)
       if (answer === 'PONG') return
       await sleep(25)

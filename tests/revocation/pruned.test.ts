@@ -26,7 +26,7 @@ test('a guard that reconnects below the pruned part gets a snapshot, and nobody 
   await store.close()
 
   await it.start()
-  await expect.poll(() => guard.metrics().feed?.position, { timeout: 15_000 }).toBe(before.position)
+  await expect.poll(() => guard.metrics().feed?.position).toBe(before.position)
   expect(await headOf(it)).toMatchObject({ position: before.position })
   const repairs = `SELECT event FROM audit WHERE event IN ('log_repaired', 'log_started_over', 'key_killed')`
   expect(query(it.dataDir, repairs)).toEqual([])
@@ -37,7 +37,7 @@ test('a guard that reconnects below the pruned part gets a snapshot, and nobody 
   expect(await refreshes(it, gone.refresh)).toBe(401)
   expect(await refreshes(it, honest.refresh)).toBe(200)
   const fresh = await it.login('alice')
-  expect(await until('ok', () => decide(guard, fresh.access), 15_000)).toBeLessThan(15_000)
+  await until('ok', () => decide(guard, fresh.access))
   await it.post('/api/token/blacklist/', { refresh: fresh.refresh })
   await until('session_ended', () => decide(guard, fresh.access))
 })

@@ -87,9 +87,9 @@ test('a feed that a proxy cuts: strict routes refuse after 3 s, bounded routes c
   expect(await service.verify(honest.access, 'bounded')).toBe('ok')
 
   proxy.mend()
-  await expect.poll(() => service.verify(honest.access, 'strict'), { timeout: 20_000 }).toBe('ok')
+  await expect.poll(() => service.verify(honest.access, 'strict')).toBe('ok')
   expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
-}, 60_000)
+})
 
 test('a guard that was stopped and continued refuses the tokens that were revoked in the meantime', async () => {
   const it = use(await runAuthority())
@@ -104,9 +104,9 @@ test('a guard that was stopped and continued refuses the tokens that were revoke
   const asked = service.verify(gone.access, 'strict')
   service.signal('SIGCONT')
   expect(['session_ended', 'revocations_unavailable']).toContain(await asked)
-  await expect.poll(() => service.verify(honest.access, 'strict'), { timeout: 20_000 }).toBe('ok')
+  await expect.poll(() => service.verify(honest.access, 'strict')).toBe('ok')
   expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
-}, 60_000)
+})
 
 test('revocations that the authority confirmed before it was killed are in force after its restart', async () => {
   const first = await startServerProcess()
@@ -131,8 +131,6 @@ test('revocations that the authority confirmed before it was killed are in force
   await sleep(3_200)
   expect(await service.verify(String(honest['access']), 'strict')).toBe('revocations_unavailable')
   use(await startServerProcess({ dataDir: first.dataDir, port }))
-  await expect
-    .poll(() => service.verify(String(honest['access']), 'strict'), { timeout: 20_000 })
-    .toBe('ok')
+  await expect.poll(() => service.verify(String(honest['access']), 'strict')).toBe('ok')
   expect(await service.verify(String(gone['access']), 'strict')).toBe('session_ended')
-}, 60_000)
+})

@@ -31,9 +31,7 @@ test('guards return the entries that the store has lost: ended sessions stay end
   await until('session_ended', () => decide(guard, banned.access))
   await fallBack(it, copy)
 
-  await expect
-    .poll(() => guard.metrics().feed?.position ?? 0, { timeout: 15_000 })
-    .toBeGreaterThan(1_000_000)
+  await expect.poll(() => guard.metrics().feed?.position ?? 0).toBeGreaterThan(1_000_000)
   expect(decide(guard, gone.access)).toBe('session_ended')
   expect(decide(guard, banned.access)).toBe('session_ended')
   expect(decide(guard, honest.access)).toBe('ok')
@@ -64,12 +62,10 @@ test('countersign restore restores a backup, and all sessions end', async () => 
   await it.start()
 
   expect(await refreshes(it, before.refresh)).toBe(401)
-  await expect
-    .poll(() => guard.metrics().feed?.position ?? 0, { timeout: 15_000 })
-    .toBeGreaterThan(1_000_000)
+  await expect.poll(() => guard.metrics().feed?.position ?? 0).toBeGreaterThan(1_000_000)
   expect(decide(guard, before.access)).toBe('token_stale')
   const again = await it.login('alice')
-  expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
+  await until('ok', () => decide(guard, again.access))
   expect(await refreshes(it, again.refresh)).toBe(200)
 })
 
@@ -81,9 +77,9 @@ test('countersign restore from a shell with another URL revokes the tokens that 
   await it.stop()
   await countersign(it, ['restore', copy], {})
   await it.start()
-  expect(await until('token_stale', () => decide(guard, access), 15_000)).toBeLessThan(15_000)
+  await until('token_stale', () => decide(guard, access))
   const again = await it.login('alice')
-  expect(await until('ok', () => decide(guard, again.access))).toBeLessThan(5_000)
+  await until('ok', () => decide(guard, again.access))
   // This happens only once. Another start changes nothing.
   const { position } = await headOf(it)
   await it.stop()
@@ -107,7 +103,7 @@ test('countersign restore keeps revoked keys revoked, replaces a broken database
   expect(keys.map(({ kid }) => kid)).not.toContain(killed)
   const again = await it.login('alice')
   expect(kidOf(again.access)).not.toBe(killed)
-  expect(await until('ok', () => decide(guard, again.access), 15_000)).toBeLessThan(15_000)
+  await until('ok', () => decide(guard, again.access))
 
   await it.stop()
   const other = join(it.dataDir, 'other.db')
@@ -142,7 +138,7 @@ test('no earlier token or key becomes valid again, after any number of restores'
     await it.start()
     positions.push((await headOf(it)).position)
     const pair = await it.login('alice')
-    expect(await until('ok', () => decide(guard, pair.access), 15_000)).toBeLessThan(15_000)
+    await until('ok', () => decide(guard, pair.access))
     between.push(pair)
     await it.stop()
   }
@@ -158,7 +154,7 @@ test('no earlier token or key becomes valid again, after any number of restores'
   const again = await it.login('alice')
   expect(kidOf(again.access)).not.toBe(stolen)
   for (const each of [guard, late]) {
-    expect(await until('ok', () => decide(each, again.access), 15_000)).toBeLessThan(15_000)
+    await until('ok', () => decide(each, again.access))
     for (const { access } of between) expect(decide(each, access)).not.toBe('ok')
   }
   for (const { refresh } of between) expect(await refreshes(it, refresh)).toBe(401)
@@ -202,13 +198,11 @@ test('after a guard returns a lost key revocation, there is an active key', asyn
   await countersign(it, ['keys', 'kill', killed])
   await until('token_stale', () => decide(guard, access))
   await fallBack(it, copy)
-  await expect
-    .poll(() => guard.metrics().feed?.position ?? 0, { timeout: 15_000 })
-    .toBeGreaterThan(1_000_000)
+  await expect.poll(() => guard.metrics().feed?.position ?? 0).toBeGreaterThan(1_000_000)
   const answer = await it.post('/api/token/refresh/', { refresh })
   const next = (await answer.json()) as Pair
   expect(kidOf(next.access)).not.toBe(killed)
-  expect(await until('ok', () => decide(guard, next.access))).toBeLessThan(5_000)
+  await until('ok', () => decide(guard, next.access))
   const [row] = query(
     it.dataDir,
     `SELECT length(sealed) AS bytes FROM keys WHERE kid = '${killed}'`,

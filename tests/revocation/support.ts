@@ -145,7 +145,7 @@ export function decide(guard: Guard, token: string): string {
  * Repeats a question until its answer is `answer`, and returns how many milliseconds that took. Fails after
  * `withinMs`.
  */
-export async function until(answer: string, ask: () => string, withinMs = 5_000): Promise<number> {
+export async function until(answer: string, ask: () => string, withinMs = 60_000): Promise<number> {
   const from = performance.now()
   let last = ask()
   while (last !== answer) {

@@ -17,8 +17,27 @@ if (process.env.NODE_ENV === 'production') process.on('SIGUSR1', () => {})
 const { enableCompileCache, registerHooks } = require('node:module')
 const fs = require('node:fs')
 const path = require('node:path')
+const { pathToFileURL } = require('node:url')
 const cache = path.join(__dirname, '..', '.compile-cache')
 if (isPrivateFolder(cache)) enableCompileCache(cache)
+
+// Our own files name each other in full. For each of 260 imports, Node would look for the nearest package.json and for
+// symbolic links, which takes a sixth of the time to start.
+const own = ['..', '../../guard', '../../jwt', '../../@countersign/guard', '../../@countersign/jwt']
+  .flatMap((folder) => [path.join(folder, 'src'), path.join(folder, 'dist')])
+  .map((folder) => `${pathToFileURL(path.join(__dirname, folder)).href}/`)
+const formats = { ts: 'module-typescript', js: 'module' }
+registerHooks({
+  resolve(specifier, context, next) {
+    const { parentURL = '' } = context
+    const extension = /^\.\.?\/.*\.([jt]s)$/.exec(specifier)?.[1]
+    if (extension === undefined || !own.some((folder) => parentURL.startsWith(folder))) {
+      return next(specifier, context)
+    }
+    const { href } = new URL(specifier, parentURL)
+    return { url: href, format: formats[extension], shortCircuit: true }
+  },
+})
 
 // zod loads its error texts in 50 languages, which takes a sixth of the time to start, and no part of Countersign uses
 // them. Each becomes a function that loads its language at the first call, for a configuration file that uses one.

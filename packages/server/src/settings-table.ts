@@ -198,7 +198,7 @@ export const table = {
     env: 'COUNTERSIGN_THROTTLE',
     schema: throttle(),
     describe:
-      'The wrong logins that are allowed: `account` to one account from unknown addresses and browsers, `source` to one account from one address, `address` to all accounts from one address, `device` to one account from a browser that has logged in to it before. `login` is the number of correct logins to one account. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
+      'How many wrong logins are allowed. `account` counts those to one account from unknown addresses and browsers. `source` counts those to one account from one address. `address` counts those to all accounts from one address. `device` counts those to one account from a browser that has logged in to it before. `login` counts the correct logins to one account. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
   },
   signUp: {
     env: 'COUNTERSIGN_SIGN_UP',

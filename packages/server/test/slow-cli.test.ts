@@ -415,16 +415,19 @@ describe.concurrent('without a database', () => {
     ['audit', 'list'],
     ['backup', 'copy.db'],
   ]
-  test.each(words.map((each) => [each]))('%j says so and creates none', async (each) => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
-    expect(await runCommand(each, { dataDir, input: PASSWORD })).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: `There is no database at ${dataDir}/countersign.db. Start the server first, or name the directory of its database with --data-dir or COUNTERSIGN_DATA_DIR.\n`,
-    })
-    expect(readdirSync(dataDir)).toEqual([])
-    rmSync(dataDir, { recursive: true })
-  })
+  test.each(words.map((each) => [each]))(
+    '%j reports that and creates no database',
+    async (each) => {
+      const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
+      expect(await runCommand(each, { dataDir, input: PASSWORD })).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `There is no database at ${dataDir}/countersign.db. Start the server first, or name the directory of its database with --data-dir or COUNTERSIGN_DATA_DIR.\n`,
+      })
+      expect(readdirSync(dataDir)).toEqual([])
+      rmSync(dataDir, { recursive: true })
+    },
+  )
 
   test('an empty file is no database, and stays empty', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
@@ -963,7 +966,7 @@ describe('a password at a terminal', () => {
         COUNTERSIGN_ARGON2_PASSES: '1',
       },
       stdio: ['pipe', 'pipe', 'inherit'],
-      timeout: 15_000,
+      timeout: 60_000,
       killSignal: 'SIGKILL',
     })
     let screen = ''

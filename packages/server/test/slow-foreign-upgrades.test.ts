@@ -53,4 +53,4 @@ test('an upgrade beside another listener is answered over HTTP after 10 s, unles
   await new Promise((resolve) => setTimeout(resolve, 300))
   taken.write('still here')
   expect(String(await once(taken, 'data'))).toBe('still here')
-}, 20_000)
+})

@@ -132,7 +132,7 @@ describe('the Cookie header', () => {
       const header = filler.repeat(COOKIES_CHARS_MAX / filler.length)
       for (let i = 0; i < 20; i++) readCookie([header], NAME)
     }
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 })
 

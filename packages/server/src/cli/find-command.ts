@@ -1,7 +1,7 @@
 import { closest } from './closest.ts'
 import type { Command } from './command.ts'
 
-/** What the words of a command line name. */
+/** The result of looking for the command that a command line names. */
 export type Found =
   | { readonly kind: 'command'; readonly command: Command }
   /** The beginning of several commands, such as `tenants members`. */

@@ -50,8 +50,8 @@ export async function withWorkbench(
 }
 
 /**
- * Returns the path of the database. Throws a `SetupError` if there is none: a command that created one beside
- * the server would report success, and the server would never see the change.
+ * Returns the path of the database. Throws a `SetupError` if the directory has no database. A command that
+ * created one would report success, and the server would never see the change.
  */
 export function assertDatabase(dataDir: string): string {
   const path = join(dataDir, 'countersign.db')

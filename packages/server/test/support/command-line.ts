@@ -21,7 +21,7 @@ export interface CommandOptions {
   readonly uid?: number
 }
 
-/** Runs `countersign WORDS` as a process until it ends, at most 15 s. */
+/** Runs `countersign WORDS` as a process until it ends, at most a minute. */
 export function runCommand(
   words: readonly string[],
   options: CommandOptions,

@@ -51,6 +51,9 @@ export async function startServerProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+  const kill = (): boolean => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8')
     stream.on('data', (text: string) => (output += text))
@@ -78,9 +81,12 @@ export async function startServerProcess(
   }
 }
 
+/** A busy machine may need much longer than the usual second. */
+const READY_MS_MAX = 60_000
+
 async function untilReady(url: string, ended: () => unknown, output: () => string): Promise<void> {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (ended() !== null) break
+  const late = performance.now() + READY_MS_MAX
+  while (performance.now() < late && ended() === null) {
     try {
       if ((await fetch(`${url}/readyz`)).ok) return
     } catch {
