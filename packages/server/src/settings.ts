@@ -380,7 +380,7 @@ function checkPlainHttp(
   mistakes.add(
     'publicUrl',
     isPrivate
-      ? `is plain http to another machine. Use https://, or set ${nameOf('allowPrivateHttp')}=true if the network is private`
+      ? `is plain http to another machine. Use https://, or set ${mistakes.nameOf('allowPrivateHttp')}=true if the network is private`
       : 'must begin with https://, except for http://localhost',
   )
 }
