@@ -95,18 +95,20 @@ function failedTestsOf(report: Report | undefined): string[] {
  * Ctrl-C for example, it ends the program first.
  */
 async function run([program = '', ...args]: readonly string[]): Promise<number | null> {
-  const child = spawn(program, args, {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true,
-  })
-  const { pid } = child
+  let pid: number | undefined
   const stop = (signal: NodeJS.Signals): void => {
     stoppedBy = signal
     if (pid !== undefined) void endTree(pid)
   }
+  // Before the program starts: a signal may come as soon as it runs.
   for (const signal of STOP_SIGNALS) process.on(signal, stop)
   try {
+    const child = spawn(program, args, {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    })
+    pid = child.pid
     return await new Promise((done, reject) => {
       child.once('error', reject)
       child.once('exit', done)
