@@ -74,7 +74,7 @@ const server = app.listen(Number(PORT), 'localhost', () => {
 `)
 })
 
-// Guards in other services connect to the revocation feed here.
+// The authority answers its own paths, and guards in other services connect to its revocation feed.
 authority.attach(server)
 process.once('SIGTERM', stop)
 process.once('SIGINT', stop)

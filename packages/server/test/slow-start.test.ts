@@ -361,11 +361,14 @@ describe('SIGTERM', () => {
     await Promise.race(logins)
     const stopped = server.stop('SIGTERM')
     const answers = await Promise.all(logins)
-    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(200))
+    // Logins for which no core is free within a second get 503.
+    const granted = answers.filter(({ status }) => status === 200).length
+    expect(granted).toBeGreaterThan(1)
+    expect(answers.filter(({ status }) => status === 503)).toHaveLength(8 - granted)
     expect(await stopped).toBe(0)
     http.close()
     expect(readdirSync(dataDir).filter((name) => /-(wal|shm)$/.test(name))).toEqual([])
-    expect(query(dataDir, 'SELECT count(*) AS n FROM sessions')).toEqual([{ n: 9 }])
+    expect(query(dataDir, 'SELECT count(*) AS n FROM sessions')).toEqual([{ n: granted + 1 }])
     expect(query(dataDir, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }])
   })
 
