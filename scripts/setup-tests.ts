@@ -47,6 +47,12 @@ export const requirements = {
     detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v'],
     suites: ['tests/nginx'],
   },
+  faketime: {
+    name: 'faketime',
+    debianPackages: ['faketime'],
+    detect: ['/usr/bin/faketime', '+1 hour', '/bin/true'],
+    suites: ['tests/faults/slow-clock.test.ts'],
+  },
 } as const satisfies Record<string, Requirement>
 
 /** Whether the program is installed. Starts it, which takes about 0.3 s. */
