@@ -70,7 +70,7 @@ test('over plain http, browsers are not told to use https', async () => {
   expect(response.headers.get('strict-transport-security')).toBeNull()
 })
 
-test('browsers use https for subdomains only if the setting says so', async () => {
+test('browsers use https for subdomains only with hstsSubdomains', async () => {
   await using wide = await openTestAuthority({
     publicUrl: PUBLIC_URL,
     hstsSubdomains: true,

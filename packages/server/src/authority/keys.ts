@@ -55,5 +55,5 @@ async function openOutsideSigner(
 ): Promise<OpenedSigner | undefined> {
   if (signer === undefined) return sharedSecrets && openSharedSecrets(sharedSecrets, ACCESS_TYP)
   if (sharedSecrets === undefined) return openForeignSigner(signer, ACCESS_TYP)
-  throw new SetupError('signer and COUNTERSIGN_SHARED_SECRET exclude each other.')
+  throw new SetupError('signer and sharedSecret exclude each other.')
 }

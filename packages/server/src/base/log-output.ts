@@ -86,7 +86,7 @@ const STANDARD_ERROR = 2
  */
 export function createErrorWriter(): WriteBytes {
   const found = fstatSync(STANDARD_ERROR)
-  return found.isFIFO() || found.isSocket() ? writeToStream() : writeToFile
+  return found.isFIFO() || found.isSocket() ? writeToStream() : writeToFile()
 }
 
 function writeToStream(): WriteBytes {
@@ -100,12 +100,24 @@ function writeToStream(): WriteBytes {
 
 const BUSY_MS = 100
 
-function writeToFile(bytes: Buffer, done: (error: Error | undefined) => void): void {
-  write(STANDARD_ERROR, bytes, (error, written) => {
-    // A terminal that another process made non-blocking.
-    if (error?.code === 'EAGAIN') setTimeout(() => writeToFile(bytes, done), BUSY_MS)
-    else if (error !== null) done(error)
-    else if (written < bytes.length) writeToFile(bytes.subarray(written), done)
-    else done(undefined)
-  })
+function writeToFile(): WriteBytes {
+  // A disk that became full may have taken a part of a line. The next line must not continue it.
+  let isTorn = false
+  function writeRest(bytes: Buffer, isPart: boolean, done: Parameters<WriteBytes>[1]): void {
+    write(STANDARD_ERROR, bytes, (error, written) => {
+      // A terminal that another process made non-blocking.
+      if (error?.code === 'EAGAIN') setTimeout(() => writeRest(bytes, isPart, done), BUSY_MS)
+      else if (error !== null) {
+        isTorn ||= isPart
+        done(error)
+      } else if (written < bytes.length) writeRest(bytes.subarray(written), true, done)
+      else {
+        isTorn = false
+        done(undefined)
+      }
+    })
+  }
+  return (bytes, done) => {
+    writeRest(isTorn ? Buffer.concat([Buffer.from('\n'), bytes]) : bytes, false, done)
+  }
 }
