@@ -445,6 +445,21 @@ describe('contexts that are not HTTP', () => {
     })
   })
 
+  test('what a client of socket.io sent stays in its handshake', async () => {
+    const auth = { token: issuer.token() }
+    const client = { handshake: { headers: {}, auth } }
+    const getRequest = () => {
+      const { token } = client.handshake.auth
+      return Object.assign(client.handshake, { headers: { authorization: `Bearer ${token}` } })
+    }
+    const nestGuard = createNestGuard(guard, {}, { getRequest })
+    for (let message = 0; message < 2; message++) {
+      expect(await nestGuard.canActivate(contextOf('ws', [client]))).toBe(true)
+    }
+    expect(client.handshake.auth).toBe(auth)
+    expect(authOf(client).sub).toBe('acc-1')
+  })
+
   test.each(['graphql', 'ws', 'rpc'])(
     '%s without getRequest: an error that names it',
     async (type) => {
