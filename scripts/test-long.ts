@@ -10,6 +10,7 @@ const passed =
   (await runStages('npm run test:long', [
     { name: 'jwt on Node 20 to 26', command: ['node', 'scripts/test-matrix.ts'] },
     { name: 'installed packages', command: ['node', 'scripts/test-installed.ts'] },
+    vitestStage('fault suites', 'faults'),
     vitestStage('long suites', 'long'),
   ]))
 if (!passed) process.exitCode = 1

@@ -12,7 +12,7 @@ import {
 import { toEpochSec, type Clock, type EpochMs } from '../base/clock.ts'
 import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
-import type { Session } from '../store/rows.ts'
+import type { GrantedSession, Session } from '../store/rows.ts'
 
 /** The claims of a refresh token. All claims are required. */
 export interface RefreshClaims {
@@ -38,7 +38,7 @@ const JTI_HEX_CHARS = 32
 export function makeRefreshToken(
   ring: Pick<KeyRing, 'refreshSigner'>,
   issuer: string,
-  session: Session,
+  session: GrantedSession,
   userId: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)
