@@ -440,6 +440,7 @@ describe('contexts that are not HTTP', () => {
     const anonymous = contextOf(type, argumentsFor({ headers: {} }))
     await expect(nestGuard.canActivate(anonymous)).rejects.toMatchObject({
       status: 401,
+      response: { code: 'token_missing', statusCode: 401 },
       message: refusals.token_missing.text,
       refused: { code: 'token_missing' },
     })

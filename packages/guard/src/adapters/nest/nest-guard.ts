@@ -62,14 +62,15 @@ export function createNestGuard<PlatformRequest = NestRequestView>(
     async canActivate(context) {
       const guards = guardsOf(context)
       // Public, and nobody said where its request is: other code authenticates its messages.
-      const isUnread = context.getType() !== 'http' && options.getRequest === undefined
-      if (guards === undefined && isUnread) return true
+      const isHttp = context.getType() === 'http'
+      if (guards === undefined && !isHttp && options.getRequest === undefined) return true
       const { view, carriers } = requestOf(context, options.getRequest)
       const result = await authenticate(guards ?? [guard], view)
-      const store = context.getType() === 'http' ? storeAuth : carryAuth
+      const store = isHttp ? storeAuth : carryAuth
       for (const carrier of carriers) store(carrier, result.ok ? result.claims : undefined)
       if (result.ok || guards === undefined) return true
-      return refuse(new AccessRefusedException(result, own.challenge(result)), context, options)
+      const exception = new AccessRefusedException(result, own.challenge(result), isHttp)
+      return refuse(exception, context, options)
     },
   }
   return nestGuard
