@@ -42,11 +42,20 @@ export function optionalAuthOf<Own = unknown>(
 }
 
 /**
- * Stores the claims of an accepted request, or `undefined` for an anonymous one. `request.auth` is for
+ * Stores the claims of an accepted HTTP request, or `undefined` for an anonymous one. `request.auth` is for
  * JavaScript. It has no type here, because other packages give it another one.
  */
 export function storeAuth(request: object, claims: AccessTokenClaims | undefined): void {
+  carryAuth(request, claims)
   const guarded: Guarded = request
-  guarded[AUTH] = claims
   if (claims !== undefined) guarded.auth = claims
+}
+
+/**
+ * Stores the claims on any object, for `authOf`. It leaves `auth` alone: on a handshake of socket.io, that is
+ * what the client sent.
+ */
+export function carryAuth(carrier: object, claims: AccessTokenClaims | undefined): void {
+  const guarded: Guarded = carrier
+  guarded[AUTH] = claims
 }

@@ -440,9 +440,25 @@ describe('contexts that are not HTTP', () => {
     const anonymous = contextOf(type, argumentsFor({ headers: {} }))
     await expect(nestGuard.canActivate(anonymous)).rejects.toMatchObject({
       status: 401,
+      response: { code: 'token_missing', statusCode: 401 },
       message: refusals.token_missing.text,
       refused: { code: 'token_missing' },
     })
+  })
+
+  test('what a client of socket.io sent stays in its handshake', async () => {
+    const auth = { token: issuer.token() }
+    const client = { handshake: { headers: {}, auth } }
+    const getRequest = () => {
+      const { token } = client.handshake.auth
+      return Object.assign(client.handshake, { headers: { authorization: `Bearer ${token}` } })
+    }
+    const nestGuard = createNestGuard(guard, {}, { getRequest })
+    for (let message = 0; message < 2; message++) {
+      expect(await nestGuard.canActivate(contextOf('ws', [client]))).toBe(true)
+    }
+    expect(client.handshake.auth).toBe(auth)
+    expect(authOf(client).sub).toBe('acc-1')
   })
 
   test.each(['graphql', 'ws', 'rpc'])(

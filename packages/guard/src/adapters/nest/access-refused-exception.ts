@@ -16,10 +16,14 @@ export class AccessRefusedException extends HttpException {
    */
   readonly headers: Readonly<Record<string, string>>
 
-  /** Makes the exception for a refusal and the answer to it. */
-  constructor(refused: Refused, { status, headers, body }: Challenge) {
+  /**
+   * Makes the exception for a refusal and the answer to it. Outside HTTP, the response also has `statusCode`:
+   * NestJS's GraphQL driver knows by it that an exception is UNAUTHENTICATED or FORBIDDEN. In HTTP, that
+   * member would make NestJS change the Content-Type.
+   */
+  constructor(refused: Refused, { status, headers, body }: Challenge, isHttp = true) {
     const problem = JSON.parse(body) as { readonly detail: string }
-    super(problem, status)
+    super(isHttp ? problem : { ...problem, statusCode: status }, status)
     this.message = problem.detail
     this.refused = refused
     // The framework writes the body and measures it.

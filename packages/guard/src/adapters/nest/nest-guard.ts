@@ -5,7 +5,7 @@ import { asError } from '../../errors.ts'
 import type { RequestView } from '../../request/request-view.ts'
 import { routeOf } from '../../route-of.ts'
 import type { Requirements } from '../../verification/requirements.ts'
-import { storeAuth } from '../auth-of.ts'
+import { carryAuth, storeAuth } from '../auth-of.ts'
 import { AccessRefusedException } from './access-refused-exception.ts'
 import { accessOf } from './decorators.ts'
 import { type NestRequestSource, type NestRequestView, requestOf } from './nest-request.ts'
@@ -62,13 +62,15 @@ export function createNestGuard<PlatformRequest = NestRequestView>(
     async canActivate(context) {
       const guards = guardsOf(context)
       // Public, and nobody said where its request is: other code authenticates its messages.
-      const isUnread = context.getType() !== 'http' && options.getRequest === undefined
-      if (guards === undefined && isUnread) return true
+      const isHttp = context.getType() === 'http'
+      if (guards === undefined && !isHttp && options.getRequest === undefined) return true
       const { view, carriers } = requestOf(context, options.getRequest)
       const result = await authenticate(guards ?? [guard], view)
-      for (const carrier of carriers) storeAuth(carrier, result.ok ? result.claims : undefined)
+      const store = isHttp ? storeAuth : carryAuth
+      for (const carrier of carriers) store(carrier, result.ok ? result.claims : undefined)
       if (result.ok || guards === undefined) return true
-      return refuse(new AccessRefusedException(result, own.challenge(result)), context, options)
+      const exception = new AccessRefusedException(result, own.challenge(result), isHttp)
+      return refuse(exception, context, options)
     },
   }
   return nestGuard
