@@ -17,7 +17,7 @@ import { pinSelf, startServer, type BenchServer } from './lib/server.ts'
 
 const PROCESSES = 2
 const OPEN_MS = 60_000
-const LOGOUTS_PER_SEC = 5
+const LOGOUTS_PER_SEC = 1
 
 const quick = process.argv.includes('--quick')
 const guards = Number(process.argv.find((each) => /^\d+$/.test(each)) ?? 10_000)

@@ -25,8 +25,10 @@ const CALM_MS = 200
 
 const quick = process.argv.includes('--quick')
 const seconds = quick ? 3 : 8
-const cases = [1, 100, 1_000].flatMap((guards) =>
-  [1, 50, 1_000].map((perSec) => ({ guards, perSec })),
+/** `npm run bench -- revocation 1 50`: only this number of guards, with this many revocations a second. */
+const [onlyGuards, onlyPerSec] = process.argv.filter((each) => /^\d+$/.test(each)).map(Number)
+const cases = (onlyGuards === undefined ? [1, 100, 1_000] : [onlyGuards]).flatMap((guards) =>
+  (onlyPerSec === undefined ? [1, 50, 1_000] : [onlyPerSec]).map((perSec) => ({ guards, perSec })),
 )
 
 interface Case {

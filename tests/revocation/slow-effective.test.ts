@@ -12,6 +12,33 @@ interface Effective {
   }
 }
 
+/** Connects a guard and then cuts its network: no message passes in either direction, not even a goodbye. */
+async function guardCutOff(own: RunningAuthority): Promise<void> {
+  let isCut = false
+  const { feed } = own.authority
+  await own.guard({
+    feed: {
+      connect(guardId, { message, ended }) {
+        const line = feed.connect(guardId, {
+          message: (text) => {
+            if (!isCut) message(text)
+          },
+          ended,
+        })
+        return {
+          send: (text) => {
+            if (!isCut) line.send(text)
+          },
+          close: () => {
+            if (!isCut) line.close()
+          },
+        }
+      },
+    },
+  })
+  isCut = true
+}
+
 let it: RunningAuthority
 beforeAll(async () => {
   it = await runAuthority()
@@ -127,8 +154,7 @@ test('a request that revokes nothing is answered at once, and shows no number of
         }),
     },
   })
-  const cutOff = await own.guard()
-  cutOff.close()
+  await guardCutOff(own)
   const { refresh } = await own.login('frank')
   // Somebody else's entry, which the closed guard never confirms.
   await own.post('/api/token/blacklist/', { refresh })
@@ -162,10 +188,10 @@ test.each(['cut off', 'of the previous process'])(
   'a server that stops does not claim that a revocation is in force at a guard %s',
   async (which) => {
     await using own = await runAuthority()
-    const guard = await own.guard()
     if (which === 'cut off') {
-      guard.close()
+      await guardCutOff(own)
     } else {
+      await own.guard()
       await own.stop()
       await own.start()
     }
@@ -192,8 +218,7 @@ test('a refused logout does not wait', async () => {
 // Both wait for half a minute, so they run together, each with its own authority.
 test.concurrent('a wait includes a disconnected guard until its lease has expired', async () => {
   await using own = await runAuthority()
-  const guard = await own.guard()
-  guard.close()
+  await guardCutOff(own)
   const { refresh } = await own.login('bob')
   const response = await own.post('/api/token/blacklist/?wait=effective', { refresh })
   const { effective } = (await response.json()) as Effective

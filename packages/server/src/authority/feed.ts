@@ -45,6 +45,7 @@ export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
   const hub = await openHub(options)
   const mirror =
     settings.redisUrl === undefined ? undefined : await openMirror(settings.redisUrl, hub, options)
+  const noteAhead = createAheadWatch(hub, logger)
   const settling = createSettling(hub.tail)
   const unwatch = store.watch((mayHaveEntries) => {
     if (!mayHaveEntries) return
@@ -56,7 +57,10 @@ export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
     hub,
     settling,
     log: {
-      noteAhead: createAheadWatch(hub, logger),
+      noteAhead,
+      notePendingKey: (rvp) => {
+        if (rvp > hub.log.position) noteAhead(rvp)
+      },
       standingOf: async (claims, position) => {
         if (position > hub.log.position) await hub.tail.read()
         return decideStanding(claims, hub.log)

@@ -55,9 +55,9 @@ export async function createSessionServices(
 ): Promise<SessionServices> {
   const { store, source, ring, hasher, sealer, clock, random, claims, log } = options
   const { publicUrl: issuer, audience } = settings
-  const verifyAccess = perRingState(ring, ({ accessKeys }) =>
+  const verifyAccess = perRingState(ring, ({ publishedKeys }) =>
     createAccessTokenVerifier({
-      keys: accessKeys,
+      keys: publishedKeys,
       issuer,
       audience,
       // The token was issued by the same clock, so no difference must be tolerated.
@@ -86,6 +86,14 @@ export async function createSessionServices(
     },
     sessionsPerAccountMax: settings.sessionsPerAccountMax,
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
-    verifyAccess: { verify: (token) => verifyAccess().verify(token) },
+    verifyAccess: {
+      verify(token) {
+        const result = verifyAccess().verify(token)
+        if (!result.ok || !ring.pending.includes(result.header.kid ?? '')) return result
+        // Nobody should have this token yet: a thief has made it, or the database has lost the rotation.
+        log.notePendingKey(result.claims.rvp)
+        return { ok: false, code: 'key_unknown' }
+      },
+    },
   }
 }

@@ -11,8 +11,11 @@ export interface Settling {
   readonly settle: () => Promise<void> | undefined
 }
 
-/** Creates the settling of one authority. Callers at the same time share one read of the log. */
-export function createSettling(tail: Pick<LogTail, 'settled'>): Settling {
+/**
+ * Creates the settling of one authority. Callers at the same time share one read of the log. A read that fails
+ * is repeated by the tail.
+ */
+export function createSettling(tail: Pick<LogTail, 'absorb'>): Settling {
   let reading: Promise<void> | undefined
   let isStale = false
   return {
@@ -22,9 +25,12 @@ export function createSettling(tail: Pick<LogTail, 'settled'>): Settling {
     settle: () => {
       if (!isStale) return reading
       isStale = false
-      const current = tail.settled().finally(() => {
-        if (reading === current) reading = undefined
-      })
+      const current = tail
+        .absorb()
+        .catch(() => {})
+        .finally(() => {
+          if (reading === current) reading = undefined
+        })
       reading = current
       return reading
     },

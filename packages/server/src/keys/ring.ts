@@ -37,6 +37,8 @@ export interface RingState {
    * has signed nothing yet, so a token of it was made by a thief of the key.
    */
   readonly accessKeys: KeySet
+  /** The same keys and those that are pending. */
+  readonly publishedKeys: KeySet
   /** The key that signs new refresh tokens. */
   readonly refreshKid: string
   /** Returns the signer of this refresh key. Returns undefined if the ring no longer has the key. */
@@ -112,6 +114,10 @@ export class KeyRing implements RingState {
 
   get accessKeys(): KeySet {
     return this.#state.accessKeys
+  }
+
+  get publishedKeys(): KeySet {
+    return this.#state.publishedKeys
   }
 
   get refreshKid(): string {
@@ -274,6 +280,7 @@ function openState(
   return {
     accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
     accessKeys: createKeySet([...used, ...(foreign?.keys ?? [])]),
+    publishedKeys: createKeySet([...own, ...(foreign?.keys ?? [])]),
     refreshKid: activeOf(refresh, 'refresh').stored.kid,
     refreshSigner: (kid) => refreshSigners.get(kid),
     refreshKeys: createKeySet(refresh.map(({ key }) => verifyingKeyOf(key))),

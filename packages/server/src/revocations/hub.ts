@@ -120,7 +120,7 @@ export class FeedHub {
     const hub = new FeedHub(parts)
     hub.#tail = await LogTail.open(parts, {
       beforeBatch: (kinds) => hub.#reloadTopics(kinds),
-      batch: (batch, after) => hub.#broadcast(batch, after),
+      batch: (batch, after, last) => hub.#broadcast(batch, after, last),
       reloaded: () => hub.#startAllAnew(),
     })
     return hub
@@ -347,15 +347,20 @@ export class FeedHub {
     void this.#forEach((each) => this.#sendOrDrop(each, message))
   }
 
-  async #broadcast(batch: WireBatch, after: LogHead): Promise<void> {
+  async #broadcast(batch: WireBatch, after: LogHead, last: LogHead): Promise<void> {
     if (this.#subscribers.size === 0) return
     const message = encodeMessage({ type: 'batch', ...batch })
-    const sent = this.tail.head
     await this.#forEach((each) => {
-      if (each.state !== 'live' || each.sent.position !== after.position) return
-      each.sent = sent
+      if (each.state !== 'live' || each.sent.position >= last.position) return
+      if (each.sent.position !== after.position) return this.#catchUpLater(each)
+      each.sent = last
       this.#sendOrDrop(each, message)
     })
+  }
+
+  /** A guard that resumed in the middle of this batch gets the rest of it as pages. */
+  #catchUpLater(subscriber: Subscriber): void {
+    this.#catchUp(subscriber, subscriber.sent).catch(() => this.#drop(subscriber, 'closing'))
   }
 
   /** Calls `act` for each connection. Between thousands of them, other work gets its turn. */

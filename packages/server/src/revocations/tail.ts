@@ -13,7 +13,7 @@ import type { RevocationStore } from '../store/store.ts'
 import { createCoalescer } from './coalesce.ts'
 import { readEvidence, tipOfEvidence, type Proof } from './evidence.ts'
 import { BATCH_ENTRIES_MAX, emptyLog } from './log-copy.ts'
-import type { BatchSealer } from './seal-batch.ts'
+import type { BatchSealer, SealedEntry } from './seal-batch.ts'
 
 /**
  * The shortest and the longest time between two batches, in milliseconds. In between it follows the work of
@@ -64,8 +64,8 @@ export type TailEvent =
 export interface TailListener {
   /** Called with the kinds of new entries before they are sent. It must read changed keys and roles again. */
   beforeBatch(kinds: ReadonlySet<RevocationKind>): Promise<void>
-  /** Called with a signed batch of new entries, which follow `after`. The next batch waits until it resolves. */
-  batch(batch: WireBatch, after: LogHead): Promise<void>
+  /** Called with a signed batch of new entries, from `after` to `last`. The next batch waits until it resolves. */
+  batch(batch: WireBatch, after: LogHead, last: LogHead): Promise<void>
   /** Called after the copy was read again, because the history of the store has changed. */
   reloaded(): void
 }
@@ -75,8 +75,13 @@ export interface TailListener {
  * the store has lost entries. It does one thing at a time.
  */
 export class LogTail {
-  /** Reads new entries. Each call is served by a read that begins after the call. */
+  /** Reads new entries and sends them. Each call is served by a read that begins after the call. */
   readonly read: () => Promise<void>
+  /**
+   * Reads new entries into the copy, so that the authority itself obeys them. They are sent with the next
+   * batch. Each call is served by a read that begins after the call.
+   */
+  readonly absorb: () => Promise<void>
   readonly #parts: LogTailOptions
   readonly #listener: TailListener
   readonly #own: RetainedBatches
@@ -88,14 +93,16 @@ export class LogTail {
   #isClosed = false
   #readAt = -Infinity
   #gapMs: number = BATCH_GAP_MS.least
-  #settling: (() => void)[] = []
+  /** Entries of the copy that were not sent yet, and the head before them. */
+  #unsent: { readonly after: LogHead; readonly entries: SealedEntry[] } | undefined
 
   private constructor(parts: LogTailOptions, listener: TailListener, log: RevocationLog) {
     this.#parts = parts
     this.#listener = listener
     this.#log = log
     this.#own = new RetainedBatches(parts.elapsed)
-    this.read = createCoalescer(() => this.#inOrder(() => this.#readOnce()))
+    this.read = createCoalescer(() => this.#inOrder(() => this.#readAndSend()))
+    this.absorb = createCoalescer(() => this.#inOrder(() => this.#readOnce()))
   }
 
   /** Opens a tail and reads the entries that may be newer than a valid token. */
@@ -122,18 +129,6 @@ export class LogTail {
   changed(): void {
     this.#isStale = true
     if (!this.#isPumping) void this.#pump()
-  }
-
-  /**
-   * Resolves after the next batch, which has all entries that are in the store now. Never rejects: a failed read
-   * is repeated later. Unlike `read`, it gathers the entries of many callers.
-   */
-  settled(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#settling.push(resolve)
-      this.changed()
-    })
   }
 
   /**
@@ -189,17 +184,12 @@ export class LogTail {
         onEvent({ event: 'log_repaired', ...outcome })
         break
       }
-      await this.#readOnce()
+      await this.#readAndSend()
     })
   }
 
   close(): void {
     this.#isClosed = true
-    this.#settle(this.#settling)
-  }
-
-  #settle(waiting: readonly (() => void)[]): void {
-    for (const resolve of waiting) resolve()
   }
 
   async #pump(): Promise<void> {
@@ -210,9 +200,8 @@ export class LogTail {
       if (early > 0) await pause(this.#parts, early)
       this.#isStale = false
       this.#readAt = elapsed()
-      const settling = this.#settling.splice(0)
       try {
-        await this.read().finally(() => this.#settle(settling))
+        await this.read()
       } catch (error) {
         if (this.#isClosed) return
         this.#parts.onEvent({ event: 'revocations_unreadable', error })
@@ -224,7 +213,7 @@ export class LogTail {
   }
 
   async #readOnce(): Promise<void> {
-    const { store, sealer, elapsed } = this.#parts
+    const { store, elapsed } = this.#parts
     const held = this.head
     const { chain, entries } = await store.tail(held.position, BATCH_ENTRIES_MAX)
     if (!isSameChain(chain, held.chain)) return this.#mendOwn()
@@ -232,20 +221,36 @@ export class LogTail {
     this.#log.tick(elapsed())
     if (last === undefined) return
     await this.#listener.beforeBatch(new Set(entries.map(({ kind }) => kind)))
-    const startedAt = elapsed()
     const fault = this.#log.apply(entries, last.chain, elapsed())
     if (fault !== undefined)
       throw new Error(`the entries of the revocation log do not follow each other: ${fault}`)
-    const batch = sealer.seal(held, entries)
-    this.#own.add(batch)
-    await this.#listener.batch(batch, held)
-    this.#setGap(elapsed() - startedAt)
+    this.#unsent ??= { after: held, entries: [] }
+    this.#unsent.entries.push(...entries)
+    if (this.#unsent.entries.length >= BATCH_ENTRIES_MAX) await this.#send()
     if (entries.length === BATCH_ENTRIES_MAX) return this.#readOnce()
   }
 
   #proof(): Proof {
     const { opener, sealer } = this.#parts
     return { open: opener(), sealer, pause: () => pause(this.#parts, 0) }
+  }
+
+  async #readAndSend(): Promise<void> {
+    await this.#readOnce()
+    await this.#send()
+  }
+
+  /** Signs and sends what was read since the last batch. */
+  async #send(): Promise<void> {
+    const unsent = this.#unsent
+    if (unsent === undefined) return
+    this.#unsent = undefined
+    const { sealer, elapsed } = this.#parts
+    const startedAt = elapsed()
+    const batch = sealer.seal(unsent.after, unsent.entries)
+    this.#own.add(batch)
+    await this.#listener.batch(batch, unsent.after, unsent.entries.at(-1) ?? unsent.after)
+    this.#setGap(elapsed() - startedAt)
   }
 
   #setGap(workMs: number): void {
@@ -256,6 +261,7 @@ export class LogTail {
   /** The store has lost entries of this copy. They are written to the store again. */
   async #mendOwn(): Promise<void> {
     const { store, retainMs, nowMs } = this.#parts
+    await this.#send()
     const held = this.head
     const own = await readEvidence(this.#own.list(), this.#proof())
     const isWhole = own !== undefined && isSameChain(own.tip.chain, held.chain)
@@ -266,7 +272,7 @@ export class LogTail {
     this.#log = await emptyLog(store, retainMs, nowMs())
     this.#own.clear()
     this.#listener.reloaded()
-    await this.#readOnce()
+    await this.#readAndSend()
   }
 
   async #repair(evidence: LossEvidence): Promise<RepairOutcome['kind']> {

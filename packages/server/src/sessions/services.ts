@@ -26,6 +26,11 @@ export interface LogQuestions {
    * entries.
    */
   readonly noteAhead: (rvp: number) => void
+  /**
+   * Notes the position of a token whose key has not signed yet. If it is ahead of the log, the store has lost
+   * that the key became active.
+   */
+  readonly notePendingKey: (rvp: number) => void
 }
 
 /** The dependencies of all session operations. There is one object for the life of an authority. */
