@@ -89,7 +89,14 @@ export function createAuditStore(db: SqliteDatabase, clock: Clock): AuditStore {
           .map(toEntry),
       ),
 
-    prune: async (keptMs, limit) => db.write(() => prune(db, clock.nowMs() - keptMs, limit)),
+    prune: async (keptMs, limit, until = Infinity) =>
+      db.write(() => prune(db, Math.min(clock.nowMs() - keptMs, until), limit)),
+
+    oldestAt: async () =>
+      step(() => {
+        const row = db.get('SELECT at FROM audit ORDER BY id LIMIT 1')
+        return row === undefined ? undefined : audit.integer(row, 'at')
+      }),
   }
 }
 
