@@ -180,7 +180,7 @@ export interface SessionStore {
    *
    * The store's clock measures grace and expiry. A fault of one attempt undoes only that attempt. If the
    * commit fails, all attempts of the batch reject. `refresh_queue_full` if `limits.refreshQueueMax` pieces
-   * of work already wait. `token_invalid`, with nothing written, if `rules.isGenuine` returns false.
+   * of work already wait. `token_invalid`, with nothing written, if the `jti` was not made from the row.
    */
   refresh(attempt: RefreshAttempt, rules: RefreshRules): Promise<RefreshOutcome>
   /**
