@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os'
 
 import { defineConfig } from 'vitest/config'
 
-// Three projects. `fast` runs several files at once, because they wait more than they work. `slow` runs
-// one file after the other, because its files measure races and kill processes. `long` runs simulations
-// and fuzzing that take many minutes: `npm run test:long`.
+// Four projects. `fast` runs several files at once, because they wait more than they work. `slow` runs
+// one file after the other, because its files measure races and kill processes. `faults` is the long form of
+// the fault suites: `npm run test:faults`. `long` runs simulations and fuzzing that take many minutes: `npm run
+// test:long`.
 
 /** Files whose size depends on LONG_TESTS. `fast` and `slow` run a short form of them. */
 const SIZED = [
@@ -13,7 +14,6 @@ const SIZED = [
   'packages/jwt/test/slow-fuzz.test.ts',
   'packages/server/test/bad-input.test.ts',
   'packages/server/test/model.test.ts',
-  'packages/server/test/slow-crash.test.ts',
   'packages/server/test/slow-mixture.test.ts',
   'packages/server/test/usernames.test.ts',
   'tests/revocation/simulation/slow-simulation.test.ts',
@@ -41,6 +41,15 @@ export default defineConfig({
           include: ['packages/*/test/**/slow-*.test.ts', 'tests/**/slow-*.test.ts'],
           testTimeout: 300_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['tests/faults/slow-*.test.ts'],
+          testTimeout: 600_000,
+          fileParallelism: false,
+          env: { LONG_TESTS: '1' },
         },
       },
       {

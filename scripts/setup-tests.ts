@@ -40,6 +40,12 @@ export const requirements = {
     ],
     suites: ['tests/redis'],
   },
+  faketime: {
+    name: 'faketime',
+    debianPackages: ['faketime'],
+    detect: ['/usr/bin/faketime', '+1 hour', '/bin/true'],
+    suites: ['tests/faults/slow-clock.test.ts'],
+  },
 } as const satisfies Record<string, Requirement>
 
 /** Whether the program is installed. Starts it, which takes about 0.3 s. */

@@ -9,6 +9,7 @@ const passed =
   (await setUpTests()) &&
   (await runStages('npm run test:long', [
     { name: 'jwt on Node 20 to 26', command: ['node', 'scripts/test-matrix.ts'] },
+    vitestStage('fault suites', 'faults'),
     vitestStage('long suites', 'long'),
   ]))
 if (!passed) process.exitCode = 1

@@ -1,59 +1,11 @@
-import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { join } from 'node:path'
 import type { AddressInfo } from 'node:net'
 
 import { afterEach, expect, test } from 'vitest'
 
 import { startServerProcess, ADMIN } from '../../packages/server/test/support/server-process.ts'
+import { createServiceAccount, Service } from './service.ts'
 import { runAuthority, type RunningAuthority } from './support.ts'
-
-/** The guard's result for a token, and how old its copy of the log may be. */
-interface Verdict {
-  readonly code: string
-  readonly leaseAgeMs: number
-}
-
-/** A service with a guard, in a separate process. */
-class Service implements AsyncDisposable {
-  readonly #child: ChildProcess
-  readonly #waiting: ((verdict: Verdict) => void)[] = []
-
-  private constructor(child: ChildProcess) {
-    this.#child = child
-    child.on('message', (verdict) => this.#waiting.shift()?.(verdict as Verdict))
-  }
-
-  static start(options: object): Promise<Service> {
-    const child = fork(join(import.meta.dirname, 'guard-process.ts'), [JSON.stringify(options)], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
-    return new Promise((resolve, reject) => {
-      child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)))
-      child.once('message', () => resolve(new Service(child)))
-    })
-  }
-
-  async verify(token: string, policy: string): Promise<string> {
-    return (await this.#ask({ token, policy })).code
-  }
-
-  #ask(question: object): Promise<Verdict> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve)
-      this.#child.send(question)
-    })
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.removeAllListeners('exit')
-    this.#child.kill('SIGKILL')
-  }
-}
 
 /** A proxy in front of the authority that can be cut. */
 class Proxy implements AsyncDisposable {
@@ -160,14 +112,8 @@ test('revocations that the authority confirmed before it was killed are in force
   const first = await startServerProcess()
   const port = Number(new URL(first.url).port)
   const issuer = `http://localhost:${port}`
-  const launcher = join(import.meta.dirname, '../../packages/server/bin/countersign.cjs')
-  const printed = execFileSync(process.execPath, [launcher, 'clients', 'create', 'guards'], {
-    env: { PATH: process.env['PATH'], COUNTERSIGN_DATA_DIR: first.dataDir },
-    encoding: 'utf8',
-  })
-  const clientId = /svc_[\w-]+/.exec(printed)?.[0] ?? ''
-  const clientSecret = /Client secret: (\S+)/.exec(printed)?.[1] ?? ''
-  const service = use(await Service.start({ issuer, feed: { clientId, clientSecret } }))
+  const feed = createServiceAccount(first.dataDir)
+  const service = use(await Service.start({ issuer, feed }))
   const post = async (path: string, body: object): Promise<Record<string, string>> => {
     const response = await fetch(`${first.url}${path}`, {
       method: 'POST',

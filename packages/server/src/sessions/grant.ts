@@ -1,5 +1,5 @@
 import { SignerFault, SourceFault, StoreFault } from '../base/faults.ts'
-import type { Session } from '../store/rows.ts'
+import type { GrantedSession } from '../store/rows.ts'
 import { mintAccessToken, type MintInput } from './access-token.ts'
 import type { Granted, SessionServices } from './services.ts'
 import { withCurrentAccount } from './current-account.ts'
@@ -9,7 +9,7 @@ import { whyOver } from '../store/standing.ts'
 /** Mints the tokens of a session, at its sign-in and at every refresh. */
 export async function grant(
   { ring, access, random, csrf }: SessionServices,
-  input: MintInput & { readonly session: Session },
+  input: MintInput & { readonly session: GrantedSession },
   options: { readonly withRefresh: boolean; readonly forCookies?: boolean | undefined },
 ): Promise<Granted> {
   return {

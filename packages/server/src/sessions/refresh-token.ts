@@ -11,7 +11,7 @@ import { toEpochSec, type Clock, type EpochMs } from '../base/clock.ts'
 import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import { refreshJti } from '../store/refresh-jti.ts'
-import type { Session } from '../store/rows.ts'
+import type { GrantedSession } from '../store/rows.ts'
 
 /** The claims of a refresh token. All claims are required. */
 export interface RefreshClaims {
@@ -35,7 +35,7 @@ export interface RefreshClaims {
 export function makeRefreshToken(
   ring: Pick<KeyRing, 'refreshSigner'>,
   issuer: string,
-  session: Session,
+  session: GrantedSession,
   userId: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)

@@ -8,7 +8,7 @@ import type { Clock, EpochMs } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { KeyRing } from '../keys/ring.ts'
-import type { AccountClaims, Session } from '../store/rows.ts'
+import type { AccountClaims, GrantedSession } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { AccessTokenSettings } from './access-token.ts'
 import type { Csrf } from './csrf.ts'
@@ -94,6 +94,6 @@ export interface Granted {
   readonly ok: true
   readonly access: string
   readonly refresh: string | undefined
-  readonly session: Session
+  readonly session: GrantedSession
   readonly account: AccountClaims
 }

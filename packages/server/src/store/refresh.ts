@@ -1,5 +1,5 @@
 import type { EpochMs } from '../base/clock.ts'
-import type { AccountClaims, GraceWindows, Session } from './rows.ts'
+import type { AccountClaims, GraceWindows, GrantedSession, Session } from './rows.ts'
 
 /**
  * A refresh token that was presented. Its signature and claims are verified, but its session was not read
@@ -68,7 +68,7 @@ export interface RefreshRules {
 export type RefreshOutcome =
   | {
       readonly kind: 'rotated' | 'healed' | 'repeated' | 'kept'
-      readonly session: Session
+      readonly session: GrantedSession
       readonly account: AccountClaims
       readonly position: number
       readonly now: EpochMs

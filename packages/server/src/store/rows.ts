@@ -61,6 +61,9 @@ export interface Session {
   readonly userAgent: string
 }
 
+/** What tokens and answers need of a session. No token depends on the windows, so a refresh does not return them. */
+export type GrantedSession = Omit<Session, 'grace'>
+
 /**
  * The last two windows of rotations of a session, by which an older refresh token is dated. A window begins with a
  * rotation and takes all rotations of the next `graceMs`. The first rotation after that begins a new one. So no chain of

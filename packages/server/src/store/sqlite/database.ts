@@ -2,6 +2,8 @@ import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
+import type { LogHead } from '@countersign/guard/revocations'
+
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
 import type { Revocation } from '../rows.ts'
 import { giveToOwnerOf } from './files.ts'
@@ -26,8 +28,8 @@ export class SqliteDatabase {
   readonly #statements = new Map<string, StatementSync>()
   readonly #watchers = new Set<() => void>()
   #poll: NodeJS.Timeout | undefined
-  /** The entries of the current transaction: see {@link append}. Undefined outside a write transaction. */
-  #entries: Revocation[] | undefined
+  /** The part of the current write transaction that concerns the log. Undefined outside of one. */
+  #log: LogInTransaction | undefined
 
   private constructor(db: DatabaseSync) {
     this.#db = db
@@ -92,18 +94,18 @@ export class SqliteDatabase {
    * `StoreFault`.
    */
   write<T>(work: () => T): T {
-    const entries: Revocation[] = []
-    this.#entries = entries
+    const log: LogInTransaction = { entries: [], head: undefined }
+    this.#log = log
     try {
       const result = this.#transaction('BEGIN IMMEDIATE', () => {
         const value = work()
-        this.#writeEntries(entries)
+        this.#writeEntries(log.entries)
         return value
       })
       for (const changed of this.#watchers) changed()
       return result
     } finally {
-      this.#entries = undefined
+      this.#log = undefined
     }
   }
 
@@ -113,8 +115,9 @@ export class SqliteDatabase {
    * full.
    */
   attempt<T>(work: () => T): Attempted<T> {
-    const entries = this.#transactionEntries()
-    const kept = entries.length
+    const log = this.#logInTransaction()
+    const kept = log.entries.length
+    const { head } = log
     this.#prepare('SAVEPOINT part').run()
     try {
       const value = work()
@@ -123,7 +126,8 @@ export class SqliteDatabase {
     } catch (error) {
       this.#prepare('ROLLBACK TO part').run()
       this.#prepare('RELEASE part').run()
-      entries.length = kept
+      log.entries.length = kept
+      log.head = head
       return { ok: false, error: asFault(error) }
     }
   }
@@ -131,20 +135,27 @@ export class SqliteDatabase {
   /**
    * Appends an entry to the revocation log at the end of the current write transaction, after all its other
    * writes. So the log's counter is always locked last, even if several methods share a transaction. {@link
-   * newestEntry} returns the entry at once.
+   * head} returns the entry at once.
    */
   append(entry: Revocation): void {
-    this.#transactionEntries().push(entry)
+    const log = this.#logInTransaction()
+    log.entries.push(entry)
+    log.head = entry
   }
 
-  /** The entry that this transaction appended last. Undefined if it has appended no entry. */
-  get newestEntry(): Revocation | undefined {
-    return this.#entries?.at(-1)
+  /**
+   * Returns the head of the log: the entry that this transaction appended last, or what `read` returns. A write
+   * transaction reads once, because no other connection can move the head before it ends.
+   */
+  head(read: () => LogHead): LogHead {
+    if (this.#log === undefined) return read()
+    this.#log.head ??= read()
+    return this.#log.head
   }
 
-  #transactionEntries(): Revocation[] {
-    if (this.#entries === undefined) throw new Error('This work needs a write transaction.')
-    return this.#entries
+  #logInTransaction(): LogInTransaction {
+    if (this.#log === undefined) throw new Error('This work needs a write transaction.')
+    return this.#log
   }
 
   #writeEntries(entries: readonly Revocation[]): void {
@@ -230,6 +241,13 @@ export class SqliteDatabase {
     this.#statements.clear()
     this.#db.close()
   }
+}
+
+interface LogInTransaction {
+  /** The entries to write at the end of the transaction: see {@link SqliteDatabase.append}. */
+  readonly entries: Revocation[]
+  /** The newest entry, or the head that the transaction has read. */
+  head: LogHead | undefined
 }
 
 /** The result of work that can be undone separately. */

@@ -7,12 +7,12 @@ import {
   type RefreshOutcome,
   type RefreshRules,
 } from '../refresh.ts'
-import type { Session } from '../rows.ts'
+import type { GrantedSession, Session } from '../rows.ts'
 import { auditElsewhere, auditSession } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import type { SqliteDatabase } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readClaims, readState, toAuthentication, toClaims, toGrace } from './session-rows.ts'
+import { readClaims, readState, toAuthentication, toClaims } from './session-rows.ts'
 import { SESSION_LIVES } from './standing.ts'
 
 const sessions = columnsOf('sessions')
@@ -77,7 +77,7 @@ function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutc
     now,
   )
   if (row === undefined) return undefined
-  const session: Session = {
+  const session: GrantedSession = {
     id: attempt.sessionId,
     accountId: sessions.text(row, 'account_id'),
     clientId: sessions.text(row, 'client_id'),
@@ -86,7 +86,6 @@ function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutc
     generation: attempt.generation + 1,
     createdAt: sessions.integer(row, 'created_at'),
     rotatedAt: now,
-    grace: toGrace(row),
     expiresAt: sessions.integer(row, 'expires_at'),
     endsAt: sessions.integer(row, 'ends_at'),
     endedAt: undefined,
@@ -117,7 +116,6 @@ const ROTATE_CURRENT = `
   WHERE s.id = ? AND s.generation = ? AND ${SESSION_LIVES}
   RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
             survived_position, tenant_id, authenticated_at, amr, acr,
-            grace_generation, grace_began_at, prior_generation, prior_rotated_at,
             CASE WHEN tenant_id IS NULL THEN NULL ELSE
               (SELECT m.roles FROM memberships m
                WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)

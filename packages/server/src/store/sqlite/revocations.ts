@@ -13,10 +13,7 @@ const log = columnsOf('revocations')
  * entries that the transaction has appended.
  */
 export function readPosition(db: SqliteDatabase): number {
-  const { newestEntry } = db
-  if (newestEntry !== undefined) return newestEntry.position
-  const row = db.get('SELECT position FROM revocation_head WHERE id = 1')
-  return heads.integer(row ?? {}, 'position')
+  return readHead(db).position
 }
 
 /**
@@ -49,11 +46,10 @@ export function appendAt(
  * Returns the position and chain value of the newest entry. Without entries, returns the start of the log.
  */
 export function readHead(db: SqliteDatabase): LogHead {
-  const { newestEntry } = db
-  if (newestEntry !== undefined) {
-    return { position: newestEntry.position, chain: newestEntry.chain }
-  }
-  return toHead(db.get('SELECT position, chain FROM revocation_head WHERE id = 1') ?? {})
+  const { position, chain } = db.head(() =>
+    toHead(db.get('SELECT position, chain FROM revocation_head WHERE id = 1') ?? {}),
+  )
+  return { position, chain }
 }
 
 /**

@@ -93,7 +93,7 @@ export function toAuthentication(row: Row): Pick<Session, 'authenticatedAt' | 'a
 }
 
 /** Reads the columns of the windows of rotations of a row of the table `sessions`. */
-export function toGrace(row: Row): GraceWindows {
+function toGrace(row: Row): GraceWindows {
   return {
     generation: sessions.integer(row, 'grace_generation'),
     beganAt: sessions.integer(row, 'grace_began_at'),
