@@ -14,14 +14,14 @@ export interface BenchServer extends Started {
   memoryMb(): number
 }
 
-/** Runs `countersign start` on a data directory, bound to a core if one is given. */
+/** Runs `countersign start` on a data directory, bound to cores if they are given, such as `0` or `0,1`. */
 export async function startServer(options: {
   node: string
   dataDir: string
-  core?: number
+  cores?: string
 }): Promise<BenchServer> {
   const port = await freePort()
-  const pin = options.core === undefined ? [] : ['taskset', '-c', String(options.core)]
+  const pin = options.cores === undefined ? [] : ['taskset', '-c', options.cores]
   const started = await startProgram({
     command: [...pin, options.node, LAUNCHER, 'start'],
     cwd: options.dataDir,
