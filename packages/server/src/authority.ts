@@ -30,7 +30,8 @@ import type { ClaimsHook } from './sessions/access-token.ts'
 import type { CreatedSession } from './sessions/create-session.ts'
 import { createSessionManager, type SessionManager } from './sessions/manage.ts'
 import { parseSettings, type Settings, type SettingsInput } from './settings.ts'
-import { openStore } from './store/open.ts'
+import { logStoreEvent } from './authority/store-events.ts'
+import { openServerStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
 
@@ -116,10 +117,14 @@ export async function createAuthority(
   config: AuthorityConfig | SourcedAuthorityConfig = {},
 ): Promise<Authority | SourcedAuthority> {
   const { clock = systemClock, random = createSystemRandom(), ...others } = config
-  const { logger, claims, accounts, signer, ...input } = others
+  const { logger: givenLogger, claims, accounts, signer, ...input } = others
   const source = accounts === undefined ? undefined : checkSource(accounts)
   const settings = parseSettings(input, { production: process.env['NODE_ENV'] === 'production' })
-  const store = openStore(settings, { exclusive: true, clock })
+  const logger = givenLogger ?? pino({ level: settings.logLevel, base: null }, pino.destination(2))
+  const store = await openServerStore(settings, {
+    clock,
+    onEvent: (event) => logStoreEvent(logger, event),
+  })
   try {
     return await assemble(settings, store, { clock, random, claims, source, signer, input }, logger)
   } catch (error) {
@@ -142,7 +147,7 @@ async function assemble(
   settings: Settings,
   store: Store,
   given: Parameters,
-  logger: Logger = pino({ level: settings.logLevel, base: null }, pino.destination(2)),
+  logger: Logger,
 ): Promise<Authority | SourcedAuthority> {
   const { clock, random, source, signer } = given
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]

@@ -4,7 +4,10 @@ import type { Session } from './rows.ts'
 import { whyOver } from './standing.ts'
 
 /** The conditions of the rotation rule besides the session. Times are in milliseconds. */
-export interface RotationConditions extends Pick<RefreshRules, 'graceMs' | 'startedAt' | 'healing'> {
+export interface RotationConditions extends Pick<
+  RefreshRules,
+  'graceMs' | 'startedAt' | 'healing'
+> {
   readonly now: EpochMs
 }
 

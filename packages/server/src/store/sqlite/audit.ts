@@ -74,7 +74,7 @@ export function auditElsewhere(
 /** The audit on SQLite. */
 export function createAuditStore(db: SqliteDatabase, clock: Clock): AuditStore {
   return {
-    append: async (entry) => step(() => appendAudit(db, entry)),
+    append: async (entry) => db.write(() => appendAudit(db, entry)),
 
     list: async ({ accountId, limit, before }) =>
       step(() =>

@@ -48,7 +48,7 @@ export function createSessionStore(
     list: async (filter) => step(() => list(db, filter, clock.nowMs())),
 
     purge: async (keptMs, limit) =>
-      step(() =>
+      db.write(() =>
         db.run(
           'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at < ? LIMIT ?)',
           clock.nowMs() - keptMs,
