@@ -32,6 +32,7 @@ export class Calls {
   #outbox: Call[] = []
   #newestId = 0
   #heardAt = 0
+  #checkedAt = performance.now()
   #isStalled = false
   #fault: StoreFault | undefined
 
@@ -113,8 +114,12 @@ export class Calls {
   }
 
   #check(): void {
+    const now = performance.now()
+    // If this thread was itself stopped or busy, so may the other have been.
+    if (now - this.#checkedAt > 2 * CHECK_MS) this.#heardAt = now
+    this.#checkedAt = now
     if (!this.#isSilent()) return
-    // This thread may itself have been busy. Answers that have arrived meanwhile are read first.
+    // Answers that have arrived meanwhile are read first.
     setImmediate(() => {
       if (!this.#isSilent()) return
       this.#isStalled = true
