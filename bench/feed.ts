@@ -43,7 +43,7 @@ try {
   await using server = await startServer({
     node: process.execPath,
     dataDir,
-    core: 0,
+    cores: '0',
     probe: { module, env: { LOOP_DELAY_FILE: delays } },
   })
   const url = `ws://localhost:${server.port}/revocations/feed`

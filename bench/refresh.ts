@@ -1,4 +1,5 @@
 import { rmSync, statSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -11,7 +12,8 @@ import { median, quantile, spread } from './lib/statistics.ts'
 
 /**
  * Measures chained refreshes: 5,000 sessions, each refreshed again and again with its newest token, over
- * kept-alive connections and with durable commits. The server has one core, and the load generator the other.
+ * kept-alive connections and with durable commits. The server has one core, and the load generator the other. One row
+ * gives the server two cores, of which it shares one with the load generator on a machine with two.
  */
 
 const CHAINED = 5_000
@@ -24,6 +26,15 @@ interface Case {
   readonly node: string
   readonly sessions: number
   readonly connections: number
+  /** The cores of the server, such as `0,1`. */
+  readonly cores: string
+}
+
+const ONE_CORE = '0'
+
+/** The second core is one that the load generator does not use, if the machine has one. */
+function twoCores(): string {
+  return cpus().length > 2 ? '0,2' : '0,1'
 }
 
 pinSelf(1)
@@ -33,32 +44,49 @@ const measured: Row[] = []
 for (const sessions of quick ? [10_000] : [10_000, 1_000_000]) {
   const dataDir = await seedSessions(sessions)
   try {
+    const one = { sessions, cores: ONE_CORE, connections: [8, 64] }
     for (const node of [process.execPath, ...(node26 === undefined ? [] : [node26])]) {
-      measured.push(...(await measureServer(dataDir, { node, sessions })))
+      measured.push(...(await measureServer(dataDir, { ...one, node })))
     }
+    if (sessions > 10_000) continue
+    const two = { node: process.execPath, sessions, cores: twoCores(), connections: [64] }
+    measured.push(...(await measureServer(dataDir, two)))
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
   }
 }
-const main = measured.find((row) => row['sessions'] === 10_000 && row['connections'] === 64)
-const large = measured.find((row) => row['sessions'] === 1_000_000 && row['connections'] === 64)
+const rowOf = (sessions: number, cores: number): Row | undefined =>
+  measured.find(
+    (row) =>
+      row['sessions'] === sessions && row['connections'] === 64 && row['server_cores'] === cores,
+  )
+const main = rowOf(10_000, 1)
+const large = rowOf(1_000_000, 1)
+const two = rowOf(10_000, 2)
 report('refresh', measured, {
   ...(large === undefined
     ? {}
     : { refresh_million_of_small: round(Number(large['per_sec']) / Number(main?.['per_sec'])) }),
+  refresh_two_cores_of_one: round(Number(two?.['per_sec']) / Number(main?.['per_sec'])),
+  refresh_two_cores_per_second: Number(two?.['per_sec']),
   refresh_per_second: Number(main?.['per_sec']),
 })
 
 async function measureServer(
   dataDir: string,
-  { node, sessions }: Pick<Case, 'node' | 'sessions'>,
+  {
+    node,
+    sessions,
+    cores,
+    connections: counts,
+  }: Omit<Case, 'connections'> & { readonly connections: readonly number[] },
 ): Promise<Row[]> {
   const signatureUs = measureSignatureUs(node, 0)
-  await using server = await startServer({ node, dataDir, core: 0 })
+  await using server = await startServer({ node, dataDir, cores })
   const tokens = await currentTokens(dataDir, `http://localhost:${server.port}`, CHAINED)
   const result: Row[] = []
-  for (const connections of [8, 64]) {
-    const row = await measure(server, dataDir, tokens, { node, sessions, connections })
+  for (const connections of counts) {
+    const row = await measure(server, dataDir, tokens, { node, sessions, connections, cores })
     result.push({ ...row, bare_es256_us: round(signatureUs) })
   }
   return result
@@ -68,7 +96,7 @@ async function measure(
   server: BenchServer,
   dataDir: string,
   tokens: string[],
-  { node, sessions, connections }: Case,
+  { node, sessions, connections, cores }: Case,
 ): Promise<Row> {
   await load(server.port, tokens, connections, WARM_UP_SEC)
   const before = { ...sizeOf(dataDir), cpu: server.cpuSec() }
@@ -88,6 +116,7 @@ async function measure(
     node: node === process.execPath ? process.version : `v${NODE_26}`,
     sessions,
     connections,
+    server_cores: cores.split(',').length,
     per_sec: Math.round(median(rates)),
     spread_percent: round(spread(rates) * 100),
     median_ms: round(quantile(latencies, 0.5)),

@@ -51,7 +51,7 @@ async function measure({ guards, perSec }: Case): Promise<Row> {
   const dataDir = await seedSessions(revocations)
   try {
     const credentials = await createGuardsClient(dataDir)
-    await using server = await startServer({ node: process.execPath, dataDir, core: 0 })
+    await using server = await startServer({ node: process.execPath, dataDir, cores: '0' })
     const issuer = `http://localhost:${server.port}`
     const pairs = await currentPairs(dataDir, issuer, revocations)
     const complete = Math.min(guards, COMPLETE_MAX)

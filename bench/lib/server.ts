@@ -14,16 +14,16 @@ export interface BenchServer extends Started {
   memoryMb(): number
 }
 
-/** Runs `countersign start` on a data directory, bound to a core if one is given. */
+/** Runs `countersign start` on a data directory, bound to cores if they are given, such as `0` or `0,1`. */
 export async function startServer(options: {
   node: string
   dataDir: string
-  core?: number
+  cores?: string
   /** A module that the process loads first. */
   probe?: { readonly module: string; readonly env: Readonly<Record<string, string>> }
 }): Promise<BenchServer> {
   const port = await freePort()
-  const pin = options.core === undefined ? [] : ['taskset', '-c', String(options.core)]
+  const pin = options.cores === undefined ? [] : ['taskset', '-c', options.cores]
   const probe = options.probe === undefined ? [] : ['--import', options.probe.module]
   const started = await startProgram({
     command: [...pin, options.node, ...probe, LAUNCHER, 'start'],

@@ -49,7 +49,7 @@ function drawRefresh(name: string): BarChart {
   const groups = [...groupBy(rows, (row) => numberOf(row, 'sessions'))].map(([sessions, own]) => ({
     heading: `${formatNumber(sessions)} sessions in the database`,
     bars: own.map((row) => ({
-      label: `${row['connections']} connections`,
+      label: `${row['connections']} connections${row['server_cores'] === 2 ? ', two cores' : ''}`,
       value: numberOf(row, 'per_sec'),
       text: `${formatNumber(numberOf(row, 'per_sec'))}/s, median ${row['median_ms']} ms, p99 ${row['p99_ms']} ms`,
       tone: 'ours' as const,

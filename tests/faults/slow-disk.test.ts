@@ -39,4 +39,45 @@ describe.skipIf(why !== undefined)(`disk${why === undefined ? '' : ` (NOT RUN: $
       outcome: `writes got 503, and worked again ${backMs} ms after there was space; nothing lost`,
     })
   })
+
+  test('while the disk is frozen, keys and health answer, writes fail at once, and nothing is lost', async () => {
+    using disk = TestDisk.create(64)
+    await using server = await startServerProcess({ dataDir: disk.path })
+    const load = new HonestLoad(server.url)
+    await load.start()
+    await load.untilMore({ rotations: 50 })
+
+    const slowestMs = await whileFrozen(disk, async () => {
+      const probe = new Probe(server.url, MUST_ANSWER)
+      const { busy } = load.failed
+      await expect.poll(() => load.failed.busy, { timeout: 30_000 }).toBeGreaterThan(busy + 20)
+      const answers = await probe.stop()
+      for (const { statuses } of answers) expect(Object.keys(statuses)).toEqual(['200'])
+      expect((await fetch(`${server.url}/readyz`)).status).toBe(503)
+      return Math.max(...answers.map(({ worstMs }) => worstMs))
+    })
+    expect(slowestMs).toBeLessThan(1_000)
+
+    const from = performance.now()
+    await load.untilMore({ rotations: 50, logOuts: 1 })
+    const backMs = Math.round(performance.now() - from)
+    await load.stop()
+    load.expectNothingLost(disk.path)
+    await load.expectAnswersTrue()
+    load.close()
+    recordFault('disk-frozen', {
+      fault: 'disk frozen under load, then thawed',
+      outcome: `health and keys in at most ${slowestMs} ms, writes got 503, and worked again after ${backMs} ms; nothing lost`,
+    })
+  })
 })
+
+/** A process cannot be killed while it waits for a frozen disk, so the disk is thawed whatever happens. */
+async function whileFrozen<T>(disk: TestDisk, work: () => Promise<T>): Promise<T> {
+  disk.freeze()
+  try {
+    return await work()
+  } finally {
+    disk.thaw()
+  }
+}

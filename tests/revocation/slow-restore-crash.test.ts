@@ -255,6 +255,28 @@ describe('a backup whose schema is not ours is rejected', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('"revive"') })
   })
 
+  test('a backup whose schema has other comments and blanks is accepted, other text is not', async () => {
+    const dataDir = newDataDir()
+    const file = join(folder, 'comments.db')
+    const rewrite = (from: string, to: string): void => {
+      // The types of Node do not know this option yet.
+      const defenceless: object = { defensive: false }
+      const db = new DatabaseSync(file, defenceless)
+      db.exec('PRAGMA writable_schema = ON')
+      const { changes } = db
+        .prepare('UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE sql LIKE ?')
+        .run(from, to, `%${from}%`)
+      expect(Number(changes)).toBeGreaterThan(0)
+      db.close()
+    }
+    copyFileSync(backup, file)
+    rewrite('the audit is append-only', 'the  audit is append-only')
+    expect(await restore(dataDir, file)).toMatchObject({ code: 1 })
+    copyFileSync(backup, file)
+    rewrite('CREATE TABLE accounts (', 'CREATE TABLE accounts (  -- "of" people\n /* all */')
+    expect(await restore(dataDir, file)).toMatchObject({ code: 0 })
+  })
+
   test('statistics of ANALYZE are accepted, a damaged page is not', async () => {
     const dataDir = newDataDir()
     const file = join(folder, 'analyzed.db')

@@ -40,7 +40,8 @@ import { createSessionManager, type SessionManager } from './sessions/manage.ts'
 import { isProduction } from './settings-environment.ts'
 import type { SettingsInput } from './settings-table.ts'
 import { parseSettings, type Settings } from './settings.ts'
-import { openStore } from './store/open.ts'
+import { logStoreEvent } from './authority/store-events.ts'
+import { openServerStore } from './store/open.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
 
@@ -135,11 +136,15 @@ export async function createAuthority(
   config: AuthorityConfig | SourcedAuthorityConfig = {},
 ): Promise<Authority | SourcedAuthority> {
   const { clock = systemClock, random = createSystemRandom(), ...others } = config
-  const { logger, claims, accounts, signer, ...input } = others
+  const { logger: givenLogger, claims, accounts, signer, ...input } = others
   const source = accounts === undefined ? undefined : checkSource(accounts)
   const production = isProduction(process.env)
   const settings = parseSettings(input, { production, nameOf: (key) => key })
-  const store = openStore(settings, { exclusive: true, clock })
+  const logger = givenLogger ?? createLogger(settings.logLevel)
+  const store = await openServerStore(settings, {
+    clock,
+    onEvent: (event) => logStoreEvent(logger, event),
+  })
   try {
     return await assemble(settings, store, { clock, random, claims, source, signer, input }, logger)
   } catch (error) {
@@ -162,7 +167,7 @@ async function assemble(
   settings: Settings,
   store: Store,
   given: Parameters,
-  logger: Logger = createLogger(settings.logLevel),
+  logger: Logger,
 ): Promise<Authority | SourcedAuthority> {
   const { clock, random, source, signer } = given
   const secrets = settings.secrets ?? [readOrCreateSecret(settings.dataDir, random)]

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { PasswordHasher } from './accounts/passwords.ts'
 import { messageOf } from './base/faults.ts'
 import { randomId, type Random } from './base/random.ts'
-import type { Store } from './store/store.ts'
+import type { AuditStore, Store } from './store/store.ts'
 
 /** How long rows are kept that are no longer needed, in milliseconds. Undefined: always. */
 export interface Retention {
@@ -33,8 +33,13 @@ const ROUNDS_AN_HOUR = 60
  * unknown.
  */
 const SESSION_KEPT_MS = 86_400_000
-/** One step deletes at most this many rows. It takes some milliseconds, in which no request runs. */
+/** One step deletes at most this many rows. */
 const STEP_ROWS = 500
+/**
+ * One round deletes at most a day of the audit and of the log, counted from the oldest row. If the clock is wrong by
+ * years for some hours, it costs some days of the audit, not the whole audit.
+ */
+const ROUND_DELETES_MS = 86_400_000
 const HASH_SAMPLE = 200
 
 /**
@@ -88,10 +93,8 @@ async function purge(
     sessions: () => store.sessions.purge(SESSION_KEPT_MS, STEP_ROWS),
     throttles: () => store.throttles.purge(STEP_ROWS),
     consumed: () => store.purgeConsumed(STEP_ROWS),
-    ...(auditMs === undefined ? {} : { audit: () => store.audit.prune(auditMs, STEP_ROWS) }),
-    ...(revocationsMs === undefined
-      ? {}
-      : { revocations: () => store.revocations.prune(revocationsMs, STEP_ROWS) }),
+    ...(await pruning('audit', store.audit, auditMs)),
+    ...(await pruning('revocations', store.revocations, revocationsMs)),
   }
   for (const [rows, step] of Object.entries(steps)) {
     let removed = 0
@@ -103,6 +106,17 @@ async function purge(
     }
     if (removed > 0) logger.info({ event: 'purged', rows, removed })
   }
+}
+
+/** The step that deletes old rows of a table in this round. No step if the table is kept for ever. */
+async function pruning(
+  rows: string,
+  table: Pick<AuditStore, 'prune' | 'oldestAt'>,
+  keptMs: number | undefined,
+): Promise<Readonly<Record<string, () => Promise<number>>>> {
+  const oldestAt = keptMs === undefined ? undefined : await table.oldestAt()
+  if (keptMs === undefined || oldestAt === undefined) return {}
+  return { [rows]: () => table.prune(keptMs, STEP_ROWS, oldestAt + ROUND_DELETES_MS) }
 }
 
 async function attempt(logger: Logger, work: string, run: () => Promise<void>): Promise<void> {

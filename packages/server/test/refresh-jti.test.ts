@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { isGenuineJti } from '../src/sessions/refresh-token.ts'
+import { isGenuineJti } from '../src/store/refresh-jti.ts'
 import { openTestAuthority } from './support/authority.ts'
 import { queryOne } from './support/database.ts'
 import { claimsOf } from './support/forge.ts'

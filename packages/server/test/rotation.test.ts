@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 
 import type { AuthorityConfig } from '../src/authority.ts'
 import { createSystemRandom, randomId } from '../src/base/random.ts'
-import { decideRotation, type RotationConditions } from '../src/sessions/decide-rotation.ts'
+import { decideRotation, type RotationConditions } from '../src/store/decide-rotation.ts'
+import { refreshJti } from '../src/store/refresh-jti.ts'
 import { withoutTenant } from '../src/sessions/tenant-claims.ts'
 import {
   NO_GRACE,
@@ -804,15 +805,15 @@ test('the SQL fast path and the function agree on every row, and order within a 
         const attempts = wanted.map(({ forged, unknown, ...attempt }) => ({
           ...attempt,
           sessionId: unknown ? 'nobody' : id,
-          jti: forged ? 'forged' : 'genuine',
+          jti: forged ? 'forged' : refreshJti(before.session, attempt.generation),
         }))
         const rules: RefreshRules = {
           idleMs: IDLE_MS,
           graceMs: GRACE_MS,
           refreshKid: 'new-kid',
           rotates: conditions.rotates,
-          decide: (state, attempt, now) => decideRotation(state, attempt, { ...conditions, now }),
-          isGenuine: (_, attempt) => attempt.jti === 'genuine',
+          startedAt: conditions.startedAt,
+          healing: conditions.healing,
         }
         // They arrive together, so they share a batch.
         const outcomes = await Promise.all(
@@ -822,7 +823,7 @@ test('the SQL fast path and the function agree on every row, and order within a 
         let { session } = before
         const expected = attempts.map((attempt) => {
           if (attempt.sessionId !== id) return { kind: 'refused', code: 'session_unknown' }
-          if (attempt.jti !== 'genuine') return { kind: 'refused', code: 'token_invalid' }
+          if (attempt.jti === 'forged') return { kind: 'refused', code: 'token_invalid' }
           const applied = applyTable({ ...before, session }, attempt, conditions)
           ;({ session } = applied)
           return applied.code === undefined

@@ -29,6 +29,7 @@ import {
 import type { Pair } from './support/authority.ts'
 import { execute, query } from './support/database.ts'
 import { HttpClient } from './support/http-client.ts'
+import { canMount } from './support/mounts.ts'
 import { ADMIN, freePort, startServerProcess } from './support/server-process.ts'
 
 const SECRET = 'a secret of this test alone 0123456789'
@@ -271,15 +272,6 @@ describe('a start that fails prints the reason in one line', () => {
     )
   })
 })
-
-/** Whether this user may mount file systems, as root can in most containers. */
-function canMount(): boolean {
-  const path = mkdtempSync(join(tmpdir(), 'countersign-mount-'))
-  const isDone = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]).status === 0
-  if (isDone) spawnSync('umount', [path])
-  rmSync(path, { recursive: true })
-  return isDone
-}
 
 describe.skipIf(!canMount())('a full disk', () => {
   beforeEach(() => {

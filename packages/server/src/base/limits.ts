@@ -42,6 +42,8 @@ export const limits = {
   refreshBatchMax: 256,
   /** Pieces of work that may wait for their transaction. A refresh beyond this number is answered 503. */
   refreshQueueMax: 4_096,
+  /** Calls that may wait for the database. More are answered 503. */
+  storeCallsMax: 8_192,
   /**
    * Sessions that one sign-in ends because the account has too many. More would hold the write lock for too
    * long.

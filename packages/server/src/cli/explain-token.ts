@@ -17,14 +17,11 @@ import { isOwnAccountId } from '../accounts/source.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
 import { refusals } from '../base/refusals.ts'
 import { ACCESS_TYP, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
-import { decideRotation } from '../sessions/decide-rotation.ts'
-import {
-  createRefreshTokenVerifier,
-  isGenuineJti,
-  refreshVerifierOptions,
-} from '../sessions/refresh-token.ts'
-import { isRevokedWithAccount, whyClientOver } from '../sessions/standing.ts'
+import { decideRotation } from '../store/decide-rotation.ts'
+import { createRefreshTokenVerifier, refreshVerifierOptions } from '../sessions/refresh-token.ts'
+import { isRevokedWithAccount, whyClientOver } from '../store/standing.ts'
 import type { Settings } from '../settings.ts'
+import { isGenuineJti } from '../store/refresh-jti.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { ClientView, Store } from '../store/store.ts'
 import { checkRevocation, subjectsOf, type Claims } from './explain-revocation.ts'

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+
 import { BATCH_TYP } from '@countersign/guard/revocations'
 import {
   createKeySet,
@@ -9,7 +11,7 @@ import {
 } from '@countersign/jwt'
 
 import type { Clock } from '../base/clock.ts'
-import { SetupError } from '../base/faults.ts'
+import { SetupError, StoreFault } from '../base/faults.ts'
 import type { KeyUse, RingChange, StoredKey } from '../store/rows.ts'
 import type { KeyStore } from '../store/store.ts'
 import {
@@ -95,11 +97,15 @@ export class KeyRing implements RingState {
    * re-sealed with the first secret. Throws a `SetupError` if no secret opens the existing keys.
    */
   static async open(parts: KeyRingOptions): Promise<KeyRing> {
-    await keepUp(parts)
+    await keepUpIfWritable(parts)
     const stored = await parts.store.list()
     const state = openState(stored, parts)
     for (const key of stored) await reseal(parts, key)
-    await parts.store.setSchedule(parts.schedule)
+    // A start that changes nothing writes nothing, so it works on a full disk.
+    const schedule = await parts.store.schedule()
+    if (!isDeepStrictEqual(schedule, parts.schedule)) {
+      await parts.store.setSchedule(parts.schedule)
+    }
     return new KeyRing(parts, state)
   }
 
@@ -200,6 +206,15 @@ export async function keepUp(
   return changeRing(parts, by.actor, (keys, now, make) =>
     planRing(keys, parts.schedule, now, make, by.force),
   )
+}
+
+/** The disk may be full at a start. The keys that exist still sign, and upkeep makes the changes later. */
+async function keepUpIfWritable(parts: KeyRingOptions): Promise<void> {
+  try {
+    await keepUp(parts)
+  } catch (error) {
+    if (!(error instanceof StoreFault)) throw error
+  }
 }
 
 /**

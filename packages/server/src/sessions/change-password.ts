@@ -3,7 +3,7 @@ import { usernameKey } from '../accounts/usernames.ts'
 import { countTry, giveBackTries } from './count-try.ts'
 import { auditContextOf, renew, type CurrentSession, type Renewed } from './own-sessions.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
-import { whyOver } from './standing.ts'
+import { whyOver } from '../store/standing.ts'
 
 /** The current password and the new password. */
 export interface PasswordChange {

@@ -1,7 +1,7 @@
 import { isOwnAccountId } from '../accounts/source.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { SessionServices } from './services.ts'
-import { whyOver } from './standing.ts'
+import { whyOver } from '../store/standing.ts'
 import { withoutTenant } from './tenant-claims.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
-import { isGenuineJti } from './refresh-token.ts'
-import { whyOver } from './standing.ts'
+import { isGenuineJti } from '../store/refresh-jti.ts'
+import { whyOver } from '../store/standing.ts'
 
 /**
  * Ends the session of a refresh token of any generation, because an old token may log out too. Refuses a

@@ -4,7 +4,7 @@ import { mintAccessToken, type MintInput } from './access-token.ts'
 import type { Granted, SessionServices } from './services.ts'
 import { withCurrentAccount } from './current-account.ts'
 import { makeRefreshToken } from './refresh-token.ts'
-import { whyOver } from './standing.ts'
+import { whyOver } from '../store/standing.ts'
 
 /** Mints the tokens of a session, at its sign-in and at every refresh. */
 export async function grant(

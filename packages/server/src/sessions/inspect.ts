@@ -5,10 +5,11 @@ import type { RefusalCode } from '../base/refusals.ts'
 import type { SessionState } from '../store/refresh.ts'
 import type { Client } from '../store/rows.ts'
 import { withCurrentAccount } from './current-account.ts'
-import { decideRotation } from './decide-rotation.ts'
+import { decideRotation } from '../store/decide-rotation.ts'
 import { refuse, type Refusal, type SessionServices } from './services.ts'
-import { isGenuineJti, type RefreshClaims } from './refresh-token.ts'
-import { isOutlived, whyClientOver, whyOver } from './standing.ts'
+import { isGenuineJti } from '../store/refresh-jti.ts'
+import type { RefreshClaims } from './refresh-token.ts'
+import { isOutlived, whyClientOver, whyOver } from '../store/standing.ts'
 
 /** A token that would be accepted now, with its claims and its account, or the refusal. */
 export type Inspected =

@@ -1,5 +1,3 @@
-import { hash, timingSafeEqual } from 'node:crypto'
-
 import {
   createVerifier,
   decodeUnverified,
@@ -12,7 +10,8 @@ import {
 import { toEpochSec, type Clock, type EpochMs } from '../base/clock.ts'
 import { StoreFault } from '../base/faults.ts'
 import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
-import type { GrantedSession, Session } from '../store/rows.ts'
+import { refreshJti } from '../store/refresh-jti.ts'
+import type { GrantedSession } from '../store/rows.ts'
 
 /** The claims of a refresh token. All claims are required. */
 export interface RefreshClaims {
@@ -27,8 +26,6 @@ export interface RefreshClaims {
   readonly token_type: 'refresh'
   readonly user_id: string
 }
-
-const JTI_HEX_CHARS = 32
 
 /**
  * Makes the refresh token of a session. It is a pure function of the row and its generation: a repeated
@@ -56,32 +53,6 @@ export function makeRefreshToken(
     user_id: userId,
   }
   return signer.sign(claims)
-}
-
-/**
- * Whether this `jti` was made from this row. An attacker who has only the signing key cannot make it. Takes
- * constant time.
- */
-export function isGenuineJti(
-  session: Pick<Session, 'id' | 'seed'>,
-  presented: { readonly generation: number; readonly jti: string },
-): boolean {
-  const expected = Buffer.from(refreshJti(session, presented.generation), 'latin1')
-  const given = Buffer.from(presented.jti, 'utf8')
-  return given.length === expected.length && timingSafeEqual(given, expected)
-}
-
-/**
- * SHA-256 over the row's 16 secret bytes and `SID.GEN`, cut to 128 bits. The cut leaves out half of the hash's
- * state, so nobody can extend a known `jti` to that of a longer text. Every refresh needs two of these, each under
- * a seed that is not used again soon. HMAC would take 9 us each, because Node must make a KeyObject first; one hash
- * takes 2 us (Node 24).
- */
-function refreshJti({ id, seed }: Pick<Session, 'id' | 'seed'>, generation: number): string {
-  return hash('sha256', Buffer.concat([seed, Buffer.from(`${id}.${generation}`)])).slice(
-    0,
-    JTI_HEX_CHARS,
-  )
 }
 
 /** The result of verifying a refresh token. */

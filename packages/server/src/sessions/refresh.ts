@@ -6,7 +6,6 @@ import type {
   SessionState,
 } from '../store/refresh.ts'
 import { withCurrentAccount } from './current-account.ts'
-import { decideRotation } from './decide-rotation.ts'
 import { grant } from './grant.ts'
 import {
   refuse,
@@ -15,8 +14,8 @@ import {
   type Refusal,
   type SessionServices,
 } from './services.ts'
-import { isGenuineJti } from './refresh-token.ts'
-import { whyOver } from './standing.ts'
+import { isGenuineJti } from '../store/refresh-jti.ts'
+import { whyOver } from '../store/standing.ts'
 
 /** Exchanges a refresh token: verifies it, takes one atomic step in the store, and mints the next pair. */
 export type Refresher = (
@@ -35,6 +34,7 @@ export interface RefreshWanted {
 
 /** Creates the refresher. Refreshes that arrive together share one transaction. */
 export function createRefresher(services: SessionServices): Refresher {
+  const rules = createRules(services)
   return async (token, caller, wanted = {}) => {
     const verified = services.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
@@ -49,7 +49,7 @@ export function createRefresher(services: SessionServices): Refresher {
     const asked = services.source && (await askSource(services, sid, { generation: gen, jti }))
     if (asked?.ok === false) return asked
     const attempt = { sessionId: sid, generation: gen, jti, address, userAgent, tenant }
-    const outcome = await services.store.sessions.refresh(attempt, rulesOf(services))
+    const outcome = await services.store.sessions.refresh(attempt, rules())
     return answer(services, sid, caller, wanted, current(outcome, asked?.state))
   }
 }
@@ -91,16 +91,18 @@ function current(outcome: RefreshOutcome, asked: SessionState | undefined): Refr
   return { ...outcome, account, position: Math.min(position, outcome.position) }
 }
 
-function rulesOf({ rotation, ring }: SessionServices): RefreshRules {
-  const { graceMs, startedAt, healing } = rotation
-  return {
-    idleMs: rotation.idleMs,
-    graceMs,
-    refreshKid: ring.refreshKid,
-    rotates: rotation.rotates,
-    decide: (state, attempt, now) =>
-      decideRotation(state, attempt, { now, graceMs, startedAt, healing }),
-    isGenuine: isGenuineJti,
+/**
+ * Returns the function that gives the rules of the store. It gives the same object until the refresh key changes: many
+ * refreshes then travel to the store with one copy of the rules.
+ */
+function createRules({ rotation, ring }: SessionServices): () => RefreshRules {
+  let rules: RefreshRules | undefined
+  return () => {
+    const { refreshKid } = ring
+    if (rules?.refreshKid === refreshKid) return rules
+    const { idleMs, graceMs, rotates, startedAt, healing } = rotation
+    rules = { idleMs, graceMs, rotates, startedAt, healing, refreshKid }
+    return rules
   }
 }
 

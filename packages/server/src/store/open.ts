@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { openSqliteStore } from './sqlite/store.ts'
 import type { Store } from './store.ts'
+import { openThreadStore, type ThreadStoreOptions } from './thread/thread-store.ts'
 
 /** The settings that select the engine and its location. `Settings` has them. */
 export interface StoreSettings {
@@ -8,11 +9,11 @@ export interface StoreSettings {
   readonly dataDir: string
 }
 
-/** How a process opens the store. */
+/** How a process opens the store in its own thread. */
 export interface OpenStoreOptions {
   /**
-   * True for the server: it takes the lock of the data directory, so that no second server can start on it.
-   * False for commands and tests that open the store while a server may be running.
+   * True takes the lock of the data directory, so that no server can start on it. False for commands and tests that
+   * open the store while a server may be running.
    */
   readonly exclusive: boolean
   /** SQLite measures grace and expiry by this clock. PostgreSQL uses the clock of its server. */
@@ -20,7 +21,19 @@ export interface OpenStoreOptions {
 }
 
 /**
- * Opens the store that the settings choose, and brings its schema up to date. Only SQLite exists so far.
+ * Opens the store for a server: see `openThreadStore`. It takes the lock of the data directory, so that no second
+ * server can start on it.
+ */
+export function openServerStore(
+  settings: StoreSettings,
+  options: ThreadStoreOptions,
+): Promise<Store> {
+  return openThreadStore(settings.dataDir, options)
+}
+
+/**
+ * Opens the store that the settings choose, and brings its schema up to date. Only SQLite exists so far. Commands use
+ * it: they do one thing, so a thread would only delay them.
  * Throws a `SetupError` if the store cannot be used, for example because another server runs on it.
  */
 export function openStore(settings: StoreSettings, options: OpenStoreOptions): Store {

@@ -45,7 +45,10 @@ export type RotationDecision =
     }
   | { readonly kind: 'end'; readonly code: 'refresh_reused' | 'refresh_ahead' }
 
-/** The rules by which the store decides an attempt inside its transaction. */
+/**
+ * The rules by which the store decides an attempt inside its transaction, with `decideRotation`. They are plain data,
+ * because the store may run in another thread.
+ */
 export interface RefreshRules {
   /** The idle lifetime of a refresh token, in milliseconds. */
   readonly idleMs: number
@@ -55,13 +58,10 @@ export interface RefreshRules {
   readonly refreshKid: string
   /** False if `rotateRefresh` is false in the settings: the store checks the token and keeps it. */
   readonly rotates: boolean
-  /**
-   * Applies the rotation table. `now` is the store's time, so all nodes measure grace and expiry by one
-   * clock.
-   */
-  decide(state: SessionState, attempt: RefreshAttempt, now: EpochMs): RotationDecision
-  /** Whether the token was made from this row. */
-  isGenuine(session: Pick<Session, 'id' | 'seed'>, attempt: RefreshAttempt): boolean
+  /** When this authority last started. A client may repeat a request whose answer was lost in a restart. */
+  readonly startedAt: EpochMs
+  /** Whether a session continues from a genuine newer token if the store lost its last write. */
+  readonly healing: 'accept' | 'refuse'
 }
 
 /** The result of an attempt. `now` is the store's time of the decision: tokens are minted with it. */

@@ -181,7 +181,7 @@ export interface SessionStore {
    *
    * The store's clock measures grace and expiry. A fault of one attempt undoes only that attempt. If the
    * commit fails, all attempts of the batch reject. `refresh_queue_full` if `limits.refreshQueueMax` pieces
-   * of work already wait. `token_invalid`, with nothing written, if `rules.isGenuine` returns false.
+   * of work already wait. `token_invalid`, with nothing written, if the `jti` was not made from the row.
    */
   refresh(attempt: RefreshAttempt, rules: RefreshRules): Promise<RefreshOutcome>
   /**
@@ -397,8 +397,8 @@ export interface RevocationStore {
    */
   startOverAs(by: RepairBy): Promise<RepairOutcome>
   /**
-   * Deletes up to `limit` of the oldest entries that were written more than `keptMs` ago. Returns how many it
-   * deleted. It stops at the first younger entry, and never deletes the newest entry. The kept part stays one
+   * Deletes up to `limit` of the oldest entries that were written more than `keptMs` ago, and before `until`.
+   * Returns how many it deleted. It stops at the first younger entry, and never deletes the newest entry. The kept part stays one
    * chain.
    *
    * `keptMs` must exceed the life of everything that can still need an entry:
@@ -412,7 +412,9 @@ export interface RevocationStore {
    * A guard with an older position gets a snapshot. Older evidence of a loss changes nothing: see
    * `decideRepair`.
    */
-  prune(keptMs: number, limit: number): Promise<number>
+  prune(keptMs: number, limit: number, until?: EpochMs): Promise<number>
+  /** Returns when the oldest kept entry was written. Undefined if there is no entry. */
+  oldestAt(): Promise<EpochMs | undefined>
 }
 
 /** The audit. */
@@ -427,10 +429,12 @@ export interface AuditStore {
     readonly before?: number | undefined
   }): Promise<readonly (AuditEntry & { readonly id: number })[]>
   /**
-   * Deletes up to `limit` of the oldest lines that were written more than `keptMs` ago. Returns how many it
-   * deleted. It stops at the first younger line.
+   * Deletes up to `limit` of the oldest lines that were written more than `keptMs` ago, and before `until`.
+   * Returns how many it deleted. It stops at the first younger line.
    */
-  prune(keptMs: number, limit: number): Promise<number>
+  prune(keptMs: number, limit: number, until?: EpochMs): Promise<number>
+  /** Returns when the oldest line was written. Undefined if there is no line. */
+  oldestAt(): Promise<EpochMs | undefined>
 }
 
 /** The key ring. */
@@ -486,7 +490,8 @@ export interface Store {
    * the store keeps only its SHA-256. `expiresAt` is when the link, code or proof itself expires, in
    * milliseconds since 1970, and must be the same at every call. The caller must check that expiry too. The
    * row is deleted some time after `expiresAt`. So a call whose `expiresAt` has passed by the store's clock
-   * also returns false, and an expired id can never be used again.
+   * also returns false, and an expired id can never be used again, even if the clock is set back. Rejects with a
+   * `TypeError` if `expiresAt` is no safe integer.
    */
   consume(kind: string, id: string, expiresAt: EpochMs): Promise<boolean>
   /** Removes up to `limit` consumed ids that have expired. Returns how many it removed. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { whyOver } from '../../src/sessions/standing.ts'
+import { whyOver } from '../../src/store/standing.ts'
 import type { Store } from '../../src/store/store.ts'
 import { engines } from './engines.ts'
 import {

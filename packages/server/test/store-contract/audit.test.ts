@@ -53,4 +53,15 @@ describe.each(engines)('the audit on %s', (_, open) => {
     const [after] = await audit.list({ limit: 1 })
     expect(after?.id).toBe(6)
   })
+
+  test('prune keeps lines that were written at or after a given time, however late it is', async () => {
+    await using it = await open()
+    const { audit } = it.store
+    expect(await audit.oldestAt()).toBeUndefined()
+    for (const day of [0, 1, 2]) await audit.append(line(day, BY.at + day * DAY_MS))
+    it.clock.advanceMs(500 * DAY_MS)
+    expect(await audit.oldestAt()).toBe(BY.at)
+    expect(await audit.prune(DAY_MS, 10, BY.at + DAY_MS)).toBe(1)
+    expect(await audit.oldestAt()).toBe(BY.at + DAY_MS)
+  })
 })

@@ -62,6 +62,27 @@ describe.each(engines)('consume on %s', (_, open) => {
     expect(await it.store.consume('code', 'used', LATER)).toBe(false)
   })
 
+  test('a used id stays used when its row was removed and the clock is then set back', async () => {
+    await using it = await open()
+    expect(await it.store.consume('code', 'used', LATER)).toBe(true)
+    expect(await it.store.consume('code', 'longer', LATER + 1_000)).toBe(true)
+    it.clock.advanceMs(60_000)
+    expect(await it.store.purgeConsumed(100)).toBe(1)
+    it.clock.advanceMs(-30_000)
+    expect(await it.store.consume('code', 'used', LATER)).toBe(false)
+    expect(await it.store.consume('code', 'longer', LATER + 1_000)).toBe(false)
+    // Ids with a later expiry work at once.
+    expect(await it.store.consume('code', 'new', LATER + 1)).toBe(true)
+    await it.reopen()
+    expect(await it.store.consume('code', 'used', LATER)).toBe(false)
+  })
+
+  test.each([NaN, Infinity, LATER + 0.5, 2 ** 53])('an expiry of %s is a bug', async (expiry) => {
+    await using it = await open()
+    await expect(it.store.consume('code', 'abc', expiry)).rejects.toThrow(TypeError)
+    expect(await it.store.consume('code', 'abc', LATER)).toBe(true)
+  })
+
   test('any order of uses has one success for each kind and id', async () => {
     await using it = await open()
     let run = 0

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
-import { openStore } from '../../src/store/open.ts'
+import { openServerStore, openStore } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 import { TestClock } from '../support/authority.ts'
 import type { Answer, Question } from './elsewhere.ts'
@@ -21,11 +21,21 @@ export interface OpenedEngine extends AsyncDisposable {
   reopen(): Promise<void>
 }
 
-async function openSqlite(): Promise<OpenedEngine> {
+type Open = (dataDir: string, clock: TestClock) => Promise<Store>
+
+const inThisThread: Open = async (dataDir, clock) =>
+  openStore({ dataDir }, { exclusive: true, clock })
+const inItsThread: Open = (dataDir, clock) =>
+  openServerStore({ dataDir }, { clock, onEvent: () => {} })
+
+async function openSqlite(openMain: Open): Promise<OpenedEngine> {
   const clock = new TestClock()
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-contract-'))
-  const open = (exclusive: boolean): Store => openStore({ dataDir }, { exclusive, clock })
-  let [store, beside] = [open(true), open(false)]
+  const open = async (): Promise<readonly [Store, Store]> => [
+    await openMain(dataDir, clock),
+    openStore({ dataDir }, { exclusive: false, clock }),
+  ]
+  let [store, beside] = await open()
   const close = async (): Promise<void> => {
     await beside.close()
     await store.close()
@@ -42,7 +52,7 @@ async function openSqlite(): Promise<OpenedEngine> {
       (thread ??= new Thread()).ask({ dataDir, method, values, nowMs: clock.nowMs() }),
     async reopen() {
       await close()
-      ;[store, beside] = [open(true), open(false)]
+      ;[store, beside] = await open()
     },
     async [Symbol.asyncDispose]() {
       await thread?.ask({ dataDir, method: 'close', values: [], nowMs: 0 })
@@ -87,5 +97,6 @@ let thread: Thread | undefined
 
 /** Every engine that must keep the contract. Add a line for a new engine. */
 export const engines: readonly (readonly [name: string, open: () => Promise<OpenedEngine>])[] = [
-  ['SQLite', openSqlite],
+  ['SQLite', () => openSqlite(inThisThread)],
+  ['SQLite in its thread', () => openSqlite(inItsThread)],
 ]

@@ -1,7 +1,7 @@
 import { chainValue, JUMP_POSITIONS } from '@countersign/guard/revocations'
 import { describe, expect, test } from 'vitest'
 
-import { whyOver } from '../../src/sessions/standing.ts'
+import { whyOver } from '../../src/store/standing.ts'
 import type { LossEvidence, RepairBy } from '../../src/store/repair.ts'
 import type { Store } from '../../src/store/store.ts'
 import { engines } from './engines.ts'

@@ -1,7 +1,7 @@
 import { chainValue } from '@countersign/guard/revocations'
 import { expect } from 'vitest'
 
-import { decideRotation } from '../../src/sessions/decide-rotation.ts'
+import { refreshJti } from '../../src/store/refresh-jti.ts'
 import { NO_GRACE, type RefreshAttempt, type RefreshRules } from '../../src/store/refresh.ts'
 import type {
   Account,
@@ -121,31 +121,27 @@ export async function addSession(
   expect(created).toBe('created')
 }
 
-/** The rotation rule, for tokens whose `jti` says whether they are genuine. */
+/** The rotation rule. */
 export function rules(more: Partial<RefreshRules> = {}): RefreshRules {
   return {
     idleMs: 14 * DAY_MS,
     graceMs: 10_000,
     refreshKid: 'refresh-key',
     rotates: true,
-    decide: (state, presented, now) =>
-      decideRotation(state, presented, {
-        now,
-        graceMs: 10_000,
-        startedAt: NOW - DAY_MS,
-        healing: 'accept',
-      }),
-    isGenuine: (_, { jti }) => jti === 'genuine',
+    startedAt: NOW - DAY_MS,
+    healing: 'accept',
     ...more,
   }
 }
 
+/** An attempt with the token of a session from {@link session}. */
 export function attempt(
   generation: number,
   sessionId = 'session-1',
   more: Partial<RefreshAttempt> = {},
 ): RefreshAttempt {
-  return { sessionId, generation, jti: 'genuine', ...HERE, ...more }
+  const jti = refreshJti(session(sessionId), generation)
+  return { sessionId, generation, jti, ...HERE, ...more }
 }
 
 /**

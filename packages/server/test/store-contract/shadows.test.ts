@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 
-import { whyOver } from '../../src/sessions/standing.ts'
+import { whyOver } from '../../src/store/standing.ts'
 import { engines } from './engines.ts'
 import { account, BY, eventsOf, logOf, session, tally } from './samples.ts'
 

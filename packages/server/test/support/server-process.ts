@@ -27,6 +27,8 @@ export interface ServerProcessOptions {
   /** Uses the data of an earlier server, and keeps it at the end. */
   readonly dataDir?: string
   readonly port?: number
+  /** The path that answers 200 when the server has started. Default: `/readyz`. */
+  readonly until?: string
 }
 
 /** Starts `countersign start` as a process and waits until it answers. */
@@ -60,7 +62,7 @@ export async function startServerProcess(
   }
   const url = `http://127.0.0.1:${port}`
   await untilReady(
-    url,
+    `${url}${options.until ?? '/readyz'}`,
     () => child.exitCode ?? child.signalCode,
     () => output,
   )
@@ -88,7 +90,7 @@ async function untilReady(url: string, ended: () => unknown, output: () => strin
   const late = performance.now() + READY_MS_MAX
   while (performance.now() < late && ended() === null) {
     try {
-      if ((await fetch(`${url}/readyz`)).ok) return
+      if ((await fetch(url)).ok) return
     } catch {
       // Not listening yet.
     }

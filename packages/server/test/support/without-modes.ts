@@ -6,10 +6,10 @@ import { syncBuiltinESMExports } from 'node:module'
 const { statSync } = fs
 Object.assign(fs, {
   chmodSync: () => undefined,
-  statSync: (path: string, options?: fs.StatSyncOptions): Stats | undefined => {
-    // The commands ask for the plain form only.
-    const found = statSync(path, options) as Stats | undefined
-    if (found !== undefined) found.mode |= 0o055
+  statSync: (path: string, options?: fs.StatSyncOptions): Stats | fs.BigIntStats | undefined => {
+    const found = statSync(path, options)
+    if (typeof found?.mode === 'bigint') found.mode |= 0o055n
+    else if (found !== undefined) found.mode |= 0o055
     return found
   },
 })

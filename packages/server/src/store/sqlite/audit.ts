@@ -74,7 +74,7 @@ export function auditElsewhere(
 /** The audit on SQLite. */
 export function createAuditStore(db: SqliteDatabase, clock: Clock): AuditStore {
   return {
-    append: async (entry) => step(() => appendAudit(db, entry)),
+    append: async (entry) => db.write(() => appendAudit(db, entry)),
 
     list: async ({ accountId, limit, before }) =>
       step(() =>
@@ -89,7 +89,14 @@ export function createAuditStore(db: SqliteDatabase, clock: Clock): AuditStore {
           .map(toEntry),
       ),
 
-    prune: async (keptMs, limit) => db.write(() => prune(db, clock.nowMs() - keptMs, limit)),
+    prune: async (keptMs, limit, until = Infinity) =>
+      db.write(() => prune(db, Math.min(clock.nowMs() - keptMs, until), limit)),
+
+    oldestAt: async () =>
+      step(() => {
+        const row = db.get('SELECT at FROM audit ORDER BY id LIMIT 1')
+        return row === undefined ? undefined : audit.integer(row, 'at')
+      }),
   }
 }
 

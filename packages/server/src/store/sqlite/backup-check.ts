@@ -51,13 +51,25 @@ function objectsOfVersion(version: number): ReadonlyMap<string, string> {
   }
 }
 
-/** All objects of a schema with their SQL, and how to name each in a message. */
+/** All objects of a schema with their SQL without comments, and how to name each in a message. */
 function objectsIn(db: DatabaseSync): ReadonlyMap<string, string> {
   const rows = db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema').all()
   return new Map(
     rows.map(({ type, name, tbl_name: table, sql }) => [
-      `${String(type)} ${String(name)} ${String(table)} ${String(sql)}`,
+      `${String(type)} ${String(name)} ${String(table)} ${withoutComments(String(sql))}`,
       `${String(type)} ${JSON.stringify(name)}`,
     ]),
   )
+}
+
+// Quoted text comes first: a comment cannot begin inside it, and its spaces count.
+const QUOTED_OR_BLANK =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|(?:--[^\n]*|\/\*[^]*?\*\/|\s)+/g
+
+/**
+ * SQLite keeps comments as they were written. A comment that was reworded since a backup was made changes nothing in
+ * its tables.
+ */
+function withoutComments(sql: string): string {
+  return sql.replaceAll(QUOTED_OR_BLANK, (part) => (/^['"`[]/.test(part) ? part : ' '))
 }

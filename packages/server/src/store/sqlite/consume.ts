@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 
 import type { Clock, EpochMs } from '../../base/clock.ts'
-import { step, type SqliteDatabase } from './database.ts'
+import { columnsOf } from './columns.ts'
+import type { SqliteDatabase } from './database.ts'
+
+const consumed = columnsOf('consumed')
 
 /**
  * Records that an id is used: see `Store.consume`. Call it inside a transaction.
@@ -19,8 +22,12 @@ export function consume(
   }: { readonly kind: string; readonly id: string; readonly expiresAt: EpochMs },
   now: EpochMs,
 ): boolean {
-  // The row of an expired id may already be deleted, so the id could otherwise be used a second time.
-  if (expiresAt <= now) return false
+  if (!Number.isSafeInteger(expiresAt)) {
+    throw new TypeError('consume needs an expiry in whole milliseconds since 1970.')
+  }
+  // The row of an expired id may already be deleted, so the id could otherwise be used a second time. That also holds
+  // after the clock was set back.
+  if (expiresAt <= Math.max(now, purgedUntil(db))) return false
   const inserted = db.run(
     `INSERT INTO consumed (kind, id_hash, expires_at) VALUES (?, ?, ?)
      ON CONFLICT (kind, id_hash) DO NOTHING`,
@@ -33,12 +40,24 @@ export function consume(
 
 /** Removes up to `limit` ids that have expired. Returns how many it removed. */
 export function purgeConsumed(db: SqliteDatabase, clock: Clock, limit: number): number {
-  return step(() =>
-    db.run(
+  return db.write(() => {
+    const rows = db.all(
       `DELETE FROM consumed WHERE (kind, id_hash) IN
-         (SELECT kind, id_hash FROM consumed WHERE expires_at <= ? LIMIT ?)`,
+         (SELECT kind, id_hash FROM consumed WHERE expires_at <= ? LIMIT ?)
+       RETURNING expires_at`,
       clock.nowMs(),
       limit,
-    ),
-  )
+    )
+    const latest = Math.max(0, ...rows.map((row) => consumed.integer(row, 'expires_at')))
+    if (latest > purgedUntil(db)) {
+      db.run('UPDATE consumed_start SET purged_until = ? WHERE id = 1', latest)
+    }
+    return rows.length
+  })
+}
+
+/** The latest expiry of an id whose row was deleted. */
+function purgedUntil(db: SqliteDatabase): EpochMs {
+  const row = db.get('SELECT purged_until FROM consumed_start WHERE id = 1') ?? {}
+  return consumed.integer(row, 'purged_until')
 }

@@ -1,57 +1,75 @@
-import { closeSync, openSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 import type { LogHead } from '@countersign/guard/revocations'
 
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
 import type { Revocation } from '../rows.ts'
-import { giveToOwnerOf } from './files.ts'
+import { CODES, codeOf, connect } from './connection.ts'
 import { migrations } from './migrations.ts'
+import { Presence } from './presence.ts'
+
+/** How a database is opened. */
+export interface DatabaseOptions {
+  /** How long a statement waits for a lock that another process holds, in milliseconds. */
+  readonly busyTimeoutMs: number
+  /** Whether a server opens it. A server may start on a full disk: see `Connection.isCramped`. */
+  readonly isServer?: boolean
+  /** Called every 50 ms. Throws if another server may use the same files. */
+  readonly keepLock?: () => void
+  /** Called when the files are lost or found again. */
+  readonly onLost?: (fault: StoreFault | undefined) => void
+}
 
 /** A row as SQLite returns it. `columns.ts` reads it. */
 export type Row = Record<string, unknown>
 
-const CACHE_KIB = 65_536
 const VERSION_POLL_MS = 50
-// A checkpoint writes each changed page once, however often it changed since the previous checkpoint.
-// Refreshes change random rows in a large table. With 16 MiB between checkpoints, most of those page writes
-// are saved.
-const CHECKPOINT_PAGES = 4_096
+/** How often a full disk is tried again, in milliseconds. */
+const ROOM_RETRY_MS = 1_000
 
 /**
  * One connection to a SQLite file. It prepares each statement once. All calls are synchronous, so a
  * transaction is a plain function: no other request can run in the middle of it.
  */
 export class SqliteDatabase {
-  readonly #db: DatabaseSync
+  readonly #options: DatabaseOptions
+  readonly #path: string
   readonly #statements = new Map<string, StatementSync>()
   readonly #watchers = new Set<(mayHaveEntries: boolean) => void>()
+  #files: readonly Presence[]
+  #db: DatabaseSync
   #poll: NodeJS.Timeout | undefined
   /** The part of the current write transaction that concerns the log. Undefined outside of one. */
   #log: LogInTransaction | undefined
+  /** Why the file must no longer be used. */
+  #lost: StoreFault | undefined
+  /** See `Connection.isCramped`. */
+  #isCramped: boolean
+  #triedRoomAt = -Infinity
+  #busyTimeoutMs: number
 
-  private constructor(db: DatabaseSync) {
+  private constructor(path: string, options: DatabaseOptions) {
+    const { db, isCramped } = connect(path, options.busyTimeoutMs, options.isServer ?? false)
+    this.#path = path
+    this.#options = options
     this.#db = db
+    this.#isCramped = isCramped
+    this.#busyTimeoutMs = options.busyTimeoutMs
+    this.#files = filesOf(path)
   }
 
   /**
    * Opens or creates the file and brings its schema up to date. Throws a `SetupError` that names the file if
-   * it cannot be used. `busyTimeoutMs` is how long a statement waits for a lock that another process holds.
+   * it cannot be used.
    */
-  static open(path: string, options: { readonly busyTimeoutMs: number }): SqliteDatabase {
+  static open(path: string, options: DatabaseOptions): SqliteDatabase {
+    let database: SqliteDatabase | undefined
     try {
-      const db = openDatabase(path)
-      db.exec(`PRAGMA busy_timeout = ${options.busyTimeoutMs}`)
-      db.exec('PRAGMA journal_mode = WAL')
-      db.exec('PRAGMA synchronous = FULL')
-      db.exec('PRAGMA foreign_keys = ON')
-      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`)
-      db.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-      const database = new SqliteDatabase(db)
+      database = new SqliteDatabase(path, options)
       database.#migrate(path)
       return database
     } catch (error) {
+      database?.close()
       if (error instanceof SetupError) throw error
       throw new SetupError(`The database ${path} cannot be used: ${messageOf(error)}.`, {
         cause: error,
@@ -95,6 +113,7 @@ export class SqliteDatabase {
    */
   write<T>(work: () => T): T {
     const log: LogInTransaction = { entries: [], head: undefined }
+    if (this.#isCramped) this.#tryRoom(() => this.#reconnect())
     this.#log = log
     try {
       const result = this.#transaction('BEGIN IMMEDIATE', () => {
@@ -102,6 +121,9 @@ export class SqliteDatabase {
         this.#writeEntries(log.entries)
         return value
       })
+      // Checked before anybody learns of the change: it may be in a file that nobody finds.
+      this.#checkFiles()
+      if (this.#lost !== undefined) throw this.#lost
       for (const changed of this.#watchers) changed(log.entries.length > 0)
       return result
     } finally {
@@ -124,6 +146,7 @@ export class SqliteDatabase {
       this.#prepare('RELEASE part').run()
       return { ok: true, value }
     } catch (error) {
+      if (!this.#db.isTransaction) throw error
       this.#prepare('ROLLBACK TO part').run()
       this.#prepare('RELEASE part').run()
       log.entries.length = kept
@@ -184,6 +207,7 @@ export class SqliteDatabase {
     return setInterval(() => {
       let now: unknown
       try {
+        this.#checkFiles()
         now = read()
       } catch {
         return // A timer has no caller. The next caller that uses the database gets the fault.
@@ -206,14 +230,87 @@ export class SqliteDatabase {
 
   #transaction<T>(begin: string, work: () => T): T {
     try {
-      this.#prepare(begin).run()
+      this.#begin(begin)
       const result = work()
       this.#prepare('COMMIT').run()
       return result
     } catch (error) {
       this.#rollback()
+      if (codeOf(error) === CODES.full) this.#tryRoom(() => this.#emptyLog())
       throw asFault(error)
     }
+  }
+
+  /**
+   * Begins a transaction. After one has waited in vain for the lock of another process, the next ones do not wait,
+   * until one gets the lock. Otherwise they would all wait, one after another.
+   */
+  #begin(begin: string): void {
+    try {
+      this.#prepare(begin).run()
+    } catch (error) {
+      if (codeOf(error) === CODES.busy) this.#setBusyTimeout(0)
+      throw error
+    }
+    // Readers take no lock, so they prove nothing.
+    if (begin !== 'BEGIN') this.#setBusyTimeout(this.#options.busyTimeoutMs)
+  }
+
+  #setBusyTimeout(ms: number): void {
+    if (ms === this.#busyTimeoutMs) return
+    this.#busyTimeoutMs = ms
+    this.#db.exec(`PRAGMA busy_timeout = ${ms}`)
+  }
+
+  /** Makes room on a full disk, or looks for it, at most once a second. */
+  #tryRoom(make: () => void): void {
+    const now = performance.now()
+    if (now - this.#triedRoomAt < ROOM_RETRY_MS) return
+    this.#triedRoomAt = now
+    try {
+      make()
+    } catch {
+      // There is no room yet. The caller has its own fault.
+    }
+  }
+
+  /**
+   * Moves the write-ahead log into the database file. A log that cannot grow is never moved by itself, because that
+   * happens after a commit.
+   */
+  #emptyLog(): void {
+    this.#setBusyTimeout(0)
+    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  }
+
+  /** Replaces a cramped connection, if there is room now. */
+  #reconnect(): void {
+    this.#statements.clear()
+    this.#db.close()
+    const { busyTimeoutMs } = this.#options
+    const { db, isCramped } = connect(this.#path, busyTimeoutMs, true)
+    this.#db = db
+    this.#isCramped = isCramped
+    this.#busyTimeoutMs = busyTimeoutMs
+    this.#files = filesOf(this.#path)
+  }
+
+  /** Finds out whether the path still names the files that are open. */
+  #checkFiles(): void {
+    const wasLost = this.#lost !== undefined
+    this.#lost = undefined
+    try {
+      if (this.#files.some((file) => !file.holds)) {
+        throw new Error(`${this.#path} or its write-ahead log was moved, deleted or replaced`)
+      }
+      this.#options.keepLock?.()
+    } catch (error) {
+      this.#lost = new StoreFault(
+        `The database must not be used any longer: ${messageOf(error)}. Restart the server to use the files that are there now.`,
+        { cause: error },
+      )
+    }
+    if (wasLost !== (this.#lost !== undefined)) this.#options.onLost?.(this.#lost)
   }
 
   #rollback(): void {
@@ -226,6 +323,7 @@ export class SqliteDatabase {
   }
 
   #prepare(sql: string): StatementSync {
+    if (this.#lost !== undefined) throw this.#lost
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
       statement = this.#db.prepare(sql)
@@ -243,6 +341,11 @@ export class SqliteDatabase {
   }
 }
 
+/** The files that must stay where they are while a database is open. */
+function filesOf(path: string): readonly Presence[] {
+  return [path, `${path}-wal`].map((each) => new Presence(each))
+}
+
 interface LogInTransaction {
   /** The entries to write at the end of the transaction: see {@link SqliteDatabase.append}. */
   readonly entries: Revocation[]
@@ -258,30 +361,6 @@ export type Attempted<T> =
 const INSERT_ENTRY =
   'INSERT INTO revocations (position, kind, subject, hard, at, chain) VALUES (?, ?, ?, ?, ?, ?)'
 const MOVE_HEAD = 'UPDATE revocation_head SET position = ?, chain = ? WHERE id = 1'
-
-/**
- * Opens or creates a file with `node:sqlite`. The module is loaded at the call. A static import would fail on
- * an older Node before this package could report the required version.
- */
-export function openDatabase(path: string): DatabaseSync {
-  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-  createPrivately(path)
-  return new DatabaseSync(path)
-}
-
-/**
- * Creates the file with mode 600. SQLite would create it readable for everybody, and SQLite gives the
- * write-ahead log the same mode. An existing file is not opened here, because closing it would drop the POSIX
- * locks that this process holds on it.
- */
-function createPrivately(path: string): void {
-  try {
-    closeSync(openSync(path, 'wx', 0o600))
-    giveToOwnerOf(path, dirname(path))
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  }
-}
 
 function asFault(error: unknown): unknown {
   if (error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR') {

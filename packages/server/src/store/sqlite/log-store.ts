@@ -11,6 +11,7 @@ import {
   readHead,
   readIssuerOfStartOver,
   readOldest,
+  readOldestAt,
   toHead,
 } from './revocations.ts'
 
@@ -57,7 +58,9 @@ export function createRevocationStore(db: SqliteDatabase, clock: Clock): Revocat
 
     startOverAs: async (by) => db.write(() => startOverAs(db, by)),
 
-    prune: async (keptMs, limit) =>
-      db.write(() => pruneRevocations(db, clock.nowMs() - keptMs, limit)),
+    prune: async (keptMs, limit, until = Infinity) =>
+      db.write(() => pruneRevocations(db, Math.min(clock.nowMs() - keptMs, until), limit)),
+
+    oldestAt: async () => step(() => readOldestAt(db)),
   }
 }

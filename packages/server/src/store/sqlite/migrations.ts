@@ -246,4 +246,16 @@ export const migrations: readonly string[] = [
                       prior_generation = generation - 1
   WHERE generation > 0;
   `,
+  `
+  -- The sessions of an account that may be live, without the ended ones. No column of it changes at a refresh.
+  CREATE INDEX sessions_open_by_account
+    ON sessions (account_id, max(signed_in_position, survived_position)) WHERE ended_at IS NULL;
+
+  -- The latest expiry among the deleted rows, in milliseconds since 1970.
+  CREATE TABLE consumed_start (
+    id           INTEGER PRIMARY KEY CHECK (id = 1),
+    purged_until INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO consumed_start (id, purged_until) VALUES (1, 0);
+  `,
 ]

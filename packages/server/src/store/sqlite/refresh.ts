@@ -1,4 +1,6 @@
 import type { EpochMs } from '../../base/clock.ts'
+import { decideRotation } from '../decide-rotation.ts'
+import { isGenuineJti } from '../refresh-jti.ts'
 import {
   nextGrace,
   type RefreshAttempt,
@@ -94,7 +96,7 @@ function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutc
     address: attempt.address,
     userAgent: attempt.userAgent,
   }
-  if (!rules.isGenuine(session, attempt)) throw new Forgery()
+  if (!isGenuineJti(session, attempt)) throw new Forgery()
   return { kind: 'rotated', session, account: toClaims(session.accountId, row), position, now }
 }
 
@@ -128,10 +130,10 @@ function decideSlowly(it: Refresh): RefreshOutcome {
   const { db, attempt, rules, now, position } = it
   const state = readState(db, attempt.sessionId, position)
   if (state === undefined) return { kind: 'refused', code: 'session_unknown' }
-  if (!rules.isGenuine(state.session, attempt)) throw new Forgery()
+  if (!isGenuineJti(state.session, attempt)) throw new Forgery()
 
   const { session } = state
-  const decision = rules.decide(state, attempt, now)
+  const decision = decideRotation(state, attempt, { ...rules, now })
   if (decision.kind === 'refuse') {
     if (decision.code === 'refresh_elsewhere') auditElsewhere(db, session, attempt.address, now)
     return { kind: 'refused', code: decision.code }

@@ -80,6 +80,12 @@ export function readOldest(db: SqliteDatabase): LogHead {
   }
 }
 
+/** Returns when the oldest kept entry was written. Undefined if there is no entry. */
+export function readOldestAt(db: SqliteDatabase): EpochMs | undefined {
+  const row = db.get('SELECT at FROM revocations ORDER BY position LIMIT 1')
+  return row === undefined ? undefined : log.integer(row, 'at')
+}
+
 /** Returns the issuer for which the log last started over, if that entry is still kept. */
 export function readIssuerOfStartOver(db: SqliteDatabase): string | undefined {
   const row = db.get(

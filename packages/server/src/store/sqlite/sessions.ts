@@ -45,27 +45,10 @@ export function createSessionStore(
         return readState(db, sessionId, position)
       }),
 
-    list: async ({ accountId, limit, live = false, before }) =>
-      step(() => {
-        const whose = accountId === undefined ? '' : 'AND s.account_id = ?'
-        const where = before === undefined ? '' : 'AND (s.created_at, s.id) < (?, ?)'
-        return db
-          .all(
-            `SELECT * FROM (
-               SELECT s.*, a.username, ${SESSION_LIVES} AS live
-               FROM sessions s JOIN accounts a ON a.id = s.account_id WHERE true ${whose} ${where})
-             WHERE live >= ? ORDER BY created_at DESC, id DESC LIMIT ?`,
-            clock.nowMs(),
-            ...(accountId === undefined ? [] : [accountId]),
-            ...(before === undefined ? [] : [before.createdAt, before.id]),
-            live ? 1 : 0,
-            limit,
-          )
-          .map(toSummary)
-      }),
+    list: async (filter) => step(() => list(db, filter, clock.nowMs())),
 
     purge: async (keptMs, limit) =>
-      step(() =>
+      db.write(() =>
         db.run(
           'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at < ? LIMIT ?)',
           clock.nowMs() - keptMs,
@@ -89,6 +72,40 @@ async function refreshTogether(
     if (error instanceof Forgery) return { kind: 'refused', code: 'token_invalid' }
     throw error
   }
+}
+
+/**
+ * Part of {@link SESSION_LIVES}, in the form in which SQLite uses the index `sessions_open_by_account`: the plus sign
+ * removes the affinity of the column. It has one parameter, the account.
+ */
+const MAY_LIVE = `(
+  s.ended_at IS NULL AND max(s.signed_in_position, s.survived_position) >=
+    +(SELECT hard_position FROM accounts WHERE id = ?))`
+
+function list(
+  db: SqliteDatabase,
+  { accountId, limit, live = false, before }: Parameters<SessionStore['list']>[0],
+  now: EpochMs,
+): SessionSummary[] {
+  const conditions: readonly (readonly [condition: string, ...values: (string | number)[]])[] = [
+    ...(accountId === undefined ? [] : [['s.account_id = ?', accountId] as const]),
+    ...(before === undefined
+      ? []
+      : [['(s.created_at, s.id) < (?, ?)', before.createdAt, before.id] as const]),
+    ...(live ? [[SESSION_LIVES, now] as const] : []),
+    ...(live && accountId !== undefined ? [[MAY_LIVE, accountId] as const] : []),
+  ]
+  return db
+    .all(
+      `SELECT s.*, a.username, ${SESSION_LIVES} AS live
+       FROM sessions s JOIN accounts a ON a.id = s.account_id
+       WHERE ${['true', ...conditions.map(([condition]) => condition)].join(' AND ')}
+       ORDER BY s.created_at DESC, s.id DESC LIMIT ?`,
+      now,
+      ...conditions.flatMap(([, ...values]) => values),
+      limit,
+    )
+    .map(toSummary)
 }
 
 function end(
@@ -118,12 +135,13 @@ function endOldest(
   const rows = db.all(
     `SELECT id FROM (
        SELECT s.id, s.created_at FROM sessions s
-       WHERE s.account_id = ? AND s.id <> ? AND ${SESSION_LIVES}
+       WHERE s.account_id = ? AND s.id <> ? AND ${SESSION_LIVES} AND ${MAY_LIVE}
        ORDER BY s.created_at DESC, s.id LIMIT -1 OFFSET ?)
      ORDER BY created_at, id DESC LIMIT ?`,
     accountId,
     id,
     now,
+    accountId,
     liveMax - 1,
     limits.sessionsEndedMax,
   )

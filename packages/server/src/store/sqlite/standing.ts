@@ -1,6 +1,6 @@
 /**
  * The SQL expression for whether session `s` stands. It decides the same as `whyOver` in
- * `sessions/standing.ts`, and a property test compares the two. A session stands unless
+ * `store/standing.ts`, and a property test compares the two. A session stands unless
  *
  * - it was ended, or the refresh key of its newest token was killed;
  * - its account is disabled, or all its sessions were revoked at a position that this session has not

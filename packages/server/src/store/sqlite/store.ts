@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { SetupError, messageOf } from '../../base/faults.ts'
 import { canEverybodyWrite, makePrivate } from '../../base/ownership.ts'
+import type { StoreEvent } from '../events.ts'
 import type { Store } from '../store.ts'
 import { createAccountStore } from './accounts.ts'
 import { createAuditStore } from './audit.ts'
 import { createClientStore } from './clients.ts'
 import { consume, purgeConsumed } from './consume.ts'
-import { SqliteDatabase } from './database.ts'
+import { SqliteDatabase, type DatabaseOptions } from './database.ts'
 import { assertNoRemains } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
@@ -21,15 +22,19 @@ import { createShadowStore } from './shadows.ts'
 import { createTenantStore } from './tenants.ts'
 import { createThrottleStore } from './throttles.ts'
 
-// While SQLite waits for another writer, no other code in this process runs. Commands hold the lock for some
-// milliseconds. If the lock is held much longer, the server answers 503 instead of blocking all requests.
+// While SQLite waits for another writer, all other calls wait with it. Commands hold the lock for some milliseconds.
+// If the lock is held much longer, the server answers 503.
 const SERVER_BUSY_MS = 500
 const COMMAND_BUSY_MS = 5_000
 
 /** Opens the embedded store in a directory: see `openStore`. Creates a missing directory with mode 700. */
 export function openSqliteStore(
   dataDir: string,
-  options: { readonly exclusive: boolean; readonly clock: Clock },
+  options: {
+    readonly exclusive: boolean
+    readonly clock: Clock
+    readonly onEvent?: (event: StoreEvent) => void
+  },
 ): Store {
   ensureDirectory(dataDir)
   const { clock } = options
@@ -38,9 +43,7 @@ export function openSqliteStore(
   try {
     const path = join(dataDir, 'countersign.db')
     assertNoRemains(path)
-    db = SqliteDatabase.open(path, {
-      busyTimeoutMs: options.exclusive ? SERVER_BUSY_MS : COMMAND_BUSY_MS,
-    })
+    db = SqliteDatabase.open(path, options.exclusive ? serving(lock, options) : COMMAND)
     makePrivate(path)
   } catch (error) {
     lock.release()
@@ -72,6 +75,25 @@ export function openSqliteStore(
       db.close()
       lock.release()
     },
+  }
+}
+
+const COMMAND: DatabaseOptions = { busyTimeoutMs: COMMAND_BUSY_MS }
+
+function serving(
+  lock: ServerLock,
+  { onEvent }: { readonly onEvent?: (event: StoreEvent) => void },
+): DatabaseOptions {
+  return {
+    busyTimeoutMs: SERVER_BUSY_MS,
+    isServer: true,
+    keepLock: () => lock.keep(),
+    onLost: (fault) =>
+      onEvent?.(
+        fault === undefined
+          ? { event: 'store_recovered' }
+          : { event: 'store_lost', error: fault.message },
+      ),
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock, EpochMs } from '../../base/clock.ts'
 import type { ThrottleStore } from '../store.ts'
 import type { ThrottleBucket } from '../throttle.ts'
 import { columnsOf } from './columns.ts'
-import { step, type SqliteDatabase } from './database.ts'
+import type { SqliteDatabase } from './database.ts'
 import type { GroupCommit } from './group-commit.ts'
 
 const throttles = columnsOf('throttles')
@@ -36,7 +36,7 @@ export function createThrottleStore(
     },
 
     purge: async (limit) =>
-      step(() =>
+      db.write(() =>
         db.run(
           'DELETE FROM throttles WHERE key IN (SELECT key FROM throttles WHERE empty_at < ? LIMIT ?)',
           clock.nowMs(),

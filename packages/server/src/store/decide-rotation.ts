@@ -1,16 +1,14 @@
 import type { EpochMs } from '../base/clock.ts'
-import type { RefreshAttempt, RotationDecision, SessionState } from '../store/refresh.ts'
-import type { Session } from '../store/rows.ts'
+import type { RefreshAttempt, RefreshRules, RotationDecision, SessionState } from './refresh.ts'
+import type { Session } from './rows.ts'
 import { whyOver } from './standing.ts'
 
 /** The conditions of the rotation rule besides the session. Times are in milliseconds. */
-export interface RotationConditions {
+export interface RotationConditions extends Pick<
+  RefreshRules,
+  'graceMs' | 'startedAt' | 'healing'
+> {
   readonly now: EpochMs
-  readonly graceMs: number
-  /** When this authority last started. A client may repeat a request whose answer was lost in a restart. */
-  readonly startedAt: EpochMs
-  /** Whether a session continues from a genuine newer token if the store lost its last write. */
-  readonly healing: 'accept' | 'refuse'
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { SessionState } from '../store/refresh.ts'
-import type { Session } from '../store/rows.ts'
-import type { ClientView } from '../store/store.ts'
+import type { SessionState } from './refresh.ts'
+import type { Session } from './rows.ts'
+import type { ClientView } from './store.ts'
 
 /**
  * Returns why all tokens of this session are refused, whatever their age. Returns undefined while the session

@@ -1,0 +1,54 @@
+import { getCompileCacheDir } from 'node:module'
+import { dirname, extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+
+/** The data that a thread gets at its start. */
+export interface ThreadData {
+  /** The folder of the compile cache of this process. Undefined if it has none. */
+  readonly compileCache: string | undefined
+}
+
+/** How long a thread without a store waits for the next one, in milliseconds. */
+const SPARE_MS = 1_000
+
+let spare: { readonly worker: Worker; readonly end: () => void } | undefined
+
+/**
+ * Returns a thread that serves no store: the one whose store was closed last, or a new one. Starting one takes 0.1 s,
+ * which tests that open one authority after another would notice. The thread alone does not keep the process alive.
+ */
+export function takeThread(): Worker {
+  if (spare !== undefined) {
+    const { worker, end } = spare
+    worker.off('error', end)
+    spare = undefined
+    return worker
+  }
+  const directory = getCompileCacheDir()
+  const workerData: ThreadData = {
+    compileCache: directory === undefined ? undefined : dirname(directory),
+  }
+  const worker = new Worker(new URL(`worker${extname(import.meta.url)}`, import.meta.url), {
+    workerData,
+  })
+  worker.unref()
+  return worker
+}
+
+/** Keeps a thread that has closed its store for a second. Ends it at once if another one is kept. */
+export function giveThreadBack(worker: Worker): void {
+  if (spare !== undefined) {
+    void worker.terminate()
+    return
+  }
+  const end = (): void => {
+    if (spare?.worker === worker && spare.end === end) {
+      spare = undefined
+      void worker.terminate()
+    }
+  }
+  // An error without a listener would end the process.
+  worker.on('error', end)
+  spare = { worker, end }
+  setTimeout(end, SPARE_MS).unref()
+}
