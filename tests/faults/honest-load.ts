@@ -44,6 +44,8 @@ export class HonestLoad {
   #isStopped = true
   /** How many refreshes and log-outs were acknowledged. */
   readonly acknowledged = { rotations: 0, logins: 0, logOuts: 0 }
+  /** How long each acknowledged refresh took, in milliseconds. */
+  readonly rotationMs: number[] = []
   /** How many requests got 503, and how many got no answer. */
   readonly failed = { busy: 0, unanswered: 0 }
   /** Answers that no honest client may get, as text. */
@@ -131,8 +133,10 @@ export class HonestLoad {
 
   async #refreshOnAndOn(session: KnownSession): Promise<void> {
     while (!this.#isStopped) {
+      const from = performance.now()
       const answer = await this.#ask('/api/token/refresh/', { refresh: session.token })
       if (answer === undefined) continue
+      this.rotationMs.push(performance.now() - from)
       session.token = (JSON.parse(answer.text) as Pair).refresh
       this.acknowledged.rotations += 1
     }

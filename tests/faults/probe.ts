@@ -13,6 +13,11 @@ export interface Probed {
   readonly worstMs: number
 }
 
+/** The longest time of all answers, in milliseconds. */
+export function worstOf(answers: readonly Probed[]): number {
+  return Math.max(...answers.map(({ worstMs }) => worstMs))
+}
+
 interface Seen extends Probed {
   readonly statuses: Record<string, number>
   worstMs: number

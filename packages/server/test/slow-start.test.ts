@@ -141,7 +141,7 @@ describe('the first start', () => {
       'short',
       'The new password is too short. Choose one of at least 12 characters.',
     ],
-    ['ADMIN_USERNAME', ' admin', 'A username must not begin or end with a space.'],
+    ['ADMIN_USERNAME', 'ad  min', 'A username must not contain two spaces in a row.'],
   ])('names a COUNTERSIGN_%s that cannot be', async (name, value, problem) => {
     expect(await failToStart({ env: { [`COUNTERSIGN_${name}`]: value } })).toBe(
       `COUNTERSIGN_ADMIN_USERNAME or COUNTERSIGN_ADMIN_PASSWORD: ${problem}`,

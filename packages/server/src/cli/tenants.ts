@@ -143,13 +143,13 @@ export const tenantCommands: readonly Command[] = [
   memberCommand(
     'remove',
     'remove an account from a tenant',
-    ({ tenants, actor }, input) => tenants.removeMember(input, actor),
+    ({ tenants, actor }, { username, tenant }) => tenants.removeMember({ username, tenant }, actor),
     { changed: 'is no longer a member', unchanged: 'was not a member' },
   ),
   memberCommand(
     'default',
     'set the tenant for logins of an account that name no tenant',
-    ({ tenants, actor }, input) => tenants.setDefault(input, actor),
+    ({ tenants, actor }, { username, tenant }) => tenants.setDefault({ username, tenant }, actor),
     { changed: 'logins that name no tenant now use this tenant', unchanged: 'unchanged' },
   ),
 ]

@@ -88,13 +88,8 @@ function rotateFast({ db, attempt, rules, now, position }: Refresh): RefreshOutc
     rotatedAt: now,
     expiresAt: sessions.integer(row, 'expires_at'),
     endsAt: sessions.integer(row, 'ends_at'),
-    endedAt: undefined,
-    signedInPosition: sessions.integer(row, 'signed_in_position'),
-    survivedPosition: sessions.integer(row, 'survived_position'),
     refreshKid: rules.refreshKid,
     ...toAuthentication(row),
-    address: attempt.address,
-    userAgent: attempt.userAgent,
   }
   if (!isGenuineJti(session, attempt)) throw new Forgery()
   return { kind: 'rotated', session, account: toClaims(session.accountId, row), position, now }
@@ -114,8 +109,8 @@ const ROTATE_CURRENT = `
       expires_at = min(?, ends_at), refresh_kid = ?,
       address = ?, user_agent = ?
   WHERE s.id = ? AND s.generation = ? AND ${SESSION_LIVES}
-  RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, signed_in_position,
-            survived_position, tenant_id, authenticated_at, amr, acr,
+  RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, tenant_id,
+            authenticated_at, amr, acr,
             CASE WHEN tenant_id IS NULL THEN NULL ELSE
               (SELECT m.roles FROM memberships m
                WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)
