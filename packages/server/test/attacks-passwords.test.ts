@@ -8,7 +8,7 @@ import { HttpClient } from './support/http-client.ts'
 import { startServerProcess } from './support/server-process.ts'
 
 // Group 7.P of docs/attack-catalogue.md: passwords and how often they may be tried. The plain rules of
-// throttling are in throttle.test.ts, the statistics of time in slow-timing.test.ts.
+// throttling are in throttle.test.ts, the statistics of time in long-timing.test.ts.
 
 const RATES = 'source=3/90s,account=6/60m,address=8/80s,device=3/90s'
 const NEW_PASSWORD = 'another horse battery'
