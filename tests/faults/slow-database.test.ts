@@ -11,7 +11,8 @@ import { HonestLoad } from './honest-load.ts'
 import { Probe, worstOf } from './probe.ts'
 import { recordFault } from './record.ts'
 
-const LASTS_MS = sized(2_000, 10_000)
+/** Shorter than the grace of rotation, in which a client can repeat a refresh whose answer was lost. */
+const LASTS_MS = sized(2_000, 8_000)
 const MUST_ANSWER = ['/healthz', '/.well-known/jwks.json']
 
 interface Fault {

@@ -119,11 +119,12 @@ export class SqliteDatabase {
       const result = this.#transaction('BEGIN IMMEDIATE', () => {
         const value = work()
         this.#writeEntries(log.entries)
+        // Undone, so that a client which gets 503 and retries later finds its session unchanged.
+        this.#assertFiles()
         return value
       })
-      // Checked before anybody learns of the change: it may be in a file that nobody finds.
-      this.#checkFiles()
-      if (this.#lost !== undefined) throw this.#lost
+      // Checked again before anybody learns of the change: it may be in a file that nobody finds.
+      this.#assertFiles()
       for (const changed of this.#watchers) changed(log.entries.length > 0)
       return result
     } finally {
@@ -296,6 +297,11 @@ export class SqliteDatabase {
   }
 
   /** Finds out whether the path still names the files that are open. */
+  #assertFiles(): void {
+    this.#checkFiles()
+    if (this.#lost !== undefined) throw this.#lost
+  }
+
   #checkFiles(): void {
     const wasLost = this.#lost !== undefined
     this.#lost = undefined
