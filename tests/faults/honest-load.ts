@@ -12,7 +12,7 @@ import {
 } from '../../packages/server/test/support/http-client.ts'
 import { ADMIN } from '../../packages/server/test/support/server-process.ts'
 
-/** What the clients know about one session from the answers that they received. */
+/** One session, as the clients know it from the answers that they received. */
 interface KnownSession {
   /** The last refresh token that was received. It is presented again when an answer is missing. */
   token: string

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const EVERY_MS = 50
 const TIMEOUT_MS = 30_000
 
-/** What the answers to a path were like. */
+/** The answers to a path. */
 export interface Probed {
   readonly path: string
   /** How many answers had each status. `none`: the connection failed, or no answer came within 30 s. */

@@ -31,7 +31,7 @@ export function hostKindOf(hostname: string): HostKind {
 
 /**
  * Whether a URL may carry tokens and keys. Over plain http, everyone on the way can read and change them. So
- * it is allowed on this machine, and inside a private network only if the operator says so.
+ * plain http is allowed on this machine. Inside a private network it is allowed if the operator has set the option.
  */
 export function isSecureEnough({ protocol, hostname }: URL, allowPrivateHttp: boolean): boolean {
   if (protocol === 'https:') return true

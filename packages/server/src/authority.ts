@@ -98,8 +98,8 @@ export interface AuthorityCore {
    */
   attach(server: Server | SecureServer): void
   /**
-   * Checks an access token of this authority, as a guard does. It does not read the store. What this authority
-   * revokes counts as soon as `fetch` or the method has resolved.
+   * Checks an access token of this authority, as a guard does. It does not read the store. It rejects a token as
+   * soon as the call that revoked it has resolved: `fetch`, or a method of this authority.
    */
   verify(accessToken: string): AuthorityVerifyResult
   readonly sessions: AuthoritySessions

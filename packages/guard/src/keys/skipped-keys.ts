@@ -3,7 +3,7 @@ import type { SkippedKey } from '@countersign/jwt'
 const KIDS_MAX = 5
 const KID_CHARS_MAX = 80
 
-/** Describes skipped keys for an operator. Returns undefined if there are none. */
+/** Describes skipped keys for an operator. Returns undefined if no key was skipped. */
 export function describeSkipped(skipped: readonly SkippedKey[]): string | undefined {
   if (skipped.length === 0) return undefined
   const named = skipped.slice(0, KIDS_MAX).map(({ kid, reason }) => {
@@ -14,7 +14,7 @@ export function describeSkipped(skipped: readonly SkippedKey[]): string | undefi
   return [...named, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')
 }
 
-/** Returns the notice about skipped keys of an issuer, or undefined if there are none. */
+/** Returns the notice about skipped keys of an issuer, or undefined if no key was skipped. */
 export function skippedNotice(issuer: string, skipped: readonly SkippedKey[]): string | undefined {
   const described = describeSkipped(skipped)
   return described === undefined

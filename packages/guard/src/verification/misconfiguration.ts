@@ -10,8 +10,8 @@ const NAME_CHARS_MAX = 255
 /**
  * Tells the operator why a new guard refuses every token: its issuer or its audience is not that of the
  * authority. It looks only at tokens that the authority has signed, so no stranger can cause a notice or
- * choose its text. Each notice appears once. After the first accepted token there are none: then single
- * tokens are for another service.
+ * choose its text. Each notice appears once. After the first accepted token it is silent, because then single
+ * rejected tokens are for another service.
  */
 export class Misconfiguration {
   readonly #expected: Expected

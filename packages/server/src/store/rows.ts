@@ -62,8 +62,8 @@ export interface Session {
 }
 
 /**
- * What tokens and answers need of a session. A refresh returns no more, because each field costs time on its way
- * between the threads.
+ * The fields of a session that tokens and answers need. A refresh returns no others, because each field costs time on
+ * its way between the threads.
  */
 export type GrantedSession = Pick<
   Session,

@@ -23,7 +23,7 @@ export type ToThread =
   | { readonly kind: 'calls'; readonly calls: readonly Call[]; readonly nowMs: EpochMs | undefined }
   | { readonly kind: 'close' }
 
-/** What was committed since the last message: see `Store.watch`. */
+/** Says what kind of commits there were since the last message: see `Store.watch`. */
 export interface Change {
   readonly mayHaveEntries: boolean
 }
