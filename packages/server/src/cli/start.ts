@@ -20,6 +20,8 @@ export const start: Command = {
   example: 'start --port 8001 --data-dir ./data',
   async run({ given }) {
     // Loaded here, so that the help of this command does not wait for the server.
+    const { prepareThread } = await import('../store/thread/pool.ts')
+    prepareThread()
     const [{ createAuthority }, { serve }, { loadInput }] = await Promise.all([
       import('../authority.ts'),
       import('../http/serve.ts'),

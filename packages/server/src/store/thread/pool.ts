@@ -35,6 +35,11 @@ export function takeThread(): Worker {
   return worker
 }
 
+/** Starts a thread before a store needs it. It loads its files while this thread loads its own. */
+export function prepareThread(): void {
+  giveThreadBack(takeThread())
+}
+
 /** Keeps a thread that has closed its store for a second. Ends it at once if another one is kept. */
 export function giveThreadBack(worker: Worker): void {
   if (spare !== undefined) {
