@@ -21,7 +21,7 @@ import { fetchNode, isNodeAvailable } from './lib/nodes.ts'
  * the version that it runs on, and a row with a missing suite fails.
  */
 
-const VERSIONS = ['22.23.3']
+const VERSIONS = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
 const ML_DSA_SINCE = 24
 
 // Without `external`, Vitest would rewrite the modules of the package before they run.
