@@ -5,11 +5,7 @@ import { expect } from 'vitest'
 import type { Pair } from '../../packages/server/test/support/authority.ts'
 import { query } from '../../packages/server/test/support/database.ts'
 import { claimsOf } from '../../packages/server/test/support/forge.ts'
-import {
-  HttpClient,
-  type HttpAnswer,
-  type RequestHeaders,
-} from '../../packages/server/test/support/http-client.ts'
+import { HttpClient, type HttpAnswer } from '../../packages/server/test/support/http-client.ts'
 import { ADMIN } from '../../packages/server/test/support/server-process.ts'
 
 /** One session, as the clients know it from the answers that they received. */
@@ -160,12 +156,8 @@ export class HonestLoad {
   }
 
   /** Returns a successful answer. Returns undefined after 503 or if no answer came, after a short wait. */
-  async #ask(
-    path: string,
-    body: object,
-    headers?: RequestHeaders,
-  ): Promise<HttpAnswer | undefined> {
-    const answer = await this.#http.post(path, body, headers).catch(() => undefined)
+  async #ask(path: string, body: object): Promise<HttpAnswer | undefined> {
+    const answer = await this.#http.post(path, body).catch(() => undefined)
     if (answer?.status === 200) return answer
     if (answer === undefined) this.failed.unanswered += 1
     else if (answer.status === 503 && answer.headers['retry-after'] !== undefined) {
