@@ -76,6 +76,10 @@ export const limits = {
   leaveMs: 1_000,
   /** How long requests in flight may take after that. */
   drainMs: 25_000,
+  /** Wrong codes from one mail. The next attempt needs a new mail. */
+  codeAttemptsMax: 5,
+  /** How long a mailed code and its link work. */
+  codeLifeMs: 15 * 60_000,
   secretCharsMin: 32,
   /** The longest life of a cookie that browsers accept (RFC 6265bis §5.5). */
   cookieSecMax: 400 * 86_400,

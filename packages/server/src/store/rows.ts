@@ -15,10 +15,29 @@ export interface Account {
   readonly roles: readonly string[]
   /** The tenant of logins that name no tenant. */
   readonly defaultTenantId: string | undefined
+  /** The account's e-mail address. Of all accounts, at most one has a given address. */
+  readonly email: AccountEmail | undefined
+  /** The language of mails and pages for this person. Undefined: the language of the settings. */
+  readonly locale: MailLocale | undefined
+  /**
+   * How often the password or the e-mail address changed. A mailed code that was made for an earlier number
+   * is void.
+   */
+  readonly credentialsVersion: number
   readonly disabledAt: EpochMs | undefined
   /** The newest log position at which all sessions and tokens of this account were revoked. 0 means never. */
   readonly hardPosition: number
   readonly createdAt: EpochMs
+}
+
+/** An e-mail address of an account. */
+export interface AccountEmail {
+  /** As the person typed it, for display and delivery. */
+  readonly address: string
+  /** The key under which it is found: see `emailKey`. */
+  readonly key: string
+  /** When somebody proved that they receive mail there. Undefined: never, so nobody can log in with it. */
+  readonly verifiedAt: EpochMs | undefined
 }
 
 /** One login on one device, from the login to its end. It has one row. */
@@ -244,6 +263,15 @@ export type AuditEvent =
   | 'client_secret_added'
   | 'client_secret_removed'
   | 'client_login'
+  | 'code_sent'
+  | 'code_refused'
+  | 'password_reset'
+  | 'email_verified'
+  | 'email_changed'
+  | 'email_removed'
+  | 'account_reclaimed'
+  | 'account_renamed'
+  | 'account_exported'
 
 /** The kind of token that a key signs. */
 export type KeyUse = 'access' | 'refresh'

@@ -2,9 +2,11 @@ import type { LogHead } from '@countersign/guard/revocations'
 
 import type { EpochMs } from '../base/clock.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
+import type { MailCodeStore } from './mail-codes.ts'
 import type { LossEvidence, RepairBy, RepairOutcome } from './repair.ts'
 import type {
   Account,
+  AccountEmail,
   AuditEntry,
   Client,
   ClientSecret,
@@ -65,13 +67,19 @@ export type Change = 'changed' | 'unchanged' | 'unknown'
 /** Accounts of our own table. */
 export interface AccountStore {
   /**
-   * Writes a new account. `taken` if another account has the key. Of several calls at once, one is `created`.
+   * Writes a new account. `taken` if another account has the username, or has it as its verified address;
+   * `email_taken` if another account has the address. Of several calls at once, one is `created`.
    */
-  create(account: Account, usernameKey: string, context: AuditContext): Promise<'created' | 'taken'>
-  /** Reads the facts for a sign-in from one snapshot. */
+  create(
+    account: Account,
+    usernameKey: string,
+    context: AuditContext,
+  ): Promise<'created' | 'taken' | 'email_taken'>
+  /** Reads the facts for a sign-in from one snapshot. Finds the account like `find`. */
   viewForSignIn(usernameKey: string, from: SignInFrom): Promise<SignInView>
   /** Like `viewForSignIn`, by the account's id. */
   viewById(accountId: string, from: SignInFrom): Promise<SignInView>
+  /** Finds an account by its username or by its verified address, which comes first. */
   find(usernameKey: string): Promise<Account | undefined>
   /** Finds an account by its id. Does not find shadows. */
   get(accountId: string): Promise<Account | undefined>
@@ -108,6 +116,21 @@ export interface AccountStore {
     keepSessionId: string,
     context: AuditContext,
   ): Promise<Change>
+  /**
+   * Sets or removes the account's e-mail address for an operator. Mailed codes of the account become void.
+   * `taken` if another account has the address.
+   */
+  setEmail(
+    accountId: string,
+    email: AccountEmail | undefined,
+    context: AuditContext,
+  ): Promise<Change | 'taken'>
+  /** Changes the username. `taken` if another account has it, or has it as its verified address. */
+  rename(
+    accountId: string,
+    to: { readonly username: string; readonly usernameKey: string },
+    context: AuditContext,
+  ): Promise<Change | 'taken'>
   /** Revokes all tokens and all sessions of the account. One session survives if it is given and stands. */
   endSessions(
     accountId: string,
@@ -478,6 +501,7 @@ export interface Store {
   readonly audit: AuditStore
   readonly keys: KeyStore
   readonly clients: ClientStore
+  readonly mailCodes: MailCodeStore
   /** Returns the time of the store's clock, which decides grace and expiry. */
   nowMs(): Promise<EpochMs>
   /**

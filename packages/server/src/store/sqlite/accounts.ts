@@ -1,8 +1,17 @@
-import type { Account, AuditEvent, Membership } from '../rows.ts'
+import type { Account, AccountEmail, AuditEvent, Membership } from '../rows.ts'
 import type { AccountStore, AuditContext, Change, SignInFrom, SignInView } from '../store.ts'
+import {
+  findByEmail,
+  findById,
+  findByLogin,
+  insertAccount,
+  revokeAll,
+  revokeAllExcept,
+  toAccount,
+} from './account-rows.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf, toMembership } from './columns.ts'
-import { step, type Row, type SqliteDatabase } from './database.ts'
+import { step, type SqliteDatabase } from './database.ts'
 import { isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { SESSION_STANDS } from './standing.ts'
@@ -17,29 +26,18 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
   return {
     create: async (account, usernameKey, context) =>
       db.write(() => {
-        const created = db.run(
-          `INSERT INTO accounts (id, username, username_key, user_id, password_hash, roles,
-                                 disabled_at, hard_position, created_at)
-           VALUES (?, ?, ?, ?, ?, ?, NULL, 0, ?) ON CONFLICT (username_key) DO NOTHING`,
-          account.id,
-          account.username,
-          usernameKey,
-          account.userId ?? null,
-          account.passwordHash ?? null,
-          JSON.stringify(account.roles),
-          account.createdAt,
-        )
-        if (created === 0) return 'taken'
+        if (findByLogin(db, usernameKey) !== undefined) return 'taken'
+        if (!insertAccount(db, account, usernameKey)) return 'email_taken'
         auditChange(db, account.id, 'account_created', context)
         return 'created'
       }),
 
     viewForSignIn: async (usernameKey, from) =>
-      viewForSignIn(db, from, () => findByKey(db, usernameKey)),
+      viewForSignIn(db, from, () => findByLogin(db, usernameKey)),
 
     viewById: async (accountId, from) => viewForSignIn(db, from, () => findById(db, accountId)),
 
-    find: async (usernameKey) => step(() => findByKey(db, usernameKey)),
+    find: async (usernameKey) => step(() => findByLogin(db, usernameKey)),
 
     get: async (accountId) => step(() => findById(db, accountId)),
 
@@ -109,6 +107,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
       change(db, accountId, () => {
         db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
         db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
+        db.run('DELETE FROM mail_codes WHERE account_id = ?', accountId)
         db.run('DELETE FROM accounts WHERE id = ?', accountId)
         auditChange(db, accountId, 'account_deleted', context)
         appendRevocation(db, 'account', accountId, 'hard', context.at)
@@ -117,7 +116,12 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
 
     setPasswordHash: async (accountId, hash, context) =>
       change(db, accountId, () => {
-        db.run('UPDATE accounts SET password_hash = ? WHERE id = ?', hash, accountId)
+        db.run(
+          `UPDATE accounts SET password_hash = ?, credentials_version = credentials_version + 1
+           WHERE id = ?`,
+          hash,
+          accountId,
+        )
         auditChange(db, accountId, 'password_changed', context)
         revokeAll(db, accountId, context)
         return true
@@ -126,7 +130,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
     changePassword: async (accountId, { from, to }, keepSessionId, context) =>
       db.write(() => {
         const changed = db.run(
-          `UPDATE accounts SET password_hash = ?
+          `UPDATE accounts SET password_hash = ?, credentials_version = credentials_version + 1
            WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND EXISTS
              (SELECT 1 FROM sessions s
               WHERE s.id = ? AND s.account_id = accounts.id AND ${SESSION_STANDS})`,
@@ -138,6 +142,23 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         if (changed === 0) return 'unchanged'
         auditChange(db, accountId, 'password_changed', context)
         revokeAllExcept(db, accountId, keepSessionId, context)
+        return 'changed'
+      }),
+
+    setEmail: async (accountId, email, context) => setEmail(db, accountId, email, context),
+
+    rename: async (accountId, { username, usernameKey }, context) =>
+      db.write(() => {
+        const owner = findByLogin(db, usernameKey)
+        if (owner !== undefined && owner.id !== accountId) return 'taken'
+        const changed = db.run(
+          'UPDATE accounts SET username = ?, username_key = ? WHERE id = ?',
+          username,
+          usernameKey,
+          accountId,
+        )
+        if (changed === 0) return 'unknown'
+        auditChange(db, accountId, 'account_renamed', context)
         return 'changed'
       }),
 
@@ -179,33 +200,33 @@ function change(db: SqliteDatabase, accountId: string, work: () => boolean): Cha
   })
 }
 
-/** Revokes every session and token of the account with one entry and one row, whatever their number. */
-function revokeAll(db: SqliteDatabase, accountId: string, context: AuditContext): void {
-  const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
-  db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
-}
-
-/**
- * Like `revokeAll`, but one session survives the new hard position of its account. It survives no other
- * revocation. A session that is already over stays over.
- */
-function revokeAllExcept(
+function setEmail(
   db: SqliteDatabase,
   accountId: string,
-  keepSessionId: string | undefined,
+  email: AccountEmail | undefined,
   context: AuditContext,
-): void {
-  const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
-  if (keepSessionId !== undefined) {
+): Change | 'taken' {
+  return db.write(() => {
+    const account = findById(db, accountId)
+    if (account === undefined) return 'unknown'
+    const isSame =
+      account.email?.address === email?.address &&
+      (account.email?.verifiedAt === undefined) === (email?.verifiedAt === undefined)
+    if (isSame) return 'unchanged'
+    const owner = email && findByEmail(db, email.key)
+    if (owner !== undefined && owner.id !== accountId) return 'taken'
     db.run(
-      `UPDATE sessions AS s SET survived_position = ?
-       WHERE s.id = ? AND s.account_id = ? AND ${SESSION_STANDS}`,
-      position,
-      keepSessionId,
+      `UPDATE accounts SET email = ?, email_key = ?, email_verified_at = ?,
+                           credentials_version = credentials_version + 1
+       WHERE id = ?`,
+      email?.address ?? null,
+      email?.key ?? null,
+      email?.verifiedAt ?? null,
       accountId,
     )
-  }
-  db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
+    auditChange(db, accountId, email === undefined ? 'email_removed' : 'email_changed', context)
+    return 'changed'
+  })
 }
 
 function changeRoles(
@@ -242,16 +263,6 @@ function viewForSignIn(
   })
 }
 
-function findById(db: SqliteDatabase, accountId: string): Account | undefined {
-  const row = db.get('SELECT * FROM accounts WHERE id = ?', accountId)
-  return row === undefined ? undefined : toAccount(row)
-}
-
-function findByKey(db: SqliteDatabase, usernameKey: string): Account | undefined {
-  const row = db.get('SELECT * FROM accounts WHERE username_key = ?', usernameKey)
-  return row === undefined ? undefined : toAccount(row)
-}
-
 function findMembership(
   db: SqliteDatabase,
   account: Account,
@@ -267,18 +278,4 @@ function findMembership(
     account.defaultTenantId ?? null,
   )
   return row === undefined ? undefined : toMembership(row)
-}
-
-function toAccount(row: Row): Account {
-  return {
-    id: accounts.text(row, 'id'),
-    username: accounts.text(row, 'username'),
-    userId: accounts.textOrUndefined(row, 'user_id'),
-    passwordHash: accounts.textOrUndefined(row, 'password_hash'),
-    roles: accounts.texts(row, 'roles'),
-    defaultTenantId: accounts.textOrUndefined(row, 'default_tenant'),
-    disabledAt: accounts.integerOrUndefined(row, 'disabled_at'),
-    hardPosition: accounts.integer(row, 'hard_position'),
-    createdAt: accounts.integer(row, 'created_at'),
-  }
 }

@@ -36,6 +36,18 @@ export function auditChange(
   appendAudit(db, { at, actor, address, event, outcome: 'ok', accountId, sessionId, detail })
 }
 
+/** Appends the line of an attempt that was refused. */
+export function auditRefusal(
+  db: SqliteDatabase,
+  accountId: string | undefined,
+  event: AuditEvent,
+  { at, actor, address }: AuditContext,
+  detail?: string,
+): void {
+  const sessionId = undefined
+  appendAudit(db, { at, actor, address, event, outcome: 'refused', accountId, sessionId, detail })
+}
+
 /** Appends the line of a change of one session. */
 export function auditSession(
   db: SqliteDatabase,

@@ -258,4 +258,35 @@ export const migrations: readonly string[] = [
   ) STRICT;
   INSERT INTO consumed_start (id, purged_until) VALUES (1, 0);
   `,
+  `
+  -- The e-mail address of an account, and when it was proved. The version voids mailed codes of older credentials.
+  ALTER TABLE accounts ADD COLUMN email TEXT;
+  ALTER TABLE accounts ADD COLUMN email_key TEXT;
+  ALTER TABLE accounts ADD COLUMN email_verified_at INTEGER;
+  ALTER TABLE accounts ADD COLUMN locale TEXT;
+  ALTER TABLE accounts ADD COLUMN credentials_version INTEGER NOT NULL DEFAULT 0;
+  CREATE UNIQUE INDEX accounts_by_email ON accounts (email_key) WHERE email_key IS NOT NULL;
+
+  -- Mailed codes and links. A code for an unknown address is a decoy that nothing matches.
+  CREATE TABLE mail_codes (
+    id          TEXT PRIMARY KEY,
+    purpose     TEXT NOT NULL,
+    subject     TEXT NOT NULL,
+    account_id  TEXT,
+    version     INTEGER NOT NULL,
+    email       TEXT NOT NULL,
+    email_key   TEXT NOT NULL,
+    link_hash   BLOB NOT NULL,
+    code_hash   BLOB NOT NULL,
+    ticket_hash BLOB NOT NULL,
+    position    INTEGER NOT NULL,
+    details     BLOB,
+    attempts    INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX mail_codes_by_subject ON mail_codes (purpose, subject);
+  CREATE INDEX mail_codes_by_account ON mail_codes (account_id) WHERE account_id IS NOT NULL;
+  CREATE INDEX mail_codes_by_end ON mail_codes (expires_at);
+  `,
 ]

@@ -1,0 +1,44 @@
+import { timingSafeEqual } from 'node:crypto'
+
+import type { EpochMs } from '../base/clock.ts'
+import { limits } from '../base/limits.ts'
+import type { CodeBearer, CodeRefusal, MailCode, PresentedCode } from './mail-codes.ts'
+
+/** The decision about a presented code. `code_wrong` must be counted. */
+export type CodeDecision =
+  | { readonly ok: true; readonly by: CodeBearer }
+  | { readonly ok: false; readonly code: CodeRefusal }
+
+/**
+ * Decides whether a person may use a mailed code. Pure.
+ *
+ * A scanner of a mail system opens every link and presses every button, so the link alone proves nothing. The
+ * ticket is a cookie of the browser that asked, and the scanner does not have it. Whoever has no ticket must
+ * type the code.
+ */
+export function decideCode(code: MailCode, presented: PresentedCode, now: EpochMs): CodeDecision {
+  if (now >= code.expiresAt || code.attempts >= limits.codeAttemptsMax) return refuse('code_void')
+  const hasLink = isAnyEqual(code.linkHash, presented.linkHashes)
+  const hasTicket = isAnyEqual(code.ticketHash, presented.ticketHashes)
+  // Without one of the two long secrets, the attempt is not counted: otherwise anybody who knows the id could
+  // void the code.
+  if (!hasLink && !hasTicket) return refuse('code_void')
+  const by = hasTicket ? 'asker' : 'recipient'
+  if (presented.codeHashes !== undefined) {
+    return isAnyEqual(code.codeHash, presented.codeHashes) ? { ok: true, by } : refuse('code_wrong')
+  }
+  return hasLink && hasTicket ? { ok: true, by } : refuse('code_missing')
+}
+
+function refuse(code: CodeRefusal): CodeDecision {
+  return { ok: false, code }
+}
+
+/** Compares in constant time. */
+function isAnyEqual(expected: Uint8Array, given: readonly Uint8Array[] | undefined): boolean {
+  let isEqual = false
+  for (const each of given ?? []) {
+    if (each.length === expected.length && timingSafeEqual(each, expected)) isEqual = true
+  }
+  return isEqual
+}
