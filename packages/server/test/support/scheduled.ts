@@ -31,6 +31,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
     audit: scheduled(store.audit, scheduler),
     keys: scheduled(store.keys, scheduler),
     clients: scheduled(store.clients, scheduler),
+    mail: scheduled(store.mail, scheduler),
     nowMs: () => store.nowMs(),
     consume: (kind, id, expiresAt) => store.consume(kind, id, expiresAt),
     purgeConsumed: (limit) => store.purgeConsumed(limit),

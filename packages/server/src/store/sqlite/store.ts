@@ -15,6 +15,7 @@ import { assertNoRemains } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
+import { createMailStore } from './mail.ts'
 import { createRevocationStore } from './log-store.ts'
 import { createRoleStore } from './roles.ts'
 import { createSessionStore } from './sessions.ts'
@@ -62,6 +63,7 @@ export function openSqliteStore(
     audit: createAuditStore(db, clock),
     keys: createKeyStore(db),
     clients: createClientStore(db),
+    mail: createMailStore(db, clock),
     consume: (kind, id, expiresAt) =>
       together.run(() => consume(db, { kind, id, expiresAt }, clock.nowMs())),
     purgeConsumed: async (limit) => purgeConsumed(db, clock, limit),
