@@ -10,7 +10,7 @@ import { readSources, type SourceFile } from './lib/modules.ts'
  */
 
 /** The folders of packages/server/src, lowest first. Files directly in `src` may import all of them. */
-const LAYERS = ['base', 'store', 'keys', 'revocations', 'accounts', 'sessions', 'http']
+const LAYERS = ['base', 'store', 'keys', 'revocations', 'accounts', 'mail', 'sessions', 'http']
 /** The folders on top, which may import everything below `src`. */
 const TOP = new Set(['authority', 'cli'])
 
@@ -27,6 +27,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     'bowser',
     'hono',
     'ioredis',
+    'nodemailer',
     'pino',
     'swagger-ui-dist',
     'ws',

@@ -273,6 +273,65 @@ export type AuditEvent =
   | 'account_renamed'
   | 'account_exported'
 
+/** What a mail is about. */
+export type MailKind =
+  | 'sign_up'
+  | 'account_exists'
+  | 'verify_address'
+  | 'change_address'
+  | 'address_changed'
+  | 'reset_password'
+  | 'password_changed'
+  | 'login_code'
+  | 'new_device'
+  | 'invitation'
+  | 'account_deleted'
+
+/** A language of mails. */
+export type MailLocale = 'en' | 'de'
+
+/** A mail that is to be sent. */
+export interface NewMail {
+  /** `mail_` and 22 characters. The `Message-ID` is made from it. */
+  readonly id: string
+  readonly kind: MailKind
+  /**
+   * The address. Undefined: a decoy, which is written like every mail and deleted without being sent. So a
+   * request for an unknown address costs as much as one for a known address.
+   */
+  readonly recipient: string | undefined
+  readonly locale: MailLocale
+  /** The values of the mail, sealed and padded, because they contain codes and links. */
+  readonly sealed: Uint8Array
+  readonly accountId: string | undefined
+  readonly createdAt: EpochMs
+  /** A mail that was not handed over by then is no longer worth sending. */
+  readonly notAfter: EpochMs
+}
+
+/** Whether a mail waits, was handed over, or has failed for good. */
+export type MailState = 'waiting' | 'sent' | 'failed'
+
+/** A mail in a listing, without its values. */
+export interface MailSummary {
+  /** Grows with each mail. */
+  readonly number: number
+  readonly id: string
+  readonly kind: MailKind
+  readonly recipient: string | undefined
+  readonly locale: MailLocale
+  readonly accountId: string | undefined
+  readonly createdAt: EpochMs
+  readonly notAfter: EpochMs
+  readonly state: MailState
+  /** How often a hand-over was begun. */
+  readonly attempts: number
+  /** The next attempt, or the end of the lease of the current one. Undefined if the mail no longer waits. */
+  readonly dueAt: EpochMs | undefined
+  /** Why the last attempt failed. It contains no address and no value. */
+  readonly reason: string | undefined
+}
+
 /** The kind of token that a key signs. */
 export type KeyUse = 'access' | 'refresh'
 /** The states of a key, in the order in which it passes through them. */

@@ -11,8 +11,11 @@ import type {
   Client,
   ClientSecret,
   KeySchedule,
+  MailState,
+  MailSummary,
   Member,
   Membership,
+  NewMail,
   Revocation,
   RingChange,
   RoleDefinition,
@@ -28,6 +31,11 @@ export interface AuditContext {
   /** See {@link AuditEntry.actor}. */
   readonly actor: string
   readonly address?: string | undefined
+  /**
+   * Mails about the change, for {@link MailStore}. They are written in its transaction with its audit line, so
+   * only if the change happens.
+   */
+  readonly mails?: readonly NewMail[] | undefined
 }
 
 /** The fields of a login besides the username. */
@@ -460,6 +468,60 @@ export interface AuditStore {
   oldestAt(): Promise<EpochMs | undefined>
 }
 
+/** A mail that one worker may hand over until its lease ends. */
+export interface ClaimedMail extends NewMail {
+  /** The number of this attempt: 1 for the first. */
+  readonly attempt: number
+}
+
+/** The end of an attempt that did not hand the mail over. `reason` contains no address and no value. */
+export type MailFailure = {
+  readonly attempt: number
+  readonly reason: string
+} & (
+  | { readonly kind: 'retry'; readonly retryAt: EpochMs }
+  /** The mail will never be sent. */
+  | { readonly kind: 'final' }
+)
+
+/**
+ * The outbox: mails that wait, and mails that were handed over or have failed. {@link AuditContext.mails} and
+ * {@link add} write into it. An id that exists is not written again.
+ */
+export interface MailStore {
+  /** Writes mails that belong to no change. */
+  add(mails: readonly NewMail[]): Promise<void>
+  /**
+   * Leases up to `limit` mails that are due, the longest due first. Nobody else gets them until `now + leaseMs`.
+   * If the worker does not report their end by then, for example because it crashed, they are due again.
+   */
+  claim(now: EpochMs, leaseMs: number, limit: number): Promise<readonly ClaimedMail[]>
+  /**
+   * Records that the mail was handed over, and erases its values. A decoy is deleted. `changed` also if another
+   * worker has leased it meanwhile, because a mail that was handed over must not be sent again.
+   */
+  noteSent(id: string, now: EpochMs): Promise<Change>
+  /**
+   * Records that an attempt has failed. A final failure erases the values. `unchanged` if the mail no longer
+   * waits, or another attempt has begun.
+   */
+  noteFailed(id: string, failure: MailFailure, now: EpochMs): Promise<Change>
+  /** Returns when the next mail is due. Undefined if no mail waits. */
+  nextDueAt(): Promise<EpochMs | undefined>
+  /** Lists mails without decoys, the newest first. */
+  list(filter: {
+    readonly state?: MailState | undefined
+    readonly limit: number
+    /** Only mails with a smaller number. */
+    readonly before?: number | undefined
+  }): Promise<readonly MailSummary[]>
+  /**
+   * Deletes up to `limit` mails that were handed over or have failed more than `keptMs` ago. Returns how many
+   * it deleted.
+   */
+  purge(keptMs: number, limit: number): Promise<number>
+}
+
 /** The key ring. */
 export interface KeyStore {
   /** Lists all keys, the oldest first. */
@@ -502,6 +564,7 @@ export interface Store {
   readonly keys: KeyStore
   readonly clients: ClientStore
   readonly mailCodes: MailCodeStore
+  readonly mail: MailStore
   /** Returns the time of the store's clock, which decides grace and expiry. */
   nowMs(): Promise<EpochMs>
   /**

@@ -3,6 +3,7 @@ import type { AuditEntry, AuditEvent } from '../rows.ts'
 import type { AuditContext, AuditStore } from '../store.ts'
 import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
+import { insertMails } from './mail.ts'
 
 const audit = columnsOf('audit')
 
@@ -23,16 +24,17 @@ export function appendAudit(db: SqliteDatabase, entry: AuditEntry): void {
 }
 
 /**
- * Appends the line of a change that was made. `accountId` is the account or service account that it concerns.
+ * Appends the line of a change that was made, and writes its mails. `accountId` is the account or service account that it concerns.
  */
 export function auditChange(
   db: SqliteDatabase,
   accountId: string | undefined,
   event: AuditEvent,
-  { at, actor, address }: AuditContext,
+  { at, actor, address, mails }: AuditContext,
   detail?: string,
 ): void {
   const sessionId = undefined
+  insertMails(db, mails)
   appendAudit(db, { at, actor, address, event, outcome: 'ok', accountId, sessionId, detail })
 }
 
@@ -48,15 +50,16 @@ export function auditRefusal(
   appendAudit(db, { at, actor, address, event, outcome: 'refused', accountId, sessionId, detail })
 }
 
-/** Appends the line of a change of one session. */
+/** Appends the line of a change of one session, and writes its mails. */
 export function auditSession(
   db: SqliteDatabase,
   session: { readonly id: string; readonly accountId: string },
   event: AuditEvent,
-  { at, actor, address }: AuditContext,
+  { at, actor, address, mails }: AuditContext,
   detail?: string,
 ): void {
   const { id: sessionId, accountId } = session
+  insertMails(db, mails)
   appendAudit(db, { at, actor, address, event, outcome: 'ok', accountId, sessionId, detail })
 }
 

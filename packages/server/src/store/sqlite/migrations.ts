@@ -289,4 +289,27 @@ export const migrations: readonly string[] = [
   CREATE INDEX mail_codes_by_account ON mail_codes (account_id) WHERE account_id IS NOT NULL;
   CREATE INDEX mail_codes_by_end ON mail_codes (expires_at);
   `,
+  `
+  -- The outbox. Times are in milliseconds since 1970.
+  CREATE TABLE mails (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         TEXT NOT NULL UNIQUE,
+    kind       TEXT NOT NULL,
+    recipient  TEXT,
+    locale     TEXT NOT NULL,
+    sealed     BLOB,
+    account_id TEXT,
+    created_at INTEGER NOT NULL,
+    not_after  INTEGER NOT NULL,
+    state      TEXT NOT NULL,
+    attempts   INTEGER NOT NULL,
+    -- While it waits: the next attempt, or the end of the lease of the current one.
+    due_at     INTEGER,
+    -- When it was handed over or has failed for good.
+    done_at    INTEGER,
+    reason     TEXT
+  ) STRICT;
+  CREATE INDEX mails_by_due ON mails (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX mails_by_done ON mails (done_at) WHERE done_at IS NOT NULL;
+  `,
 ]

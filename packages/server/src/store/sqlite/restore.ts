@@ -20,6 +20,7 @@ import {
 } from './files.ts'
 import { ServerLock } from './lock.ts'
 import { startOver } from './log-repair.ts'
+import { failWaiting } from './mail.ts'
 import { readHead } from './revocations.ts'
 import { ensureDirectory } from './store.ts'
 
@@ -188,6 +189,7 @@ function continueLog(path: string, { killed, position }: Replaced, by: RepairBy)
   try {
     const outcome = db.write(() => {
       const head = readHead(db)
+      failWaiting(db, 'database_restored', by.at)
       // The log continues above the replaced database too, because no position may have two meanings. The replaced
       // database may itself have been restored.
       return startOver(db, Math.max(head.position, position), head, by, { killed })

@@ -16,6 +16,7 @@ import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
 import { createMailCodeStore } from './mail-codes.ts'
+import { createMailStore } from './mail.ts'
 import { createRevocationStore } from './log-store.ts'
 import { createRoleStore } from './roles.ts'
 import { createSessionStore } from './sessions.ts'
@@ -64,6 +65,7 @@ export function openSqliteStore(
     keys: createKeyStore(db),
     clients: createClientStore(db),
     mailCodes: createMailCodeStore(db, clock),
+    mail: createMailStore(db, clock),
     consume: (kind, id, expiresAt) =>
       together.run(() => consume(db, { kind, id, expiresAt }, clock.nowMs())),
     purgeConsumed: async (limit) => purgeConsumed(db, clock, limit),
