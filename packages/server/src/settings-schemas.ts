@@ -2,6 +2,7 @@ import type { BlockList } from 'node:net'
 
 import { z } from 'zod'
 
+import { LINK_PURPOSES, type LinkPurpose, type Links } from './by-mail/links.ts'
 import type { Rate, ThrottleRates } from './accounts/throttle.ts'
 import { parseNetworks } from './base/address.ts'
 import { limits } from './base/limits.ts'
@@ -13,7 +14,7 @@ import { limits } from './base/limits.ts'
 
 // A known device has ten attempts at once, and so has one address at one account, because people mistype.
 // No person logs in once a second. A program that does should keep its session.
-const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m,login=60/1m'
+const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m,login=60/1m,recipient=5/1h,sender=30/1h'
 
 const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
@@ -194,6 +195,38 @@ export function networks(): z.ZodType<
     .meta({ values: 'addresses and networks, separated by commas: `10.0.0.0/8,::1`' })
 }
 
+/** The pages of a frontend that links in mails open, by their purpose. */
+export function links(): z.ZodType<Links, string | undefined> {
+  const message =
+    'must be pages such as reset=https://app.example.com/reset, separated by commas, for the purposes sign-up, verify, reset, log-in and invite'
+  return z
+    .string(message)
+    .default('')
+    .refine((value) => parseLinks(value) !== undefined, message)
+    // Refined above.
+    .transform((value) => parseLinks(value) ?? {})
+    .meta({ values: 'pages `PURPOSE=URL`, separated by commas' })
+}
+
+function parseLinks(value: string): Links | undefined {
+  const found: Partial<Record<LinkPurpose, string>> = {}
+  for (const part of value.split(',')) {
+    if (part.trim() === '') continue
+    const [, name, page = ''] = /^([\w-]+)=(.+)$/.exec(part.trim()) ?? []
+    const purpose = LINK_PURPOSES.find((each) => each === name)
+    if (purpose === undefined || !isPage(page)) return undefined
+    found[purpose] = page
+  }
+  return found
+}
+
+/** Links carry secrets, so plain http is for this machine only. */
+function isPage(text: string): boolean {
+  const url = URL.parse(text)
+  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && url.hostname === 'localhost')
+}
+
 /**
  * `off`, which becomes undefined, or rates such as `account=50/1h`. Rates that are not named keep their
  * default.
@@ -211,7 +244,7 @@ export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefi
 function parseRates(value: string): ThrottleRates | undefined {
   const rates: Partial<Record<keyof ThrottleRates, Rate>> = {}
   for (const part of `${THROTTLE_STANDARD},${value}`.split(',')) {
-    const match = /^(account|source|address|device|login)=(\d{1,6})\/(\w+)$/.exec(part.trim())
+    const match = /^(account|source|address|device|login|recipient|sender)=(\d{1,6})\/(\w+)$/.exec(part.trim())
     const [, name, tries, period = ''] = match ?? []
     const [triesMax, periodSec] = [Number(tries), toSeconds(period)]
     if (name === undefined || !(triesMax >= 1 && periodSec >= 1 && periodSec <= 86_400)) {

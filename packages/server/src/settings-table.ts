@@ -13,6 +13,7 @@ import {
   integerOrOff,
   lifetime,
   lifetimeOrOff,
+  links,
   networks,
   oneOf,
   origins,
@@ -198,12 +199,30 @@ export const table = {
     env: 'COUNTERSIGN_THROTTLE',
     schema: throttle(),
     describe:
-      'How many wrong logins are allowed. `account` counts those to one account from unknown addresses and browsers. `source` counts those to one account from one address. `address` counts those to all accounts from one address. `device` counts those to one account from a browser that has logged in to it before. `login` counts the correct logins to one account. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
+      'How many wrong logins are allowed. `account` counts those to one account from unknown addresses and browsers. `source` counts those to one account from one address. `address` counts those to all accounts from one address. `device` counts those to one account from a browser that has logged in to it before. `login` counts the correct logins to one account. `recipient` counts the mails to one address that people ask for, and `sender` those that one network asks for. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
   },
   signUp: {
     env: 'COUNTERSIGN_SIGN_UP',
     schema: flag().default(false),
     describe: 'With `true`, `POST /auth/signup` creates accounts without roles.',
+  },
+  signUpVerified: {
+    env: 'COUNTERSIGN_SIGN_UP_VERIFIED',
+    schema: flag().default(false),
+    describe:
+      'With `true`, people sign up at `POST /auth/signup` with an e-mail address, and the account exists once they have proved it. Turns sign-up on. Needs mail.',
+  },
+  mailLogin: {
+    env: 'COUNTERSIGN_MAIL_LOGIN',
+    schema: flag().default(false),
+    describe:
+      'With `true`, people can log in with a code or a link from a mail, without a password. Needs mail.',
+  },
+  links: {
+    env: 'COUNTERSIGN_LINKS',
+    schema: links(),
+    describe:
+      'The pages of your frontend that links in mails open, such as `reset=https://app.example.com/reset`, separated by commas. The purposes are `sign-up`, `verify`, `reset`, `log-in` and `invite`. Each link gets the parameter `link`. Without a page, links open the pages of the server below its public URL.',
   },
   usernameField: {
     env: 'COUNTERSIGN_USERNAME_FIELD',

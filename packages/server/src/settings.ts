@@ -4,6 +4,7 @@ import { getSystemErrorMessage } from 'node:util'
 import { hostKindOf, isSecureEnough } from '@countersign/guard'
 import type { z } from 'zod'
 
+import type { Links } from './by-mail/links.ts'
 import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
@@ -42,6 +43,8 @@ export interface Settings {
   /** Undefined: wrong logins are not counted. */
   readonly throttle: ThrottleRates | undefined
   readonly http: HttpSettings
+  /** The pages of the application that links in mails open. */
+  readonly links: Links
   /** How long the server keeps an idle connection open. */
   readonly keepAliveMs: number
   /** The algorithm and the rotation times of the keys that sign access tokens. */
@@ -156,9 +159,12 @@ export function parseSettings(
       forwardedHeader: parsed.forwardedHeader,
       corsHeaders: parsed.corsHeaders,
       hstsSubdomains: parsed.hstsSubdomains,
-      signUp: parsed.signUp,
+      signUp: parsed.signUp || parsed.signUpVerified,
+      signUpVerified: parsed.signUpVerified,
+      mailLogin: parsed.mailLogin,
       usernameField: parsed.usernameField,
     },
+    links: parsed.links,
     keepAliveMs: parsed.keepAlive * 1000,
     redisUrl: parsed.redisUrl,
     retention: {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
-import { loadDescribeDevice } from '../src/http/account/device.ts'
+import { loadDescribeDevice } from '../src/accounts/device.ts'
 
 const describeDevice = await loadDescribeDevice()
 

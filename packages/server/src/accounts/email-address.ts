@@ -40,6 +40,16 @@ export function readEmailAddress(text: string): EmailAddress | undefined {
     : { local, domain }
 }
 
+/**
+ * Returns the key under which an e-mail address is stored and found, which is the key of a username with this
+ * spelling. Undefined if the text is no address that can get mail.
+ */
+export function readEmailKey(text: string): string | undefined {
+  if (text.length > ADDRESS_BYTES_MAX || !text.isWellFormed()) return undefined
+  const address = readEmailAddress(text.normalize('NFKC'))
+  return address === undefined ? undefined : `${address.local}@${address.domain}`
+}
+
 function readDomain(text: string): string | undefined {
   if (!DOMAIN.test(text)) return undefined
   const domain = domainToASCII(text)

@@ -22,6 +22,10 @@ export interface ThrottleRates {
   readonly device: Rate
   /** Correct passwords of one account, from everywhere. Only who knows the password can use them up. */
   readonly login: Rate
+  /** Mails to one address that anybody asked for. */
+  readonly recipient: Rate
+  /** Mails that one network asked for. */
+  readonly sender: Rate
 }
 
 /** One attempt: its account and its origin. */
@@ -44,6 +48,13 @@ export interface Throttle {
   bucketsOf(attempt: Try): readonly ThrottleBucket[]
   /** Returns the bucket in which correct passwords of an account count. Empty if throttling is off. */
   loginsOf(usernameKey: string): readonly ThrottleBucket[]
+  /**
+   * Returns the buckets in which a request for a mail counts. They are the same whether or not an account has
+   * the address. Empty if throttling is off.
+   */
+  mailsOf(emailKey: string, address: string): readonly ThrottleBucket[]
+  /** Whether a device cookie proves an earlier login to this account. */
+  knowsDevice(device: string | undefined, usernameKey: string, hardPosition: number): boolean
   /**
    * Creates the device cookie. It proves that the browser has logged in to this account after `hardPosition`,
    * where all sessions of the account were last revoked.
@@ -102,6 +113,18 @@ export function createThrottle(
 
     loginsOf: (usernameKey) =>
       rates === undefined ? [] : [bucket('login', rates.login, usernameKey)],
+
+    mailsOf(emailKey, address) {
+      if (rates === undefined) return []
+      const network = addressNetwork(address)
+      const recipient = bucket('recipient', rates.recipient, emailKey)
+      return network === ''
+        ? [recipient]
+        : [recipient, bucket('sender', rates.sender, network)]
+    },
+
+    knowsDevice: (device, usernameKey, hardPosition) =>
+      provenDevice(macKeys, device, usernameKey, hardPosition) !== undefined,
 
     rememberDevice(usernameKey, hardPosition) {
       const id = randomId(random)

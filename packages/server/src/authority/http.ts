@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 
 import type { AccountManager } from '../accounts/manage.ts'
+import type { MailServices } from '../by-mail/services.ts'
 import { createApp } from '../http/app.ts'
 import { ownerOf } from '../http/attach.ts'
 import { createCookies } from '../http/browser/cookies.ts'
@@ -35,10 +36,12 @@ export function serveHttp(options: {
   readonly services: SessionServices
   /** Undefined if the application keeps the accounts. */
   readonly accounts: AccountManager | undefined
+  /** Undefined if the server sends no mail. */
+  readonly byMail: MailServices | undefined
   readonly hub: FeedHub
   readonly logger: Logger
 }): HttpSide {
-  const { settings, services, accounts, hub, logger } = options
+  const { settings, services, accounts, byMail, hub, logger } = options
   const { http } = settings
   const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
   const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
@@ -46,6 +49,7 @@ export function serveHttp(options: {
     fetch: createApp({
       sessions: services,
       accounts,
+      byMail,
       refresh: createRefresher(services),
       http,
       logger,

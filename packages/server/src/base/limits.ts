@@ -80,6 +80,8 @@ export const limits = {
   codeAttemptsMax: 5,
   /** How long a mailed code and its link work. */
   codeLifeMs: 15 * 60_000,
+  /** The shortest time of an answer that must not reveal whether an account exists. */
+  mailAnswerMs: 100,
   secretCharsMin: 32,
   /** The longest life of a cookie that browsers accept (RFC 6265bis §5.5). */
   cookieSecMax: 400 * 86_400,

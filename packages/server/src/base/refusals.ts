@@ -65,6 +65,38 @@ export const refusals = {
     status: 409,
     text: 'An account with this username exists already. Choose another one.',
   },
+  email_invalid: {
+    status: 400,
+    text: 'This is not an e-mail address. Check its spelling.',
+  },
+  email_missing: {
+    status: 400,
+    text: 'The account has no e-mail address. Add one first.',
+  },
+  code_wrong: {
+    status: 400,
+    text: 'The code is wrong. Check it, or ask for a new mail.',
+  },
+  code_missing: {
+    status: 400,
+    text: 'This browser did not ask for the mail. Type the code from the mail too.',
+  },
+  code_void: {
+    status: 400,
+    text: 'The code or link has expired, was used, or was replaced by a newer mail. Ask for a new mail.',
+  },
+  code_elsewhere: {
+    status: 400,
+    text: 'Log in first, or open the link in the browser that asked for the mail.',
+  },
+  password_required: {
+    status: 400,
+    text: 'Choose a password: this browser did not ask for the mail.',
+  },
+  email_taken: {
+    status: 409,
+    text: 'Another account has this e-mail address. Log in to that account, or reset its password.',
+  },
   grant_type_missing: {
     status: 400,
     text: 'The parameter grant_type is missing. Send grant_type=client_credentials.',

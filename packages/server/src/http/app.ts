@@ -18,7 +18,13 @@ export function createApp(
   table: readonly ApiRoute[] = routes,
 ): (request: Request, context?: RequestContext) => Promise<Response> {
   const { http } = app
-  const features = { signUp: http.signUp, ownAccounts: app.accounts !== undefined }
+  const features = {
+    signUp: http.signUp,
+    signUpVerified: http.signUpVerified,
+    mail: app.byMail !== undefined,
+    mailLogin: http.mailLogin,
+    ownAccounts: app.accounts !== undefined,
+  }
   const rows = table
     .filter(({ feature }) => feature === undefined || feature.isOn(features))
     .map((row) => nameUsernameField(row, http.usernameField))

@@ -1,5 +1,6 @@
 import { accountRoutes } from './account/routes.ts'
 import { browserRoutes } from './browser/routes.ts'
+import { byMailRoutes } from './by-mail/routes.ts'
 import { contractRoutes } from './contract/routes.ts'
 import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
@@ -15,6 +16,7 @@ export const routes: readonly ApiRoute[] = [
   ...contractRoutes,
   ...browserRoutes,
   ...accountRoutes,
+  ...byMailRoutes,
   ...oauthRoutes,
   ...feedRoutes,
   ...publicRoutes,

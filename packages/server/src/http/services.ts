@@ -3,6 +3,7 @@ import type { BlockList } from 'node:net'
 import type { Logger } from 'pino'
 
 import type { ForwardedHeader } from '../base/forwarded.ts'
+import type { MailServices } from '../by-mail/services.ts'
 import type { AccountManager } from '../accounts/manage.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
@@ -31,6 +32,10 @@ export interface HttpSettings {
   /** Whether `Strict-Transport-Security` also covers the subdomains of the public URL. */
   readonly hstsSubdomains: boolean
   readonly signUp: boolean
+  /** Whether a sign-up needs a proved e-mail address. */
+  readonly signUpVerified: boolean
+  /** Whether people can log in with a mailed code. */
+  readonly mailLogin: boolean
   /** The name of the field with the username in `POST /api/token/`. */
   readonly usernameField: string
 }
@@ -40,6 +45,8 @@ export interface AppServices {
   readonly sessions: SessionServices
   /** Undefined if the application keeps the accounts. The API then changes no accounts. */
   readonly accounts: AccountManager | undefined
+  /** Undefined if the server sends no mail, or the application keeps the accounts. */
+  readonly byMail: MailServices | undefined
   readonly refresh: Refresher
   readonly http: HttpSettings
   readonly logger: Logger

@@ -1,7 +1,7 @@
 import { checkNewPassword } from '../accounts/password-rules.ts'
-import { usernameKey } from '../accounts/usernames.ts'
-import { countTry, giveBackTries } from './count-try.ts'
+import { giveBackTries } from './count-try.ts'
 import { auditContextOf, renew, type CurrentSession, type Renewed } from './own-sessions.ts'
+import { WRONG_PASSWORD, proveOwnPassword } from './prove-own-password.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 import { whyOver } from '../store/standing.ts'
 
@@ -24,40 +24,25 @@ export async function changePassword(
   { oldPassword, newPassword }: PasswordChange,
   caller: Caller,
 ): Promise<Renewed | Refusal> {
-  const { store, hasher, throttle } = services
+  const { store, hasher } = services
   const { session, username } = current.state
   const rejected = checkNewPassword(newPassword, { username, publicUrl: services.access.issuer })
   if (rejected !== undefined) return { ok: false, code: rejected.code, text: rejected.text }
 
-  const key = usernameKey(username)
-  const { account } = await store.accounts.viewForSignIn(key, {
-    tenantName: undefined,
-    address: caller.address,
-  })
-  const guesses = throttle.bucketsOf({
-    usernameKey: key,
-    ...caller,
-    isKnownAddress: true,
-    sessionId: session.id,
-  })
-  const logins = throttle.loginsOf(key)
-  const throttled = await countTry(services, [...guesses, ...logins])
-  if (throttled !== undefined) return throttled
-  const isRight = await hasher.verify(account?.passwordHash, oldPassword, key)
-  if (isRight === false || account?.passwordHash === undefined) {
-    await giveBackTries(services, logins)
-    return WRONG_PASSWORD
-  }
-  const hash = isRight === true ? await hasher.hash(newPassword) : undefined
+  const proven = await proveOwnPassword(services, current, oldPassword, caller)
+  if (!proven.ok) return proven.code === 'credentials_invalid' ? WRONG_OLD_PASSWORD : proven
+  const { account, guesses, all } = proven
+  const hash = await hasher.hash(newPassword)
   if (hash === undefined) {
-    await giveBackTries(services, [...guesses, ...logins])
+    await giveBackTries(services, all)
     return refuse('password_queue_full')
   }
+  const context = auditContextOf(services, account.id, caller)
   const change = await store.accounts.changePassword(
     account.id,
     { from: account.passwordHash, to: hash },
     session.id,
-    auditContextOf(services, account.id, caller),
+    { ...context, mails: await services.notices?.passwordChanged(account, caller, context.at) },
   )
   if (change !== 'changed') return whyUnchanged(services, session.id)
   await giveBackTries(services, guesses)
@@ -67,11 +52,8 @@ export async function changePassword(
 /** While the hash was computed, the session ended, or another request changed the password first. */
 async function whyUnchanged({ store }: SessionServices, sessionId: string): Promise<Refusal> {
   const now = await store.sessions.state(sessionId)
-  return now === undefined || whyOver(now) !== undefined ? refuse('session_ended') : WRONG_PASSWORD
+  return now === undefined || whyOver(now) !== undefined ? refuse('session_ended')
+    : WRONG_OLD_PASSWORD
 }
 
-const WRONG_PASSWORD: Refusal = {
-  ok: false,
-  code: 'credentials_invalid',
-  text: 'The old password is wrong.',
-}
+const WRONG_OLD_PASSWORD: Refusal = { ...WRONG_PASSWORD, text: 'The old password is wrong.' }

@@ -89,6 +89,8 @@ async function identifyAtSource(
     account,
     membership: undefined,
     isKnownAddress: known?.isKnownAddress === true,
+    // Only accounts of Countersign get mail.
+    hasSessions: false,
     throttleKey: throttleKeyOf(typed, found),
     namesTenant: wishes.tenantName !== undefined,
     found,

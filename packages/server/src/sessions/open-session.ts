@@ -1,7 +1,7 @@
 import type { EpochMs } from '../base/clock.ts'
 import { randomId } from '../base/random.ts'
 import { NO_GRACE } from '../store/refresh.ts'
-import type { Account, AccountClaims, Membership, Session } from '../store/rows.ts'
+import type { Account, AccountClaims, Membership, NewMail, Session } from '../store/rows.ts'
 import type { ThrottleBucket } from '../store/throttle.ts'
 import { auditRefusedLogin } from './audit-login.ts'
 import { giveBackTries } from './count-try.ts'
@@ -79,12 +79,32 @@ export async function openSession(
   )
   const created = await services.store.sessions.create(
     session,
-    { at: session.createdAt, actor: account.id, address: caller.address, ...vouchedBy },
+    {
+      at: session.createdAt,
+      actor: account.id,
+      address: caller.address,
+      mails: await noticeOf(services, opening, account, session.createdAt),
+      ...vouchedBy,
+    },
     { shadow: candidate.shadow, liveMax: services.sessionsPerAccountMax },
   )
   if (created === 'refused') return refuse(services, opening, 'revoked')
   await giveBackTries(services, opening.giveBack ?? [])
   return { ...granted, device: services.throttle.rememberDevice(throttleKey, account.hardPosition) }
+}
+
+/** A login from a device and an address that the account has not used before. Not the first login of all. */
+async function noticeOf(
+  { notices, throttle }: SessionServices,
+  { candidate, caller }: Opening,
+  account: Account,
+  at: EpochMs,
+): Promise<readonly NewMail[] | undefined> {
+  const { isKnownAddress, hasSessions, throttleKey } = candidate
+  if (notices === undefined || isKnownAddress || !hasSessions) return undefined
+  return throttle.knowsDevice(caller.device, throttleKey, account.hardPosition)
+    ? undefined
+    : notices.newDevice(account, caller, at)
 }
 
 async function refuse(

@@ -8,7 +8,7 @@ import type { Clock, EpochMs } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { KeyRing } from '../keys/ring.ts'
-import type { AccountClaims, GrantedSession } from '../store/rows.ts'
+import type { Account, AccountClaims, GrantedSession, NewMail } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { AccessTokenSettings } from './access-token.ts'
 import type { Csrf } from './csrf.ts'
@@ -33,6 +33,18 @@ export interface LogQuestions {
   readonly notePendingKey: (rvp: number) => void
 }
 
+/**
+ * Makes the mails that tell a person about a change of their account. Each call returns no mail if the account
+ * has no verified address.
+ */
+export interface Notices {
+  readonly passwordChanged: (account: Account, caller: Caller, at: EpochMs) => Promise<readonly NewMail[]>
+  /** For a login from a device that the account has not used before. */
+  readonly newDevice: (account: Account, caller: Caller, at: EpochMs) => Promise<readonly NewMail[]>
+  readonly emailChanged: (account: Account, newAddress: string, at: EpochMs) => Promise<readonly NewMail[]>
+  readonly accountDeleted: (account: Account, at: EpochMs) => Promise<readonly NewMail[]>
+}
+
 /** The dependencies of all session operations. There is one object for the life of an authority. */
 export interface SessionServices extends Partial<LogQuestions> {
   readonly store: Store
@@ -41,6 +53,8 @@ export interface SessionServices extends Partial<LogQuestions> {
   readonly ring: KeyRing
   readonly hasher: PasswordHasher
   readonly throttle: Throttle
+  /** Undefined if the server sends no mail. */
+  readonly notices?: Notices | undefined
   readonly csrf: Csrf
   readonly clock: Clock
   readonly random: Random

@@ -56,6 +56,8 @@ export interface SignInView {
   readonly membership: Membership | undefined
   /** Whether one of the account's newest sessions came from the same address. */
   readonly isKnownAddress: boolean
+  /** Whether the account has ever logged in, as far as its sessions are kept. */
+  readonly hasSessions: boolean
 }
 
 /** A session in a listing: the row without its seed, and the account's username. */

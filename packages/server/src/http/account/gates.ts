@@ -71,6 +71,23 @@ export function loggedInWith(permission: string): Gate<LoggedIn> {
 }
 
 /**
+ * Lets in everybody from an allowed page, and recognises a person with a valid session. A session that is over
+ * counts as none. It is for a route that a mailed code protects.
+ */
+export const maybeLoggedIn: Gate<LoggedIn | undefined> = {
+  authentication: 'none',
+  csrf: 'origin',
+  refusals: ['csrf_failed'],
+  isAfterBody: false,
+  async enter(services, visit) {
+    const allowed = await noForeignPage.enter(services, visit)
+    if (!allowed.ok) return allowed
+    const entered = await loggedIn.enter(services, visit)
+    return { ok: true, who: entered.ok ? entered.who : undefined }
+  },
+}
+
+/**
  * Lets in programs, and browsers on pages of the server or of configured origins. It is for a route without
  * cookies that another site must not make its visitors call.
  */

@@ -10,7 +10,7 @@ import type { SessionSummary } from '../../store/store.ts'
 import { answerJson, sessionCookies } from '../browser/session-answers.ts'
 import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
-import { loadDescribeDevice, type DescribeDevice } from './device.ts'
+import { loadDescribeDevice, type DescribeDevice } from '../../accounts/device.ts'
 import type { LoggedIn } from './gates.ts'
 
 /** `GET /auth/sessions`: the account's live sessions, newest first. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
+import type { Answer } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
 import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './endpoints.ts'
 import { anyBrowser, browserWithCsrfToken, browserWithSession, loggingOut } from './gates.ts'
@@ -40,6 +41,17 @@ const SESSION_EXAMPLE = {
   csrf_token: 'wJbZ6d3yT0m1mFhX5iYxg5oT2y3m6m6fN8Qk2J5b9kE',
   access_expires_at: 1_795_000_300,
   refresh_expires_at: 1_796_209_600,
+}
+
+/** The answer of every route that logs a browser in. */
+export function sessionAnswer(): Answer {
+  return {
+    status: 200,
+    description: 'The new session. The tokens are in the cookies.',
+    media: 'application/json',
+    schema: session(),
+    example: SESSION_EXAMPLE,
+  }
 }
 
 const login = lazy(() =>
@@ -97,15 +109,7 @@ export const browserRoutes: readonly ApiRoute[] = [
       schema: login,
       example: { username: 'alice', password: 'correct horse battery' },
     },
-    answers: () => [
-      {
-        status: 200,
-        description: 'The new session. The tokens are in the cookies.',
-        media: 'application/json',
-        schema: session(),
-        example: SESSION_EXAMPLE,
-      },
-    ],
+    answers: () => [sessionAnswer()],
     refusals: ['credentials_invalid', 'tenant_forbidden', 'throttled', 'password_queue_full'],
     handle: (services) => (input) => answerLogin(services, input.who, input.body, input),
   }),

@@ -43,6 +43,12 @@ export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin'
 export interface Features {
   /** Whether anybody may create an account (`COUNTERSIGN_SIGN_UP`). */
   readonly signUp: boolean
+  /** Whether a sign-up needs a proved e-mail address (`COUNTERSIGN_SIGN_UP_VERIFIED`). */
+  readonly signUpVerified: boolean
+  /** Whether the server sends mail to the people whose accounts it keeps. */
+  readonly mail: boolean
+  /** Whether people can log in with a mailed code (`COUNTERSIGN_MAIL_LOGIN`). */
+  readonly mailLogin: boolean
   /** Whether Countersign keeps the accounts. False when the application passes its own `accounts`. */
   readonly ownAccounts: boolean
 }

@@ -12,7 +12,7 @@ import {
 import { auditChange } from './audit.ts'
 import { columnsOf, toMembership } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
-import { isKnownAddress } from './known-address.ts'
+import { hasSessions, isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { SESSION_STANDS } from './standing.ts'
 
@@ -259,7 +259,8 @@ function viewForSignIn(
     const account = find()
     const membership = account && findMembership(db, account, tenantName)
     const isKnown = account !== undefined && isKnownAddress(db, account.id, address)
-    return { position, account, membership, isKnownAddress: isKnown }
+    const known = account !== undefined && hasSessions(db, account.id)
+    return { position, account, membership, isKnownAddress: isKnown, hasSessions: known }
   })
 }
 

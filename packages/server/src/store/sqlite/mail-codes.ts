@@ -24,6 +24,7 @@ import { auditChange, auditRefusal } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import { consume } from './consume.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
+import { insertMails } from './mail.ts'
 import { readPosition } from './revocations.ts'
 
 const codes = columnsOf('mail_codes')
@@ -167,6 +168,7 @@ function apply(
   switch (effect.kind) {
     case 'set_email': {
       setVerifiedEmail(db, account, code, context)
+      insertMails(db, context.mails)
       if (code.purpose === 'change_email') {
         raiseVersion(db, account.id)
         revokeAllExcept(db, account.id, effect.keepSessionId, context)
@@ -205,7 +207,7 @@ function setVerifiedEmail(
   const owner = findByEmail(db, code.email.key)
   if (owner !== undefined && owner.id !== account.id) {
     db.run('UPDATE accounts SET email = NULL, email_key = NULL WHERE id = ?', owner.id)
-    auditChange(db, owner.id, 'email_removed', context)
+    auditChange(db, owner.id, 'email_removed', alone(context))
   }
   db.run(
     'UPDATE accounts SET email = ?, email_key = ?, email_verified_at = ? WHERE id = ?',
@@ -215,7 +217,12 @@ function setVerifiedEmail(
     account.id,
   )
   const isChanged = account.email !== undefined && account.email.key !== code.email.key
-  auditChange(db, account.id, isChanged ? 'email_changed' : 'email_verified', context)
+  auditChange(db, account.id, isChanged ? 'email_changed' : 'email_verified', alone(context))
+}
+
+/** The context of a further audit line of the same step: the mails were written with the first. */
+function alone(context: AuditContext): AuditContext {
+  return { ...context, mails: undefined }
 }
 
 function setHash(db: SqliteDatabase, accountId: string, hash: string | undefined): void {

@@ -1,0 +1,134 @@
+import { readEmailKey } from '../accounts/email-address.ts'
+import { limits } from '../base/limits.ts'
+import type { MailValues } from '../mail/kinds.ts'
+import { countTry } from '../sessions/count-try.ts'
+import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import type { MailPurpose } from '../store/mail-codes.ts'
+import type { Account, MailLocale, NewMail } from '../store/rows.ts'
+import { newCodeSecrets, type CodeSecrets } from './secrets.ts'
+import type { Asked, Asking, MailServices } from './services.ts'
+
+/** The kinds of mails that carry a code. */
+export type CodeMailKind =
+  | 'sign_up'
+  | 'account_exists'
+  | 'verify_address'
+  | 'change_address'
+  | 'reset_password'
+  | 'login_code'
+
+/** A code to send. */
+export interface CodeMail {
+  readonly purpose: MailPurpose
+  readonly kind: CodeMailKind
+  /** The address that the code proves, as somebody typed it, and its key. */
+  readonly email: { readonly address: string; readonly key: string }
+  /** The account. Undefined for a sign-up, and if nobody is to get a mail. */
+  readonly account: Account | undefined
+  /** False for a decoy: everything is done but the sending. */
+  readonly isSent: boolean
+  readonly details?: unknown
+  readonly locale: MailLocale | undefined
+}
+
+/**
+ * Counts a request for a mail against the recipient and the caller's network, whether or not an account
+ * exists.
+ */
+export async function countMail(
+  { sessions }: MailServices,
+  emailKey: string,
+  caller: Caller,
+): Promise<Refusal | undefined> {
+  return countTry(sessions, sessions.throttle.mailsOf(emailKey, caller.address))
+}
+
+/** Reads the address of a request, and counts the request. */
+export async function readAsking(
+  services: MailServices,
+  { email }: Asking,
+  caller: Caller,
+): Promise<{ readonly ok: true; readonly email: CodeMail['email'] } | Refusal> {
+  const key = readEmailKey(email)
+  if (key === undefined) return refuse('email_invalid')
+  const throttled = await countMail(services, key, caller)
+  return throttled ?? { ok: true, email: { address: email, key } }
+}
+
+/**
+ * Runs the work of a request whose answer must not reveal whether an account exists. The work is the same in
+ * both cases; the pause hides what little differs.
+ */
+export async function evenly<T>(services: MailServices, work: () => Promise<T>): Promise<T> {
+  const [result] = await Promise.allSettled([work(), services.pause(limits.mailAnswerMs)])
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
+
+/** Writes a code and its mail. The worker sends the mail after the answer. */
+export async function sendCode(
+  services: MailServices,
+  mail: CodeMail,
+  caller: Caller,
+): Promise<Asked> {
+  const { sessions, hasher, sealer } = services
+  const { account, purpose, email } = mail
+  const secrets = newCodeSecrets(sessions.random)
+  const now = await sessions.store.nowMs()
+  const expiresAt = now + limits.codeLifeMs
+  await sessions.store.mailCodes.issue(
+    {
+      id: secrets.id,
+      purpose,
+      subject: account?.id ?? email.key,
+      accountId: account?.id,
+      version: account?.credentialsVersion ?? 0,
+      email,
+      linkHash: hasher.hash('link', secrets),
+      codeHash: hasher.hash('code', secrets),
+      ticketHash: hasher.hash('ticket', secrets),
+      details:
+        mail.details === undefined
+          ? undefined
+          : new Uint8Array(
+              sealer.seal(Buffer.from(JSON.stringify(mail.details)), detailsContext(secrets.id)),
+            ),
+      createdAt: now,
+      expiresAt,
+    },
+    {
+      at: now,
+      actor: account?.id ?? 'anonymous',
+      address: caller.address,
+      mails: [composeCode(services, mail, secrets, now, expiresAt)],
+    },
+  )
+  return { ok: true, ticket: secrets.ticket }
+}
+
+/** The context under which the details of a code are sealed. */
+export function detailsContext(codeId: string): string {
+  return `mail code ${codeId}`
+}
+
+function composeCode(
+  { mailer, urlOf }: MailServices,
+  { kind, purpose, account, email, isSent, locale }: CodeMail,
+  { link, code }: CodeSecrets,
+  now: number,
+  expiresAt: number,
+): NewMail {
+  const proof = { code, url: urlOf(purpose, link), expiresAt }
+  // Every kind takes a username, or ignores it.
+  const values = { ...proof, username: account?.username ?? email.address }
+  return mailer.compose(
+    kind,
+    {
+      to: isSent ? email.address : undefined,
+      locale: account?.locale ?? locale,
+      accountId: account?.id,
+      values: values satisfies MailValues['reset_password'],
+    },
+    now,
+  )
+}

@@ -1,0 +1,39 @@
+import type { MailPurpose } from '../store/mail-codes.ts'
+
+/** What a link is for, as the setting `links` names it. */
+export type LinkPurpose = 'sign-up' | 'verify' | 'reset' | 'log-in' | 'invite'
+
+/** The pages of the application that links open. */
+export type Links = Readonly<Partial<Record<LinkPurpose, string>>>
+
+/** All purposes of links. */
+export const LINK_PURPOSES: readonly LinkPurpose[] = [
+  'sign-up',
+  'verify',
+  'reset',
+  'log-in',
+  'invite',
+]
+
+const PURPOSES: Readonly<Record<MailPurpose, LinkPurpose>> = {
+  sign_up: 'sign-up',
+  verify_email: 'verify',
+  change_email: 'verify',
+  reset_password: 'reset',
+  log_in: 'log-in',
+}
+
+/**
+ * Returns the URL in a mail: the page of the application for this purpose, otherwise the page of the server. It
+ * never depends on a request, because a forged Host header would send the secret to another server.
+ */
+export function linkUrl(
+  { publicUrl, links }: { readonly publicUrl: string; readonly links: Links },
+  purpose: MailPurpose | 'invite',
+  link: string,
+): string {
+  const name = purpose === 'invite' ? purpose : PURPOSES[purpose]
+  const url = new URL(links[name] ?? `${publicUrl}/account/${name}`)
+  url.searchParams.set('link', link)
+  return url.href
+}

@@ -1,0 +1,72 @@
+import { identify } from '../sessions/identify.ts'
+import { openSession, type SignedIn } from '../sessions/open-session.ts'
+import { auditContextOf } from '../sessions/own-sessions.ts'
+import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import { addressOf } from './reset-password.ts'
+import { evenly, readAsking, sendCode } from './ask.ts'
+import type { Presented } from './secrets.ts'
+import type { Asked, Asking, MailServices } from './services.ts'
+import { checkCode } from './use-code.ts'
+
+/** RFC 8176 has no value for a mailed code. It is a one-time password. */
+const AMR = ['otp'] as const
+
+/** Sends a mail with which a person logs in without a password. Its answer does not reveal who has an account. */
+export async function askForLoginCode(
+  services: MailServices,
+  asking: Asking,
+  caller: Caller,
+): Promise<Asked | Refusal> {
+  const read = await readAsking(services, asking, caller)
+  if (!read.ok) return read
+  return evenly(services, async () => {
+    const found = await services.sessions.store.mailCodes.findAddressee(read.email.key)
+    const account = found?.account.disabledAt === undefined ? found?.account : undefined
+    return sendCode(
+      services,
+      {
+        purpose: 'log_in',
+        kind: 'login_code',
+        email: { address: addressOf(found, read.email), key: read.email.key },
+        account,
+        isSent: account !== undefined,
+        locale: asking.locale,
+      },
+      caller,
+    )
+  })
+}
+
+/**
+ * Logs in with a mailed link or code. The session counts from the position at which the code was made, so a
+ * revocation since then is not missed.
+ */
+export async function logInByMail(
+  services: MailServices,
+  presented: Presented,
+  { tenant, forCookies }: { readonly tenant?: string | undefined; readonly forCookies: boolean },
+  caller: Caller,
+): Promise<SignedIn | Refusal> {
+  const { sessions } = services
+  const right = await checkCode(services, presented, ['log_in'], caller)
+  if (!right.ok) return right
+  const { account, code } = right
+  if (account === undefined) return refuse('code_void')
+  const context = auditContextOf(sessions, account.id, caller)
+  const redeemed = await sessions.store.mailCodes.redeem(code.id, { kind: 'log_in' }, context)
+  if (redeemed.kind !== 'done') return refuse('code_void')
+  const candidate = await identify(
+    sessions,
+    { accountId: account.id },
+    { tenantName: tenant, address: caller.address },
+  )
+  const opened = await openSession(sessions, {
+    candidate,
+    proofs: [{ amr: AMR, at: context.at }],
+    caller,
+    forCookies,
+    position: redeemed.position,
+  })
+  if (typeof opened !== 'string') return opened
+  return refuse(opened === 'tenant_forbidden' ? opened : 'credentials_invalid')
+}

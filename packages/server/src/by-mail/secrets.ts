@@ -1,0 +1,113 @@
+import { createHmac, createSecretKey } from 'node:crypto'
+
+import { randomId, type Random } from '../base/random.ts'
+import type { PresentedCode } from '../store/mail-codes.ts'
+
+/** The secrets of one mailed code. Only their hashes are stored. */
+export interface CodeSecrets {
+  /** The id of the row. */
+  readonly id: string
+  /** In the link of the mail: the id and 128 random bits. */
+  readonly link: string
+  /** What people type: `WDJB-MJHT`. */
+  readonly code: string
+  /** What the browser or program that asked keeps: the id and 128 random bits. */
+  readonly ticket: string
+}
+
+/** What a person presents of a mailed code. Each may be any text that a client sent. */
+export interface Presented {
+  readonly link?: string | undefined
+  readonly code?: string | undefined
+  readonly ticket?: string | undefined
+}
+
+type Kind = 'link' | 'code' | 'ticket'
+
+/** Hashes the secrets of mailed codes. Without the keys, nobody can try all codes against a leaked database. */
+export interface CodeHasher {
+  /** Hashes under the first key, for a new row. */
+  hash(kind: Kind, secrets: CodeSecrets): Uint8Array
+  /**
+   * Prepares what a person presents for the store, with a hash for every key. Undefined if it has neither a
+   * link nor a ticket in a form that the server makes.
+   */
+  present(presented: Presented): PresentedCode | undefined
+}
+
+// RFC 8628 §6.1: consonants only, so that no code is a word, and no two letters look alike.
+const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
+const CODE_LETTERS = 8
+
+/** Makes the secrets of a new code. The code has 34 bits, of which five attempts guess next to nothing. */
+export function newCodeSecrets(random: Random): CodeSecrets {
+  const id = randomId(random)
+  return {
+    id,
+    link: `${id}.${randomId(random)}`,
+    code: newCode(random),
+    ticket: `${id}.${randomId(random)}`,
+  }
+}
+
+function newCode(random: Random): string {
+  let letters = ''
+  while (letters.length < CODE_LETTERS) {
+    const [byte = 0] = random.bytes(1)
+    // Larger bytes would make some letters more likely.
+    if (byte < 240) letters += LETTERS.charAt(byte % LETTERS.length)
+  }
+  return `${letters.slice(0, 4)}-${letters.slice(4)}`
+}
+
+/** Creates the hasher. `keys` derive from the secrets of the server, the current one first. */
+export function createCodeHasher(keys: readonly Uint8Array[]): CodeHasher {
+  const macKeys = keys.map((key) => createSecretKey(key))
+  const [first] = macKeys
+  if (first === undefined) throw new TypeError('Mailed codes need a key.')
+
+  // JSON keeps the parts separate. The id makes equal codes of two rows different.
+  const mac = (key: typeof first, ...parts: readonly string[]): Uint8Array =>
+    new Uint8Array(createHmac('sha256', key).update(JSON.stringify(parts)).digest())
+  const macs = (...parts: readonly string[]): readonly Uint8Array[] =>
+    macKeys.map((key) => mac(key, ...parts))
+
+  return {
+    hash: (kind, secrets) => {
+      const secret = kind === 'code' ? lettersOf(secrets.code) : secretOf(secrets[kind])
+      return mac(first, kind, secrets.id, secret ?? '')
+    },
+    present: ({ link, code, ticket }) => {
+      const id = idOf(link) ?? idOf(ticket)
+      if (id === undefined) return undefined
+      const hashesOf = (kind: Kind, text: string | undefined): PresentedCode['linkHashes'] =>
+        // A ticket of another mail is an old cookie of this browser.
+        text === undefined || idOf(text) !== id ? undefined : macs(kind, id, secretOf(text) ?? '')
+      return {
+        id,
+        linkHashes: hashesOf('link', link),
+        ticketHashes: hashesOf('ticket', ticket),
+        codeHashes:
+          code === undefined || code === '' ? undefined : macs('code', id, lettersOf(code)),
+      }
+    },
+  }
+}
+
+const TOKEN = /^([\w-]{22})\.([\w-]{22})$/
+
+function idOf(token: string | undefined): string | undefined {
+  return token === undefined ? undefined : TOKEN.exec(token)?.[1]
+}
+
+function secretOf(token: string): string | undefined {
+  return TOKEN.exec(token)?.[2]
+}
+
+/** People type codes in small letters, with spaces, or without the dash. */
+function lettersOf(code: string): string {
+  return code
+    .slice(0, 64)
+    .toUpperCase()
+    .replaceAll(/[^A-Z]/g, '')
+}

@@ -1,0 +1,34 @@
+import type { Sealer } from '../keys/sealing.ts'
+import type { Mailer } from '../mail/compose.ts'
+import type { SessionServices } from '../sessions/services.ts'
+import type { MailLocale } from '../store/rows.ts'
+import type { MailPurpose } from '../store/mail-codes.ts'
+import type { CodeHasher } from './secrets.ts'
+
+/** The dependencies of everything that people do by mail. */
+export interface MailServices {
+  readonly sessions: SessionServices
+  readonly mailer: Mailer
+  readonly hasher: CodeHasher
+  /** Seals the details of a code, such as the password hash of a sign-up. */
+  readonly sealer: Sealer
+  /** Returns the URL of the page where a link is used: a page of the server or of the application. */
+  readonly urlOf: (purpose: MailPurpose, link: string) => string
+  /** Waits. Answers that must not reveal whether an account exists take at least this long. */
+  readonly pause: (ms: number) => Promise<void>
+}
+
+/** A request that is answered by mail. */
+export interface Asking {
+  /** The address that the person typed. */
+  readonly email: string
+  /** The language of the request. A language that the account has chosen comes first. */
+  readonly locale?: MailLocale | undefined
+}
+
+/** The mail is on its way, if there is somebody to write to. The answer is the same in either case. */
+export interface Asked {
+  readonly ok: true
+  /** Proves, together with the link or the code, that this browser or program has asked. Keep it secret. */
+  readonly ticket: string
+}

@@ -1,0 +1,144 @@
+import { checkNewPassword } from '../accounts/password-rules.ts'
+import { checkUsername, usernameKey } from '../accounts/usernames.ts'
+import { randomId } from '../base/random.ts'
+import { auditContextOf } from '../sessions/own-sessions.ts'
+import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import type { Account } from '../store/rows.ts'
+import { addressOf } from './reset-password.ts'
+import { evenly, readAsking, sendCode } from './ask.ts'
+import type { Presented } from './secrets.ts'
+import type { Asked, Asking, MailServices } from './services.ts'
+import { checkCode, openDetails } from './use-code.ts'
+
+/** A person who signs up with an address. */
+export interface SignUpAsking extends Asking {
+  /** Without it, the address is the username. */
+  readonly username?: string | undefined
+  readonly password: string
+}
+
+/** What a sign-up keeps until the address is proved. */
+interface SignUpDetails {
+  readonly username: string
+  readonly passwordHash: string
+}
+
+/**
+ * Begins a sign-up: the account exists only after the address was proved, so nobody can reserve the address of
+ * somebody else. If an account has the address, its owner gets a mail that says so, and the answer is the same.
+ */
+export async function askToSignUp(
+  services: MailServices,
+  asking: SignUpAsking,
+  caller: Caller,
+): Promise<Asked | Refusal> {
+  const { store, hasher } = services.sessions
+  const { username = asking.email, password } = asking
+  const rejected = await whyRejected(services, asking, username)
+  if (rejected !== undefined) return rejected
+  const read = await readAsking(services, asking, caller)
+  if (!read.ok) return read
+  const { email } = read
+  return evenly(services, async () => {
+    const passwordHash = await hasher.hash(password)
+    if (passwordHash === undefined) return refuse('password_queue_full')
+    const found = await store.mailCodes.findAddressee(email.key)
+    const { locale } = asking
+    if (found === undefined) {
+      const details: SignUpDetails = { username, passwordHash }
+      const common = { purpose: 'sign_up', kind: 'sign_up', account: undefined } as const
+      return sendCode(services, { ...common, email, details, isSent: true, locale }, caller)
+    }
+    const account = found.account.disabledAt === undefined ? found.account : undefined
+    return sendCode(
+      services,
+      {
+        purpose: 'reset_password',
+        kind: 'account_exists',
+        email: { address: addressOf(found, email), key: email.key },
+        account,
+        isSent: account !== undefined,
+        // The rows of both cases are equally large.
+        details: { username, passwordHash },
+        locale,
+      },
+      caller,
+    )
+  })
+}
+
+/** Checks what has nothing to do with the address. A username that is no address is public: it may be taken. */
+async function whyRejected(
+  { sessions: { store, access } }: MailServices,
+  { email, password }: SignUpAsking,
+  username: string,
+): Promise<Refusal | undefined> {
+  const problem = checkUsername(username) ?? checkNewPassword(password, { username, publicUrl: access.issuer })
+  if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
+  const key = usernameKey(username)
+  if (key.includes('@')) {
+    return key === usernameKey(email)
+      ? undefined
+      : {
+          ok: false,
+          code: 'username_invalid',
+          text: 'A username that is an e-mail address must be the address of the account.',
+        }
+  }
+  return (await store.accounts.find(key)) === undefined ? undefined : refuse('username_taken')
+}
+
+/**
+ * Finishes a sign-up: creates the account. Opens no session.
+ *
+ * Whoever did not ask must choose a password. Otherwise a stranger could sign up with somebody's address and
+ * their own password, and the owner of the address would confirm it with a click.
+ */
+export async function finishSignUp(
+  services: MailServices,
+  presented: Presented,
+  password: string | undefined,
+  caller: Caller,
+): Promise<{ readonly ok: true; readonly account: Account } | Refusal> {
+  const { sessions } = services
+  const right = await checkCode(services, presented, ['sign_up'], caller)
+  if (!right.ok) return right
+  const details = openDetails(services, right.code) as SignUpDetails // Sealed by `askToSignUp`.
+  const hash = await hashOf(services, right.by, details, password)
+  if (typeof hash !== 'string') return hash
+  const context = auditContextOf(sessions, 'anonymous', caller)
+  const { username } = details
+  const account: Account = {
+    id: `acct_${randomId(sessions.random)}`,
+    username,
+    userId: undefined,
+    passwordHash: hash,
+    roles: [],
+    defaultTenantId: undefined,
+    email: { ...right.code.email, verifiedAt: context.at },
+    locale: undefined,
+    credentialsVersion: 0,
+    disabledAt: undefined,
+    hardPosition: 0,
+    createdAt: context.at,
+  }
+  const redeemed = await sessions.store.mailCodes.redeem(
+    right.code.id,
+    { kind: 'sign_up', account, usernameKey: usernameKey(username) },
+    context,
+  )
+  if (redeemed.kind === 'taken') return refuse('username_taken')
+  return redeemed.kind === 'done' ? { ok: true, account } : refuse('code_void')
+}
+
+async function hashOf(
+  { sessions: { hasher, access } }: MailServices,
+  by: 'asker' | 'recipient',
+  { username, passwordHash }: SignUpDetails,
+  password: string | undefined,
+): Promise<string | Refusal> {
+  if (password === undefined) return by === 'asker' ? passwordHash : refuse('password_required')
+  const problem = checkNewPassword(password, { username, publicUrl: access.issuer })
+  if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
+  return (await hasher.hash(password)) ?? refuse('password_queue_full')
+}

@@ -1,0 +1,50 @@
+import { limits } from '../../base/limits.ts'
+import type { MailServices, Asked, Asking } from '../../by-mail/services.ts'
+import type { Presented } from '../../by-mail/secrets.ts'
+import type { Refusal } from '../../sessions/services.ts'
+import { answerJson } from '../browser/session-answers.ts'
+import type { Cookies } from '../browser/cookies.ts'
+import { problemFor } from '../problem.ts'
+import type { HttpServices } from '../services.ts'
+
+/**
+ * Answers a request for a mail. The ticket goes into a cookie, by which the link of the mail recognises this
+ * browser, and into the body for programs without cookies.
+ */
+export function answerAsked({ cookies }: HttpServices, asked: Asked | Refusal): Response {
+  if (!asked.ok) return problemFor(asked)
+  return answerJson(202, { ticket: asked.ticket }, [ticketCookie(cookies, asked)])
+}
+
+/** The cookie of a browser that has asked for a mail. */
+export function ticketCookie(cookies: Cookies, { ticket }: Asked): string {
+  return cookies.set('ticket', ticket, limits.codeLifeMs / 1000)
+}
+
+/** What a request presents: the fields of its body, and the ticket in its cookie if the body has none. */
+export function presentedBy(
+  { cookies }: HttpServices,
+  request: Request,
+  { link, code, ticket }: Presented,
+): Presented {
+  if (ticket !== undefined) return { link, code, ticket }
+  const cookie = cookies.read(request, 'ticket')
+  return { link, code, ticket: cookie.ok ? cookie.value : undefined }
+}
+
+/** The language that a browser prefers, of those in which mails exist. */
+export function localeOf(request: Request): Asking['locale'] {
+  const preferred = request.headers.get('accept-language')?.slice(0, 200) ?? ''
+  const first = preferred
+    .split(',')
+    .map((each) => each.trim().slice(0, 2).toLowerCase())
+    .find((language) => language === 'en' || language === 'de')
+  return first === 'en' || first === 'de' ? first : undefined
+}
+
+/** The services of a route that exists only with mail. */
+export function requireMail({ byMail }: HttpServices): MailServices {
+  // The feature of the route guarantees that they exist.
+  if (byMail === undefined) throw new TypeError('This route requires mail.')
+  return byMail
+}
