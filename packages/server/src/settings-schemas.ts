@@ -14,7 +14,8 @@ import { limits } from './base/limits.ts'
 
 // A known device has ten attempts at once, and so has one address at one account, because people mistype.
 // No person logs in once a second. A program that does should keep its session.
-const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m,login=60/1m,recipient=5/1h,sender=30/1h'
+const THROTTLE_STANDARD =
+  'account=50/1h,source=10/15m,address=100/10m,device=10/15m,login=60/1m,recipient=5/1h,sender=30/1h'
 
 const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
@@ -199,13 +200,15 @@ export function networks(): z.ZodType<
 export function links(): z.ZodType<Links, string | undefined> {
   const message =
     'must be pages such as reset=https://app.example.com/reset, separated by commas, for the purposes sign-up, verify, reset, log-in and invite'
-  return z
-    .string(message)
-    .default('')
-    .refine((value) => parseLinks(value) !== undefined, message)
-    // Refined above.
-    .transform((value) => parseLinks(value) ?? {})
-    .meta({ values: 'pages `PURPOSE=URL`, separated by commas' })
+  return (
+    z
+      .string(message)
+      .default('')
+      .refine((value) => parseLinks(value) !== undefined, message)
+      // Refined above.
+      .transform((value) => parseLinks(value) ?? {})
+      .meta({ values: 'pages `PURPOSE=URL`, separated by commas' })
+  )
 }
 
 function parseLinks(value: string): Links | undefined {
@@ -244,7 +247,9 @@ export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefi
 function parseRates(value: string): ThrottleRates | undefined {
   const rates: Partial<Record<keyof ThrottleRates, Rate>> = {}
   for (const part of `${THROTTLE_STANDARD},${value}`.split(',')) {
-    const match = /^(account|source|address|device|login|recipient|sender)=(\d{1,6})\/(\w+)$/.exec(part.trim())
+    const match = /^(account|source|address|device|login|recipient|sender)=(\d{1,6})\/(\w+)$/.exec(
+      part.trim(),
+    )
     const [, name, tries, period = ''] = match ?? []
     const [triesMax, periodSec] = [Number(tries), toSeconds(period)]
     if (name === undefined || !(triesMax >= 1 && periodSec >= 1 && periodSec <= 86_400)) {

@@ -192,7 +192,11 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
       return found && [found.account.id, found.isVerified]
     }
     expect(await find()).toEqual(['acct_1', false])
-    await store.accounts.create(account('acct_2', { email: { ...ALICE, verifiedAt: NOW } }), 'b', BY)
+    await store.accounts.create(
+      account('acct_2', { email: { ...ALICE, verifiedAt: NOW } }),
+      'b',
+      BY,
+    )
     expect(await find()).toEqual(['acct_2', true])
     expect(await store.accounts.find(ALICE.key)).toMatchObject({ id: 'acct_2' })
     await store.accounts.setEmail('acct_2', undefined, BY)
@@ -221,14 +225,20 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
     await store.mailCodes.issue(code('two', { purpose: 'log_in', version: 1 }), BY)
     await store.accounts.addRole('acct_1', 'editor', BY)
     // The position of the code, not of its use: a revocation in between ends the session.
-    expect(await store.mailCodes.redeem('two', { kind: 'log_in' }, BY)).toMatchObject({ position: 1 })
+    expect(await store.mailCodes.redeem('two', { kind: 'log_in' }, BY)).toMatchObject({
+      position: 1,
+    })
   })
 
   test('a proved address is taken from an account that never proved it, and from no other', async () => {
     await using it = await open()
     const { store } = it
     await store.accounts.create(account('acct_1'), 'one', BY)
-    await store.accounts.create(account('acct_2', { email: { ...ALICE, verifiedAt: undefined } }), 'two', BY)
+    await store.accounts.create(
+      account('acct_2', { email: { ...ALICE, verifiedAt: undefined } }),
+      'two',
+      BY,
+    )
     const change: CodeEffect = { kind: 'set_email', keepSessionId: undefined }
     await store.mailCodes.issue(code('a', { purpose: 'change_email' }), BY)
     expect(await store.mailCodes.redeem('a', change, BY)).toMatchObject({ kind: 'done' })
@@ -269,7 +279,9 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
     })
     expect(await store.accounts.find('alice')).toMatchObject({ email: { verifiedAt: NOW } })
     await store.mailCodes.issue(code('two', asked), BY)
-    expect(await store.mailCodes.redeem('two', signUp('acct_2', 'bob'), BY)).toEqual({ kind: 'taken' })
+    expect(await store.mailCodes.redeem('two', signUp('acct_2', 'bob'), BY)).toEqual({
+      kind: 'taken',
+    })
     const bob = { address: 'bob@example.com', key: 'bob@example.com' }
     await store.mailCodes.issue(code('three', { ...asked, email: bob, subject: bob.key }), BY)
     expect(await store.mailCodes.redeem('three', signUp('acct_3', 'alice'), BY)).toEqual({
