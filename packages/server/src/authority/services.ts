@@ -10,6 +10,7 @@ import { limits } from '../base/limits.ts'
 import type { Random } from '../base/random.ts'
 import { perRingState, type KeyRing } from '../keys/ring.ts'
 import type { Sealer } from '../keys/sealing.ts'
+import type { Mailer } from '../mail/compose.ts'
 import type { ClaimsHook } from '../sessions/access-token.ts'
 import { createCsrf } from '../sessions/csrf.ts'
 import { createRefreshTokenVerifier } from '../sessions/refresh-token.ts'
@@ -45,6 +46,7 @@ export interface ServiceOptions {
   readonly clock: Clock
   readonly random: Random
   readonly claims: ClaimsHook | undefined
+  readonly mailer: Mailer | undefined
   readonly log: LogQuestions
 }
 
@@ -53,7 +55,7 @@ export async function createSessionServices(
   settings: Settings,
   options: ServiceOptions,
 ): Promise<SessionServices> {
-  const { store, source, ring, hasher, sealer, clock, random, claims, log } = options
+  const { store, source, ring, hasher, sealer, clock, random, claims, mailer, log } = options
   const { publicUrl: issuer, audience } = settings
   const verifyAccess = perRingState(ring, ({ publishedKeys }) =>
     createAccessTokenVerifier({
@@ -72,6 +74,7 @@ export async function createSessionServices(
     hasher,
     clock,
     random,
+    mailer,
     ...log,
     throttle: createThrottle(settings.throttle, sealer.deriveEach('throttle/v1', 32), random),
     csrf: createCsrf(sealer.deriveEach('csrf/v1', 32), random),

@@ -18,7 +18,11 @@ export function createApp(
   table: readonly ApiRoute[] = routes,
 ): (request: Request, context?: RequestContext) => Promise<Response> {
   const { http } = app
-  const features = { signUp: http.signUp, ownAccounts: app.accounts !== undefined }
+  const features = {
+    signUp: http.signUp,
+    ownAccounts: app.accounts !== undefined,
+    devOutbox: app.devOutbox !== undefined,
+  }
   const rows = table
     .filter(({ feature }) => feature === undefined || feature.isOn(features))
     .map((row) => nameUsernameField(row, http.usernameField))

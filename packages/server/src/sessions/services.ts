@@ -8,6 +8,7 @@ import type { Clock, EpochMs } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { RefusalCode } from '../base/refusals.ts'
 import type { KeyRing } from '../keys/ring.ts'
+import type { Mailer } from '../mail/compose.ts'
 import type { AccountClaims, GrantedSession } from '../store/rows.ts'
 import type { Store } from '../store/store.ts'
 import type { AccessTokenSettings } from './access-token.ts'
@@ -44,6 +45,8 @@ export interface SessionServices extends Partial<LogQuestions> {
   readonly csrf: Csrf
   readonly clock: Clock
   readonly random: Random
+  /** Undefined if this server sends no mail. */
+  readonly mailer?: Mailer | undefined
   readonly access: AccessTokenSettings
   readonly rotation: RotationSettings
   /**
