@@ -3,9 +3,11 @@ import type { BlockList } from 'node:net'
 import { z } from 'zod'
 
 import { LINK_PURPOSES, type LinkPurpose, type Links } from './by-mail/links.ts'
+import { readEmailAddress } from './accounts/email-address.ts'
 import type { Rate, ThrottleRates } from './accounts/throttle.ts'
 import { parseNetworks } from './base/address.ts'
 import { limits } from './base/limits.ts'
+import { parseSmtpUrl, type SmtpServer } from './mail/smtp-url.ts'
 
 /**
  * The kinds of settings: the values that each kind accepts, and the message for all other values. Each schema
@@ -114,6 +116,48 @@ export function redisUrl(): z.ZodType<string, string> {
     .string(message)
     .refine((value) => URL.canParse(value) && /^rediss?:\/\/[^/]*[^/@]/.test(value), message)
     .meta({ values: '`redis://HOST:6379/0`, or `rediss://` for TLS' })
+}
+
+/** The URL of an SMTP server. It may contain a password. */
+export function smtpUrl(): z.ZodType<SmtpServer, string> {
+  const message =
+    'must be a URL such as smtp://USER:PASSWORD@mail.example.com:587, or smtps:// for TLS from the beginning'
+  return (
+    z
+      .string(message)
+      .refine((value) => parseSmtpUrl(value) !== undefined, message)
+      // `refine` has accepted only texts that can be parsed.
+      .transform((value) => parseSmtpUrl(value) as SmtpServer)
+      .meta({ values: '`smtp://USER:PASSWORD@HOST:587`, or `smtps://`' })
+  )
+}
+
+/** An address that sends mails, with or without a name. */
+export interface MailSender {
+  /** May be empty. */
+  readonly name: string
+  readonly address: string
+}
+
+/** The sender of mails: `Example <no-reply@example.com>`, or an address. */
+export function mailFrom(): z.ZodType<MailSender, string> {
+  const message =
+    'must be an address such as no-reply@example.com, or Example <no-reply@example.com>'
+  return (
+    z
+      .string(message)
+      .refine((value) => parseSender(value) !== undefined, message)
+      // `refine` has accepted only texts that can be parsed.
+      .transform((value) => parseSender(value) as MailSender)
+      .meta({ values: 'an address, or `NAME <ADDRESS>`' })
+  )
+}
+
+function parseSender(value: string): MailSender | undefined {
+  const [, name = '', address = ''] =
+    /^(?:([^<>"\p{C}]{0,100}?)\s*<([^<>\s]+)>|)$/u.exec(value) ?? []
+  const sender = address === '' ? { name: '', address: value } : { name: name.trim(), address }
+  return readEmailAddress(sender.address) === undefined ? undefined : sender
 }
 
 /** A list, or a text with commas, as in the environment. */
