@@ -380,7 +380,7 @@ describe('the own account', () => {
     await accounts.setEmail(USERNAME, { address: 'alice@example.com', verified: false }, 'test')
     for (const [username, code] of [
       ['BOB', 'username_taken'],
-      ['', 'username_invalid'],
+      ['two  spaces', 'username_invalid'],
       ['аlice', 'username_confusable'],
       ['x'.repeat(151), 'username_too_long'],
       [email, 'username_invalid'],
