@@ -1,6 +1,7 @@
 import type { LogHead } from '@countersign/guard/revocations'
 
 import type { EpochMs } from '../base/clock.ts'
+import type { AuditContext } from './audit-context.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
 import type { MailCodeStore } from './mail-codes.ts'
 import type { LossEvidence, RepairBy, RepairOutcome } from './repair.ts'
@@ -24,19 +25,6 @@ import type {
   Tenant,
 } from './rows.ts'
 import type { ThrottleBucket, TakeResult } from './throttle.ts'
-
-/** The actor, time and address of a change, for its audit line. */
-export interface AuditContext {
-  readonly at: EpochMs
-  /** See {@link AuditEntry.actor}. */
-  readonly actor: string
-  readonly address?: string | undefined
-  /**
-   * Mails about the change, for {@link MailStore}. They are written in its transaction with its audit line, so
-   * only if the change happens.
-   */
-  readonly mails?: readonly NewMail[] | undefined
-}
 
 /** The fields of a login besides the username. */
 export interface SignInFrom {

@@ -1,5 +1,6 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
-import type { AuditContext, Change, TenantStore } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
+import type { Change, TenantStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf, toMember, toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
