@@ -71,7 +71,8 @@ export class Delivery {
   readonly #stop = new AbortController()
   /** Looks and mails in flight. */
   readonly #work = new Set<Promise<void>>()
-  #mailsInFlight = 0
+  /** The ids of mails in flight. */
+  readonly #inFlight = new Set<string>()
   /** Mails that were acknowledged, and whose record is missing. */
   readonly #unrecorded = new Set<string>()
   #timer: NodeJS.Timeout | undefined
@@ -140,10 +141,13 @@ export class Delivery {
   async #begin(): Promise<void> {
     const { store, clock } = this.#options
     for (const id of this.#unrecorded) await this.#record(id)
-    const free = CONCURRENCY - this.#mailsInFlight
+    const free = CONCURRENCY - this.#inFlight.size
     if (this.#isClosed || free <= 0) return // The end of a mail in flight looks again.
     const mails = await store.mail.claim(clock.nowMs(), this.#times.leaseMs, free)
-    for (const mail of mails) this.#track(this.#deliver(mail))
+    for (const mail of mails) {
+      // Its lease has ended, because the machine slept. The attempt that is in flight goes on.
+      if (!this.#inFlight.has(mail.id)) this.#track(this.#deliver(mail))
+    }
     if (mails.length > 0) return
     const dueAt = await store.mail.nextDueAt()
     if (dueAt === undefined) return
@@ -152,7 +156,7 @@ export class Delivery {
 
   /** Never rejects. */
   async #deliver(mail: ClaimedMail): Promise<void> {
-    this.#mailsInFlight += 1
+    this.#inFlight.add(mail.id)
     try {
       if (this.#unrecorded.has(mail.id)) await this.#record(mail.id)
       else await this.#finish(mail, await this.#handOver(mail))
@@ -163,7 +167,7 @@ export class Delivery {
       this.#options.logger.error({ event: 'mail_outbox_failed', id, error: messageOf(error) })
       this.#lookIn(this.#times.repairMs)
     } finally {
-      this.#mailsInFlight -= 1
+      this.#inFlight.delete(mail.id)
     }
   }
 

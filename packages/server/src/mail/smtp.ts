@@ -1,3 +1,4 @@
+import { readEmailAddress } from '../accounts/email-address.ts'
 import type { SmtpServer } from './smtp-url.ts'
 import type { HandOver, MailTransport, OutgoingMail } from './transport.ts'
 
@@ -30,6 +31,10 @@ export function createSmtpTransport(options: {
   const domain = from.address.slice(from.address.lastIndexOf('@') + 1)
   return {
     async send(mail, signal) {
+      // The library reads a list of recipients out of some texts.
+      if (readEmailAddress(mail.recipient) === undefined) {
+        return { kind: 'final', reason: 'address_invalid' }
+      }
       const deadline = AbortSignal.timeout(times.totalMs)
       try {
         const { createTransport } = await import('nodemailer')
