@@ -203,8 +203,9 @@ export class Delivery {
       retryAt === undefined
         ? { kind: 'final', attempt, reason }
         : { kind: 'retry', attempt, reason, retryAt }
-    if (retryAt === undefined) logger.error({ event: 'mail_failed', id, kind, attempt, reason })
-    else logger.warn({ event: 'mail_retried', id, kind, attempt, reason, retryAt: toIso(retryAt) })
+    const line = { id, kind, attempt, reason, ...('error' in outcome && { error: outcome.error }) }
+    if (retryAt === undefined) logger.error({ event: 'mail_failed', ...line })
+    else logger.warn({ event: 'mail_retried', ...line, retry_at: new Date(retryAt).toISOString() })
     await store.mail.noteFailed(id, failure, now)
   }
 
@@ -214,8 +215,4 @@ export class Delivery {
     await store.mail.noteSent(id, clock.nowMs())
     this.#unrecorded.delete(id)
   }
-}
-
-function toIso(at: number): string {
-  return new Date(at).toISOString()
 }
