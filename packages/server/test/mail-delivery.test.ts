@@ -169,7 +169,7 @@ function breakable(store: Store): {
     isBroken: true,
     refused: 0,
     seen: {
-      watch: store.watch,
+      watch: (changed: (mayHaveEntries: boolean) => void) => store.watch(changed),
       mail: {
         ...store.mail,
         noteSent: async (id: string, now: number) => {

@@ -946,11 +946,11 @@ test('a sender is an address with or without a name, and belongs to an SMTP serv
   ]) {
     expect(() => read(wrong)).toThrow('COUNTERSIGN_MAIL_FROM: must be an address')
   }
-  const parse = (input: SettingsInput): unknown => parseSettings(input, { production: false })
-  expect(() => parse({ smtpUrl })).toThrow(
+  const check = (input: SettingsInput): unknown => parseSettings(input, { production: false })
+  expect(() => check({ smtpUrl })).toThrow(
     'COUNTERSIGN_MAIL_FROM: must be set with COUNTERSIGN_SMTP_URL',
   )
-  expect(() => parse({ mailFrom: 'a@example.com' })).toThrow(
+  expect(() => check({ mailFrom: 'a@example.com' })).toThrow(
     'COUNTERSIGN_SMTP_URL: must be set with',
   )
 })

@@ -177,7 +177,7 @@ export class Delivery {
     if (recipient === undefined) return { kind: 'sent' }
     if (this.#isClosed) return { kind: 'retry', reason: 'stopped' }
     if (clock.nowMs() >= mail.notAfter) return { kind: 'final', reason: 'too_late' }
-    const values = openValues<typeof kind>(sealer, mail)
+    const values = openValues(sealer, mail)
     // The secret of the server was replaced.
     if (values === undefined) return { kind: 'final', reason: 'values_unreadable' }
     const rendered = await render(kind, values, { ...mail, recipient })

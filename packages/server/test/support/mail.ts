@@ -36,7 +36,7 @@ export interface TestMail extends AsyncDisposable {
   /** The log lines of the worker. */
   readonly lines: readonly Readonly<Record<string, unknown>>[]
   /** Writes a password reset for an address. Returns the id of the mail. */
-  post(to?: string | undefined, lifeMs?: number): Promise<string>
+  post(to?: string, lifeMs?: number): Promise<string>
   /** Starts a worker. `store` replaces the store that it sees. */
   deliver(url: string, more?: { readonly store?: Pick<Store, 'mail' | 'watch'> }): Delivery
   /** `STATE REASON` of each mail, the oldest first. */
