@@ -270,7 +270,8 @@ function parseLinks(value: string): Links | undefined {
 /** Links carry secrets, so plain http is for this machine only. */
 function isPage(given: string): boolean {
   const page = URL.parse(given)
-  if (page === null || page.username !== '' || page.password !== '' || page.hash !== '') return false
+  if (page === null || page.username !== '' || page.password !== '' || page.hash !== '')
+    return false
   return page.protocol === 'https:' || (page.protocol === 'http:' && page.hostname === 'localhost')
 }
 

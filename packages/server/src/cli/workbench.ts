@@ -2,6 +2,12 @@ import { existsSync, statSync } from 'node:fs'
 import { availableParallelism, userInfo } from 'node:os'
 import { join } from 'node:path'
 
+import { createCodeServices } from '../authority/by-mail.ts'
+import { createAccountMails, type AccountMails } from '../by-mail/manage.ts'
+import type { CodeServices } from '../by-mail/services.ts'
+import { createSealer } from '../keys/sealing.ts'
+import { readSecret } from '../keys/secret.ts'
+import { createMailer, createMailSealer } from '../mail/compose.ts'
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
 import { createPasswordHasher } from '../accounts/passwords.ts'
@@ -25,7 +31,7 @@ import { loadInput } from './load-settings.ts'
 export interface Workbench {
   readonly settings: Settings
   readonly store: Store
-  readonly accounts: AccountManager
+  readonly accounts: AccountManager & AccountMails
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
@@ -77,13 +83,30 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
   return {
     settings,
     store,
-    accounts: createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
+    accounts: {
+      ...createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
+      ...createAccountMails(() => openCodeServices(settings, base), base),
+    },
     tenants: createTenantManager(base),
     roles: createRoleManager(base),
     clients: createClientManager(base),
     random,
     actor: actorName(),
   }
+}
+
+/** The server sends the mails of commands from its outbox. So both seal them with the same secrets. */
+function openCodeServices(
+  settings: Settings,
+  { store, random }: { readonly store: Store; readonly random: Random },
+): CodeServices | undefined {
+  const { mail, dataDir } = settings
+  if (mail === undefined) return undefined
+  const secrets = settings.secrets ?? [readSecret(dataDir)]
+  const sealer = createSealer(secrets, random)
+  const mailSealer = createMailSealer(sealer, random)
+  const mailer = createMailer({ sealer: mailSealer, random, locale: mail.locale })
+  return createCodeServices(settings, { store, random, sealer, mailer })
 }
 
 /** Returns the user who runs a command, as the audit records it: `cli:USER`. */
