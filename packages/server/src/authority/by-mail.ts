@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 
 import { linkUrl } from '../by-mail/links.ts'
-import { createCodeHasher } from '../by-mail/secrets.ts'
+import { CODE_KEYS, createCodeHasher } from '../by-mail/secrets.ts'
 import type { MailServices } from '../by-mail/services.ts'
+import { createInvitationWriter } from '../by-mail/write-invitation.ts'
 import type { Sealer } from '../keys/sealing.ts'
 import type { Mailer } from '../mail/compose.ts'
 import type { SessionServices } from '../sessions/services.ts'
@@ -21,11 +22,13 @@ export function createMailServices(
     readonly mailer: Mailer
   },
 ): MailServices {
+  const hasher = createCodeHasher(sealer.deriveEach(CODE_KEYS, 32))
   return {
     sessions: services,
     mailer,
     sealer,
-    hasher: createCodeHasher(sealer.deriveEach('mail-codes/v1', 32)),
+    hasher,
+    writeInvitation: createInvitationWriter(settings, { hasher, mailer, random: services.random }),
     urlOf: (purpose, link) => linkUrl(settings, purpose, link),
     pause: async (ms) => {
       await setTimeout(ms)

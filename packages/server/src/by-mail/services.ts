@@ -1,3 +1,4 @@
+import type { WriteInvitation } from '../accounts/invitations.ts'
 import type { Sealer } from '../keys/sealing.ts'
 import type { Mailer } from '../mail/compose.ts'
 import type { SessionServices } from '../sessions/services.ts'
@@ -14,6 +15,8 @@ export interface MailServices {
   readonly sealer: Sealer
   /** Returns the URL of the page where a link is used: a page of the server or of the application. */
   readonly urlOf: (purpose: MailPurpose, link: string) => string
+  /** Makes the secrets and the mail of an invitation. */
+  readonly writeInvitation: WriteInvitation
   /** Waits. Answers that must not reveal whether an account exists take at least this long. */
   readonly pause: (ms: number) => Promise<void>
 }

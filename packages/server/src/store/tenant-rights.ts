@@ -24,6 +24,7 @@ export type TenantRefusal =
   | 'unknown'
   | 'permission_missing'
   | 'role_forbidden'
+  | 'roles_invalid'
   | 'member_protected'
   | 'last_administrator'
   | 'tenant_disabled'

@@ -1,6 +1,12 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
 import type { AuditContext, Change, TenantStore } from '../store.ts'
-import { decideMemberChange, type TenantActor, type TenantRefusal } from '../tenant-rights.ts'
+import {
+  areTooManyRoles,
+  decideMemberChange,
+  type TenantActor,
+  type TenantRefusal,
+} from '../tenant-rights.ts'
+import { findById } from './account-rows.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf, toMember, toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
@@ -144,6 +150,8 @@ function changeMember(
     hasOther: (permission) => hasOtherMember(db, member, permission, definitions),
   })
   if (refusal !== undefined) return refusal
+  const globalRoles = findById(db, accountId)?.roles ?? []
+  if (areTooManyRoles(globalRoles, roles ?? []) !== undefined) return 'roles_invalid'
   const isChanged =
     roles === undefined
       ? removeMember(db, accountId, tenantId, context)
