@@ -3,6 +3,7 @@ import { availableParallelism, userInfo } from 'node:os'
 import { join } from 'node:path'
 
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
+import type { WriteInvitation } from '../accounts/invitations.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
 import { createPasswordHasher } from '../accounts/passwords.ts'
 import {
@@ -14,6 +15,11 @@ import {
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { createSystemRandom, type Random } from '../base/random.ts'
+import { CODE_KEYS, createCodeHasher } from '../by-mail/secrets.ts'
+import { createInvitationWriter } from '../by-mail/write-invitation.ts'
+import { createSealer } from '../keys/sealing.ts'
+import { readSecret } from '../keys/secret.ts'
+import { createMailer, createMailSealer } from '../mail/compose.ts'
 import type { SettingsInput } from '../settings-table.ts'
 import type { Settings } from '../settings.ts'
 import { openStore } from '../store/open.ts'
@@ -78,11 +84,27 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
     settings,
     store,
     accounts: createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
-    tenants: createTenantManager(base),
+    tenants: createTenantManager({ ...base, writeInvitation: invitationWriter(settings, random) }),
     roles: createRoleManager(base),
     clients: createClientManager(base),
     random,
     actor: actorName(),
+  }
+}
+
+/** Reads the secret with the first invitation only. Undefined if the server sends no mail. */
+function invitationWriter(settings: Settings, random: Random): WriteInvitation | undefined {
+  const { mail } = settings
+  if (mail === undefined) return undefined
+  return (letter) => {
+    const sealer = createSealer(settings.secrets ?? [readSecret(settings.dataDir)], random)
+    const hasher = createCodeHasher(sealer.deriveEach(CODE_KEYS, 32))
+    const mailer = createMailer({
+      sealer: createMailSealer(sealer, random),
+      random,
+      locale: mail.locale,
+    })
+    return createInvitationWriter(settings, { hasher, mailer, random })(letter)
   }
 }
 
