@@ -242,7 +242,10 @@ async function assemble(
     },
     sessions: { ...settled(createSessionManager(services), settling), cookies: http.cookies },
     audit: createAuditReader(store),
-    tenants: settled(createTenantManager(base), settling),
+    tenants: settled(
+      createTenantManager({ ...base, writeInvitation: byMail?.writeInvitation }),
+      settling,
+    ),
     roles: settled(createRoleManager(base), settling),
     clients: settled(createClientManager(base), settling),
     settings,

@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 
 import { linkUrl } from '../by-mail/links.ts'
-import { createCodeHasher } from '../by-mail/secrets.ts'
+import { CODE_KEYS, createCodeHasher } from '../by-mail/secrets.ts'
 import type { CodeServices, MailServices } from '../by-mail/services.ts'
+import { createInvitationWriter } from '../by-mail/write-invitation.ts'
 import type { Sealer } from '../keys/sealing.ts'
 import type { Mailer } from '../mail/compose.ts'
 import type { SessionServices } from '../sessions/services.ts'
@@ -15,7 +16,7 @@ export function createCodeServices(
 ): CodeServices {
   return {
     ...parts,
-    hasher: createCodeHasher(parts.sealer.deriveEach('mail-codes/v1', 32)),
+    hasher: createCodeHasher(parts.sealer.deriveEach(CODE_KEYS, 32)),
     urlOf: (purpose, link) => linkUrl(settings, purpose, link),
   }
 }
@@ -34,9 +35,11 @@ export function createMailServices(
   },
 ): MailServices {
   const { store, random } = services
+  const codes = createCodeServices(settings, { store, random, sealer, mailer })
   return {
-    ...createCodeServices(settings, { store, random, sealer, mailer }),
+    ...codes,
     sessions: services,
+    writeInvitation: createInvitationWriter(settings, { ...codes, random }),
     pause: async (ms) => {
       await setTimeout(ms)
     },

@@ -1,4 +1,5 @@
 import type { Random } from '../base/random.ts'
+import type { WriteInvitation } from '../accounts/invitations.ts'
 import type { Sealer } from '../keys/sealing.ts'
 import type { Mailer } from '../mail/compose.ts'
 import type { SessionServices } from '../sessions/services.ts'
@@ -22,6 +23,8 @@ export interface CodeServices {
 /** The dependencies of everything that people do by mail. */
 export interface MailServices extends CodeServices {
   readonly sessions: SessionServices
+  /** Makes the secrets and the mail of an invitation. */
+  readonly writeInvitation: WriteInvitation
   /** Waits. Answers that must not reveal whether an account exists take at least this long. */
   readonly pause: (ms: number) => Promise<void>
 }

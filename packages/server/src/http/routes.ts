@@ -6,6 +6,9 @@ import { devRoutes } from './dev/routes.ts'
 import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
 import { feedRoutes } from './revocations/routes.ts'
+import { invitationRoutes } from './tenants/invitation-routes.ts'
+import { memberRoutes } from './tenants/member-routes.ts'
+import { ownInvitationRoutes } from './tenants/own-invitation-routes.ts'
 import type { ApiRoute } from './router/define.ts'
 
 /**
@@ -18,6 +21,9 @@ export const routes: readonly ApiRoute[] = [
   ...browserRoutes,
   ...accountRoutes,
   ...byMailRoutes,
+  ...ownInvitationRoutes,
+  ...memberRoutes,
+  ...invitationRoutes,
   ...oauthRoutes,
   ...feedRoutes,
   ...publicRoutes,

@@ -21,7 +21,8 @@ const about = { tag: 'E-mail', style: 'problem' } as const
 
 const MAIL = 'Exists when the server sends mail (`COUNTERSIGN_SMTP_URL`, or in development)'
 
-const withMail: Feature = { isOn: ({ mail }) => mail, requires: `${MAIL}.` }
+/** For routes that need mail. */
+export const withMail: Feature = { isOn: ({ mail }) => mail, requires: `${MAIL}.` }
 
 const withVerifiedSignUp: Feature = {
   isOn: ({ mail, signUpVerified }) => mail && signUpVerified,

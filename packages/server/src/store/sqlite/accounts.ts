@@ -13,6 +13,7 @@ import {
 import { auditChange } from './audit.ts'
 import { columnsOf, toMembership } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
+import { deleteInvitationsOf } from './invitation-rows.ts'
 import { hasSessions, isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { SESSION_STANDS } from './standing.ts'
@@ -109,6 +110,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
         db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
         db.run('DELETE FROM mail_codes WHERE account_id = ?', accountId)
+        deleteInvitationsOf(db, accountId)
         db.run('DELETE FROM accounts WHERE id = ?', accountId)
         auditChange(db, accountId, 'account_deleted', context)
         appendRevocation(db, 'account', accountId, 'hard', context.at)
