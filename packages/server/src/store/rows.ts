@@ -1,4 +1,4 @@
-import type { RevocationEntry } from '@countersign/guard/revocations'
+import type { RevocationEntry } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
 

@@ -1,4 +1,4 @@
-import type { LogHead } from '@countersign/guard/revocations'
+import type { LogHead } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
 import type { AuditContext } from './audit-context.ts'
