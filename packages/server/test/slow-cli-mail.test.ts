@@ -32,9 +32,9 @@ function mail(id: string): NewMail {
 
 test('mail list shows mails by their state, without decoys', async () => {
   const store = openStore({ dataDir: folder }, { exclusive: false, clock: systemClock })
-  const now = systemClock.nowMs()
   expect(await run(['mail', 'list'])).toMatchObject({ stdout: 'There are no mails.\n', code: 0 })
   await store.mail.add([mail('one'), mail('two'), { ...mail('decoy'), recipient: undefined }])
+  const now = systemClock.nowMs()
   await store.mail.claim(now, 60_000, 1)
   await store.mail.noteFailed('one', { kind: 'final', attempt: 1, reason: 'smtp_550_5.1.1' }, now)
   await store.close()
