@@ -83,3 +83,20 @@ test('mail preview writes all mails, and its folder can be used as templates', a
     ) as unknown,
   })
 })
+
+test('a restore gives up the mails that wait in the backup, so none is sent twice', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-cli-mail-'))
+  const command = (...words: string[]): Promise<CommandResult> => runCommand(words, { dataDir })
+  try {
+    const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
+    await store.mail.add([mail('one')])
+    await store.close()
+    const backup = join(dataDir, 'backup.db')
+    expect(await command('backup', backup)).toMatchObject({ code: 0 })
+    expect(await command('restore', backup)).toMatchObject({ code: 0 })
+    const { stdout } = await command('mail', 'list')
+    expect(stdout).toMatch(/one@example\.com +failed +0 +database_restored/)
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+})
