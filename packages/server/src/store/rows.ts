@@ -245,7 +245,7 @@ export type AuditEvent =
   | 'client_secret_removed'
   | 'client_login'
 
-/** What a mail is about. */
+/** The subject matter of a mail. */
 export type MailKind =
   | 'sign_up'
   | 'account_exists'
