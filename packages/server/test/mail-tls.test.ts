@@ -9,7 +9,7 @@ import { createSmtpTransport } from '../src/mail/smtp.ts'
 import type { HandOver } from '../src/mail/transport.ts'
 import { SENDER } from './support/mail.ts'
 
-/** What another implementation of SMTP has seen. */
+/** The log-ins and mails that another implementation of SMTP has received. */
 interface Seen {
   readonly port: number
   readonly logins: string[]

@@ -32,9 +32,9 @@ function mail(id: string): NewMail {
 
 test('mail list shows mails by their state, without decoys', async () => {
   const store = openStore({ dataDir: folder }, { exclusive: false, clock: systemClock })
-  const now = systemClock.nowMs()
   expect(await run(['mail', 'list'])).toMatchObject({ stdout: 'There are no mails.\n', code: 0 })
   await store.mail.add([mail('one'), mail('two'), { ...mail('decoy'), recipient: undefined }])
+  const now = systemClock.nowMs()
   await store.mail.claim(now, 60_000, 1)
   await store.mail.noteFailed('one', { kind: 'final', attempt: 1, reason: 'smtp_550_5.1.1' }, now)
   await store.close()
@@ -82,4 +82,21 @@ test('mail preview writes all mails, and its folder can be used as templates', a
       'login_code.de.html: has the unknown placeholder {{name}}.',
     ) as unknown,
   })
+})
+
+test('a restore gives up the mails that wait in the backup, so none is sent twice', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-cli-mail-'))
+  const command = (...words: string[]): Promise<CommandResult> => runCommand(words, { dataDir })
+  try {
+    const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
+    await store.mail.add([mail('one')])
+    await store.close()
+    const backup = join(dataDir, 'backup.db')
+    expect(await command('backup', backup)).toMatchObject({ code: 0 })
+    expect(await command('restore', backup)).toMatchObject({ code: 0 })
+    const { stdout } = await command('mail', 'list')
+    expect(stdout).toMatch(/one@example\.com +failed +0 +database_restored/)
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true })
+  }
 })

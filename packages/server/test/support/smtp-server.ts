@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 /** The points at which a server can misbehave. `accepted` is after the acknowledgement was sent. */
 export type SmtpStep = 'connect' | 'EHLO' | 'MAIL' | 'RCPT' | 'DATA' | 'message' | 'accepted'
 
-/** What the server does at a step: an answer, or `drop` (closes the connection), or `hang` (no answer). Undefined: all is well. */
+/** The behaviour of the server at a step: an answer, or `drop` (closes the connection), or `hang` (no answer). Undefined: all is well. */
 export type Behaviour = string | undefined
 
 /** A message that the server has read completely. */
