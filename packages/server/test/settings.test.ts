@@ -72,7 +72,10 @@ test('an empty environment configures a development server', () => {
       address: { triesMax: 100, periodMs: 600_000 },
       device: { triesMax: 10, periodMs: 900_000 },
       login: { triesMax: 60, periodMs: 60_000 },
+      recipient: { triesMax: 5, periodMs: 3_600_000 },
+      sender: { triesMax: 30, periodMs: 3_600_000 },
     },
+    links: {},
     http: {
       publicUrl: 'http://localhost:8000',
       cookieDomain: undefined,
@@ -82,6 +85,8 @@ test('an empty environment configures a development server', () => {
       corsHeaders: [],
       hstsSubdomains: false,
       signUp: false,
+      signUpVerified: false,
+      mailLogin: false,
       usernameField: 'username',
     },
     mail: {
