@@ -16,17 +16,20 @@ import {
   type TenantManager,
 } from './accounts/tenants.ts'
 import { createUserManager, type UserManager } from './accounts/users.ts'
+import { createMailServices } from './authority/by-mail.ts'
 import { warnOfExposures } from './authority/exposures.ts'
 import { openFeed } from './authority/feed.ts'
 import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
 import { openKeyRing, warnOfAlgorithms } from './authority/keys.ts'
+import { openMail } from './authority/mail.ts'
 import { startPreload } from './authority/preload.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
 import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createLogger } from './base/logger.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
+import { createNotices } from './by-mail/notices.ts'
 import { attachTo } from './http/attach.ts'
 import { toNodeHandler } from './http/node-handler.ts'
 import type { RequestContext } from './http/services.ts'
@@ -180,14 +183,27 @@ async function assemble(
   warnOfExposures(given.input, settings, logger)
   warnOfAlgorithms(ring, logger)
   await repeatStartOver(store, settings.publicUrl, clock, logger)
+  const mail = await openMail({ ...base, settings })
   const feed = await openFeed({ ...base, settings, ring, isFirst })
   const { settling } = feed
-  const services = await createSessionServices(settings, { ...base, ring, hasher, log: feed.log })
+  const notices = mail.mailer && createNotices(mail.mailer)
+  const parts = { ...base, ring, hasher, notices, log: feed.log }
+  const services = await createSessionServices(settings, parts)
   const accounts =
     source === undefined
       ? createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl })
       : undefined
-  const http = serveHttp({ settings, services, accounts, hub: feed.hub, logger })
+  const byMail =
+    mail.mailer && accounts && createMailServices(settings, { ...base, services, mailer: mail.mailer })
+  const http = serveHttp({
+    settings,
+    services,
+    accounts,
+    byMail,
+    hub: feed.hub,
+    devOutbox: mail.devOutbox,
+    logger,
+  })
   const stopUpkeep = startUpkeep({
     ...base,
     retention: settings.retention,
@@ -195,6 +211,7 @@ async function assemble(
     keepUpKeys: () => ring.keepUp(),
   })
   const stopPreload = startPreload(logger)
+  const stopMail = mail.start()
   const core: AuthorityCore = {
     fetch: async (request, context) => {
       const response = await http.fetch(request, context)
@@ -230,6 +247,7 @@ async function assemble(
     close: async () => {
       stopUpkeep()
       stopPreload()
+      await stopMail()
       await feed.close()
       http.feed.close()
       await store.close()

@@ -3,9 +3,11 @@ import type { BlockList } from 'node:net'
 import { z } from 'zod'
 
 import { LINK_PURPOSES, type LinkPurpose, type Links } from './by-mail/links.ts'
+import { readEmailAddress } from './accounts/email-address.ts'
 import type { Rate, ThrottleRates } from './accounts/throttle.ts'
 import { parseNetworks } from './base/address.ts'
 import { limits } from './base/limits.ts'
+import { parseSmtpUrl, type SmtpServer } from './mail/smtp-url.ts'
 
 /**
  * The kinds of settings: the values that each kind accepts, and the message for all other values. Each schema
@@ -14,7 +16,8 @@ import { limits } from './base/limits.ts'
 
 // A known device has ten attempts at once, and so has one address at one account, because people mistype.
 // No person logs in once a second. A program that does should keep its session.
-const THROTTLE_STANDARD = 'account=50/1h,source=10/15m,address=100/10m,device=10/15m,login=60/1m,recipient=5/1h,sender=30/1h'
+const THROTTLE_STANDARD =
+  'account=50/1h,source=10/15m,address=100/10m,device=10/15m,login=60/1m,recipient=5/1h,sender=30/1h'
 
 const SECONDS_OF: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 }
 
@@ -115,6 +118,48 @@ export function redisUrl(): z.ZodType<string, string> {
     .meta({ values: '`redis://HOST:6379/0`, or `rediss://` for TLS' })
 }
 
+/** The URL of an SMTP server. It may contain a password. */
+export function smtpUrl(): z.ZodType<SmtpServer, string> {
+  const message =
+    'must be a URL such as smtp://USER:PASSWORD@mail.example.com:587, or smtps:// for TLS from the beginning'
+  return (
+    z
+      .string(message)
+      .refine((value) => parseSmtpUrl(value) !== undefined, message)
+      // `refine` has accepted only texts that can be parsed.
+      .transform((value) => parseSmtpUrl(value) as SmtpServer)
+      .meta({ values: '`smtp://USER:PASSWORD@HOST:587`, or `smtps://`' })
+  )
+}
+
+/** An address that sends mails, with or without a name. */
+export interface MailSender {
+  /** May be empty. */
+  readonly name: string
+  readonly address: string
+}
+
+/** The sender of mails: `Example <no-reply@example.com>`, or an address. */
+export function mailFrom(): z.ZodType<MailSender, string> {
+  const message =
+    'must be an address such as no-reply@example.com, or Example <no-reply@example.com>'
+  return (
+    z
+      .string(message)
+      .refine((value) => parseSender(value) !== undefined, message)
+      // `refine` has accepted only texts that can be parsed.
+      .transform((value) => parseSender(value) as MailSender)
+      .meta({ values: 'an address, or `NAME <ADDRESS>`' })
+  )
+}
+
+function parseSender(value: string): MailSender | undefined {
+  const [, name = '', address = ''] =
+    /^(?:([^<>"\p{C}]{0,100}?)\s*<([^<>\s]+)>|)$/u.exec(value) ?? []
+  const sender = address === '' ? { name: '', address: value } : { name: name.trim(), address }
+  return readEmailAddress(sender.address) === undefined ? undefined : sender
+}
+
 /** A list, or a text with commas, as in the environment. */
 function list(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
   return z
@@ -199,13 +244,15 @@ export function networks(): z.ZodType<
 export function links(): z.ZodType<Links, string | undefined> {
   const message =
     'must be pages such as reset=https://app.example.com/reset, separated by commas, for the purposes sign-up, verify, reset, log-in and invite'
-  return z
-    .string(message)
-    .default('')
-    .refine((value) => parseLinks(value) !== undefined, message)
-    // Refined above.
-    .transform((value) => parseLinks(value) ?? {})
-    .meta({ values: 'pages `PURPOSE=URL`, separated by commas' })
+  return (
+    z
+      .string(message)
+      .default('')
+      .refine((value) => parseLinks(value) !== undefined, message)
+      // Refined above.
+      .transform((value) => parseLinks(value) ?? {})
+      .meta({ values: 'pages `PURPOSE=URL`, separated by commas' })
+  )
 }
 
 function parseLinks(value: string): Links | undefined {
@@ -244,7 +291,9 @@ export function throttle(): z.ZodType<ThrottleRates | undefined, string | undefi
 function parseRates(value: string): ThrottleRates | undefined {
   const rates: Partial<Record<keyof ThrottleRates, Rate>> = {}
   for (const part of `${THROTTLE_STANDARD},${value}`.split(',')) {
-    const match = /^(account|source|address|device|login|recipient|sender)=(\d{1,6})\/(\w+)$/.exec(part.trim())
+    const match = /^(account|source|address|device|login|recipient|sender)=(\d{1,6})\/(\w+)$/.exec(
+      part.trim(),
+    )
     const [, name, tries, period = ''] = match ?? []
     const [triesMax, periodSec] = [Number(tries), toSeconds(period)]
     if (name === undefined || !(triesMax >= 1 && periodSec >= 1 && periodSec <= 86_400)) {

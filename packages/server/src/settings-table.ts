@@ -14,10 +14,12 @@ import {
   lifetime,
   lifetimeOrOff,
   links,
+  mailFrom,
   networks,
   oneOf,
   origins,
   redisUrl,
+  smtpUrl,
   text,
   throttle,
   url,
@@ -270,6 +272,29 @@ export const table = {
     schema: redisUrl().optional(),
     describe:
       'The Redis (6 or newer) or Valkey from which services in other languages read revocations.',
+  },
+  smtpUrl: {
+    env: 'COUNTERSIGN_SMTP_URL',
+    schema: smtpUrl().optional(),
+    describe:
+      'The server that accepts mails. `smtp://` requires STARTTLS, except for a server on this machine, and `smtps://` begins with TLS. `?tls=optional` sends without TLS if the server has none, and checks no certificate. The URL may contain a username and a password, percent-encoded. Without it, development keeps mails in memory and shows them at `/dev/outbox`, and production sends none.',
+  },
+  mailFrom: {
+    env: 'COUNTERSIGN_MAIL_FROM',
+    schema: mailFrom().optional(),
+    describe:
+      'The sender of all mails. Required with `COUNTERSIGN_SMTP_URL`. The domain of its address should have SPF, DKIM and DMARC records for the SMTP server.',
+  },
+  mailLocale: {
+    env: 'COUNTERSIGN_MAIL_LOCALE',
+    schema: oneOf('en', 'de').default('en'),
+    describe: 'The language of mails to people whose language is not known.',
+  },
+  mailTemplates: {
+    env: 'COUNTERSIGN_MAIL_TEMPLATES',
+    schema: text('a path').optional(),
+    describe:
+      'A folder with templates that replace the built-in mails ([guide](../guides/mail.md#templates)). The server checks them when it starts.',
   },
   logLevel: {
     env: 'COUNTERSIGN_LOG_LEVEL',

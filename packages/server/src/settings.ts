@@ -13,6 +13,8 @@ import { readTextFile, stripByteOrderMark } from './base/text-file.ts'
 import type { HttpSettings } from './http/services.ts'
 import type { SigningAlg } from './keys/material.ts'
 import { COMMENT_ADVICE, findMeantOption, findMeantVariable } from './settings-environment.ts'
+import type { SmtpServer } from './mail/smtp-url.ts'
+import type { MailSender } from './settings-schemas.ts'
 import { table, type SettingName, type SettingsInput, type Table } from './settings-table.ts'
 import type { Retention } from './upkeep.ts'
 
@@ -59,8 +61,21 @@ export interface Settings {
   readonly retention: Retention
   /** How many live sessions an account may have. Undefined: any number. */
   readonly sessionsPerAccountMax: number | undefined
+  /** Undefined: this server sends no mail. So it cannot offer anything that needs a mail. */
+  readonly mail: MailSettings | undefined
   readonly logLevel: string
   readonly production: boolean
+}
+
+/** The settings of mails. */
+export interface MailSettings {
+  /** Undefined, only in development: mails stay in memory, and `/dev/outbox` shows them. */
+  readonly smtp: SmtpServer | undefined
+  readonly from: MailSender
+  /** An absolute path. */
+  readonly templates: string | undefined
+  /** The language of mails to people whose language is not known. */
+  readonly locale: 'en' | 'de'
 }
 
 type Parsed = { readonly [K in SettingName]: z.output<Table[K]['schema']> }
@@ -118,6 +133,7 @@ export function parseSettings(
   if (input.revocationRetention !== undefined) checkRevocationRetention(given, mistakes)
   checkCookieDomain(given, mistakes)
   checkPlainHttp(given, mistakes)
+  checkMail(given, options.production, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
   mistakes.throwIfAny()
@@ -176,6 +192,7 @@ export function parseSettings(
       ),
     },
     sessionsPerAccountMax: parsed.sessionsPerAccountMax,
+    mail: readMail(parsed, options.production),
     logLevel: parsed.logLevel,
     production: options.production,
   }
@@ -215,6 +232,7 @@ const HIDDEN: ReadonlySet<SettingName> = new Set([
   'adminPassword',
   'adminPasswordFile',
   'redisUrl',
+  'smtpUrl',
 ])
 
 /** Whether a value ends with a comment. Only a password can contain ` #` on purpose. */
@@ -351,6 +369,31 @@ function checkRevocationRetention(given: Partial<Parsed>, mistakes: Mistakes): v
       `must be at least one day longer than ${mistakes.nameOf('sessionLifetime')}`,
     )
   }
+}
+
+/** A server that sends mails needs a sender. A sender alone means that the server was forgotten. */
+function checkMail(given: Partial<Parsed>, production: boolean, mistakes: Mistakes): void {
+  const { smtpUrl, mailFrom } = given
+  if (smtpUrl !== undefined && mailFrom === undefined) {
+    mistakes.add('mailFrom', `must be set with ${mistakes.nameOf('smtpUrl')}`)
+  }
+  if (production && smtpUrl === undefined) {
+    for (const flow of ['signUpVerified', 'mailLogin'] as const) {
+      if (given[flow] === true) mistakes.add(flow, `needs ${mistakes.nameOf('smtpUrl')}`)
+    }
+  }
+  if (smtpUrl === undefined && mailFrom !== undefined) {
+    mistakes.add('smtpUrl', `must be set with ${mistakes.nameOf('mailFrom')}`)
+  }
+}
+
+const DEV_SENDER: MailSender = { name: 'Countersign', address: 'countersign@localhost' }
+
+function readMail(parsed: Parsed, production: boolean): MailSettings | undefined {
+  const { smtpUrl: smtp, mailFrom, mailTemplates, mailLocale: locale } = parsed
+  if (smtp === undefined && production) return undefined
+  const templates = mailTemplates === undefined ? undefined : resolve(mailTemplates)
+  return { smtp, from: mailFrom ?? DEV_SENDER, templates, locale }
 }
 
 function toMs(sec: number | undefined): number | undefined {

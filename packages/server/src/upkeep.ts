@@ -33,6 +33,8 @@ const ROUNDS_AN_HOUR = 60
  * unknown.
  */
 const SESSION_KEPT_MS = 86_400_000
+/** A mail that was sent or has failed stays in `countersign mail list` for a week. */
+const MAIL_KEPT_MS = 7 * 86_400_000
 /** One step deletes at most this many rows. */
 const STEP_ROWS = 500
 /**
@@ -92,7 +94,9 @@ async function purge(
   const steps: Readonly<Record<string, () => Promise<number>>> = {
     sessions: () => store.sessions.purge(SESSION_KEPT_MS, STEP_ROWS),
     throttles: () => store.throttles.purge(STEP_ROWS),
+    mails: () => store.mail.purge(MAIL_KEPT_MS, STEP_ROWS),
     consumed: () => store.purgeConsumed(STEP_ROWS),
+    mail_codes: () => store.mailCodes.purge(STEP_ROWS),
     ...(await pruning('audit', store.audit, auditMs)),
     ...(await pruning('revocations', store.revocations, revocationsMs)),
   }

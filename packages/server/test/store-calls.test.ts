@@ -42,7 +42,15 @@ test('a login with roles and a tenant calls the store four times, a refresh once
 
   const calls: string[] = []
   const rate = { triesMax: 10, periodMs: 60_000 }
-  const rates = { account: rate, source: rate, address: rate, device: rate, login: rate }
+  const rates = {
+    account: rate,
+    source: rate,
+    address: rate,
+    device: rate,
+    login: rate,
+    recipient: rate,
+    sender: rate,
+  }
   const parts = {
     ...it.services,
     store: countedStore(it.store, calls),

@@ -1,8 +1,9 @@
-import type { Clock } from '../base/clock.ts'
+import type { Clock, EpochMs } from '../base/clock.ts'
 import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
-import type { Account } from '../store/rows.ts'
+import type { Account, AccountEmail, MailLocale } from '../store/rows.ts'
 import type { Change, AuditContext, Store } from '../store/store.ts'
+import { readEmailKey } from './email-address.ts'
 import { no, unknown, yes, type Managed } from './managed.ts'
 import { assertLimit, cutPage } from './paging.ts'
 import { checkNewPassword } from './password-rules.ts'
@@ -29,13 +30,23 @@ export interface AccountPage {
   readonly next: string | undefined
 }
 
+/** A new account. */
+export interface NewAccount {
+  readonly username: string
+  readonly password: string
+  readonly roles?: readonly string[]
+  /** The e-mail address. Nobody can log in with it until it is verified. */
+  readonly email?: string | undefined
+  /** Whether you know that the person receives mail there. Defaults to false. */
+  readonly emailVerified?: boolean | undefined
+  /** The language of mails to this person. Defaults to the language of the settings. */
+  readonly locale?: MailLocale | undefined
+}
+
 /** Manages accounts, for operators and embedding applications. `by` is the actor in the audit. */
 export interface AccountManager {
   /** Creates an account. The password must pass the rules for new passwords. */
-  create(
-    input: { username: string; password: string; roles?: readonly string[] },
-    by: string,
-  ): Promise<Managed<AccountSummary>>
+  create(input: NewAccount, by: string): Promise<Managed<AccountSummary>>
   /** Lists all accounts, by username. If there are many, read pages instead. */
   list(): Promise<readonly AccountSummary[]>
   /** Lists one page of accounts, by username. Throws a `TypeError` if an argument is not valid. */
@@ -56,6 +67,17 @@ export interface AccountManager {
   delete(username: string, by: string): Promise<Managed<Change>>
   /** Sets the password and ends all sessions of the account. */
   setPassword(username: string, password: string, by: string): Promise<Managed<Change>>
+  /** Changes the username. Sessions continue. */
+  rename(username: string, newUsername: string, by: string): Promise<Managed<Change>>
+  /**
+   * Sets or removes the e-mail address. Mailed codes of the account become void. `verified` is whether you know
+   * that the person receives mail there: they can then log in with the address and reset the password.
+   */
+  setEmail(
+    username: string,
+    email: { readonly address: string; readonly verified: boolean } | undefined,
+    by: string,
+  ): Promise<Managed<Change>>
   /** Adds a global role. Tokens of the account become stale. A refresh returns tokens with the new role. */
   addRole(username: string, role: string, by: string): Promise<Managed<Change>>
   /** Removes a global role. Tokens of the account become stale. */
@@ -113,10 +135,12 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
 
   return {
     async create(input, by) {
-      assertOptions('accounts.create', input, ['username', 'password', 'roles'])
-      const { username, password, roles = [] } = input
+      assertOptions('accounts.create', input, CREATE_OPTIONS)
+      const { username, password, roles = [], locale } = input
       const problem = checkUsername(username) ?? checkRoles(roles)
       if (problem !== undefined) return { ok: false, ...problem }
+      const email = readEmail(input.email, input.emailVerified === true, clock.nowMs())
+      if (email === 'invalid') return EMAIL_INVALID
       const hash = await hashNew(password, username)
       if (!hash.ok) return hash
       const account: Account = {
@@ -126,17 +150,16 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
         passwordHash: hash.value,
         roles: [...new Set(roles)].toSorted(),
         defaultTenantId: undefined,
-        email: undefined,
-        locale: undefined,
+        email,
+        locale,
         credentialsVersion: 0,
         disabledAt: undefined,
         hardPosition: 0,
         createdAt: clock.nowMs(),
       }
       const created = await accounts.create(account, usernameKey(username), auditBy(by))
-      return created === 'taken'
-        ? no('username_taken', `There is an account "${username}" already.`)
-        : yes(summarize(account))
+      if (created === 'email_taken') return EMAIL_TAKEN
+      return created === 'taken' ? taken(username) : yes(summarize(account))
     },
 
     list,
@@ -169,6 +192,25 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
       return yes(await accounts.setPasswordHash(account.id, hash.value, auditBy(by)))
     },
 
+    async rename(username, newUsername, by) {
+      const problem = checkUsername(newUsername)
+      if (problem !== undefined) return { ok: false, ...problem }
+      const account = await accounts.find(usernameKey(username))
+      if (account === undefined) return unknown(username)
+      const to = { username: newUsername, usernameKey: usernameKey(newUsername) }
+      const renamed = await accounts.rename(account.id, to, auditBy(by))
+      return renamed === 'taken' ? taken(newUsername) : yes(renamed)
+    },
+
+    async setEmail(username, given, by) {
+      const email = readEmail(given?.address, given?.verified === true, clock.nowMs())
+      if (email === 'invalid') return EMAIL_INVALID
+      const account = await accounts.find(usernameKey(username))
+      if (account === undefined) return unknown(username)
+      const set = await accounts.setEmail(account.id, email, auditBy(by))
+      return set === 'taken' ? EMAIL_TAKEN : yes(set)
+    },
+
     async addRole(username, role, by) {
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
@@ -184,6 +226,33 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     removeRole: (username, role, by) =>
       change(username, by, (id, from) => accounts.removeRole(id, role, from)),
   }
+}
+
+const CREATE_OPTIONS: readonly (keyof NewAccount)[] = [
+  'username',
+  'password',
+  'roles',
+  'email',
+  'emailVerified',
+  'locale',
+]
+
+const EMAIL_INVALID = no('email_invalid', 'This is not an e-mail address. Check its spelling.')
+
+const EMAIL_TAKEN = no('email_taken', 'Another account has this e-mail address.')
+
+function taken(username: string): Managed<never> {
+  return no('username_taken', `There is an account "${username}" already.`)
+}
+
+function readEmail(
+  address: string | undefined,
+  isVerified: boolean,
+  now: EpochMs,
+): AccountEmail | undefined | 'invalid' {
+  if (address === undefined) return undefined
+  const key = readEmailKey(address)
+  return key === undefined ? 'invalid' : { address, key, verifiedAt: isVerified ? now : undefined }
 }
 
 function summarize(account: Account): AccountSummary {

@@ -6,6 +6,8 @@ export type ManagedCode =
   | PasswordProblemCode
   | UsernameProblemCode
   | 'username_taken'
+  | 'email_invalid'
+  | 'email_taken'
   | 'account_unknown'
   | 'tenant_unknown'
   | 'tenant_taken'

@@ -118,9 +118,7 @@ export function createThrottle(
       if (rates === undefined) return []
       const network = addressNetwork(address)
       const recipient = bucket('recipient', rates.recipient, emailKey)
-      return network === ''
-        ? [recipient]
-        : [recipient, bucket('sender', rates.sender, network)]
+      return network === '' ? [recipient] : [recipient, bucket('sender', rates.sender, network)]
     },
 
     knowsDevice: (device, usernameKey, hardPosition) =>

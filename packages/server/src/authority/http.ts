@@ -12,6 +12,7 @@ import { createFeedSocket, type FeedSocket } from '../http/revocations/feed-sock
 import { routes } from '../http/routes.ts'
 import { maybeSameSite } from '../http/same-site.ts'
 import type { RequestContext } from '../http/services.ts'
+import type { DevOutbox } from '../mail/dev-outbox.ts'
 import type { FeedHub } from '../revocations/hub.ts'
 import type { CreatedSession } from '../sessions/create-session.ts'
 import { createFeedAccess } from '../sessions/feed-access.ts'
@@ -39,9 +40,10 @@ export function serveHttp(options: {
   /** Undefined if the server sends no mail. */
   readonly byMail: MailServices | undefined
   readonly hub: FeedHub
+  readonly devOutbox: DevOutbox | undefined
   readonly logger: Logger
 }): HttpSide {
-  const { settings, services, accounts, byMail, hub, logger } = options
+  const { settings, services, accounts, byMail, hub, devOutbox, logger } = options
   const { http } = settings
   const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
   const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
@@ -54,6 +56,7 @@ export function serveHttp(options: {
       http,
       logger,
       feed: { hub, authenticate },
+      devOutbox,
       isReady: createReadiness(services),
       waitUntilEffective: () => waitUntilEffective(services.store, hub),
     }),

@@ -13,7 +13,7 @@ import type { Sealer } from '../keys/sealing.ts'
 import type { ClaimsHook } from '../sessions/access-token.ts'
 import { createCsrf } from '../sessions/csrf.ts'
 import { createRefreshTokenVerifier } from '../sessions/refresh-token.ts'
-import type { LogQuestions, SessionServices } from '../sessions/services.ts'
+import type { LogQuestions, Notices, SessionServices } from '../sessions/services.ts'
 import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
 
@@ -45,6 +45,7 @@ export interface ServiceOptions {
   readonly clock: Clock
   readonly random: Random
   readonly claims: ClaimsHook | undefined
+  readonly notices: Notices | undefined
   readonly log: LogQuestions
 }
 
@@ -53,7 +54,7 @@ export async function createSessionServices(
   settings: Settings,
   options: ServiceOptions,
 ): Promise<SessionServices> {
-  const { store, source, ring, hasher, sealer, clock, random, claims, log } = options
+  const { store, source, ring, hasher, sealer, clock, random, claims, notices, log } = options
   const { publicUrl: issuer, audience } = settings
   const verifyAccess = perRingState(ring, ({ publishedKeys }) =>
     createAccessTokenVerifier({
@@ -72,6 +73,7 @@ export async function createSessionServices(
     hasher,
     clock,
     random,
+    notices,
     ...log,
     throttle: createThrottle(settings.throttle, sealer.deriveEach('throttle/v1', 32), random),
     csrf: createCsrf(sealer.deriveEach('csrf/v1', 32), random),

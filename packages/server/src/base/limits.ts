@@ -76,6 +76,8 @@ export const limits = {
   leaveMs: 1_000,
   /** How long requests in flight may take after that. */
   drainMs: 25_000,
+  /** Sessions and audit lines in the export of an account. */
+  auditExportedMax: 10_000,
   /** Wrong codes from one mail. The next attempt needs a new mail. */
   codeAttemptsMax: 5,
   /** How long a mailed code and its link work. */

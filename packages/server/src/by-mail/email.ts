@@ -98,7 +98,10 @@ export async function verifyEmail(
   const redeemed = await sessions.store.mailCodes.redeem(
     code.id,
     { kind: 'set_email', keepSessionId: sessionId },
-    { ...context, mails: await sessions.notices?.emailChanged(account, code.email.address, context.at) },
+    {
+      ...context,
+      mails: await sessions.notices?.emailChanged(account, code.email.address, context.at),
+    },
   )
   if (redeemed.kind === 'taken') return refuse('email_taken')
   if (redeemed.kind === 'gone') return refuse('code_void')

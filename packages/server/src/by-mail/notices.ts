@@ -9,10 +9,7 @@ import type { Account, AccountEmail, NewMail } from '../store/rows.ts'
  * anybody can type the address of somebody else.
  */
 export function createNotices(mailer: Mailer): Notices {
-  const to = (
-    account: Account,
-    compose: (address: string) => NewMail,
-  ): readonly NewMail[] =>
+  const to = (account: Account, compose: (address: string) => NewMail): readonly NewMail[] =>
     isVerified(account.email) ? [compose(account.email.address)] : []
 
   return {

@@ -80,7 +80,11 @@ export async function resetPassword(
     { kind: 'reset_password', passwordHash },
     {
       ...context,
-      mails: await sessions.notices?.passwordChanged({ ...account, email: proved }, caller, context.at),
+      mails: await sessions.notices?.passwordChanged(
+        { ...account, email: proved },
+        caller,
+        context.at,
+      ),
     },
   )
   return redeemed.kind === 'done' ? { ok: true } : refuse('code_void')

@@ -73,7 +73,8 @@ async function whyRejected(
   { email, password }: SignUpAsking,
   username: string,
 ): Promise<Refusal | undefined> {
-  const problem = checkUsername(username) ?? checkNewPassword(password, { username, publicUrl: access.issuer })
+  const problem =
+    checkUsername(username) ?? checkNewPassword(password, { username, publicUrl: access.issuer })
   if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
   const key = usernameKey(username)
   if (key.includes('@')) {

@@ -24,6 +24,7 @@ export function createApp(
     mail: app.byMail !== undefined,
     mailLogin: http.mailLogin,
     ownAccounts: app.accounts !== undefined,
+    devOutbox: app.devOutbox !== undefined,
   }
   const rows = table
     .filter(({ feature }) => feature === undefined || feature.isOn(features))

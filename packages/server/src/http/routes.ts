@@ -2,6 +2,7 @@ import { accountRoutes } from './account/routes.ts'
 import { browserRoutes } from './browser/routes.ts'
 import { byMailRoutes } from './by-mail/routes.ts'
 import { contractRoutes } from './contract/routes.ts'
+import { devRoutes } from './dev/routes.ts'
 import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
 import { feedRoutes } from './revocations/routes.ts'
@@ -20,4 +21,5 @@ export const routes: readonly ApiRoute[] = [
   ...oauthRoutes,
   ...feedRoutes,
   ...publicRoutes,
+  ...devRoutes,
 ]

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { ForwardedHeader } from '../base/forwarded.ts'
 import type { MailServices } from '../by-mail/services.ts'
 import type { AccountManager } from '../accounts/manage.ts'
+import type { DevOutbox } from '../mail/dev-outbox.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import type { Effective } from '../sessions/wait-effective.ts'
@@ -51,6 +52,8 @@ export interface AppServices {
   readonly http: HttpSettings
   readonly logger: Logger
   readonly feed: FeedServices
+  /** The mails of a server in development without SMTP. */
+  readonly devOutbox?: DevOutbox | undefined
   /** Whether the store can be read and written now. */
   readonly isReady: () => Promise<boolean>
   /** Resolves when all revocations up to now are in force at every guard. */

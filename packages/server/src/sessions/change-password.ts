@@ -52,7 +52,8 @@ export async function changePassword(
 /** While the hash was computed, the session ended, or another request changed the password first. */
 async function whyUnchanged({ store }: SessionServices, sessionId: string): Promise<Refusal> {
   const now = await store.sessions.state(sessionId)
-  return now === undefined || whyOver(now) !== undefined ? refuse('session_ended')
+  return now === undefined || whyOver(now) !== undefined
+    ? refuse('session_ended')
     : WRONG_OLD_PASSWORD
 }
 

@@ -38,10 +38,18 @@ export interface LogQuestions {
  * has no verified address.
  */
 export interface Notices {
-  readonly passwordChanged: (account: Account, caller: Caller, at: EpochMs) => Promise<readonly NewMail[]>
+  readonly passwordChanged: (
+    account: Account,
+    caller: Caller,
+    at: EpochMs,
+  ) => Promise<readonly NewMail[]>
   /** For a login from a device that the account has not used before. */
   readonly newDevice: (account: Account, caller: Caller, at: EpochMs) => Promise<readonly NewMail[]>
-  readonly emailChanged: (account: Account, newAddress: string, at: EpochMs) => Promise<readonly NewMail[]>
+  readonly emailChanged: (
+    account: Account,
+    newAddress: string,
+    at: EpochMs,
+  ) => Promise<readonly NewMail[]>
   readonly accountDeleted: (account: Account, at: EpochMs) => Promise<readonly NewMail[]>
 }
 

@@ -11,12 +11,7 @@ import type { AuditContext } from './store.ts'
  * - `reset_password`: sets a new password.
  * - `log_in`: opens a session.
  */
-export type MailPurpose =
-  | 'sign_up'
-  | 'verify_email'
-  | 'change_email'
-  | 'reset_password'
-  | 'log_in'
+export type MailPurpose = 'sign_up' | 'verify_email' | 'change_email' | 'reset_password' | 'log_in'
 
 /** The row of a mailed code. Its secrets are hashed, so a leaked database opens no account. */
 export interface MailCode {

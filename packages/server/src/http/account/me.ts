@@ -1,3 +1,4 @@
+import { isOwnAccountId } from '../../accounts/source.ts'
 import { readProfile } from '../../sessions/profile.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 import type { SessionState } from '../../store/refresh.ts'
@@ -6,10 +7,14 @@ import { answerJson } from '../browser/session-answers.ts'
 /** `GET /auth/me`: the account behind the access token, with its current roles and permissions. */
 export async function answerMe(services: SessionServices, state: SessionState): Promise<Response> {
   const { session, account, username } = state
+  const own = isOwnAccountId(account.id) ? await services.store.accounts.get(account.id) : undefined
   const { permissions, tenantPermissions, tenant, tenants } = await readProfile(services, state)
   return answerJson(200, {
     sub: account.id,
     username,
+    ...(own?.email === undefined
+      ? {}
+      : { email: own.email.address, email_verified: own.email.verifiedAt !== undefined }),
     user_id: account.userId,
     roles: account.roles,
     permissions,

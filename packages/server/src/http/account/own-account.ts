@@ -1,3 +1,4 @@
+import { deleteOwnAccount, exportOwnAccount, renameOwnAccount } from '../../sessions/own-account.ts'
 import { changePassword } from '../../sessions/change-password.ts'
 import {
   endOwnSession,
@@ -7,7 +8,7 @@ import {
 } from '../../sessions/own-sessions.ts'
 import type { Caller, SessionServices } from '../../sessions/services.ts'
 import type { SessionSummary } from '../../store/store.ts'
-import { answerJson, sessionCookies } from '../browser/session-answers.ts'
+import { answerJson, forgetSession, sessionCookies } from '../browser/session-answers.ts'
 import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
 import { loadDescribeDevice, type DescribeDevice } from '../../accounts/device.ts'
@@ -87,4 +88,41 @@ function answerRenewed(
   return isCookie
     ? answerJson(204, undefined, sessionCookies(services, cookies, renewed))
     : answerJson(200, { access: renewed.access })
+}
+
+/** `PATCH /auth/me`. */
+export async function answerRename(
+  services: SessionServices,
+  who: LoggedIn,
+  username: string,
+  caller: Caller,
+): Promise<Response> {
+  const renamed = await renameOwnAccount(services, who, username, caller)
+  return renamed.ok ? answerJson(200, { username: renamed.username }) : problemFor(renamed)
+}
+
+/** `GET /auth/me/export`: the same names as in the database, and times in milliseconds since 1970. */
+export async function answerExport(
+  services: SessionServices,
+  who: LoggedIn,
+  caller: Caller,
+): Promise<Response> {
+  const data = await exportOwnAccount(services, who, caller)
+  if ('ok' in data) return problemFor(data)
+  const answer = answerJson(200, data)
+  answer.headers.set('content-disposition', 'attachment; filename="account.json"')
+  return answer
+}
+
+/** `POST /auth/me/delete`: the cookies go with the account. */
+export async function answerDelete(
+  services: SessionServices,
+  who: LoggedIn,
+  password: string,
+  caller: Caller,
+): Promise<Response> {
+  const deleted = await deleteOwnAccount(services, who, password, caller)
+  return deleted.ok
+    ? answerJson(204, undefined, who.isCookie ? forgetSession(who.cookies) : [])
+    : problemFor(deleted)
 }

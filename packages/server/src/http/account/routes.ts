@@ -11,7 +11,10 @@ import { answerMe } from './me.ts'
 import {
   answerChangePassword,
   answerEndSession,
+  answerDelete,
   answerEndSessions,
+  answerExport,
+  answerRename,
   answerSessions,
 } from './own-account.ts'
 import { answerSignUp } from './sign-up.ts'
@@ -36,6 +39,8 @@ const me = lazy(() =>
   z.object({
     sub: z.string().meta({ description: 'The id of the account.' }),
     username: z.string(),
+    email: z.string().optional().meta({ description: 'Absent if the account has no address.' }),
+    email_verified: z.boolean().optional(),
     user_id: z
       .string()
       .meta({ description: 'The imported Django id, otherwise the same as `sub`.' }),
@@ -89,7 +94,14 @@ const passwords = lazy(() =>
 
 const credentials = lazy(() =>
   z.object({
-    username: sentText().meta({ description: `At most ${limits.usernameCharsMax} characters.` }),
+    username: sentText()
+      .optional()
+      .meta({
+        description: `At most ${limits.usernameCharsMax} characters. With an address, it may be left out: the address is then the username.`,
+      }),
+    email: sentText().optional().meta({
+      description: 'The e-mail address. Required with `COUNTERSIGN_SIGN_UP_VERIFIED`.',
+    }),
     password: sentText().meta({ description: NEW_PASSWORD }),
   }),
 )
@@ -98,6 +110,25 @@ const NEW_PASSWORD = `At least ${limits.passwordCharsMin} characters and at most
 
 const sessionId = lazy(() =>
   z.object({ id: z.string().min(1).meta({ description: 'The id of the session.' }) }),
+)
+
+const ticket = lazy(() => z.object({ ticket: z.string() }))
+
+const newName = lazy(() => z.object({ username: sentText() }))
+
+const onlyPassword = lazy(() =>
+  z.object({ password: sentText().meta({ description: 'The current password.' }) }),
+)
+
+const records = lazy(() => z.array(z.looseObject({})))
+
+const ownData = lazy(() =>
+  z.object({
+    account: z.looseObject({ id: z.string(), username: z.string() }),
+    memberships: records(),
+    sessions: records(),
+    audit: records(),
+  }),
 )
 
 const created = lazy(() => z.object({ sub: z.string(), username: z.string() }))
@@ -140,6 +171,8 @@ export const accountRoutes: readonly ApiRoute[] = [
         example: {
           sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g',
           username: 'alice',
+          email: 'alice@example.com',
+          email_verified: true,
           user_id: '42',
           roles: ['editor'],
           permissions: ['articles.edit'],
@@ -286,7 +319,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     path: '/auth/signup',
     summary: 'Create an account for yourself',
     description:
-      'The account has no roles. Signing up opens no session: log in afterwards. Each attempt counts against the throttle of the address.',
+      'The account has no roles. Signing up opens no session: log in afterwards. Each attempt counts against the throttle of the address. With `COUNTERSIGN_SIGN_UP_VERIFIED`, the account exists after [the mailed code was used](#finishsignup), and the answer does not reveal whether an account has the address.',
     gate: noForeignPage,
     feature: signUpOn,
     body: {
@@ -303,8 +336,18 @@ export const accountRoutes: readonly ApiRoute[] = [
         schema: created(),
         example: { sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g', username: 'carol' },
       },
+      {
+        status: 202,
+        description: 'With `COUNTERSIGN_SIGN_UP_VERIFIED`: a mail is on its way.',
+        media: 'application/json',
+        schema: ticket(),
+        example: { ticket: 'xXm4Sx5UuTW8TgS2dSkhFQ.4Hq7tCr0Jp9f2ZbVvE1sYw' },
+      },
     ],
     refusals: [
+      'fields_invalid',
+      'email_invalid',
+      'email_taken',
       'username_invalid',
       'username_confusable',
       'username_too_long',
@@ -317,11 +360,90 @@ export const accountRoutes: readonly ApiRoute[] = [
       'throttled',
       'password_queue_full',
     ],
-    handle: ({ sessions, accounts }) => {
-      // The feature `ownAccounts` guarantees that `accounts` exists.
-      if (accounts === undefined)
-        throw new TypeError('Sign-up requires the accounts of Countersign.')
-      return ({ body, caller }) => answerSignUp(sessions, accounts, body, caller)
+    handle: (services) => (input) => answerSignUp(services, input),
+  }),
+  defineRoute({
+    ...about,
+    id: 'renameOwnAccount',
+    method: 'PATCH',
+    path: '/auth/me',
+    summary: 'Change your username',
+    description:
+      'A username that is an e-mail address must be the verified address of the account.',
+    gate: loggedIn,
+    feature: ownAccounts,
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: newName,
+      example: { username: 'alicia' },
     },
+    answers: () => [
+      {
+        status: 200,
+        description: 'The new username.',
+        media: 'application/json',
+        schema: newName(),
+        example: { username: 'alicia' },
+      },
+    ],
+    refusals: ['username_invalid', 'username_confusable', 'username_too_long', 'username_taken'],
+    handle:
+      ({ sessions }) =>
+      ({ who, body, caller }) =>
+        answerRename(sessions, who, body.username, caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'exportOwnAccount',
+    method: 'GET',
+    path: '/auth/me/export',
+    summary: 'Get everything that is stored about you',
+    description: `The account, its memberships, and its newest ${limits.auditExportedMax} sessions and audit lines, without secrets.`,
+    gate: loggedInReader,
+    feature: ownAccounts,
+    answers: () => [
+      {
+        status: 200,
+        description: 'The data. `Content-Disposition` makes browsers save it.',
+        media: 'application/json',
+        schema: ownData(),
+        example: {
+          account: { id: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g', username: 'alice' },
+          memberships: [],
+          sessions: [],
+          audit: [],
+        },
+      },
+    ],
+    handle:
+      ({ sessions }) =>
+      ({ who, caller }) =>
+        answerExport(sessions, who, caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'deleteOwnAccount',
+    hashes: true,
+    method: 'POST',
+    path: '/auth/me/delete',
+    summary: 'Delete your account',
+    description:
+      'Requires the password. Ends all sessions and revokes their tokens. This cannot be undone.',
+    gate: loggedIn,
+    feature: ownAccounts,
+    revokes: true,
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: onlyPassword,
+      example: { password: 'correct horse battery' },
+    },
+    answers: () => [{ status: 204, description: 'Deleted.' }],
+    refusals: ['credentials_invalid', 'throttled', 'password_queue_full'],
+    handle:
+      ({ sessions }) =>
+      ({ who, body, caller }) =>
+        answerDelete(sessions, who, body.password, caller),
   }),
 ]

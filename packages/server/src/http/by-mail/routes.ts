@@ -132,7 +132,12 @@ export const byMailRoutes: readonly ApiRoute[] = [
     description: `The answer is the same whether or not an account has the address. ${ATTEMPTS}`,
     gate: noForeignPage,
     feature: withMail,
-    body: { format: 'fields', media: FIELD_MEDIA, schema: address, example: { email: 'alice@example.com' } },
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: address,
+      example: { email: 'alice@example.com' },
+    },
     answers: askedAnswers,
     refusals: ['email_invalid', 'throttled'],
     handle: (services) => async (input) => {
@@ -168,7 +173,9 @@ export const byMailRoutes: readonly ApiRoute[] = [
         input.body.password,
         input.caller,
       )
-      return reset.ok ? answerJson(204, undefined, [services.cookies.clear('ticket')]) : problemFor(reset)
+      return reset.ok
+        ? answerJson(204, undefined, [services.cookies.clear('ticket')])
+        : problemFor(reset)
     },
   }),
   defineRoute({
@@ -289,12 +296,7 @@ export const byMailRoutes: readonly ApiRoute[] = [
     refusals: [...CODE_REFUSALS, 'code_elsewhere', 'email_taken'],
     handle: (services) => async (input) => {
       const presented = presentedBy(services, input.request, input.body)
-      const proven = await verifyEmail(
-        requireMail(services),
-        presented,
-        input.who,
-        input.caller,
-      )
+      const proven = await verifyEmail(requireMail(services), presented, input.who, input.caller)
       if (!proven.ok) return problemFor(proven)
       const body = { email: proven.email.address, email_verified: true }
       return answerJson(200, body, [services.cookies.clear('ticket')])
@@ -309,7 +311,12 @@ export const byMailRoutes: readonly ApiRoute[] = [
     description: `The answer is the same whether or not an account has the address. ${ATTEMPTS}`,
     gate: noForeignPage,
     feature: withMailLogin,
-    body: { format: 'fields', media: FIELD_MEDIA, schema: address, example: { email: 'alice@example.com' } },
+    body: {
+      format: 'fields',
+      media: FIELD_MEDIA,
+      schema: address,
+      example: { email: 'alice@example.com' },
+    },
     answers: askedAnswers,
     refusals: ['email_invalid', 'throttled'],
     handle: (services) => async (input) => {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 
+import type { Caller } from '../../sessions/services.ts'
+import { problem } from '../problem.ts'
 import { isFresh } from './etag.ts'
 import type { ApiRoute } from './define.ts'
 import { lazy } from './lazy.ts'
@@ -39,6 +41,38 @@ export function definePage({ policy, render, ...about }: PageSpec): ApiRoute {
         return { html, headers }
       })
       return () => new Response(page().html, { headers: page().headers })
+    },
+  }
+}
+
+/** A page whose HTML differs from request to request. */
+export interface LivePageSpec extends PublicSpec {
+  readonly policy: string
+  /** Renders the HTML. Undefined: the caller gets 404, as if there were no page. */
+  readonly render: (
+    services: HttpServices,
+    request: Request,
+    caller: Caller,
+  ) => Promise<string | undefined>
+}
+
+/** Makes the row of an HTML page that is rendered at each request and never cached. */
+export function defineLivePage({ policy, render, ...about }: LivePageSpec): ApiRoute {
+  return {
+    ...publicRow(about),
+    kind: 'page',
+    answers: () => [{ status: 200, description: 'The page.', media: 'text/html' }],
+    bind: (services) => async (request, caller) => {
+      const html = await render(services, request, caller)
+      if (html === undefined) return problem('not_found')
+      return new Response(html, {
+        headers: {
+          'content-type': 'text/html; charset=utf-8',
+          'cache-control': 'no-store',
+          'content-security-policy': policy,
+          'cross-origin-opener-policy': 'same-origin',
+        },
+      })
     },
   }
 }

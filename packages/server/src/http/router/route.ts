@@ -51,6 +51,8 @@ export interface Features {
   readonly mailLogin: boolean
   /** Whether Countersign keeps the accounts. False when the application passes its own `accounts`. */
   readonly ownAccounts: boolean
+  /** Whether this is a server in development without SMTP, which keeps its mails in memory. */
+  readonly devOutbox: boolean
 }
 
 /** A feature that adds routes, and the setting that an operator has to change. */

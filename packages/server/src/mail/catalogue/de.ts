@@ -1,0 +1,112 @@
+import type { ShownOf } from '../kinds.ts'
+import type { Catalogue } from './message.ts'
+
+/** The mails in German. */
+export const de: Catalogue = {
+  codeLabel:
+    'Falls sich der Link nicht in dem Browser öffnet, den Sie benutzt haben, geben Sie dort diesen Code ein:',
+  messages: {
+    sign_up: ({ site, lifetime }) => ({
+      subject: `Bestätigen Sie Ihre Adresse für ${site}`,
+      lead: [
+        `Jemand hat sich mit dieser E-Mail-Adresse bei ${site} registriert. Bestätigen Sie, dass Sie es waren.`,
+      ],
+      action: 'Adresse bestätigen',
+      end: [
+        valid(lifetime),
+        'Wenn Sie es nicht waren, müssen Sie nichts tun. Es wird kein Konto angelegt.',
+      ],
+    }),
+    account_exists: ({ site, lifetime }) => ({
+      subject: `Sie haben schon ein Konto bei ${site}`,
+      lead: [
+        `Jemand hat sich mit dieser E-Mail-Adresse bei ${site} registriert. Sie haben schon ein Konto, deshalb wurde kein neues angelegt.`,
+        'Wenn Sie Ihr Passwort vergessen haben, können Sie ein neues setzen:',
+      ],
+      action: 'Neues Passwort setzen',
+      end: [
+        valid(lifetime),
+        'Wenn Sie es nicht waren, müssen Sie nichts tun. Ihr Konto ist unverändert.',
+      ],
+    }),
+    verify_address: ({ site, username, lifetime }) => ({
+      subject: `Bestätigen Sie Ihre Adresse für ${site}`,
+      lead: [
+        `Bestätigen Sie, dass diese E-Mail-Adresse zum Konto „${username}“ bei ${site} gehört.`,
+      ],
+      action: 'Adresse bestätigen',
+      end: [valid(lifetime), 'Wenn Sie dieses Konto nicht kennen, müssen Sie nichts tun.'],
+    }),
+    change_address: ({ site, username, lifetime }) => ({
+      subject: `Bestätigen Sie Ihre neue Adresse für ${site}`,
+      lead: [
+        `Das Konto „${username}“ bei ${site} soll diese E-Mail-Adresse verwenden. Bestätigen Sie, dass sie Ihnen gehört.`,
+      ],
+      action: 'Diese Adresse verwenden',
+      end: [valid(lifetime), 'Wenn Sie dieses Konto nicht kennen, müssen Sie nichts tun.'],
+    }),
+    address_changed: ({ site, newAddress, time }) => ({
+      subject: `Ihre Adresse bei ${site} wurde geändert`,
+      lead: [`Die E-Mail-Adresse Ihres Kontos bei ${site} wurde in ${newAddress} geändert.`, time],
+      end: [
+        `Wenn Sie es nicht waren, kann jemand anderes Ihr Konto benutzen. Wenden Sie sich sofort an den Betreiber von ${site}.`,
+      ],
+    }),
+    reset_password: ({ site, username, lifetime }) => ({
+      subject: `Setzen Sie ein neues Passwort für ${site}`,
+      lead: [`Jemand hat ein neues Passwort für Ihr Konto „${username}“ bei ${site} angefordert.`],
+      action: 'Neues Passwort setzen',
+      end: [
+        valid(lifetime),
+        'Ein neues Passwort beendet alle Sitzungen. Wenn Sie es nicht waren, müssen Sie nichts tun. Ihr Passwort bleibt gleich.',
+      ],
+    }),
+    password_changed: (values) => ({
+      subject: `Ihr Passwort bei ${values.site} wurde geändert`,
+      lead: [`Das Passwort Ihres Kontos bei ${values.site} wurde geändert.`, ...trace(values)],
+      end: [`Wenn Sie es nicht waren, setzen Sie bei ${values.site} sofort ein neues Passwort.`],
+    }),
+    login_code: ({ site, lifetime }) => ({
+      subject: `Anmelden bei ${site}`,
+      lead: [`Jemand möchte sich mit dieser E-Mail-Adresse bei ${site} anmelden.`],
+      action: 'Anmelden',
+      end: [
+        valid(lifetime),
+        'Wenn Sie es nicht waren, müssen Sie nichts tun. Geben Sie den Code niemals weiter, egal wer danach fragt.',
+      ],
+    }),
+    new_device: (values) => ({
+      subject: `Neues Gerät bei ${values.site}`,
+      lead: [
+        `Jemand hat sich mit einem neuen Gerät bei Ihrem Konto bei ${values.site} angemeldet.`,
+        ...trace(values),
+      ],
+      end: [
+        `Wenn Sie es nicht waren, ändern Sie Ihr Passwort bei ${values.site}. Das beendet alle Sitzungen.`,
+      ],
+    }),
+    invitation: ({ site, tenant, inviter, lifetime }) => ({
+      subject: `Einladung zu „${tenant}“ bei ${site}`,
+      lead: [
+        inviter === ''
+          ? `Sie sind eingeladen, „${tenant}“ bei ${site} beizutreten.`
+          : `„${inviter}“ lädt Sie ein, „${tenant}“ bei ${site} beizutreten.`,
+      ],
+      action: 'Einladung öffnen',
+      end: [valid(lifetime), 'Wenn Sie diese Einladung nicht erwarten, müssen Sie nichts tun.'],
+    }),
+    account_deleted: ({ site, username, time }) => ({
+      subject: `Ihr Konto bei ${site} wurde gelöscht`,
+      lead: [`Ihr Konto „${username}“ bei ${site} wurde gelöscht.`, time],
+      end: [`Wenn Sie es nicht waren, wenden Sie sich an den Betreiber von ${site}.`],
+    }),
+  },
+}
+
+function valid(lifetime: string): string {
+  return `Link und Code funktionieren einmal. Gültigkeit: ${lifetime}.`
+}
+
+function trace({ time, device, address }: ShownOf<'new_device'>): readonly string[] {
+  return [`Zeit: ${time}`, `Gerät: ${device}`, `Netzwerkadresse: ${address}`]
+}

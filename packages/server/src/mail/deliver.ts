@@ -1,0 +1,217 @@
+import type { Logger } from 'pino'
+
+import type { Clock } from '../base/clock.ts'
+import { messageOf } from '../base/faults.ts'
+import type { Random } from '../base/random.ts'
+import type { Sealer } from '../keys/sealing.ts'
+import type { ClaimedMail, MailFailure, Store } from '../store/store.ts'
+import { openValues } from './compose.ts'
+import type { MailRenderer } from './render.ts'
+import { decideRetry, randomFraction, RETRY_TIMES, type RetryTimes } from './retry.ts'
+import type { HandOver, MailTransport } from './transport.ts'
+
+/** The times of the delivery, in milliseconds. */
+export interface DeliveryTimes {
+  /**
+   * A mail waits for a random part of this time before it is sent. Otherwise the load of the sending would slow
+   * down the next requests, and their times would reveal that an address is known.
+   */
+  readonly delayMs: number
+  /** How long one worker has a mail. Longer than any hand-over. */
+  readonly leaseMs: number
+  /** The longest time between two looks into the outbox. */
+  readonly lookMs: number
+  /** The pause after the store has failed. */
+  readonly repairMs: number
+  /** How long `close` waits for mails in flight before it cuts their connections. */
+  readonly closeMs: number
+  readonly retry: RetryTimes
+}
+
+/** The times of a server. */
+export const DELIVERY_TIMES: DeliveryTimes = {
+  delayMs: 1_000,
+  leaseMs: 300_000,
+  lookMs: 60_000,
+  repairMs: 1_000,
+  closeMs: 5_000,
+  retry: RETRY_TIMES,
+}
+
+/** The dependencies of the delivery. */
+export interface DeliveryOptions {
+  readonly store: Pick<Store, 'mail' | 'watch'>
+  /** From `createMailSealer`. */
+  readonly sealer: Sealer
+  readonly render: MailRenderer
+  readonly transport: MailTransport
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly times?: Partial<DeliveryTimes>
+}
+
+/** Mails that are handed over at once. */
+const CONCURRENCY = 4
+
+/**
+ * The worker of the outbox. It looks for due mails soon after each commit and when the next mail is due, and
+ * hands them over.
+ *
+ * A mail is sent at least once, unless it is refused for good or too old. A mail whose hand-over was acknowledged
+ * is not sent again: if the store cannot record it, the worker remembers the mail and repeats the record before
+ * anything else. Two cases remain in which a receiver may get a mail twice, each time with the same `Message-ID`:
+ * the connection was lost after the mail and before its acknowledgement, or the process died between the
+ * acknowledgement and its record.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions
+  readonly #times: DeliveryTimes
+  readonly #unwatch: () => void
+  readonly #stop = new AbortController()
+  /** Looks and mails in flight. */
+  readonly #work = new Set<Promise<void>>()
+  #mailsInFlight = 0
+  /** Mails that were acknowledged, and whose record is missing. */
+  readonly #unrecorded = new Set<string>()
+  #timer: NodeJS.Timeout | undefined
+  #timerAt = Infinity
+  #isLooking = false
+  #isClosed = false
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options
+    this.#times = { ...DELIVERY_TIMES, ...options.times }
+    this.#unwatch = options.store.watch(() => this.#lookSoon())
+    this.#lookSoon()
+  }
+
+  /**
+   * Stops. Waits for mails in flight, and cuts their connections after `closeMs`. Mails that wait are sent after
+   * the next start.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#unwatch()
+    clearTimeout(this.#timer)
+    const cut = setTimeout(() => this.#stop.abort(), this.#times.closeMs)
+    while (this.#work.size > 0) await Promise.all(this.#work)
+    clearTimeout(cut)
+  }
+
+  #lookSoon(): void {
+    const { delayMs } = this.#times
+    // Another commit must not shorten the delay.
+    if (this.#timerAt - performance.now() <= delayMs) return
+    this.#lookIn(delayMs * randomFraction(this.#options.random))
+  }
+
+  #lookIn(ms: number): void {
+    const at = performance.now() + ms
+    if (this.#isClosed || at >= this.#timerAt) return
+    clearTimeout(this.#timer)
+    this.#timerAt = at
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity
+      this.#track(this.#look())
+    }, ms)
+    this.#timer.unref()
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#work.delete(tracked))
+    this.#work.add(tracked)
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    if (this.#isLooking) return this.#lookIn(this.#times.repairMs)
+    this.#isLooking = true
+    try {
+      await this.#begin()
+    } catch (error) {
+      this.#options.logger.error({ event: 'mail_outbox_failed', error: messageOf(error) })
+      this.#lookIn(this.#times.repairMs)
+    } finally {
+      this.#isLooking = false
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { store, clock } = this.#options
+    for (const id of this.#unrecorded) await this.#record(id)
+    const free = CONCURRENCY - this.#mailsInFlight
+    if (this.#isClosed || free <= 0) return // The end of a mail in flight looks again.
+    const mails = await store.mail.claim(clock.nowMs(), this.#times.leaseMs, free)
+    for (const mail of mails) this.#track(this.#deliver(mail))
+    if (mails.length > 0) return
+    const dueAt = await store.mail.nextDueAt()
+    if (dueAt === undefined) return
+    this.#lookIn(Math.min(Math.max(dueAt - clock.nowMs(), 0), this.#times.lookMs))
+  }
+
+  /** Never rejects. */
+  async #deliver(mail: ClaimedMail): Promise<void> {
+    this.#mailsInFlight += 1
+    try {
+      if (this.#unrecorded.has(mail.id)) await this.#record(mail.id)
+      else await this.#finish(mail, await this.#handOver(mail))
+      this.#lookIn(0)
+    } catch (error) {
+      // Its lease will end, and then it is tried again.
+      const { id } = mail
+      this.#options.logger.error({ event: 'mail_outbox_failed', id, error: messageOf(error) })
+      this.#lookIn(this.#times.repairMs)
+    } finally {
+      this.#mailsInFlight -= 1
+    }
+  }
+
+  async #handOver(mail: ClaimedMail): Promise<HandOver> {
+    const { sealer, render, transport, clock } = this.#options
+    const { id, kind, recipient } = mail
+    if (recipient === undefined) return { kind: 'sent' }
+    if (this.#isClosed) return { kind: 'retry', reason: 'stopped' }
+    if (clock.nowMs() >= mail.notAfter) return { kind: 'final', reason: 'too_late' }
+    const values = openValues<typeof kind>(sealer, mail)
+    // The secret of the server was replaced.
+    if (values === undefined) return { kind: 'final', reason: 'values_unreadable' }
+    const rendered = await render(kind, values, { ...mail, recipient })
+    const outgoing = { ...rendered, id, kind, recipient, createdAt: mail.createdAt }
+    return transport.send(outgoing, this.#stop.signal)
+  }
+
+  async #finish(mail: ClaimedMail, outcome: HandOver): Promise<void> {
+    const { store, clock, random, logger } = this.#options
+    const { id, kind, attempt, notAfter } = mail
+    if (outcome.kind === 'sent') {
+      this.#unrecorded.add(id)
+      if (mail.recipient !== undefined) logger.info({ event: 'mail_sent', id, kind, attempt })
+      return this.#record(id)
+    }
+    const now = clock.nowMs()
+    const { reason } = outcome
+    const retryAt =
+      outcome.kind === 'retry'
+        ? decideRetry({ attempt, notAfter }, this.#times.retry, now, randomFraction(random))
+        : undefined
+    const failure: MailFailure =
+      retryAt === undefined
+        ? { kind: 'final', attempt, reason }
+        : { kind: 'retry', attempt, reason, retryAt }
+    if (retryAt === undefined) logger.error({ event: 'mail_failed', id, kind, attempt, reason })
+    else logger.warn({ event: 'mail_retried', id, kind, attempt, reason, retryAt: toIso(retryAt) })
+    await store.mail.noteFailed(id, failure, now)
+  }
+
+  /** Records that a mail was handed over. Until that succeeds, the mail is not sent again. */
+  async #record(id: string): Promise<void> {
+    const { store, clock } = this.#options
+    await store.mail.noteSent(id, clock.nowMs())
+    this.#unrecorded.delete(id)
+  }
+}
+
+function toIso(at: number): string {
+  return new Date(at).toISOString()
+}

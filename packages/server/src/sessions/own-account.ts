@@ -1,0 +1,92 @@
+import { checkUsername, usernameKey } from '../accounts/usernames.ts'
+import { limits } from '../base/limits.ts'
+import type { Account, AuditEntry, Membership } from '../store/rows.ts'
+import type { SessionSummary } from '../store/store.ts'
+import { auditContextOf, type CurrentSession } from './own-sessions.ts'
+import { proveOwnPassword } from './prove-own-password.ts'
+import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
+
+/**
+ * Changes the username of the account of a session. A username that is an e-mail address must be the verified
+ * address of the account: nobody can take the address of somebody else as a name.
+ */
+export async function renameOwnAccount(
+  services: SessionServices,
+  { state }: CurrentSession,
+  username: string,
+  caller: Caller,
+): Promise<{ readonly ok: true; readonly username: string } | Refusal> {
+  const { store } = services
+  const problem = checkUsername(username)
+  if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
+  const key = usernameKey(username)
+  const account = await store.accounts.get(state.account.id)
+  if (account === undefined) return refuse('session_ended')
+  const isOwnAddress = account.email?.key === key && account.email.verifiedAt !== undefined
+  if (key.includes('@') && !isOwnAddress) {
+    return {
+      ok: false,
+      code: 'username_invalid',
+      text: 'A username that is an e-mail address must be the verified address of the account.',
+    }
+  }
+  const context = auditContextOf(services, account.id, caller)
+  const renamed = await store.accounts.rename(account.id, { username, usernameKey: key }, context)
+  if (renamed === 'taken') return refuse('username_taken')
+  return renamed === 'unknown' ? refuse('session_ended') : { ok: true, username }
+}
+
+/** Everything that the authority stores about a person, without secrets. */
+export interface OwnData {
+  readonly account: Omit<Account, 'passwordHash'>
+  readonly memberships: readonly Membership[]
+  readonly sessions: readonly SessionSummary[]
+  /** The newest lines, at most `limits.auditExportedMax`. */
+  readonly audit: readonly AuditEntry[]
+}
+
+/** Reads the data of the account of a session. */
+export async function exportOwnAccount(
+  services: SessionServices,
+  { state }: CurrentSession,
+  caller: Caller,
+): Promise<OwnData | Refusal> {
+  const { store } = services
+  const { id } = state.account
+  const account = await store.accounts.get(id)
+  if (account === undefined) return refuse('session_ended')
+  const [memberships, sessions, audit] = await Promise.all([
+    store.tenants.membershipsOf(id),
+    store.sessions.list({ accountId: id, limit: limits.auditExportedMax }),
+    store.audit.list({ accountId: id, limit: limits.auditExportedMax }),
+  ])
+  const { passwordHash: _, ...rest } = account
+  const { at, actor, address } = auditContextOf(services, id, caller)
+  await store.audit.append({
+    at,
+    actor,
+    address,
+    event: 'account_exported',
+    outcome: 'ok',
+    accountId: id,
+    sessionId: state.session.id,
+    detail: undefined,
+  })
+  return { account: rest, memberships, sessions, audit }
+}
+
+/** Deletes the account of a session after its password was typed. Ends all its sessions, and cannot be undone. */
+export async function deleteOwnAccount(
+  services: SessionServices,
+  current: CurrentSession,
+  password: string,
+  caller: Caller,
+): Promise<{ readonly ok: true } | Refusal> {
+  const proven = await proveOwnPassword(services, current, password, caller)
+  if (!proven.ok) return proven
+  const { account } = proven
+  const context = auditContextOf(services, account.id, caller)
+  const mails = await services.notices?.accountDeleted(account, context.at)
+  await services.store.accounts.delete(account.id, { ...context, mails })
+  return { ok: true }
+}
