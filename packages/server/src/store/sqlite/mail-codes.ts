@@ -67,11 +67,10 @@ export function createMailCodeStore(db: SqliteDatabase, clock: Clock): MailCodeS
       step(() =>
         db.read(() => {
           const code = findCode(db, presented.id)
-          const proved = code && recogniseCode(code, presented, clock.nowMs())
-          if (proved === undefined) return undefined
-          const { purpose, email } = code
-          if (proved.hasLink && !isUsable(db, code)) return undefined
-          return { purpose, email, ...proved }
+          if (code === undefined) return undefined
+          const proved = recogniseCode(code, presented, clock.nowMs())
+          if (proved === undefined || (proved.hasLink && !isUsable(db, code))) return undefined
+          return { purpose: code.purpose, email: code.email, ...proved }
         }),
       ),
 
