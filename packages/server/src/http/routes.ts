@@ -5,6 +5,7 @@ import { contractRoutes } from './contract/routes.ts'
 import { devRoutes } from './dev/routes.ts'
 import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
+import { pageRoutes } from './pages/routes.ts'
 import { feedRoutes } from './revocations/routes.ts'
 import type { ApiRoute } from './router/define.ts'
 
@@ -18,6 +19,7 @@ export const routes: readonly ApiRoute[] = [
   ...browserRoutes,
   ...accountRoutes,
   ...byMailRoutes,
+  ...pageRoutes,
   ...oauthRoutes,
   ...feedRoutes,
   ...publicRoutes,
