@@ -32,7 +32,7 @@ export const styles: Readonly<Record<AnswerStyle, Style>> = {
   problem: problemStyle,
   contract: {
     refuse: answerRefusal,
-    refuseMethod: ({ method }, allow) => answerMethodNotAllowed(method),
+    refuseMethod: ({ method }) => answerMethodNotAllowed(method),
     answersOptions: true,
     isSecured: false,
   },
