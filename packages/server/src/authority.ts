@@ -194,7 +194,9 @@ async function assemble(
       ? createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl })
       : undefined
   const byMail =
-    mail.mailer && accounts && createMailServices(settings, { ...base, services, mailer: mail.mailer })
+    mail.mailer &&
+    accounts &&
+    createMailServices(settings, { ...base, services, mailer: mail.mailer })
   const http = serveHttp({
     settings,
     services,

@@ -357,3 +357,63 @@ describe('a session that survives its own revocation gets a new access token at 
     },
   )
 })
+
+describe('the own account', () => {
+  test('is renamed, and sessions continue', async () => {
+    const patch = (username: unknown): Promise<Answer> =>
+      browser.visit('/auth/me', { method: 'PATCH', body: { username } })
+    expect(membersOf(await patch('Alicia'))).toEqual({ username: 'Alicia' })
+    expect(membersOf(await browser.get('/auth/me'))).toMatchObject({ username: 'Alicia' })
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect(await tryPassword(PASSWORD)).toBe(401)
+    const login = await it.post('/api/token/', { username: 'alicia', password: PASSWORD })
+    expect(login.status).toBe(200)
+  })
+
+  test('gets no name that another account has, and no address that it has not verified', async () => {
+    const { accounts } = it.authority
+    const email = 'bob@example.com'
+    await accounts.create(
+      { username: 'bob', password: PASSWORD, email, emailVerified: true },
+      'test',
+    )
+    await accounts.setEmail(USERNAME, { address: 'alice@example.com', verified: false }, 'test')
+    for (const [username, code] of [
+      ['BOB', 'username_taken'],
+      ['two  spaces', 'username_invalid'],
+      ['аlice', 'username_confusable'],
+      ['x'.repeat(151), 'username_too_long'],
+      [email, 'username_invalid'],
+      ['alice@example.com', 'username_invalid'],
+    ] as const) {
+      const refused = await browser.visit('/auth/me', { method: 'PATCH', body: { username } })
+      expect([username, membersOf(refused)['code']]).toEqual([username, code])
+    }
+    await accounts.setEmail(USERNAME, { address: 'alice@example.com', verified: true }, 'test')
+    const body = { username: 'alice@example.com' }
+    expect((await browser.visit('/auth/me', { method: 'PATCH', body })).status).toBe(200)
+  })
+
+  test('is exported without secrets', async () => {
+    const answer = await browser.get('/auth/me/export')
+    expect(answer.headers.get('content-disposition')).toBe('attachment; filename="account.json"')
+    const { account, sessions, audit } = membersOf(answer) as Record<string, object[] | object>
+    expect(account).toMatchObject({ username: USERNAME })
+    expect(sessions).toHaveLength(1)
+    expect(audit).toMatchObject([{ event: 'login' }, { event: 'account_created' }])
+    expect(answer.text).not.toMatch(/argon2|seed|passwordHash/)
+  })
+
+  test('is deleted after its password was typed, with all its sessions', async () => {
+    const phone = await other()
+    const wrong = browser.visit('/auth/me/delete', { body: { password: 'not it at all' } })
+    expect(membersOf(await wrong)['code']).toBe('credentials_invalid')
+    expect((await browser.visit('/auth/me/delete', { body: { password: PASSWORD } })).status).toBe(
+      204,
+    )
+    expect(browser.cookies.has(accessCookieName(ISSUER))).toBe(false)
+    expect((await phone.get('/auth/me')).status).toBe(401)
+    expect(await tryPassword(PASSWORD)).toBe(401)
+    expect(await it.authority.accounts.count()).toBe(0)
+  })
+})
