@@ -82,21 +82,42 @@ describe('every page', () => {
       ]
       for (const page of seen) expectSafe(page)
       const hasLink = !/forgot|start/.test(path)
-      expect(it.mails.length).toBe(before)
-      const old = await browser.post(path, values, { origin: ISSUER })
-      expect(old.status).not.toBe(403)
+      expect(seen.map(({ status }) => status)).toEqual([
+        ...[200, hasLink ? 400 : 200, 200],
+        ...[405, 400, 415, 413],
+      ])
+      expect(seen[3]?.headers.get('allow')).toBe('GET, HEAD, POST')
     },
   )
 
-  test('is found by no search engine, and by people in the reference', () => {
+  test.each(paths)('%s refuses forms of other pages, and sends no mail', async (path) => {
+    const browser = new PageBrowser(it)
+    const before = it.mails.length
+    const values = { email: EMAIL, password: NEW_PASSWORD, link: 'x', code: 'x' }
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'same-site', origin: 'http://evil.localhost:8000' },
+      // Another application of the operator has the JSON API.
+      { 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' },
+      { origin: 'null' },
+      {},
+    ] as const) {
+      const page = await browser.post(path, values, headers)
+      expectSafe(page)
+      expect([page.status, page.headers.getSetCookie()]).toEqual([403, []])
+      expect(page.text).toContain('page of another site')
+    }
+    expect(it.mails.length).toBe(before)
+    // A browser that does not send Sec-Fetch-Site.
+    expect((await browser.post(path, values, { origin: ISSUER })).status).not.toBe(403)
+  })
+
+  test('is a page of the route table', () => {
     expect(pages.map(({ kind }) => kind)).toEqual(pages.map(() => 'page'))
     expect(pages).toHaveLength(14)
   })
 
-  test('exists only with mail', async () => {
-    const { authority } = it
-    const fetch = authority.fetch
-    expect((await fetch(new Request(`${ISSUER}/account/reset`))).status).toBe(200)
+  test('exists only with mail', () => {
     const without = pages.filter(
       ({ feature }) =>
         feature?.isOn({
