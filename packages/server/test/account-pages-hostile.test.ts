@@ -112,6 +112,15 @@ describe('every page', () => {
     expect((await browser.post(path, values, { origin: ISSUER })).status).not.toBe(403)
   })
 
+  test('lets a browser send its Origin where it sends no Sec-Fetch-Site: over http to another machine', async () => {
+    const publicUrl = 'http://192.168.7.1:8000'
+    await using own = await openMailingAuthority({ publicUrl, allowPrivateHttp: true })
+    const page = await new PageBrowser(own).open('/account/forgot')
+    expect(page.headers.get('referrer-policy')).toBe('same-origin')
+    const sent = await new PageBrowser(own).post('/account/forgot', {}, { origin: publicUrl })
+    expect(sent.status).toBe(400)
+  })
+
   test('is a page of the route table', () => {
     expect(pages.map(({ kind }) => kind)).toEqual(pages.map(() => 'page'))
     expect(pages).toHaveLength(14)

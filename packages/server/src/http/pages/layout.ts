@@ -28,7 +28,10 @@ export interface AnswerParts {
   readonly cookies?: readonly string[]
 }
 
-/** Makes the answer with a page. The page has no script, loads nothing, and is never stored or indexed. */
+/**
+ * Makes the answer with a page. The page has no script, loads nothing, and is never stored or indexed. The router
+ * adds the headers of all answers, with the `Referrer-Policy`: the URL of a page contains the secret of the link.
+ */
 export function answerPage(page: Page, parts: AnswerParts = {}): Response {
   const headers = pageHeaders(parts)
   headers.set('content-type', 'text/html; charset=utf-8')
@@ -48,8 +51,6 @@ function pageHeaders({ headers: more, cookies = [] }: AnswerParts): Headers {
     'cache-control': 'no-store',
     'content-security-policy': POLICY,
     'cross-origin-opener-policy': 'same-origin',
-    // The URL contains the secret of the link.
-    'referrer-policy': 'no-referrer',
     'x-robots-tag': 'noindex, nofollow',
     ...more,
   })
