@@ -21,8 +21,7 @@ const OLD_LINK: PresentedInvitation = {
 
 /** What may happen beside an acceptance. */
 const others: Readonly<Record<string, (store: Store, expiresAt: number) => Promise<unknown>>> = {
-  withdraw: ({ invitations }) =>
-    invitations.withdraw({ id: 'one', tenantId: 'ten_1' }, OWNER, BY),
+  withdraw: ({ invitations }) => invitations.withdraw({ id: 'one', tenantId: 'ten_1' }, OWNER, BY),
   decline: ({ invitations }) => invitations.decline('one', 'acct_1', BY),
   resend: ({ invitations }, expiresAt) =>
     invitations.resend(

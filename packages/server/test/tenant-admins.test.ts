@@ -2,7 +2,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import type { TestBrowser } from './support/browser.ts'
 import { askWithSecret, newClient, tokenOf } from './support/clients.ts'
-import { openTenants, outcome, send, sendWith, type Person, type Tenants } from './support/tenants.ts'
+import {
+  openTenants,
+  outcome,
+  send,
+  sendWith,
+  type Person,
+  type Tenants,
+} from './support/tenants.ts'
 import { readAnswer } from './support/contract.ts'
 
 const INVITATIONS = '/tenants/acme/invitations'
@@ -142,10 +149,7 @@ describe('who may manage a tenant', () => {
   test('nobody changes a disabled tenant', async () => {
     await it.join('target')
     const browser = await it.join('actor', { roles: ['staff'] })
-    await it.authority.tenants.setMember(
-      { username: 'target', tenant: 'acme', roles: [] },
-      'test',
-    )
+    await it.authority.tenants.setMember({ username: 'target', tenant: 'acme', roles: [] }, 'test')
     await it.authority.tenants.disable('acme', 'test')
     const target = await member('target')
     for (const [method, path, body] of [
@@ -155,7 +159,9 @@ describe('who may manage a tenant', () => {
     ] as const) {
       expect(await outcome(send(browser, method, path, body))).toBe('409 tenant_disabled')
     }
-    expect(await it.authority.tenants.invite({ tenant: 'acme', email: 'x@y.test' }, 'test')).toMatchObject({
+    expect(
+      await it.authority.tenants.invite({ tenant: 'acme', email: 'x@y.test' }, 'test'),
+    ).toMatchObject({
       ok: false,
       code: 'tenant_disabled',
     })
@@ -236,10 +242,7 @@ describe('nobody gives more than they have', () => {
     const browser = await manager(['manager'])
     const owner = await member('owner')
     expect(await outcome(send(browser, 'DELETE', owner))).toBe('403 member_protected')
-    await it.authority.roles.define(
-      { name: 'promoter', permissions: ['tenant.roles'] },
-      'test',
-    )
+    await it.authority.roles.define({ name: 'promoter', permissions: ['tenant.roles'] }, 'test')
     const promoter = await it.join('promoter', { tenants: { acme: ['promoter'] } })
     expect(await outcome(send(promoter, 'PUT', owner, { roles: [] }))).toBe('403 member_protected')
     expect(await it.rolesOf('owner')).toEqual(['owner'])

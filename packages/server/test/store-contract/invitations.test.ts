@@ -57,17 +57,10 @@ async function prepare({ accounts, tenants, roles }: Store): Promise<void> {
   await tenants.create(tenant('ten_1', 'acme'), BY)
   await tenants.create(tenant('ten_2', 'globex'), BY)
   await accounts.create(account('acct_owner'), 'owner', BY)
-  await accounts.create(
-    account('acct_1', { email: { ...ALICE, verifiedAt: NOW } }),
-    'acct_1',
-    BY,
-  )
+  await accounts.create(account('acct_1', { email: { ...ALICE, verifiedAt: NOW } }), 'acct_1', BY)
   await accounts.create(account('acct_2'), 'acct_2', BY)
   await roles.define({ name: 'reader', permissions: ['read'] }, BY)
-  await roles.define(
-    { name: 'owner', permissions: ['read', 'tenant.members', 'tenant.roles'] },
-    BY,
-  )
+  await roles.define({ name: 'owner', permissions: ['read', 'tenant.members', 'tenant.roles'] }, BY)
   await roles.define({ name: 'writer', permissions: ['write'] }, BY)
   await tenants.setMember('acct_owner', 'ten_1', ['owner'], BY)
 }
@@ -82,10 +75,14 @@ describe.each(engines)('invitations on %s', (_, open) => {
     await using it = await open()
     const { store } = it
     await prepare(store)
-    const created = store.invitations.create(invitation('one', { inviterId: 'acct_owner' }), OWNER, {
-      ...BY,
-      mails: [mail('m1')],
-    })
+    const created = store.invitations.create(
+      invitation('one', { inviterId: 'acct_owner' }),
+      OWNER,
+      {
+        ...BY,
+        mails: [mail('m1')],
+      },
+    )
     expect(await created).toBe('created')
     expect(await store.mail.list({ limit: 9 })).toMatchObject([{ id: 'm1' }])
     const [summary] = await store.invitations.list('ten_1', 9)
@@ -302,11 +299,7 @@ describe.each(engines)('members who are changed by a person, on %s', (_, open) =
     expect(await change('acct_1', undefined)).toBe('changed')
     expect((await logOf(store)).filter((line) => line === 'account acct_1 soft')).toHaveLength(4)
     expect(
-      await tenants.changeMember(
-        { accountId: 'acct_1', tenantId: 'ten_3', roles: [] },
-        OWNER,
-        BY,
-      ),
+      await tenants.changeMember({ accountId: 'acct_1', tenantId: 'ten_3', roles: [] }, OWNER, BY),
     ).toBe('unknown')
   })
 })
