@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { runCommand, type CommandResult } from './support/command-line.ts'
@@ -66,7 +69,11 @@ test('a command invites, the running server sends the mail, and a command resend
 
 test('a command that cannot invite says why', async () => {
   const words = ['tenants', 'invite', 'acme', 'bob@example.com']
-  const production = { NODE_ENV: 'production', COUNTERSIGN_PUBLIC_URL: 'https://auth.example.com' }
+  const production = {
+    NODE_ENV: 'production',
+    COUNTERSIGN_PUBLIC_URL: 'https://auth.example.com',
+    COUNTERSIGN_SECRET: readFileSync(join(server.dataDir, 'secret'), 'utf8').trim(),
+  }
   expect(failed(await run(words, production))).toContain('COUNTERSIGN_SMTP_URL')
   expect(failed(await run(['tenants', 'invite', 'globex', 'bob@example.com']))).toContain(
     'no tenant "globex"',
