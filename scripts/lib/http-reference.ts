@@ -33,6 +33,8 @@ This page lists every path that the authority answers. The same facts are at \`/
   the routes \`/api/token/\` and below have the form of SimpleJWT, also for a wrong method. Errors of the routes
   below \`/oauth2\` have the form of RFC 6749 §5.2. Three errors are problem documents there too: an
   unknown path, a wrong value of \`wait\` and, below \`/oauth2\`, a wrong method. [errors.md](errors.md) lists all codes.
+- **Pages.** The pages below \`/account\` take forms of the server's own pages, and their errors are pages too,
+  with the same status. [Account pages](../guides/account-pages.md) describes them.
 - **Retries.** 429 and 503 carry \`Retry-After\` in seconds.
 - **CSRF token.** Get it from \`GET /auth/csrf\` or from the answer to a login, and send it as
   \`X-CSRF-Token\` (or as Django's \`X-CSRFToken\`). "A page of an allowed origin" is a page of the public

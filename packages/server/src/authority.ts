@@ -29,6 +29,7 @@ import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createLogger } from './base/logger.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
+import { createAccountMails, type AccountMails } from './by-mail/manage.ts'
 import { createNotices } from './by-mail/notices.ts'
 import { attachTo } from './http/attach.ts'
 import { toNodeHandler } from './http/node-handler.ts'
@@ -44,7 +45,7 @@ import { isProduction } from './settings-environment.ts'
 import type { SettingsInput } from './settings-table.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { logStoreEvent } from './authority/store-events.ts'
-import { openServerStore } from './store/open.ts'
+import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
 
@@ -95,9 +96,10 @@ export interface AuthorityCore {
    */
   readonly feed: FeedSocket
   /**
-   * Mounts the authority into your own HTTP server: its paths under `/api/token`, `/auth`, `/oauth2`,
-   * `/revocations`, `/tenants/NAME/members`, `/tenants/NAME/invitations` and `/.well-known`, and the revocation feed. The paths are answered before your own listeners,
-   * which get all other requests. Throws a `TypeError` if an authority is attached to the server already.
+   * Mounts the authority into your own HTTP server: its paths under `/api/token`, `/auth`, `/account`,
+   * `/oauth2`, `/revocations` and `/.well-known`, the paths `/tenants/NAME/members` and `/tenants/NAME/invitations`,
+   * and the revocation feed. The paths are answered before your own listeners, which get all other requests. Throws a
+   * `TypeError` if an authority is attached to the server already.
    */
   attach(server: Server | SecureServer): void
   /**
@@ -118,7 +120,7 @@ export interface AuthorityCore {
 
 /** An authority that keeps the accounts itself. */
 export interface Authority extends AuthorityCore {
-  readonly accounts: AccountManager
+  readonly accounts: AccountManager & AccountMails
 }
 
 /** An authority whose accounts the application keeps. The application reports changes through `users`. */
@@ -260,5 +262,8 @@ async function assemble(
   }
   return accounts === undefined
     ? { ...core, users: settled(createUserManager(base), settling) }
-    : { ...core, accounts: settled(accounts, settling) }
+    : {
+        ...core,
+        accounts: settled({ ...accounts, ...createAccountMails(() => byMail, base) }, settling),
+      }
 }

@@ -3,7 +3,8 @@ import { limits } from '../base/limits.ts'
 import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Member, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
-import type { Change, AuditContext, Store } from '../store/store.ts'
+import type { AuditContext } from '../store/audit-context.ts'
+import type { Change, Store } from '../store/store.ts'
 import {
   createInvitationMethods,
   type InvitationMethods,

@@ -2,6 +2,9 @@ import { existsSync, statSync } from 'node:fs'
 import { availableParallelism, userInfo } from 'node:os'
 import { join } from 'node:path'
 
+import { createCodeServices } from '../authority/by-mail.ts'
+import { createAccountMails, type AccountMails } from '../by-mail/manage.ts'
+import type { CodeServices } from '../by-mail/services.ts'
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
 import type { WriteInvitation } from '../accounts/invitations.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
@@ -15,7 +18,6 @@ import {
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { createSystemRandom, type Random } from '../base/random.ts'
-import { CODE_KEYS, createCodeHasher } from '../by-mail/secrets.ts'
 import { createInvitationWriter } from '../by-mail/write-invitation.ts'
 import { createSealer } from '../keys/sealing.ts'
 import { readSecret } from '../keys/secret.ts'
@@ -31,7 +33,7 @@ import { loadInput } from './load-settings.ts'
 export interface Workbench {
   readonly settings: Settings
   readonly store: Store
-  readonly accounts: AccountManager
+  readonly accounts: AccountManager & AccountMails
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
@@ -83,8 +85,11 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
   return {
     settings,
     store,
-    accounts: createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
-    tenants: createTenantManager({ ...base, writeInvitation: invitationWriter(settings, random) }),
+    accounts: {
+      ...createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
+      ...createAccountMails(() => openCodeServices(settings, base), base),
+    },
+    tenants: createTenantManager({ ...base, writeInvitation: invitationWriter(settings, base) }),
     roles: createRoleManager(base),
     clients: createClientManager(base),
     random,
@@ -92,19 +97,30 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
   }
 }
 
-/** Reads the secret with the first invitation only. Undefined if the server sends no mail. */
-function invitationWriter(settings: Settings, random: Random): WriteInvitation | undefined {
-  const { mail } = settings
+/** The server sends the mails of commands from its outbox. So both seal them with the same secrets. */
+function openCodeServices(
+  settings: Settings,
+  { store, random }: { readonly store: Store; readonly random: Random },
+): CodeServices | undefined {
+  const { mail, dataDir } = settings
   if (mail === undefined) return undefined
+  const secrets = settings.secrets ?? [readSecret(dataDir)]
+  const sealer = createSealer(secrets, random)
+  const mailSealer = createMailSealer(sealer, random)
+  const mailer = createMailer({ sealer: mailSealer, random, locale: mail.locale })
+  return createCodeServices(settings, { store, random, sealer, mailer })
+}
+
+/** Reads the secret with the first invitation only. Undefined if the server sends no mail. */
+function invitationWriter(
+  settings: Settings,
+  base: { readonly store: Store; readonly random: Random },
+): WriteInvitation | undefined {
+  if (settings.mail === undefined) return undefined
   return (letter) => {
-    const sealer = createSealer(settings.secrets ?? [readSecret(settings.dataDir)], random)
-    const hasher = createCodeHasher(sealer.deriveEach(CODE_KEYS, 32))
-    const mailer = createMailer({
-      sealer: createMailSealer(sealer, random),
-      random,
-      locale: mail.locale,
-    })
-    return createInvitationWriter(settings, { hasher, mailer, random })(letter)
+    const codes = openCodeServices(settings, base)
+    if (codes === undefined) throw new TypeError('Invitations need mail.')
+    return createInvitationWriter(settings, codes)(letter)
   }
 }
 

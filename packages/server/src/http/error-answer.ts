@@ -12,17 +12,17 @@ import { styles } from './router/styles.ts'
  */
 export function createErrorAnswer(
   logger: Logger,
-): (error: unknown, path: string, style: AnswerStyle) => Response {
-  return (error, path, style) => {
+): (error: unknown, request: Request, style: AnswerStyle) => Response {
+  return (error, request, style) => {
     const code = codeOf(error)
     logger.error({
       event: code,
-      path,
+      path: new URL(request.url).pathname,
       ...(error instanceof SourceFault
         ? error.details
         : { error: messageOf(error), stack: stackOf(error) }),
     })
-    return styles[style].refuse(code)
+    return styles[style].refuse(code, request)
   }
 }
 

@@ -5,6 +5,7 @@ import { contractRoutes } from './contract/routes.ts'
 import { devRoutes } from './dev/routes.ts'
 import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
+import { pageRoutes } from './pages/routes.ts'
 import { feedRoutes } from './revocations/routes.ts'
 import { invitationRoutes } from './tenants/invitation-routes.ts'
 import { memberRoutes } from './tenants/member-routes.ts'
@@ -24,6 +25,7 @@ export const routes: readonly ApiRoute[] = [
   ...ownInvitationRoutes,
   ...memberRoutes,
   ...invitationRoutes,
+  ...pageRoutes,
   ...oauthRoutes,
   ...feedRoutes,
   ...publicRoutes,

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from './dev/loopback.ts'
 import type { HttpSettings } from './services.ts'
 
 /**
@@ -10,11 +11,15 @@ export function createSecurityHeaders({
   publicUrl,
   hstsSubdomains,
 }: Pick<HttpSettings, 'publicUrl' | 'hstsSubdomains'>): (response: Response) => Response {
+  // With `no-referrer`, forms have the Origin `null`. The pages then need Sec-Fetch-Site, which browsers do not send
+  // over http to another machine.
+  const { protocol, hostname } = new URL(publicUrl)
+  const hasSecFetchSite = protocol === 'https:' || isLoopbackHost(hostname)
   const hsts = `max-age=31536000${hstsSubdomains ? '; includeSubDomains' : ''}`
   const headers = Object.entries({
     'x-content-type-options': 'nosniff',
     'cross-origin-resource-policy': 'same-origin',
-    'referrer-policy': 'no-referrer',
+    'referrer-policy': hasSecFetchSite ? 'no-referrer' : 'same-origin',
     ...(publicUrl.startsWith('https:') ? { 'strict-transport-security': hsts } : {}),
   })
   return (response) => {

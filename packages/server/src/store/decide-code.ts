@@ -2,7 +2,13 @@ import { timingSafeEqual } from 'node:crypto'
 
 import type { EpochMs } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
-import type { CodeBearer, CodeRefusal, MailCode, PresentedCode } from './mail-codes.ts'
+import type {
+  CodeBearer,
+  CodeRefusal,
+  MailCode,
+  PresentedCode,
+  RecognisedCode,
+} from './mail-codes.ts'
 
 /** The decision about a presented code. `code_wrong` must be counted. */
 export type CodeDecision =
@@ -17,17 +23,28 @@ export type CodeDecision =
  * type the code.
  */
 export function decideCode(code: MailCode, presented: PresentedCode, now: EpochMs): CodeDecision {
-  if (now >= code.expiresAt || code.attempts >= limits.codeAttemptsMax) return refuse('code_void')
-  const hasLink = isAnyEqual(code.linkHash, presented.linkHashes)
-  const hasTicket = isAnyEqual(code.ticketHash, presented.ticketHashes)
+  const proved = recogniseCode(code, presented, now)
   // Without one of the two long secrets, the attempt is not counted: otherwise anybody who knows the id could
   // void the code.
-  if (!hasLink && !hasTicket) return refuse('code_void')
+  if (proved === undefined) return refuse('code_void')
+  const { hasLink, hasTicket } = proved
   const by = hasTicket ? 'asker' : 'recipient'
   if (presented.codeHashes !== undefined) {
     return isAnyEqual(code.codeHash, presented.codeHashes) ? { ok: true, by } : refuse('code_wrong')
   }
   return hasLink && hasTicket ? { ok: true, by } : refuse('code_missing')
+}
+
+/** Decides which of the two long secrets is right. Undefined if neither is, or the code is over. Pure. */
+export function recogniseCode(
+  code: MailCode,
+  presented: PresentedCode,
+  now: EpochMs,
+): Pick<RecognisedCode, 'hasLink' | 'hasTicket'> | undefined {
+  if (now >= code.expiresAt || code.attempts >= limits.codeAttemptsMax) return undefined
+  const hasLink = isAnyEqual(code.linkHash, presented.linkHashes)
+  const hasTicket = isAnyEqual(code.ticketHash, presented.ticketHashes)
+  return hasLink || hasTicket ? { hasLink, hasTicket } : undefined
 }
 
 function refuse(code: CodeRefusal): CodeDecision {

@@ -1,6 +1,6 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { Account } from './rows.ts'
-import type { AuditContext } from './store.ts'
+import type { AuditContext } from './audit-context.ts'
 
 /**
  * What a mailed code is for. A code works for one purpose only.
@@ -70,6 +70,15 @@ export interface Addressee {
   readonly isVerified: boolean
 }
 
+/** A row that belongs to a presented link or ticket. At least one of the two is right. */
+export interface RecognisedCode {
+  readonly purpose: MailPurpose
+  /** The address that the mail went to. Only the recipient may see it: see `hasLink`. */
+  readonly email: MailCode['email']
+  readonly hasLink: boolean
+  readonly hasTicket: boolean
+}
+
 /** What a right code does, in the step that uses it up. */
 export type CodeEffect =
   /** Creates the account, with the address as its verified address. */
@@ -129,8 +138,15 @@ export interface MailCodeStore {
       }
     | { readonly ok: false; readonly code: CodeRefusal; readonly purpose: MailPurpose | undefined }
   >
-  /** Reads a row without using or counting anything, for a page that shows what a link is for. */
-  peek(id: string): Promise<Pick<MailCode, 'purpose' | 'email' | 'expiresAt'> | undefined>
+  /**
+   * Returns the row of a presented link or ticket, and which of the two is right. Uses and counts nothing,
+   * because scanners of mail systems open links. Ignores the code that a person typed: otherwise it could be
+   * guessed without limit. Undefined if the row is over, or neither is right.
+   *
+   * With the ticket alone, the answer does not depend on the account. Otherwise it would tell whoever asked for
+   * a mail whether the address has an account.
+   */
+  recognise(presented: PresentedCode): Promise<RecognisedCode | undefined>
   /**
    * Uses the code up and takes effect, in one step. Of several calls at once, one is `done`. Every other code
    * of the account is void if its credentials changed.

@@ -1,4 +1,4 @@
-import type { RevocationEntry } from '@countersign/guard/revocations'
+import type { RevocationEntry } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
 
@@ -278,7 +278,7 @@ export type AuditEvent =
   | 'account_renamed'
   | 'account_exported'
 
-/** What a mail is about. */
+/** The subject matter of a mail. */
 export type MailKind =
   | 'sign_up'
   | 'account_exists'

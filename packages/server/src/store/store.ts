@@ -1,6 +1,7 @@
-import type { LogHead } from '@countersign/guard/revocations'
+import type { LogHead } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
+import type { AuditContext } from './audit-context.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
 import type { InvitationStore } from './invitations.ts'
 import type { MailCodeStore } from './mail-codes.ts'
@@ -26,19 +27,6 @@ import type {
 } from './rows.ts'
 import type { TenantActor, TenantRefusal } from './tenant-rights.ts'
 import type { ThrottleBucket, TakeResult } from './throttle.ts'
-
-/** The actor, time and address of a change, for its audit line. */
-export interface AuditContext {
-  readonly at: EpochMs
-  /** See {@link AuditEntry.actor}. */
-  readonly actor: string
-  readonly address?: string | undefined
-  /**
-   * Mails about the change, for {@link MailStore}. They are written in its transaction with its audit line, so
-   * only if the change happens.
-   */
-  readonly mails?: readonly NewMail[] | undefined
-}
 
 /** The fields of a login besides the username. */
 export interface SignInFrom {

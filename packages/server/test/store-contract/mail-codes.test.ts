@@ -112,6 +112,51 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
     expect(await store.mailCodes.redeem('one', RESET, BY)).toEqual({ kind: 'gone' })
   })
 
+  test('a page recognises a right link or ticket, and this counts and uses nothing', async () => {
+    await using it = await open()
+    const { store } = it
+    await store.accounts.create(account(), 'acct_1', BY)
+    await store.mailCodes.issue(code('one'), BY)
+    const row = { purpose: 'reset_password', email: ALICE }
+    const table: readonly (readonly [readonly What[], readonly What[], object | undefined])[] = [
+      [['link'], [], { ...row, hasLink: true, hasTicket: false }],
+      [['ticket'], [], { ...row, hasLink: false, hasTicket: true }],
+      [['link', 'ticket'], [], { ...row, hasLink: true, hasTicket: true }],
+      [['link'], ['ticket'], { ...row, hasLink: true, hasTicket: false }],
+      // The answer must not depend on the code: otherwise somebody could try codes without limit.
+      [['link'], ['code'], { ...row, hasLink: true, hasTicket: false }],
+      [['code'], [], undefined],
+      [[], ['link', 'ticket'], undefined],
+    ]
+    for (let i = 0; i < 3; i += 1) {
+      for (const [right, wrong, expected] of table) {
+        const seen = await store.mailCodes.recognise(present('one', right, wrong))
+        expect([right, wrong, seen]).toEqual([right, wrong, expected])
+      }
+    }
+    expect(await checkOf(store, present('one', ['link', 'ticket']))).toBe('asker')
+    expect(await store.mailCodes.redeem('one', RESET, BY)).toMatchObject({ kind: 'done' })
+    expect(await store.mailCodes.recognise(present('one', ['link', 'ticket']))).toBeUndefined()
+  })
+
+  test('a link is not recognised once the account has changed; a ticket alone says nothing about it', async () => {
+    await using it = await open()
+    const { store } = it
+    await store.accounts.create(account(), 'acct_1', BY)
+    await store.mailCodes.issue(code('one'), BY)
+    const decoy = { subject: 'nobody@example.com', accountId: undefined }
+    await store.mailCodes.issue(code('two', decoy), BY)
+    await store.mailCodes.issue(code('log', { purpose: 'log_in' }), BY)
+    await store.mailCodes.redeem('one', RESET, BY)
+    for (const id of ['log', 'two']) {
+      expect(await store.mailCodes.recognise(present(id, ['link']))).toBeUndefined()
+      expect(await store.mailCodes.recognise(present(id, ['link', 'ticket']))).toBeUndefined()
+      expect(await store.mailCodes.recognise(present(id, ['ticket']))).toMatchObject({
+        hasTicket: true,
+      })
+    }
+  })
+
   test('of fifty uses at once, one is done', async () => {
     await using it = await open()
     const { store, beside } = it
@@ -160,7 +205,7 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
     expect(await checkOf(it.store, present('one', ['link', 'ticket']))).toBe('code_void')
     expect(await it.store.mailCodes.redeem('one', RESET, BY)).toEqual({ kind: 'gone' })
     expect(await it.store.mailCodes.purge(9)).toBe(1)
-    expect(await it.store.mailCodes.peek('one')).toBeUndefined()
+    expect(await it.store.mailCodes.recognise(present('one', ['link']))).toBeUndefined()
   })
 
   test('a disabled account can use no code, also one from before', async () => {

@@ -2,6 +2,7 @@ import { limits } from '../../base/limits.ts'
 import type { MailServices, Asked, Asking } from '../../by-mail/services.ts'
 import type { Presented } from '../../by-mail/secrets.ts'
 import type { Refusal } from '../../sessions/services.ts'
+import { preferredLanguage } from '../accept-language.ts'
 import { answerJson } from '../browser/session-answers.ts'
 import type { Cookies } from '../browser/cookies.ts'
 import { problemFor } from '../problem.ts'
@@ -34,12 +35,7 @@ export function presentedBy(
 
 /** The language that a browser prefers, of those in which mails exist. */
 export function localeOf(request: Request): Asking['locale'] {
-  const preferred = request.headers.get('accept-language')?.slice(0, 200) ?? ''
-  const first = preferred
-    .split(',')
-    .map((each) => each.trim().slice(0, 2).toLowerCase())
-    .find((language) => language === 'en' || language === 'de')
-  return first === 'en' || first === 'de' ? first : undefined
+  return preferredLanguage(request.headers.get('accept-language'))
 }
 
 /** The services of a route that exists only with mail. */

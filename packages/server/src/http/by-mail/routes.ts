@@ -13,26 +13,12 @@ import { answerJson, describeSession, sessionCookies } from '../browser/session-
 import { problemFor } from '../problem.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
-import type { Answer, Feature } from '../router/route.ts'
+import type { Answer } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
+import { withMail, withMailLogin, withVerifiedSignUp } from './features.ts'
 import { answerAsked, localeOf, presentedBy, requireMail } from './answers.ts'
 
 const about = { tag: 'E-mail', style: 'problem' } as const
-
-const MAIL = 'Exists when the server sends mail (`COUNTERSIGN_SMTP_URL`, or in development)'
-
-/** For routes that need mail. */
-export const withMail: Feature = { isOn: ({ mail }) => mail, requires: `${MAIL}.` }
-
-const withVerifiedSignUp: Feature = {
-  isOn: ({ mail, signUpVerified }) => mail && signUpVerified,
-  requires: `${MAIL}, with \`COUNTERSIGN_SIGN_UP_VERIFIED=true\`.`,
-}
-
-const withMailLogin: Feature = {
-  isOn: ({ mail, mailLogin }) => mail && mailLogin,
-  requires: `${MAIL}, with \`COUNTERSIGN_MAIL_LOGIN=true\`.`,
-}
 
 const ticket = lazy(() =>
   z.object({

@@ -103,9 +103,23 @@ function refusalAnswers({ refusals, style }: RouteDescription): readonly Documen
     group.entries.push(entry)
     groups.set(key, group)
   }
-  return [...groups.values()].map((group) =>
-    group.style === 'oauth' ? oauthAnswer(group.entries) : problemAnswer(group.entries),
-  )
+  return [...groups.values()].map(({ style: form, entries }) => {
+    if (form === 'html') return pageAnswer(entries)
+    return form === 'oauth' ? oauthAnswer(entries) : problemAnswer(entries)
+  })
+}
+
+/** A page that shows the refusal. Programs recognise it by its status. */
+function pageAnswer(entries: readonly RefusalEntry[]): DocumentedAnswer {
+  return {
+    status: entries[0]?.status ?? 0,
+    description: describe(entries),
+    media: 'text/html',
+    schema: undefined,
+    example: undefined,
+    refusals: entries,
+    isBodyOptional: false,
+  }
 }
 
 function describe(entries: readonly RefusalEntry[]): string {

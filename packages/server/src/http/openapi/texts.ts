@@ -20,6 +20,7 @@ const CSRF: Readonly<Record<CsrfRule, string>> = {
   always: 'Requires a page of an allowed origin and the CSRF token in `X-CSRF-Token`.',
   origin:
     'Rejects browsers on pages of other origins. Programs that are not browsers need nothing.',
+  own: "Accepts only forms of the server's own pages.",
 }
 
 /** Describes the callers that a route accepts. */

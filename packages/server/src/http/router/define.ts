@@ -152,14 +152,14 @@ function bindSteps<Who, Params, Query, Body>(
   }
   return async (request, caller, rawParams) => {
     const path = params && parseFields(params(), Object.entries(rawParams))
-    if (path?.ok === false) return refuse('not_found')
+    if (path?.ok === false) return refuse('not_found', request)
     const asked = query && parseQuery(query(), request.url)
-    if (asked?.ok === false) return refuse(asked.code, asked.fields)
+    if (asked?.ok === false) return refuse(asked.code, request, asked.fields)
 
     // Without a body rule, `Body` is undefined, and so is the value. The same is true for the other two.
     let sent: Parsed<Body> = { ok: true, value: undefined as Body }
     if (gate.isAfterBody && isParsed) sent = await parseBody(request, body)
-    if (!sent.ok) return refuse(sent.code, sent.fields)
+    if (!sent.ok) return refuse(sent.code, request, sent.fields)
     const entered = await gate.enter(services, {
       request,
       caller,
@@ -168,7 +168,7 @@ function bindSteps<Who, Params, Query, Body>(
     })
     if (!entered.ok) return entered.response
     if (!gate.isAfterBody && isParsed) sent = await parseBody(request, body)
-    if (!sent.ok) return refuse(sent.code, sent.fields)
+    if (!sent.ok) return refuse(sent.code, request, sent.fields)
 
     return run({
       request,

@@ -45,7 +45,7 @@ export function defineNodeRoute({ methods, handle, id, ...about }: NodeRouteSpec
       return async (request, caller) => {
         const body = await readBytes(request)
         return body === undefined
-          ? styles[about.style].refuse('body_too_large')
+          ? styles[about.style].refuse('body_too_large', request)
           : callListener(listener, request, body, caller)
       }
     },

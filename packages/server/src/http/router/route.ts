@@ -6,10 +6,10 @@ import type { Caller } from '../../sessions/services.ts'
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /**
- * The form of a route's errors: `contract` is SimpleJWT's form, `problem` is RFC 9457, and `oauth` is
- * RFC 6749 §5.2.
+ * The form of a route's errors: `contract` is SimpleJWT's form, `problem` is RFC 9457, `oauth` is
+ * RFC 6749 §5.2, and `html` is a page for people.
  */
-export type AnswerStyle = 'contract' | 'problem' | 'oauth'
+export type AnswerStyle = 'contract' | 'problem' | 'oauth' | 'html'
 
 /**
  * The authentication that a request must bring:
@@ -36,8 +36,9 @@ export type Authentication =
  * - `always`: it always requires an allowed origin and the CSRF token
  * - `origin`: it rejects a browser whose page is from another origin; programs that are not browsers need
  *   nothing
+ * - `own`: it accepts only forms of the server's own pages
  */
-export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin'
+export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin' | 'own'
 
 /** The features that a server can have on or off. */
 export interface Features {

@@ -23,7 +23,7 @@ export interface RouterOptions {
   /** Adds the security headers to an answer. */
   readonly secure: (response: Response) => Response
   /** Makes the answer to an error that a handler threw, in the route's style. */
-  readonly answerError: (error: unknown, path: string, style: AnswerStyle) => Response
+  readonly answerError: (error: unknown, request: Request, style: AnswerStyle) => Response
 }
 
 /** The router of a table: one function of a request. */
@@ -52,8 +52,8 @@ export function createRouter(bound: readonly BoundRoute[], options: RouterOption
       secure,
     )
   }
-  hono.notFound(() => secure(styles.problem.refuse('not_found')))
-  hono.onError((error, c) => secure(answerError(error, c.req.path, 'problem')))
+  hono.notFound((c) => secure(styles.problem.refuse('not_found', c.req.raw)))
+  hono.onError((error, c) => secure(answerError(error, c.req.raw, 'problem')))
   return (request, context) => hono.fetch(request, context ?? {})
 }
 
@@ -70,7 +70,7 @@ function handlerOf(
     try {
       const turn = row.hashes ? lane.enter() : undefined
       if (turn !== undefined && !(await turn))
-        return secure(styles[row.style].refuse('password_queue_full'))
+        return secure(styles[row.style].refuse('password_queue_full', raw))
       const caller = callerOf(raw, c.env)
       const params = hasParams ? c.req.param() : NO_PARAMS
       const response = row.revokes
@@ -78,7 +78,7 @@ function handlerOf(
         : await answer(raw, caller, params)
       return isSecured ? secure(response) : response
     } catch (error) {
-      return secure(answerError(error, c.req.path, row.style))
+      return secure(answerError(error, raw, row.style))
     }
   }
 }
@@ -111,7 +111,7 @@ function closePath(
       hono.options(spelling, () => new Response(null, { status: 204, headers: { allow } }))
     }
     hono.all(spelling, (c) => {
-      const response = refuseMethod(c.req.method, allow)
+      const response = refuseMethod(c.req.raw, allow)
       return isSecured ? secure(response) : response
     })
   }

@@ -6,7 +6,7 @@ import { listInvitations, withdrawInvitation } from '../../sessions/manage-tenan
 import { TENANT_MEMBERS } from '../../store/tenant-rights.ts'
 import { answerJson } from '../browser/session-answers.ts'
 import { localeOf, requireMail } from '../by-mail/answers.ts'
-import { withMail } from '../by-mail/routes.ts'
+import { withMail } from '../by-mail/features.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
 import { sentText } from '../router/texts.ts'

@@ -1,5 +1,6 @@
 import type { Account, AccountEmail, AuditEvent, Membership } from '../rows.ts'
-import type { AccountStore, AuditContext, Change, SignInFrom, SignInView } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
+import type { AccountStore, Change, SignInFrom, SignInView } from '../store.ts'
 import {
   findByEmail,
   findById,

@@ -10,7 +10,7 @@ import type {
   PresentedInvitation,
 } from '../invitations.ts'
 import type { Account } from '../rows.ts'
-import type { AuditContext } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
 import {
   areTooManyRoles,
   checkGiving,

@@ -1,6 +1,6 @@
 import type { Clock, EpochMs } from '../../base/clock.ts'
 import { limits } from '../../base/limits.ts'
-import { decideCode } from '../decide-code.ts'
+import { decideCode, recogniseCode } from '../decide-code.ts'
 import type {
   Addressee,
   CodeEffect,
@@ -11,7 +11,7 @@ import type {
   Redeemed,
 } from '../mail-codes.ts'
 import type { Account } from '../rows.ts'
-import type { AuditContext } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
 import {
   findByEmail,
   findById,
@@ -57,20 +57,29 @@ export function createMailCodeStore(db: SqliteDatabase, clock: Clock): MailCodeS
           if (decision.code === 'code_wrong') countWrong(db, code, context)
           return { ...decision, purpose }
         }
-        const account = code.accountId === undefined ? undefined : findById(db, code.accountId)
+        const account = accountOf(db, code)
         return code.purpose === 'sign_up' || isCurrent(account, code)
           ? { ...decision, code, account }
           : { ok: false, code: 'code_void', purpose }
       }),
 
-    peek: async (id) => step(() => findCode(db, id)),
+    recognise: async (presented) =>
+      step(() =>
+        db.read(() => {
+          const code = findCode(db, presented.id)
+          if (code === undefined) return undefined
+          const proved = recogniseCode(code, presented, clock.nowMs())
+          if (proved === undefined || (proved.hasLink && !isUsable(db, code))) return undefined
+          return { purpose: code.purpose, email: code.email, ...proved }
+        }),
+      ),
 
     redeem: async (codeId, effect, context) =>
       db.write(() => {
         const now = clock.nowMs()
         const code = findCode(db, codeId)
         if (code === undefined || code.attempts >= limits.codeAttemptsMax) return { kind: 'gone' }
-        const account = code.accountId === undefined ? undefined : findById(db, code.accountId)
+        const account = accountOf(db, code)
         if (code.purpose !== 'sign_up' && !isCurrent(account, code)) return { kind: 'gone' }
         if (isTaken(db, code, effect)) return { kind: 'taken' }
         const used = { kind: CONSUMED, id: codeId, expiresAt: code.expiresAt }
@@ -101,6 +110,16 @@ function findAddressee(db: SqliteDatabase, emailKey: string): Addressee | undefi
   return named === undefined || named.email?.verifiedAt !== undefined
     ? undefined
     : { account: named, isVerified: false }
+}
+
+/** Undefined for a sign-up and for a decoy. */
+function accountOf(db: SqliteDatabase, { accountId }: MailCode): Account | undefined {
+  return accountId === undefined ? undefined : findById(db, accountId)
+}
+
+/** Whether nothing has happened to the account that voids the code. */
+function isUsable(db: SqliteDatabase, code: MailCode): boolean {
+  return code.purpose === 'sign_up' || isCurrent(accountOf(db, code), code)
 }
 
 /** Whether the account can still use a code that was made for this version of its credentials. */

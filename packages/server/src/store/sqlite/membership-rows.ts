@@ -1,5 +1,5 @@
 import type { RoleDefinition } from '../rows.ts'
-import type { AuditContext } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
 import {
   permissionsOf,
   type TenantActor,

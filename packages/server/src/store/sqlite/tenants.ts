@@ -1,5 +1,6 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
-import type { AuditContext, Change, TenantStore } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
+import type { Change, TenantStore } from '../store.ts'
 import {
   areTooManyRoles,
   decideMemberChange,

@@ -1,0 +1,87 @@
+import { askForLoginCode } from '../../by-mail/log-in.ts'
+import { askForReset } from '../../by-mail/reset-password.ts'
+import type { Asked, MailServices } from '../../by-mail/services.ts'
+import { askToSignUp } from '../../by-mail/sign-up.ts'
+import type { SpokenLanguage } from '../accept-language.ts'
+import type { Caller, Refusal } from '../../sessions/services.ts'
+import { requireMail } from '../by-mail/answers.ts'
+import type { Input } from '../router/define.ts'
+import type { HttpServices } from '../services.ts'
+import { answerAskPage, answerAskedPage, type AskView } from './ask-page.ts'
+import { speechFor } from './language.ts'
+import { siteOf, type PageQuery } from './proof-handlers.ts'
+
+/** What the forms that ask for a mail send. */
+export interface AskBody {
+  readonly email?: string | undefined
+  readonly password?: string | undefined
+}
+
+/** A page that asks for a mail. */
+export interface AskFlow extends Pick<AskView, 'page' | 'path' | 'fields'> {
+  /** The page that waits for the mail. */
+  readonly waitingPath: string
+  readonly ask: (
+    services: MailServices,
+    asking: {
+      readonly email: string
+      readonly password: string
+      readonly locale: SpokenLanguage | undefined
+    },
+    caller: Caller,
+  ) => Promise<Asked | Refusal>
+}
+
+/** Asks for a mail that resets the password. */
+export const forgotFlow: AskFlow = {
+  page: 'forgot',
+  path: '/account/forgot',
+  fields: ['email'],
+  waitingPath: '/account/reset',
+  ask: (services, { email, locale }, caller) => askForReset(services, { email, locale }, caller),
+}
+
+/** Signs up, with the address as the username. */
+export const signUpStartFlow: AskFlow = {
+  page: 'sign-up-start',
+  path: '/account/sign-up/start',
+  fields: ['email', 'password'],
+  waitingPath: '/account/sign-up',
+  ask: askToSignUp,
+}
+
+/** Asks for a mail that logs in. */
+export const logInStartFlow: AskFlow = {
+  page: 'log-in-start',
+  path: '/account/log-in/start',
+  fields: ['email'],
+  waitingPath: '/account/log-in',
+  ask: (services, { email, locale }, caller) =>
+    askForLoginCode(services, { email, locale }, caller),
+}
+
+/** Shows the form. */
+export function showAsk(flow: AskFlow, services: HttpServices, request: Request): Response {
+  return answerAskPage(viewOf(flow, services, request))
+}
+
+/** Sends the mail, or shows the form again with the error. */
+export async function submitAsk(
+  flow: AskFlow,
+  services: HttpServices,
+  { request, caller, body }: Input<undefined, undefined, PageQuery, AskBody>,
+): Promise<Response> {
+  const { email = '', password = '' } = body
+  const view = { ...viewOf(flow, services, request), email }
+  const asking = { email, password, locale: view.speech.wanted }
+  const asked = await flow.ask(requireMail(services), asking, caller)
+  return answerAskedPage(services, asked, view, flow.waitingPath)
+}
+
+function viewOf(
+  { page, path, fields }: AskFlow,
+  services: HttpServices,
+  request: Request,
+): AskView {
+  return { page, path, fields, speech: speechFor(request), site: siteOf(services) }
+}

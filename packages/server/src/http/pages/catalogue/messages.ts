@@ -1,0 +1,94 @@
+import type { RefusalCode } from '../../../base/refusals.ts'
+
+/** The pages on which people use a link or a code from a mail. */
+export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
+
+/** The pages on which people ask for a mail. */
+export type AskPage = 'forgot' | 'sign-up-start' | 'log-in-start'
+
+/** The fields that people see. */
+export type FieldName = 'email' | 'code' | 'password'
+
+/** The words of a page for a link or a code. */
+export interface ProofMessages {
+  readonly title: string
+  /** The link was opened in the browser that asked. */
+  readonly asker: string
+  /** The link was opened in another browser. */
+  readonly recipient: string
+  /** The browser that asked, without the link: it waits for the mail. */
+  readonly waiting: string
+  readonly button: string
+  /** The person came without a link, and this browser has not asked for a mail. */
+  readonly nothing: string
+  /** The link has expired, was used or was replaced. */
+  readonly void: string
+  /** The words of the link to the page on which people ask for a new mail. */
+  readonly again: string
+}
+
+/** The words of a page with a form that asks for a mail. */
+export interface AskMessages {
+  readonly title: string
+  readonly lead: string
+  readonly button: string
+}
+
+/** The words of a page without a form. */
+export interface Message {
+  readonly title: string
+  readonly text: string
+}
+
+/** The refusals that the pages show in words of their own. */
+export type ShownRefusal = Extract<
+  RefusalCode,
+  | 'email_invalid'
+  | 'email_taken'
+  | 'username_taken'
+  | 'username_invalid'
+  | 'username_confusable'
+  | 'username_too_long'
+  | 'code_wrong'
+  | 'code_missing'
+  | 'code_elsewhere'
+  | 'password_required'
+  | 'password_too_short'
+  | 'password_too_long'
+  | 'password_common'
+  | 'password_contains_username'
+  | 'password_malformed'
+  | 'password_queue_full'
+  | 'throttled'
+  | 'csrf_failed'
+  | 'tenant_forbidden'
+  | 'credentials_invalid'
+>
+
+/** The words of all pages in one language. Values in them are not escaped. */
+export interface Messages {
+  /** The name of the language in that language. */
+  readonly language: string
+  readonly proof: Readonly<Record<ProofPage, ProofMessages>>
+  readonly ask: Readonly<Record<AskPage, AskMessages>>
+  readonly done: Readonly<Record<'reset' | 'sign-up' | 'verify', Message>>
+  /** The title while the browser waits for the mail. */
+  readonly checkMail: string
+  readonly voidTitle: string
+  /** Names the account's address, masked. */
+  readonly forAddress: (masked: string) => string
+  /** Whoever signed up with an address that has an account already has proved that it is theirs. */
+  readonly accountExists: string
+  /** The second step, after the code. */
+  readonly chooseNow: string
+  readonly continueButton: string
+  readonly toApplication: string
+  readonly logInByMail: string
+  readonly labels: Readonly<Record<FieldName, string>>
+  readonly hints: Readonly<Record<'code' | 'password', string>>
+  /** Begins the title of a page that shows an error. */
+  readonly error: string
+  readonly refusals: Readonly<Record<ShownRefusal, string>>
+  /** The pages for everything else: a form that cannot be read, a wrong method, a failure of the server. */
+  readonly failures: Readonly<Record<'request' | 'method' | 'server', Message>>
+}

@@ -1,0 +1,152 @@
+import { verifyEmail } from '../../by-mail/email.ts'
+import { logInByMail } from '../../by-mail/log-in.ts'
+import { resetPassword } from '../../by-mail/reset-password.ts'
+import type { Presented } from '../../by-mail/secrets.ts'
+import { finishSignUp } from '../../by-mail/sign-up.ts'
+import { checkCode } from '../../by-mail/use-code.ts'
+import { endByRefreshToken } from '../../sessions/end.ts'
+import { refuse, type Caller, type Refusal } from '../../sessions/services.ts'
+import { readBrowser } from '../browser/browser-request.ts'
+import { sessionCookies } from '../browser/session-answers.ts'
+import { requireMail } from '../by-mail/answers.ts'
+import type { HttpServices } from '../services.ts'
+import type { FieldName, ProofPage } from './catalogue/messages.ts'
+import { answerDone } from './done-page.ts'
+import type { Speech } from './language.ts'
+import { redirectTo } from './layout.ts'
+import { answerProofPage } from './proof-page.ts'
+import type { PagePurposes, ProofState } from './proof-state.ts'
+
+/** What a form sent, and what its answer needs. */
+export interface Submission {
+  readonly presented: Presented
+  readonly password: string | undefined
+  readonly request: Request
+  readonly caller: Caller
+  readonly speech: Speech
+  readonly site: string
+}
+
+/** One page for a link or a code: what it accepts, what it asks for, and what its form does. */
+export interface ProofFlow {
+  readonly page: ProofPage
+  readonly purposes: PagePurposes
+  readonly againPath: string
+  /**
+   * The fields of the form. `isCodeRight`: the person has typed the right code before. Undefined: there is no
+   * form.
+   */
+  readonly fieldsFor: (
+    state: ProofState['kind'],
+    isCodeRight: boolean,
+  ) => readonly FieldName[] | undefined
+  readonly submit: (services: HttpServices, sent: Submission) => Promise<Response | Refusal>
+}
+
+const FORGOT = '/account/forgot'
+
+/** The page that sets a new password. Whoever waits for the mail types the code first, then the password. */
+export const resetFlow: ProofFlow = {
+  page: 'reset',
+  purposes: { withLink: ['reset_password'], whileWaiting: ['reset_password'] },
+  againPath: FORGOT,
+  fieldsFor: (state, isCodeRight) => {
+    if (state === 'recipient') return ['code', 'password']
+    return state === 'waiting' && !isCodeRight ? ['code'] : ['password']
+  },
+  submit: async (services, sent) => {
+    const { presented, password, caller } = sent
+    const mail = requireMail(services)
+    if (password === undefined) {
+      const right = await checkCode(mail, presented, ['reset_password'], caller)
+      if (!right.ok) return right
+      return presented.link === undefined
+        ? answerChoosePassword(sent, sent.speech.messages.chooseNow)
+        : refuse('password_required')
+    }
+    const reset = await resetPassword(mail, presented, password, caller)
+    return reset.ok ? answerDone('reset', sent, [services.cookies.clear('ticket')]) : reset
+  },
+}
+
+/** The page that finishes a sign-up. The password of the sign-up counts only in the browser that asked. */
+export const signUpFlow: ProofFlow = {
+  page: 'sign-up',
+  // Whoever waits must not see whether the address had an account: its owner then gets a mail for a new password.
+  purposes: { withLink: ['sign_up'], whileWaiting: ['sign_up', 'reset_password'] },
+  againPath: '/account/sign-up/start',
+  fieldsFor: (state) => {
+    if (state === 'asker') return []
+    return state === 'recipient' ? ['code', 'password'] : ['code']
+  },
+  submit: async (services, sent) => {
+    const { presented, password, caller } = sent
+    const mail = requireMail(services)
+    const done = await finishSignUp(mail, presented, password, caller)
+    if (done.ok) return answerDone('sign-up', sent, [services.cookies.clear('ticket')])
+    if (done.code !== 'code_void' || presented.link !== undefined) return done
+    const right = await checkCode(mail, presented, ['reset_password'], caller)
+    return right.ok ? answerChoosePassword(sent, sent.speech.messages.accountExists) : done
+  },
+}
+
+/** The page that verifies an address. Without the ticket it has no form: only whoever asked may confirm. */
+export const verifyFlow: ProofFlow = {
+  page: 'verify',
+  purposes: {
+    withLink: ['verify_email', 'change_email'],
+    whileWaiting: ['verify_email', 'change_email'],
+  },
+  againPath: '/',
+  fieldsFor: (state) => {
+    if (state === 'recipient') return undefined
+    return state === 'asker' ? [] : ['code']
+  },
+  submit: async (services, sent) => {
+    const verified = await verifyEmail(
+      requireMail(services),
+      sent.presented,
+      undefined,
+      sent.caller,
+    )
+    return verified.ok ? answerDone('verify', sent, [services.cookies.clear('ticket')]) : verified
+  },
+}
+
+/** The page that logs in. It sets the same cookies as `POST /auth/login`. */
+export const logInFlow: ProofFlow = {
+  page: 'log-in',
+  purposes: { withLink: ['log_in'], whileWaiting: ['log_in'] },
+  againPath: '/account/log-in/start',
+  fieldsFor: (state) => (state === 'asker' ? [] : ['code']),
+  submit: async (services, { presented, request, caller }) => {
+    const { sessions, cookies } = services
+    const device = cookies.read(request, 'device')
+    const granted = await logInByMail(
+      requireMail(services),
+      presented,
+      { forCookies: true },
+      { ...caller, device: device.ok ? device.value : undefined },
+    )
+    if (!granted.ok) return granted
+    const previous = readBrowser(services, request)
+    if (previous.ok && previous.browser.refreshToken !== undefined) {
+      await endByRefreshToken(sessions, previous.browser.refreshToken, caller)
+    }
+    return redirectTo('/', [
+      ...sessionCookies(sessions, cookies, granted),
+      cookies.clear('csrf'),
+      cookies.clear('ticket'),
+    ])
+  },
+}
+
+/** The second step of a reset: the code is right, but not used up. */
+function answerChoosePassword(
+  { speech, site, presented: { code } }: Submission,
+  lead: string,
+): Response {
+  const { page, againPath } = resetFlow
+  const frame = { page, againPath, speech, site, link: undefined, code }
+  return answerProofPage({ ...frame, state: { kind: 'waiting' }, fields: ['password'], lead })
+}

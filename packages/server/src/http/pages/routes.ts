@@ -1,0 +1,198 @@
+import { z } from 'zod'
+
+import { withMail, withMailLogin, withVerifiedSignUp } from '../by-mail/features.ts'
+import type { ApiRoute } from '../router/define.ts'
+import { PAGE, defineHtmlForm, defineHtmlPage } from '../router/html-page.ts'
+import { lazy } from '../router/lazy.ts'
+import type { Answer } from '../router/route.ts'
+import {
+  forgotFlow,
+  logInStartFlow,
+  showAsk,
+  signUpStartFlow,
+  submitAsk,
+  type AskFlow,
+} from './ask-flows.ts'
+import { ownForm } from './gate.ts'
+import { logInFlow, resetFlow, signUpFlow, verifyFlow, type ProofFlow } from './proof-flows.ts'
+import { showProof, submitProof } from './proof-handlers.ts'
+
+type Spec = Parameters<typeof defineHtmlPage>[0]
+
+const lang = z
+  .string()
+  .optional()
+  .meta({ description: 'The language: `en` or `de`. Without it, that of the browser.' })
+
+const pageQuery = lazy(() => z.object({ lang }))
+
+const linkQuery = lazy(() =>
+  z.object({ link: z.string().optional().meta({ description: 'The secret of the link.' }), lang }),
+)
+
+const proofFields = lazy(() =>
+  z.object({
+    link: z.string().optional().meta({ description: 'The secret of the link.' }),
+    code: z.string().optional().meta({ description: 'The code from the mail.' }),
+    password: z.string().optional().meta({ description: 'The new password.' }),
+  }),
+)
+
+const askFields = lazy(() =>
+  z.object({
+    email: z.string().optional().meta({ description: 'The address of the account.' }),
+    password: z.string().optional().meta({ description: 'The password of a sign-up.' }),
+  }),
+)
+
+const LINK = 'xXm4Sx5UuTW8TgS2dSkhFQ.4Hq7tCr0Jp9f2ZbVvE1sYw'
+
+const REDIRECT = { status: 303, description: 'Done. `Location` is the next page.' } as const
+
+const CODE_REFUSALS = ['code_wrong', 'code_missing', 'code_void'] as const
+
+const PASSWORD_REFUSALS = [
+  'password_too_short',
+  'password_too_long',
+  'password_common',
+  'password_contains_username',
+  'password_malformed',
+  'password_queue_full',
+] as const
+
+interface Words extends Pick<Spec, 'feature' | 'refusals'> {
+  /** The ids of the two rows end with it. */
+  readonly id: string
+  readonly hashes: boolean
+  readonly show: string
+  readonly submit: string
+  readonly done: readonly Answer[]
+}
+
+function proofRows(flow: ProofFlow, { id, show, submit, done, ...about }: Words): ApiRoute[] {
+  const row = { tag: 'Account pages', path: `/account/${flow.page}`, query: linkQuery } as const
+  return [
+    defineHtmlPage({
+      ...row,
+      id: `show${id}`,
+      summary: show,
+      description:
+        'The page behind the link of a mail. It uses nothing up, because programs open links. Without a link, it is the page on which people type the code.',
+      feature: about.feature,
+      refusals: ['code_void'],
+      render: (services, input) => showProof(flow, services, input),
+    }),
+    defineHtmlForm({
+      ...row,
+      ...about,
+      id: `submit${id}`,
+      summary: submit,
+      description:
+        'The form of the page. It needs the ticket cookie of the browser that asked for the mail, otherwise the code. After a mistake, the answer is the page with the form.',
+      gate: ownForm,
+      fields: proofFields,
+      example: { link: LINK, code: 'WDJB-MJHT' },
+      answers: done,
+      submit: (services, input) => submitProof(flow, services, input),
+    }),
+  ]
+}
+
+function askRows(flow: AskFlow, { id, show, submit, ...about }: Omit<Words, 'done'>): ApiRoute[] {
+  const row = { tag: 'Account pages', path: flow.path, query: pageQuery } as const
+  return [
+    defineHtmlPage({
+      ...row,
+      id: `show${id}`,
+      summary: show,
+      description: 'A form. It has no script and loads nothing.',
+      feature: about.feature,
+      refusals: [],
+      render: async (services, { request }) => showAsk(flow, services, request),
+    }),
+    defineHtmlForm({
+      ...row,
+      ...about,
+      id: `submit${id}`,
+      summary: submit,
+      description:
+        'The form of the page. The answer sets the ticket cookie and is the same whether or not an account has the address.',
+      gate: ownForm,
+      fields: askFields,
+      example: { email: 'alice@example.com' },
+      answers: [REDIRECT],
+      submit: (services, input) => submitAsk(flow, services, input),
+    }),
+  ]
+}
+
+/** The pages behind the links of mails, and the pages on which people ask for a mail. */
+export const pageRoutes: readonly ApiRoute[] = [
+  ...askRows(forgotFlow, {
+    id: 'ForgotPage',
+    show: 'Show the form for a forgotten password',
+    submit: 'Ask for a mail that resets the password',
+    feature: withMail,
+    hashes: false,
+    refusals: ['email_invalid', 'throttled'],
+  }),
+  ...proofRows(resetFlow, {
+    id: 'ResetPage',
+    show: 'Show the form for a new password',
+    submit: 'Set a new password',
+    feature: withMail,
+    hashes: true,
+    refusals: [...CODE_REFUSALS, ...PASSWORD_REFUSALS, 'password_required'],
+    done: [PAGE],
+  }),
+  ...askRows(signUpStartFlow, {
+    id: 'SignUpStartPage',
+    show: 'Show the form for a sign-up',
+    submit: 'Sign up with an address',
+    feature: withVerifiedSignUp,
+    hashes: true,
+    refusals: [
+      'email_invalid',
+      'username_invalid',
+      'username_confusable',
+      'username_too_long',
+      ...PASSWORD_REFUSALS,
+      'throttled',
+    ],
+  }),
+  ...proofRows(signUpFlow, {
+    id: 'SignUpPage',
+    show: 'Show the form that finishes a sign-up',
+    submit: 'Finish a sign-up',
+    feature: withVerifiedSignUp,
+    hashes: true,
+    refusals: [...CODE_REFUSALS, ...PASSWORD_REFUSALS, 'password_required', 'username_taken'],
+    done: [PAGE],
+  }),
+  ...proofRows(verifyFlow, {
+    id: 'VerifyPage',
+    show: 'Show the button that verifies an address',
+    submit: 'Verify an address',
+    feature: withMail,
+    hashes: false,
+    refusals: [...CODE_REFUSALS, 'code_elsewhere', 'email_taken'],
+    done: [PAGE],
+  }),
+  ...askRows(logInStartFlow, {
+    id: 'LogInStartPage',
+    show: 'Show the form for a login by mail',
+    submit: 'Ask for a mail that logs in',
+    feature: withMailLogin,
+    hashes: false,
+    refusals: ['email_invalid', 'throttled'],
+  }),
+  ...proofRows(logInFlow, {
+    id: 'LogInPage',
+    show: 'Show the button that logs in',
+    submit: 'Log in with a mailed link or code',
+    feature: withMailLogin,
+    hashes: false,
+    refusals: [...CODE_REFUSALS, 'credentials_invalid', 'tenant_forbidden'],
+    done: [REDIRECT],
+  }),
+]
