@@ -361,7 +361,9 @@ describe('the rule', () => {
   })
 
   test('accepts nothing for another address, and nothing that is closed or over', () => {
-    const hashes = fc.option(fc.array(fc.integer({ min: 0, max: 3 }).map(bytes)), { nil: undefined })
+    const hashes = fc.option(fc.array(fc.integer({ min: 0, max: 3 }).map(bytes)), {
+      nil: undefined,
+    })
     fc.assert(
       fc.property(
         hashes,
