@@ -7,7 +7,7 @@ import { membersOf, type TestBrowser } from './support/browser.ts'
 import { openTenants, outcome, send, type Tenants } from './support/tenants.ts'
 
 const DAY_MS = 86_400_000
-const INVITATIONS = '/tenants/acme/invitations'
+const INVITATIONS = '/auth/tenants/acme/invitations'
 const ACCEPT = '/auth/invitations/accept'
 
 let it: Tenants
