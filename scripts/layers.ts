@@ -10,7 +10,17 @@ import { readSources, type SourceFile } from './lib/modules.ts'
  */
 
 /** The folders of packages/server/src, lowest first. Files directly in `src` may import all of them. */
-const LAYERS = ['base', 'store', 'keys', 'revocations', 'accounts', 'mail', 'sessions', 'by-mail', 'http']
+const LAYERS = [
+  'base',
+  'store',
+  'keys',
+  'revocations',
+  'accounts',
+  'mail',
+  'sessions',
+  'by-mail',
+  'http',
+]
 /** The folders on top, which may import everything below `src`. */
 const TOP = new Set(['authority', 'cli'])
 

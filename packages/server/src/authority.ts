@@ -29,6 +29,7 @@ import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createLogger } from './base/logger.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
+import { createAccountMails, type AccountMails } from './by-mail/manage.ts'
 import { createNotices } from './by-mail/notices.ts'
 import { attachTo } from './http/attach.ts'
 import { toNodeHandler } from './http/node-handler.ts'
@@ -44,7 +45,7 @@ import { isProduction } from './settings-environment.ts'
 import type { SettingsInput } from './settings-table.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { logStoreEvent } from './authority/store-events.ts'
-import { openServerStore } from './store/open.ts'
+import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
 
@@ -118,7 +119,7 @@ export interface AuthorityCore {
 
 /** An authority that keeps the accounts itself. */
 export interface Authority extends AuthorityCore {
-  readonly accounts: AccountManager
+  readonly accounts: AccountManager & AccountMails
 }
 
 /** An authority whose accounts the application keeps. The application reports changes through `users`. */
@@ -241,7 +242,10 @@ async function assemble(
     },
     sessions: { ...settled(createSessionManager(services), settling), cookies: http.cookies },
     audit: createAuditReader(store),
-    tenants: settled(createTenantManager(base), settling),
+    tenants: settled(
+      createTenantManager({ ...base, writeInvitation: byMail?.writeInvitation }),
+      settling,
+    ),
     roles: settled(createRoleManager(base), settling),
     clients: settled(createClientManager(base), settling),
     settings,
@@ -257,5 +261,8 @@ async function assemble(
   }
   return accounts === undefined
     ? { ...core, users: settled(createUserManager(base), settling) }
-    : { ...core, accounts: settled(accounts, settling) }
+    : {
+        ...core,
+        accounts: settled({ ...accounts, ...createAccountMails(() => byMail, base) }, settling),
+      }
 }

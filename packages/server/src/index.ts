@@ -19,6 +19,7 @@ export type {
   AccountSummary,
 } from './accounts/manage.ts'
 export type { Managed, ManagedCode, NotManaged } from './accounts/managed.ts'
+export type { TenantInvitation } from './accounts/invitations.ts'
 export type { AccountSource, SourceAccount } from './accounts/source.ts'
 export type { UserManager } from './accounts/users.ts'
 export type { RoleManager, TenantManager } from './accounts/tenants.ts'

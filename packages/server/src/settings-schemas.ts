@@ -268,10 +268,11 @@ function parseLinks(value: string): Links | undefined {
 }
 
 /** Links carry secrets, so plain http is for this machine only. */
-function isPage(text: string): boolean {
-  const url = URL.parse(text)
-  if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && url.hostname === 'localhost')
+function isPage(given: string): boolean {
+  const page = URL.parse(given)
+  if (page === null || page.username !== '' || page.password !== '' || page.hash !== '')
+    return false
+  return page.protocol === 'https:' || (page.protocol === 'http:' && page.hostname === 'localhost')
 }
 
 /**

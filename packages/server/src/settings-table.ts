@@ -277,7 +277,7 @@ export const table = {
     env: 'COUNTERSIGN_SMTP_URL',
     schema: smtpUrl().optional(),
     describe:
-      'The server that accepts mails. `smtp://` requires STARTTLS, except for a server on this machine, and `smtps://` begins with TLS. `?tls=optional` sends without TLS if the server has none, and checks no certificate. The URL may contain a username and a password, percent-encoded. Without it, development keeps mails in memory and shows them at `/dev/outbox`, and production sends none.',
+      'The server that accepts mails. `smtp://` requires STARTTLS, except for a server on this machine, and `smtps://` begins with TLS. `?tls=optional` sends without TLS if the server has none, and checks no certificate. The URL may contain a username and a password, percent-encoded. Without it, a server in development at `http://localhost` keeps mails in memory and shows them at `/dev/outbox`. Every other server sends no mail.',
   },
   mailFrom: {
     env: 'COUNTERSIGN_MAIL_FROM',

@@ -69,7 +69,7 @@ export interface Settings {
 
 /** The settings of mails. */
 export interface MailSettings {
-  /** Undefined, only in development: mails stay in memory, and `/dev/outbox` shows them. */
+  /** Undefined only in development: mails stay in memory, and `/dev/outbox` shows them. */
   readonly smtp: SmtpServer | undefined
   readonly from: MailSender
   /** An absolute path. */
@@ -391,7 +391,9 @@ const DEV_SENDER: MailSender = { name: 'Countersign', address: 'countersign@loca
 
 function readMail(parsed: Parsed, production: boolean): MailSettings | undefined {
   const { smtpUrl: smtp, mailFrom, mailTemplates, mailLocale: locale } = parsed
-  if (smtp === undefined && production) return undefined
+  // A server with a public URL is no development server, also if NODE_ENV is not set: strangers could read the mails.
+  const { hostname } = new URL(parsed.publicUrl ?? 'http://localhost')
+  if (smtp === undefined && (production || hostKindOf(hostname) !== 'loopback')) return undefined
   const templates = mailTemplates === undefined ? undefined : resolve(mailTemplates)
   return { smtp, from: mailFrom ?? DEV_SENDER, templates, locale }
 }

@@ -35,6 +35,8 @@ const ROUNDS_AN_HOUR = 60
 const SESSION_KEPT_MS = 86_400_000
 /** A mail that was sent or has failed stays in `countersign mail list` for a week. */
 const MAIL_KEPT_MS = 7 * 86_400_000
+/** Expired invitations stay in lists for a month, so that they can be sent again. */
+const INVITATION_KEPT_MS = 30 * 86_400_000
 /** One step deletes at most this many rows. */
 const STEP_ROWS = 500
 /**
@@ -96,6 +98,7 @@ async function purge(
     throttles: () => store.throttles.purge(STEP_ROWS),
     mails: () => store.mail.purge(MAIL_KEPT_MS, STEP_ROWS),
     consumed: () => store.purgeConsumed(STEP_ROWS),
+    invitations: () => store.invitations.purge(INVITATION_KEPT_MS, STEP_ROWS),
     mail_codes: () => store.mailCodes.purge(STEP_ROWS),
     ...(await pruning('audit', store.audit, auditMs)),
     ...(await pruning('revocations', store.revocations, revocationsMs)),

@@ -84,6 +84,12 @@ test('an empty environment configures a development server', () => {
       signUp: false,
       usernameField: 'username',
     },
+    mail: {
+      smtp: undefined,
+      from: { name: 'Countersign', address: 'countersign@localhost' },
+      templates: undefined,
+      locale: 'en',
+    },
     logLevel: 'info',
     production: false,
   })
@@ -419,7 +425,12 @@ test('a message shows the value that was read, unless it can be a secret', () =>
       expect(mistakesOf({ [name]: value }).join()).not.toContain('Its value')
     }
   }
-  for (const name of ['COUNTERSIGN_SECRET', 'COUNTERSIGN_SHARED_SECRET', 'REDIS_URL']) {
+  for (const name of [
+    'COUNTERSIGN_SECRET',
+    'COUNTERSIGN_SHARED_SECRET',
+    'REDIS_URL',
+    'COUNTERSIGN_SMTP_URL',
+  ]) {
     expect(mistakesOf({ [name]: 'short' }).join()).not.toContain('short')
   }
 })
@@ -876,4 +887,83 @@ test('a shared secret must be strong, given once, and differ from the secret', (
   expect(() => read({ sharedSecret: secret, secret })).toThrow(
     'COUNTERSIGN_SHARED_SECRET: must differ from COUNTERSIGN_SECRET',
   )
+})
+
+test('a wrong SMTP URL is a mistake, and its value is not printed', () => {
+  for (const smtpUrl of [
+    'mail.example.com:587',
+    'http://:a-secret@host',
+    'smtp://',
+    'smtp://u:a-secret@host/path',
+    'smtp://u:a-secret@host?tls=never',
+    'smtps://u:a-secret@host?tls=optional',
+    'smtp://u:a-secret@host?ignoreTLS=true',
+    'smtp://u:%E0%A4%A@host',
+    '',
+  ]) {
+    const read = (): unknown =>
+      parseSettings({ smtpUrl, mailFrom: 'a@example.com' }, { production: false })
+    expect(read).toThrow('COUNTERSIGN_SMTP_URL: must be a URL such as')
+    expect(read).not.toThrow('a-secret')
+  }
+})
+
+test.each([
+  ['smtp://mail.example.com', { host: 'mail.example.com', port: 587, tls: 'required' }],
+  ['smtps://mail.example.com', { host: 'mail.example.com', port: 465, tls: 'implicit' }],
+  ['smtp://mail:1025?tls=optional', { host: 'mail', port: 1025, tls: 'optional' }],
+  ['smtp://localhost:25', { host: 'localhost', port: 25, tls: 'optional' }],
+  ['smtp://[::1]:25?tls=required', { host: '::1', port: 25, tls: 'required' }],
+  [
+    'smtp://user%40example.com:p%3Aw@mail.example.com',
+    {
+      host: 'mail.example.com',
+      port: 587,
+      tls: 'required',
+      auth: { user: 'user@example.com', pass: 'p:w' },
+    },
+  ],
+])('the SMTP URL %s', (smtpUrl, expected) => {
+  const { mail } = parseSettings({ smtpUrl, mailFrom: 'a@example.com' }, { production: false })
+  expect(mail?.smtp).toEqual({ auth: undefined, ...expected })
+})
+
+test('a sender is an address with or without a name, and belongs to an SMTP server', () => {
+  const smtpUrl = 'smtp://mail.example.com'
+  const read = (mailFrom: string): unknown =>
+    parseSettings({ smtpUrl, mailFrom }, { production: false }).mail?.from
+  expect(read('no-reply@example.com')).toEqual({ name: '', address: 'no-reply@example.com' })
+  expect(read('Example, Ltd <no-reply@example.com>')).toEqual({
+    name: 'Example, Ltd',
+    address: 'no-reply@example.com',
+  })
+  for (const wrong of [
+    '',
+    'Example',
+    'a@b, c@d',
+    'A <a@example.com',
+    'A\r\nBcc: x <a@example.com>',
+  ]) {
+    expect(() => read(wrong)).toThrow('COUNTERSIGN_MAIL_FROM: must be an address')
+  }
+  const check = (input: SettingsInput): unknown => parseSettings(input, { production: false })
+  expect(() => check({ smtpUrl })).toThrow(
+    'COUNTERSIGN_MAIL_FROM: must be set with COUNTERSIGN_SMTP_URL',
+  )
+  expect(() => check({ mailFrom: 'a@example.com' })).toThrow(
+    'COUNTERSIGN_SMTP_URL: must be set with',
+  )
+})
+
+test('without SMTP only a development server on this machine has mails', () => {
+  const secret = 'u7Qp0sVb3mX9Lk2TzR5eWn8YcA1dGf4H'
+  const mailOf = (input: SettingsInput, production = false): unknown =>
+    parseSettings({ secret, ...input }, { production }).mail
+  expect(mailOf({})).toMatchObject({ smtp: undefined, locale: 'en', templates: undefined })
+  expect(mailOf({ publicUrl: 'https://auth.example.com' })).toBeUndefined()
+  expect(mailOf({ publicUrl: 'https://auth.example.com' }, true)).toBeUndefined()
+  const smtp = { smtpUrl: 'smtp://mail.example.com', mailFrom: 'a@example.com' }
+  expect(mailOf({ publicUrl: 'https://auth.example.com', ...smtp }, true)).toMatchObject({
+    smtp: { host: 'mail.example.com' },
+  })
 })

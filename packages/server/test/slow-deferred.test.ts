@@ -52,6 +52,17 @@ test('the server loads the parts that the first answer does not need after all o
   expect(urls.filter((url) => /swagger|ioredis|cli\/accounts\.ts/.test(url))).toEqual([])
 })
 
+test('only the thread of the database loads the store, and it loads no JWT core', async () => {
+  await using server = await startServerProcess({ env: env() })
+  expect(server.output()).toContain('is running')
+  // The hook writes down the modules of both threads.
+  const times = (part: string): number => loaded().filter((url) => url.endsWith(part)).length
+  expect(times('/store/thread/host.ts')).toBe(1)
+  expect(times('/store/sqlite/store.ts')).toBe(1)
+  expect(times('/jwt/src/index.ts')).toBe(1)
+  expect(times('/guard/src/revocations/entry.ts')).toBe(2)
+})
+
 // With a production server and no password, the first start hashes no password.
 const PRODUCTION = {
   COUNTERSIGN_SECRET: 'a secret of this test alone 0123456789',

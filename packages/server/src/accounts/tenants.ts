@@ -3,7 +3,13 @@ import { limits } from '../base/limits.ts'
 import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Member, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
-import type { Change, AuditContext, Store } from '../store/store.ts'
+import type { AuditContext } from '../store/audit-context.ts'
+import type { Change, Store } from '../store/store.ts'
+import {
+  createInvitationMethods,
+  type InvitationMethods,
+  type WriteInvitation,
+} from './invitations.ts'
 import { no, unknown, yes, type Managed } from './managed.ts'
 import { checkRoles } from './role-names.ts'
 import { usernameKey } from './usernames.ts'
@@ -12,7 +18,7 @@ import { usernameKey } from './usernames.ts'
  * Manages tenants and their members, for operators and embedding applications. `by` is the actor in the
  * audit.
  */
-export interface TenantManager {
+export interface TenantManager extends InvitationMethods {
   /** Creates a tenant. Its name has 1 to 64 of `a-z 0-9 -`. */
   create(name: string, by: string): Promise<Managed<Tenant>>
   /** Lists all tenants, by name. */
@@ -57,10 +63,17 @@ export interface TenantManagerOptions {
   readonly store: Store
   readonly clock: Clock
   readonly random: Random
+  /** Undefined if the server sends no mail, or the application keeps the accounts. */
+  readonly writeInvitation?: WriteInvitation | undefined
 }
 
 /** Creates the manager of tenants. */
-export function createTenantManager({ store, clock, random }: TenantManagerOptions): TenantManager {
+export function createTenantManager({
+  store,
+  clock,
+  random,
+  writeInvitation,
+}: TenantManagerOptions): TenantManager {
   // Over 70 lines, and not split: it only lists short methods that share these helpers.
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
@@ -84,6 +97,8 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
   }
 
   return {
+    ...createInvitationMethods({ store, clock }, writeInvitation, withTenant),
+
     async create(name, by) {
       if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) {
         return no(
@@ -160,7 +175,7 @@ export function createTenantManager({ store, clock, random }: TenantManagerOptio
 export function createRoleManager({
   store,
   clock,
-}: Omit<TenantManagerOptions, 'random'>): RoleManager {
+}: Pick<TenantManagerOptions, 'store' | 'clock'>): RoleManager {
   return {
     list: () => store.roles.list(),
 

@@ -53,6 +53,13 @@ export interface Throttle {
    * the address. Empty if throttling is off.
    */
   mailsOf(emailKey: string, address: string): readonly ThrottleBucket[]
+  /**
+   * Returns the buckets in which an invitation counts: its recipient, its inviter and its tenant. They are not
+   * those of other mails. Otherwise an inviter could keep somebody from resetting their password.
+   */
+  invitationsOf(emailKey: string, inviterId: string, tenantId: string): readonly ThrottleBucket[]
+  /** Returns the bucket in which attempts of an account to accept an invitation count. */
+  acceptsOf(accountId: string): readonly ThrottleBucket[]
   /** Whether a device cookie proves an earlier login to this account. */
   knowsDevice(device: string | undefined, usernameKey: string, hardPosition: number): boolean
   /**
@@ -61,6 +68,12 @@ export interface Throttle {
    */
   rememberDevice(usernameKey: string, hardPosition: number): string
 }
+
+const HOUR_MS = 3_600_000
+// A whole team is invited at once, but nobody invites more than some hundred people a day by hand.
+const INVITER_RATE: Rate = { triesMax: 100, periodMs: HOUR_MS }
+const TENANT_RATE: Rate = { triesMax: 500, periodMs: 24 * HOUR_MS }
+const ACCEPT_RATE: Rate = { triesMax: 20, periodMs: HOUR_MS }
 
 /**
  * Creates the throttle. Without `rates` it counts nothing. `keys` derive from the secrets. Every key verifies
@@ -120,6 +133,18 @@ export function createThrottle(
       const recipient = bucket('recipient', rates.recipient, emailKey)
       return network === '' ? [recipient] : [recipient, bucket('sender', rates.sender, network)]
     },
+
+    invitationsOf: (emailKey, inviterId, tenantId) =>
+      rates === undefined
+        ? []
+        : [
+            bucket('invited', rates.recipient, emailKey),
+            bucket('inviter', INVITER_RATE, inviterId),
+            bucket('inviting', TENANT_RATE, tenantId),
+          ],
+
+    acceptsOf: (accountId) =>
+      rates === undefined ? [] : [bucket('accept', ACCEPT_RATE, accountId)],
 
     knowsDevice: (device, usernameKey, hardPosition) =>
       provenDevice(macKeys, device, usernameKey, hardPosition) !== undefined,

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import type { AuditContext, Store } from '../store/store.ts'
+import type { AuditContext } from '../store/audit-context.ts'
+import type { Store } from '../store/store.ts'
 import { isSourceId } from './source.ts'
 
 /**

@@ -82,6 +82,10 @@ export const limits = {
   codeAttemptsMax: 5,
   /** How long a mailed code and its link work. */
   codeLifeMs: 15 * 60_000,
+  /** How long an invitation to a tenant can be accepted after its last mail. */
+  invitationLifeMs: 7 * 86_400_000,
+  /** Members or invitations that one answer lists. */
+  membersListedMax: 1_000,
   /** The shortest time of an answer that must not reveal whether an account exists. */
   mailAnswerMs: 100,
   secretCharsMin: 32,

@@ -93,6 +93,38 @@ export const refusals = {
     status: 400,
     text: 'Choose a password: this browser did not ask for the mail.',
   },
+  email_unverified: {
+    status: 403,
+    text: 'The account has no verified e-mail address. Verify the address of the account first.',
+  },
+  invitation_void: {
+    status: 400,
+    text: 'The invitation has expired, was accepted, withdrawn or replaced by a newer one. Ask for a new invitation.',
+  },
+  invitation_for_another: {
+    status: 403,
+    text: 'The invitation is for another account. Log in with the account whose address was invited.',
+  },
+  roles_invalid: {
+    status: 400,
+    text: 'The roles are not valid, or the account would have too many. Send fewer roles.',
+  },
+  role_forbidden: {
+    status: 403,
+    text: 'You can only give roles that are defined and whose permissions you have in this tenant.',
+  },
+  member_protected: {
+    status: 403,
+    text: 'The member has permissions that you do not have. Ask somebody who has them.',
+  },
+  last_administrator: {
+    status: 409,
+    text: 'Nobody else could manage this tenant afterwards. Give another member the role first.',
+  },
+  tenant_disabled: {
+    status: 409,
+    text: 'The tenant is disabled. An operator has to enable it first.',
+  },
   email_taken: {
     status: 409,
     text: 'Another account has this e-mail address. Log in to that account, or reset its password.',

@@ -3,10 +3,11 @@ import { limits } from '../base/limits.ts'
 import type { MailValues } from '../mail/kinds.ts'
 import { countTry } from '../sessions/count-try.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import type { AuditContext } from '../store/audit-context.ts'
 import type { MailPurpose } from '../store/mail-codes.ts'
 import type { Account, MailLocale, NewMail } from '../store/rows.ts'
 import { newCodeSecrets, type CodeSecrets } from './secrets.ts'
-import type { Asked, Asking, MailServices } from './services.ts'
+import type { Asked, Asking, CodeServices, MailServices } from './services.ts'
 
 /** The kinds of mails that carry a code. */
 export type CodeMailKind =
@@ -65,18 +66,21 @@ export async function evenly<T>(services: MailServices, work: () => Promise<T>):
   return result.value
 }
 
-/** Writes a code and its mail. The worker sends the mail after the answer. */
+/**
+ * Writes a code and its mail. The worker sends the mail after the answer. `by` is the client that asked, or the
+ * operator.
+ */
 export async function sendCode(
-  services: MailServices,
+  services: CodeServices,
   mail: CodeMail,
-  caller: Caller,
+  by: Caller | AuditContext,
 ): Promise<Asked> {
-  const { sessions, hasher, sealer } = services
+  const { store, random, hasher, sealer } = services
   const { account, purpose, email } = mail
-  const secrets = newCodeSecrets(sessions.random)
-  const now = await sessions.store.nowMs()
+  const secrets = newCodeSecrets(random)
+  const now = await store.nowMs()
   const expiresAt = now + limits.codeLifeMs
-  await sessions.store.mailCodes.issue(
+  await store.mailCodes.issue(
     {
       id: secrets.id,
       purpose,
@@ -98,8 +102,8 @@ export async function sendCode(
     },
     {
       at: now,
-      actor: account?.id ?? 'anonymous',
-      address: caller.address,
+      actor: 'actor' in by ? by.actor : (account?.id ?? 'anonymous'),
+      address: by.address,
       mails: [composeCode(services, mail, secrets, now, expiresAt)],
     },
   )
@@ -112,7 +116,7 @@ export function detailsContext(codeId: string): string {
 }
 
 function composeCode(
-  { mailer, urlOf }: MailServices,
+  { mailer, urlOf }: CodeServices,
   { kind, purpose, account, email, isSent, locale }: CodeMail,
   { link, code }: CodeSecrets,
   now: number,

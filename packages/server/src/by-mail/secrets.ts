@@ -33,15 +33,16 @@ export interface CodeHasher {
    * link nor a ticket in a form that the server makes.
    */
   present(presented: Presented): PresentedCode | undefined
+  /** Prepares a typed code for a row whose id is known. */
+  presentCode(id: string, code: string): readonly Uint8Array[]
 }
 
 // RFC 8628 §6.1: consonants only, so that no code is a word, and no two letters look alike.
 const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
 const CODE_LETTERS = 8
 
-/** Makes the secrets of a new code. The code has 34 bits, of which five attempts guess next to nothing. */
-export function newCodeSecrets(random: Random): CodeSecrets {
-  const id = randomId(random)
+/** Makes the secrets of a new code, or new secrets for the row with this id. The code has 34 bits, of which five attempts guess next to nothing. */
+export function newCodeSecrets(random: Random, id: string = randomId(random)): CodeSecrets {
   return {
     id,
     link: `${id}.${randomId(random)}`,
@@ -60,6 +61,9 @@ function newCode(random: Random): string {
   return `${letters.slice(0, 4)}-${letters.slice(4)}`
 }
 
+/** The purpose of the keys that {@link createCodeHasher} takes. */
+export const CODE_KEYS = 'mail-codes/v1'
+
 /** Creates the hasher. `keys` derive from the secrets of the server, the current one first. */
 export function createCodeHasher(keys: readonly Uint8Array[]): CodeHasher {
   const macKeys = keys.map((key) => createSecretKey(key))
@@ -77,6 +81,7 @@ export function createCodeHasher(keys: readonly Uint8Array[]): CodeHasher {
       const secret = kind === 'code' ? lettersOf(secrets.code) : secretOf(secrets[kind])
       return mac(first, kind, secrets.id, secret ?? '')
     },
+    presentCode: (id, code) => macs('code', id, lettersOf(code)),
     present: ({ link, code, ticket }) => {
       const id = idOf(link) ?? idOf(ticket)
       if (id === undefined) return undefined

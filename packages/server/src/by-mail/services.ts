@@ -1,19 +1,30 @@
+import type { Random } from '../base/random.ts'
+import type { WriteInvitation } from '../accounts/invitations.ts'
 import type { Sealer } from '../keys/sealing.ts'
 import type { Mailer } from '../mail/compose.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import type { MailLocale } from '../store/rows.ts'
 import type { MailPurpose } from '../store/mail-codes.ts'
+import type { Store } from '../store/store.ts'
 import type { CodeHasher } from './secrets.ts'
 
-/** The dependencies of everything that people do by mail. */
-export interface MailServices {
-  readonly sessions: SessionServices
+/** The dependencies of a mail with a code. */
+export interface CodeServices {
+  readonly store: Store
+  readonly random: Random
   readonly mailer: Mailer
   readonly hasher: CodeHasher
   /** Seals the details of a code, such as the password hash of a sign-up. */
   readonly sealer: Sealer
   /** Returns the URL of the page where a link is used: a page of the server or of the application. */
   readonly urlOf: (purpose: MailPurpose, link: string) => string
+}
+
+/** The dependencies of everything that people do by mail. */
+export interface MailServices extends CodeServices {
+  readonly sessions: SessionServices
+  /** Makes the secrets and the mail of an invitation. */
+  readonly writeInvitation: WriteInvitation
   /** Waits. Answers that must not reveal whether an account exists take at least this long. */
   readonly pause: (ms: number) => Promise<void>
 }

@@ -1,9 +1,11 @@
 import type { Managed } from '../accounts/managed.ts'
+import { readAccountData } from '../accounts/export.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/store.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { print, printRows } from './print.ts'
 import { confirm, readNewPassword } from './prompt.ts'
+import { UsageError } from './usage-error.ts'
 import type { Workbench } from './workbench.ts'
 
 const NAME: Operand = { name: 'NAME', text: 'The username of the account.' }
@@ -21,6 +23,8 @@ const create: Command = {
       value: 'ROLE',
       text: 'Give the account this global role. Repeat it for several roles.',
     },
+    email: { type: 'string', value: 'ADDRESS', text: 'Its e-mail address.' },
+    verified: { type: 'boolean', text: 'The person is known to receive mail at this address.' },
   },
   example: 'accounts create alice --role admin',
   run: ({ operands: [username = ''], options, withWorkbench }) =>
@@ -28,7 +32,10 @@ const create: Command = {
       // `parseArgs` returns an option with `multiple` as a list of strings.
       const roles = (options['role'] ?? []) as string[]
       const password = await readNewPassword()
-      const account = unwrap(await accounts.create({ username, password, roles }, actor))
+      const { email, emailVerified } = readEmailFlags(options)
+      const account = unwrap(
+        await accounts.create({ username, password, roles, email, emailVerified }, actor),
+      )
       print(`Account ${account.username} created (${account.id}).`)
     }),
 }
@@ -46,6 +53,8 @@ const list: Command = {
         id: account.id,
         state: account.disabledAt === undefined ? 'active' : 'disabled',
         roles: account.roles,
+        email: account.email?.address,
+        verified: account.email === undefined ? undefined : account.email.verifiedAt !== undefined,
         created: new Date(account.createdAt),
       }))
       printRows(rows, { json: options['json'] === true, empty: 'There are no accounts.' })
@@ -89,6 +98,87 @@ function changing(
         print(`Account ${username}: ${change === 'changed' ? done.changed : done.unchanged}.`)
       }),
   }
+}
+
+function readEmailFlags(options: Readonly<Record<string, unknown>>): {
+  readonly email: string | undefined
+  readonly emailVerified: boolean
+} {
+  const { email, verified } = options
+  if (verified === true && typeof email !== 'string') {
+    throw new UsageError('--verified needs --email.')
+  }
+  return {
+    email: typeof email === 'string' ? email : undefined,
+    emailVerified: verified === true,
+  }
+}
+
+const setEmail: Command = {
+  words: ['accounts', 'set-email'],
+  summary: 'set or remove the e-mail address of an account',
+  details:
+    'Without ADDRESS, it removes the address. Mailed codes of the account become void. A person can log in with a verified address, and reset the password.',
+  operands: [NAME, { name: 'ADDRESS', text: 'The e-mail address.', optional: true }],
+  flags: {
+    verified: { type: 'boolean', text: 'The person is known to receive mail at this address.' },
+  },
+  example: 'accounts set-email alice alice@example.com --verified',
+  run: ({ operands: [username = '', address], options, withWorkbench }) =>
+    withWorkbench(async ({ accounts, actor }) => {
+      const verified = options['verified'] === true
+      if (verified && address === undefined) throw new UsageError('--verified needs ADDRESS.')
+      const email = address === undefined ? undefined : { address, verified }
+      const change = unwrap(await accounts.setEmail(username, email, actor))
+      const done = address === undefined ? 'address removed' : `address set to ${address}`
+      print(`Account ${username}: ${change === 'changed' ? done : 'unchanged'}.`)
+    }),
+}
+
+const rename: Command = {
+  words: ['accounts', 'rename'],
+  summary: 'change the username of an account',
+  details: 'Sessions continue. The person logs in with the new name.',
+  operands: [NAME, { name: 'NEW', text: 'The new username.' }],
+  example: 'accounts rename alice alicia',
+  run: ({ operands: [username = '', newName = ''], withWorkbench }) =>
+    withWorkbench(async ({ accounts, actor }) => {
+      unwrap(await accounts.rename(username, newName, actor))
+      print(`Account ${username}: renamed to ${newName}.`)
+    }),
+}
+
+function mailing(
+  word: 'send-reset' | 'send-verification',
+  summary: string,
+  send: (bench: Workbench, username: string) => Promise<Managed<'sent'>>,
+): Command {
+  return {
+    words: ['accounts', word],
+    summary,
+    details: 'The mail goes into the outbox, and the running server sends it.',
+    operands: [NAME],
+    example: `accounts ${word} alice`,
+    run: ({ operands: [username = ''], withWorkbench }) =>
+      withWorkbench(async (bench) => {
+        unwrap(await send(bench, username))
+        print(`Account ${username}: a mail is in the outbox.`)
+      }),
+  }
+}
+
+const exportData: Command = {
+  words: ['accounts', 'export'],
+  summary: 'print everything that is stored about an account, as JSON',
+  details: 'Without password hashes and other secrets.',
+  operands: [NAME],
+  example: 'accounts export alice',
+  run: ({ operands: [username = ''], withWorkbench }) =>
+    withWorkbench(async ({ accounts, store }) => {
+      const account = await accounts.find(username)
+      if (account === undefined) throw new SetupError(`There is no account "${username}".`)
+      print(JSON.stringify(await readAccountData(store, account), undefined, 2))
+    }),
 }
 
 function roleCommand(
@@ -152,6 +242,19 @@ export const accountCommands: readonly Command[] = [
     },
     { changed: 'password set, and its sessions have ended', unchanged: 'unchanged' },
   ),
+  setEmail,
+  rename,
+  mailing(
+    'send-reset',
+    'send a mail with which a person sets a new password',
+    ({ accounts, actor }, username) => accounts.sendReset(username, actor),
+  ),
+  mailing(
+    'send-verification',
+    'send a mail that proves the address of an account',
+    ({ accounts, actor }, username) => accounts.sendVerification(username, actor),
+  ),
+  exportData,
   remove,
   roleCommand('add', 'give an account a global role', {
     changed: 'role added',

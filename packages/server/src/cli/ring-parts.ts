@@ -1,11 +1,17 @@
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { openSharedSecrets } from '../keys/foreign-signer.ts'
-import { ACCESS_TYP, type KeyRingOptions } from '../keys/ring.ts'
-import { ringSchedule } from '../keys/schedule.ts'
+import { ACCESS_TYP, KeyRing, type KeyRingOptions } from '../keys/ring.ts'
+import { ringSchedule, storedSchedule } from '../keys/schedule.ts'
 import { createSealer } from '../keys/sealing.ts'
 import { readSecret } from '../keys/secret.ts'
 import type { Workbench } from './workbench.ts'
+
+/** Proves that the secret of this shell is a secret of the server. Throws a `SetupError` otherwise. */
+export async function assertServerSecret(bench: Workbench): Promise<void> {
+  const parts = await ringParts(bench)
+  await KeyRing.read({ ...parts, schedule: await storedSchedule(bench.store.keys) })
+}
 
 /**
  * Returns the parts of the key ring in this data directory, for commands that only read it. Throws a

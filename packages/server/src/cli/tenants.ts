@@ -1,5 +1,6 @@
 import { unwrap } from './accounts.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
+import { invitationCommands } from './invitations.ts'
 import { LIMIT_FLAG, readLimit } from './options.ts'
 import { print, printRows } from './print.ts'
 import type { Managed } from '../accounts/managed.ts'
@@ -133,6 +134,7 @@ export const tenantCommands: readonly Command[] = [
     changed: 'enabled, its members can log in again',
     unchanged: 'was not disabled',
   }),
+  ...invitationCommands,
   listMembers,
   memberCommand(
     'set',

@@ -2,7 +2,11 @@ import { existsSync, statSync } from 'node:fs'
 import { availableParallelism, userInfo } from 'node:os'
 import { join } from 'node:path'
 
+import { createCodeServices } from '../authority/by-mail.ts'
+import { createAccountMails, type AccountMails } from '../by-mail/manage.ts'
+import type { CodeServices } from '../by-mail/services.ts'
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
+import type { WriteInvitation } from '../accounts/invitations.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
 import { createPasswordHasher } from '../accounts/passwords.ts'
 import {
@@ -14,6 +18,10 @@ import {
 import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { createSystemRandom, type Random } from '../base/random.ts'
+import { createInvitationWriter } from '../by-mail/write-invitation.ts'
+import { createSealer } from '../keys/sealing.ts'
+import { readSecret } from '../keys/secret.ts'
+import { createMailer, createMailSealer } from '../mail/compose.ts'
 import type { SettingsInput } from '../settings-table.ts'
 import type { Settings } from '../settings.ts'
 import { openStore } from '../store/open.ts'
@@ -25,7 +33,7 @@ import { loadInput } from './load-settings.ts'
 export interface Workbench {
   readonly settings: Settings
   readonly store: Store
-  readonly accounts: AccountManager
+  readonly accounts: AccountManager & AccountMails
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
@@ -77,12 +85,42 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
   return {
     settings,
     store,
-    accounts: createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
-    tenants: createTenantManager(base),
+    accounts: {
+      ...createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
+      ...createAccountMails(() => openCodeServices(settings, base), base),
+    },
+    tenants: createTenantManager({ ...base, writeInvitation: invitationWriter(settings, base) }),
     roles: createRoleManager(base),
     clients: createClientManager(base),
     random,
     actor: actorName(),
+  }
+}
+
+/** The server sends the mails of commands from its outbox. So both seal them with the same secrets. */
+function openCodeServices(
+  settings: Settings,
+  { store, random }: { readonly store: Store; readonly random: Random },
+): CodeServices | undefined {
+  const { mail, dataDir } = settings
+  if (mail === undefined) return undefined
+  const secrets = settings.secrets ?? [readSecret(dataDir)]
+  const sealer = createSealer(secrets, random)
+  const mailSealer = createMailSealer(sealer, random)
+  const mailer = createMailer({ sealer: mailSealer, random, locale: mail.locale })
+  return createCodeServices(settings, { store, random, sealer, mailer })
+}
+
+/** Reads the secret with the first invitation only. Undefined if the server sends no mail. */
+function invitationWriter(
+  settings: Settings,
+  base: { readonly store: Store; readonly random: Random },
+): WriteInvitation | undefined {
+  if (settings.mail === undefined) return undefined
+  return (letter) => {
+    const codes = openCodeServices(settings, base)
+    if (codes === undefined) throw new TypeError('Invitations need mail.')
+    return createInvitationWriter(settings, codes)(letter)
   }
 }
 

@@ -7,6 +7,9 @@ import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { feedRoutes } from './revocations/routes.ts'
+import { invitationRoutes } from './tenants/invitation-routes.ts'
+import { memberRoutes } from './tenants/member-routes.ts'
+import { ownInvitationRoutes } from './tenants/own-invitation-routes.ts'
 import type { ApiRoute } from './router/define.ts'
 
 /**
@@ -20,6 +23,9 @@ export const routes: readonly ApiRoute[] = [
   ...accountRoutes,
   ...byMailRoutes,
   ...pageRoutes,
+  ...ownInvitationRoutes,
+  ...memberRoutes,
+  ...invitationRoutes,
   ...oauthRoutes,
   ...feedRoutes,
   ...publicRoutes,

@@ -75,13 +75,13 @@ export function createMailer({
 }
 
 /** Returns the values of a mail. Undefined if no secret of the server opens them. */
-export function openValues<Kind extends MailKind>(
+export function openValues(
   sealer: Sealer,
   { id, sealed }: Pick<NewMail, 'id' | 'sealed'>,
-): MailValues[Kind] | undefined {
+): MailValues[MailKind] | undefined {
   const plain = sealer.open(sealed, contextOf(id))
   // Only `compose` seals with this context, and it seals the values of the mail.
-  return plain === undefined ? undefined : (JSON.parse(plain.toString()) as MailValues[Kind])
+  return plain === undefined ? undefined : (JSON.parse(plain.toString()) as MailValues[MailKind])
 }
 
 function contextOf(id: string): string {

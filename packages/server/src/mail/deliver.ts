@@ -71,7 +71,8 @@ export class Delivery {
   readonly #stop = new AbortController()
   /** Looks and mails in flight. */
   readonly #work = new Set<Promise<void>>()
-  #mailsInFlight = 0
+  /** The ids of mails in flight. */
+  readonly #inFlight = new Set<string>()
   /** Mails that were acknowledged, and whose record is missing. */
   readonly #unrecorded = new Set<string>()
   #timer: NodeJS.Timeout | undefined
@@ -140,10 +141,13 @@ export class Delivery {
   async #begin(): Promise<void> {
     const { store, clock } = this.#options
     for (const id of this.#unrecorded) await this.#record(id)
-    const free = CONCURRENCY - this.#mailsInFlight
+    const free = CONCURRENCY - this.#inFlight.size
     if (this.#isClosed || free <= 0) return // The end of a mail in flight looks again.
     const mails = await store.mail.claim(clock.nowMs(), this.#times.leaseMs, free)
-    for (const mail of mails) this.#track(this.#deliver(mail))
+    for (const mail of mails) {
+      // Its lease has ended, because the machine slept. The attempt that is in flight goes on.
+      if (!this.#inFlight.has(mail.id)) this.#track(this.#deliver(mail))
+    }
     if (mails.length > 0) return
     const dueAt = await store.mail.nextDueAt()
     if (dueAt === undefined) return
@@ -152,7 +156,7 @@ export class Delivery {
 
   /** Never rejects. */
   async #deliver(mail: ClaimedMail): Promise<void> {
-    this.#mailsInFlight += 1
+    this.#inFlight.add(mail.id)
     try {
       if (this.#unrecorded.has(mail.id)) await this.#record(mail.id)
       else await this.#finish(mail, await this.#handOver(mail))
@@ -163,7 +167,7 @@ export class Delivery {
       this.#options.logger.error({ event: 'mail_outbox_failed', id, error: messageOf(error) })
       this.#lookIn(this.#times.repairMs)
     } finally {
-      this.#mailsInFlight -= 1
+      this.#inFlight.delete(mail.id)
     }
   }
 
@@ -173,7 +177,7 @@ export class Delivery {
     if (recipient === undefined) return { kind: 'sent' }
     if (this.#isClosed) return { kind: 'retry', reason: 'stopped' }
     if (clock.nowMs() >= mail.notAfter) return { kind: 'final', reason: 'too_late' }
-    const values = openValues<typeof kind>(sealer, mail)
+    const values = openValues(sealer, mail)
     // The secret of the server was replaced.
     if (values === undefined) return { kind: 'final', reason: 'values_unreadable' }
     const rendered = await render(kind, values, { ...mail, recipient })
@@ -199,8 +203,9 @@ export class Delivery {
       retryAt === undefined
         ? { kind: 'final', attempt, reason }
         : { kind: 'retry', attempt, reason, retryAt }
-    if (retryAt === undefined) logger.error({ event: 'mail_failed', id, kind, attempt, reason })
-    else logger.warn({ event: 'mail_retried', id, kind, attempt, reason, retryAt: toIso(retryAt) })
+    const line = { id, kind, attempt, reason, ...('error' in outcome && { error: outcome.error }) }
+    if (retryAt === undefined) logger.error({ event: 'mail_failed', ...line })
+    else logger.warn({ event: 'mail_retried', ...line, retry_at: new Date(retryAt).toISOString() })
     await store.mail.noteFailed(id, failure, now)
   }
 
@@ -210,8 +215,4 @@ export class Delivery {
     await store.mail.noteSent(id, clock.nowMs())
     this.#unrecorded.delete(id)
   }
-}
-
-function toIso(at: number): string {
-  return new Date(at).toISOString()
 }

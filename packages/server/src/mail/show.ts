@@ -3,7 +3,7 @@ import type { MailKind, MailLocale } from '../store/rows.ts'
 import { SHOWN, type MailValues, type ShownName, type ShownOf, type ShownValues } from './kinds.ts'
 import { maskAddress, safeName, safeUsername } from './safe-text.ts'
 
-/** What a mail shows depends on, besides its values. */
+/** The facts that the texts of a mail depend on, besides its values. */
 export interface ShowContext {
   readonly locale: MailLocale
   readonly recipient: string

@@ -1,3 +1,5 @@
+import { readEmailAddress } from '../accounts/email-address.ts'
+import { messageOf } from '../base/faults.ts'
 import type { SmtpServer } from './smtp-url.ts'
 import type { HandOver, MailTransport, OutgoingMail } from './transport.ts'
 
@@ -30,12 +32,16 @@ export function createSmtpTransport(options: {
   const domain = from.address.slice(from.address.lastIndexOf('@') + 1)
   return {
     async send(mail, signal) {
+      // The library reads a list of recipients out of some texts.
+      if (readEmailAddress(mail.recipient) === undefined) {
+        return { kind: 'final', reason: 'address_invalid' }
+      }
       const deadline = AbortSignal.timeout(times.totalMs)
       try {
         const { createTransport } = await import('nodemailer')
         const transport = createTransport(connectionOf(server, times))
         await transport.sendMail({
-          ...messageOf(mail, domain),
+          ...toMessage(mail, domain),
           from,
           envelope: { from: from.address, to: [mail.recipient] },
           disableFileAccess: true,
@@ -51,7 +57,7 @@ export function createSmtpTransport(options: {
 }
 
 /** The rest of the message. The same mail always has the same `Message-ID`, by which a receiver can drop a repetition. */
-function messageOf(
+function toMessage(
   { id, recipient, createdAt, subject, text, html }: OutgoingMail,
   domain: string,
 ): object {
@@ -117,7 +123,11 @@ export function classifyFailure(error: unknown): HandOver {
   // Without an answer of the server: the address has characters that it cannot transport, or the mail is too long.
   if (code === 'EENVELOPE' || code === 'EMESSAGE')
     return { kind: 'final', reason: 'mail_impossible' }
-  return { kind: 'retry', reason: REASONS[String(code)] ?? 'connection_failed' }
+  // The server has not answered, so the message contains no address of a person.
+  const text = messageOf(error)
+  const isTls = /certificate|\btls\b|\bssl\b/i.test(text)
+  const reason = isTls ? 'tls_failed' : (REASONS[String(code)] ?? 'connection_failed')
+  return { kind: 'retry', reason, error: text }
 }
 
 const REASONS: Readonly<Record<string, string>> = {

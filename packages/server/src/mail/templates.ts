@@ -28,7 +28,7 @@ export type TemplateValues = Readonly<Partial<Record<ShownName, string>>>
 export interface MailTemplates {
   /** How many files were read. */
   readonly count: number
-  /** Fills in a template. Undefined if there is none for this part. */
+  /** Fills in a template. Undefined if the folder has no template for this part. */
   fill(
     kind: MailKind,
     locale: MailLocale,

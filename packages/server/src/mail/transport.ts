@@ -14,11 +14,11 @@ export interface OutgoingMail extends RenderedMail {
 /**
  * The result of a hand-over. `sent` only if the receiver has acknowledged the mail. After `retry` it may have
  * the mail nevertheless, if the connection was lost before its answer. `reason` is a code such as `smtp_550`
- * or `timeout`.
+ * or `timeout`. `error` is the message of a failed connection, for the log.
  */
 export type HandOver =
   | { readonly kind: 'sent' }
-  | { readonly kind: 'retry'; readonly reason: string }
+  | { readonly kind: 'retry'; readonly reason: string; readonly error?: string }
   | { readonly kind: 'final'; readonly reason: string }
 
 /** Hands mails over. It never rejects. */

@@ -1,7 +1,5 @@
+import { readAccountData, type AccountData } from '../accounts/export.ts'
 import { checkUsername, usernameKey } from '../accounts/usernames.ts'
-import { limits } from '../base/limits.ts'
-import type { Account, AuditEntry, Membership } from '../store/rows.ts'
-import type { SessionSummary } from '../store/store.ts'
 import { auditContextOf, type CurrentSession } from './own-sessions.ts'
 import { proveOwnPassword } from './prove-own-password.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
@@ -36,31 +34,18 @@ export async function renameOwnAccount(
   return renamed === 'unknown' ? refuse('session_ended') : { ok: true, username }
 }
 
-/** Everything that the authority stores about a person, without secrets. */
-export interface OwnData {
-  readonly account: Omit<Account, 'passwordHash'>
-  readonly memberships: readonly Membership[]
-  readonly sessions: readonly SessionSummary[]
-  /** The newest lines, at most `limits.auditExportedMax`. */
-  readonly audit: readonly AuditEntry[]
-}
-
 /** Reads the data of the account of a session. */
 export async function exportOwnAccount(
   services: SessionServices,
   { state }: CurrentSession,
   caller: Caller,
-): Promise<OwnData | Refusal> {
+): Promise<{ readonly ok: true; readonly data: AccountData } | Refusal> {
   const { store } = services
   const { id } = state.account
   const account = await store.accounts.get(id)
   if (account === undefined) return refuse('session_ended')
-  const [memberships, sessions, audit] = await Promise.all([
-    store.tenants.membershipsOf(id),
-    store.sessions.list({ accountId: id, limit: limits.auditExportedMax }),
-    store.audit.list({ accountId: id, limit: limits.auditExportedMax }),
-  ])
-  const { passwordHash: _, ...rest } = account
+  const { passwordHash: _, hardPosition: __, ...summary } = account
+  const data = await readAccountData(store, summary)
   const { at, actor, address } = auditContextOf(services, id, caller)
   await store.audit.append({
     at,
@@ -72,7 +57,7 @@ export async function exportOwnAccount(
     sessionId: state.session.id,
     detail: undefined,
   })
-  return { account: rest, memberships, sessions, audit }
+  return { ok: true, data }
 }
 
 /** Deletes the account of a session after its password was typed. Ends all its sessions, and cannot be undone. */

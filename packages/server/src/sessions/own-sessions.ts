@@ -1,6 +1,7 @@
 import { limits } from '../base/limits.ts'
 import type { SessionState } from '../store/refresh.ts'
-import type { AuditContext, SessionSummary } from '../store/store.ts'
+import type { AuditContext } from '../store/audit-context.ts'
+import type { SessionSummary } from '../store/store.ts'
 import { countTry } from './count-try.ts'
 import { grantAfterwards } from './grant.ts'
 import {

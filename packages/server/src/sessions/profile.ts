@@ -1,5 +1,6 @@
-import type { Membership, RoleDefinition } from '../store/rows.ts'
+import type { Membership } from '../store/rows.ts'
 import type { SessionState } from '../store/refresh.ts'
+import { permissionsOf } from '../store/tenant-rights.ts'
 import type { SessionServices } from './services.ts'
 
 /** The permissions of the account behind a session, and the tenants that it is a member of. */
@@ -28,14 +29,4 @@ export async function readProfile(
     tenant: tenants.find(({ tenantId }) => tenantId === account.tenantId),
     tenants,
   }
-}
-
-function permissionsOf(
-  roles: readonly string[],
-  definitions: readonly RoleDefinition[],
-): readonly string[] {
-  const permissions = definitions
-    .filter(({ name }) => roles.includes(name))
-    .flatMap((role) => role.permissions)
-  return [...new Set(permissions)].toSorted()
 }

@@ -1,6 +1,6 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { Account } from './rows.ts'
-import type { AuditContext } from './store.ts'
+import type { AuditContext } from './audit-context.ts'
 
 /**
  * What a mailed code is for. A code works for one purpose only.

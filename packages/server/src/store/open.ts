@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { openSqliteStore } from './sqlite/store.ts'
 import type { Store } from './store.ts'
-import { openThreadStore, type ThreadStoreOptions } from './thread/thread-store.ts'
 
 /** The settings that select the engine and its location. `Settings` has them. */
 export interface StoreSettings {
@@ -18,17 +17,6 @@ export interface OpenStoreOptions {
   readonly exclusive: boolean
   /** SQLite measures grace and expiry by this clock. PostgreSQL uses the clock of its server. */
   readonly clock: Clock
-}
-
-/**
- * Opens the store for a server: see `openThreadStore`. It takes the lock of the data directory, so that no second
- * server can start on it.
- */
-export function openServerStore(
-  settings: StoreSettings,
-  options: ThreadStoreOptions,
-): Promise<Store> {
-  return openThreadStore(settings.dataDir, options)
 }
 
 /**

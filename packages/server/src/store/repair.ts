@@ -1,4 +1,4 @@
-import { isSameChain, JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations'
+import { isSameChain, JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
 import type { Revocation } from './rows.ts'

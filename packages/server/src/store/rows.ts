@@ -1,4 +1,4 @@
-import type { RevocationEntry } from '@countersign/guard/revocations'
+import type { RevocationEntry } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
 
@@ -238,6 +238,11 @@ export type AuditEvent =
   | 'member_added'
   | 'member_removed'
   | 'default_tenant_set'
+  | 'invitation_created'
+  | 'invitation_resent'
+  | 'invitation_withdrawn'
+  | 'invitation_declined'
+  | 'invitation_accepted'
   | 'account_changed'
   | 'sessions_ended'
   | 'login'
@@ -273,7 +278,7 @@ export type AuditEvent =
   | 'account_renamed'
   | 'account_exported'
 
-/** What a mail is about. */
+/** The subject matter of a mail. */
 export type MailKind =
   | 'sign_up'
   | 'account_exists'

@@ -1,7 +1,9 @@
-import type { LogHead } from '@countersign/guard/revocations'
+import type { LogHead } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
+import type { AuditContext } from './audit-context.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
+import type { InvitationStore } from './invitations.ts'
 import type { MailCodeStore } from './mail-codes.ts'
 import type { LossEvidence, RepairBy, RepairOutcome } from './repair.ts'
 import type {
@@ -23,20 +25,8 @@ import type {
   StoredKey,
   Tenant,
 } from './rows.ts'
+import type { TenantActor, TenantRefusal } from './tenant-rights.ts'
 import type { ThrottleBucket, TakeResult } from './throttle.ts'
-
-/** The actor, time and address of a change, for its audit line. */
-export interface AuditContext {
-  readonly at: EpochMs
-  /** See {@link AuditEntry.actor}. */
-  readonly actor: string
-  readonly address?: string | undefined
-  /**
-   * Mails about the change, for {@link MailStore}. They are written in its transaction with its audit line, so
-   * only if the change happens.
-   */
-  readonly mails?: readonly NewMail[] | undefined
-}
 
 /** The fields of a login besides the username. */
 export interface SignInFrom {
@@ -256,6 +246,8 @@ export interface TenantStore {
    */
   create(tenant: Tenant, context: AuditContext): Promise<'created' | 'taken'>
   find(name: string): Promise<Tenant | undefined>
+  /** Finds a tenant by its id. */
+  get(tenantId: string): Promise<Tenant | undefined>
   /** Lists all tenants, by name. */
   list(): Promise<readonly Tenant[]>
   /**
@@ -275,7 +267,23 @@ export interface TenantStore {
     context: AuditContext,
   ): Promise<Change>
   /**
-   * Removes the membership and makes the account's tokens stale. `unchanged` if the account is not a member.
+   * Changes a membership for a person who manages the tenant: sets exactly these roles, or ends the membership
+   * without `roles`. The rights of the person and the number of administrators are read in the same step, so two
+   * administrators cannot demote each other. Otherwise like `setMember` and `removeMember`. It never adds a
+   * member, because nobody becomes a member without their consent.
+   */
+  changeMember(
+    member: {
+      readonly accountId: string
+      readonly tenantId: string
+      readonly roles: readonly string[] | undefined
+    },
+    actor: TenantActor,
+    context: AuditContext,
+  ): Promise<Change | TenantRefusal>
+  /**
+   * Removes the membership, withdraws the open invitations that the account sent for the tenant, and makes the
+   * account's tokens stale. `unchanged` if the account is not a member.
    */
   removeMember(accountId: string, tenantId: string, context: AuditContext): Promise<Change>
   /** Sets the tenant of logins that name no tenant. `unknown` if the account is not a member of it. */
@@ -566,6 +574,7 @@ export interface Store {
   readonly keys: KeyStore
   readonly clients: ClientStore
   readonly mailCodes: MailCodeStore
+  readonly invitations: InvitationStore
   readonly mail: MailStore
   /** Returns the time of the store's clock, which decides grace and expiry. */
   nowMs(): Promise<EpochMs>

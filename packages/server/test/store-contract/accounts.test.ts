@@ -88,6 +88,7 @@ describe.each(engines)('accounts on %s', (_, open) => {
       account: undefined,
       membership: undefined,
       isKnownAddress: false,
+      hasSessions: false,
     })
   })
 

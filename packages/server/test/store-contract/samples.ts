@@ -11,7 +11,8 @@ import type {
   StoredKey,
   Tenant,
 } from '../../src/store/rows.ts'
-import type { AuditContext, Store } from '../../src/store/store.ts'
+import type { AuditContext } from '../../src/store/audit-context.ts'
+import type { Store } from '../../src/store/store.ts'
 import { HERE, NOW } from '../support/session-rows.ts'
 
 export const DAY_MS = 86_400_000

@@ -32,6 +32,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
     keys: scheduled(store.keys, scheduler),
     clients: scheduled(store.clients, scheduler),
     mailCodes: scheduled(store.mailCodes, scheduler),
+    invitations: scheduled(store.invitations, scheduler),
     mail: scheduled(store.mail, scheduler),
     nowMs: () => store.nowMs(),
     consume: (kind, id, expiresAt) => store.consume(kind, id, expiresAt),

@@ -36,6 +36,9 @@ export const SESSION_REFUSALS: readonly (RefusalCode | RefusalEntry)[] = [
   'person_required',
 ]
 
+/** Why a person without the permission of a route is refused. */
+export const PERMISSION_MISSING: RefusalEntry = ofGuard('permission_missing')
+
 /** Lets in a person with a valid access token and a live session. */
 export const loggedIn: Gate<LoggedIn> = {
   authentication: 'session',
@@ -57,7 +60,7 @@ export function loggedInWith(permission: string): Gate<LoggedIn> {
   return {
     ...loggedIn,
     permission,
-    refusals: [...SESSION_REFUSALS, ofGuard('permission_missing')],
+    refusals: [...SESSION_REFUSALS, PERMISSION_MISSING],
     async enter(services, visit) {
       const entered = await loggedIn.enter(services, visit)
       if (!entered.ok) return entered

@@ -107,9 +107,9 @@ export async function answerExport(
   who: LoggedIn,
   caller: Caller,
 ): Promise<Response> {
-  const data = await exportOwnAccount(services, who, caller)
-  if ('ok' in data) return problemFor(data)
-  const answer = answerJson(200, data)
+  const exported = await exportOwnAccount(services, who, caller)
+  if (!exported.ok) return problemFor(exported)
+  const answer = answerJson(200, exported.data)
   answer.headers.set('content-disposition', 'attachment; filename="account.json"')
   return answer
 }

@@ -21,7 +21,8 @@ import { answerSignUp } from './sign-up.ts'
 
 const about = { tag: 'Own account', style: 'problem' } as const
 
-const ownAccounts: Feature = {
+/** For routes that need the accounts of Countersign. */
+export const ownAccounts: Feature = {
   isOn: (features) => features.ownAccounts,
   requires:
     'Exists when Countersign keeps the accounts. It does not exist when the application passes its own `accounts` to `createAuthority`.',

@@ -160,7 +160,12 @@ function bindSteps<Who, Params, Query, Body>(
     let sent: Parsed<Body> = { ok: true, value: undefined as Body }
     if (gate.isAfterBody && isParsed) sent = await parseBody(request, body)
     if (!sent.ok) return refuse(sent.code, request, sent.fields)
-    const entered = await gate.enter(services, { request, caller, body: sent.value })
+    const entered = await gate.enter(services, {
+      request,
+      caller,
+      body: sent.value,
+      params: rawParams,
+    })
     if (!entered.ok) return entered.response
     if (!gate.isAfterBody && isParsed) sent = await parseBody(request, body)
     if (!sent.ok) return refuse(sent.code, request, sent.fields)

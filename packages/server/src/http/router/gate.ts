@@ -13,6 +13,8 @@ export interface Visit<Body = unknown> {
   readonly request: Request
   readonly caller: Caller
   readonly body: Body
+  /** The parameters of the path, as they were sent. */
+  readonly params: Readonly<Record<string, string>>
 }
 
 /**

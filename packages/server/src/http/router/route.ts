@@ -116,7 +116,7 @@ export interface RouteDescription {
   readonly style: AnswerStyle
   readonly authentication: Authentication
   readonly csrf: CsrfRule
-  /** The permission that the account needs through one of its global roles. */
+  /** The permission that the account needs. */
   readonly permission: string | undefined
   /** Whether the route revokes something. It then accepts `?wait=effective`. */
   readonly revokes: boolean

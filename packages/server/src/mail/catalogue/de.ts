@@ -7,7 +7,7 @@ export const de: Catalogue = {
     'Falls sich der Link nicht in dem Browser öffnet, den Sie benutzt haben, geben Sie dort diesen Code ein:',
   messages: {
     sign_up: ({ site, lifetime }) => ({
-      subject: `Bestätigen Sie Ihre Adresse für ${site}`,
+      subject: `Schließen Sie Ihre Registrierung bei ${site} ab`,
       lead: [
         `Jemand hat sich mit dieser E-Mail-Adresse bei ${site} registriert. Bestätigen Sie, dass Sie es waren.`,
       ],

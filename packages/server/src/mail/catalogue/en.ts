@@ -6,7 +6,7 @@ export const en: Catalogue = {
   codeLabel: 'If the link does not open in the browser that you used, enter this code there:',
   messages: {
     sign_up: ({ site, lifetime }) => ({
-      subject: `Confirm your address for ${site}`,
+      subject: `Finish your sign-up at ${site}`,
       lead: [`Somebody signed up at ${site} with this e-mail address. Confirm that it was you.`],
       action: 'Confirm the address',
       end: [valid(lifetime), 'If it was not you, do nothing. No account is created.'],

@@ -1,5 +1,5 @@
 import type { Account, AccountEmail, MailLocale } from '../rows.ts'
-import type { AuditContext } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
 import { columnsOf } from './columns.ts'
 import type { Row, SqliteDatabase } from './database.ts'
 import { appendRevocation } from './revocations.ts'

@@ -1,5 +1,6 @@
 import type { Account, AccountEmail, AuditEvent, Membership } from '../rows.ts'
-import type { AccountStore, AuditContext, Change, SignInFrom, SignInView } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
+import type { AccountStore, Change, SignInFrom, SignInView } from '../store.ts'
 import {
   findByEmail,
   findById,
@@ -12,6 +13,7 @@ import {
 import { auditChange } from './audit.ts'
 import { columnsOf, toMembership } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
+import { deleteInvitationsOf } from './invitation-rows.ts'
 import { hasSessions, isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { SESSION_STANDS } from './standing.ts'
@@ -108,6 +110,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
         db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
         db.run('DELETE FROM mail_codes WHERE account_id = ?', accountId)
+        deleteInvitationsOf(db, accountId)
         db.run('DELETE FROM accounts WHERE id = ?', accountId)
         auditChange(db, accountId, 'account_deleted', context)
         appendRevocation(db, 'account', accountId, 'hard', context.at)

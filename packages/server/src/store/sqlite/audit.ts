@@ -1,6 +1,7 @@
 import type { Clock, EpochMs } from '../../base/clock.ts'
 import type { AuditEntry, AuditEvent } from '../rows.ts'
-import type { AuditContext, AuditStore } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
+import type { AuditStore } from '../store.ts'
 import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import { insertMails } from './mail.ts'

@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
-import type { LogHead } from '@countersign/guard/revocations'
+import type { LogHead } from '@countersign/guard/revocations/entry'
 
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
 import type { Revocation } from '../rows.ts'

@@ -1,5 +1,6 @@
 import type { AuditEvent, KeySchedule, KeyState, KeyUse, RingChange, StoredKey } from '../rows.ts'
-import type { AuditContext, KeyStore } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
+import type { KeyStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'

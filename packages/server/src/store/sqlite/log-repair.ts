@@ -1,4 +1,4 @@
-import { JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations'
+import { JUMP_POSITIONS, type LogHead } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../../base/clock.ts'
 import {

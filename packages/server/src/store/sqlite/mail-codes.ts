@@ -11,7 +11,7 @@ import type {
   Redeemed,
 } from '../mail-codes.ts'
 import type { Account } from '../rows.ts'
-import type { AuditContext } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
 import {
   findByEmail,
   findById,

@@ -106,11 +106,7 @@ function claim(
       now,
       limit,
     )
-    .map((row) => ({
-      ...toMail(row),
-      sealed: mails.bytes(row, 'sealed'),
-      attempt: mails.integer(row, 'attempts'),
-    }))
+    .map(toClaimed)
 }
 
 function noteFailed(db: SqliteDatabase, id: string, failure: MailFailure, now: EpochMs): number {
@@ -160,6 +156,14 @@ function toMail(row: Row): Omit<NewMail, 'sealed'> {
     accountId: mails.textOrUndefined(row, 'account_id'),
     createdAt: mails.integer(row, 'created_at'),
     notAfter: mails.integer(row, 'not_after'),
+  }
+}
+
+function toClaimed(row: Row): ClaimedMail {
+  return {
+    ...toMail(row),
+    sealed: mails.bytes(row, 'sealed'),
+    attempt: mails.integer(row, 'attempts'),
   }
 }
 

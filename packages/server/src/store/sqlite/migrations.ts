@@ -312,4 +312,28 @@ export const migrations: readonly string[] = [
   CREATE INDEX mails_by_due ON mails (due_at) WHERE due_at IS NOT NULL;
   CREATE INDEX mails_by_done ON mails (done_at) WHERE done_at IS NOT NULL;
   `,
+  `
+  -- Invitations to tenants. Times are in milliseconds since 1970.
+  CREATE TABLE invitations (
+    id         TEXT PRIMARY KEY,
+    tenant_id  TEXT NOT NULL,
+    email      TEXT NOT NULL,
+    email_key  TEXT NOT NULL,
+    -- A JSON array.
+    roles      TEXT NOT NULL,
+    -- The account that invited. NULL: an operator or the application.
+    inviter_id TEXT,
+    link_hash  BLOB NOT NULL,
+    code_hash  BLOB NOT NULL,
+    -- Each mail has new secrets.
+    mailings   INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    state      TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX invitations_open ON invitations (tenant_id, email_key) WHERE state = 'open';
+  CREATE INDEX invitations_by_email ON invitations (email_key);
+  CREATE INDEX invitations_by_end ON invitations (expires_at);
+  `,
 ]

@@ -1,4 +1,4 @@
-import { chainValue, type LogHead, type RevocationKind } from '@countersign/guard/revocations'
+import { chainValue, type LogHead, type RevocationKind } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../../base/clock.ts'
 import type { Revocation } from '../rows.ts'

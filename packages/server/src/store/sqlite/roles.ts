@@ -1,21 +1,13 @@
 import type { RoleStore } from '../store.ts'
 import { auditChange } from './audit.ts'
-import { columnsOf } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
+import { readDefinitions } from './membership-rows.ts'
 import { appendRevocation } from './revocations.ts'
-
-const roles = columnsOf('roles')
 
 /** Role definitions on SQLite. */
 export function createRoleStore(db: SqliteDatabase): RoleStore {
   return {
-    list: async () =>
-      step(() =>
-        db.all('SELECT name, permissions FROM roles ORDER BY name').map((row) => ({
-          name: roles.text(row, 'name'),
-          permissions: roles.texts(row, 'permissions'),
-        })),
-      ),
+    list: async () => step(() => readDefinitions(db)),
 
     define: async ({ name, permissions }, context) =>
       db.write(() => {

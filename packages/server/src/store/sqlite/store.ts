@@ -15,6 +15,7 @@ import { assertNoRemains } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
+import { createInvitationStore } from './invitations.ts'
 import { createMailCodeStore } from './mail-codes.ts'
 import { createMailStore } from './mail.ts'
 import { createRevocationStore } from './log-store.ts'
@@ -65,6 +66,7 @@ export function openSqliteStore(
     keys: createKeyStore(db),
     clients: createClientStore(db),
     mailCodes: createMailCodeStore(db, clock),
+    invitations: createInvitationStore(db, clock),
     mail: createMailStore(db, clock),
     consume: (kind, id, expiresAt) =>
       together.run(() => consume(db, { kind, id, expiresAt }, clock.nowMs())),

@@ -1,8 +1,24 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
-import type { AuditContext, Change, TenantStore } from '../store.ts'
+import type { AuditContext } from '../audit-context.ts'
+import type { Change, TenantStore } from '../store.ts'
+import {
+  areTooManyRoles,
+  decideMemberChange,
+  type TenantActor,
+  type TenantRefusal,
+} from '../tenant-rights.ts'
+import { findById } from './account-rows.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf, toMember, toMembership } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
+import {
+  hasOtherMember,
+  putMember,
+  readDefinitions,
+  readRights,
+  removeMember,
+  rolesOfMember,
+} from './membership-rows.ts'
 import { appendRevocation } from './revocations.ts'
 
 const tenants = columnsOf('tenants')
@@ -27,6 +43,12 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
     find: async (name) =>
       step(() => {
         const row = db.get('SELECT * FROM tenants WHERE name = ?', name)
+        return row === undefined ? undefined : toTenant(row)
+      }),
+
+    get: async (tenantId) =>
+      step(() => {
+        const row = db.get('SELECT * FROM tenants WHERE id = ?', tenantId)
         return row === undefined ? undefined : toTenant(row)
       }),
 
@@ -59,34 +81,15 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
       }),
 
     setMember: async (accountId, tenantId, roles, context) =>
-      db.write(() => {
-        const text = JSON.stringify(roles)
-        const before = db.get(
-          'SELECT roles FROM memberships WHERE account_id = ? AND tenant_id = ?',
-          accountId,
-          tenantId,
-        )
-        if (before?.['roles'] === text) return 'unchanged'
-        db.run(
-          `INSERT INTO memberships (account_id, tenant_id, roles, created_at) VALUES (?, ?, ?, ?)
-           ON CONFLICT (account_id, tenant_id) DO UPDATE SET roles = excluded.roles`,
-          accountId,
-          tenantId,
-          text,
-          context.at,
-        )
-        db.run(
-          'UPDATE accounts SET default_tenant = ? WHERE id = ? AND default_tenant IS NULL',
-          tenantId,
-          accountId,
-        )
-        audit(db, 'member_added', context, tenantId, accountId)
-        if (before !== undefined) appendRevocation(db, 'account', accountId, 'soft', context.at)
-        return 'changed'
-      }),
+      db.write(() =>
+        putMember(db, { accountId, tenantId, roles }, context) ? 'changed' : 'unchanged',
+      ),
+
+    changeMember: async (member, actor, context) =>
+      db.write(() => changeMember(db, member, actor, context)),
 
     removeMember: async (accountId, tenantId, context) =>
-      removeMember(db, accountId, tenantId, context),
+      db.write(() => (removeMember(db, accountId, tenantId, context) ? 'changed' : 'unchanged')),
 
     setDefault: async (accountId, tenantId, context) =>
       db.write(() => {
@@ -129,28 +132,32 @@ export function createTenantStore(db: SqliteDatabase): TenantStore {
   }
 }
 
-function removeMember(
+function changeMember(
   db: SqliteDatabase,
-  accountId: string,
-  tenantId: string,
+  member: Parameters<TenantStore['changeMember']>[0],
+  actor: TenantActor,
   context: AuditContext,
-): Change {
-  return db.write(() => {
-    const removed = db.run(
-      'DELETE FROM memberships WHERE account_id = ? AND tenant_id = ?',
-      accountId,
-      tenantId,
-    )
-    if (removed === 0) return 'unchanged'
-    db.run(
-      'UPDATE accounts SET default_tenant = NULL WHERE id = ? AND default_tenant = ?',
-      accountId,
-      tenantId,
-    )
-    audit(db, 'member_removed', context, tenantId, accountId)
-    appendRevocation(db, 'account', accountId, 'soft', context.at)
-    return 'changed'
+): Change | TenantRefusal {
+  const { accountId, tenantId, roles } = member
+  const tenant = db.get('SELECT disabled_at FROM tenants WHERE id = ?', tenantId)
+  if (tenant === undefined) return 'unknown'
+  if (tenant['disabled_at'] !== null) return 'tenant_disabled'
+  const definitions = readDefinitions(db)
+  const refusal = decideMemberChange({
+    before: rolesOfMember(db, accountId, tenantId),
+    after: roles,
+    rights: readRights(db, actor, tenantId, definitions),
+    definitions,
+    hasOther: (permission) => hasOtherMember(db, member, permission, definitions),
   })
+  if (refusal !== undefined) return refusal
+  const globalRoles = findById(db, accountId)?.roles ?? []
+  if (areTooManyRoles(globalRoles, roles ?? []) !== undefined) return 'roles_invalid'
+  const isChanged =
+    roles === undefined
+      ? removeMember(db, accountId, tenantId, context)
+      : putMember(db, { accountId, tenantId, roles }, context)
+  return isChanged ? 'changed' : 'unchanged'
 }
 
 function audit(

@@ -2,10 +2,14 @@ import { getCompileCacheDir } from 'node:module'
 import { dirname, extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
-/** The data that a thread gets at its start. */
-export interface ThreadData {
+const ENTRY = new URL('../../../bin/thread.cjs', import.meta.url)
+
+/** What the entry reads at the start of a thread. */
+interface ThreadData {
   /** The folder of the compile cache of this process. Undefined if it has none. */
   readonly compileCache: string | undefined
+  /** The URL of the module that serves the store: TypeScript in the sources, JavaScript in the package. */
+  readonly host: string
 }
 
 /** How long a thread without a store waits for the next one, in milliseconds. */
@@ -27,10 +31,9 @@ export function takeThread(): Worker {
   const directory = getCompileCacheDir()
   const workerData: ThreadData = {
     compileCache: directory === undefined ? undefined : dirname(directory),
+    host: new URL(`host${extname(import.meta.url)}`, import.meta.url).href,
   }
-  const worker = new Worker(new URL(`worker${extname(import.meta.url)}`, import.meta.url), {
-    workerData,
-  })
+  const worker = new Worker(ENTRY, { workerData })
   worker.unref()
   return worker
 }
