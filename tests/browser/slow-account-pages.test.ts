@@ -33,16 +33,19 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
     await server?.[Symbol.asyncDispose]()
   })
 
-  /** Waits for the newest mail of a kind, after this many others. */
+  /** All mails of a kind so far, from the log. */
+  function mailsOf(kind: string): readonly { url: string; code: string }[] {
+    return server
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"mail_in_dev_outbox"') && line.includes(`"${kind}"`))
+      .map((line) => JSON.parse(line) as { url: string; code: string })
+  }
+
+  /** Waits for a mail of a kind, after this many others, and returns the newest. */
   async function mailOf(kind: string, before = 0): Promise<{ url: string; code: string }> {
-    const mails = (): { url: string; code: string }[] =>
-      server
-        .output()
-        .split('\n')
-        .filter((line) => line.includes('"mail_in_dev_outbox"') && line.includes(`"${kind}"`))
-        .map((line) => JSON.parse(line) as { url: string; code: string })
-    await expect.poll(() => mails().length).toBeGreaterThan(before)
-    const mail = mails().at(-1)
+    await expect.poll(() => mailsOf(kind).length).toBeGreaterThan(before)
+    const mail = mailsOf(kind).at(-1)
     if (mail === undefined) throw new Error('There is a mail.')
     return mail
   }
@@ -119,7 +122,6 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
       locale: 'de-DE',
     })
     const page = await context.newPage()
-    const mails = (): number => server.output().split('"reset_password"').length - 1
     const check = async (name: string): Promise<void> => {
       const folder = process.env['SCREENSHOTS']
       if (folder !== undefined) {
@@ -134,7 +136,7 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
       await check(path.replace(/\W/g, '-'))
     }
     await page.goto(`${url}/account/forgot`)
-    const before = mails()
+    const before = mailsOf('reset_password').length
     // Browsers accept it, and the server does not.
     await send(page, { email: `${'a'.repeat(70)}@example.com` })
     await check('wrong-address')
