@@ -114,7 +114,12 @@ describe('every page', () => {
 
   test('lets a browser send its Origin where it sends no Sec-Fetch-Site: over http to another machine', async () => {
     const publicUrl = 'http://192.168.7.1:8000'
-    await using own = await openMailingAuthority({ publicUrl, allowPrivateHttp: true })
+    await using own = await openMailingAuthority({
+      publicUrl,
+      allowPrivateHttp: true,
+      smtpUrl: 'smtp://127.0.0.1:9',
+      mailFrom: 'a@example.com',
+    })
     const page = await new PageBrowser(own).open('/auth/account/forgot')
     expect(page.headers.get('referrer-policy')).toBe('same-origin')
     const sent = await new PageBrowser(own).post('/auth/account/forgot', {}, { origin: publicUrl })
