@@ -193,12 +193,13 @@ async function openWorld(it: TestAuthority): Promise<World> {
 async function keepAccount({ authority }: TestAuthority, accountId: string): Promise<string> {
   const { accounts } = authority
   const account = await accounts.get(accountId)
+  if (account?.username === USERNAME) return accountId
+  // A request may have signed up with the name meanwhile.
+  await accounts.delete(USERNAME, 'test')
   if (account !== undefined) {
     await accounts.rename(account.username, USERNAME, 'test')
     return accountId
   }
-  // Somebody may have signed up with the name meanwhile.
-  await accounts.delete(USERNAME, 'test')
   const created = await accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
   if (!created.ok) throw new Error(created.text)
   return created.value.id
