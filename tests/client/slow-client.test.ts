@@ -58,6 +58,13 @@ describeWith('chromium', 'the client in Chromium', () => {
     expect(await call(tab)).toBe(401)
   })
 
+  test('an error of a listener reaches neither the caller nor other listeners', async () => {
+    await tab.evaluate("client.onChange(() => { throw new Error('of the page') }) && undefined")
+    await tab.evaluate("client.onChange(() => changes.push('later')) && undefined")
+    expect(await login(tab)).toMatchObject({ username: 'alice' })
+    expect(await tab.evaluate('changes')).toEqual(['alice', 'later'])
+  })
+
   test('says why a login failed, and keeps nobody logged in', async () => {
     const wrong = { ...ALICE, password: 'not the password' }
     const failed = await tab.evaluate(
@@ -315,11 +322,12 @@ describeWith('chromium', 'the client in Chromium', () => {
     const [other] = await openTabs(1)
     expect(await other!.evaluate('client.session()')).not.toBeNull()
     await expire()
-    world.front.gather('/api/me', 2)
-    const late = call(other!)
+    world.front.gather('/api/notes', 2)
+    const post = { method: 'POST', body: 'x' }
+    const late = call(other!, '/api/notes', post)
     await tab.evaluate('client.logout()')
     await login(tab)
-    expect(await Promise.all([late, call(tab)])).toEqual([200, 200])
+    expect(await Promise.all([late, call(tab, '/api/notes', post)])).toEqual([201, 201])
     for (const each of [tab, other!]) expect(await peek(each)).toMatchObject({ username: 'alice' })
   })
 

@@ -37,7 +37,8 @@ const NOT_OF_TOKEN = /^(?:credentials_invalid|insufficient_user_authentication)$
 export function createClient(options: ClientOptions = {}): Client {
   const { mode: kind, storage, origins = [] } = options
   const page = findPage()
-  const authority = (options.authority ?? '').replace(/\/+$/, '')
+  // Not relative: a <base> in the page must not lead passwords and tokens elsewhere.
+  const authority = (options.authority || page?.location.origin || '').replace(/\/+$/, '')
   const mode = kind === 'memory' ? useMemory(authority, storage) : useCookies(authority)
   const originOf = (url: string): string => {
     try {
@@ -46,8 +47,8 @@ export function createClient(options: ClientOptions = {}): Client {
       return 'null' // as for all URLs without an origin that can be compared
     }
   }
-  const name = `countersign:${originOf(authority || '/')}`
-  const tabs = connectTabs(page, name, mode.isShared ? hear : undefined)
+  const ours = [authority, ...origins].map(originOf)
+  const tabs = connectTabs(page, `countersign:${ours[0]}`, mode.isShared ? hear : undefined)
   const pause = createPause()
   const listeners = new Set<Parameters<Client['onChange']>[0]>()
   let session: Session | null | undefined
@@ -185,11 +186,6 @@ export function createClient(options: ClientOptions = {}): Client {
     }
   }
 
-  function isOurs(url: string): boolean {
-    const origin = originOf(url)
-    return origin !== 'null' && [authority || '/', ...origins].map(originOf).includes(origin)
-  }
-
   const client: Client = {
     login: (credentials) =>
       tabs.exclusive(async () => {
@@ -229,12 +225,13 @@ export function createClient(options: ClientOptions = {}): Client {
     },
 
     async prepare(url, method) {
-      const ours = isOurs(url)
-      if (ours) await prepareSession().catch(() => {})
+      const origin = originOf(url)
+      const isOurs = origin !== 'null' && ours.includes(origin)
+      if (isOurs) await prepareSession().catch(() => {})
       return {
-        isOurs: ours,
-        headers: ours ? await mode.headers(method) : {},
-        withCookies: ours && mode.isShared,
+        isOurs,
+        headers: isOurs ? await mode.headers(method) : {},
+        withCookies: isOurs && mode.isShared,
         renewals,
         sub: session?.sub,
       }

@@ -9,6 +9,7 @@ type Listen = (type: string, listener: (event: { readonly persisted?: boolean })
 
 /** The parts of a page that the client uses. Node, React Native and older browsers lack some of them. */
 export interface Page {
+  readonly location: { readonly origin: string }
   readonly document?: {
     readonly visibilityState: string
     /** What relative URLs refer to. */

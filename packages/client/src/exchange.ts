@@ -12,17 +12,18 @@ export async function exchange(url: string, init: RequestInit): Promise<Members>
   const timer = setTimeout(() => limit.abort(), ANSWER_MS_MAX)
   try {
     const answer = await fetch(url, { ...init, cache: 'no-store', signal: limit.signal })
-    const body = answer.status === 204 ? {} : ((await answer.json()) as Members)
-    if (answer.ok) return body
-    const { code, detail } = body
+    // Captive portals and proxies answer with a page of their own, which says nothing about the session.
+    const noJson = answer.status === 204 ? {} : undefined
+    const body = (await answer.json().catch(() => noJson)) as Members | undefined
+    if (answer.ok && body) return body
+    const { code, detail } = body ?? {}
     throw new ClientError(typeof code === 'string' ? code : 'unavailable', {
-      status: answer.status,
+      status: answer.ok ? undefined : answer.status,
       message: typeof detail === 'string' ? detail : undefined,
       retryAfterMs: retryAfterMs(answer),
     })
   } catch (cause) {
     if (cause instanceof ClientError) throw cause
-    // No network, a proxy's own page, or a captive portal: none of them says anything about the session.
     throw new ClientError('unavailable', { cause })
   } finally {
     clearTimeout(timer)

@@ -17,10 +17,11 @@ export function attachClient(
 
   const onRequest = axios.interceptors.request.use(async (config) => {
     const prepared = await client.prepare(axios.getUri(config), config.method ?? 'get')
-    for (const [name, value] of Object.entries(prepared.headers)) {
-      // A header that the caller has set stays. The second time, the headers are those of the first time.
-      config.headers.set(name, value, REPEATED in config)
-    }
+    const isRepeat = REPEATED in config
+    // A caller who sets these headers manages them, and no refresh can change them.
+    const names = Object.keys(prepared.headers)
+    if (!isRepeat && names.some((name) => config.headers.has(name))) return config
+    for (const name of names) config.headers.set(name, prepared.headers[name])
     if (prepared.withCookies) config.withCredentials = true
     sent.set(config, prepared)
     return config
