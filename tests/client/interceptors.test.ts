@@ -1,10 +1,17 @@
 import axios, { type AxiosInstance, type InternalAxiosRequestConfig } from 'axios'
-import createAuthRefreshInterceptor from 'axios-auth-refresh'
+import { createAuthRefreshInterceptor } from 'axios-auth-refresh'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import { attachClient } from '../../packages/client/src/bindings/axios.ts'
 import { createClient, type Client } from '../../packages/client/src/index.ts'
 import { ALICE, startAuthority, type ListeningAuthority } from './world.ts'
+
+// Its types name the CommonJS types of axios. At run time, both are the same function.
+const intercept = createAuthRefreshInterceptor as unknown as (
+  instance: AxiosInstance,
+  refresh: () => Promise<void>,
+  options: object,
+) => number
 
 let authority: ListeningAuthority
 let api: AxiosInstance
@@ -124,7 +131,7 @@ describe('interceptors for SimpleJWT, unchanged', () => {
         refreshes += 1
         await renew()
       }
-      createAuthRefreshInterceptor(api, refresh, options)
+      intercept(api, refresh, options)
       for (let round = 1; round <= 3; round += 1) {
         untilExpired()
         const all = Array.from({ length: count }, () => statusOf(api.get('/auth/me')))

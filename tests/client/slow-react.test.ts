@@ -7,7 +7,8 @@ import { build } from 'vite'
 
 import { launchChromium } from '../browser/chromium.ts'
 import { describeWith } from '../support/requirements.ts'
-import { ALICE, startClientWorld, type ClientWorld } from './world.ts'
+import { bundle } from '../support/bundle.ts'
+import { ALICE, CLIENT, startClientWorld, type ClientWorld } from './world.ts'
 
 const EXAMPLE = join(import.meta.dirname, '../../examples/react-vite')
 
@@ -23,6 +24,41 @@ async function buildExample(): Promise<(path: string) => string> {
   )
   return (path) => files.get(path) ?? files.get('/index.html')!
 }
+
+describeWith('chromium', 'the plain page of docs/guides/browsers.md, in Chromium', () => {
+  test('logs in, keeps the session over a reload, and logs out', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/browsers.md'), 'utf8')
+    const html = /```html\n(.*?)```/s.exec(guide)?.[1] ?? ''
+    const specifier = "'@countersign/client'"
+    expect(html).toContain(specifier)
+    const code = await bundle(CLIENT)
+    await using world = await startClientWorld((path) =>
+      path === '/client.js' ? code : html.replace(specifier, "'/client.js'"),
+    )
+    const browser = await launchChromium()
+    try {
+      await using visitor = await world.visit(browser)
+      const page = await visitor.context.newPage()
+      await page.goto(world.origin)
+      const logIn = async (password: string): Promise<void> => {
+        await page.locator('[name=username]').fill(ALICE.username)
+        await page.locator('[name=password]').fill(password)
+        await page.getByRole('button', { name: 'Log in' }).click()
+      }
+      await logIn('not the password')
+      await page.getByText('The username or the password is wrong').waitFor()
+      await logIn(ALICE.password)
+      await page.getByText('Hello alice').waitFor()
+      await page.reload()
+      await page.getByText('Hello alice').waitFor()
+      await page.getByRole('button', { name: 'Log out' }).click()
+      await page.getByRole('button', { name: 'Log in' }).waitFor()
+      await visitor.expectNothingReadable()
+    } finally {
+      await browser.close()
+    }
+  })
+})
 
 describeWith('chromium', 'examples/react-vite in Chromium', () => {
   let browser: Browser
