@@ -61,12 +61,12 @@ export function findWrongArrows(base: string = root): string[] {
 }
 
 function checkOutside(
-  name: string,
+  from: string,
   target: string,
   allowed: readonly string[],
 ): string | undefined {
   // The client runs in browsers, which have no modules of Node.
-  if (target.startsWith('node:') && name !== 'client') return undefined
+  if (target.startsWith('node:') && from !== 'client') return undefined
   const isAllowed = allowed.some((name) => target === name || target.startsWith(`${name}/`))
   return isAllowed ? undefined : `imports ${target}, which this package may not`
 }

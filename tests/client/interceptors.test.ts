@@ -149,6 +149,7 @@ describe('interceptors for SimpleJWT, unchanged', () => {
         config: InternalAxiosRequestConfig & { _retry?: boolean }
         response?: { status: number }
       }) => {
+        /* oxlint-disable no-underscore-dangle -- the name in the tutorials */
         const original = error.config
         if (error.response?.status !== 401 || original._retry) throw error
         original._retry = true

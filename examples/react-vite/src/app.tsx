@@ -25,10 +25,9 @@ function LoginForm(): ReactNode {
 
   async function logIn(event: FormEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
-    const form = new FormData(event.currentTarget)
-    const [username, password] = [String(form.get('username')), String(form.get('password'))]
+    const { username, password } = Object.fromEntries(new FormData(event.currentTarget))
     try {
-      await client.login({ username, password })
+      await client.login({ username: username as string, password: password as string })
     } catch (error) {
       setProblem(error instanceof ClientError ? error.message : String(error))
     }

@@ -1,6 +1,6 @@
 /** A channel to the other tabs. */
 export interface Channel {
-  onmessage: ((event: { readonly data: unknown }) => void) | null
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
   postMessage(message: unknown): void
   close(): void
 }

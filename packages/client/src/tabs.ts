@@ -49,6 +49,7 @@ export function connectTabs(
       }
       return start(false)
     },
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has one origin
     tell: (news) => channel?.postMessage(news),
     news: () =>
       new Promise((resolve) => {
@@ -59,11 +60,11 @@ export function connectTabs(
       channel?.close()
       channel = isOpen && Channel ? new Channel(name) : undefined
       if (!channel) return
-      channel.onmessage = ({ data }) => {
+      channel.addEventListener('message', ({ data }) => {
         hear?.(data)
         for (const go of waiting) go()
         waiting = []
-      }
+      })
     },
   }
   tabs.connect(true)

@@ -70,38 +70,42 @@ export interface Prepared {
 /** Logs a person in and keeps the session. One object for a page or an application. */
 export interface Client {
   /** Logs in. Rejects with a {@link ClientError}, for example with the code `credentials_invalid`. */
-  login(credentials: Credentials): Promise<Session>
+  readonly login: (credentials: Credentials) => Promise<Session>
   /**
    * Logs out. With cookies, rejects if the authority cannot be reached: the person is then still logged in. In the
    * mode `memory`, the tokens are gone in any case.
    */
-  logout(): Promise<void>
+  readonly logout: () => Promise<void>
   /**
    * Returns the session, or null if nobody is logged in. Asks the authority at the first call, and with `reload`.
    * Rejects if the authority cannot be reached.
    */
-  session(options?: { readonly reload?: boolean }): Promise<Session | null>
+  readonly session: (options?: { readonly reload?: boolean }) => Promise<Session | null>
   /** Returns what is known without a request. Undefined: not known yet. The same object until something changes. */
-  peek(): Session | null | undefined
+  readonly peek: () => Session | null | undefined
   /**
    * Refreshes now. With `tenant` (only with cookies), moves the session to that tenant; null leaves the tenant.
    * `fetch` refreshes by itself.
    */
-  refresh(options?: { readonly tenant?: string | null }): Promise<Session | null>
+  readonly refresh: (options?: { readonly tenant?: string | null }) => Promise<Session | null>
   /**
    * Calls an API like the global `fetch`. If the access token has expired or is out of date, refreshes and repeats
    * the call once. Rejects with a {@link ClientError} if the authority cannot refresh at the moment.
    */
   readonly fetch: typeof globalThis.fetch
   /** Calls the listener after each change of the session, in every tab. Returns a function that removes it. */
-  onChange(listener: (session: Session | null | undefined) => void): () => void
+  readonly onChange: (listener: (session: Session | null | undefined) => void) => () => void
   /** For bindings to other HTTP libraries: gives the headers of a request. Refreshes first if needed. */
-  prepare(url: string, method: string): Promise<Prepared>
+  readonly prepare: (url: string, method: string) => Promise<Prepared>
   /**
    * For bindings to other HTTP libraries: decides about the answer to a prepared request, after refreshing if that can
    * help. If true, prepare the request again and repeat it once. `code` is that of the problem document, if any.
    */
-  shouldRepeat(prepared: Prepared, status: number, code: string | undefined): Promise<boolean>
+  readonly shouldRepeat: (
+    prepared: Prepared,
+    status: number,
+    code: string | undefined,
+  ) => Promise<boolean>
   /** Stops listening to the page and to other tabs. */
-  close(): void
+  readonly close: () => void
 }
