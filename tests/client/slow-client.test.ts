@@ -357,6 +357,35 @@ describeWith('chromium', 'the client in Chromium', () => {
   })
 })
 
+describeWith('chromium', 'the client in the back/forward cache of Chromium', () => {
+  test('knows who has logged in while its page was in the cache', async () => {
+    const browser = await launchChromium({ withPageCache: true })
+    try {
+      await using world = await startClientWorld()
+      await using visitor = await world.visit(browser)
+      const page = await world.openTab(visitor)
+      await page.evaluate(`client.login(${JSON.stringify(ALICE)})`)
+      await page.evaluate('{ globalThis.isTheSamePage = true }')
+
+      await page.goto(`${world.origin}/another`)
+      await page.waitForFunction('globalThis.client !== undefined')
+      expect(await page.evaluate('globalThis.isTheSamePage')).toBe(undefined)
+      await page.evaluate('client.logout()')
+      await page.evaluate(`client.login(${JSON.stringify(BOB)})`)
+
+      await page.goBack()
+      expect(await page.evaluate('isTheSamePage')).toBe(true)
+      await page.waitForFunction("client.peek()?.username === 'bob'")
+      const post = "client.fetch('/api/notes', { method: 'POST', body: 'by Bob' })"
+      expect(await page.evaluate(`${post}.then(({ status }) => status)`)).toBe(201)
+      await page.evaluate('client.logout()')
+      expect(await page.evaluate('client.peek()')).toBeNull()
+    } finally {
+      await browser.close()
+    }
+  })
+})
+
 /** Freezes a tab, as Chromium does with tabs in the background. */
 async function freeze(
   visitor: Visitor,
