@@ -68,7 +68,9 @@ describe('a forgotten password', () => {
     expect(browser.jar.cookies.has('cs_ticket')).toBe(false)
     const again = await browser.press(page, { password: 'another long password' })
     expect(again).toMatchObject({ status: 400, title: 'This link does not work' })
-    expect(again.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe('/auth/account/forgot')
+    expect(again.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe(
+      '/auth/account/forgot',
+    )
   })
 
   test('is set with the code in the browser that waits, in two steps', async () => {
