@@ -71,11 +71,7 @@ export async function evenly<T>(services: MailServices, work: () => Promise<T>):
  * Writes a code and its mail for a request. The worker sends the mail after the answer. If the account changed
  * since it was read, a decoy takes the place of the code, so that the answer and the ticket reveal nothing.
  */
-export async function sendCode(
-  services: CodeServices,
-  mail: CodeMail,
-  by: Caller,
-): Promise<Asked> {
+export async function sendCode(services: CodeServices, mail: CodeMail, by: Caller): Promise<Asked> {
   const asked = await issueCode(services, mail, by)
   if (asked !== 'outdated') return asked
   return sendCode(services, { ...mail, account: undefined, isSent: false }, by)
