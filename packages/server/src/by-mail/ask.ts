@@ -53,7 +53,8 @@ export async function readAsking(
   const key = readEmailKey(email)
   if (key === undefined) return refuse('email_invalid')
   const throttled = await countMail(services, key, caller)
-  return throttled ?? { ok: true, email: { address: email, key } }
+  // A full-width `＠`, as Japanese keyboards write it, is understood here but not by mail servers.
+  return throttled ?? { ok: true, email: { address: email.normalize('NFKC'), key } }
 }
 
 /**
@@ -67,24 +68,34 @@ export async function evenly<T>(services: MailServices, work: () => Promise<T>):
 }
 
 /**
- * Writes a code and its mail. The worker sends the mail after the answer. `by` is the client that asked, or the
- * operator.
+ * Writes a code and its mail for a request. The worker sends the mail after the answer. If the account changed
+ * since it was read, a decoy takes the place of the code, so that the answer and the ticket reveal nothing.
  */
-export async function sendCode(
+export async function sendCode(services: CodeServices, mail: CodeMail, by: Caller): Promise<Asked> {
+  const asked = await issueCode(services, mail, by)
+  if (asked !== 'outdated') return asked
+  return sendCode(services, { ...mail, account: undefined, isSent: false }, by)
+}
+
+/**
+ * Writes a code and its mail. `by` is the client that asked, or the operator. `outdated`, with nothing written,
+ * if the account's credentials changed since the account was read.
+ */
+export async function issueCode(
   services: CodeServices,
   mail: CodeMail,
   by: Caller | AuditContext,
-): Promise<Asked> {
+): Promise<Asked | 'outdated'> {
   const { store, random, hasher, sealer } = services
   const { account, purpose, email } = mail
   const secrets = newCodeSecrets(random)
   const now = await store.nowMs()
   const expiresAt = now + limits.codeLifeMs
-  await store.mailCodes.issue(
+  const issued = await store.mailCodes.issue(
     {
       id: secrets.id,
       purpose,
-      subject: account?.id ?? email.key,
+      subject: subjectOf(mail),
       accountId: account?.id,
       version: account?.credentialsVersion ?? 0,
       email,
@@ -107,7 +118,17 @@ export async function sendCode(
       mails: [composeCode(services, mail, secrets, now, expiresAt)],
     },
   )
-  return { ok: true, ticket: secrets.ticket }
+  return issued === 'outdated' ? issued : { ok: true, ticket: secrets.ticket }
+}
+
+/**
+ * A sign-up replaces only codes of sign-ups, also if the address has an account and the code resets its password.
+ * Otherwise whoever asks for a reset and then for a sign-up would learn from the first ticket, which would be void,
+ * that there is an account.
+ */
+function subjectOf({ kind, account, email }: CodeMail): string {
+  const subject = account?.id ?? email.key
+  return kind === 'account_exists' ? `sign-up ${subject}` : subject
 }
 
 /** The context under which the details of a code are sealed. */

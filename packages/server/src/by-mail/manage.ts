@@ -1,7 +1,7 @@
 import { no, unknown, yes, type Managed } from '../accounts/managed.ts'
 import { usernameKey } from '../accounts/usernames.ts'
 import type { Clock } from '../base/clock.ts'
-import { sendCode } from './ask.ts'
+import { issueCode } from './ask.ts'
 import type { CodeServices } from './services.ts'
 
 /** Sends mails with codes for operators and embedding applications. `by` is the actor in the audit. */
@@ -36,7 +36,7 @@ export function createAccountMails(
     if (email === undefined) {
       return no('email_missing', `The account "${username}" has no e-mail address. Set one first.`)
     }
-    await sendCode(
+    const issued = await issueCode(
       services,
       {
         ...mail,
@@ -48,7 +48,8 @@ export function createAccountMails(
       },
       { at: clock.nowMs(), actor: by },
     )
-    return yes('sent')
+    // The account changed meanwhile.
+    return issued === 'outdated' ? send(username, by, mail) : yes('sent')
   }
   return {
     sendReset: (username, by) =>

@@ -72,6 +72,11 @@ export async function deleteOwnAccount(
   const { account } = proven
   const context = auditContextOf(services, account.id, caller)
   const mails = await services.notices?.accountDeleted(account, context.at)
-  await services.store.accounts.delete(account.id, { ...context, mails })
-  return { ok: true }
+  const deleted = await services.store.accounts.deleteOwn(
+    account.id,
+    { passwordHash: account.passwordHash, sessionId: current.state.session.id },
+    { ...context, mails },
+  )
+  // While the password was checked, it was changed or the session ended, for example by a reset.
+  return deleted === 'changed' ? { ok: true } : refuse('session_ended')
 }

@@ -19,8 +19,8 @@ export interface MailCode {
   readonly id: string
   readonly purpose: MailPurpose
   /**
-   * The id of the account, or the key of an address that no account has. A newer code with the same purpose
-   * and subject replaces the older one.
+   * The id of the account, or the key of an address that no account has; with a prefix in the answer to a
+   * sign-up. A newer code with the same purpose and subject replaces the older one.
    */
   readonly subject: string
   /** The account. Undefined for a sign-up, and for a decoy that was written for an unknown address. */

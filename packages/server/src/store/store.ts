@@ -103,6 +103,15 @@ export interface AccountStore {
    * id.
    */
   delete(accountId: string, context: AuditContext): Promise<Change>
+  /**
+   * Deletes an account for one of its own sessions. `unchanged` if the hash of its password is no longer
+   * `passwordHash`, the account is disabled, or the session no longer stands.
+   */
+  deleteOwn(
+    accountId: string,
+    proven: { readonly passwordHash: string; readonly sessionId: string },
+    context: AuditContext,
+  ): Promise<Change>
   /** Sets the password's hash and revokes all sessions and tokens of the account. */
   setPasswordHash(accountId: string, hash: string, context: AuditContext): Promise<Change>
   /**

@@ -106,15 +106,19 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
       }),
 
     delete: async (accountId, context) =>
+      change(db, accountId, () => deleteAccount(db, accountId, context)),
+
+    deleteOwn: async (accountId, { passwordHash, sessionId }, context) =>
       change(db, accountId, () => {
-        db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
-        db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
-        db.run('DELETE FROM mail_codes WHERE account_id = ?', accountId)
-        deleteInvitationsOf(db, accountId)
-        db.run('DELETE FROM accounts WHERE id = ?', accountId)
-        auditChange(db, accountId, 'account_deleted', context)
-        appendRevocation(db, 'account', accountId, 'hard', context.at)
-        return true
+        const mayDelete = db.get(
+          `SELECT 1 FROM accounts a JOIN sessions s ON s.account_id = a.id
+           WHERE a.id = ? AND a.password_hash = ? AND a.disabled_at IS NULL
+             AND s.id = ? AND ${SESSION_STANDS}`,
+          accountId,
+          passwordHash,
+          sessionId,
+        )
+        return mayDelete !== undefined && deleteAccount(db, accountId, context)
       }),
 
     setPasswordHash: async (accountId, hash, context) =>
@@ -193,6 +197,17 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
         roles.filter((each) => each !== role),
       ),
   }
+}
+
+function deleteAccount(db: SqliteDatabase, accountId: string, context: AuditContext): true {
+  db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
+  db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
+  db.run('DELETE FROM mail_codes WHERE account_id = ?', accountId)
+  deleteInvitationsOf(db, accountId)
+  db.run('DELETE FROM accounts WHERE id = ?', accountId)
+  auditChange(db, accountId, 'account_deleted', context)
+  appendRevocation(db, 'account', accountId, 'hard', context.at)
+  return true
 }
 
 /** Changes an existing account. `work` returns whether it changed anything. */
