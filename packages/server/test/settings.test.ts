@@ -72,7 +72,10 @@ test('an empty environment configures a development server', () => {
       address: { triesMax: 100, periodMs: 600_000 },
       device: { triesMax: 10, periodMs: 900_000 },
       login: { triesMax: 60, periodMs: 60_000 },
+      recipient: { triesMax: 5, periodMs: 3_600_000 },
+      sender: { triesMax: 30, periodMs: 3_600_000 },
     },
+    links: {},
     http: {
       publicUrl: 'http://localhost:8000',
       cookieDomain: undefined,
@@ -82,6 +85,8 @@ test('an empty environment configures a development server', () => {
       corsHeaders: [],
       hstsSubdomains: false,
       signUp: false,
+      signUpVerified: false,
+      mailLogin: false,
       usernameField: 'username',
     },
     mail: {
@@ -582,6 +587,50 @@ describe('secrets in files', () => {
         `${name}: the file cannot be read: it is not UTF-8 text`,
       ])
     }
+  })
+})
+
+test.each(['SIGN_UP_VERIFIED', 'MAIL_LOGIN'])(
+  'COUNTERSIGN_%s needs mail in production, and sends it into memory in development',
+  (name) => {
+    const flow = { [`COUNTERSIGN_${name}`]: 'true' }
+    const live = {
+      ...flow,
+      COUNTERSIGN_SECRET: STRONG,
+      COUNTERSIGN_PUBLIC_URL: 'https://a.example',
+    }
+    expect(mistakesOf(live, true)).toEqual([`COUNTERSIGN_${name}: needs COUNTERSIGN_SMTP_URL`])
+    expect(parse(flow).mail).toMatchObject({ smtp: undefined })
+    const smtp = {
+      COUNTERSIGN_SMTP_URL: 'smtps://mail.example',
+      COUNTERSIGN_MAIL_FROM: 'a@example.com',
+    }
+    expect(parse({ ...live, ...smtp }, true).mail).toMatchObject({ smtp: { host: 'mail.example' } })
+  },
+)
+
+describe('links in mails', () => {
+  const read = (links: string): Settings['links'] => parse({ COUNTERSIGN_LINKS: links }).links
+
+  test('open pages of the application, by their purpose', () => {
+    expect(
+      read(' reset=https://app.example/reset?x=1 ,invite=http://localhost:3000/join,'),
+    ).toEqual({
+      reset: 'https://app.example/reset?x=1',
+      invite: 'http://localhost:3000/join',
+    })
+  })
+
+  test.each([
+    'reset',
+    'reset=/reset',
+    'forgot=https://app.example',
+    'reset=http://app.example/reset',
+    'reset=javascript:alert(1)',
+    'reset=https://user:pass@app.example/',
+    'reset=https://app.example/#reset',
+  ])('%s is rejected', (links) => {
+    expect(mistakesOf({ COUNTERSIGN_LINKS: links })).toHaveLength(1)
   })
 })
 

@@ -43,7 +43,10 @@ export type InvitationSummary = Omit<Invitation, 'linkHash' | 'codeHash'> & {
 }
 
 /** What a new mail of an invitation replaces. */
-export type NewMailing = Pick<Invitation, 'id' | 'tenantId' | 'linkHash' | 'codeHash' | 'expiresAt'> & {
+export type NewMailing = Pick<
+  Invitation,
+  'id' | 'tenantId' | 'linkHash' | 'codeHash' | 'expiresAt'
+> & {
   readonly inviterId: string | undefined
 }
 

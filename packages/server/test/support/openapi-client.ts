@@ -144,6 +144,7 @@ async function openWorld(it: TestAuthority): Promise<World> {
     async keepLoggedIn() {
       it.clock.advanceMs(1_000)
       if (sent++ % LOG_IN_EVERY !== 0) return
+      await keepAccount(it)
       if (isPasswordChanged) await it.authority.accounts.setPassword(USERNAME, PASSWORD, 'test')
       isPasswordChanged = false
       browser = new TestBrowser(it)
@@ -185,6 +186,14 @@ async function openWorld(it: TestAuthority): Promise<World> {
       if (plan.operationId === 'changePassword' && status < 300) isPasswordChanged = true
     },
   }
+}
+
+/** Requests may rename or delete the account. */
+async function keepAccount({ authority: { accounts } }: TestAuthority): Promise<void> {
+  if ((await accounts.find(USERNAME)) !== undefined) return
+  const [renamed] = await accounts.list()
+  if (renamed === undefined) await accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+  else await accounts.rename(renamed.username, USERNAME, 'test')
 }
 
 async function readPair(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 
 import type { Caller } from '../../sessions/services.ts'
+import { refusals } from '../../base/refusals.ts'
 import { problem } from '../problem.ts'
 import { isFresh } from './etag.ts'
 import type { ApiRoute } from './define.ts'
@@ -62,6 +63,7 @@ export function defineLivePage({ policy, render, ...about }: LivePageSpec): ApiR
     ...publicRow(about),
     kind: 'page',
     answers: () => [{ status: 200, description: 'The page.', media: 'text/html' }],
+    refusals: [{ code: 'not_found', ...refusals.not_found }],
     bind: (services) => async (request, caller) => {
       const html = await render(services, request, caller)
       if (html === undefined) return problem('not_found')

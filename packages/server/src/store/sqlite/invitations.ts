@@ -252,7 +252,11 @@ function accept(
     return { ok: false, code: 'roles_invalid' }
   }
   // Each mail has its own secrets and its own expiry, so it has its own id here.
-  const used = { kind: CONSUMED, id: `${id}.${invitation.mailings}`, expiresAt: invitation.expiresAt }
+  const used = {
+    kind: CONSUMED,
+    id: `${id}.${invitation.mailings}`,
+    expiresAt: invitation.expiresAt,
+  }
   if (!consume(db, used, now)) return { ok: false, code: 'invitation_void' }
   close(db, invitation, 'accepted')
   auditChange(db, account.id, 'invitation_accepted', context, tenantId)

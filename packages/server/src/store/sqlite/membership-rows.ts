@@ -36,7 +36,11 @@ export function rolesOfMember(
  */
 export function putMember(
   db: SqliteDatabase,
-  member: { readonly accountId: string; readonly tenantId: string; readonly roles: readonly string[] },
+  member: {
+    readonly accountId: string
+    readonly tenantId: string
+    readonly roles: readonly string[]
+  },
   context: AuditContext,
 ): boolean {
   const { accountId, tenantId } = member
