@@ -119,7 +119,13 @@ describe('every page', () => {
 
   test('lets a browser send its Origin where it sends no Sec-Fetch-Site: over http to another machine', async () => {
     const publicUrl = 'http://192.168.7.1:8000'
-    await using own = await openMailingAuthority({ publicUrl, allowPrivateHttp: true })
+    await using own = await openMailingAuthority({
+      publicUrl,
+      allowPrivateHttp: true,
+      // The outbox of development is only for this machine. This test sends no mail.
+      smtpUrl: 'smtp://127.0.0.1:1',
+      mailFrom: 'no-reply@example.com',
+    })
     const page = await new PageBrowser(own).open('/account/forgot')
     expect(page.headers.get('referrer-policy')).toBe('same-origin')
     const sent = await new PageBrowser(own).post('/account/forgot', {}, { origin: publicUrl })
