@@ -40,7 +40,7 @@ function pathOf({ url }: SentMail): string {
 function expectError(page: SeenPage, status: number, words: RegExp, field?: string): void {
   expect([page.status, page.title]).toEqual([status, expect.stringMatching(/^Error: /)])
   const wrong = page.tags.filter(({ attributes }) => attributes['aria-invalid'] === 'true')
-  const [shown] = page.tags.filter(({ attributes: { class: name, role } }) =>
+  const shown = page.tags.find(({ attributes: { class: name, role } }) =>
     field === undefined ? role === 'alert' : name === 'error',
   )
   expect(shown?.text).toMatch(words)

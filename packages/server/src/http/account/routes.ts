@@ -294,7 +294,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     path: '/auth/signup',
     summary: 'Create an account for yourself',
     description:
-      'The account has no roles. Signing up opens no session: log in afterwards. Each attempt counts against the throttle of the address. With `COUNTERSIGN_SIGN_UP_VERIFIED`, the account exists after [the mailed code was used](#finishsignup), and the answer does not reveal whether an account has the address.',
+      'The account has no roles. Signing up opens no session: log in afterwards. Each attempt counts against the throttle of the address. With `COUNTERSIGN_SIGN_UP_VERIFIED`, the account exists after `POST /auth/signup/finish`, and the answer does not reveal whether an account has the address.',
     gate: noForeignPage,
     feature: signUpOn,
     body: {
