@@ -283,6 +283,17 @@ describe('a login by mail', () => {
     expect(membersOf(await page.get('/auth/me'))).toMatchObject({ username: USERNAME })
   })
 
+  test('ends the session that the browser had before, and reports no new device', async () => {
+    const page = browser()
+    await page.login()
+    const before = page.cookies.get('cs_refresh')
+    await page.visit('/auth/login/code/send', { body: { email: EMAIL } })
+    const { link } = await it.nextMail()
+    expect((await page.visit('/auth/login/code', { body: { link } })).status).toBe(200)
+    expect(await refresh(String(before))).toBe(401)
+    expect(it.mails).toHaveLength(1)
+  })
+
   test('counts from the time of the mail: a revocation since then is not missed', async () => {
     const page = browser()
     await page.get('/auth/csrf')

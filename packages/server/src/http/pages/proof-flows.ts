@@ -1,14 +1,11 @@
 import { verifyEmail } from '../../by-mail/email.ts'
-import { logInByMail } from '../../by-mail/log-in.ts'
 import { resetPassword } from '../../by-mail/reset-password.ts'
 import type { Presented } from '../../by-mail/secrets.ts'
 import { finishSignUp } from '../../by-mail/sign-up.ts'
 import { checkCode } from '../../by-mail/use-code.ts'
-import { endByRefreshToken } from '../../sessions/end.ts'
 import { refuse, type Caller, type Refusal } from '../../sessions/services.ts'
-import { readBrowser } from '../browser/browser-request.ts'
-import { sessionCookies } from '../browser/session-answers.ts'
 import { requireMail } from '../by-mail/answers.ts'
+import { logInBrowserByMail } from '../by-mail/log-in-browser.ts'
 import type { HttpServices } from '../services.ts'
 import type { FieldName, ProofPage } from './catalogue/messages.ts'
 import { answerDone } from './done-page.ts'
@@ -120,24 +117,8 @@ export const logInFlow: ProofFlow = {
   againPath: '/auth/account/log-in/start',
   fieldsFor: (state) => (state === 'asker' ? [] : ['code']),
   submit: async (services, { presented, request, caller }) => {
-    const { sessions, cookies } = services
-    const device = cookies.read(request, 'device')
-    const granted = await logInByMail(
-      requireMail(services),
-      presented,
-      { forCookies: true },
-      { ...caller, device: device.ok ? device.value : undefined },
-    )
-    if (!granted.ok) return granted
-    const previous = readBrowser(services, request)
-    if (previous.ok && previous.browser.refreshToken !== undefined) {
-      await endByRefreshToken(sessions, previous.browser.refreshToken, caller)
-    }
-    return redirectTo('/', [
-      ...sessionCookies(sessions, cookies, granted),
-      cookies.clear('csrf'),
-      cookies.clear('ticket'),
-    ])
+    const done = await logInBrowserByMail(services, presented, { request, caller })
+    return done.ok ? redirectTo('/', done.cookies) : done
   },
 }
 
