@@ -52,7 +52,10 @@ function refuse(code: CodeRefusal): CodeDecision {
 }
 
 /** Whether one of the given hashes is the expected one. Compares in constant time. */
-export function isAnyEqual(expected: Uint8Array, given: readonly Uint8Array[] | undefined): boolean {
+export function isAnyEqual(
+  expected: Uint8Array,
+  given: readonly Uint8Array[] | undefined,
+): boolean {
   let isEqual = false
   for (const each of given ?? []) {
     if (each.length === expected.length && timingSafeEqual(each, expected)) isEqual = true
