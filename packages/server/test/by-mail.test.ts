@@ -38,7 +38,7 @@ describe('a forgotten password', () => {
     const page = browser()
     expect((await page.visit('/auth/password/forgot', { body: { email: EMAIL } })).status).toBe(202)
     const { kind, link, url } = await it.nextMail()
-    expect([kind, url.startsWith('http://localhost:8000/account/reset?link=')]).toEqual([
+    expect([kind, url.startsWith('http://localhost:8000/auth/account/reset?link=')]).toEqual([
       'reset_password',
       true,
     ])

@@ -7,7 +7,7 @@ import { membersOf, type TestBrowser } from './support/browser.ts'
 import { openTenants, outcome, send, type Tenants } from './support/tenants.ts'
 
 const DAY_MS = 86_400_000
-const INVITATIONS = '/tenants/acme/invitations'
+const INVITATIONS = '/auth/tenants/acme/invitations'
 const ACCEPT = '/auth/invitations/accept'
 
 let it: Tenants
@@ -63,7 +63,7 @@ describe('an invitation', () => {
       { id, roles: ['editor', 'reader'], invited_by: 'owner', tenant: { name: 'acme' } },
     ])
     // A GET uses nothing up, whatever it asks for.
-    await bob.get(`/account/invite?link=${link}`)
+    await bob.get(`/auth/account/invite?link=${link}`)
     expect((await bob.get(ACCEPT)).status).toBe(405)
     expect(await it.rolesOf('bob')).toBeUndefined()
 

