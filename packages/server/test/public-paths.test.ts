@@ -129,7 +129,7 @@ test('a client that knows only the issuer finds the endpoints that issue and rev
 
 const gets = [
   '/',
-  '/auth/me',
+  '/auth/sessions',
   '/.well-known/jwks.json',
   '/.well-known/oauth-authorization-server',
   '/healthz',

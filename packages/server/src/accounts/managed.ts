@@ -14,7 +14,6 @@ export type ManagedCode =
   | 'tenant_unknown'
   | 'tenant_disabled'
   | 'invitation_unknown'
-  | 'mail_off'
   | 'tenant_taken'
   | 'tenant_name_invalid'
   | 'member_unknown'

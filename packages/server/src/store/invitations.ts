@@ -112,7 +112,7 @@ export interface InvitationStore {
     context: AuditContext,
   ): Promise<'changed' | TenantRefusal>
   /** Withdraws an open invitation for the person whose verified address was invited. */
-  decline(id: string, accountId: string, context: AuditContext): Promise<Change>
+  decline(id: string, accountId: string, context: AuditContext): Promise<'changed' | 'unknown'>
   /** Finds an open invitation of a tenant, also one that has expired. */
   find(id: string, tenantId: string): Promise<InvitationSummary | undefined>
   /** Lists up to `limit` open invitations of a tenant, also expired ones, the newest first. */
