@@ -344,7 +344,6 @@ describe('A13 an address for a mail', () => {
     '.a@b.example',
     'a..b@c.example',
     'a@-b.example',
-    'a%0d%0a@b.example',
     'a@b.example\0',
     'a\u200b@b.example',
     'a\u202e@b.example',
@@ -477,7 +476,8 @@ describe('A10 the fields of a proof', () => {
           const answer = await browser().visit(path, {
             body: { ...body, password: NEW_PASSWORD },
           })
-          expect([400, 403]).toContain(answer.status)
+          // 413: the body is too long.
+          expect([400, 403, 413]).toContain(answer.status)
         }
       }
     }
