@@ -29,6 +29,8 @@ const incremental = ['--incremental', '--tsBuildInfoFile', join(cache, 'tsc.tsbu
 const checks: Readonly<Record<string, () => Promise<Outcome>>> = {
   lint: () => run('oxlint', ['--type-aware', '--quiet']),
   types: () => run('tsc', ['-p', '.', ...incremental]),
+  // A page has types of the browser, which the rest must not see.
+  'types of pages': () => run('tsc', ['-p', 'examples/react-vite']),
   'unused code': () => run('knip', ['--cache', '--cache-location', join(cache, 'knip')]),
   format: () => run('oxfmt', ['--check', '.']),
   layers: () => listing(() => findWrongArrows()),

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { readSources } from './lib/modules.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const PACKAGES = ['jwt', 'guard', 'server']
+const PACKAGES = ['jwt', 'guard', 'client', 'server']
 
 /**
  * Returns one line for each exported declaration in packages/NAME/src without a docstring directly before it.

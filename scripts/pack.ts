@@ -22,6 +22,7 @@ const root = resolve(import.meta.dirname, '..')
 const PUBLISHED = [
   { folder: 'jwt', format: 'commonjs' },
   { folder: 'guard', format: 'commonjs' },
+  { folder: 'client', format: 'module' },
   { folder: 'server', format: 'module' },
 ] as const
 

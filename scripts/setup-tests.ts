@@ -30,7 +30,7 @@ export const requirements = {
     name: 'Chromium with openssl',
     debianPackages: ['chromium', 'openssl'],
     detect: ['/bin/sh', '-c', '/usr/bin/chromium --version && openssl version'],
-    suites: ['tests/browser'],
+    suites: ['tests/browser', 'tests/client'],
   },
   redis: {
     name: 'Redis, and Python with its client',

@@ -52,7 +52,9 @@ try {
   }
   for (const { name, path } of tarballs) {
     const attw = 'node_modules/@arethetypeswrong/cli/dist/index.js'
-    report(`types of ${name} (attw)`, run(process.execPath, [attw, path, '--no-emoji']))
+    // The client is for bundlers and browsers, so it has no CommonJS.
+    const profile = name === '@countersign/client' ? ['--profile', 'esm-only'] : []
+    report(`types of ${name} (attw)`, run(process.execPath, [attw, path, '--no-emoji', ...profile]))
   }
 } finally {
   rmSync(project, { recursive: true, force: true })

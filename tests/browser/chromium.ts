@@ -9,9 +9,13 @@ import { expect } from 'vitest'
 
 import type { Arrival } from './proxy.ts'
 
-/** Starts Debian's Chromium with an empty profile, which is deleted when it closes. */
-export function launchChromium(): Promise<Browser> {
+/**
+ * Starts Debian's Chromium with an empty profile, which is deleted when it closes. `withPageCache` turns the
+ * back/forward cache on, as for people. Playwright turns it off.
+ */
+export function launchChromium({ withPageCache = false } = {}): Promise<Browser> {
   return chromium.launch({
+    ignoreDefaultArgs: withPageCache ? ['--disable-back-forward-cache'] : [],
     executablePath: '/usr/bin/chromium',
     args: [
       '--headless',

@@ -24,6 +24,14 @@ export interface ProxyOptions {
   /** Changes the forwarded request, as the nginx of docs/guides/browsers.md does. */
   readonly cookies?: (path: string, header: string) => string
   readonly tls?: Certificate
+  /** Answers a request instead of the server. */
+  readonly instead?: (path: string) => Instead | undefined
+}
+
+/** An answer of the proxy itself, as when the server behind it cannot be reached. */
+export interface Instead {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** A proxy in front of the servers, like nginx, that records all requests. */
@@ -38,22 +46,31 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const arrivals: Arrival[] = []
   const gates = new Map<string, { count: number; waiting: (() => void)[] }>()
 
+  const note = (request: IncomingMessage, status: number, readable: string): void =>
+    void arrivals.push({
+      method: request.method ?? '',
+      path: request.url ?? '/',
+      origin: request.headers.origin,
+      secFetchSite: request.headers['sec-fetch-site']?.toString(),
+      cookies: parseCookies(request.headers.cookie ?? ''),
+      status,
+      readable,
+    })
+
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = request.url ?? '/'
     const gate = gates.get(path)
     if (gate !== undefined && request.method !== 'OPTIONS') await pass(gate)
+    const instead = options.instead?.(path)
+    if (instead !== undefined) {
+      note(request, instead.status, '')
+      response.writeHead(instead.status, instead.headers).end()
+      return
+    }
     const answer = await forward(request, options)
     const { 'set-cookie': _, ...headers } = answer.headers
     const body = await buffer(answer)
-    arrivals.push({
-      method: request.method ?? '',
-      path,
-      origin: request.headers.origin,
-      secFetchSite: request.headers['sec-fetch-site']?.toString(),
-      cookies: parseCookies(request.headers.cookie ?? ''),
-      status: answer.statusCode ?? 0,
-      readable: `${JSON.stringify(headers)}\n${body.toString()}`,
-    })
+    note(request, answer.statusCode ?? 0, `${JSON.stringify(headers)}\n${body.toString()}`)
     response.writeHead(answer.statusCode ?? 502, answer.rawHeaders).end(body)
   }
   const pass = (gate: { count: number; waiting: (() => void)[] }): Promise<void> =>

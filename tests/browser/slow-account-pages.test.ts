@@ -33,16 +33,19 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
     await server?.[Symbol.asyncDispose]()
   })
 
-  /** Waits for the newest mail of a kind, after this many others. */
+  /** All mails of a kind so far, from the log. */
+  function mailsOf(kind: string): readonly { url: string; code: string }[] {
+    return server
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"mail_in_dev_outbox"') && line.includes(`"${kind}"`))
+      .map((line) => JSON.parse(line) as { url: string; code: string })
+  }
+
+  /** Waits for a mail of a kind, after this many others, and returns the newest. */
   async function mailOf(kind: string, before = 0): Promise<{ url: string; code: string }> {
-    const mails = (): { url: string; code: string }[] =>
-      server
-        .output()
-        .split('\n')
-        .filter((line) => line.includes('"mail_in_dev_outbox"') && line.includes(`"${kind}"`))
-        .map((line) => JSON.parse(line) as { url: string; code: string })
-    await expect.poll(() => mails().length).toBeGreaterThan(before)
-    const mail = mails().at(-1)
+    await expect.poll(() => mailsOf(kind).length).toBeGreaterThan(before)
+    const mail = mailsOf(kind).at(-1)
     if (mail === undefined) throw new Error('There is a mail.')
     return mail
   }
@@ -74,13 +77,13 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
       referrers.add(request.headers()['referer'])
     })
 
-    await page.goto(`${url}/account/sign-up/start`)
+    await page.goto(`${url}/auth/account/sign-up/start`)
     expect(await send(page, { email: EMAIL, password: PASSWORD })).toBe('Check your mail')
     await page.goto((await mailOf('sign_up')).url)
     expect(await send(page)).toBe('Your account exists')
     expect((await logIn(EMAIL, PASSWORD)).status).toBe(200)
 
-    await page.goto(`${url}/account/forgot`)
+    await page.goto(`${url}/auth/account/forgot`)
     expect(await send(page, { email: EMAIL })).toBe('Check your mail')
     const { code } = await mailOf('reset_password')
     complaints.length = 0
@@ -94,7 +97,7 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
     expect((await logIn(EMAIL, NEW_PASSWORD)).status).toBe(200)
     expect((await logIn(EMAIL, PASSWORD)).status).toBe(401)
 
-    await page.goto(`${url}/account/log-in/start`)
+    await page.goto(`${url}/auth/account/log-in/start`)
     expect(await send(page, { email: EMAIL })).toBe('Check your mail')
     await page.goto((await mailOf('login_code')).url)
     await send(page)
@@ -119,7 +122,6 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
       locale: 'de-DE',
     })
     const page = await context.newPage()
-    const mails = (): number => server.output().split('"reset_password"').length - 1
     const check = async (name: string): Promise<void> => {
       const folder = process.env['SCREENSHOTS']
       if (folder !== undefined) {
@@ -130,11 +132,11 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
     }
 
     for (const path of ['forgot', 'sign-up/start', 'log-in/start', 'verify', 'reset?link=x']) {
-      await page.goto(`${url}/account/${path}`)
+      await page.goto(`${url}/auth/account/${path}`)
       await check(path.replace(/\W/g, '-'))
     }
-    await page.goto(`${url}/account/forgot`)
-    const before = mails()
+    await page.goto(`${url}/auth/account/forgot`)
+    const before = mailsOf('reset_password').length
     // Browsers accept it, and the server does not.
     await send(page, { email: `${'a'.repeat(70)}@example.com` })
     await check('wrong-address')
@@ -158,7 +160,7 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
   async function signUpOnce(context: BrowserContext): Promise<void> {
     if ((await logIn(EMAIL, NEW_PASSWORD)).status === 200) return
     const page = await context.newPage()
-    await page.goto(`${url}/account/sign-up/start`)
+    await page.goto(`${url}/auth/account/sign-up/start`)
     await send(page, { email: EMAIL, password: NEW_PASSWORD })
     await page.goto((await mailOf('sign_up')).url)
     await send(page)

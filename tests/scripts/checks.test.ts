@@ -17,7 +17,8 @@ const root = resolve(import.meta.dirname, '../..')
 let base: string
 beforeEach(() => {
   base = mkdtempSync(join(tmpdir(), 'countersign-checks-'))
-  for (const name of ['jwt', 'guard', 'server']) write(`packages/${name}/src/index.ts`, '')
+  for (const name of ['jwt', 'guard', 'client', 'server'])
+    write(`packages/${name}/src/index.ts`, '')
 })
 afterEach(() => rmSync(base, { recursive: true }))
 
@@ -56,6 +57,7 @@ describe('layers', () => {
   test.each([
     ['jwt', 'a.ts', `import 'zod'`, 'imports zod, which this package may not'],
     ['guard', 'a.ts', `import type {} from 'countersign'`, 'imports countersign, which this'],
+    ['client', 'a.ts', `import 'node:crypto'`, 'imports node:crypto, which this package may not'],
     ['guard', 'a.ts', `import '../../jwt/src/index.ts'`, 'outside its package'],
     ['server', 'other/a.ts', `import '../index.ts'`, 'is in other/, which is not a layer'],
   ])('packages/%s/src/%s with %s fails', (name, file, text, problem) => {

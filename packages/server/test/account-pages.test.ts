@@ -40,7 +40,7 @@ function pathOf({ url }: SentMail): string {
 function expectError(page: SeenPage, status: number, words: RegExp, field?: string): void {
   expect([page.status, page.title]).toEqual([status, expect.stringMatching(/^Error: /)])
   const wrong = page.tags.filter(({ attributes }) => attributes['aria-invalid'] === 'true')
-  const [shown] = page.tags.filter(({ attributes: { class: name, role } }) =>
+  const shown = page.tags.find(({ attributes: { class: name, role } }) =>
     field === undefined ? role === 'alert' : name === 'error',
   )
   expect(shown?.text).toMatch(words)
@@ -55,7 +55,7 @@ function expectError(page: SeenPage, status: number, words: RegExp, field?: stri
 describe('a forgotten password', () => {
   test('is set on the page of the link, in the browser that asked', async () => {
     const browser = new PageBrowser(it)
-    const waiting = await ask(browser, '/account/forgot', { email: EMAIL })
+    const waiting = await ask(browser, '/auth/account/forgot', { email: EMAIL })
     expect(waiting).toMatchObject({ status: 200, title: 'Check your mail' })
     const page = await browser.open(pathOf(await it.nextMail()))
     expect(namesOf(page)).toEqual(['link', 'password'])
@@ -68,12 +68,14 @@ describe('a forgotten password', () => {
     expect(browser.jar.cookies.has('cs_ticket')).toBe(false)
     const again = await browser.press(page, { password: 'another long password' })
     expect(again).toMatchObject({ status: 400, title: 'This link does not work' })
-    expect(again.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe('/account/forgot')
+    expect(again.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe(
+      '/auth/account/forgot',
+    )
   })
 
   test('is set with the code in the browser that waits, in two steps', async () => {
     const browser = new PageBrowser(it)
-    const waiting = await ask(browser, '/account/forgot', { email: EMAIL })
+    const waiting = await ask(browser, '/auth/account/forgot', { email: EMAIL })
     const { code } = await it.nextMail()
     expect(namesOf(waiting)).toEqual(['code'])
     expectError(await browser.press(waiting, { code: 'BBBB-BBBB' }), 400, /code is wrong/, 'code')
@@ -90,7 +92,7 @@ describe('a forgotten password', () => {
   })
 
   test('needs the code in another browser, which does not see the address', async () => {
-    await ask(new PageBrowser(it), '/account/forgot', { email: EMAIL })
+    await ask(new PageBrowser(it), '/auth/account/forgot', { email: EMAIL })
     const mail = await it.nextMail()
     const other = new PageBrowser(it)
     const page = await other.open(pathOf(mail))
@@ -105,7 +107,7 @@ describe('a forgotten password', () => {
   })
 
   test('five wrong codes void the mail, and the page says so', async () => {
-    await ask(new PageBrowser(it), '/account/forgot', { email: EMAIL })
+    await ask(new PageBrowser(it), '/auth/account/forgot', { email: EMAIL })
     const mail = await it.nextMail()
     const other = new PageBrowser(it)
     const page = await other.open(pathOf(mail))
@@ -119,12 +121,12 @@ describe('a forgotten password', () => {
     const answers = await Promise.all(
       [EMAIL, 'nobody@example.com'].map(async (email) => {
         const browser = new PageBrowser(it)
-        const asked = await browser.ask('/account/forgot', {
+        const asked = await browser.ask('/auth/account/forgot', {
           method: 'POST',
           body: new URLSearchParams({ email }),
           headers: { 'sec-fetch-site': 'same-origin' },
         })
-        const waiting = await browser.open('/account/reset')
+        const waiting = await browser.open('/auth/account/reset')
         const wrong: SeenPage[] = []
         for (let i = 0; i < 6; i += 1) {
           wrong.push(await browser.press(waiting, { code: 'BBBB-BBBB' }))
@@ -143,13 +145,13 @@ describe('a forgotten password', () => {
   })
 
   test('a mistyped address stays in its field', async () => {
-    const page = await ask(new PageBrowser(it), '/account/forgot', { email: 'alice@' })
+    const page = await ask(new PageBrowser(it), '/auth/account/forgot', { email: 'alice@' })
     expectError(page, 400, /not an e-mail address/, 'email')
     expect(page.fields).toEqual({ email: 'alice@' })
   })
 
   test('without cookies, the page says what to do, and the link works with the code', async () => {
-    const page = await new PageBrowser(it).open('/account/reset')
+    const page = await new PageBrowser(it).open('/auth/account/reset')
     expect(page).toMatchObject({ status: 200, fields: undefined })
     expect(page.text).toContain('Open the link in your mail')
   })
@@ -160,7 +162,7 @@ describe('a sign-up', () => {
 
   test('is finished with one button in the browser that asked', async () => {
     const browser = new PageBrowser(it)
-    const waiting = await ask(browser, '/account/sign-up/start', values)
+    const waiting = await ask(browser, '/auth/account/sign-up/start', values)
     expect(waiting.title).toBe('Check your mail')
     const page = await browser.open(pathOf(await it.nextMail()))
     expect(namesOf(page)).toEqual(['link'])
@@ -170,13 +172,13 @@ describe('a sign-up', () => {
 
   test('is finished with the code while the browser waits', async () => {
     const browser = new PageBrowser(it)
-    const waiting = await ask(browser, '/account/sign-up/start', values)
+    const waiting = await ask(browser, '/auth/account/sign-up/start', values)
     const { code } = await it.nextMail()
     expect((await browser.press(waiting, { code })).title).toBe('Your account exists')
   })
 
   test('needs the code and an own password in another browser', async () => {
-    await ask(new PageBrowser(it), '/account/sign-up/start', values)
+    await ask(new PageBrowser(it), '/auth/account/sign-up/start', values)
     const mail = await it.nextMail()
     const other = new PageBrowser(it)
     const page = await other.open(pathOf(mail))
@@ -192,7 +194,7 @@ describe('a sign-up', () => {
     const pages = await Promise.all(
       [values.email, EMAIL].map(async (email) => {
         const browser = new PageBrowser(it)
-        const waiting = await ask(browser, '/account/sign-up/start', { ...values, email })
+        const waiting = await ask(browser, '/auth/account/sign-up/start', { ...values, email })
         const wrong = await browser.press(waiting, { code: 'BBBB-BBBB' })
         return {
           browser,
@@ -214,7 +216,7 @@ describe('a sign-up', () => {
   })
 
   test('with a bad password shows the form again, without the password', async () => {
-    const page = await ask(new PageBrowser(it), '/account/sign-up/start', {
+    const page = await ask(new PageBrowser(it), '/auth/account/sign-up/start', {
       ...values,
       password: 'short',
     })
@@ -246,7 +248,7 @@ describe('an address', () => {
   test('is confirmed with the code there', async () => {
     const browser = new PageBrowser(it)
     const { code } = await askToChange(browser)
-    const page = await browser.open('/account/verify')
+    const page = await browser.open('/auth/account/verify')
     expect((await browser.press(page, { code })).title).toBe('Your address is confirmed')
   })
 
@@ -257,7 +259,7 @@ describe('an address', () => {
     expect(page).toMatchObject({ status: 200, fields: undefined })
     expect(page.text).toContain('Open the link in the browser that did')
     const { link, code } = mail
-    const forced = await other.post('/account/verify', { link, code })
+    const forced = await other.post('/auth/account/verify', { link, code })
     expectError(forced, 400, /did not ask/)
   })
 })
@@ -265,7 +267,7 @@ describe('an address', () => {
 describe('a login by mail', () => {
   test('is one button in the browser that asked: cookies, then the start page', async () => {
     const browser = new PageBrowser(it)
-    await ask(browser, '/account/log-in/start', { email: EMAIL })
+    await ask(browser, '/auth/account/log-in/start', { email: EMAIL })
     const page = await browser.open(pathOf(await it.nextMail()))
     expect(namesOf(page)).toEqual(['link'])
     const done = await browser.press(page)
@@ -278,18 +280,18 @@ describe('a login by mail', () => {
     await browser.jar.login()
     const refresh = browser.jar.cookies.get('cs_refresh')
     expect(refresh).toBeDefined()
-    await ask(browser, '/account/log-in/start', { email: EMAIL })
+    await ask(browser, '/auth/account/log-in/start', { email: EMAIL })
     const { code } = await it.nextMail()
-    const waiting = await browser.open('/account/log-in')
+    const waiting = await browser.open('/auth/account/log-in')
     expect((await browser.press(waiting, { code })).status).toBe(303)
     expect((await it.post('/api/token/refresh/', { refresh })).status).toBe(401)
   })
 
   test('does not exist unless it is on', async () => {
     await it.restart({ mailLogin: false })
-    for (const path of ['/account/log-in', '/account/log-in/start']) {
+    for (const path of ['/auth/account/log-in', '/auth/account/log-in/start']) {
       expect((await new PageBrowser(it).open(path)).status).toBe(404)
     }
-    expect((await new PageBrowser(it).open('/account/reset')).status).toBe(200)
+    expect((await new PageBrowser(it).open('/auth/account/reset')).status).toBe(200)
   })
 })

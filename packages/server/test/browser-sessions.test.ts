@@ -35,6 +35,7 @@ describe('log in', () => {
       sub: expect.stringMatching(/^acct_/),
       roles: [],
       csrf_token: expect.stringMatching(/^[\w-]{43}$/),
+      access_expires_in: 300,
       access_expires_at: Math.floor(it.clock.nowMs() / 1000) + 300,
     })
     expect(answer.headers.get('cache-control')).toBe('no-store')
@@ -233,6 +234,90 @@ describe('refresh', () => {
     browser.cookies.set('cs_refresh', browser.cookies.get('cs_access') ?? '')
     expect((await browser.visit('/auth/refresh')).status).toBe(401)
   })
+})
+
+describe('read the session', () => {
+  test('shows the account, the CSRF token and the lifetime of the access token, and changes nothing', async () => {
+    const { csrf_token: csrfToken, sid } = membersOf(await browser.login())
+    const before = new Map(browser.cookies)
+    it.clock.advanceMs(100_000)
+    const answer = await browser.get('/auth/session')
+    expect(answer.status).toBe(200)
+    expect(membersOf(answer)).toEqual({
+      ...membersOf(await browser.get('/auth/me')),
+      sid,
+      csrf_token: csrfToken,
+      access_expires_in: 200,
+    })
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+    expect(answer.text).not.toContain('eyJ')
+    expect(browser.cookies).toEqual(before)
+  })
+
+  test.each([
+    ['expired', (): void => it.clock.advanceMs(300_000)],
+    ['missing', (): void => void browser.cookies.delete('cs_access')],
+    ['not valid', (): void => void browser.cookies.set('cs_access', 'bad')],
+  ])('works when the access token is %s, and says so', async (_name, change) => {
+    await browser.login()
+    change()
+    const answer = await browser.get('/auth/session')
+    expect(membersOf(answer)).toMatchObject({ username: USERNAME, access_expires_in: 0 })
+    expect((await browser.visit('/auth/refresh')).status).toBe(200)
+    expect(membersOf(await browser.get('/auth/session'))).toMatchObject({ access_expires_in: 300 })
+  })
+
+  test('an access token of another session does not count', async () => {
+    await browser.login()
+    const other = new TestBrowser(it)
+    await other.login()
+    browser.cookies.set('cs_access', other.cookies.get('cs_access') ?? '')
+    expect(membersOf(await browser.get('/auth/session'))).toMatchObject({ access_expires_in: 0 })
+  })
+
+  test('without a session it is refused, and no cookie is set', async () => {
+    const answer = await browser.get('/auth/session')
+    expect(answer.status).toBe(401)
+    expect(membersOf(answer)).toMatchObject({ code: 'cookie_missing' })
+    expect(browser.lines).toEqual([])
+  })
+
+  test.each([
+    ['session_ended', async () => void (await browser.visit('/auth/logout'))],
+    ['token_expired', async () => it.clock.advanceMs(15 * 86_400_000)],
+  ])('after the session it is refused with %s', async (code, end) => {
+    await browser.login()
+    const cookies = new Map(browser.cookies)
+    await end()
+    for (const [name, value] of cookies) browser.cookies.set(name, value)
+    const answer = await browser.get('/auth/session')
+    expect(answer.status).toBe(401)
+    expect(membersOf(answer)).toMatchObject({ code })
+    expect(browser.cookies).toEqual(cookies)
+  })
+
+  test('with an old copy of the refresh token it is refused, and the session continues', async () => {
+    await browser.login()
+    const thief = new TestBrowser(it, '198.51.100.1')
+    for (const [name, value] of browser.cookies) thief.cookies.set(name, value)
+    it.clock.advanceMs(60_000)
+    await browser.visit('/auth/refresh')
+    it.clock.advanceMs(60_000)
+    const answer = await thief.get('/auth/session')
+    expect(answer.status).toBe(401)
+    expect(membersOf(answer)).toMatchObject({ code: 'refresh_reused' })
+    expect((await browser.get('/auth/session')).status).toBe(200)
+  })
+
+  test.each(['access', 'bad'])(
+    'with the %s token as refresh token it is refused',
+    async (which) => {
+      await browser.login()
+      browser.cookies.set('cs_refresh', browser.cookies.get(`cs_${which}`) ?? 'bad')
+      const answer = await browser.get('/auth/session')
+      expect(membersOf(answer)).toMatchObject({ status: 401, code: 'token_invalid' })
+    },
+  )
 })
 
 describe('log out', () => {

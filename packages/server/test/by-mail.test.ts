@@ -38,7 +38,7 @@ describe('a forgotten password', () => {
     const page = browser()
     expect((await page.visit('/auth/password/forgot', { body: { email: EMAIL } })).status).toBe(202)
     const { kind, link, url } = await it.nextMail()
-    expect([kind, url.startsWith('http://localhost:8000/account/reset?link=')]).toEqual([
+    expect([kind, url.startsWith('http://localhost:8000/auth/account/reset?link=')]).toEqual([
       'reset_password',
       true,
     ])
@@ -282,6 +282,17 @@ describe('a login by mail', () => {
     expect(kind).toBe('login_code')
     expect((await page.visit('/auth/login/code', { body: { link } })).status).toBe(200)
     expect(membersOf(await page.get('/auth/me'))).toMatchObject({ username: USERNAME })
+  })
+
+  test('ends the session that the browser had before, and reports no new device', async () => {
+    const page = browser()
+    await page.login()
+    const before = page.cookies.get('cs_refresh')
+    await page.visit('/auth/login/code/send', { body: { email: EMAIL } })
+    const { link } = await it.nextMail()
+    expect((await page.visit('/auth/login/code', { body: { link } })).status).toBe(200)
+    expect(await refresh(String(before))).toBe(401)
+    expect(it.mails).toHaveLength(1)
   })
 
   test('counts from the time of the mail: a revocation since then is not missed', async () => {

@@ -7,7 +7,7 @@ import { membersOf, type TestBrowser } from './support/browser.ts'
 import { openTenants, outcome, send, type Tenants } from './support/tenants.ts'
 
 const DAY_MS = 86_400_000
-const INVITATIONS = '/tenants/acme/invitations'
+const INVITATIONS = '/auth/tenants/acme/invitations'
 const ACCEPT = '/auth/invitations/accept'
 
 let it: Tenants
@@ -63,7 +63,7 @@ describe('an invitation', () => {
       { id, roles: ['editor', 'reader'], invited_by: 'owner', tenant: { name: 'acme' } },
     ])
     // A GET uses nothing up, whatever it asks for.
-    await bob.get(`/account/invite?link=${link}`)
+    await bob.get(`/auth/account/invite?link=${link}`)
     expect((await bob.get(ACCEPT)).status).toBe(405)
     expect(await it.rolesOf('bob')).toBeUndefined()
 
@@ -361,7 +361,9 @@ describe('the rule', () => {
   })
 
   test('accepts nothing for another address, and nothing that is closed or over', () => {
-    const hashes = fc.option(fc.array(fc.integer({ min: 0, max: 3 }).map(bytes)), { nil: undefined })
+    const hashes = fc.option(fc.array(fc.integer({ min: 0, max: 3 }).map(bytes)), {
+      nil: undefined,
+    })
     fc.assert(
       fc.property(
         hashes,

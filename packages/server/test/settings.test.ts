@@ -590,6 +590,50 @@ describe('secrets in files', () => {
   })
 })
 
+test.each(['SIGN_UP_VERIFIED', 'MAIL_LOGIN'])(
+  'COUNTERSIGN_%s needs mail in production, and sends it into memory in development',
+  (name) => {
+    const flow = { [`COUNTERSIGN_${name}`]: 'true' }
+    const live = {
+      ...flow,
+      COUNTERSIGN_SECRET: STRONG,
+      COUNTERSIGN_PUBLIC_URL: 'https://a.example',
+    }
+    expect(mistakesOf(live, true)).toEqual([`COUNTERSIGN_${name}: needs COUNTERSIGN_SMTP_URL`])
+    expect(parse(flow).mail).toMatchObject({ smtp: undefined })
+    const smtp = {
+      COUNTERSIGN_SMTP_URL: 'smtps://mail.example',
+      COUNTERSIGN_MAIL_FROM: 'a@example.com',
+    }
+    expect(parse({ ...live, ...smtp }, true).mail).toMatchObject({ smtp: { host: 'mail.example' } })
+  },
+)
+
+describe('links in mails', () => {
+  const read = (links: string): Settings['links'] => parse({ COUNTERSIGN_LINKS: links }).links
+
+  test('open pages of the application, by their purpose', () => {
+    expect(
+      read(' reset=https://app.example/reset?x=1 ,invite=http://localhost:3000/join,'),
+    ).toEqual({
+      reset: 'https://app.example/reset?x=1',
+      invite: 'http://localhost:3000/join',
+    })
+  })
+
+  test.each([
+    'reset',
+    'reset=/reset',
+    'forgot=https://app.example',
+    'reset=http://app.example/reset',
+    'reset=javascript:alert(1)',
+    'reset=https://user:pass@app.example/',
+    'reset=https://app.example/#reset',
+  ])('%s is rejected', (links) => {
+    expect(mistakesOf({ COUNTERSIGN_LINKS: links })).toHaveLength(1)
+  })
+})
+
 describe('with NODE_ENV=production', () => {
   const fine = { COUNTERSIGN_SECRET: STRONG, COUNTERSIGN_PUBLIC_URL: 'https://auth.example' }
 

@@ -4,7 +4,8 @@ import { assertOptions } from '../base/options.ts'
 import type { InvitationSummary, NewInvitation } from '../store/invitations.ts'
 import type { MailLocale, NewMail, Tenant } from '../store/rows.ts'
 import type { AuditContext } from '../store/audit-context.ts'
-import type { Change, Store } from '../store/store.ts'
+import type { Change } from '../store/change.ts'
+import type { Store } from '../store/store.ts'
 import type { TenantRefusal } from '../store/tenant-rights.ts'
 import { readEmailKey } from './email-address.ts'
 import { no, yes, type Managed, type NotManaged } from './managed.ts'
@@ -36,10 +37,9 @@ export interface Letter {
 }
 
 /** Makes new secrets for an invitation, and the mail that carries them. */
-export type WriteInvitation = (letter: Letter) => Pick<
-  NewInvitation,
-  'id' | 'linkHash' | 'codeHash' | 'expiresAt'
-> & { readonly mail: NewMail }
+export type WriteInvitation = (
+  letter: Letter,
+) => Pick<NewInvitation, 'id' | 'linkHash' | 'codeHash' | 'expiresAt'> & { readonly mail: NewMail }
 
 /** The part of {@link TenantManager} that invites people. */
 export interface InvitationMethods {
@@ -103,7 +103,10 @@ export function createInvitationMethods(
           inviterId: undefined,
           createdAt: context.at,
         }
-        const created = await invitations.create(invitation, undefined, { ...context, mails: [mail] })
+        const created = await invitations.create(invitation, undefined, {
+          ...context,
+          mails: [mail],
+        })
         return created === 'created' ? yes(shown(invitation)) : refusalOf(created, name)
       })
     },
@@ -116,7 +119,11 @@ export function createInvitationMethods(
     async withdrawInvitation(input, by) {
       assertOptions('tenants.withdrawInvitation', input, ['tenant', 'id'])
       return withTenant(input.tenant, async ({ id: tenantId, name }) => {
-        const change = await invitations.withdraw({ id: input.id, tenantId }, undefined, auditBy(by))
+        const change = await invitations.withdraw(
+          { id: input.id, tenantId },
+          undefined,
+          auditBy(by),
+        )
         return change === 'changed' ? yes(change) : refusalOf(change, name)
       })
     },
@@ -181,7 +188,10 @@ function shown(
 }
 
 function noMail(): NotManaged {
-  return no('mail_off', 'This server sends no mail. Set COUNTERSIGN_SMTP_URL and COUNTERSIGN_MAIL_FROM.')
+  return no(
+    'mail_off',
+    'This server sends no mail. Set COUNTERSIGN_SMTP_URL and COUNTERSIGN_MAIL_FROM.',
+  )
 }
 
 function refusalOf(refusal: TenantRefusal, tenant: string): NotManaged {

@@ -4,7 +4,8 @@ import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { Account, Member, Membership, RoleDefinition, Tenant } from '../store/rows.ts'
 import type { AuditContext } from '../store/audit-context.ts'
-import type { Change, Store } from '../store/store.ts'
+import type { Change } from '../store/change.ts'
+import type { Store } from '../store/store.ts'
 import {
   createInvitationMethods,
   type InvitationMethods,

@@ -33,7 +33,7 @@ export function linkUrl(
   link: string,
 ): string {
   const name = purpose === 'invite' ? purpose : PURPOSES[purpose]
-  const url = new URL(links[name] ?? `${publicUrl}/account/${name}`)
+  const url = new URL(links[name] ?? `${publicUrl}/auth/account/${name}`)
   url.searchParams.set('link', link)
   return url.href
 }

@@ -1,7 +1,7 @@
 import type { Managed } from '../accounts/managed.ts'
 import { readAccountData } from '../accounts/export.ts'
 import { SetupError } from '../base/faults.ts'
-import type { Change } from '../store/store.ts'
+import type { Change } from '../store/change.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { print, printRows } from './print.ts'
 import { confirm, readNewPassword } from './prompt.ts'

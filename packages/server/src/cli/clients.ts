@@ -1,7 +1,7 @@
 import type { ShownSecret } from '../accounts/clients.ts'
 import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
-import type { Change } from '../store/store.ts'
+import type { Change } from '../store/change.ts'
 import { unwrap } from './accounts.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { print, printRows } from './print.ts'

@@ -4,7 +4,7 @@ import { invitationCommands } from './invitations.ts'
 import { LIMIT_FLAG, readLimit } from './options.ts'
 import { print, printRows } from './print.ts'
 import type { Managed } from '../accounts/managed.ts'
-import type { Change } from '../store/store.ts'
+import type { Change } from '../store/change.ts'
 import type { Workbench } from './workbench.ts'
 
 const TENANT: Operand = { name: 'TENANT', text: 'The name of the tenant.' }

@@ -2,7 +2,8 @@ import { no, yes, type Managed } from '../accounts/managed.ts'
 import { assertLimit, cutPage } from '../accounts/paging.ts'
 import type { EpochMs } from '../base/clock.ts'
 import { assertOptions } from '../base/options.ts'
-import type { Change, SessionSummary } from '../store/store.ts'
+import type { Change } from '../store/change.ts'
+import type { SessionSummary } from '../store/store.ts'
 import {
   createSession,
   type CreatedSession,

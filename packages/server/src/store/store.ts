@@ -2,6 +2,7 @@ import type { LogHead } from '@countersign/guard/revocations/entry'
 
 import type { EpochMs } from '../base/clock.ts'
 import type { AuditContext } from './audit-context.ts'
+import type { Change } from './change.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
 import type { InvitationStore } from './invitations.ts'
 import type { MailCodeStore } from './mail-codes.ts'
@@ -56,13 +57,6 @@ export type SessionSummary = Omit<Session, 'seed'> & {
   /** Whether it stands and has not expired, by the store's clock. */
   readonly live: boolean
 }
-
-/**
- * The result of a change: `changed`; `unchanged` if the row already had the wanted state, or not the state
- * that the caller expected; or `unknown` if there is no such row. Only `changed` writes an audit line and a
- * log entry.
- */
-export type Change = 'changed' | 'unchanged' | 'unknown'
 
 /** Accounts of our own table. */
 export interface AccountStore {

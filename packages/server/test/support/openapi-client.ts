@@ -139,12 +139,13 @@ async function openWorld(it: TestAuthority): Promise<World> {
   let browser = new TestBrowser(it)
   let sent = 0
   let isPasswordChanged = false
+  let accountId = (await it.authority.accounts.find(USERNAME))?.id ?? ''
 
   return {
     async keepLoggedIn() {
       it.clock.advanceMs(1_000)
       if (sent++ % LOG_IN_EVERY !== 0) return
-      await keepAccount(it)
+      accountId = await keepAccount(it, accountId)
       if (isPasswordChanged) await it.authority.accounts.setPassword(USERNAME, PASSWORD, 'test')
       isPasswordChanged = false
       browser = new TestBrowser(it)
@@ -188,12 +189,20 @@ async function openWorld(it: TestAuthority): Promise<World> {
   }
 }
 
-/** Requests may rename or delete the account. */
-async function keepAccount({ authority: { accounts } }: TestAuthority): Promise<void> {
-  if ((await accounts.find(USERNAME)) !== undefined) return
-  const [renamed] = await accounts.list()
-  if (renamed === undefined) await accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
-  else await accounts.rename(renamed.username, USERNAME, 'test')
+/** Requests may rename or delete the account. Returns its id. */
+async function keepAccount({ authority }: TestAuthority, accountId: string): Promise<string> {
+  const { accounts } = authority
+  const account = await accounts.get(accountId)
+  if (account?.username === USERNAME) return accountId
+  // A request may have signed up with the name meanwhile.
+  await accounts.delete(USERNAME, 'test')
+  if (account !== undefined) {
+    await accounts.rename(account.username, USERNAME, 'test')
+    return accountId
+  }
+  const created = await accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
+  if (!created.ok) throw new Error(created.text)
+  return created.value.id
 }
 
 async function readPair(

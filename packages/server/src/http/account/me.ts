@@ -6,10 +6,18 @@ import { answerJson } from '../browser/session-answers.ts'
 
 /** `GET /auth/me`: the account behind the access token, with its current roles and permissions. */
 export async function answerMe(services: SessionServices, state: SessionState): Promise<Response> {
+  return answerJson(200, await describeAccount(services, state))
+}
+
+/** Describes the account of a session, as in the schema `me`, with its current roles and permissions. */
+export async function describeAccount(
+  services: SessionServices,
+  state: SessionState,
+): Promise<Record<string, unknown>> {
   const { session, account, username } = state
   const own = isOwnAccountId(account.id) ? await services.store.accounts.get(account.id) : undefined
   const { permissions, tenantPermissions, tenant, tenants } = await readProfile(services, state)
-  return answerJson(200, {
+  return {
     sub: account.id,
     username,
     ...(own?.email === undefined
@@ -25,5 +33,5 @@ export async function answerMe(services: SessionServices, state: SessionState): 
     tenants: tenants.map(({ tenantId, tenantName }) => ({ id: tenantId, name: tenantName })),
     sid: session.id,
     auth_time: Math.floor(session.authenticatedAt / 1000),
-  })
+  }
 }

@@ -7,6 +7,7 @@ import { lazy } from '../router/lazy.ts'
 import type { Answer, Feature } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
 import { loggedIn, loggedInReader, noForeignPage } from './gates.ts'
+import { me } from './me-schema.ts'
 import { answerMe } from './me.ts'
 import {
   answerChangePassword,
@@ -33,33 +34,6 @@ const signUpOn: Feature = {
   requires:
     'Exists with `COUNTERSIGN_SIGN_UP=true`, unless the application passes its own `accounts` to `createAuthority`.',
 }
-
-const tenant = lazy(() => z.object({ id: z.string(), name: z.string() }))
-
-const me = lazy(() =>
-  z.object({
-    sub: z.string().meta({ description: 'The id of the account.' }),
-    username: z.string(),
-    email: z.string().optional().meta({ description: 'Absent if the account has no address.' }),
-    email_verified: z.boolean().optional(),
-    user_id: z
-      .string()
-      .meta({ description: 'The imported Django id, otherwise the same as `sub`.' }),
-    roles: z.array(z.string()).meta({ description: 'The global roles.' }),
-    permissions: z.array(z.string()).meta({ description: 'The permissions of the global roles.' }),
-    tenant_roles: z
-      .array(z.string())
-      .optional()
-      .meta({ description: 'The roles in the tenant of the session. Absent without a tenant.' }),
-    tenant_permissions: z.array(z.string()).optional().meta({
-      description: 'The permissions of the roles in the tenant. Absent without a tenant.',
-    }),
-    tenant: tenant().nullable().meta({ description: 'The tenant of the session.' }),
-    tenants: z.array(tenant()).meta({ description: 'The tenants of the account.' }),
-    sid: z.string().meta({ description: 'The id of the session.' }),
-    auth_time: z.int().meta({ description: 'When the person logged in: seconds since 1970.' }),
-  }),
-)
 
 const sessionList = lazy(() =>
   z.object({
@@ -320,7 +294,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     path: '/auth/signup',
     summary: 'Create an account for yourself',
     description:
-      'The account has no roles. Signing up opens no session: log in afterwards. Each attempt counts against the throttle of the address. With `COUNTERSIGN_SIGN_UP_VERIFIED`, the account exists after [the mailed code was used](#finishsignup), and the answer does not reveal whether an account has the address.',
+      'The account has no roles. Signing up opens no session: log in afterwards. Each attempt counts against the throttle of the address. With `COUNTERSIGN_SIGN_UP_VERIFIED`, the account exists after `POST /auth/signup/finish`, and the answer does not reveal whether an account has the address.',
     gate: noForeignPage,
     feature: signUpOn,
     body: {

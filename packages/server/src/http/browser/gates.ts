@@ -65,6 +65,20 @@ export const browserWithSession: Gate<string> = {
   },
 }
 
+/** Lets in a browser with a refresh cookie, for a route that changes nothing. It needs no CSRF token. */
+export const browserWithRefreshToken: Gate<string> = {
+  authentication: 'refresh_cookie',
+  csrf: 'none',
+  refusals: ['cookie_repeated', 'cookie_missing', 'token_invalid'],
+  isAfterBody: false,
+  enter(services, { request }) {
+    const read = readBrowser(services, request)
+    if (!read.ok) return refuse('cookie_repeated')
+    const { refreshToken } = read.browser
+    return refreshToken === undefined ? refuse('cookie_missing') : { ok: true, who: refreshToken }
+  },
+}
+
 /** The session that a logout ends: the session of the access token in the header, or of the cookies. */
 export type LoggingOut =
   | { readonly by: 'token'; readonly session: LoggedIn }

@@ -1,12 +1,20 @@
 import { z } from 'zod'
 
+import { me } from '../account/me-schema.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
 import type { Answer } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
 import { answerCsrf, answerLogin, answerLogout, answerRefresh } from './endpoints.ts'
-import { anyBrowser, browserWithCsrfToken, browserWithSession, loggingOut } from './gates.ts'
+import {
+  anyBrowser,
+  browserWithCsrfToken,
+  browserWithRefreshToken,
+  browserWithSession,
+  loggingOut,
+} from './gates.ts'
 import { FIELD_MEDIA } from './media.ts'
+import { answerSession } from './read-session.ts'
 
 const about = { tag: 'Browser sessions', style: 'problem' } as const
 
@@ -24,6 +32,9 @@ const session = lazy(() =>
     tenant_roles: z.array(z.string()).optional().meta({ description: 'The roles in that tenant.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
     csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
+    access_expires_in: z
+      .int()
+      .meta({ description: 'In how many seconds the access token expires.' }),
     access_expires_at: z
       .int()
       .meta({ description: 'When the access token expires: seconds since 1970.' }),
@@ -33,12 +44,23 @@ const session = lazy(() =>
   }),
 )
 
+const currentSession = lazy(() =>
+  me().extend({
+    csrf_token: z.string().meta({ description: 'Send it as `X-CSRF-Token`.' }),
+    access_expires_in: z.int().meta({
+      description:
+        'In how many seconds the access token in the cookie expires. 0 if the cookie has no valid access token.',
+    }),
+  }),
+)
+
 const SESSION_EXAMPLE = {
   sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g',
   user_id: '42',
   roles: ['editor'],
   sid: '8Lr0jlbXlTn3vN0xkKqYIw',
   csrf_token: 'wJbZ6d3yT0m1mFhX5iYxg5oT2y3m6m6fN8Qk2J5b9kE',
+  access_expires_in: 300,
   access_expires_at: 1_795_000_300,
   refresh_expires_at: 1_796_209_600,
 }
@@ -152,6 +174,47 @@ export const browserRoutes: readonly ApiRoute[] = [
       'refresh_queue_full',
     ],
     handle: (services) => (input) => answerRefresh(services, input.who, input.body, input.caller),
+  }),
+  defineRoute({
+    ...about,
+    id: 'getSession',
+    method: 'GET',
+    path: '/auth/session',
+    summary: 'Show the session in the cookies, without refreshing it',
+    description:
+      'For a page that opens: who is logged in, the CSRF token, and whether the access token must be refreshed before the first call. Changes nothing and sets no cookie. The access token may be missing or expired.',
+    gate: browserWithRefreshToken,
+    answers: () => [
+      {
+        status: 200,
+        description: 'The session, and its account.',
+        media: 'application/json',
+        schema: currentSession(),
+        example: {
+          sub: SESSION_EXAMPLE.sub,
+          username: 'alice',
+          user_id: '42',
+          roles: ['editor'],
+          permissions: ['articles.write'],
+          tenant: null,
+          tenants: [],
+          sid: SESSION_EXAMPLE.sid,
+          auth_time: 1_795_000_000,
+          csrf_token: SESSION_EXAMPLE.csrf_token,
+          access_expires_in: 212,
+        },
+      },
+    ],
+    refusals: [
+      'session_ended',
+      'session_expired',
+      'session_unknown',
+      'account_disabled',
+      'refresh_reused',
+      'refresh_ahead',
+      'token_expired',
+    ],
+    handle: (services) => (input) => answerSession(services, input.who, input.request),
   }),
   defineRoute({
     ...about,

@@ -96,8 +96,15 @@ export function describeSession(
     ...tenantClaims(account),
     sid: session.id,
     csrf_token: services.csrf.forSession(session.id),
-    // In seconds since 1970. A page refreshes in the last half of this time.
+    // A duration, because the clock of a device may be wrong. A page refreshes in the last half of this time.
+    access_expires_in: secondsUntil(accessEndsAt, services),
+    // In seconds since 1970.
     access_expires_at: Math.floor(accessEndsAt / 1000),
     refresh_expires_at: Math.floor(session.expiresAt / 1000),
   }
+}
+
+/** Returns the whole seconds until a time in milliseconds since 1970, at least 0. */
+export function secondsUntil(endsAt: number, { clock }: Pick<SessionServices, 'clock'>): number {
+  return Math.max(0, Math.floor((endsAt - clock.nowMs()) / 1000))
 }

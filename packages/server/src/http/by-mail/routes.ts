@@ -2,20 +2,21 @@ import { z } from 'zod'
 
 import { limits } from '../../base/limits.ts'
 import { askToChangeEmail, askToVerifyEmail, verifyEmail } from '../../by-mail/email.ts'
-import { askForLoginCode, logInByMail } from '../../by-mail/log-in.ts'
+import { askForLoginCode } from '../../by-mail/log-in.ts'
 import { askForReset, resetPassword } from '../../by-mail/reset-password.ts'
 import { finishSignUp } from '../../by-mail/sign-up.ts'
 import { loggedIn, maybeLoggedIn, noForeignPage } from '../account/gates.ts'
 import { sessionAnswer } from '../browser/routes.ts'
 import { browserWithCsrfToken } from '../browser/gates.ts'
 import { FIELD_MEDIA } from '../browser/media.ts'
-import { answerJson, describeSession, sessionCookies } from '../browser/session-answers.ts'
+import { answerJson, describeSession } from '../browser/session-answers.ts'
 import { problemFor } from '../problem.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
 import type { Answer } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
 import { withMail, withMailLogin, withVerifiedSignUp } from './features.ts'
+import { logInBrowserByMail } from './log-in-browser.ts'
 import { answerAsked, localeOf, presentedBy, requireMail } from './answers.ts'
 
 const about = { tag: 'E-mail', style: 'problem' } as const
@@ -334,19 +335,13 @@ export const byMailRoutes: readonly ApiRoute[] = [
     refusals: [...CODE_REFUSALS, 'credentials_invalid', 'tenant_forbidden'],
     handle: (services) => async (input) => {
       const presented = presentedBy(services, input.request, input.body)
-      const granted = await logInByMail(
-        requireMail(services),
-        presented,
-        { tenant: input.body.tenant, forCookies: true },
-        input.caller,
-      )
-      if (!granted.ok) return problemFor(granted)
-      const { sessions, cookies } = services
-      return answerJson(200, describeSession(sessions, granted), [
-        ...sessionCookies(sessions, cookies, granted),
-        cookies.clear('csrf'),
-        cookies.clear('ticket'),
-      ])
+      const done = await logInBrowserByMail(services, presented, {
+        ...input,
+        tenant: input.body.tenant,
+      })
+      return done.ok
+        ? answerJson(200, describeSession(services.sessions, done.signedIn), done.cookies)
+        : problemFor(done)
     },
   }),
 ]

@@ -16,7 +16,7 @@ const DESCRIPTION = `The HTTP API of Countersign, an authentication server.
 - Paths below \`/api/token\`, \`/auth\` and \`/oauth2\` are answered with and without a slash at the end. All other paths are exact.
 - HEAD works wherever GET does. Any other method gets 405 with \`Allow\`.
 - A body has at most 16 KiB.
-- Errors are problem documents (RFC 9457) with a stable \`code\`. Errors below \`/api/token\` have the form of SimpleJWT, and errors below \`/oauth2\` have the form of RFC 6749 §5.2. Errors below \`/account\` are pages.`
+- Errors are problem documents (RFC 9457) with a stable \`code\`. Errors below \`/api/token\` have the form of SimpleJWT, and errors below \`/oauth2\` have the form of RFC 6749 §5.2. Errors below \`/auth/account\` are pages.`
 
 /** Makes the OpenAPI 3.1 document of the given rows. */
 export function createOpenApiDocument(

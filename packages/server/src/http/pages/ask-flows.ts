@@ -35,27 +35,27 @@ export interface AskFlow extends Pick<AskView, 'page' | 'path' | 'fields'> {
 /** Asks for a mail that resets the password. */
 export const forgotFlow: AskFlow = {
   page: 'forgot',
-  path: '/account/forgot',
+  path: '/auth/account/forgot',
   fields: ['email'],
-  waitingPath: '/account/reset',
+  waitingPath: '/auth/account/reset',
   ask: (services, { email, locale }, caller) => askForReset(services, { email, locale }, caller),
 }
 
 /** Signs up, with the address as the username. */
 export const signUpStartFlow: AskFlow = {
   page: 'sign-up-start',
-  path: '/account/sign-up/start',
+  path: '/auth/account/sign-up/start',
   fields: ['email', 'password'],
-  waitingPath: '/account/sign-up',
+  waitingPath: '/auth/account/sign-up',
   ask: askToSignUp,
 }
 
 /** Asks for a mail that logs in. */
 export const logInStartFlow: AskFlow = {
   page: 'log-in-start',
-  path: '/account/log-in/start',
+  path: '/auth/account/log-in/start',
   fields: ['email'],
-  waitingPath: '/account/log-in',
+  waitingPath: '/auth/account/log-in',
   ask: (services, { email, locale }, caller) =>
     askForLoginCode(services, { email, locale }, caller),
 }

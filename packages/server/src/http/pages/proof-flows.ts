@@ -1,14 +1,11 @@
 import { verifyEmail } from '../../by-mail/email.ts'
-import { logInByMail } from '../../by-mail/log-in.ts'
 import { resetPassword } from '../../by-mail/reset-password.ts'
 import type { Presented } from '../../by-mail/secrets.ts'
 import { finishSignUp } from '../../by-mail/sign-up.ts'
 import { checkCode } from '../../by-mail/use-code.ts'
-import { endByRefreshToken } from '../../sessions/end.ts'
 import { refuse, type Caller, type Refusal } from '../../sessions/services.ts'
-import { readBrowser } from '../browser/browser-request.ts'
-import { sessionCookies } from '../browser/session-answers.ts'
 import { requireMail } from '../by-mail/answers.ts'
+import { logInBrowserByMail } from '../by-mail/log-in-browser.ts'
 import type { HttpServices } from '../services.ts'
 import type { FieldName, ProofPage } from './catalogue/messages.ts'
 import { answerDone } from './done-page.ts'
@@ -43,7 +40,7 @@ export interface ProofFlow {
   readonly submit: (services: HttpServices, sent: Submission) => Promise<Response | Refusal>
 }
 
-const FORGOT = '/account/forgot'
+const FORGOT = '/auth/account/forgot'
 
 /** The page that sets a new password. Whoever waits for the mail types the code first, then the password. */
 export const resetFlow: ProofFlow = {
@@ -74,7 +71,7 @@ export const signUpFlow: ProofFlow = {
   page: 'sign-up',
   // Whoever waits must not see whether the address had an account: its owner then gets a mail for a new password.
   purposes: { withLink: ['sign_up'], whileWaiting: ['sign_up', 'reset_password'] },
-  againPath: '/account/sign-up/start',
+  againPath: '/auth/account/sign-up/start',
   fieldsFor: (state) => {
     if (state === 'asker') return []
     return state === 'recipient' ? ['code', 'password'] : ['code']
@@ -117,27 +114,11 @@ export const verifyFlow: ProofFlow = {
 export const logInFlow: ProofFlow = {
   page: 'log-in',
   purposes: { withLink: ['log_in'], whileWaiting: ['log_in'] },
-  againPath: '/account/log-in/start',
+  againPath: '/auth/account/log-in/start',
   fieldsFor: (state) => (state === 'asker' ? [] : ['code']),
   submit: async (services, { presented, request, caller }) => {
-    const { sessions, cookies } = services
-    const device = cookies.read(request, 'device')
-    const granted = await logInByMail(
-      requireMail(services),
-      presented,
-      { forCookies: true },
-      { ...caller, device: device.ok ? device.value : undefined },
-    )
-    if (!granted.ok) return granted
-    const previous = readBrowser(services, request)
-    if (previous.ok && previous.browser.refreshToken !== undefined) {
-      await endByRefreshToken(sessions, previous.browser.refreshToken, caller)
-    }
-    return redirectTo('/', [
-      ...sessionCookies(sessions, cookies, granted),
-      cookies.clear('csrf'),
-      cookies.clear('ticket'),
-    ])
+    const done = await logInBrowserByMail(services, presented, { request, caller })
+    return done.ok ? redirectTo('/', done.cookies) : done
   },
 }
 

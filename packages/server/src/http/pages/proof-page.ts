@@ -69,7 +69,7 @@ export function wordsFor(messages: Messages, code: RefusalCode): string {
 }
 
 function frameOf({ page, speech, site, link }: ProofView): Omit<Page, 'title' | 'body'> {
-  return { speech, site, path: `/account/${page}`, query: { link } }
+  return { speech, site, path: `/auth/account/${page}`, query: { link } }
 }
 
 function titleOf({ page, speech: { messages }, state, fields }: ProofView): string {
@@ -117,7 +117,7 @@ function formOf(
   const { messages } = speech
   const hasCode = fields.includes('code')
   const isStep = page === 'reset' && !fields.includes('password')
-  return form(pathIn(speech, `/account/${page}`), {
+  return form(pathIn(speech, `/auth/account/${page}`), {
     hidden: { link, code: hasCode ? undefined : code },
     fields: fields.map((name) =>
       field(name, messages, {

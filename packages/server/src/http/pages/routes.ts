@@ -70,7 +70,11 @@ interface Words extends Pick<Spec, 'feature' | 'refusals'> {
 }
 
 function proofRows(flow: ProofFlow, { id, show, submit, done, ...about }: Words): ApiRoute[] {
-  const row = { tag: 'Account pages', path: `/account/${flow.page}`, query: linkQuery } as const
+  const row = {
+    tag: 'Account pages',
+    path: `/auth/account/${flow.page}`,
+    query: linkQuery,
+  } as const
   return [
     defineHtmlPage({
       ...row,

@@ -28,7 +28,7 @@ export function defineHtmlPage<Query>({ render, ...about }: HtmlPageSpec<Query>)
   const row = defineRoute<undefined, undefined, Query>({
     ...about,
     method: 'GET',
-    isExact: true,
+    isExact: false,
     style: 'html',
     gate: anyone,
     answers: () => [PAGE],
@@ -64,7 +64,7 @@ export function defineHtmlForm<Query, Body>({
   const row = defineRoute<undefined, undefined, Query, Body>({
     ...about,
     method: 'POST',
-    isExact: true,
+    isExact: false,
     style: 'html',
     body: { format: 'form', media: ['application/x-www-form-urlencoded'], schema: fields, example },
     answers: () => answers,

@@ -38,7 +38,7 @@ export const memberRoutes: readonly ApiRoute[] = [
     ...about,
     id: 'listMembers',
     method: 'GET',
-    path: '/tenants/{tenant}/members',
+    path: '/auth/tenants/{tenant}/members',
     summary: 'List the members of a tenant',
     description: `By username, at most ${limits.membersListedMax}.`,
     gate: readingMembers(TENANT_MEMBERS),
@@ -81,7 +81,7 @@ export const memberRoutes: readonly ApiRoute[] = [
     ...about,
     id: 'setMemberRoles',
     method: 'PUT',
-    path: '/tenants/{tenant}/members/{sub}',
+    path: '/auth/tenants/{tenant}/members/{sub}',
     summary: 'Set the roles of a member',
     description:
       'Replaces the roles in the tenant. You can only give roles whose permissions you have in the tenant. The account must be a member already: invite others.',
@@ -108,7 +108,7 @@ export const memberRoutes: readonly ApiRoute[] = [
     ...about,
     id: 'removeMember',
     method: 'DELETE',
-    path: '/tenants/{tenant}/members/{sub}',
+    path: '/auth/tenants/{tenant}/members/{sub}',
     summary: 'Remove a member from a tenant',
     description:
       'The account stays, and its sessions continue without the tenant. Withdraws the open invitations that the member sent for the tenant.',

@@ -1,6 +1,7 @@
 import type { Account, AccountEmail, AuditEvent, Membership } from '../rows.ts'
 import type { AuditContext } from '../audit-context.ts'
-import type { AccountStore, Change, SignInFrom, SignInView } from '../store.ts'
+import type { Change } from '../change.ts'
+import type { AccountStore, SignInFrom, SignInView } from '../store.ts'
 import {
   findByEmail,
   findById,

@@ -1,5 +1,6 @@
 import type { Client, ClientSecret } from '../rows.ts'
-import type { Change, ClientStore, ClientSummary, ClientView } from '../store.ts'
+import type { Change } from '../change.ts'
+import type { ClientStore, ClientSummary, ClientView } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'

@@ -1,6 +1,7 @@
 import type { AuditEvent, Tenant } from '../rows.ts'
 import type { AuditContext } from '../audit-context.ts'
-import type { Change, TenantStore } from '../store.ts'
+import type { Change } from '../change.ts'
+import type { TenantStore } from '../store.ts'
 import {
   areTooManyRoles,
   decideMemberChange,

@@ -1,0 +1,105 @@
+import {
+  createContext,
+  createElement,
+  useContext,
+  useEffect,
+  useState,
+  useSyncExternalStore,
+  type ReactElement,
+  type ReactNode,
+} from 'react'
+
+import { isAuthorized, type Requirement } from '../authorized.ts'
+import type { ClientError } from '../error.ts'
+import type { Client, Session } from '../types.ts'
+
+const PAUSE_MS = 5000
+
+interface Shared {
+  readonly client: Client
+  readonly error: ClientError | undefined
+  readonly initialSession: Session | null | undefined
+}
+
+const Context = createContext<Shared | undefined>(undefined)
+
+/** What `useSession` returns. */
+export type SessionState = {
+  readonly client: Client
+  /** Why the authority did not say who is logged in. Only while that is not known; the provider asks again. */
+  readonly error: ClientError | undefined
+} & (
+  | { readonly status: 'loading'; readonly session: undefined }
+  | { readonly status: 'signed-in'; readonly session: Session }
+  | { readonly status: 'signed-out'; readonly session: null }
+)
+
+/**
+ * Gives the client to the components below, and asks once who is logged in. `initialSession` is what a server that
+ * rendered the page has found out; without it, the first rendering has the status `loading`.
+ */
+export function CountersignProvider({
+  client,
+  initialSession,
+  children,
+}: {
+  readonly client: Client
+  readonly initialSession?: Session | null
+  readonly children?: ReactNode
+}): ReactElement {
+  const [error, setError] = useState<ClientError>()
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let isMounted = true
+    const ask = (): void => {
+      client.session().then(
+        () => setError(undefined),
+        (failed: ClientError) => {
+          if (!isMounted) return
+          setError(failed)
+          timer = setTimeout(ask, (failed.retryAfterMs ?? PAUSE_MS) * (1 + Math.random()))
+        },
+      )
+    }
+    ask()
+    return () => {
+      isMounted = false
+      clearTimeout(timer)
+    }
+  }, [client])
+  return createElement(Context, { value: { client, error, initialSession } }, children)
+}
+
+/** Returns the session, and renders again when it changes in any tab. */
+export function useSession(): SessionState {
+  const shared = useContext(Context)
+  if (!shared) throw new Error('useSession needs a <CountersignProvider> above it.')
+  const { client, error, initialSession } = shared
+  const known = useSyncExternalStore(client.onChange, client.peek, () => undefined)
+  const session = known === undefined ? initialSession : known
+  if (session === undefined) return { client, error, status: 'loading', session }
+  if (session === null) return { client, error: undefined, status: 'signed-out', session }
+  return { client, error: undefined, status: 'signed-in', session }
+}
+
+/** Renders its children if somebody is logged in. */
+export function SignedIn({ children }: { readonly children?: ReactNode }): ReactNode {
+  return useSession().session ? children : null
+}
+
+/** Renders its children if nobody is logged in. While that is not known, neither this nor `SignedIn` does. */
+export function SignedOut({ children }: { readonly children?: ReactNode }): ReactNode {
+  return useSession().session === null ? children : null
+}
+
+/**
+ * Renders its children if the person has one of the roles and all of the permissions, otherwise `fallback`. It only
+ * decides what a page shows. What a person may do is decided by the guard of the service.
+ */
+export function Authorized({
+  children,
+  fallback = null,
+  ...requirement
+}: Requirement & { readonly children?: ReactNode; readonly fallback?: ReactNode }): ReactNode {
+  return isAuthorized(useSession().session, requirement) ? children : fallback
+}

@@ -1,0 +1,39 @@
+/** A channel to the other tabs. */
+export interface Channel {
+  addEventListener(type: 'message', listener: (event: { readonly data: unknown }) => void): void
+  postMessage(message: unknown): void
+  close(): void
+}
+
+type Listen = (type: string, listener: (event: { readonly persisted?: boolean }) => void) => void
+
+/** The parts of a page that the client uses. Node, React Native and older browsers lack some of them. */
+export interface Page {
+  readonly location: { readonly origin: string }
+  readonly document?: {
+    readonly visibilityState: string
+    /** What relative URLs refer to. */
+    readonly baseURI: string
+    readonly addEventListener: Listen
+    readonly removeEventListener: Listen
+  }
+  readonly addEventListener: Listen
+  readonly removeEventListener: Listen
+  readonly navigator?: {
+    readonly locks?: {
+      request(
+        name: string,
+        options: { readonly ifAvailable?: boolean; readonly signal?: AbortSignal },
+        work: (lock: object | null) => unknown,
+      ): Promise<unknown>
+    }
+  }
+  readonly BroadcastChannel?: new (name: string) => Channel
+}
+
+/** Returns the page that the client runs in. Undefined in Node and in React Native. */
+export function findPage(): Page | undefined {
+  // Everything that the type promises is checked before use, except the listeners, which every document has.
+  const page = globalThis as unknown as Page
+  return page.document && page
+}

@@ -1,0 +1,57 @@
+import { ClientError } from './error.ts'
+
+// A request that hangs must not hold the lock of all tabs for longer.
+const ANSWER_MS_MAX = 15_000
+
+/** The members of a JSON answer. */
+export type Members = Readonly<Record<string, unknown>>
+
+/** Asks the authority and returns the members of its JSON answer. Rejects with a {@link ClientError} otherwise. */
+export async function exchange(url: string, init: RequestInit): Promise<Members> {
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), ANSWER_MS_MAX)
+  try {
+    const answer = await fetch(url, { ...init, cache: 'no-store', signal: limit.signal })
+    // Captive portals and proxies answer with a page of their own, which says nothing about the session.
+    const noJson = answer.status === 204 ? {} : undefined
+    const body = (await answer.json().catch(() => noJson)) as Members | undefined
+    if (answer.ok && body) return body
+    const { code, detail } = body ?? {}
+    throw new ClientError(typeof code === 'string' ? code : 'unavailable', {
+      status: answer.ok ? undefined : answer.status,
+      message: typeof detail === 'string' ? detail : undefined,
+      retryAfterMs: retryAfterMs(answer),
+    })
+  } catch (cause) {
+    if (cause instanceof ClientError) throw cause
+    throw new ClientError('unavailable', { cause })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Returns the options of a request with a JSON body. */
+export function jsonPost(body: object, headers: Record<string, string> = {}): RequestInit {
+  return {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  }
+}
+
+/** Returns the code of a problem document, without using up the answer. */
+export async function codeOf(answer: Response): Promise<string | undefined> {
+  if (!answer.headers.get('content-type')?.includes('json')) return undefined
+  try {
+    const { code } = (await answer.clone().json()) as { code?: unknown }
+    return typeof code === 'string' ? code : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function retryAfterMs({ headers }: Response): number | undefined {
+  // The other form of the header is a date, which a wrong clock would misread.
+  const seconds = headers.get('retry-after')
+  return seconds && /^\d+$/.test(seconds) ? Number(seconds) * 1000 : undefined
+}

@@ -1,0 +1,48 @@
+import { codeOf } from './exchange.ts'
+import type { Client, Prepared } from './types.ts'
+
+/** Creates the `fetch` of a client: it adds what the session needs, and repeats a call after a refresh. */
+export function createFetch(
+  client: () => Pick<Client, 'prepare' | 'shouldRepeat'>,
+): typeof globalThis.fetch {
+  return async (input, init) => {
+    const request = input instanceof Request ? input : undefined
+    const url = input instanceof Request ? input.url : input.toString()
+    const method = init?.method ?? request?.method ?? 'GET'
+
+    const send = async (isLast: boolean): Promise<{ prepared: Prepared; answer: Response }> => {
+      const prepared = await client().prepare(url, method)
+      // A request can be sent once. Its copy is sent first, so that it can be sent again.
+      const sent = isLast || !request ? input : request.clone()
+      return { prepared, answer: await fetch(sent, withSession(prepared, request, init)) }
+    }
+
+    // Nobody can read a stream twice, so its call is not repeated.
+    const isLast = isStream(init?.body)
+    const { prepared, answer } = await send(isLast)
+    if (isLast || (answer.status !== 401 && answer.status !== 403)) return answer
+    if (!(await client().shouldRepeat(prepared, answer.status, await codeOf(answer)))) return answer
+    await answer.body?.cancel()
+    return (await send(true)).answer
+  }
+}
+
+/** Adds the headers of the session. A header that the caller has set stays. */
+function withSession(
+  { isOurs, headers: added, withCookies }: Prepared,
+  request: Request | undefined,
+  init: RequestInit | undefined,
+): RequestInit | undefined {
+  if (!isOurs) return init
+  const headers = new Headers(init?.headers ?? request?.headers)
+  for (const [name, value] of Object.entries(added)) {
+    if (!headers.has(name)) headers.set(name, value)
+  }
+  return { ...init, headers, ...(withCookies ? { credentials: 'include' } : {}) }
+}
+
+function isStream(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
+    ? true
+    : globalThis.ReadableStream !== undefined && body instanceof ReadableStream
+}

@@ -1,0 +1,95 @@
+import { ClientError } from '../error.ts'
+import { exchange, jsonPost, type Members } from '../exchange.ts'
+import type { Session, TokenStorage } from '../types.ts'
+import type { Grant, Mode } from './mode.ts'
+
+/** The mode for native applications: the access token is in memory, the refresh token in the storage. */
+export function createMemoryMode(authority: string, storage: TokenStorage = memoryStorage()): Mode {
+  // Expo's SecureStore allows only letters, digits, dots, dashes and underscores in a key.
+  const key = `countersign.${authority.replace(/[^\w.-]+/g, '-')}`
+  let access: string | undefined
+  let refreshing: Promise<Grant> | undefined
+
+  const post = (path: string, body: object): Promise<Members> =>
+    exchange(`${authority}/api/token/${path}`, { ...jsonPost(body), credentials: 'omit' })
+
+  async function keep({ access: next, refresh }: Members): Promise<Grant> {
+    if (typeof refresh === 'string') await storage.set(key, refresh)
+    access = String(next)
+    return readGrant(access)
+  }
+
+  async function rotate(used?: string | null): Promise<Grant> {
+    const refresh = await storage.get(key)
+    if (!refresh || refresh === used) throw new ClientError('token_missing', { status: 401 })
+    try {
+      return await keep(await post('refresh/', { refresh }))
+    } catch (error) {
+      // Another window may have stored a newer token meanwhile.
+      if (used === undefined && isOver(error as ClientError)) return rotate(refresh)
+      throw error
+    }
+  }
+
+  const refresh = (): Promise<Grant> =>
+    (refreshing ??= rotate().finally(() => (refreshing = undefined)))
+
+  async function me(): Promise<Session> {
+    const headers = { authorization: `Bearer ${access}` }
+    const body = await exchange(`${authority}/auth/me`, { headers, credentials: 'omit' })
+    // The authority's schema for this answer has the members of a session.
+    return body as unknown as Session
+  }
+
+  return {
+    isShared: false,
+    csrf: undefined,
+    headers: async () => (access ? { authorization: `Bearer ${access}` } : {}),
+    login: async (credentials) => keep(await post('', credentials)),
+    refresh,
+    async load() {
+      try {
+        if (access) return { lifeMs: undefined, session: await me() }
+      } catch (error) {
+        if (!isOver(error as ClientError)) throw error
+      }
+      const { lifeMs } = await refresh()
+      return { lifeMs, session: await me() }
+    },
+    async logout() {
+      const token = await storage.get(key)
+      // The person must be logged out on this device also without a network.
+      await this.forget()
+      if (token) await post('blacklist/', { refresh: token })
+    },
+    async forget() {
+      access = undefined
+      await storage.remove(key)
+    },
+    isOver,
+  }
+}
+
+function isOver({ status, code }: ClientError): boolean {
+  return status === 401 && code !== 'unavailable'
+}
+
+/** Reads the lifetime as a duration, because the clock of the device may be wrong. */
+function readGrant(access: string): Grant {
+  try {
+    const payload = access.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/')
+    const { sid, exp, iat } = JSON.parse(atob(payload)) as Record<string, unknown>
+    return { sid: String(sid), lifeMs: (Number(exp) - Number(iat)) * 1000 }
+  } catch {
+    return { sid: '', lifeMs: undefined }
+  }
+}
+
+function memoryStorage(): TokenStorage {
+  const values = new Map<string, string>()
+  return {
+    get: async (key) => values.get(key) ?? null,
+    set: async (key, value) => void values.set(key, value),
+    remove: async (key) => void values.delete(key),
+  }
+}

@@ -1,0 +1,111 @@
+/** The account and the session of the person who is logged in. The members are those of `GET /auth/me`. */
+export interface Session {
+  /** The id of the account. */
+  readonly sub: string
+  readonly username: string
+  /** The imported Django id, otherwise the same as `sub`. */
+  readonly user_id: string
+  /** The global roles. */
+  readonly roles: readonly string[]
+  /** The permissions of the global roles. */
+  readonly permissions: readonly string[]
+  /** The roles in the tenant of the session. Missing without a tenant. */
+  readonly tenant_roles?: readonly string[]
+  /** The permissions of the roles in the tenant. Missing without a tenant. */
+  readonly tenant_permissions?: readonly string[]
+  readonly tenant: { readonly id: string; readonly name: string } | null
+  readonly tenants: readonly { readonly id: string; readonly name: string }[]
+  /** The id of the session. */
+  readonly sid: string
+  /** When the person logged in, in seconds since 1970. */
+  readonly auth_time: number
+}
+
+/** What a person enters to log in. */
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+  /** The name of the tenant to log in to. Only with cookies. */
+  readonly tenant?: string
+}
+
+/** Keeps the refresh token of a native application. The functions of Expo's SecureStore fit. */
+export interface TokenStorage {
+  get(key: string): Promise<string | null>
+  set(key: string, value: string): Promise<void>
+  remove(key: string): Promise<void>
+}
+
+/** The options of `createClient`. */
+export interface ClientOptions {
+  /** The public URL of the authority. Default: the origin of the page. */
+  readonly authority?: string
+  /**
+   * The origins of your APIs, such as `https://api.example.com`. Only these and the authority get cookies, CSRF
+   * tokens and access tokens from `fetch`.
+   */
+  readonly origins?: readonly string[]
+  /**
+   * `cookies` (default): the tokens are in HttpOnly cookies, and the client never holds one. `memory`: for native
+   * applications. The access token stays in memory and goes into the `Authorization` header.
+   */
+  readonly mode?: 'cookies' | 'memory'
+  /** Where the mode `memory` keeps the refresh token. Default: in memory, so that a restart logs the person out. */
+  readonly storage?: TokenStorage
+}
+
+/** What a request needs, and what `shouldRepeat` must know about it later. */
+export interface Prepared {
+  /** Whether the request may carry the session: its URL is of the authority or of one of `origins`. */
+  readonly isOurs: boolean
+  /** The headers to add, in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Whether the browser must send cookies, also to another origin. */
+  readonly withCookies: boolean
+  /** The number of renewals and the account at the time of sending. */
+  readonly renewals: number
+  readonly sub: string | undefined
+}
+
+/** Logs a person in and keeps the session. One object for a page or an application. */
+export interface Client {
+  /** Logs in. Rejects with a {@link ClientError}, for example with the code `credentials_invalid`. */
+  readonly login: (credentials: Credentials) => Promise<Session>
+  /**
+   * Logs out. With cookies, rejects if the authority cannot be reached: the person is then still logged in. In the
+   * mode `memory`, the tokens are gone in any case.
+   */
+  readonly logout: () => Promise<void>
+  /**
+   * Returns the session, or null if nobody is logged in. Asks the authority at the first call, and with `reload`.
+   * Rejects if the authority cannot be reached.
+   */
+  readonly session: (options?: { readonly reload?: boolean }) => Promise<Session | null>
+  /** Returns what is known without a request. Undefined: not known yet. The same object until something changes. */
+  readonly peek: () => Session | null | undefined
+  /**
+   * Refreshes now. With `tenant` (only with cookies), moves the session to that tenant; null leaves the tenant.
+   * `fetch` refreshes by itself.
+   */
+  readonly refresh: (options?: { readonly tenant?: string | null }) => Promise<Session | null>
+  /**
+   * Calls an API like the global `fetch`. If the access token has expired or is out of date, refreshes and repeats
+   * the call once. Rejects with a {@link ClientError} if the authority cannot refresh at the moment.
+   */
+  readonly fetch: typeof globalThis.fetch
+  /** Calls the listener after each change of the session, in every tab. Returns a function that removes it. */
+  readonly onChange: (listener: (session: Session | null | undefined) => void) => () => void
+  /** For bindings to other HTTP libraries: gives the headers of a request. Refreshes first if needed. */
+  readonly prepare: (url: string, method: string) => Promise<Prepared>
+  /**
+   * For bindings to other HTTP libraries: decides about the answer to a prepared request, after refreshing if that can
+   * help. If true, prepare the request again and repeat it once. `code` is that of the problem document, if any.
+   */
+  readonly shouldRepeat: (
+    prepared: Prepared,
+    status: number,
+    code: string | undefined,
+  ) => Promise<boolean>
+  /** Stops listening to the page and to other tabs. */
+  readonly close: () => void
+}

@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { build } from 'vite'
+
+import { launchChromium } from '../browser/chromium.ts'
+import { describeWith } from '../support/requirements.ts'
+import { bundle } from '../support/bundle.ts'
+import { ALICE, CLIENT, startClientWorld, type ClientWorld } from './world.ts'
+
+const EXAMPLE = join(import.meta.dirname, '../../examples/react-vite')
+
+/** Builds the example as for production, and returns the text at each path. */
+async function buildExample(): Promise<(path: string) => string> {
+  const built = await build({ root: EXAMPLE, logLevel: 'error', build: { write: false } })
+  if (!('output' in built)) throw new Error('vite gave no output')
+  const files = new Map(
+    built.output.map((file) => [
+      `/${file.fileName}`,
+      file.type === 'chunk' ? file.code : String(file.source),
+    ]),
+  )
+  return (path) => files.get(path) ?? files.get('/index.html')!
+}
+
+describeWith('chromium', 'the plain page of docs/guides/browsers.md, in Chromium', () => {
+  test('logs in, keeps the session over a reload, and logs out', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/browsers.md'), 'utf8')
+    const html = /```html\n(.*?)```/s.exec(guide)?.[1] ?? ''
+    const specifier = "'@countersign/client'"
+    expect(html).toContain(specifier)
+    const code = await bundle(CLIENT)
+    await using world = await startClientWorld((path) =>
+      path === '/client.js' ? code : html.replace(specifier, "'/client.js'"),
+    )
+    const browser = await launchChromium()
+    try {
+      await using visitor = await world.visit(browser)
+      const page = await visitor.context.newPage()
+      await page.goto(world.origin)
+      const logIn = async (password: string): Promise<void> => {
+        await page.locator('[name=username]').fill(ALICE.username)
+        await page.locator('[name=password]').fill(password)
+        await page.getByRole('button', { name: 'Log in' }).click()
+      }
+      await logIn('not the password')
+      await page.getByText('The username or the password is wrong').waitFor()
+      await logIn(ALICE.password)
+      await page.getByText('Hello alice').waitFor()
+      await page.reload()
+      await page.getByText('Hello alice').waitFor()
+      await page.getByRole('button', { name: 'Log out' }).click()
+      await page.getByRole('button', { name: 'Log in' }).waitFor()
+      await visitor.expectNothingReadable()
+    } finally {
+      await browser.close()
+    }
+  })
+})
+
+describeWith('chromium', 'examples/react-vite in Chromium', () => {
+  let browser: Browser
+  let world: ClientWorld
+  beforeAll(async () => {
+    browser = await launchChromium()
+    world = await startClientWorld(await buildExample())
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await world?.[Symbol.asyncDispose]()
+  })
+
+  async function logIn(page: Page, password: string = ALICE.password): Promise<void> {
+    await page.getByLabel('Username').fill(ALICE.username)
+    await page.getByLabel('Password').fill(password)
+    await page.getByRole('button', { name: 'Log in' }).click()
+  }
+
+  test('logs in, keeps the session over a reload and a lost access token, and logs out in all tabs', async () => {
+    await using visitor = await world.visit(browser)
+    const complaints: string[] = []
+    const page = await visitor.context.newPage()
+    page.on('pageerror', (error) => complaints.push(error.message))
+    await page.goto(world.origin)
+
+    await logIn(page, 'not the password')
+    await page.getByText('The username or the password is wrong').waitFor()
+    await logIn(page)
+    await page.getByText('Hello alice').waitFor()
+    await page.getByText('You are not an administrator.').waitFor()
+
+    await page.reload()
+    await page.getByText('Hello alice').waitFor()
+    await visitor.context.clearCookies({ name: 'cs_access' })
+    const refreshes = await world.during('/auth/refresh', async () => {
+      await page.getByRole('button', { name: 'Show my devices' }).click()
+      await page.getByText('(this one)').waitFor()
+    })
+    expect(refreshes.map(({ status }) => status)).toEqual([200])
+
+    const other = await visitor.context.newPage()
+    await other.goto(world.origin)
+    await other.getByText('Hello alice').waitFor()
+    await other.getByRole('button', { name: 'Log out' }).click()
+    for (const each of [page, other]) await each.getByLabel('Password').waitFor()
+    await visitor.expectNothingReadable()
+    expect(complaints).toEqual([])
+  })
+
+  test('says that the server cannot be reached, and continues when it can', async () => {
+    await using visitor = await world.visit(browser)
+    const page = await visitor.context.newPage()
+    world.instead.set('/auth/session', { status: 503, headers: { 'retry-after': '1' } })
+    await page.goto(world.origin)
+    await page.getByText('The server cannot be reached.').waitFor()
+    world.instead.clear()
+    await page.getByLabel('Password').waitFor()
+  })
+
+  test('is shorter than 200 lines', () => {
+    const files = ['index.html', 'vite.config.ts', 'src/main.tsx', 'src/app.tsx']
+    const lines = files.map((file) => readFileSync(join(EXAMPLE, file), 'utf8').split('\n').length)
+    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(200)
+  })
+})
