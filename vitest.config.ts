@@ -12,8 +12,13 @@ import { defineConfig } from 'vitest/config'
 const SIZED = [
   'packages/jwt/test/second-opinion.test.ts',
   'packages/jwt/test/slow-fuzz.test.ts',
+  'packages/server/test/attacks-mail.test.ts',
   'packages/server/test/bad-input.test.ts',
+  'packages/server/test/by-mail-enumeration.test.ts',
   'packages/server/test/model.test.ts',
+  'packages/server/test/slow-enumeration.test.ts',
+  'packages/server/test/slow-mail-kill.test.ts',
+  'packages/server/test/slow-mail-races.test.ts',
   'packages/server/test/slow-mixture.test.ts',
   'packages/server/test/usernames.test.ts',
   'tests/revocation/simulation/slow-simulation.test.ts',

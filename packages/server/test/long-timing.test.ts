@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { execute } from './support/database.ts'
 import { HttpClient } from './support/http-client.ts'
+import { shuffled } from './support/leak.ts'
 import { compareSamples, medianOf } from './support/mann-whitney.ts'
 import { ADMIN, startServerProcess, type ServerProcess } from './support/server-process.ts'
 
@@ -84,13 +85,6 @@ async function sample(logIn: (body: object) => Promise<number>): Promise<Samples
     }
   }
   return samples
-}
-
-function shuffled<T>(values: readonly T[]): T[] {
-  return values
-    .map((value) => ({ value, at: Math.random() }))
-    .toSorted((a, b) => a.at - b.at)
-    .map(({ value }) => value)
 }
 
 const PAIRS: readonly (readonly [Kind, Kind])[] = [

@@ -148,6 +148,27 @@ describe.each(engines)('accounts on %s', (_, open) => {
     expect(await accounts.create(account('acct_2'), 'acct_1', BY)).toBe('created')
   })
 
+  test('deleteOwn deletes the account for a session that stands and the current hash only', async () => {
+    await using it = await open()
+    const { accounts, sessions } = it.store
+    await signedIn(it.store)
+    await addSession(it.store, 'session-2')
+    await sessions.end('session-2', { event: 'logout' }, BY)
+    const passwordHash = 'hash of acct_1'
+    for (const proven of [
+      { passwordHash: 'an older hash', sessionId: 'session-1' },
+      { passwordHash, sessionId: 'session-2' },
+      { passwordHash, sessionId: 'nobody' },
+    ]) {
+      expect(await accounts.deleteOwn('acct_1', proven, BY)).toBe('unchanged')
+    }
+    expect(await accounts.get('acct_1')).toBeDefined()
+    const proven = { passwordHash, sessionId: 'session-1' }
+    expect(await accounts.deleteOwn('acct_1', proven, BY)).toBe('changed')
+    expect(await accounts.deleteOwn('acct_1', proven, BY)).toBe('unknown')
+    expect(await accounts.get('acct_1')).toBeUndefined()
+  })
+
   test('changePassword ends all sessions but its own', async () => {
     await using it = await open()
     await signedIn(it.store)
