@@ -10,6 +10,7 @@ export type ManagedCode =
   | 'email_taken'
   | 'email_missing'
   | 'account_disabled'
+  | 'mail_off'
   | 'account_unknown'
   | 'tenant_unknown'
   | 'tenant_disabled'

@@ -1,6 +1,5 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { AuditContext } from './audit-context.ts'
-import type { Change } from './change.ts'
 import type { TenantActor, TenantRefusal } from './tenant-rights.ts'
 
 /**
