@@ -397,9 +397,9 @@ test('P10 at every interleaving, a request beside a change of the password leave
             isAskedAfter = isChanged
             return askForReset(race.mail, { email: race.address }, CALLER)
           }),
-          rivals['a change of the password'](race).then((ok) => {
-            isChanged = ok
-          }),
+          (async () => {
+            isChanged = await rivals['a change of the password'](race)
+          })(),
         ]),
       )
       // The ticket is that of a code or of a decoy, never of nothing: a wrong code is counted.
@@ -413,7 +413,7 @@ test('P10 at every interleaving, a request beside a change of the password leave
       expect(used).toMatchObject({ ok: false, code: 'code_wrong' })
       // A mail that was asked for after the change was acknowledged works.
       if (!isAskedAfter) return
-      const { link } = written.filter(({ kind }) => kind === 'reset_password').at(-1)!
+      const { link } = written.findLast(({ kind }) => kind === 'reset_password')!
       const reset = { link, ticket: asked.ticket }
       expect((await resetPassword(plain(), reset, 'the reset long password', CALLER)).ok).toBe(true)
     }),
