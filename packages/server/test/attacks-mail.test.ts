@@ -114,7 +114,6 @@ describe('P10 a mailed secret', () => {
     const own = PATHS.find((path) => (USES[path] as readonly string[]).includes(purpose))!
     const [id = '', secret = ''] = link.split('.')
     const [otherId = '', otherSecret = ''] = mine.link.split('.')
-    page.cookies.delete('ticket')
     for (const name of page.cookies.keys()) if (name.endsWith('ticket')) page.cookies.delete(name)
     const tries = [
       { link, ticket: mine.ticket },
@@ -322,7 +321,6 @@ describe('P06 the limit of mails', () => {
 })
 
 describe('A13 an address for a mail', () => {
-  const long = (bytes: number): string => `a@${'b'.repeat(50)}.${'c'.repeat(bytes - 56)}.de`
   const odd: readonly string[] = [
     'a@b.example\r\nBcc: c@d.example',
     'a@b.example\nc@d.example',
@@ -384,10 +382,10 @@ describe('A13 an address for a mail', () => {
     const local = 'x'.repeat(60)
     const of = (bytes: number): string =>
       `${local}@${'y'.repeat(63)}.${'y'.repeat(63)}.${'y'.repeat(bytes - 61 - 128 - 3)}.de`
-    expect([of(254).length, of(255).length, long(100).length]).toEqual([254, 255, 100])
-    const askFor = async (email: string): Promise<unknown> =>
+    expect([of(254).length, of(255).length]).toEqual([254, 255])
+    const statusFor = async (email: string): Promise<unknown> =>
       (await browser().visit('/auth/password/forgot', { body: { email } })).status
-    expect([await askFor(of(254)), await askFor(of(255))]).toEqual([202, 400])
+    expect([await statusFor(of(254)), await statusFor(of(255))]).toEqual([202, 400])
   })
 
   test('with a full-width @ gets its mail at the usual spelling', async () => {

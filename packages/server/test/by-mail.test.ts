@@ -332,8 +332,13 @@ test('mails to one address are limited, for known and unknown addresses alike', 
     expect(await ask(email, from)).toEqual([202, null])
     expect(await ask(email, from)).toEqual([202, null])
     expect(await ask(email, from)).toEqual([429, '1800'])
-    expect(await ask(email, '198.51.100.9')).toEqual([429, '1800'])
   }
+  // A stranger who uses up their own share leaves the owner theirs, up to four times as many in all.
+  for (const from of ['198.51.100.1', '198.51.100.2', '198.51.100.3']) {
+    expect(await ask(EMAIL, from)).toEqual([202, null])
+    expect(await ask(EMAIL, from)).toEqual([202, null])
+  }
+  expect(await ask(EMAIL, '198.51.100.4')).toEqual([429, '450'])
   expect(await ask('third@example.com', '203.0.113.1')).toEqual([202, null])
   expect(await ask('fourth@example.com', '203.0.113.1')).toEqual([429, '1200'])
 })

@@ -41,13 +41,18 @@ export function readEmailAddress(text: string): EmailAddress | undefined {
 }
 
 /**
- * Returns the key under which an e-mail address is stored and found, which is the key of a username with this
- * spelling. Undefined if the text is no address that can get mail.
+ * Returns an address as mails are sent to it, and the key under which it is stored and found. The key is that of
+ * a username with this spelling. The address keeps its spelling, but in NFKC: a full-width `＠`, as Japanese
+ * keyboards write it, is understood here and not by mail servers. Undefined if the text is no address that can
+ * get mail.
  */
-export function readEmailKey(text: string): string | undefined {
+export function readMailbox(
+  text: string,
+): { readonly address: string; readonly key: string } | undefined {
   if (text.length > ADDRESS_BYTES_MAX || !text.isWellFormed()) return undefined
-  const address = readEmailAddress(text.normalize('NFKC'))
-  return address === undefined ? undefined : `${address.local}@${address.domain}`
+  const address = text.normalize('NFKC')
+  const read = readEmailAddress(address)
+  return read === undefined ? undefined : { address, key: `${read.local}@${read.domain}` }
 }
 
 function readDomain(text: string): string | undefined {

@@ -7,7 +7,7 @@ import type { AuditContext } from '../store/audit-context.ts'
 import type { Change } from '../store/change.ts'
 import type { Store } from '../store/store.ts'
 import type { TenantRefusal } from '../store/tenant-rights.ts'
-import { readEmailKey } from './email-address.ts'
+import { readMailbox } from './email-address.ts'
 import { no, yes, type Managed, type NotManaged } from './managed.ts'
 import { checkRoles } from './role-names.ts'
 
@@ -86,22 +86,23 @@ export function createInvitationMethods(
     async invite(input, by) {
       assertOptions('tenants.invite', input, ['tenant', 'email', 'roles', 'locale'])
       const { email, roles = [], locale } = input
-      const key = readEmailKey(email)
-      if (key === undefined) return no('email_invalid', 'This is not an e-mail address.')
+      const mailbox = readMailbox(email)
+      if (mailbox === undefined) return no('email_invalid', 'This is not an e-mail address.')
       const problem = checkRoles([], roles)
       if (problem !== undefined) return { ok: false, ...problem }
       if (write === undefined) return noMail()
       return withTenant(input.tenant, async ({ id: tenantId, name }) => {
         const context = auditBy(by)
-        const letter = { to: email, tenantName: name, inviter: undefined, locale, now: context.at }
+        const now = context.at
+        const letter = { to: mailbox.address, tenantName: name, inviter: undefined, locale, now }
         const { mail, ...secrets } = write(letter)
         const invitation: NewInvitation = {
           ...secrets,
           tenantId,
-          email: { address: email, key },
+          email: mailbox,
           roles: [...new Set(roles)].toSorted(),
           inviterId: undefined,
-          createdAt: context.at,
+          createdAt: now,
         }
         const created = await invitations.create(invitation, undefined, {
           ...context,

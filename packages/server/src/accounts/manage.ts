@@ -5,7 +5,7 @@ import type { Account, AccountEmail, MailLocale } from '../store/rows.ts'
 import type { AuditContext } from '../store/audit-context.ts'
 import type { Change } from '../store/change.ts'
 import type { Store } from '../store/store.ts'
-import { readEmailKey } from './email-address.ts'
+import { readMailbox } from './email-address.ts'
 import { no, unknown, yes, type Managed } from './managed.ts'
 import { assertLimit, cutPage } from './paging.ts'
 import { checkNewPassword } from './password-rules.ts'
@@ -253,8 +253,10 @@ function readEmail(
   now: EpochMs,
 ): AccountEmail | undefined | 'invalid' {
   if (address === undefined) return undefined
-  const key = readEmailKey(address)
-  return key === undefined ? 'invalid' : { address, key, verifiedAt: isVerified ? now : undefined }
+  const mailbox = readMailbox(address)
+  return mailbox === undefined
+    ? 'invalid'
+    : { ...mailbox, verifiedAt: isVerified ? now : undefined }
 }
 
 function summarize(account: Account): AccountSummary {

@@ -130,8 +130,13 @@ export function createThrottle(
     mailsOf(emailKey, address) {
       if (rates === undefined) return []
       const network = addressNetwork(address)
-      const recipient = bucket('recipient', rates.recipient, emailKey)
-      return network === '' ? [recipient] : [recipient, bucket('sender', rates.sender, network)]
+      const { recipient, sender } = rates
+      // From everywhere together, four times as many. Otherwise a stranger could use up the mails of a person.
+      const total = { ...recipient, triesMax: recipient.triesMax * 4 }
+      const all = bucket('mailbox', total, emailKey)
+      if (network === '') return [all]
+      const own = bucket('recipient', recipient, emailKey, network)
+      return [all, own, bucket('sender', sender, network)]
     },
 
     invitationsOf: (emailKey, inviterId, tenantId) =>

@@ -69,6 +69,10 @@ export const refusals = {
     status: 400,
     text: 'This is not an e-mail address. Check its spelling.',
   },
+  email_unproved: {
+    status: 400,
+    text: 'This server takes no address at sign-up. Leave the field email out, log in, and add the address then.',
+  },
   email_missing: {
     status: 400,
     text: 'The account has no e-mail address. Add one first.',

@@ -1,4 +1,4 @@
-import { readEmailKey } from '../accounts/email-address.ts'
+import { readMailbox } from '../accounts/email-address.ts'
 import { limits } from '../base/limits.ts'
 import type { MailValues } from '../mail/kinds.ts'
 import { countTry } from '../sessions/count-try.ts'
@@ -50,11 +50,10 @@ export async function readAsking(
   { email }: Asking,
   caller: Caller,
 ): Promise<{ readonly ok: true; readonly email: CodeMail['email'] } | Refusal> {
-  const key = readEmailKey(email)
-  if (key === undefined) return refuse('email_invalid')
-  const throttled = await countMail(services, key, caller)
-  // A full-width `＠`, as Japanese keyboards write it, is understood here but not by mail servers.
-  return throttled ?? { ok: true, email: { address: email.normalize('NFKC'), key } }
+  const mailbox = readMailbox(email)
+  if (mailbox === undefined) return refuse('email_invalid')
+  const throttled = await countMail(services, mailbox.key, caller)
+  return throttled ?? { ok: true, email: mailbox }
 }
 
 /**

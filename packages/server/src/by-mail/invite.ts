@@ -1,5 +1,5 @@
 import { mailAgain } from '../accounts/invitations.ts'
-import { readEmailKey } from '../accounts/email-address.ts'
+import { readMailbox } from '../accounts/email-address.ts'
 import { checkRoles } from '../accounts/role-names.ts'
 import { countTry } from '../sessions/count-try.ts'
 import type { ManagedTenant, TenantRefused } from '../sessions/manage-tenant.ts'
@@ -33,19 +33,25 @@ export async function invite(
 ): Promise<{ readonly ok: true; readonly invitation: Invited } | TenantRefused> {
   const { sessions, writeInvitation } = services
   const { tenant, actor, username } = managed
-  const key = readEmailKey(email)
-  if (key === undefined) return refuse('email_invalid')
+  const mailbox = readMailbox(email)
+  if (mailbox === undefined) return refuse('email_invalid')
   const problem = checkRoles([], roles)
   if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
-  const throttled = await countInvitation(services, managed, key)
+  const throttled = await countInvitation(services, managed, mailbox.key)
   if (throttled !== undefined) return throttled
   const context = auditContextOf(sessions, actor.accountId, caller)
-  const letter = { to: email, tenantName: tenant.name, inviter: username, locale, now: context.at }
+  const letter = {
+    to: mailbox.address,
+    tenantName: tenant.name,
+    inviter: username,
+    locale,
+    now: context.at,
+  }
   const { mail, ...secrets } = writeInvitation(letter)
   const invitation: NewInvitation = {
     ...secrets,
     tenantId: tenant.id,
-    email: { address: email, key },
+    email: mailbox,
     roles: [...new Set(roles)].toSorted(),
     inviterId: actor.accountId,
     createdAt: context.at,

@@ -34,11 +34,16 @@ export async function askToSignUp(
 ): Promise<Asked | Refusal> {
   const { store, hasher } = services.sessions
   const { username = asking.email, password } = asking
-  const rejected = await whyRejected(services, asking, username)
+  const rejected = whyRejected(services, asking, username)
   if (rejected !== undefined) return rejected
   const read = await readAsking(services, asking, caller)
   if (!read.ok) return read
   const { email } = read
+  // A username that is no address is public. It is looked up only after the request was counted.
+  const key = usernameKey(username)
+  if (!key.includes('@') && (await store.accounts.find(key)) !== undefined) {
+    return refuse('username_taken')
+  }
   return evenly(services, async () => {
     const passwordHash = await hasher.hash(password)
     if (passwordHash === undefined) return refuse('password_queue_full')
@@ -67,26 +72,23 @@ export async function askToSignUp(
   })
 }
 
-/** Checks what has nothing to do with the address. A username that is no address is public: it may be taken. */
-async function whyRejected(
-  { sessions: { store, access } }: MailServices,
+/** Checks what needs no look at other accounts. */
+function whyRejected(
+  { sessions: { access } }: MailServices,
   { email, password }: SignUpAsking,
   username: string,
-): Promise<Refusal | undefined> {
+): Refusal | undefined {
   const problem =
     checkUsername(username) ?? checkNewPassword(password, { username, publicUrl: access.issuer })
   if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
   const key = usernameKey(username)
-  if (key.includes('@')) {
-    return key === usernameKey(email)
-      ? undefined
-      : {
-          ok: false,
-          code: 'username_invalid',
-          text: 'A username that is an e-mail address must be the address of the account.',
-        }
-  }
-  return (await store.accounts.find(key)) === undefined ? undefined : refuse('username_taken')
+  return !key.includes('@') || key === usernameKey(email)
+    ? undefined
+    : {
+        ok: false,
+        code: 'username_invalid',
+        text: 'A username that is an e-mail address must be the address of the account.',
+      }
 }
 
 /**

@@ -15,20 +15,12 @@ export interface SignedUp {
  * its visitors in to an account of the attacker.
  *
  * Each attempt counts against the caller's address. The refusal reveals that a username is taken. Without
- * a mail there is no other way to inform the person. An address is stored without proof, and nobody can log in
- * with it until it is verified.
+ * a mail there is no other way to inform the person. So it takes no address.
  */
 export async function signUp(
   services: SessionServices,
   accounts: AccountManager,
-  {
-    email,
-    ...credentials
-  }: {
-    readonly username: string
-    readonly email: string | undefined
-    readonly password: string
-  },
+  credentials: { readonly username: string; readonly password: string },
   caller: Caller,
 ): Promise<SignedUp | Refusal> {
   const tries = services.throttle.bucketsOf({
@@ -39,12 +31,7 @@ export async function signUp(
   })
   const throttled = await countTry(services, tries)
   if (throttled !== undefined) return throttled
-  const withEmail = await accounts.create({ ...credentials, email }, 'anonymous')
-  // The answer must not reveal that an account has the address. The new account has none then.
-  const created =
-    !withEmail.ok && withEmail.code === 'email_taken'
-      ? await accounts.create(credentials, 'anonymous')
-      : withEmail
+  const created = await accounts.create(credentials, 'anonymous')
   return created.ok
     ? { ok: true, account: created.value }
     : { ok: false, code: refusalCodeOf(created.code), text: created.text }

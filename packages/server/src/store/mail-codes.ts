@@ -112,7 +112,8 @@ export type Redeemed =
 /** Mailed codes and links. */
 export interface MailCodeStore {
   /**
-   * Finds the account behind an address: the account that has it, otherwise the account whose username it is.
+   * Finds the account behind an address: the account that has proved it, otherwise the account whose username it is,
+   * otherwise the account that has it without proof.
    */
   findAddressee(emailKey: string): Promise<Addressee | undefined>
   /**

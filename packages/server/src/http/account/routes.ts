@@ -75,7 +75,7 @@ const credentials = lazy(() =>
         description: `At most ${limits.usernameCharsMax} characters. With an address, it may be left out: the address is then the username.`,
       }),
     email: sentText().optional().meta({
-      description: 'The e-mail address. Required with `COUNTERSIGN_SIGN_UP_VERIFIED`.',
+      description: 'The e-mail address. Required with `COUNTERSIGN_SIGN_UP_VERIFIED`, and refused without it.',
     }),
     password: sentText().meta({ description: NEW_PASSWORD }),
   }),
@@ -322,7 +322,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     refusals: [
       'fields_invalid',
       'email_invalid',
-      'email_taken',
+      'email_unproved',
       'username_invalid',
       'username_confusable',
       'username_too_long',

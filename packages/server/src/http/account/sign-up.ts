@@ -24,14 +24,16 @@ export async function answerSignUp(
   const { sessions, accounts, byMail, http } = services
   // The feature `ownAccounts` guarantees that `accounts` exists.
   if (accounts === undefined) throw new TypeError('Sign-up requires the accounts of Countersign.')
-  const { email, password, username = email } = body
+  const { email, password, username } = body
   if (http.signUpVerified && byMail !== undefined) {
     if (email === undefined) return missing('email')
-    const asking = { email, password, username, locale: localeOf(request) }
+    const asking = { email, password, username: username ?? email, locale: localeOf(request) }
     return answerAsked(services, await askToSignUp(byMail, asking, caller))
   }
+  // Whether the address is free would reveal who has an account.
+  if (email !== undefined) return problem('email_unproved')
   if (username === undefined) return missing('username')
-  const signedUp = await signUp(sessions, accounts, { username, email, password }, caller)
+  const signedUp = await signUp(sessions, accounts, { username, password }, caller)
   if (!signedUp.ok) return problemFor(signedUp)
   const { id, username: created } = signedUp.account
   return answerJson(201, { sub: id, username: created })

@@ -102,14 +102,13 @@ export function createMailCodeStore(db: SqliteDatabase, clock: Clock): MailCodeS
 
 function findAddressee(db: SqliteDatabase, emailKey: string): Addressee | undefined {
   const owner = findByEmail(db, emailKey)
-  if (owner !== undefined) {
-    return { account: owner, isVerified: owner.email?.verifiedAt !== undefined }
-  }
+  if (owner?.email?.verifiedAt !== undefined) return { account: owner, isVerified: true }
+  // Before an unproved address: anybody could store the address of somebody else in an account of their own. But
+  // somebody who has proved another address does not become the owner of this one by their username.
   const named = findByKey(db, emailKey)
-  // Somebody who has proved another address does not become the owner of this one by their username.
-  return named === undefined || named.email?.verifiedAt !== undefined
-    ? undefined
-    : { account: named, isVerified: false }
+  const isNamed = named !== undefined && named.email?.verifiedAt === undefined
+  const account = isNamed ? named : owner
+  return account && { account, isVerified: false }
 }
 
 /** Undefined for a sign-up and for a decoy. */
