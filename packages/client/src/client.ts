@@ -1,8 +1,8 @@
 import { ClientError } from './error.ts'
 import { findPage } from './environment.ts'
 import { createFetch } from './fetch.ts'
-import { useCookies } from './modes/cookies.ts'
-import { useMemory } from './modes/memory.ts'
+import { createCookieMode } from './modes/cookies.ts'
+import { createMemoryMode } from './modes/memory.ts'
 import type { Grant } from './modes/mode.ts'
 import { createPause } from './pause.ts'
 import { startLife, type Life } from './life.ts'
@@ -39,7 +39,8 @@ export function createClient(options: ClientOptions = {}): Client {
   const page = findPage()
   // Not relative: a <base> in the page must not lead passwords and tokens elsewhere.
   const authority = (options.authority || page?.location.origin || '').replace(/\/+$/, '')
-  const mode = kind === 'memory' ? useMemory(authority, storage) : useCookies(authority)
+  const mode =
+    kind === 'memory' ? createMemoryMode(authority, storage) : createCookieMode(authority)
   const originOf = (url: string): string => {
     try {
       return new URL(url, page?.document?.baseURI).origin

@@ -6,7 +6,7 @@ import type { Grant, Mode } from './mode.ts'
 const INCLUDE = { credentials: 'include' } as const
 
 /** The mode for web pages: the tokens are in HttpOnly cookies, and only the CSRF token is in memory. */
-export function useCookies(authority: string): Mode {
+export function createCookieMode(authority: string): Mode {
   async function csrfHeader(): Promise<Record<string, string>> {
     mode.csrf ??= String((await exchange(`${authority}/auth/csrf`, INCLUDE))['csrf_token'])
     return { 'x-csrf-token': mode.csrf }

@@ -4,7 +4,7 @@ import type { Session, TokenStorage } from '../types.ts'
 import type { Grant, Mode } from './mode.ts'
 
 /** The mode for native applications: the access token is in memory, the refresh token in the storage. */
-export function useMemory(authority: string, storage: TokenStorage = memoryStorage()): Mode {
+export function createMemoryMode(authority: string, storage: TokenStorage = memoryStorage()): Mode {
   // Expo's SecureStore allows only letters, digits, dots, dashes and underscores in a key.
   const key = `countersign.${authority.replace(/[^\w.-]+/g, '-')}`
   let access: string | undefined
