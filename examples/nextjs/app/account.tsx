@@ -35,7 +35,8 @@ export function Account() {
             Username <input name="username" autoComplete="username" required />
           </label>
           <label>
-            Password <input name="password" type="password" autoComplete="current-password" required />
+            Password{' '}
+            <input name="password" type="password" autoComplete="current-password" required />
           </label>
           <button>Log in</button>
           <p role="alert">{problem}</p>

@@ -25,7 +25,9 @@ async function Greeting() {
   const session = await countersign.loadSession()
   // Undefined: not known. The page must not claim that nobody is logged in.
   if (session === undefined) return <p>One moment.</p>
-  return <p>{session === null ? 'Please log in.' : `Hello ${session.username}, says the server.`}</p>
+  return (
+    <p>{session === null ? 'Please log in.' : `Hello ${session.username}, says the server.`}</p>
+  )
 }
 
 async function Roles() {
