@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
 
 import { packAll } from '../../scripts/pack.ts'
 import { startProgram, type Started } from '../../scripts/lib/processes.ts'
@@ -16,15 +17,15 @@ export interface NextApp extends Disposable {
 }
 
 /** Installs Next.js and the packed client, as users do, and builds the example. Takes about two minutes. */
-export function buildNextApp(): NextApp {
+export async function buildNextApp(): Promise<NextApp> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-next-'))
   const dispose = (): void => rmSync(folder, { recursive: true, force: true })
   try {
     const isSource = (path: string): boolean => !/^(?:node_modules|\.next)$/.test(basename(path))
     cpSync(NEXT_EXAMPLE, folder, { recursive: true, filter: isSource })
     useTarball(join(folder, 'package.json'))
-    run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'])
-    run(folder, 'npm', ['run', 'build'])
+    await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'])
+    await run(folder, 'npm', ['run', 'build'])
   } catch (error) {
     dispose()
     throw error
@@ -47,7 +48,12 @@ function useTarball(manifest: string): void {
   writeFileSync(manifest, text.replace('file:../../packages/client', `file:${client?.path}`))
 }
 
-function run(cwd: string, program: string, args: readonly string[]): void {
-  // The output belongs to the error, so that a failed build can be understood.
-  execFileSync(program, args, { cwd, env: { ...process.env, ...QUIET }, stdio: 'pipe' })
+/** Runs a program. If it fails, the error has its output. */
+async function run(cwd: string, program: string, args: readonly string[]): Promise<void> {
+  const env = { ...process.env, ...QUIET }
+  await promisify(execFile)(program, args, { cwd, env }).catch(
+    (error: Error & { stdout: string }) => {
+      throw new Error(`${error.message}\n${error.stdout}`, { cause: error })
+    },
+  )
 }
