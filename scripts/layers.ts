@@ -28,7 +28,7 @@ const TOP = new Set(['authority', 'cli'])
 const PACKAGES: Record<string, readonly string[]> = {
   jwt: [],
   guard: ['@countersign/jwt', '@nestjs/common', '@nestjs/core', 'express', 'fastify', 'hono'],
-  client: ['axios', 'react'],
+  client: ['axios', 'next', 'react'],
   server: [
     '@countersign/guard',
     '@countersign/jwt',

@@ -11,6 +11,8 @@ export interface Arrival {
   readonly path: string
   readonly origin: string | undefined
   readonly secFetchSite: string | undefined
+  readonly userAgent: string | undefined
+  readonly forwardedFor: string | undefined
   readonly cookies: ReadonlyMap<string, string>
   readonly status: number
   /** What a page can see of the answer: its headers without Set-Cookie, and its body. */
@@ -52,6 +54,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       path: request.url ?? '/',
       origin: request.headers.origin,
       secFetchSite: request.headers['sec-fetch-site']?.toString(),
+      userAgent: request.headers['user-agent'],
+      forwardedFor: request.headers['x-forwarded-for']?.toString(),
       cookies: parseCookies(request.headers.cookie ?? ''),
       status,
       readable,

@@ -9,6 +9,7 @@ import {
   USERNAME,
   type TestAuthority,
 } from '../../packages/server/test/support/authority.ts'
+import type { AuthorityConfig } from '../../packages/server/src/authority.ts'
 import { freePort } from '../../packages/server/test/support/server-process.ts'
 import { Visitor } from '../browser/chromium.ts'
 import { portOf, startProxy, type Arrival, type Instead, type Proxy } from '../browser/proxy.ts'
@@ -103,9 +104,14 @@ export interface ListeningAuthority extends AsyncDisposable {
 }
 
 /** Starts an authority whose clock stands still until a test moves it. */
-export async function startAuthority(publicUrl?: string): Promise<ListeningAuthority> {
+export async function startAuthority(
+  publicUrl?: string,
+  config: AuthorityConfig = {},
+): Promise<ListeningAuthority> {
   await using stack = new AsyncDisposableStack()
-  const it = stack.use(await openTestAuthority(publicUrl === undefined ? {} : { publicUrl }))
+  const it = stack.use(
+    await openTestAuthority({ ...config, ...(publicUrl === undefined ? {} : { publicUrl }) }),
+  )
   await it.authority.accounts.create(BOB, 'test')
   const server = createServer()
   it.authority.attach(server)
