@@ -18,7 +18,7 @@ const TOP = new Set(['authority', 'cli'])
 const PACKAGES: Record<string, readonly string[]> = {
   jwt: [],
   guard: ['@countersign/jwt', '@nestjs/common', '@nestjs/core', 'express', 'fastify', 'hono'],
-  client: ['axios', 'react'],
+  client: ['@angular/common', '@angular/core', '@angular/router', 'axios', 'react', 'rxjs', 'vue'],
   server: [
     '@countersign/guard',
     '@countersign/jwt',
