@@ -32,8 +32,10 @@ export class App {
   constructor() {
     const router = inject(Router)
     // After a logout, in this tab or another one. The guards of the routes decide only about navigations.
+    let wasSignedIn = false
     effect(() => {
-      if (this.status() === 'signed-out') void router.navigateByUrl('/login')
+      if (wasSignedIn && !this.session()) void router.navigateByUrl('/login')
+      wasSignedIn = this.status() === 'signed-in'
     })
   }
 }
