@@ -9,15 +9,12 @@ const { AUTHORITY = 'http://localhost:8000' } = process.env
 const COMMANDS = 'Commands: login NAME PASSWORD, devices, logout, quit'
 
 const client = openClient(AUTHORITY, SecureStore)
-client.onChange((session) => console.log(session ? `Hello ${session.username}` : 'Logged out.'))
+client.onChange((session) =>
+  console.log(session ? `Hello ${session.username}` : 'Nobody is logged in.'),
+)
 
-/** Shows who is logged in, also after a restart. */
-async function start(): Promise<void> {
-  if ((await client.session()) === null) console.log('Nobody is logged in.')
-}
-
-async function run(command: string, [username = '', password = '']: string[]): Promise<void> {
-  if (command === 'login') await client.login({ username, password })
+async function run(command: string, [username = '', ...rest]: string[]): Promise<void> {
+  if (command === 'login') await client.login({ username, password: rest.join(' ') })
   else if (command === 'logout') await client.logout()
   else if (command === 'devices') await showDevices()
   else console.log(COMMANDS)
@@ -36,11 +33,12 @@ function explain(error: unknown): void {
   console.log(error.isTemporary ? 'The server cannot be reached. Try again later.' : error.message)
 }
 
-await start().catch(explain)
+// After a restart, the refresh token in the storage continues the session.
+await client.session().catch(explain)
 console.log(COMMANDS)
 const lines = createInterface({ input: process.stdin })
 for await (const line of lines) {
-  const [command = '', ...rest] = line.trim().split(/\s+/)
+  const [command = '', ...rest] = line.split(' ')
   if (command === 'quit') break
   await run(command, rest).catch(explain)
 }

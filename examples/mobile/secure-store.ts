@@ -1,10 +1,11 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 /**
  * Stands in for `expo-secure-store`, which needs a phone: the same functions, with the same rule for keys. A phone keeps
  * the values in its keychain. This module keeps them in a file, readable by its owner.
  */
-const FILE = process.env['STORE'] ?? './store.json'
+const FILE = process.env['STORE'] ?? './data/store.json'
 
 /** Returns the value of a key, or null. */
 export async function getItemAsync(key: string): Promise<string | null> {
@@ -34,6 +35,7 @@ async function readAll(): Promise<Record<string, string>> {
 }
 
 async function writeAll(values: Record<string, string>): Promise<void> {
+  await mkdir(dirname(FILE), { recursive: true })
   await writeFile(`${FILE}.new`, JSON.stringify(values), { mode: 0o600 })
   await rename(`${FILE}.new`, FILE)
 }
