@@ -6,10 +6,17 @@ import {
   withInterceptors,
   type HttpInterceptorFn,
 } from '@angular/common/http'
-import { ErrorHandler, platformCore, ɵINJECTOR_SCOPE as INJECTOR_SCOPE } from '@angular/core'
-import { getTestBed, TestBed } from '@angular/core/testing'
+import {
+  createEnvironmentInjector,
+  ErrorHandler,
+  platformCore,
+  provideZonelessChangeDetection,
+  runInInjectionContext,
+  ɵINJECTOR_SCOPE as INJECTOR_SCOPE,
+  type EnvironmentInjector,
+} from '@angular/core'
 import { catchError, lastValueFrom, map, of, tap, type Observable } from 'rxjs'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
 import {
   countersignInterceptor,
@@ -21,29 +28,20 @@ import { ALICE, startAuthority, type ListeningAuthority } from './world.ts'
 
 let authority: ListeningAuthority
 let client: Client
+let injector: EnvironmentInjector
 let http: HttpClient
 /** The paths and statuses of all requests of `HttpClient`. */
 let calls: string[]
-beforeAll(() => getTestBed().initTestEnvironment([], platformCore()))
-afterAll(() => getTestBed().resetTestEnvironment())
 beforeEach(async () => {
   authority = await startAuthority()
   client = createClient({ authority: authority.url, mode: 'memory' })
   calls = []
-  TestBed.configureTestingModule({
-    providers: [
-      // The module for browsers would provide these. Node has no document.
-      { provide: INJECTOR_SCOPE, useValue: 'root' },
-      { provide: ErrorHandler, useValue: new ErrorHandler() },
-      provideCountersign(client),
-      provideHttpClient(withInterceptors([countersignInterceptor, watch])),
-    ],
-  })
-  http = TestBed.inject(HttpClient)
+  injector = open(client)
+  http = injector.get(HttpClient)
   await client.login(ALICE)
 })
 afterEach(async () => {
-  TestBed.resetTestingModule()
+  injector.destroy()
   await authority[Symbol.asyncDispose]()
 })
 
@@ -56,6 +54,19 @@ const watch: HttpInterceptorFn = (request, next) => {
       error: (error: HttpErrorResponse) => note(error.status),
     }),
   )
+}
+
+/** Creates the injector of an application. That of a browser would need a document, which Node lacks. */
+function open(by: Client): EnvironmentInjector {
+  const providers = [
+    { provide: INJECTOR_SCOPE, useValue: 'root' },
+    { provide: ErrorHandler, useValue: new ErrorHandler() },
+    provideZonelessChangeDetection(),
+    provideCountersign(by),
+    provideHttpClient(withInterceptors([countersignInterceptor, watch])),
+  ]
+  // The injector of a platform is one of an environment, although its type does not say it.
+  return createEnvironmentInjector(providers, platformCore().injector as EnvironmentInjector)
 }
 
 const untilExpired = (): void => authority.it.clock.advanceMs(400_000)
@@ -101,7 +112,7 @@ describe('the interceptor for Angular', () => {
   })
 
   test('gives up when the session is over, and logs out', async () => {
-    const { session, status } = TestBed.runInInjectionContext(injectSession)
+    const { session, status } = runInInjectionContext(injector, injectSession)
     expect(session()).toMatchObject({ username: 'alice' })
     await authority.it.authority.sessions.end(client.peek()!.sid, 'test')
     expect(await get('/auth/me')).toBe(401)
