@@ -25,7 +25,8 @@ async function showDevices(): Promise<void> {
   if (!answer.ok) return console.log('Log in first.')
   // The authority's schema for this answer has these members.
   const { sessions } = (await answer.json()) as { sessions: { device: string; current: boolean }[] }
-  for (const { device, current } of sessions) console.log(`${device}${current ? ' (this one)' : ''}`)
+  for (const { device, current } of sessions)
+    console.log(`${device}${current ? ' (this one)' : ''}`)
 }
 
 function explain(error: unknown): void {

@@ -98,7 +98,9 @@ describe('the interceptor for Angular', () => {
       // The overloads of `request` want one type for each `responseType`.
       const options = { body: change, responseType } as { body: object }
       const seen = client.peek()
-      expect(await statusOf(http.request('POST', `${authority.url}/auth/password`, options))).toBe(401)
+      expect(await statusOf(http.request('POST', `${authority.url}/auth/password`, options))).toBe(
+        401,
+      )
       expect(calls).toEqual(['/auth/password 401'])
       expect(client.peek()).toBe(seen)
     },

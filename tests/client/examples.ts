@@ -23,6 +23,11 @@ export async function buildExample(name: string): Promise<(path: string) => stri
 export function countLines(name: string): number {
   return readdirSync(join(EXAMPLES, name), { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.(?:html|tsx?|vue)$/.test(file) && !file.includes('node_modules'))
-    .map((file) => readFileSync(join(EXAMPLES, name, file), 'utf8').trimEnd().split('\n').length)
+    .map(
+      (file) =>
+        readFileSync(join(EXAMPLES, name, file), 'utf8')
+          .trimEnd()
+          .split('\n').length,
+    )
     .reduce((sum, count) => sum + count, 0)
 }

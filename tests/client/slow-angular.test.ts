@@ -65,7 +65,12 @@ describeWith('chromium', 'the interceptor for Angular in Chromium', () => {
       await visitor.context.clearCookies({ name: 'cs_access' })
       world.instead.set('/auth/refresh', { status: 503, headers: { 'retry-after': '600' } })
       const refreshes = await world.during('/auth/refresh', async () => {
-        expect(await send(page, [[by, 'GET', '/api/me'], [by, 'GET', '/api/me']])).toEqual([503, 503])
+        expect(
+          await send(page, [
+            [by, 'GET', '/api/me'],
+            [by, 'GET', '/api/me'],
+          ]),
+        ).toEqual([503, 503])
       })
       world.instead.clear()
       expect(refreshes).toHaveLength(1)

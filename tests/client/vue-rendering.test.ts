@@ -63,7 +63,11 @@ describe('the guard for Vue Router', () => {
       routes: [
         { path: '/admin', component, beforeEnter: guard },
         { path: '/mine/:id', component, meta: { isPrivate: true } },
-        { path: '/strict', component, beforeEnter: requireSession({ session }, { roles: ['admin'] }) },
+        {
+          path: '/strict',
+          component,
+          beforeEnter: requireSession({ session }, { roles: ['admin'] }),
+        },
         { path: '/:rest*', component },
       ],
     })
