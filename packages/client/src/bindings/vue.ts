@@ -47,7 +47,7 @@ export function createCountersign(
         error: shallowReadonly(error),
       })
       // Not at once: a server that renders pages installs plugins for each request, but it mounts nothing.
-      const { mount } = app
+      const mount = app.mount.bind(app)
       app.mount = (...place) => {
         const unlisten = client.onChange((next) => {
           session.value = next
