@@ -29,8 +29,10 @@ const incremental = ['--incremental', '--tsBuildInfoFile', join(cache, 'tsc.tsbu
 const checks: Readonly<Record<string, () => Promise<Outcome>>> = {
   lint: () => run('oxlint', ['--type-aware', '--quiet']),
   types: () => run('tsc', ['-p', '.', ...incremental]),
-  // A page has types of the browser, which the rest must not see.
-  'types of pages': () => run('tsc', ['-p', 'examples/react-vite']),
+  // Pages have types of the browser, which the rest must not see.
+  'types: React': () => run('tsc', ['-p', 'examples/react-vite']),
+  'types: Vue': () => run('tsc', ['-p', 'examples/vue']),
+  'types: Angular': () => run('tsc', ['-p', 'examples/angular']),
   'unused code': () => run('knip', ['--cache', '--cache-location', join(cache, 'knip')]),
   format: () => run('oxfmt', ['--check', '.']),
   layers: () => listing(() => findWrongArrows()),

@@ -28,7 +28,16 @@ const TOP = new Set(['authority', 'cli'])
 const PACKAGES: Record<string, readonly string[]> = {
   jwt: [],
   guard: ['@countersign/jwt', '@nestjs/common', '@nestjs/core', 'express', 'fastify', 'hono'],
-  client: ['axios', 'next', 'react'],
+  client: [
+    '@angular/common',
+    '@angular/core',
+    '@angular/router',
+    'axios',
+    'next',
+    'react',
+    'rxjs',
+    'vue',
+  ],
   server: [
     '@countersign/guard',
     '@countersign/jwt',

@@ -3,27 +3,14 @@ import { join } from 'node:path'
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { build } from 'vite'
 
 import { launchChromium } from '../browser/chromium.ts'
 import { describeWith } from '../support/requirements.ts'
 import { bundle } from '../support/bundle.ts'
+import { buildExample, countLines } from './examples.ts'
 import { ALICE, CLIENT, startClientWorld, type ClientWorld } from './world.ts'
 
-const EXAMPLE = join(import.meta.dirname, '../../examples/react-vite')
-
-/** Builds the example as for production, and returns the text at each path. */
-async function buildExample(): Promise<(path: string) => string> {
-  const built = await build({ root: EXAMPLE, logLevel: 'error', build: { write: false } })
-  if (!('output' in built)) throw new Error('vite gave no output')
-  const files = new Map(
-    built.output.map((file) => [
-      `/${file.fileName}`,
-      file.type === 'chunk' ? file.code : String(file.source),
-    ]),
-  )
-  return (path) => files.get(path) ?? files.get('/index.html')!
-}
+const EXAMPLE = 'react-vite'
 
 describeWith('chromium', 'the plain page of docs/guides/browsers.md, in Chromium', () => {
   test('logs in, keeps the session over a reload, and logs out', async () => {
@@ -65,7 +52,7 @@ describeWith('chromium', 'examples/react-vite in Chromium', () => {
   let world: ClientWorld
   beforeAll(async () => {
     browser = await launchChromium()
-    world = await startClientWorld(await buildExample())
+    world = await startClientWorld(await buildExample(EXAMPLE))
   })
   afterAll(async () => {
     await browser?.close()
@@ -120,8 +107,6 @@ describeWith('chromium', 'examples/react-vite in Chromium', () => {
   })
 
   test('is shorter than 200 lines', () => {
-    const files = ['index.html', 'vite.config.ts', 'src/main.tsx', 'src/app.tsx']
-    const lines = files.map((file) => readFileSync(join(EXAMPLE, file), 'utf8').split('\n').length)
-    expect(lines.reduce((sum, count) => sum + count)).toBeLessThan(200)
+    expect(countLines(EXAMPLE)).toBeLessThan(200)
   })
 })

@@ -12,8 +12,7 @@ import {
 import { isAuthorized, type Requirement } from '../authorized.ts'
 import type { ClientError } from '../error.ts'
 import type { Client, Session } from '../types.ts'
-
-const PAUSE_MS = 5000
+import { askUntilKnown } from './ask.ts'
 
 interface Shared {
   readonly client: Client
@@ -48,25 +47,7 @@ export function CountersignProvider({
   readonly children?: ReactNode
 }): ReactElement {
   const [error, setError] = useState<ClientError>()
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let isMounted = true
-    const ask = (): void => {
-      client.session().then(
-        () => setError(undefined),
-        (failed: ClientError) => {
-          if (!isMounted) return
-          setError(failed)
-          timer = setTimeout(ask, (failed.retryAfterMs ?? PAUSE_MS) * (1 + Math.random()))
-        },
-      )
-    }
-    ask()
-    return () => {
-      isMounted = false
-      clearTimeout(timer)
-    }
-  }, [client])
+  useEffect(() => askUntilKnown(client, setError), [client])
   return createElement(Context, { value: { client, error, initialSession } }, children)
 }
 
