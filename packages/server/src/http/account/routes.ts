@@ -75,7 +75,8 @@ const credentials = lazy(() =>
         description: `At most ${limits.usernameCharsMax} characters. With an address, it may be left out: the address is then the username.`,
       }),
     email: sentText().optional().meta({
-      description: 'The e-mail address. Required with `COUNTERSIGN_SIGN_UP_VERIFIED`, and refused without it.',
+      description:
+        'The e-mail address. Required with `COUNTERSIGN_SIGN_UP_VERIFIED`, and refused without it.',
     }),
     password: sentText().meta({ description: NEW_PASSWORD }),
   }),
