@@ -328,7 +328,7 @@ describe.concurrent('a command line that is not understood', () => {
   })
 
   test.each([
-    [['accounts', 'create'], 2, 'The argument NAME is missing.', '[--role ROLE]...'],
+    [['accounts', 'create'], 2, 'The argument NAME is missing.', '[--role ROLE]... [--email ADDRESS] [--verified]'],
     [['accounts', 'disable'], 2, 'The argument NAME is missing.', ''],
     [['accounts', 'list', 'bob'], 2, 'This command takes no arguments.', '[--json]'],
     [
@@ -505,7 +505,7 @@ describe('accounts', () => {
 
   test('list prints a table or JSON', async () => {
     const table = (await output(['accounts', 'list'])).split('\n')
-    expect(table[0]).toMatch(/^USERNAME +ID +STATE +ROLES +CREATED$/)
+    expect(table[0]).toMatch(/^USERNAME +ID +STATE +ROLES +EMAIL +VERIFIED +CREATED$/)
     expect(table.some((line) => /^admin +acct_\S{22} +active +admin +\S+ \S+Z$/.test(line))).toBe(
       true,
     )
