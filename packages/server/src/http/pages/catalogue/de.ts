@@ -81,6 +81,16 @@ export const de: Messages = {
     'sign-up': { title: 'Ihr Konto ist angelegt', text: 'Sie können sich jetzt anmelden.' },
     verify: { title: 'Ihre Adresse ist bestätigt', text: 'Sie können diese Seite schließen.' },
   },
+  invite: {
+    title: 'Einladung annehmen',
+    lead: 'Sie müssen mit dem Konto angemeldet sein, dessen Adresse eingeladen wurde.',
+    button: 'Einladung annehmen',
+    done: 'Sie sind jetzt Mitglied',
+    joined: (tenant) => `Sie sind ${tenant} beigetreten.`,
+    loginTitle: 'Melden Sie sich zuerst an',
+    login:
+      'In diesem Browser ist niemand angemeldet. Melden Sie sich mit dem Konto an, dessen Adresse eingeladen wurde, oder registrieren Sie sich mit dieser Adresse. Öffnen Sie dann den Link in Ihrer Mail noch einmal.',
+  },
   checkMail: 'Sehen Sie in Ihr Postfach',
   voidTitle: 'Dieser Link funktioniert nicht',
   forAddress: (masked) => `Adresse: ${masked}`,
@@ -120,6 +130,14 @@ export const de: Messages = {
     csrf_failed:
       'Das Formular kam von der Seite einer anderen Website. Deshalb ist nichts geschehen.',
     tenant_forbidden: 'Sie sind kein Mitglied dieses Mandanten.',
+    email_unverified:
+      'Ihr Konto hat keine bestätigte Adresse. Bestätigen Sie zuerst die eingeladene Adresse.',
+    invitation_void:
+      'Diese Einladung ist abgelaufen, wurde benutzt, zurückgezogen oder noch einmal verschickt.',
+    invitation_for_another:
+      'Diese Einladung gilt für eine andere Adresse. Melden Sie sich mit dem Konto an, dessen Adresse eingeladen wurde.',
+    tenant_disabled:
+      'Zurzeit kann niemand beitreten. Fragen Sie die Person, die Sie eingeladen hat.',
     credentials_invalid: 'Dieses Konto kann sich nicht anmelden.',
   },
   failures: {

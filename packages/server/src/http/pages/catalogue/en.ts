@@ -77,6 +77,16 @@ export const en: Messages = {
     'sign-up': { title: 'Your account exists', text: 'You can log in now.' },
     verify: { title: 'Your address is confirmed', text: 'You can close this page.' },
   },
+  invite: {
+    title: 'Accept the invitation',
+    lead: 'You must be logged in with the account whose address was invited.',
+    button: 'Accept invitation',
+    done: 'You are a member now',
+    joined: (tenant) => `You have joined ${tenant}.`,
+    loginTitle: 'Log in first',
+    login:
+      'Nobody is logged in in this browser. Log in with the account whose address was invited, or sign up with that address. Then open the link in your mail again.',
+  },
   checkMail: 'Check your mail',
   voidTitle: 'This link does not work',
   forAddress: (masked) => `Address: ${masked}`,
@@ -111,6 +121,12 @@ export const en: Messages = {
     throttled: 'Too many attempts. Wait some minutes and try again.',
     csrf_failed: 'The form came from a page of another site, so nothing was done.',
     tenant_forbidden: 'You are not a member of this tenant.',
+    email_unverified:
+      'Your account has no verified address. Verify the address that was invited first.',
+    invitation_void: 'This invitation has expired, was used, was withdrawn, or was sent again.',
+    invitation_for_another:
+      'This invitation is for another address. Log in with the account whose address was invited.',
+    tenant_disabled: 'Nobody can join at the moment. Ask the person who invited you.',
     credentials_invalid: 'This account cannot log in.',
   },
   failures: {

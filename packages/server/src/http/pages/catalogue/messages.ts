@@ -34,6 +34,18 @@ export interface AskMessages {
   readonly button: string
 }
 
+/** The words of the page on which people accept an invitation. */
+export interface InviteMessages {
+  readonly title: string
+  readonly lead: string
+  readonly button: string
+  readonly done: string
+  readonly joined: (tenant: string) => string
+  /** Nobody is logged in. */
+  readonly loginTitle: string
+  readonly login: string
+}
+
 /** The words of a page without a form. */
 export interface Message {
   readonly title: string
@@ -63,6 +75,10 @@ export type ShownRefusal = Extract<
   | 'csrf_failed'
   | 'tenant_forbidden'
   | 'credentials_invalid'
+  | 'email_unverified'
+  | 'invitation_void'
+  | 'invitation_for_another'
+  | 'tenant_disabled'
 >
 
 /** The words of all pages in one language. Values in them are not escaped. */
@@ -72,6 +88,7 @@ export interface Messages {
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
   readonly done: Readonly<Record<'reset' | 'sign-up' | 'verify', Message>>
+  readonly invite: InviteMessages
   /** The title while the browser waits for the mail. */
   readonly checkMail: string
   readonly voidTitle: string
