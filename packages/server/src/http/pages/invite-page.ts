@@ -1,8 +1,5 @@
 import { acceptInvitation } from '../../by-mail/accept-invitation.ts'
-import { inspectToken } from '../../sessions/inspect.ts'
 import type { Refusal } from '../../sessions/services.ts'
-import type { SessionState } from '../../store/refresh.ts'
-import { readBrowser } from '../browser/browser-request.ts'
 import { requireMail } from '../by-mail/answers.ts'
 import { withoutRevocation } from '../effective.ts'
 import type { Input } from '../router/define.ts'
@@ -11,6 +8,7 @@ import { field, form, linkTo, notice, paragraph } from './components.ts'
 import { pathIn, speechFor } from './language.ts'
 import { answerPage, type Html } from './layout.ts'
 import { fieldOf, statusOf, wordsFor } from './proof-page.ts'
+import { readFormSession } from './read-session.ts'
 import { siteOf, type PageQuery, type ProofBody } from './proof-handlers.ts'
 
 const PATH = '/auth/account/invite'
@@ -43,9 +41,8 @@ export async function submitInvite(
 ): Promise<Response> {
   const { link, code } = body
   const view = { services, request, link, code }
-  const state = await readSession(services, request)
-  if (state === undefined) return answerInvitePage({ ...view, isLoggedOut: true })
-  const who = { state, isCookie: true, expSec: 0 }
+  const who = await readFormSession(services, request)
+  if (who === undefined) return answerInvitePage({ ...view, isLoggedOut: true })
   const accepted = await acceptInvitation(requireMail(services), who, { link, code }, caller)
   if (!accepted.ok) return answerInvitePage({ ...view, refusal: accepted })
   const speech = speechFor(request)
@@ -56,22 +53,10 @@ export async function submitInvite(
     title: messages.invite.done,
     body: [
       paragraph(messages.invite.joined(accepted.tenantName)),
-      linkTo('/', messages.toApplication),
+      linkTo(services.http.applicationUrl, messages.toApplication),
     ],
   })
   return accepted.hasRevoked ? answer : withoutRevocation(answer)
-}
-
-/** The session of the refresh cookie. Reading it ends and rotates nothing. */
-async function readSession(
-  services: HttpServices,
-  request: Request,
-): Promise<SessionState | undefined> {
-  const read = readBrowser(services, request)
-  const token = read.ok ? read.browser.refreshToken : undefined
-  if (token === undefined) return undefined
-  const inspected = await inspectToken(services.sessions, token)
-  return inspected.ok && inspected.kind === 'refresh' ? inspected.state : undefined
 }
 
 function answerInvitePage(view: InviteView): Response {
@@ -122,6 +107,6 @@ function loginBody({ services: { http }, request }: InviteView): readonly Html[]
     ...(http.signUpVerified
       ? [linkTo(pathIn(speech, '/auth/account/sign-up/start'), messages.ask['sign-up-start'].title)]
       : []),
-    linkTo('/', messages.toApplication),
+    linkTo(http.applicationUrl, messages.toApplication),
   ]
 }

@@ -37,7 +37,7 @@ export const de: Messages = {
       title: 'Adresse bestätigen',
       asker: 'Bestätigen Sie, dass diese Adresse Ihnen gehört.',
       recipient:
-        'Dieser Browser hat die Mail nicht angefordert. Öffnen Sie den Link in dem Browser, der sie angefordert hat, oder geben Sie den Code dort ein. Oder melden Sie sich hier an und fordern Sie eine neue Mail an.',
+        'Dieser Browser hat die Mail nicht angefordert. Wenn Sie hier angemeldet sind, geben Sie auch den Code aus der Mail ein. Öffnen Sie den Link sonst in dem Browser, der die Mail angefordert hat.',
       waiting: ASKED,
       button: 'Adresse bestätigen',
       nothing: 'Öffnen Sie den Link in Ihrer Mail, um Ihre Adresse zu bestätigen.',
@@ -80,6 +80,7 @@ export const de: Messages = {
     },
     'sign-up': { title: 'Ihr Konto ist angelegt', text: 'Sie können sich jetzt anmelden.' },
     verify: { title: 'Ihre Adresse ist bestätigt', text: 'Sie können diese Seite schließen.' },
+    'log-in': { title: 'Sie sind angemeldet', text: 'Dieser Browser hat jetzt eine Sitzung.' },
   },
   invite: {
     title: 'Einladung annehmen',

@@ -34,7 +34,7 @@ export const en: Messages = {
       title: 'Confirm your address',
       asker: 'Confirm that this address is yours.',
       recipient:
-        'This browser did not ask for the mail. Open the link in the browser that did, or type the code there. Or log in here and ask for a new mail.',
+        'This browser did not ask for the mail. If you are logged in here, type the code from the mail too. Otherwise open the link in the browser that asked for the mail.',
       waiting: ASKED,
       button: 'Confirm address',
       nothing: 'Open the link in your mail to confirm your address.',
@@ -76,6 +76,7 @@ export const en: Messages = {
     },
     'sign-up': { title: 'Your account exists', text: 'You can log in now.' },
     verify: { title: 'Your address is confirmed', text: 'You can close this page.' },
+    'log-in': { title: 'You are logged in', text: 'This browser has a session now.' },
   },
   invite: {
     title: 'Accept the invitation',

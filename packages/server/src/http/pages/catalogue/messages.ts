@@ -3,6 +3,9 @@ import type { RefusalCode } from '../../../base/refusals.ts'
 /** The pages on which people use a link or a code from a mail. */
 export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
 
+/** The pages that say that something is done. */
+export type DonePage = 'reset' | 'sign-up' | 'verify' | 'log-in'
+
 /** The pages on which people ask for a mail. */
 export type AskPage = 'forgot' | 'sign-up-start' | 'log-in-start'
 
@@ -87,7 +90,7 @@ export interface Messages {
   readonly language: string
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
-  readonly done: Readonly<Record<'reset' | 'sign-up' | 'verify', Message>>
+  readonly done: Readonly<Record<DonePage, Message>>
   readonly invite: InviteMessages
   /** The title while the browser waits for the mail. */
   readonly checkMail: string
