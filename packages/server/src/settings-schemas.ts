@@ -243,7 +243,7 @@ export function networks(): z.ZodType<
 /** The pages of a frontend that links in mails open, by their purpose. */
 export function links(): z.ZodType<Links, string | undefined> {
   const message =
-    'must be pages such as reset=https://app.example.com/reset, separated by commas, for the purposes sign-up, verify, reset, log-in and invite'
+    'must be pages such as reset=https://app.example.com/reset, separated by commas, for the purposes sign-up, verify, reset, log-in, invite and app'
   return (
     z
       .string(message)

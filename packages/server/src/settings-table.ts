@@ -224,7 +224,7 @@ export const table = {
     env: 'COUNTERSIGN_LINKS',
     schema: links(),
     describe:
-      'The pages of your frontend that links in mails open, such as `reset=https://app.example.com/reset`, separated by commas. The purposes are `sign-up`, `verify`, `reset`, `log-in` and `invite`. Each link gets the parameter `link`. Without a page, links open the pages of the server below its public URL.',
+      'The pages of your frontend that links in mails open, such as `reset=https://app.example.com/reset`, separated by commas. The purposes are `sign-up`, `verify`, `reset`, `log-in` and `invite`. Each link gets the parameter `link`. `app` is where the pages of the server lead afterwards. Without a page, links open the pages of the server below its public URL.',
   },
   usernameField: {
     env: 'COUNTERSIGN_USERNAME_FIELD',

@@ -178,6 +178,7 @@ export function parseSettings(
       signUp: parsed.signUp || parsed.signUpVerified,
       signUpVerified: parsed.signUpVerified,
       mailLogin: parsed.mailLogin,
+      applicationUrl: parsed.links.app ?? '/',
       usernameField: parsed.usernameField,
     },
     links: parsed.links,

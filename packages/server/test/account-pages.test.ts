@@ -256,8 +256,8 @@ describe('an address', () => {
     const mail = await askToChange(new PageBrowser(it))
     const other = new PageBrowser(it)
     const page = await other.open(pathOf(mail))
-    expect(page).toMatchObject({ status: 200, fields: undefined })
-    expect(page.text).toContain('Open the link in the browser that did')
+    expect(namesOf(page).toSorted()).toEqual(['code', 'link'])
+    expect(page.text).toContain('open the link in the browser that asked')
     const { link, code } = mail
     const forced = await other.post('/auth/account/verify', { link, code })
     expectError(forced, 400, /did not ask/)
@@ -294,4 +294,83 @@ describe('a login by mail', () => {
     }
     expect((await new PageBrowser(it).open('/auth/account/reset')).status).toBe(200)
   })
+})
+
+describe('an invitation', () => {
+  beforeEach(async () => {
+    await it.authority.tenants.create('acme', 'test')
+    const invited = await it.authority.tenants.invite(
+      { tenant: 'acme', email: EMAIL, roles: [] },
+      'test',
+    )
+    if (!invited.ok) throw new Error(invited.text)
+  })
+
+  test('is accepted with the link by whoever is logged in, and a visit alone uses nothing up', async () => {
+    const mail = await it.nextMail()
+    expect(mail).toMatchObject({ kind: 'invitation' })
+    const browser = new PageBrowser(it)
+    const page = await browser.open(pathOf(mail))
+    expect(page).toMatchObject({ status: 200, title: 'Accept the invitation' })
+    expect(await browser.press(page, {})).toMatchObject({ status: 401, title: 'Log in first' })
+    await logInOnPage(browser)
+    const accepted = await browser.press(await browser.open(pathOf(mail)), {})
+    expect(accepted).toMatchObject({ status: 200, title: 'You are a member now' })
+    expect(accepted.text).toContain('You have joined acme.')
+    const members = await it.authority.tenants.members('acme', 9)
+    expect(members.ok && members.value.map(({ username }) => username)).toEqual([USERNAME])
+    expectError(await browser.press(await browser.open(pathOf(mail)), {}), 400, /used/)
+  })
+
+  test('is accepted with the code, and not by another account', async () => {
+    const { link, code } = await it.nextMail()
+    const browser = new PageBrowser(it)
+    await logInOnPage(browser)
+    const wrong = await ask(browser, '/auth/account/invite', { code: 'BBBB-BBBB' })
+    expectError(wrong, 400, /code is wrong/, 'code')
+    await it.authority.accounts.setEmail(
+      USERNAME,
+      { address: 'other@example.com', verified: true },
+      'test',
+    )
+    const path = `/auth/account/invite?link=${link}`
+    expectError(await browser.press(await browser.open(path), {}), 403, /another address/)
+    await it.authority.accounts.setEmail(USERNAME, { address: EMAIL, verified: true }, 'test')
+    const done = await ask(browser, '/auth/account/invite?lang=de', { code })
+    expect(done).toMatchObject({ status: 200, title: 'Sie sind jetzt Mitglied' })
+  })
+})
+
+async function logInOnPage(browser: PageBrowser): Promise<void> {
+  await ask(browser, '/auth/account/log-in/start', { email: EMAIL })
+  const mail = await it.nextMail()
+  expect(mail.kind).toBe('login_code')
+  await browser.press(await browser.open(pathOf(mail)), {})
+}
+
+test('the ticket of a sign-up shows nothing on the page of a reset, with or without an account', async () => {
+  const seen = new Set<string>()
+  for (const email of [EMAIL, 'nobody@example.com']) {
+    const browser = new PageBrowser(it)
+    await ask(browser, '/auth/account/sign-up/start', { email, password: PASSWORD })
+    for (const path of ['reset', 'sign-up', 'verify', 'log-in']) {
+      const page = await browser.open(`/auth/account/${path}`)
+      seen.add(`${path} ${page.status} ${page.text}`)
+    }
+  }
+  expect(seen.size).toBe(4)
+})
+
+test('an address that an operator asked to verify is verified by a session with the code', async () => {
+  await it.authority.accounts.setEmail(USERNAME, { address: EMAIL, verified: false }, 'test')
+  await it.authority.accounts.sendVerification(USERNAME, 'test')
+  const { link, code } = await it.nextMail()
+  const path = `/auth/account/verify?link=${link}`
+  const stranger = new PageBrowser(it)
+  const refused = await stranger.press(await stranger.open(path), { code })
+  expectError(refused, 400, /did not ask/)
+  const browser = new PageBrowser(it)
+  await browser.jar.login()
+  const done = await browser.press(await browser.open(path), { code })
+  expect(done).toMatchObject({ status: 200, title: 'Your address is confirmed' })
 })

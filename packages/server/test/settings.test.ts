@@ -87,6 +87,7 @@ test('an empty environment configures a development server', () => {
       signUp: false,
       signUpVerified: false,
       mailLogin: false,
+      applicationUrl: '/',
       usernameField: 'username',
     },
     mail: {

@@ -328,7 +328,12 @@ describe.concurrent('a command line that is not understood', () => {
   })
 
   test.each([
-    [['accounts', 'create'], 2, 'The argument NAME is missing.', '[--role ROLE]... [--email ADDRESS] [--verified]'],
+    [
+      ['accounts', 'create'],
+      2,
+      'The argument NAME is missing.',
+      '[--role ROLE]... [--email ADDRESS] [--verified]',
+    ],
     [['accounts', 'disable'], 2, 'The argument NAME is missing.', ''],
     [['accounts', 'list', 'bob'], 2, 'This command takes no arguments.', '[--json]'],
     [

@@ -31,8 +31,10 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
     }
   }
 
-  const refresh = (): Promise<Grant> =>
-    (refreshing ??= rotate().finally(() => (refreshing = undefined)))
+  const refresh = async (tenant?: string | null): Promise<Grant> => {
+    assertNoTenant(tenant)
+    return (refreshing ??= rotate().finally(() => (refreshing = undefined)))
+  }
 
   async function me(): Promise<Session> {
     const headers = { authorization: `Bearer ${access}` }
@@ -45,7 +47,10 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
     isShared: false,
     csrf: undefined,
     headers: async () => (access ? { authorization: `Bearer ${access}` } : {}),
-    login: async (credentials) => keep(await post('', credentials)),
+    login: async (credentials) => {
+      assertNoTenant(credentials.tenant)
+      return keep(await post('', credentials))
+    },
     refresh,
     async load() {
       try {
@@ -92,4 +97,9 @@ function memoryStorage(): TokenStorage {
     set: async (key, value) => void values.set(key, value),
     remove: async (key) => void values.delete(key),
   }
+}
+
+/** The SimpleJWT endpoints know no tenants. Ignoring one would log in to another tenant. */
+function assertNoTenant(tenant: string | null | undefined): void {
+  if (tenant !== undefined) throw new TypeError('mode: memory has no tenants')
 }

@@ -143,7 +143,7 @@ export function createThrottle(
       rates === undefined
         ? []
         : [
-            bucket('invited', rates.recipient, emailKey),
+            bucket('invited', rates.recipient, emailKey, tenantId),
             bucket('inviter', INVITER_RATE, inviterId),
             bucket('inviting', TENANT_RATE, tenantId),
           ],

@@ -4,7 +4,7 @@ import type { MailValues } from '../mail/kinds.ts'
 import { countTry } from '../sessions/count-try.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { AuditContext } from '../store/audit-context.ts'
-import type { MailPurpose } from '../store/mail-codes.ts'
+import { SIGN_UP_SUBJECT, type MailPurpose } from '../store/mail-codes.ts'
 import type { Account, MailLocale, NewMail } from '../store/rows.ts'
 import { newCodeSecrets, type CodeSecrets } from './secrets.ts'
 import type { Asked, Asking, CodeServices, MailServices } from './services.ts'
@@ -70,7 +70,11 @@ export async function evenly<T>(services: MailServices, work: () => Promise<T>):
  * Writes a code and its mail for a request. The worker sends the mail after the answer. If the account changed
  * since it was read, a decoy takes the place of the code, so that the answer and the ticket reveal nothing.
  */
-export async function sendCode(services: CodeServices, mail: CodeMail, by: Caller): Promise<Asked> {
+export async function sendCode(
+  services: CodeServices,
+  mail: CodeMail,
+  by: Caller | AuditContext,
+): Promise<Asked> {
   const asked = await issueCode(services, mail, by)
   if (asked !== 'outdated') return asked
   return sendCode(services, { ...mail, account: undefined, isSent: false }, by)
@@ -112,7 +116,8 @@ export async function issueCode(
     },
     {
       at: now,
-      actor: 'actor' in by ? by.actor : (account?.id ?? 'anonymous'),
+      // A stranger may have asked about the account.
+      actor: 'actor' in by ? by.actor : 'anonymous',
       address: by.address,
       mails: [composeCode(services, mail, secrets, now, expiresAt)],
     },
@@ -127,7 +132,7 @@ export async function issueCode(
  */
 function subjectOf({ kind, account, email }: CodeMail): string {
   const subject = account?.id ?? email.key
-  return kind === 'account_exists' ? `sign-up ${subject}` : subject
+  return kind === 'account_exists' ? `${SIGN_UP_SUBJECT}${subject}` : subject
 }
 
 /** The context under which the details of a code are sealed. */

@@ -24,7 +24,7 @@ export async function askToVerifyEmail(
   return sendCode(
     services,
     { ...common, email, account, locale, details: detailsOf(state) },
-    caller,
+    auditContextOf(services.sessions, account.id, caller),
   )
 }
 
@@ -58,7 +58,7 @@ export async function askToChangeEmail(
         details: detailsOf(current.state),
         locale: asking.locale,
       },
-      caller,
+      auditContextOf(sessions, proven.account.id, caller),
     )
   })
 }

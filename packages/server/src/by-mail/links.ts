@@ -1,7 +1,7 @@
 import type { MailPurpose } from '../store/mail-codes.ts'
 
-/** What a link is for, as the setting `links` names it. */
-export type LinkPurpose = 'sign-up' | 'verify' | 'reset' | 'log-in' | 'invite'
+/** What a link is for, as the setting `links` names it. `app`: where the pages of the server lead afterwards. */
+export type LinkPurpose = 'sign-up' | 'verify' | 'reset' | 'log-in' | 'invite' | 'app'
 
 /** The pages of the application that links open. */
 export type Links = Readonly<Partial<Record<LinkPurpose, string>>>
@@ -13,6 +13,7 @@ export const LINK_PURPOSES: readonly LinkPurpose[] = [
   'reset',
   'log-in',
   'invite',
+  'app',
 ]
 
 const PURPOSES: Readonly<Record<MailPurpose, LinkPurpose>> = {

@@ -1,5 +1,5 @@
 import { identify } from '../sessions/identify.ts'
-import { openSession, type SignedIn } from '../sessions/open-session.ts'
+import { openSession, whyNotOpened, type SignedIn } from '../sessions/open-session.ts'
 import { auditContextOf } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import { addressOf } from './reset-password.ts'
@@ -53,13 +53,16 @@ export async function logInByMail(
   const { account, code } = right
   if (account === undefined) return refuse('code_void')
   const context = auditContextOf(sessions, account.id, caller)
-  const redeemed = await sessions.store.mailCodes.redeem(code.id, { kind: 'log_in' }, context)
-  if (redeemed.kind !== 'done') return refuse('code_void')
   const candidate = await identify(
     sessions,
     { accountId: account.id },
     { tenantName: tenant, address: caller.address },
   )
+  // Before the code is used up, and before it may remove a password.
+  const why = whyNotOpened(candidate)
+  if (why !== undefined) return refuse(why === 'tenant_forbidden' ? why : 'credentials_invalid')
+  const redeemed = await sessions.store.mailCodes.redeem(code.id, { kind: 'log_in' }, context)
+  if (redeemed.kind !== 'done') return refuse('code_void')
   const opened = await openSession(sessions, {
     candidate,
     proofs: [{ amr: AMR, at: context.at }],

@@ -35,6 +35,8 @@ export interface HttpSettings {
   readonly signUp: boolean
   /** Whether a sign-up needs a proved e-mail address. */
   readonly signUpVerified: boolean
+  /** Where the pages of the server send people afterwards: the application, or the start page of the server. */
+  readonly applicationUrl: string
   /** Whether people can log in with a mailed code. */
   readonly mailLogin: boolean
   /** The name of the field with the username in `POST /api/token/`. */

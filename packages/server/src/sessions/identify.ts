@@ -59,16 +59,25 @@ async function identifyOwn(
 ): Promise<Candidate> {
   const rest = { namesTenant: wishes.tenantName !== undefined, found: undefined, shadow: undefined }
   if ('username' in name) {
-    const throttleKey = usernameKey(name.username)
-    return { ...(await store.accounts.viewForSignIn(throttleKey, wishes)), throttleKey, ...rest }
+    const key = usernameKey(name.username)
+    const view = await store.accounts.viewForSignIn(key, wishes)
+    return { ...view, throttleKey: ownThrottleKey(view.account, key), ...rest }
   }
   const view = await store.accounts.viewById(name.accountId, wishes)
   // The id may belong to an application that no longer keeps the accounts. The current state of that account
   // is unknown.
   const isOwn = isOwnAccountId(name.accountId)
   const account = isOwn ? view.account : undefined
-  const throttleKey = usernameKey(account?.username ?? '')
+  const throttleKey = ownThrottleKey(account, usernameKey(account?.username ?? ''))
   return { ...view, account, throttleKey, ...rest }
+}
+
+/**
+ * Returns the key under which attempts at an account of our own are counted: its id, because it may have a username
+ * and an address. Attempts at an unknown name count under the name.
+ */
+export function ownThrottleKey(account: Pick<Account, 'id'> | undefined, key: string): string {
+  return account === undefined ? key : `\u0001${account.id}`
 }
 
 async function identifyAtSource(

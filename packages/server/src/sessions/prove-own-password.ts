@@ -2,6 +2,7 @@ import { usernameKey } from '../accounts/usernames.ts'
 import type { Account } from '../store/rows.ts'
 import type { ThrottleBucket } from '../store/throttle.ts'
 import { countTry, giveBackTries } from './count-try.ts'
+import { ownThrottleKey } from './identify.ts'
 import type { CurrentSession } from './own-sessions.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
 
@@ -29,7 +30,7 @@ export async function proveOwnPassword(
 ): Promise<OwnPasswordProven | Refusal> {
   const { store, hasher, throttle } = services
   const account = await store.accounts.get(claims.id)
-  const key = usernameKey(username)
+  const key = ownThrottleKey(claims, usernameKey(username))
   const guesses = throttle.bucketsOf({
     usernameKey: key,
     ...caller,

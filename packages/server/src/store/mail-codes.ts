@@ -13,6 +13,9 @@ import type { AuditContext } from './audit-context.ts'
  */
 export type MailPurpose = 'sign_up' | 'verify_email' | 'change_email' | 'reset_password' | 'log_in'
 
+/** Begins the subject of a code that resets a password because somebody signed up with the address. */
+export const SIGN_UP_SUBJECT = 'sign-up '
+
 /** The row of a mailed code. Its secrets are hashed, so a leaked database opens no account. */
 export interface MailCode {
   /** 22 characters. It is in the link and in the ticket, and is no secret. */
@@ -73,6 +76,11 @@ export interface Addressee {
 /** A row that belongs to a presented link or ticket. At least one of the two is right. */
 export interface RecognisedCode {
   readonly purpose: MailPurpose
+  /**
+   * What whoever has the ticket asked for. A sign-up with the address of an account sends a code that resets its
+   * password; only the recipient of the mail may learn that.
+   */
+  readonly askedFor: MailPurpose
   /** The address that the mail went to. Only the recipient may see it: see `hasLink`. */
   readonly email: MailCode['email']
   readonly hasLink: boolean

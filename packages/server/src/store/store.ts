@@ -69,11 +69,12 @@ export interface AccountStore {
     usernameKey: string,
     context: AuditContext,
   ): Promise<'created' | 'taken' | 'email_taken'>
-  /** Reads the facts for a sign-in from one snapshot. Finds the account like `find`. */
+  /** Reads the facts for a sign-in from one snapshot. A verified address
+   * comes before a username: a stranger could choose somebody's address as a username. */
   viewForSignIn(usernameKey: string, from: SignInFrom): Promise<SignInView>
   /** Like `viewForSignIn`, by the account's id. */
   viewById(accountId: string, from: SignInFrom): Promise<SignInView>
-  /** Finds an account by its username or by its verified address, which comes first. */
+  /** Finds the account that an operator names: by its username, otherwise by its verified address. */
   find(usernameKey: string): Promise<Account | undefined>
   /** Finds an account by its id. Does not find shadows. */
   get(accountId: string): Promise<Account | undefined>

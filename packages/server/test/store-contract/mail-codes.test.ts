@@ -117,7 +117,7 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
     const { store } = it
     await store.accounts.create(account(), 'acct_1', BY)
     await store.mailCodes.issue(code('one'), BY)
-    const row = { purpose: 'reset_password', email: ALICE }
+    const row = { purpose: 'reset_password', askedFor: 'reset_password', email: ALICE }
     const table: readonly (readonly [readonly What[], readonly What[], object | undefined])[] = [
       [['link'], [], { ...row, hasLink: true, hasTicket: false }],
       [['ticket'], [], { ...row, hasLink: false, hasTicket: true }],
@@ -171,7 +171,8 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
     expect(await store.accounts.get('acct_1')).toMatchObject({
       passwordHash: 'new hash',
       email: { ...ALICE, verifiedAt: NOW },
-      credentialsVersion: 1,
+      // Once for the address and once for the password.
+      credentialsVersion: 2,
     })
     expect(await store.revocations.head()).toMatchObject({ position: 1 })
   })
@@ -243,7 +244,13 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
       BY,
     )
     expect(await find()).toEqual(['acct_2', true])
-    expect(await store.accounts.find(ALICE.key)).toMatchObject({ id: 'acct_2' })
+    // Who logs in, and who an operator means.
+    const view = await store.accounts.viewForSignIn(ALICE.key, {
+      tenantName: undefined,
+      address: '',
+    })
+    expect(view.account).toMatchObject({ id: 'acct_2' })
+    expect(await store.accounts.find(ALICE.key)).toMatchObject({ id: 'acct_1' })
     await store.accounts.setEmail('acct_2', undefined, BY)
     const other = { address: 'o@example.com', key: 'o@example.com', verifiedAt: NOW }
     await store.accounts.setEmail('acct_1', other, BY)
@@ -267,7 +274,7 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
       email: { verifiedAt: NOW },
       hardPosition: 1,
     })
-    await store.mailCodes.issue(code('two', { purpose: 'log_in', version: 1 }), BY)
+    await store.mailCodes.issue(code('two', { purpose: 'log_in', version: 2 }), BY)
     await store.accounts.addRole('acct_1', 'editor', BY)
     // The position of the code, not of its use: a revocation in between ends the session.
     expect(await store.mailCodes.redeem('two', { kind: 'log_in' }, BY)).toMatchObject({

@@ -32,7 +32,7 @@ export const ownAccounts: Feature = {
 const signUpOn: Feature = {
   isOn: (features) => features.ownAccounts && features.signUp,
   requires:
-    'Exists with `COUNTERSIGN_SIGN_UP=true`, unless the application passes its own `accounts` to `createAuthority`.',
+    'Exists with `COUNTERSIGN_SIGN_UP=true` or `COUNTERSIGN_SIGN_UP_VERIFIED=true`, unless the application passes its own `accounts` to `createAuthority`.',
 }
 
 const sessionList = lazy(() =>

@@ -12,6 +12,7 @@ import { answerDone } from './done-page.ts'
 import type { Speech } from './language.ts'
 import { redirectTo } from './layout.ts'
 import { answerProofPage } from './proof-page.ts'
+import { readFormSession } from './read-session.ts'
 import type { PagePurposes, ProofState } from './proof-state.ts'
 
 /** What a form sent, and what its answer needs. */
@@ -22,6 +23,8 @@ export interface Submission {
   readonly caller: Caller
   readonly speech: Speech
   readonly site: string
+  /** Where people go afterwards. */
+  readonly application: string
 }
 
 /** One page for a link or a code: what it accepts, what it asks for, and what its form does. */
@@ -70,7 +73,7 @@ export const resetFlow: ProofFlow = {
 export const signUpFlow: ProofFlow = {
   page: 'sign-up',
   // Whoever waits must not see whether the address had an account: its owner then gets a mail for a new password.
-  purposes: { withLink: ['sign_up'], whileWaiting: ['sign_up', 'reset_password'] },
+  purposes: { withLink: ['sign_up'], whileWaiting: ['sign_up'] },
   againPath: '/auth/account/sign-up/start',
   fieldsFor: (state) => {
     if (state === 'asker') return []
@@ -87,7 +90,7 @@ export const signUpFlow: ProofFlow = {
   },
 }
 
-/** The page that verifies an address. Without the ticket it has no form: only whoever asked may confirm. */
+/** The page that verifies an address. Only whoever asked may confirm, or a session of the account with the code. */
 export const verifyFlow: ProofFlow = {
   page: 'verify',
   purposes: {
@@ -95,17 +98,10 @@ export const verifyFlow: ProofFlow = {
     whileWaiting: ['verify_email', 'change_email'],
   },
   againPath: '/',
-  fieldsFor: (state) => {
-    if (state === 'recipient') return undefined
-    return state === 'asker' ? [] : ['code']
-  },
+  fieldsFor: (state) => (state === 'asker' ? [] : ['code']),
   submit: async (services, sent) => {
-    const verified = await verifyEmail(
-      requireMail(services),
-      sent.presented,
-      undefined,
-      sent.caller,
-    )
+    const session = await readFormSession(services, sent.request)
+    const verified = await verifyEmail(requireMail(services), sent.presented, session, sent.caller)
     return verified.ok ? answerDone('verify', sent, [services.cookies.clear('ticket')]) : verified
   },
 }
@@ -116,9 +112,14 @@ export const logInFlow: ProofFlow = {
   purposes: { withLink: ['log_in'], whileWaiting: ['log_in'] },
   againPath: '/auth/account/log-in/start',
   fieldsFor: (state) => (state === 'asker' ? [] : ['code']),
-  submit: async (services, { presented, request, caller }) => {
+  submit: async (services, sent) => {
+    const { presented, request, caller } = sent
     const done = await logInBrowserByMail(services, presented, { request, caller })
-    return done.ok ? redirectTo('/', done.cookies) : done
+    if (!done.ok) return done
+    // After a form, browsers follow no redirect to another origin: the policy of the page forbids it.
+    return sent.application === '/'
+      ? redirectTo('/', done.cookies)
+      : answerDone('log-in', sent, done.cookies)
   },
 }
 

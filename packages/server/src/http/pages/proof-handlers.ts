@@ -43,7 +43,8 @@ export async function submitProof(
 ): Promise<Response> {
   const { link, code, password } = body
   const presented = presentedBy(services, request, { link, code })
-  const shared = { speech: speechFor(request), site: siteOf(services) }
+  const { applicationUrl: application } = services.http
+  const shared = { speech: speechFor(request), site: siteOf(services), application }
   const used = await flow.submit(services, { ...shared, presented, password, request, caller })
   if (used instanceof Response) return used
   const state: ProofState =

@@ -31,7 +31,7 @@ export async function readProofState(
 ): Promise<ProofState> {
   const code = await recognise(services, { link, ticket })
   if (link === undefined) {
-    const isWaiting = code !== undefined && whileWaiting.includes(code.purpose)
+    const isWaiting = code !== undefined && whileWaiting.includes(code.askedFor)
     return { kind: isWaiting ? 'waiting' : 'nothing' }
   }
   if (code?.hasLink !== true || !withLink.includes(code.purpose)) return { kind: 'void' }

@@ -14,6 +14,7 @@ import {
   type AskFlow,
 } from './ask-flows.ts'
 import { ownForm } from './gate.ts'
+import { showInvite, submitInvite } from './invite-page.ts'
 import { logInFlow, resetFlow, signUpFlow, verifyFlow, type ProofFlow } from './proof-flows.ts'
 import { showProof, submitProof } from './proof-handlers.ts'
 
@@ -189,6 +190,43 @@ export const pageRoutes: readonly ApiRoute[] = [
     feature: withMailLogin,
     hashes: false,
     refusals: ['email_invalid', 'throttled'],
+  }),
+  defineHtmlPage({
+    tag: 'Account pages',
+    path: '/auth/account/invite',
+    query: linkQuery,
+    id: 'showInvitePage',
+    summary: 'Show the button that accepts an invitation',
+    description:
+      'The page behind the link of an invitation. It uses nothing up. Without a link, people type the code.',
+    feature: withMail,
+    refusals: [],
+    render: async (services, input) => showInvite(services, input),
+  }),
+  defineHtmlForm({
+    tag: 'Account pages',
+    path: '/auth/account/invite',
+    query: linkQuery,
+    id: 'submitInvitePage',
+    summary: 'Accept an invitation',
+    description:
+      'The form of the page. It needs the session of this browser, whose account has verified the invited address. Without a session, the answer is a page that says so.',
+    gate: ownForm,
+    feature: withMail,
+    hashes: false,
+    fields: proofFields,
+    example: { link: LINK },
+    answers: [PAGE, { status: 401, description: 'Nobody is logged in.', media: 'text/html' }],
+    refusals: [
+      'email_unverified',
+      'invitation_void',
+      'invitation_for_another',
+      'code_wrong',
+      'roles_invalid',
+      'tenant_disabled',
+      'throttled',
+    ],
+    submit: (services, input) => submitInvite(services, input),
   }),
   ...proofRows(logInFlow, {
     id: 'LogInPage',

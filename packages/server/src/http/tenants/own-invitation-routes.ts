@@ -12,7 +12,7 @@ import { answerJson } from '../browser/session-answers.ts'
 import { requireMail } from '../by-mail/answers.ts'
 import { withMail } from '../by-mail/features.ts'
 import { withoutRevocation } from '../effective.ts'
-import { problemFor } from '../problem.ts'
+import { problem, problemFor } from '../problem.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
 import { sentText } from '../router/texts.ts'
@@ -103,6 +103,10 @@ export const ownInvitationRoutes: readonly ApiRoute[] = [
       'throttled',
     ],
     handle: (services) => async (input) => {
+      const { id, link, code } = input.body
+      if (id === undefined && link === undefined && code === undefined) {
+        return problem('fields_invalid', {}, { fields: ['id', 'link', 'code'] })
+      }
       const mail = requireMail(services)
       const accepted = await acceptInvitation(mail, input.who, input.body, input.caller)
       if (!accepted.ok) return problemFor(accepted)

@@ -41,6 +41,14 @@ export function findByLogin(db: SqliteDatabase, key: string): Account | undefine
   return row === undefined ? undefined : toAccount(row)
 }
 
+/** Reads the account that an operator names: by its username, otherwise by its verified address. */
+export function findByName(db: SqliteDatabase, key: string): Account | undefined {
+  const named = findByKey(db, key)
+  if (named !== undefined) return named
+  const owner = findByEmail(db, key)
+  return owner?.email?.verifiedAt === undefined ? undefined : owner
+}
+
 /** Writes a new account. Returns false if another account has the username or the address. */
 export function insertAccount(db: SqliteDatabase, account: Account, usernameKey: string): boolean {
   const { email } = account

@@ -5,7 +5,9 @@ import type { AccountStore, SignInFrom, SignInView } from '../store.ts'
 import {
   findByEmail,
   findById,
+  findByKey,
   findByLogin,
+  findByName,
   insertAccount,
   revokeAll,
   revokeAllExcept,
@@ -40,7 +42,7 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
 
     viewById: async (accountId, from) => viewForSignIn(db, from, () => findById(db, accountId)),
 
-    find: async (usernameKey) => step(() => findByLogin(db, usernameKey)),
+    find: async (usernameKey) => step(() => findByName(db, usernameKey)),
 
     get: async (accountId) => step(() => findById(db, accountId)),
 
@@ -157,8 +159,8 @@ export function createAccountStore(db: SqliteDatabase): AccountStore {
 
     rename: async (accountId, { username, usernameKey }, context) =>
       db.write(() => {
-        const owner = findByLogin(db, usernameKey)
-        if (owner !== undefined && owner.id !== accountId) return 'taken'
+        const others = [findByKey(db, usernameKey), findByLogin(db, usernameKey)]
+        if (others.some((each) => each !== undefined && each.id !== accountId)) return 'taken'
         const changed = db.run(
           'UPDATE accounts SET username = ?, username_key = ? WHERE id = ?',
           username,

@@ -269,11 +269,17 @@ function accept(
   return { ok: true, tenantId, tenantName, roles, hasRevoked: isChanged && before !== undefined }
 }
 
-/** A disabled account invites nobody: an operator disables it when its owner has left or was attacked. */
-function hasInviter(db: SqliteDatabase, { inviterId }: Invitation): boolean {
+/**
+ * Whether the inviter may still give these roles in this tenant. A disabled account invites nobody: an operator
+ * disables it when its owner has left or was attacked.
+ */
+function hasInviter(db: SqliteDatabase, invitation: Invitation): boolean {
+  const { inviterId } = invitation
   if (inviterId === undefined) return true
   const inviter = findById(db, inviterId)
-  return inviter !== undefined && inviter.disabledAt === undefined
+  if (inviter === undefined || inviter.disabledAt !== undefined) return false
+  const actor = { accountId: inviterId, isInTenant: true }
+  return checkActor(db, invitation, actor) === undefined
 }
 
 function toSummary(row: Row): InvitationSummary {

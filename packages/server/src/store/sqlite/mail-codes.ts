@@ -1,14 +1,15 @@
 import type { Clock, EpochMs } from '../../base/clock.ts'
 import { limits } from '../../base/limits.ts'
 import { decideCode, recogniseCode } from '../decide-code.ts'
-import type {
-  Addressee,
-  CodeEffect,
-  MailCode,
-  MailCodeStore,
-  MailPurpose,
-  NewMailCode,
-  Redeemed,
+import {
+  SIGN_UP_SUBJECT,
+  type Addressee,
+  type CodeEffect,
+  type MailCode,
+  type MailCodeStore,
+  type MailPurpose,
+  type NewMailCode,
+  type Redeemed,
 } from '../mail-codes.ts'
 import type { Account } from '../rows.ts'
 import type { AuditContext } from '../audit-context.ts'
@@ -70,7 +71,9 @@ export function createMailCodeStore(db: SqliteDatabase, clock: Clock): MailCodeS
           if (code === undefined) return undefined
           const proved = recogniseCode(code, presented, clock.nowMs())
           if (proved === undefined || (proved.hasLink && !isUsable(db, code))) return undefined
-          return { purpose: code.purpose, email: code.email, ...proved }
+          const { purpose, email } = code
+          const askedFor = code.subject.startsWith(SIGN_UP_SUBJECT) ? 'sign_up' : purpose
+          return { purpose, askedFor, email, ...proved }
         }),
       ),
 
@@ -188,7 +191,6 @@ function apply(
       setVerifiedEmail(db, account, code, context)
       insertMails(db, context.mails)
       if (code.purpose === 'change_email') {
-        raiseVersion(db, account.id)
         revokeAllExcept(db, account.id, effect.keepSessionId, context)
       }
       return done(readPosition(db))
@@ -214,7 +216,10 @@ function hasVerified({ email }: Account, code: MailCode): boolean {
   return email?.key === code.email.key && email.verifiedAt !== undefined
 }
 
-/** Makes the address of the code the verified address of the account. Removes it from an account that never proved it. */
+/**
+ * Makes the address of the code the verified address of the account. Removes it from an account that never proved
+ * it. Codes that went to another address become void, and so does a username that was the old address.
+ */
 function setVerifiedEmail(
   db: SqliteDatabase,
   account: Account,
@@ -228,14 +233,34 @@ function setVerifiedEmail(
     auditChange(db, owner.id, 'email_removed', alone(context))
   }
   db.run(
-    'UPDATE accounts SET email = ?, email_key = ?, email_verified_at = ? WHERE id = ?',
+    `UPDATE accounts SET email = ?, email_key = ?, email_verified_at = ?,
+                         credentials_version = credentials_version + 1
+     WHERE id = ?`,
     code.email.address,
     code.email.key,
     context.at,
     account.id,
   )
   const isChanged = account.email !== undefined && account.email.key !== code.email.key
+  if (isChanged) renameWithAddress(db, account, code)
   auditChange(db, account.id, isChanged ? 'email_changed' : 'email_verified', alone(context))
+}
+
+/**
+ * Renames an account whose username is its old address. Otherwise the old address would keep logging in, and nobody
+ * else could sign up with it.
+ */
+function renameWithAddress(db: SqliteDatabase, { id, email }: Account, code: MailCode): void {
+  db.run(
+    `UPDATE accounts SET username = ?, username_key = ?
+     WHERE id = ? AND username_key = ? AND NOT EXISTS
+       (SELECT 1 FROM accounts o WHERE o.username_key = ?)`,
+    code.email.address,
+    code.email.key,
+    id,
+    email?.key ?? '',
+    code.email.key,
+  )
 }
 
 /** The context of a further audit line of the same step: the mails were written with the first. */
@@ -248,13 +273,6 @@ function setHash(db: SqliteDatabase, accountId: string, hash: string | undefined
     `UPDATE accounts SET password_hash = ?, credentials_version = credentials_version + 1
      WHERE id = ?`,
     hash ?? null,
-    accountId,
-  )
-}
-
-function raiseVersion(db: SqliteDatabase, accountId: string): void {
-  db.run(
-    'UPDATE accounts SET credentials_version = credentials_version + 1 WHERE id = ?',
     accountId,
   )
 }

@@ -190,6 +190,9 @@ function continueLog(path: string, { killed, position }: Replaced, by: RepairBy)
     const outcome = db.write(() => {
       const head = readHead(db)
       failWaiting(db, 'database_restored', by.at)
+      // A code of the backup may have been used since, and an invitation may have been withdrawn.
+      db.run('DELETE FROM mail_codes')
+      db.run("UPDATE invitations SET state = 'withdrawn' WHERE state = 'open'")
       // The log continues above the replaced database too, because no position may have two meanings. The replaced
       // database may itself have been restored.
       return startOver(db, Math.max(head.position, position), head, by, { killed })

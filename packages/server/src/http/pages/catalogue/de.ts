@@ -37,7 +37,7 @@ export const de: Messages = {
       title: 'Adresse bestätigen',
       asker: 'Bestätigen Sie, dass diese Adresse Ihnen gehört.',
       recipient:
-        'Dieser Browser hat die Mail nicht angefordert. Öffnen Sie den Link in dem Browser, der sie angefordert hat, oder geben Sie den Code dort ein. Oder melden Sie sich hier an und fordern Sie eine neue Mail an.',
+        'Dieser Browser hat die Mail nicht angefordert. Wenn Sie hier angemeldet sind, geben Sie auch den Code aus der Mail ein. Öffnen Sie den Link sonst in dem Browser, der die Mail angefordert hat.',
       waiting: ASKED,
       button: 'Adresse bestätigen',
       nothing: 'Öffnen Sie den Link in Ihrer Mail, um Ihre Adresse zu bestätigen.',
@@ -80,6 +80,17 @@ export const de: Messages = {
     },
     'sign-up': { title: 'Ihr Konto ist angelegt', text: 'Sie können sich jetzt anmelden.' },
     verify: { title: 'Ihre Adresse ist bestätigt', text: 'Sie können diese Seite schließen.' },
+    'log-in': { title: 'Sie sind angemeldet', text: 'Dieser Browser hat jetzt eine Sitzung.' },
+  },
+  invite: {
+    title: 'Einladung annehmen',
+    lead: 'Sie müssen mit dem Konto angemeldet sein, dessen Adresse eingeladen wurde.',
+    button: 'Einladung annehmen',
+    done: 'Sie sind jetzt Mitglied',
+    joined: (tenant) => `Sie sind ${tenant} beigetreten.`,
+    loginTitle: 'Melden Sie sich zuerst an',
+    login:
+      'In diesem Browser ist niemand angemeldet. Melden Sie sich mit dem Konto an, dessen Adresse eingeladen wurde, oder registrieren Sie sich mit dieser Adresse. Öffnen Sie dann den Link in Ihrer Mail noch einmal.',
   },
   checkMail: 'Sehen Sie in Ihr Postfach',
   voidTitle: 'Dieser Link funktioniert nicht',
@@ -120,6 +131,14 @@ export const de: Messages = {
     csrf_failed:
       'Das Formular kam von der Seite einer anderen Website. Deshalb ist nichts geschehen.',
     tenant_forbidden: 'Sie sind kein Mitglied dieses Mandanten.',
+    email_unverified:
+      'Ihr Konto hat keine bestätigte Adresse. Bestätigen Sie zuerst die eingeladene Adresse.',
+    invitation_void:
+      'Diese Einladung ist abgelaufen, wurde benutzt, zurückgezogen oder noch einmal verschickt.',
+    invitation_for_another:
+      'Diese Einladung gilt für eine andere Adresse. Melden Sie sich mit dem Konto an, dessen Adresse eingeladen wurde.',
+    tenant_disabled:
+      'Zurzeit kann niemand beitreten. Fragen Sie die Person, die Sie eingeladen hat.',
     credentials_invalid: 'Dieses Konto kann sich nicht anmelden.',
   },
   failures: {

@@ -34,7 +34,7 @@ export const en: Messages = {
       title: 'Confirm your address',
       asker: 'Confirm that this address is yours.',
       recipient:
-        'This browser did not ask for the mail. Open the link in the browser that did, or type the code there. Or log in here and ask for a new mail.',
+        'This browser did not ask for the mail. If you are logged in here, type the code from the mail too. Otherwise open the link in the browser that asked for the mail.',
       waiting: ASKED,
       button: 'Confirm address',
       nothing: 'Open the link in your mail to confirm your address.',
@@ -76,6 +76,17 @@ export const en: Messages = {
     },
     'sign-up': { title: 'Your account exists', text: 'You can log in now.' },
     verify: { title: 'Your address is confirmed', text: 'You can close this page.' },
+    'log-in': { title: 'You are logged in', text: 'This browser has a session now.' },
+  },
+  invite: {
+    title: 'Accept the invitation',
+    lead: 'You must be logged in with the account whose address was invited.',
+    button: 'Accept invitation',
+    done: 'You are a member now',
+    joined: (tenant) => `You have joined ${tenant}.`,
+    loginTitle: 'Log in first',
+    login:
+      'Nobody is logged in in this browser. Log in with the account whose address was invited, or sign up with that address. Then open the link in your mail again.',
   },
   checkMail: 'Check your mail',
   voidTitle: 'This link does not work',
@@ -111,6 +122,12 @@ export const en: Messages = {
     throttled: 'Too many attempts. Wait some minutes and try again.',
     csrf_failed: 'The form came from a page of another site, so nothing was done.',
     tenant_forbidden: 'You are not a member of this tenant.',
+    email_unverified:
+      'Your account has no verified address. Verify the address that was invited first.',
+    invitation_void: 'This invitation has expired, was used, was withdrawn, or was sent again.',
+    invitation_for_another:
+      'This invitation is for another address. Log in with the account whose address was invited.',
+    tenant_disabled: 'Nobody can join at the moment. Ask the person who invited you.',
     credentials_invalid: 'This account cannot log in.',
   },
   failures: {

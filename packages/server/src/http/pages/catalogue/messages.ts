@@ -3,6 +3,9 @@ import type { RefusalCode } from '../../../base/refusals.ts'
 /** The pages on which people use a link or a code from a mail. */
 export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
 
+/** The pages that say that something is done. */
+export type DonePage = 'reset' | 'sign-up' | 'verify' | 'log-in'
+
 /** The pages on which people ask for a mail. */
 export type AskPage = 'forgot' | 'sign-up-start' | 'log-in-start'
 
@@ -34,6 +37,18 @@ export interface AskMessages {
   readonly button: string
 }
 
+/** The words of the page on which people accept an invitation. */
+export interface InviteMessages {
+  readonly title: string
+  readonly lead: string
+  readonly button: string
+  readonly done: string
+  readonly joined: (tenant: string) => string
+  /** Nobody is logged in. */
+  readonly loginTitle: string
+  readonly login: string
+}
+
 /** The words of a page without a form. */
 export interface Message {
   readonly title: string
@@ -63,6 +78,10 @@ export type ShownRefusal = Extract<
   | 'csrf_failed'
   | 'tenant_forbidden'
   | 'credentials_invalid'
+  | 'email_unverified'
+  | 'invitation_void'
+  | 'invitation_for_another'
+  | 'tenant_disabled'
 >
 
 /** The words of all pages in one language. Values in them are not escaped. */
@@ -71,7 +90,8 @@ export interface Messages {
   readonly language: string
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
-  readonly done: Readonly<Record<'reset' | 'sign-up' | 'verify', Message>>
+  readonly done: Readonly<Record<DonePage, Message>>
+  readonly invite: InviteMessages
   /** The title while the browser waits for the mail. */
   readonly checkMail: string
   readonly voidTitle: string
