@@ -351,3 +351,77 @@ test('a login from a new device is reported to the verified address, and the fir
   expect((await it.nextMail()).kind).toBe('new_device')
   expect(it.mails).toHaveLength(1)
 })
+
+test('a code for an earlier address is void once another address is verified', async () => {
+  const { accounts } = it.authority
+  await accounts.create({ username: 'old@company.com', password: PASSWORD }, 'test')
+  const mine = { address: 'new@me.com', verified: false }
+  await accounts.setEmail('old@company.com', mine, 'test')
+  const former = browser('198.51.100.66')
+  await former.visit('/auth/password/forgot', { body: { email: 'old@company.com' } })
+  const { link } = await it.nextMail()
+  const page = browser()
+  await page.login({ username: 'old@company.com', password: PASSWORD })
+  await page.visit('/auth/email/verification')
+  const mail = await it.nextMail()
+  expect((await page.visit('/auth/email/verify', { body: { link: mail.link } })).status).toBe(200)
+  const body = { link, password: NEW_PASSWORD }
+  expect(await codeOf(former.visit('/auth/password/reset', { body }))).toEqual([400, 'code_void'])
+  expect(await accounts.find('new@me.com')).toMatchObject({ email: { address: 'new@me.com' } })
+})
+
+test('a username that is the old address changes with the address', async () => {
+  const { accounts } = it.authority
+  const [from, to] = ['eve@example.com', 'eve@example.org']
+  await accounts.create(
+    { username: from, password: PASSWORD, email: from, emailVerified: true },
+    'test',
+  )
+  const page = browser()
+  await page.login({ username: from, password: PASSWORD })
+  await page.visit('/auth/email/change', { body: { email: to, password: PASSWORD } })
+  const { link } = await it.nextMail()
+  expect((await page.visit('/auth/email/verify', { body: { link } })).status).toBe(200)
+  await page.visit('/auth/refresh')
+  expect(membersOf(await page.get('/auth/me'))).toMatchObject({ username: to, email: to })
+  expect([await logIn(PASSWORD, to), await logIn(PASSWORD, from)]).toEqual([200, 401])
+})
+
+test('wrong passwords count together for the username and the address of an account', async () => {
+  await it.restart({ throttle: 'source=3/15m' })
+  const statuses: number[] = []
+  for (const name of [USERNAME, EMAIL, USERNAME, EMAIL]) {
+    statuses.push(await logIn('not the password', name))
+  }
+  expect(statuses).toEqual([401, 401, 401, 429])
+})
+
+test('a login by mail to a tenant of others uses nothing up', async () => {
+  await it.authority.accounts.setEmail(USERNAME, { address: EMAIL, verified: false }, 'test')
+  const page = browser()
+  await page.get('/auth/csrf')
+  await page.visit('/auth/login/code/send', { body: { email: EMAIL } })
+  const { link } = await it.nextMail()
+  const elsewhere = page.visit('/auth/login/code', { body: { link, tenant: 'nosuch' } })
+  expect(await codeOf(elsewhere)).toEqual([403, 'tenant_forbidden'])
+  expect(await logIn(PASSWORD)).toBe(200)
+  expect((await page.visit('/auth/login/code', { body: { link } })).status).toBe(200)
+})
+
+test('an address that is the username of another account names that account for an operator', async () => {
+  const { accounts } = it.authority
+  await accounts.create({ username: 'victim@example.com', password: PASSWORD }, 'test')
+  const verified = { address: 'victim@example.com', verified: true }
+  await accounts.setEmail(USERNAME, verified, 'test')
+  await accounts.disable('victim@example.com', 'test')
+  expect(await logIn(PASSWORD)).toBe(200)
+  // Whoever logs in with the address is its verified owner.
+  expect(await logIn(PASSWORD, 'victim@example.com')).toBe(200)
+  const page = browser()
+  await page.login()
+  const renamed = page.visit('/auth/me', {
+    method: 'PATCH',
+    body: { username: 'victim@example.com' },
+  })
+  expect(await codeOf(renamed)).toEqual([409, 'username_taken'])
+})

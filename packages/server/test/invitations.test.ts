@@ -394,3 +394,22 @@ describe('the rule', () => {
     ).toBeUndefined()
   })
 })
+
+test('an invitation is void once its inviter could no longer give its roles', async () => {
+  const { accounts, roles } = it.authority
+  const staff = await it.join('staff', { roles: ['staff'] })
+  const bob = await it.join('bob')
+  const carol = await it.join('carol')
+  const inviteAs = async (email: string): Promise<string> => {
+    const body = { email, roles: ['reader'] }
+    expect((await send(staff, 'POST', INVITATIONS, body)).status).toBe(201)
+    return (await it.nextMail()).link
+  }
+  const [first, second] = [await inviteAs('bob@example.com'), await inviteAs('carol@example.com')]
+  await roles.define({ name: 'staff', permissions: ['notes.read'] }, 'test')
+  expect(await accept(bob, { link: first })).toBe('400 invitation_void')
+  await roles.define({ name: 'staff', permissions: ['notes.read', 'tenant.members'] }, 'test')
+  expect(await accept(bob, { link: first })).toBe('200')
+  await accounts.removeRole('staff', 'staff', 'test')
+  expect(await accept(carol, { link: second })).toBe('400 invitation_void')
+})

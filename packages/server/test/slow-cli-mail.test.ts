@@ -84,18 +84,43 @@ test('mail preview writes all mails, and its folder can be used as templates', a
   })
 })
 
-test('a restore gives up the mails that wait in the backup, so none is sent twice', async () => {
+test('a restore revives no invitation and no mail of the backup, so nothing works or is sent twice', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-cli-mail-'))
   const command = (...words: string[]): Promise<CommandResult> => runCommand(words, { dataDir })
   try {
     const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
     await store.mail.add([mail('one')])
+    const at = systemClock.nowMs()
+    const by = { at, actor: 'cli:test' }
+    const acme = {
+      id: 'ten_1',
+      name: 'acme',
+      disabledAt: undefined,
+      hardPosition: 0,
+      createdAt: at,
+    }
+    await store.tenants.create(acme, by)
+    const invited = {
+      id: 'invitation-1',
+      tenantId: 'ten_1',
+      email: { address: 'two@example.com', key: 'two@example.com' },
+      roles: [],
+      inviterId: undefined,
+      linkHash: new Uint8Array(32),
+      codeHash: new Uint8Array(32),
+      createdAt: at,
+      expiresAt: at + 86_400_000,
+    }
+    expect(await store.invitations.create(invited, undefined, by)).toBe('created')
     await store.close()
     const backup = join(dataDir, 'backup.db')
     expect(await command('backup', backup)).toMatchObject({ code: 0 })
     expect(await command('restore', backup)).toMatchObject({ code: 0 })
     const { stdout } = await command('mail', 'list')
     expect(stdout).toMatch(/one@example\.com +failed +0 +database_restored/)
+    const invitations = await command('tenants', 'invitations', 'list', 'acme')
+    expect(invitations).toMatchObject({ code: 0 })
+    expect(invitations.stdout).not.toContain('two@example.com')
   } finally {
     rmSync(dataDir, { recursive: true, force: true })
   }
