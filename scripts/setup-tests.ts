@@ -32,6 +32,13 @@ export const requirements = {
     detect: ['/bin/sh', '-c', '/usr/bin/chromium --version && openssl version'],
     suites: ['tests/browser', 'tests/client'],
   },
+  firefox: {
+    name: 'Firefox ESR',
+    debianPackages: ['firefox-esr'],
+    // setpriv is in every Debian, see launchFirefox.
+    detect: ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '/usr/bin/firefox-esr', '--version'],
+    suites: ['tests/client/slow-firefox.test.ts'],
+  },
   redis: {
     name: 'Redis, and Python with its client',
     debianPackages: ['redis-server', 'python3-redis', 'python3-jwt', 'python3-cryptography'],

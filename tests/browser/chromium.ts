@@ -70,14 +70,20 @@ export class Visitor implements AsyncDisposable {
 
   /** Asserts that no page of this browser could ever read a cookie, and that no page stored anything. */
   async expectNothingReadable(): Promise<void> {
-    for (const page of this.context.pages()) {
-      expect(await page.evaluate(READABLE), page.url()).toEqual(NOTHING)
-    }
+    for (const page of this.context.pages()) await expectNothingReadableIn(page)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.context.close()
   }
+}
+
+/** Asserts that a page, which has run `WATCH`, could never read a cookie and has stored nothing. */
+export async function expectNothingReadableIn(page: {
+  evaluate(code: string): Promise<unknown>
+  url(): string
+}): Promise<void> {
+  expect(await page.evaluate(READABLE), page.url()).toEqual(NOTHING)
 }
 
 /** Asserts that answers to a browser contain JWTs only in Set-Cookie. */
@@ -89,8 +95,8 @@ export function expectNoTokenIn(arrivals: readonly Arrival[]): void {
   expect(wrong).toEqual([])
 }
 
-/** Runs at the start of every page and frame. */
-const WATCH = `
+/** Runs at the start of every page and frame, and notes the cookies that the page can read. */
+export const WATCH = `
   globalThis.cookiesSeen = []
   setInterval(() => {
     try { if (document.cookie !== '') cookiesSeen.push(document.cookie) } catch {} // a sandboxed frame
