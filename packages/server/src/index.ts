@@ -12,12 +12,14 @@ export {
 } from './authority.ts'
 export type { ClientManager, ShownSecret } from './accounts/clients.ts'
 export type { AuditFilter, AuditLine, AuditPage, AuditReader } from './accounts/audit.ts'
+export type { AccountData, AccountSummary } from './accounts/export.ts'
 export type {
   AccountManager,
   AccountPage,
   AccountPageRequest,
-  AccountSummary,
+  NewAccount,
 } from './accounts/manage.ts'
+export type { AccountMails } from './by-mail/manage.ts'
 export type { Managed, ManagedCode, NotManaged } from './accounts/managed.ts'
 export type { TenantInvitation } from './accounts/invitations.ts'
 export type { AccountSource, SourceAccount } from './accounts/source.ts'

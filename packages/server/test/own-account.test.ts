@@ -417,3 +417,13 @@ describe('the own account', () => {
     expect(await it.authority.accounts.count()).toBe(0)
   })
 })
+
+test('an application exports an account like its owner', async () => {
+  const exported = await it.authority.accounts.export(USERNAME)
+  expect(exported).toMatchObject({
+    ok: true,
+    value: { account: { username: USERNAME }, sessions: [{ username: USERNAME }] },
+  })
+  expect(JSON.stringify(exported)).not.toMatch(/argon2|seed|passwordHash/)
+  expect(await it.authority.accounts.export('nobody')).toMatchObject({ code: 'account_unknown' })
+})

@@ -1,7 +1,9 @@
 import { limits } from '../base/limits.ts'
-import type { AuditEntry, Membership } from '../store/rows.ts'
+import type { Account, AuditEntry, Membership } from '../store/rows.ts'
 import type { SessionSummary, Store } from '../store/store.ts'
-import type { AccountSummary } from './manage.ts'
+
+/** An account without its password hash, for listings. */
+export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
 
 /** Everything that the authority stores about a person, without secrets. Times are in milliseconds since 1970. */
 export interface AccountData {

@@ -6,6 +6,7 @@ import type { AuditContext } from '../store/audit-context.ts'
 import type { Change } from '../store/change.ts'
 import type { Store } from '../store/store.ts'
 import { readMailbox } from './email-address.ts'
+import { readAccountData, type AccountData, type AccountSummary } from './export.ts'
 import { no, unknown, yes, type Managed } from './managed.ts'
 import { assertLimit, cutPage } from './paging.ts'
 import { checkNewPassword } from './password-rules.ts'
@@ -13,9 +14,6 @@ import type { PasswordHasher } from './passwords.ts'
 import { checkRoles } from './role-names.ts'
 import { isOwnAccountId } from './source.ts'
 import { checkUsername, usernameKey } from './usernames.ts'
-
-/** An account without its password hash, for listings. */
-export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
 
 /** Selects a page of accounts. */
 export interface AccountPageRequest {
@@ -57,6 +55,8 @@ export interface AccountManager {
   get(accountId: string): Promise<AccountSummary | undefined>
   /** Finds an account by its username, in any spelling that logs in to it. */
   find(username: string): Promise<AccountSummary | undefined>
+  /** Reads everything that is stored about the person, without secrets: see {@link AccountData}. */
+  export(username: string): Promise<Managed<AccountData>>
   /** Counts the accounts. */
   count(): Promise<number>
   /** Disables the account and ends all its sessions. It cannot log in until it is enabled. */
@@ -175,6 +175,13 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
     async find(username) {
       const account = await accounts.find(usernameKey(username))
       return account === undefined ? undefined : summarize(account)
+    },
+
+    async export(username) {
+      const account = await accounts.find(usernameKey(username))
+      return account === undefined
+        ? unknown(username)
+        : yes(await readAccountData(store, summarize(account)))
     },
 
     count: () => accounts.count(),

@@ -1,5 +1,4 @@
 import type { Managed } from '../accounts/managed.ts'
-import { readAccountData } from '../accounts/export.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/change.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
@@ -174,10 +173,8 @@ const exportData: Command = {
   operands: [NAME],
   example: 'accounts export alice',
   run: ({ operands: [username = ''], withWorkbench }) =>
-    withWorkbench(async ({ accounts, store }) => {
-      const account = await accounts.find(username)
-      if (account === undefined) throw new SetupError(`There is no account "${username}".`)
-      print(JSON.stringify(await readAccountData(store, account), undefined, 2))
+    withWorkbench(async ({ accounts }) => {
+      print(JSON.stringify(unwrap(await accounts.export(username)), undefined, 2))
     }),
 }
 

@@ -1,4 +1,5 @@
-import type { AccountManager, AccountSummary } from '../accounts/manage.ts'
+import type { AccountSummary } from '../accounts/export.ts'
+import type { AccountManager } from '../accounts/manage.ts'
 import type { ManagedCode } from '../accounts/managed.ts'
 import { refusals, type RefusalCode } from '../base/refusals.ts'
 import { countTry } from './count-try.ts'
