@@ -182,7 +182,7 @@ async function later<T>(
   return work()
 }
 
-const numRuns = sized(60, 2_000)
+const numRuns = sized(60, 500)
 const delay = fc.nat({ max: 8 })
 
 describe('P10 at every interleaving, a reset', () => {
