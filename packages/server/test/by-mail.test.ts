@@ -315,6 +315,7 @@ describe('a login by mail', () => {
     await page.visit('/auth/login/code/send', { body: { email: EMAIL } })
     const { link } = await it.nextMail()
     expect((await page.visit('/auth/login/code', { body: { link } })).status).toBe(200)
+    expect((await page.get('/auth/me')).status).toBe(200)
     expect(await logIn(PASSWORD)).toBe(401)
     expect(await refresh(squatter.refresh)).toBe(401)
     expect((await page.visit('/auth/refresh')).status).toBe(200)

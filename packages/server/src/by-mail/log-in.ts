@@ -1,4 +1,4 @@
-import { identify } from '../sessions/identify.ts'
+import { identify, type Candidate } from '../sessions/identify.ts'
 import { openSession, whyNotOpened, type SignedIn } from '../sessions/open-session.ts'
 import { auditContextOf } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
@@ -53,18 +53,16 @@ export async function logInByMail(
   const { account, code } = right
   if (account === undefined) return refuse('code_void')
   const context = auditContextOf(sessions, account.id, caller)
-  const candidate = await identify(
-    sessions,
-    { accountId: account.id },
-    { tenantName: tenant, address: caller.address },
-  )
+  const candidateNow = (): Promise<Candidate> =>
+    identify(sessions, { accountId: account.id }, { tenantName: tenant, address: caller.address })
   // Before the code is used up, and before it may remove a password.
-  const why = whyNotOpened(candidate)
+  const why = whyNotOpened(await candidateNow())
   if (why !== undefined) return refuse(why === 'tenant_forbidden' ? why : 'credentials_invalid')
   const redeemed = await sessions.store.mailCodes.redeem(code.id, { kind: 'log_in' }, context)
   if (redeemed.kind !== 'done') return refuse('code_void')
   const opened = await openSession(sessions, {
-    candidate,
+    // Read again: the code may have revoked all tokens of the account. A token from before that would be dead.
+    candidate: await candidateNow(),
     proofs: [{ amr: AMR, at: context.at }],
     caller,
     forCookies,
