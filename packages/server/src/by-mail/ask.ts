@@ -4,7 +4,7 @@ import type { MailValues } from '../mail/kinds.ts'
 import { countTry } from '../sessions/count-try.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { AuditContext } from '../store/audit-context.ts'
-import { SIGN_UP_SUBJECT, type MailPurpose } from '../store/mail-codes.ts'
+import { SIGN_UP_SUBJECT, type Addressee, type MailPurpose } from '../store/mail-codes.ts'
 import type { Account, MailLocale, NewMail } from '../store/rows.ts'
 import { newCodeSecrets, type CodeSecrets } from './secrets.ts'
 import type { Asked, Asking, CodeServices, MailServices } from './services.ts'
@@ -54,6 +54,42 @@ export async function readAsking(
   if (mailbox === undefined) return refuse('email_invalid')
   const throttled = await countMail(services, mailbox.key, caller)
   return throttled ?? { ok: true, email: mailbox }
+}
+
+/**
+ * Finds the account to which a mail about an address goes. A disabled account and an unknown address get a decoy.
+ *
+ * The mail goes to the address in the spelling of the account. The spelling of the request could belong to somebody
+ * else: hosts may distinguish what our keys do not.
+ */
+export function mailTo(
+  found: Addressee | undefined,
+  { address, key }: CodeMail['email'],
+): Pick<CodeMail, 'email' | 'account' | 'isSent'> {
+  if (found === undefined) return { email: { address, key }, account: undefined, isSent: false }
+  const { account } = found
+  const own = account.email?.key === key ? account.email.address : account.username
+  const isSent = account.disabledAt === undefined
+  return { email: { address: own, key }, account: isSent ? account : undefined, isSent }
+}
+
+/**
+ * Sends a mail with a code to whoever has an address. The answer, its time and the limits are the same whether or
+ * not an account has it.
+ */
+export async function askByAddress(
+  services: MailServices,
+  asking: Asking,
+  what: Pick<CodeMail, 'purpose' | 'kind'>,
+  caller: Caller,
+): Promise<Asked | Refusal> {
+  const read = await readAsking(services, asking, caller)
+  if (!read.ok) return read
+  return evenly(services, async () => {
+    const found = await services.store.mailCodes.findAddressee(read.email.key)
+    const mail = { ...what, ...mailTo(found, read.email), locale: asking.locale }
+    return sendCode(services, mail, caller)
+  })
 }
 
 /**

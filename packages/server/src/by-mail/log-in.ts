@@ -2,8 +2,7 @@ import { identify, type Candidate } from '../sessions/identify.ts'
 import { openSession, whyNotOpened, type SignedIn } from '../sessions/open-session.ts'
 import { auditContextOf } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
-import { addressOf } from './reset-password.ts'
-import { evenly, readAsking, sendCode } from './ask.ts'
+import { askByAddress } from './ask.ts'
 import type { Presented } from './secrets.ts'
 import type { Asked, Asking, MailServices } from './services.ts'
 import { checkCode } from './use-code.ts'
@@ -17,24 +16,7 @@ export async function askForLoginCode(
   asking: Asking,
   caller: Caller,
 ): Promise<Asked | Refusal> {
-  const read = await readAsking(services, asking, caller)
-  if (!read.ok) return read
-  return evenly(services, async () => {
-    const found = await services.sessions.store.mailCodes.findAddressee(read.email.key)
-    const account = found?.account.disabledAt === undefined ? found?.account : undefined
-    return sendCode(
-      services,
-      {
-        purpose: 'log_in',
-        kind: 'login_code',
-        email: { address: addressOf(found, read.email), key: read.email.key },
-        account,
-        isSent: account !== undefined,
-        locale: asking.locale,
-      },
-      caller,
-    )
-  })
+  return askByAddress(services, asking, { purpose: 'log_in', kind: 'login_code' }, caller)
 }
 
 /**

@@ -4,11 +4,10 @@ import { randomId } from '../base/random.ts'
 import { auditContextOf } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { Account } from '../store/rows.ts'
-import { addressOf } from './reset-password.ts'
-import { evenly, readAsking, sendCode } from './ask.ts'
+import { evenly, mailTo, readAsking, sendCode } from './ask.ts'
 import type { Presented } from './secrets.ts'
 import type { Asked, Asking, MailServices } from './services.ts'
-import { checkCode, openDetails } from './use-code.ts'
+import { checkCode, hashNewPassword, openDetails } from './use-code.ts'
 
 /** A person who signs up with an address. */
 export interface SignUpAsking extends Asking {
@@ -17,7 +16,7 @@ export interface SignUpAsking extends Asking {
   readonly password: string
 }
 
-/** What a sign-up keeps until the address is proved. */
+/** The sealed part of a sign-up, until the address is proved. */
 interface SignUpDetails {
   readonly username: string
   readonly passwordHash: string
@@ -25,7 +24,7 @@ interface SignUpDetails {
 
 /**
  * Begins a sign-up: the account exists only after the address was proved, so nobody can reserve the address of
- * somebody else. If an account has the address, its owner gets a mail that says so, and the answer is the same.
+ * somebody else. If an account has the address already, its owner gets a mail about that. The answer is the same.
  */
 export async function askToSignUp(
   services: MailServices,
@@ -54,15 +53,12 @@ export async function askToSignUp(
       const common = { purpose: 'sign_up', kind: 'sign_up', account: undefined } as const
       return sendCode(services, { ...common, email, details, isSent: true, locale }, caller)
     }
-    const account = found.account.disabledAt === undefined ? found.account : undefined
     return sendCode(
       services,
       {
         purpose: 'reset_password',
         kind: 'account_exists',
-        email: { address: addressOf(found, email), key: email.key },
-        account,
-        isSent: account !== undefined,
+        ...mailTo(found, email),
         // The rows of both cases are equally large.
         details: { username, passwordHash },
         locale,
@@ -72,7 +68,7 @@ export async function askToSignUp(
   })
 }
 
-/** Checks what needs no look at other accounts. */
+/** Checks the username and the password, without a look at other accounts. */
 function whyRejected(
   { sessions: { access } }: MailServices,
   { email, password }: SignUpAsking,
@@ -94,8 +90,8 @@ function whyRejected(
 /**
  * Finishes a sign-up: creates the account. Opens no session.
  *
- * Whoever did not ask must choose a password. Otherwise a stranger could sign up with somebody's address and
- * their own password, and the owner of the address would confirm it with a click.
+ * A person without the ticket must choose a password. Otherwise a stranger could sign up with the address of
+ * somebody else and a password of their own, and the owner of the address would confirm it with a click.
  */
 export async function finishSignUp(
   services: MailServices,
@@ -107,10 +103,12 @@ export async function finishSignUp(
   const right = await checkCode(services, presented, ['sign_up'], caller)
   if (!right.ok) return right
   const details = openDetails(services, right.code) as SignUpDetails // Sealed by `askToSignUp`.
-  const hash = await hashOf(services, right.by, details, password)
+  const { username, passwordHash } = details
+  if (password === undefined && right.by !== 'asker') return refuse('password_required')
+  const hash =
+    password === undefined ? passwordHash : await hashNewPassword(services, password, username)
   if (typeof hash !== 'string') return hash
   const context = auditContextOf(sessions, 'anonymous', caller)
-  const { username } = details
   const account: Account = {
     id: `acct_${randomId(sessions.random)}`,
     username,
@@ -132,16 +130,4 @@ export async function finishSignUp(
   )
   if (redeemed.kind === 'taken') return refuse('username_taken')
   return redeemed.kind === 'done' ? { ok: true, account } : refuse('code_void')
-}
-
-async function hashOf(
-  { sessions: { hasher, access } }: MailServices,
-  by: 'asker' | 'recipient',
-  { username, passwordHash }: SignUpDetails,
-  password: string | undefined,
-): Promise<string | Refusal> {
-  if (password === undefined) return by === 'asker' ? passwordHash : refuse('password_required')
-  const problem = checkNewPassword(password, { username, publicUrl: access.issuer })
-  if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
-  return (await hasher.hash(password)) ?? refuse('password_queue_full')
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import { limits } from '../../base/limits.ts'
+import { NEW_PASSWORD_REFUSALS } from './password-refusals.ts'
 import { FIELD_MEDIA } from '../browser/media.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
@@ -267,16 +268,7 @@ export const accountRoutes: readonly ApiRoute[] = [
       example: { old_password: 'correct horse battery', new_password: 'staple and no donkey' },
     },
     answers: renewedAnswers,
-    refusals: [
-      'credentials_invalid',
-      'password_too_short',
-      'password_too_long',
-      'password_common',
-      'password_contains_username',
-      'password_malformed',
-      'throttled',
-      'password_queue_full',
-    ],
+    refusals: ['credentials_invalid', ...NEW_PASSWORD_REFUSALS, 'throttled'],
     handle:
       ({ sessions }) =>
       ({ who, body, caller }) =>
@@ -328,13 +320,8 @@ export const accountRoutes: readonly ApiRoute[] = [
       'username_confusable',
       'username_too_long',
       'username_taken',
-      'password_too_short',
-      'password_too_long',
-      'password_common',
-      'password_contains_username',
-      'password_malformed',
+      ...NEW_PASSWORD_REFUSALS,
       'throttled',
-      'password_queue_full',
     ],
     handle: (services) => (input) => answerSignUp(services, input),
   }),

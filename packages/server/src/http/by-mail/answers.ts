@@ -22,7 +22,7 @@ export function ticketCookie(cookies: Cookies, { ticket }: Asked): string {
   return cookies.set('ticket', ticket, limits.codeLifeMs / 1000)
 }
 
-/** What a request presents: the fields of its body, and the ticket in its cookie if the body has none. */
+/** Reads the link, the code and the ticket of a request. Without a ticket in the body, the cookie counts. */
 export function presentedBy(
   { cookies }: HttpServices,
   request: Request,
@@ -37,6 +37,9 @@ export function presentedBy(
 export function localeOf(request: Request): Asking['locale'] {
   return preferredLanguage(request.headers.get('accept-language'))
 }
+
+/** The refusals of every route that takes a mailed code. */
+export const CODE_REFUSALS = ['code_wrong', 'code_missing', 'code_void'] as const
 
 /** The services of a route that exists only with mail. */
 export function requireMail({ byMail }: HttpServices): MailServices {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { NEW_PASSWORD_REFUSALS } from '../account/password-refusals.ts'
 import { limits } from '../../base/limits.ts'
 import { askToChangeEmail, askToVerifyEmail, verifyEmail } from '../../by-mail/email.ts'
 import { askForLoginCode } from '../../by-mail/log-in.ts'
@@ -17,7 +18,7 @@ import type { Answer } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
 import { withMail, withMailLogin, withVerifiedSignUp } from './features.ts'
 import { logInBrowserByMail } from './log-in-browser.ts'
-import { answerAsked, localeOf, presentedBy, requireMail } from './answers.ts'
+import { CODE_REFUSALS, answerAsked, localeOf, presentedBy, requireMail } from './answers.ts'
 
 const about = { tag: 'E-mail', style: 'problem' } as const
 
@@ -83,17 +84,6 @@ const verified = lazy(() => z.object({ email: z.string(), email_verified: z.lite
 
 const created = lazy(() => z.object({ sub: z.string(), username: z.string() }))
 
-const CODE_REFUSALS = ['code_wrong', 'code_missing', 'code_void'] as const
-
-const PASSWORD_REFUSALS = [
-  'password_too_short',
-  'password_too_long',
-  'password_common',
-  'password_contains_username',
-  'password_malformed',
-  'password_queue_full',
-] as const
-
 /** The answer to every request for a mail, whether or not an account exists. */
 function askedAnswers(): readonly Answer[] {
   return [
@@ -152,7 +142,7 @@ export const byMailRoutes: readonly ApiRoute[] = [
       example: { ...CODE_EXAMPLE, password: 'staple and no donkey' },
     },
     answers: () => [{ status: 204, description: 'The password is set.' }],
-    refusals: [...CODE_REFUSALS, ...PASSWORD_REFUSALS],
+    refusals: [...CODE_REFUSALS, ...NEW_PASSWORD_REFUSALS],
     handle: (services) => async (input) => {
       const presented = presentedBy(services, input.request, input.body)
       const reset = await resetPassword(
@@ -192,7 +182,7 @@ export const byMailRoutes: readonly ApiRoute[] = [
         example: { sub: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g', username: 'carol@example.com' },
       },
     ],
-    refusals: [...CODE_REFUSALS, ...PASSWORD_REFUSALS, 'password_required', 'username_taken'],
+    refusals: [...CODE_REFUSALS, ...NEW_PASSWORD_REFUSALS, 'password_required', 'username_taken'],
     handle: (services) => async (input) => {
       const presented = presentedBy(services, input.request, input.body)
       const done = await finishSignUp(

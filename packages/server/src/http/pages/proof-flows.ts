@@ -32,14 +32,8 @@ export interface ProofFlow {
   readonly page: ProofPage
   readonly purposes: PagePurposes
   readonly againPath: string
-  /**
-   * The fields of the form. `isCodeRight`: the person has typed the right code before. Undefined: there is no
-   * form.
-   */
-  readonly fieldsFor: (
-    state: ProofState['kind'],
-    isCodeRight: boolean,
-  ) => readonly FieldName[] | undefined
+  /** The fields of the form. `isCodeRight`: the person has typed the right code before. */
+  readonly fieldsFor: (state: ProofState['kind'], isCodeRight: boolean) => readonly FieldName[]
   readonly submit: (services: HttpServices, sent: Submission) => Promise<Response | Refusal>
 }
 

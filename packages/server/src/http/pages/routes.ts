@@ -1,5 +1,7 @@
 import { z } from 'zod'
 
+import { NEW_PASSWORD_REFUSALS } from '../account/password-refusals.ts'
+import { CODE_REFUSALS } from '../by-mail/answers.ts'
 import { withMail, withMailLogin, withVerifiedSignUp } from '../by-mail/features.ts'
 import type { ApiRoute } from '../router/define.ts'
 import { PAGE, defineHtmlForm, defineHtmlPage } from '../router/html-page.ts'
@@ -49,17 +51,6 @@ const askFields = lazy(() =>
 const LINK = 'xXm4Sx5UuTW8TgS2dSkhFQ.4Hq7tCr0Jp9f2ZbVvE1sYw'
 
 const REDIRECT = { status: 303, description: 'Done. `Location` is the next page.' } as const
-
-const CODE_REFUSALS = ['code_wrong', 'code_missing', 'code_void'] as const
-
-const PASSWORD_REFUSALS = [
-  'password_too_short',
-  'password_too_long',
-  'password_common',
-  'password_contains_username',
-  'password_malformed',
-  'password_queue_full',
-] as const
 
 interface Words extends Pick<Spec, 'feature' | 'refusals'> {
   /** The ids of the two rows end with it. */
@@ -147,7 +138,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     submit: 'Set a new password',
     feature: withMail,
     hashes: true,
-    refusals: [...CODE_REFUSALS, ...PASSWORD_REFUSALS, 'password_required'],
+    refusals: [...CODE_REFUSALS, ...NEW_PASSWORD_REFUSALS, 'password_required'],
     done: [PAGE],
   }),
   ...askRows(signUpStartFlow, {
@@ -161,7 +152,7 @@ export const pageRoutes: readonly ApiRoute[] = [
       'username_invalid',
       'username_confusable',
       'username_too_long',
-      ...PASSWORD_REFUSALS,
+      ...NEW_PASSWORD_REFUSALS,
       'throttled',
     ],
   }),
@@ -171,7 +162,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     submit: 'Finish a sign-up',
     feature: withVerifiedSignUp,
     hashes: true,
-    refusals: [...CODE_REFUSALS, ...PASSWORD_REFUSALS, 'password_required', 'username_taken'],
+    refusals: [...CODE_REFUSALS, ...NEW_PASSWORD_REFUSALS, 'password_required', 'username_taken'],
     done: [PAGE],
   }),
   ...proofRows(verifyFlow, {
