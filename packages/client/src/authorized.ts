@@ -1,6 +1,6 @@
 import type { Session } from './types.ts'
 
-/** What a person must have to see a part of a page. The rules are those of the guard. */
+/** The roles and permissions that a person needs to see a part of a page. The rules are those of the guard. */
 export interface Requirement {
   /** The account must have one of these roles. Only global roles count, unless there is a `tenant`. */
   readonly roles?: readonly string[]

@@ -10,7 +10,7 @@ import { connectTabs } from './tabs.ts'
 import type { Client, ClientOptions, Session } from './types.ts'
 import { watchPage } from './wake.ts'
 
-/** What a tab tells the others. */
+/** A message from one tab to the others. */
 interface News {
   readonly session: Session | null | undefined
   readonly csrf: string | undefined
@@ -252,7 +252,7 @@ export function createClient(options: ClientOptions = {}): Client {
       } else {
         return false
       }
-      // What one person began must not continue in the name of another who has logged in meanwhile.
+      // A request of one person must not continue in the name of another person who has logged in meanwhile.
       return !!session && (prepared.sub ?? session.sub) === session.sub
     },
 

@@ -12,7 +12,7 @@ export interface Page {
   readonly location: { readonly origin: string }
   readonly document?: {
     readonly visibilityState: string
-    /** What relative URLs refer to. */
+    /** The base of relative URLs. */
     readonly baseURI: string
     readonly addEventListener: Listen
     readonly removeEventListener: Listen

@@ -21,7 +21,7 @@ export interface Session {
   readonly auth_time: number
 }
 
-/** What a person enters to log in. */
+/** The input of a login. */
 export interface Credentials {
   readonly username: string
   readonly password: string
@@ -54,7 +54,7 @@ export interface ClientOptions {
   readonly storage?: TokenStorage
 }
 
-/** What a request needs, and what `shouldRepeat` must know about it later. */
+/** The headers of a request, and what `shouldRepeat` must know about it later. */
 export interface Prepared {
   /** Whether the request may carry the session: its URL is of the authority or of one of `origins`. */
   readonly isOurs: boolean

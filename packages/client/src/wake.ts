@@ -1,6 +1,6 @@
 import type { Page } from './environment.ts'
 
-/** What a page does when it opens, hides or wakes up. */
+/** Calls back when a page opens, hides or wakes up. */
 export interface WakeHandlers {
   /** The page is visible, or the network is back. */
   readonly onAwake: () => void

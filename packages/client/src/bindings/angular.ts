@@ -26,7 +26,7 @@ import { askUntilKnown } from './ask.ts'
 import { decideEntry, type EntryOptions } from './entry.ts'
 import { statusOf, type SessionStatus } from './status.ts'
 
-/** What `injectSession` returns. */
+/** The result of `injectSession`. */
 export interface SessionState {
   readonly client: Client
   /** The session, null if nobody is logged in, undefined while that is not known. */
@@ -142,7 +142,7 @@ async function codeOf({ error: body }: HttpErrorResponse): Promise<string | unde
  * with their destination in `?next=`. While the authority cannot be reached and nobody knows who is logged in, the
  * navigation fails with a {@link ClientError}.
  *
- * It only decides what a page shows. What a person may do is decided by the guard of the service.
+ * It only decides what a page shows. The guard of the service decides what a person may do.
  */
 export function requireSession(options: EntryOptions = {}): CanActivateFn {
   return async (_route, { url }) => {

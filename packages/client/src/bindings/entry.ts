@@ -1,7 +1,7 @@
 import { isAuthorized, type Requirement } from '../authorized.ts'
 import type { Session } from '../types.ts'
 
-/** Who may enter a route, and where all others go. */
+/** The people who may enter a route, and the page for all others. */
 export interface EntryOptions extends Requirement {
   /** The path of the login page. Default: `/login`. */
   readonly login?: string

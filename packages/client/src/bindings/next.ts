@@ -6,7 +6,7 @@ import type { NextRequest } from 'next/server.js'
 export type { CountersignOptions } from './next/settings.ts'
 export type { ServerSession, SessionReaders, TokenGuard } from './next/session.ts'
 
-/** What a Next.js application uses on its server. */
+/** The functions for the server of a Next.js application. */
 export interface Countersign extends SessionReaders {
   /**
    * For `proxy.ts`, or `middleware.ts` before Next.js 16. Refreshes before a page is rendered, and passes `/auth/` on

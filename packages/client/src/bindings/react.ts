@@ -22,7 +22,7 @@ interface Shared {
 
 const Context = createContext<Shared | undefined>(undefined)
 
-/** What `useSession` returns. */
+/** The result of `useSession`. */
 export type SessionState = {
   readonly client: Client
   /** Why the authority did not say who is logged in. Only while that is not known; the provider asks again. */
@@ -75,7 +75,7 @@ export function SignedOut({ children }: { readonly children?: ReactNode }): Reac
 
 /**
  * Renders its children if the person has one of the roles and all of the permissions, otherwise `fallback`. It only
- * decides what a page shows. What a person may do is decided by the guard of the service.
+ * decides what a page shows. The guard of the service decides what a person may do.
  */
 export function Authorized({
   children,

@@ -15,7 +15,7 @@ import { askUntilKnown } from './ask.ts'
 import { decideEntry, type Elsewhere, type EntryOptions } from './entry.ts'
 import { statusOf, type SessionStatus } from './status.ts'
 
-/** What `useSession` returns. */
+/** The result of `useSession`. */
 export interface SessionState {
   readonly client: Client
   /** The session, null if nobody is logged in, undefined while that is not known. */
@@ -79,7 +79,7 @@ export function useSession(): SessionState {
  * are sent to the login page, with their destination in `?next=`. While the authority cannot be reached and nobody knows
  * who is logged in, the navigation fails with a {@link ClientError}.
  *
- * It only decides what a page shows. What a person may do is decided by the guard of the service.
+ * It only decides what a page shows. The guard of the service decides what a person may do.
  */
 export function requireSession(
   client: Pick<Client, 'session'>,

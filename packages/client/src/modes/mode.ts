@@ -1,7 +1,7 @@
 import type { ClientError } from '../error.ts'
 import type { Credentials, Session } from '../types.ts'
 
-/** What a login or a refresh gives. */
+/** The result of a login or a refresh. */
 export interface Grant {
   readonly sid: string
   /** The remaining lifetime of the access token in milliseconds. Undefined if it is not known. */

@@ -24,7 +24,7 @@ export interface TenantInvitation {
   readonly expiresAt: EpochMs
 }
 
-/** What the mail of an invitation says, and to whom. */
+/** The content and the recipient of the mail of an invitation. */
 export interface Letter {
   /** The id of an invitation that is sent again. */
   readonly id?: string

@@ -5,7 +5,7 @@ import type { Accepted, InvitationSummary, PresentedInvitation } from '../store/
 import type { CodeHasher } from './secrets.ts'
 import type { MailServices } from './services.ts'
 
-/** What a person presents of an invitation. Each may be any text that a client sent. */
+/** The id, link and code that a person sends to accept an invitation. Each may be any text that a client sent. */
 export interface PresentedLetter {
   /** From the list of the person's own invitations. */
   readonly id?: string | undefined

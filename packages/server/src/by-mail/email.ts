@@ -63,7 +63,7 @@ export async function askToChangeEmail(
   })
 }
 
-/** What the code keeps: the session that asked, which survives the change. */
+/** The sealed part of the code: the session that asked, which survives the change. */
 interface EmailDetails {
   readonly sessionId: string
 }

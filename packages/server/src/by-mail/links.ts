@@ -1,6 +1,6 @@
 import type { MailPurpose } from '../store/mail-codes.ts'
 
-/** What a link is for, as the setting `links` names it. `app`: where the pages of the server lead afterwards. */
+/** The purpose of a link, as the setting `links` names it. `app` is the page to which people go afterwards. */
 export type LinkPurpose = 'sign-up' | 'verify' | 'reset' | 'log-in' | 'invite' | 'app'
 
 /** The pages of the application that links open. */

@@ -9,13 +9,13 @@ export interface CodeSecrets {
   readonly id: string
   /** In the link of the mail: the id and 128 random bits. */
   readonly link: string
-  /** What people type: `WDJB-MJHT`. */
+  /** The code that people type: `WDJB-MJHT`. */
   readonly code: string
-  /** What the browser or program that asked keeps: the id and 128 random bits. */
+  /** The secret of the browser or program that asked: the id and 128 random bits. */
   readonly ticket: string
 }
 
-/** What a person presents of a mailed code. Each may be any text that a client sent. */
+/** The link, code and ticket that a person sends. Each may be any text that a client sent. */
 export interface Presented {
   readonly link?: string | undefined
   readonly code?: string | undefined

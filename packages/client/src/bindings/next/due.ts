@@ -5,7 +5,7 @@ import type { CookieNames } from './settings.ts'
 // Rendering a page and calling APIs for it must end before the token expires.
 const MARGIN_SEC = 30
 
-/** What an image, a stylesheet, a script and so on is for. Pages, their data and calls of APIs have other values. */
+/** The values of `Sec-Fetch-Dest` for pages, their data and calls of APIs. Images, stylesheets and scripts have others. */
 const PAGE_OR_CALL = /^(?:document|iframe|frame|empty|)$/
 
 /**

@@ -7,7 +7,7 @@ import { readClaims, type Claims } from './claims.ts'
 import { cookiesNamed, readCookie } from './cookie-header.ts'
 import type { Settings } from './settings.ts'
 
-/** What an access token says about a session. The token has no username and no permissions; `loadSession` gets them. */
+/** The claims of an access token about a session. The token has no username and no permissions; `loadSession` gets them. */
 export interface ServerSession extends Pick<
   Session,
   'sub' | 'user_id' | 'roles' | 'tenant' | 'tenant_roles' | 'sid' | 'auth_time'
@@ -22,7 +22,7 @@ export interface TokenGuard {
 }
 
 /**
- * What server components, route handlers and server functions read. Nothing here refreshes, because a server component
+ * The session as server components, route handlers and server functions read it. Nothing here refreshes, because a server component
  * cannot send cookies to the browser. All results are `null` if nobody is logged in. They are `undefined` if that is
  * not known: the authority cannot be reached, or the browser withholds the refresh token after a link from another site.
  */

@@ -4,7 +4,7 @@ import { lazy } from '../router/lazy.ts'
 
 const tenant = lazy(() => z.object({ id: z.string(), name: z.string() }))
 
-/** What answers say about the account of a session. */
+/** The account of a session, as answers describe it. */
 export const me = lazy(() =>
   z.object({
     sub: z.string().meta({ description: 'The id of the account.' }),

@@ -11,7 +11,7 @@ import { answerAskPage, answerAskedPage, type AskView } from './ask-page.ts'
 import { speechFor } from './language.ts'
 import { siteOf, type PageQuery } from './proof-handlers.ts'
 
-/** What the forms that ask for a mail send. */
+/** The fields of the forms that ask for a mail. */
 export interface AskBody {
   readonly email?: string | undefined
   readonly password?: string | undefined

@@ -11,7 +11,7 @@ export const LANGUAGES: readonly SpokenLanguage[] = ['en', 'de']
 /** The language of one page and its words. */
 export interface Speech {
   readonly language: SpokenLanguage
-  /** The language that the person or the browser asked for. Undefined if it is none of ours. */
+  /** The language that the person or the browser asked for. Undefined if no mail or page exists in it. */
   readonly wanted: SpokenLanguage | undefined
   /** Whether the person chose the language in the URL. Links and forms of the page then keep it. */
   readonly isChosen: boolean

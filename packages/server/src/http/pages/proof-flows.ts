@@ -15,7 +15,7 @@ import { answerProofPage } from './proof-page.ts'
 import { readFormSession } from './read-session.ts'
 import type { PagePurposes, ProofState } from './proof-state.ts'
 
-/** What a form sent, and what its answer needs. */
+/** The fields of a form, and the values for its answer. */
 export interface Submission {
   readonly presented: Presented
   readonly password: string | undefined
@@ -39,7 +39,7 @@ export interface ProofFlow {
 
 const FORGOT = '/auth/account/forgot'
 
-/** The page that sets a new password. Whoever waits for the mail types the code first, then the password. */
+/** The page that sets a new password. A person who waits for the mail types the code first, then the password. */
 export const resetFlow: ProofFlow = {
   page: 'reset',
   purposes: { withLink: ['reset_password'], whileWaiting: ['reset_password'] },
@@ -66,7 +66,7 @@ export const resetFlow: ProofFlow = {
 /** The page that finishes a sign-up. The password of the sign-up counts only in the browser that asked. */
 export const signUpFlow: ProofFlow = {
   page: 'sign-up',
-  // Whoever waits must not see whether the address had an account: its owner then gets a mail for a new password.
+  // The ticket alone must not show whether the address has an account. In that case, the mail sets a new password.
   purposes: { withLink: ['sign_up'], whileWaiting: ['sign_up'] },
   againPath: '/auth/account/sign-up/start',
   fieldsFor: (state) => {

@@ -97,7 +97,7 @@ export interface Messages {
   readonly voidTitle: string
   /** Names the account's address, masked. */
   readonly forAddress: (masked: string) => string
-  /** Whoever signed up with an address that has an account already has proved that it is theirs. */
+  /** For a person who signed up with an address that has an account, and has now proved the address. */
   readonly accountExists: string
   /** The second step, after the code. */
   readonly chooseNow: string
