@@ -16,7 +16,7 @@ test.each([
     const { failures, chained } = await runBursts(it, { interceptor, count: BURSTS, seed })
     expect(failures).toEqual([])
     // Bursts without chains would prove nothing.
-    expect(chained).toBeGreaterThan(0)
+    expect(chained).toBeGreaterThanOrEqual(BURSTS / 3)
     expect(query(it.dataDir, `SELECT event FROM audit WHERE event LIKE 'refresh%'`)).toEqual([])
     expect(queryOne(it.dataDir, 'SELECT ended_at FROM sessions')).toEqual({ ended_at: null })
   },

@@ -203,7 +203,7 @@ describe('at every interleaving', () => {
         schedulerArbitrary(),
         whichTokens,
         fc.integer({ min: 1, max: 2 }),
-        fc.nat({ max: 12 }),
+        fc.nat({ max: 40 }),
         async (scheduler, presented, logins, lateBySteps) => {
           const race = await setUpRace(it, scheduler, 2)
           const { position } = await it.store.revocations.head()

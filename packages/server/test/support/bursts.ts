@@ -53,10 +53,23 @@ export async function runBursts(
   for (let n = 0; n < count; n += 1) {
     // Some bursts follow each other within a grace.
     it.clock.advanceMs(world.below(3) === 0 ? world.below(10_000) : 300_000)
-    await Promise.all(Array.from({ length: TABS }, () => runTab(world, interceptor)))
+    await runBurst(world, interceptor, n)
   }
   const { refreshes, chained, failures } = world
   return { refreshes, chained, failures }
+}
+
+/** Every third burst has a second round of calls, then a request that stalled since before the first. */
+async function runBurst(world: World, interceptor: Interceptor, n: number): Promise<void> {
+  const stalled = world.stored.refresh
+  await runTabs(world, interceptor)
+  if (n % 3 !== 0) return
+  await runTabs(world, interceptor)
+  await refresh(world, stalled)
+}
+
+async function runTabs(world: World, interceptor: Interceptor): Promise<void> {
+  await Promise.all(Array.from({ length: TABS }, () => runTab(world, interceptor)))
 }
 
 async function runTab(world: World, interceptor: Interceptor): Promise<void> {
@@ -71,8 +84,7 @@ async function runTab(world: World, interceptor: Interceptor): Promise<void> {
   )
 }
 
-async function refresh(world: World): Promise<void> {
-  const sent = world.stored.refresh
+async function refresh(world: World, sent = world.stored.refresh): Promise<void> {
   await wait(world)
   if (world.below(10) === 0) {
     await post(world, sent) // its answer is lost
