@@ -17,8 +17,10 @@ const LAYERS = [
   'revocations',
   'accounts',
   'mail',
+  'factors',
   'sessions',
   'by-mail',
+  'with-factors',
   'http',
 ]
 /** The folders on top, which may import everything below `src`. */

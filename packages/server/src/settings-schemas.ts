@@ -217,6 +217,16 @@ export function headerNames(): z.ZodType<
     .meta({ values: 'names of headers, separated by commas: `X-Client-Version`' })
 }
 
+/** Names of roles or tenants. */
+export function names(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
+  return list()
+    .refine(
+      (values) => values.every((each) => /^[A-Za-z0-9][\w.:/-]{0,63}$/.test(each)),
+      'must be names such as admin, separated by commas',
+    )
+    .meta({ values: 'names, separated by commas: `admin`' })
+}
+
 /** A domain in lower case, without a dot in front. */
 export function domain(): z.ZodType<string, string> {
   return z

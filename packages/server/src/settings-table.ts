@@ -15,6 +15,7 @@ import {
   lifetimeOrOff,
   links,
   mailFrom,
+  names,
   networks,
   oneOf,
   origins,
@@ -219,6 +220,53 @@ export const table = {
     schema: flag().default(false),
     describe:
       'With `true`, people can log in with a code or a link from a mail, without a password. Needs mail.',
+  },
+  secondFactor: {
+    env: 'COUNTERSIGN_SECOND_FACTOR',
+    schema: oneOf('optional', 'required').default('optional'),
+    describe:
+      'With `optional`, people choose whether to set up a second factor, and an account that has one always needs it. With `required`, every account needs one.',
+  },
+  secondFactorRoles: {
+    env: 'COUNTERSIGN_SECOND_FACTOR_ROLES',
+    schema: names(),
+    describe:
+      'Accounts with one of these roles need a second factor: global roles, and roles in the tenant of the session.',
+  },
+  secondFactorTenants: {
+    env: 'COUNTERSIGN_SECOND_FACTOR_TENANTS',
+    schema: names(),
+    describe: 'Sessions in one of these tenants need a second factor.',
+  },
+  secondFactorGrace: {
+    env: 'COUNTERSIGN_SECOND_FACTOR_GRACE',
+    schema: lifetimeOrOff('1h', '90d', '7d'),
+    describe:
+      'How long an account that needs a second factor may log in without one, from its first login on. With `off`, it must set one up at that login.',
+  },
+  secondFactorMail: {
+    env: 'COUNTERSIGN_SECOND_FACTOR_MAIL',
+    schema: flag().default(false),
+    describe:
+      'With `true`, a mailed code counts as the second factor of an account that needs one and has no authenticator app or passkey. It is weaker, because a stolen mailbox also resets the password. Needs mail.',
+  },
+  rememberDevice: {
+    env: 'COUNTERSIGN_REMEMBER_DEVICE',
+    schema: lifetimeOrOff('1h', `${limits.rememberDaysMax}d`, 'off'),
+    describe:
+      'How long a browser can be remembered in which a person gave a second factor. It is not asked for one until then, or until the password or a factor changes.',
+  },
+  stepUpAge: {
+    env: 'COUNTERSIGN_STEP_UP_AGE',
+    schema: lifetime('1m', '1h', '10m'),
+    describe:
+      'How old a proof may be for a change of how an account signs in. After that, the person proves again who they are.',
+  },
+  passkeyRpId: {
+    env: 'COUNTERSIGN_PASSKEY_RP_ID',
+    schema: text('a domain: `example.com`', 253).optional(),
+    describe:
+      'The domain that passkeys belong to (the RP ID of WebAuthn). Without it, it is the registrable domain of the public URL. It is stored at the first start. Once an account has a passkey it cannot change, because every passkey would stop working.',
   },
   links: {
     env: 'COUNTERSIGN_LINKS',

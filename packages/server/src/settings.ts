@@ -10,6 +10,7 @@ import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
 import { canEverybodyWrite } from './base/ownership.ts'
 import { readTextFile, stripByteOrderMark } from './base/text-file.ts'
+import type { FactorPolicy } from './factors/policy.ts'
 import type { HttpSettings } from './http/services.ts'
 import type { SigningAlg } from './keys/material.ts'
 import { COMMENT_ADVICE, findMeantOption, findMeantVariable } from './settings-environment.ts'
@@ -45,6 +46,10 @@ export interface Settings {
   /** Undefined: wrong logins are not counted. */
   readonly throttle: ThrottleRates | undefined
   readonly http: HttpSettings
+  /** Who needs a second factor, and what counts as one. */
+  readonly factors: FactorPolicy
+  /** The configured RP ID of passkeys. Undefined: it is derived from the public URL. */
+  readonly passkeyRpId: string | undefined
   /** The pages of the application that links in mails open. */
   readonly links: Links
   /** How long the server keeps an idle connection open. */
@@ -181,6 +186,16 @@ export function parseSettings(
       applicationUrl: parsed.links.app ?? '/',
       usernameField: parsed.usernameField,
     },
+    factors: {
+      everyone: parsed.secondFactor === 'required',
+      roles: parsed.secondFactorRoles,
+      tenants: parsed.secondFactorTenants,
+      graceMs: toMs(parsed.secondFactorGrace) ?? 0,
+      mailed: parsed.secondFactorMail,
+      rememberMs: toMs(parsed.rememberDevice),
+      freshMs: parsed.stepUpAge * 1000,
+    },
+    passkeyRpId: parsed.passkeyRpId,
     links: parsed.links,
     keepAliveMs: parsed.keepAlive * 1000,
     redisUrl: parsed.redisUrl,
@@ -379,7 +394,7 @@ function checkMail(given: Partial<Parsed>, production: boolean, mistakes: Mistak
     mistakes.add('mailFrom', `must be set with ${mistakes.nameOf('smtpUrl')}`)
   }
   if (production && smtpUrl === undefined) {
-    for (const flow of ['signUpVerified', 'mailLogin'] as const) {
+    for (const flow of ['signUpVerified', 'mailLogin', 'secondFactorMail'] as const) {
       if (given[flow] === true) mistakes.add(flow, `needs ${mistakes.nameOf('smtpUrl')}`)
     }
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { createSession } from '../src/sessions/create-session.ts'
-import { summarizeProofs } from '../src/sessions/prove.ts'
+import { summarizeProofs } from '../src/factors/proof.ts'
 import {
   openTestAuthority,
   PASSWORD,
@@ -63,9 +63,9 @@ describe('several proofs in one sign-in', () => {
   test('are combined to every method once, the newest time and the last context class', () => {
     expect(
       summarizeProofs([
-        { amr: ['pwd', 'user'], at: 2_000, acr: 'low' },
-        { amr: ['user', 'otp'], at: 3_000, acr: 'high' },
-        { amr: ['mfa'], at: 1_000 },
+        { kind: 'application', amr: ['pwd', 'user'], at: 2_000, acr: 'low' },
+        { kind: 'application', amr: ['user', 'otp'], at: 3_000, acr: 'high' },
+        { kind: 'totp', amr: ['otp'], at: 1_000 },
       ]),
     ).toEqual({ amr: ['pwd', 'user', 'otp', 'mfa'], authenticatedAt: 3_000, acr: 'high' })
   })

@@ -60,6 +60,8 @@ export interface Throttle {
   invitationsOf(emailKey: string, inviterId: string, tenantId: string): readonly ThrottleBucket[]
   /** Returns the bucket in which attempts of an account to accept an invitation count. */
   acceptsOf(accountId: string): readonly ThrottleBucket[]
+  /** Returns the bucket in which the requests of a network for a passkey challenge count. */
+  challengesOf(address: string): readonly ThrottleBucket[]
   /** Whether a device cookie proves an earlier login to this account. */
   knowsDevice(device: string | undefined, usernameKey: string, hardPosition: number): boolean
   /**
@@ -73,6 +75,8 @@ const HOUR_MS = 3_600_000
 // A whole team is invited at once, but nobody invites more than some hundred people a day by hand.
 const INVITER_RATE: Rate = { triesMax: 100, periodMs: HOUR_MS }
 const TENANT_RATE: Rate = { triesMax: 500, periodMs: 24 * HOUR_MS }
+// A page asks once when it opens. Whole companies share an address.
+const CHALLENGE_RATE: Rate = { triesMax: 3_000, periodMs: HOUR_MS }
 const ACCEPT_RATE: Rate = { triesMax: 20, periodMs: HOUR_MS }
 
 /**
@@ -150,6 +154,13 @@ export function createThrottle(
 
     acceptsOf: (accountId) =>
       rates === undefined ? [] : [bucket('accept', ACCEPT_RATE, accountId)],
+
+    challengesOf: (address) => {
+      const network = addressNetwork(address)
+      return rates === undefined || network === ''
+        ? []
+        : [bucket('challenge', CHALLENGE_RATE, network)]
+    },
 
     knowsDevice: (device, usernameKey, hardPosition) =>
       provenDevice(macKeys, device, usernameKey, hardPosition) !== undefined,

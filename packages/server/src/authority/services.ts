@@ -86,6 +86,7 @@ export async function createSessionServices(
       startedAt: await store.nowMs(),
       healing: settings.healing,
     },
+    factors: settings.factors,
     sessionsPerAccountMax: settings.sessionsPerAccountMax,
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
     verifyAccess: {

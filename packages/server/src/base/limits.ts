@@ -80,6 +80,17 @@ export const limits = {
   auditExportedMax: 10_000,
   /** Wrong codes from one mail. The next attempt needs a new mail. */
   codeAttemptsMax: 5,
+  /** How long a person has for the second factor of a sign-in, and for the answer to a challenge. */
+  ticketLifeMs: 10 * 60_000,
+  challengeLifeMs: 5 * 60_000,
+  /** Passkeys of one account. */
+  passkeysMax: 20,
+  /** Recovery codes that are made at once. */
+  recoveryCodes: 10,
+  /** The name of a factor. */
+  factorNameCharsMax: 64,
+  /** A remembered device is asked again after this time at the latest. */
+  rememberDaysMax: 30,
   /** How long a mailed code and its link work. */
   codeLifeMs: 15 * 60_000,
   /** How long an invitation to a tenant can be accepted after its last mail. */

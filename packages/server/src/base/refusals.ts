@@ -178,6 +178,51 @@ export const refusals = {
     status: 401,
     text: 'The username or the password is wrong, or the account is disabled.',
   },
+  second_factor_required: {
+    status: 401,
+    text: 'The password is right. This account also needs a second factor: send the ticket with a code to /api/token/second-factor/.',
+  },
+  second_factor_enrolment_required: {
+    status: 401,
+    text: 'The password is right. This account must set up a second factor before it can log in: open /sign-in in a browser.',
+  },
+  ticket_void: {
+    status: 401,
+    text: 'This sign-in was finished or has expired. Begin again.',
+  },
+  factor_wrong: {
+    status: 401,
+    text: 'The code is wrong, has expired, or was used before. Enter the next code.',
+  },
+  passkey_refused: {
+    status: 401,
+    text: 'The passkey was not accepted. Try again, or use another method.',
+  },
+  challenge_void: {
+    status: 400,
+    text: 'This request was answered before or has expired. Begin again.',
+  },
+  factor_unavailable: {
+    status: 400,
+    text: 'The account cannot use this method. Use one of the methods of the answer before.',
+  },
+  factor_locked: {
+    status: 403,
+    text: 'There were too many wrong codes. Use another method, or ask the operator to reset the authenticator app.',
+  },
+  factors_full: {
+    status: 409,
+    text: 'The account has as many passkeys as it may have. Remove one first.',
+  },
+  passkey_taken: { status: 409, text: 'This passkey is enrolled already.' },
+  passkeys_off: {
+    status: 409,
+    text: 'Passkeys need a public URL with a host name. Ask the operator to set COUNTERSIGN_PUBLIC_URL.',
+  },
+  insufficient_user_authentication: {
+    status: 401,
+    text: 'This needs a recent sign-in. Confirm who you are at /auth/step-up, and try again.',
+  },
   client_invalid: {
     status: 401,
     text: 'The client id or the secret is wrong, or the service account is disabled.',

@@ -17,6 +17,7 @@ export type CodeMailKind =
   | 'change_address'
   | 'reset_password'
   | 'login_code'
+  | 'factor_code'
 
 /** A code to send. */
 export interface CodeMail {
@@ -183,17 +184,16 @@ function composeCode(
   now: number,
   expiresAt: number,
 ): NewMail {
+  const to = {
+    to: isSent ? email.address : undefined,
+    locale: account?.locale ?? locale,
+    accountId: account?.id,
+  }
+  if (purpose === 'second_factor' || kind === 'factor_code') {
+    return mailer.compose('factor_code', { ...to, values: { code, expiresAt } }, now)
+  }
   const proof = { code, url: urlOf(purpose, link), expiresAt }
   // Every kind takes a username, or ignores it.
   const values = { ...proof, username: account?.username ?? email.address }
-  return mailer.compose(
-    kind,
-    {
-      to: isSent ? email.address : undefined,
-      locale: account?.locale ?? locale,
-      accountId: account?.id,
-      values: values satisfies MailValues['reset_password'],
-    },
-    now,
-  )
+  return mailer.compose(kind, { ...to, values: values satisfies MailValues['reset_password'] }, now)
 }

@@ -16,7 +16,10 @@ export const LINK_PURPOSES: readonly LinkPurpose[] = [
   'app',
 ]
 
-const PURPOSES: Readonly<Record<MailPurpose, LinkPurpose>> = {
+/** The purposes of codes that come with a link. */
+export type LinkedPurpose = Exclude<MailPurpose, 'second_factor'>
+
+const PURPOSES: Readonly<Record<LinkedPurpose, LinkPurpose>> = {
   sign_up: 'sign-up',
   verify_email: 'verify',
   change_email: 'verify',
@@ -30,7 +33,7 @@ const PURPOSES: Readonly<Record<MailPurpose, LinkPurpose>> = {
  */
 export function linkUrl(
   { publicUrl, links }: { readonly publicUrl: string; readonly links: Links },
-  purpose: MailPurpose | 'invite',
+  purpose: LinkedPurpose | 'invite',
   link: string,
 ): string {
   const name = purpose === 'invite' ? purpose : PURPOSES[purpose]

@@ -45,7 +45,7 @@ export async function logInByMail(
   const opened = await openSession(sessions, {
     // Read again: the code may have revoked all tokens of the account. A token from before that would be dead.
     candidate: await candidateNow(),
-    proofs: [{ amr: AMR, at: context.at }],
+    proofs: [{ kind: 'mail', amr: AMR, at: context.at }],
     caller,
     forCookies,
     position: redeemed.position,

@@ -35,6 +35,12 @@ export function createNotices(mailer: Mailer): Notices {
               at,
             ),
           ),
+    factorChanged: async (account, change, caller, at) => {
+      const values = { ...(await traceOf(caller, at)), change }
+      return to(account, (address) =>
+        mailer.compose('factor_changed', { ...about(account, address), values }, at),
+      )
+    },
     accountDeleted: async (account, at) =>
       to(account, (address) =>
         mailer.compose(

@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey } from 'node:crypto'
 
+import { lettersOf, newLetterCode } from '../base/letters.ts'
 import { randomId, type Random } from '../base/random.ts'
 import type { PresentedCode } from '../store/mail-codes.ts'
 
@@ -37,28 +38,14 @@ export interface CodeHasher {
   presentCode(id: string, code: string): readonly Uint8Array[]
 }
 
-// RFC 8628 §6.1: consonants only, so that no code is a word, and no two letters look alike.
-const LETTERS = 'BCDFGHJKLMNPQRSTVWXZ'
-const CODE_LETTERS = 8
-
 /** Makes the secrets of a new code, or new secrets for the row with this id. The code has 34 bits, of which five attempts guess next to nothing. */
 export function newCodeSecrets(random: Random, id: string = randomId(random)): CodeSecrets {
   return {
     id,
     link: `${id}.${randomId(random)}`,
-    code: newCode(random),
+    code: newLetterCode(random, 2),
     ticket: `${id}.${randomId(random)}`,
   }
-}
-
-function newCode(random: Random): string {
-  let letters = ''
-  while (letters.length < CODE_LETTERS) {
-    const [byte = 0] = random.bytes(1)
-    // Larger bytes would make some letters more likely.
-    if (byte < 240) letters += LETTERS.charAt(byte % LETTERS.length)
-  }
-  return `${letters.slice(0, 4)}-${letters.slice(4)}`
 }
 
 /** The purpose of the keys that {@link createCodeHasher} takes. */
@@ -107,12 +94,4 @@ function idOf(token: string | undefined): string | undefined {
 
 function secretOf(token: string): string | undefined {
   return TOKEN.exec(token)?.[2]
-}
-
-/** People type codes in small letters, with spaces, or without the dash. */
-function lettersOf(code: string): string {
-  return code
-    .slice(0, 64)
-    .toUpperCase()
-    .replaceAll(/[^A-Z]/g, '')
 }

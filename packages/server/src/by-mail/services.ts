@@ -4,8 +4,8 @@ import type { Sealer } from '../keys/sealing.ts'
 import type { Mailer } from '../mail/compose.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import type { MailLocale } from '../store/rows.ts'
-import type { MailPurpose } from '../store/mail-codes.ts'
 import type { Store } from '../store/store.ts'
+import type { LinkedPurpose } from './links.ts'
 import type { CodeHasher } from './secrets.ts'
 
 /** The dependencies of a mail with a code. */
@@ -17,7 +17,7 @@ export interface CodeServices {
   /** Seals the details of a code, such as the password hash of a sign-up. */
   readonly sealer: Sealer
   /** Returns the URL of the page where a link is used: a page of the server or of the application. */
-  readonly urlOf: (purpose: MailPurpose, link: string) => string
+  readonly urlOf: (purpose: LinkedPurpose, link: string) => string
 }
 
 /** The dependencies of everything that people do by mail. */

@@ -46,7 +46,21 @@ export interface MailValues {
     readonly inviter: string | undefined
   }
   readonly account_deleted: { readonly username: string; readonly at: EpochMs }
+  /** To the address of an account whose factors or recovery codes changed. */
+  readonly factor_changed: Trace & { readonly change: FactorChange }
+  /** A code without a link: it is typed where the person is signing in. */
+  readonly factor_code: Pick<Proof, 'code' | 'expiresAt'>
 }
+
+/** What happened to the factors of an account. */
+export type FactorChange =
+  | 'totp_added'
+  | 'totp_removed'
+  | 'passkey_added'
+  | 'passkey_removed'
+  | 'recovery_codes_replaced'
+  | 'recovery_code_used'
+  | 'factors_reset'
 
 /** The values that a mail shows, as texts. Not every kind has all of them. */
 export interface ShownValues {
@@ -62,6 +76,8 @@ export interface ShownValues {
   readonly time: string
   readonly address: string
   readonly device: string
+  /** A {@link FactorChange}. */
+  readonly change: string
   /** The host of the public URL. */
   readonly site: string
 }
@@ -85,6 +101,8 @@ export const SHOWN = {
   new_device: TRACE,
   invitation: [...PROOF, 'tenant', 'inviter'],
   account_deleted: ['username', 'time', 'site'],
+  factor_changed: ['change', ...TRACE],
+  factor_code: ['code', 'lifetime', 'site'],
 } as const satisfies Record<MailKind, readonly ShownName[]>
 
 /** The values that a mail of this kind shows. */

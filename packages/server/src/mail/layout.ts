@@ -6,7 +6,8 @@ import type { Catalogue, MailMessage } from './catalogue/message.ts'
 /** The link and the code of a mail that has them. */
 export interface Proof {
   readonly code: string
-  readonly url: string
+  /** Undefined if the code works without a link. */
+  readonly url: string | undefined
 }
 
 /** Everything that both bodies of a built-in mail contain. */
@@ -21,10 +22,9 @@ export interface MailContent {
 /** Writes the text body. */
 export function layOutText({ message, codeLabel, proof, site }: MailContent): string {
   const { lead, action, end } = message
-  const parts =
-    proof === undefined
-      ? [...lead, ...end]
-      : [...lead, `${action}:\n${proof.url}`, `${codeLabel}\n\n    ${proof.code}`, ...end]
+  const link = proof?.url === undefined ? [] : [`${action}:\n${proof.url}`, codeLabel]
+  const code = proof === undefined ? [] : [`    ${proof.code}`]
+  const parts = [...lead, ...link, ...code, ...end]
   return `${parts.join('\n\n')}\n\n-- \n${site}\n`
 }
 
@@ -38,7 +38,7 @@ export async function layOutHtml({
 }: MailContent): Promise<string> {
   const paragraph = (text: string): unknown => html`<p style="margin:0 0 16px">${text}</p>`
   const button =
-    proof === undefined
+    proof?.url === undefined
       ? ''
       : html`<p style="margin:0 0 16px">
             <a href="${proof.url}" style="${BUTTON}">${message.action}</a>
@@ -46,8 +46,8 @@ export async function layOutHtml({
           <p style="margin:0 0 16px;font-size:13px;word-break:break-all">
             <a href="${proof.url}" style="color:#2f6f4f">${proof.url}</a>
           </p>
-          <p style="margin:0 0 8px">${codeLabel}</p>
-          <p style="${CODE}">${proof.code}</p>`
+          <p style="margin:0 0 8px">${codeLabel}</p>`
+  const code = proof === undefined ? '' : html`<p style="${CODE}">${proof.code}</p>`
   const page = await html`<!doctype html>
     <html lang="${locale}">
       <head>
@@ -57,7 +57,7 @@ export async function layOutHtml({
       </head>
       <body style="margin:0;padding:24px 12px;background:#f7f8fb">
         <div style="${CARD}">
-          ${message.lead.map(paragraph)} ${button} ${message.end.map(paragraph)}
+          ${message.lead.map(paragraph)} ${button} ${code} ${message.end.map(paragraph)}
           <p style="margin:24px 0 0;font-size:13px;color:#5a6577">${site}</p>
         </div>
       </body>

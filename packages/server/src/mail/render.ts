@@ -44,7 +44,10 @@ export function createRenderer({
     const shown = showValues(kind, values, { ...head, site })
     const { messages, codeLabel } = CATALOGUES[locale]
     const message = writeMessage(messages[kind], shown)
-    const proof = 'url' in values ? { code: values.code, url: values.url } : undefined
+    const proof =
+      'code' in values
+        ? { code: values.code, url: 'url' in values ? values.url : undefined }
+        : undefined
     const content = { locale, message, codeLabel, proof, site }
     return {
       subject: templates?.fill(kind, locale, 'subject', shown) ?? message.subject,

@@ -40,6 +40,8 @@ export function sampleValues(publicUrl: string): {
       inviter: 'bob',
     },
     account_deleted: { username: 'alice', at: AT },
+    factor_changed: { ...trace, change: 'passkey_added' },
+    factor_code: { code: proof.code, expiresAt: proof.expiresAt },
   }
 }
 

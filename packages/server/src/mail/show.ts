@@ -44,6 +44,7 @@ const show: Readonly<
     ('address' in values ? values.address : undefined) ?? UNKNOWN[locale],
   device: (values, { locale }) =>
     'device' in values ? known(values.device, locale) : UNKNOWN[locale],
+  change: (values) => ('change' in values ? values.change : ''),
   site: (_values, { site }) => site,
 }
 

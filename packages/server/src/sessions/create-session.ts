@@ -6,8 +6,8 @@ import { limits } from '../base/limits.ts'
 import { assertOptions } from '../base/options.ts'
 import { identify } from './identify.ts'
 import { openSession, type NotOpened, type SignedIn } from './open-session.ts'
-import type { Proof } from './prove.ts'
-import type { SessionServices } from './services.ts'
+import type { Proof } from '../factors/proof.ts'
+import type { PendingSignIn, SessionServices } from './services.ts'
 
 /**
  * A sign-in that the application has begun, before any proof. It is plain data: keep it with the state of an
@@ -73,12 +73,16 @@ export type SessionNotCreatedCode =
   | 'tenant_forbidden'
   | 'session_revoked'
   | 'position_ahead'
+  | 'second_factor_required'
+  | 'second_factor_enrolment_required'
 
 /** Why no session was opened: a stable code, and a sentence for the developer. */
 export interface SessionNotCreated {
   readonly ok: false
   readonly code: SessionNotCreatedCode
   readonly text: string
+  /** With the two codes about second factors: the ticket with which the person continues, and the ways to do so. */
+  readonly pending?: PendingSignIn
 }
 
 const OPTIONS = [
@@ -125,9 +129,14 @@ export async function createSession(
     position,
     vouchedBy: { actor: APPLICATION, detail: proof.amr.join(' ') },
   })
-  return typeof opened === 'string'
-    ? notCreated(CODES[opened])
-    : describe(services, opened, forCookies)
+  if (typeof opened === 'string') return notCreated(CODES[opened])
+  if (opened.ok) return describe(services, opened, forCookies)
+  const code =
+    opened.code === 'second_factor_enrolment_required'
+      ? opened.code
+      : ('second_factor_required' as const)
+  const { pending } = opened
+  return { ...notCreated(code), ...(pending === undefined ? {} : { pending }) }
 }
 
 function describe(
@@ -162,6 +171,10 @@ const TEXTS: Readonly<Record<SessionNotCreatedCode, string>> = {
   tenant_forbidden: 'The account is not a member of this tenant, or the tenant is disabled.',
   session_revoked:
     'The account, its tenant or all sessions were revoked after the sign-in began. Begin a new sign-in.',
+  second_factor_required:
+    'The account needs a second factor, and amr does not contain mfa. Ask the person for it, with the ticket.',
+  second_factor_enrolment_required:
+    'The account must enrol a second factor before it gets a session. Let the person do it, with the ticket.',
   position_ahead: 'The position is newer than the revocation log. Begin a new sign-in.',
 }
 
@@ -190,7 +203,12 @@ function readProof({ amr, acr, authenticatedAt }: CreateSessionOptions, now: Epo
   ) {
     throw new TypeError('authenticatedAt must be a whole number of milliseconds since 1970.')
   }
-  return { amr: [...new Set(amr)], acr, at: Math.min(authenticatedAt ?? now, now) }
+  return {
+    kind: 'application',
+    amr: [...new Set(amr)],
+    acr,
+    at: Math.min(authenticatedAt ?? now, now),
+  }
 }
 
 function assertKinds({

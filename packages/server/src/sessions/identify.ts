@@ -6,6 +6,7 @@ import {
 } from '../accounts/source.ts'
 import { usernameKey } from '../accounts/usernames.ts'
 import { stripOuterSpace } from '../base/text.ts'
+import { NO_FACTORS } from '../store/factors.ts'
 import type { Account } from '../store/rows.ts'
 import type { SignInView } from '../store/store.ts'
 import type { SessionServices } from './services.ts'
@@ -100,6 +101,7 @@ async function identifyAtSource(
     isKnownAddress: known?.isKnownAddress === true,
     // Only accounts of Countersign get mail.
     hasSessions: false,
+    factors: known?.factors ?? NO_FACTORS,
     throttleKey: throttleKeyOf(typed, found),
     namesTenant: wishes.tenantName !== undefined,
     found,

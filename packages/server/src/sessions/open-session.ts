@@ -1,14 +1,25 @@
 import type { EpochMs } from '../base/clock.ts'
 import { randomId } from '../base/random.ts'
+import { decideSecondFactor, type FactorDecision } from '../factors/decide.ts'
+import { requiresFactor } from '../factors/policy.ts'
+import { summarizeProofs, type Authentication, type Proof } from '../factors/proof.ts'
+import { changeOf } from '../factors/use-notice.ts'
+import type { SignInUse } from '../store/factors.ts'
 import { NO_GRACE } from '../store/refresh.ts'
 import type { Account, AccountClaims, Membership, NewMail, Session } from '../store/rows.ts'
 import type { ThrottleBucket } from '../store/throttle.ts'
 import { auditRefusedLogin } from './audit-login.ts'
 import { giveBackTries } from './count-try.ts'
 import { grant } from './grant.ts'
-import type { Candidate } from './identify.ts'
-import { summarizeProofs, type Authentication, type Proof } from './prove.ts'
-import type { Caller, Granted, SessionServices } from './services.ts'
+import { identify, type Candidate } from './identify.ts'
+import { askForFactor, hashSecret } from './pending.ts'
+import {
+  refuse,
+  type Caller,
+  type Granted,
+  type Refusal,
+  type SessionServices,
+} from './services.ts'
 import { inTenant, withoutTenant } from './tenant-claims.ts'
 
 /** A pair of tokens, and the device cookie, so that other people's guesses do not slow down this browser. */
@@ -30,6 +41,8 @@ export interface Opening {
   readonly forCookies?: boolean | undefined
   /** The log position that was read before the first proof. Defaults to the position of the candidate. */
   readonly position?: number | undefined
+  /** The ticket and the factor that the session uses up. */
+  readonly uses?: SignInUse | undefined
   /** The actor and the detail of the audit line, if the actor is not the account itself. */
   readonly vouchedBy?: { readonly actor: string; readonly detail: string } | undefined
 }
@@ -51,23 +64,70 @@ export function whyNotOpened({
 
 /**
  * The third step of a sign-in: checks the candidate, mints the pair and writes the session. Every way to sign
- * in ends here.
+ * in ends here, so that none opens a session without the factors that the account needs: the result is then a
+ * {@link Refusal} with a ticket, and neither a session nor a token exists.
  *
  * The write compares the log position that was read before the first proof. If the account was disabled, or
- * its password was changed, after that position, no session opens (`revoked`).
+ * its password was changed, after that position, no session opens (`revoked`). It also compares the version of the
+ * factors. If a factor changed meanwhile, the need is decided again.
  */
 export async function openSession(
   services: SessionServices,
   opening: Opening,
-): Promise<SignedIn | NotOpened> {
-  const { candidate, caller, vouchedBy } = opening
+): Promise<SignedIn | NotOpened | Refusal> {
+  let current = opening
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const opened = await tryToOpen(services, current)
+    if (opened !== 'outdated') return opened
+    current = await readAgain(services, current)
+  }
+  return notOpened(services, opening, 'revoked')
+}
+
+/** Each further try needs another change of the account in between. */
+const TRIES_MAX = 4
+
+/** The same opening for the account as it is now. The position stays that of the first proof. */
+async function readAgain(services: SessionServices, opening: Opening): Promise<Opening> {
+  const { candidate, caller } = opening
+  const { account, membership, namesTenant, position } = candidate
+  if (account === undefined) return opening
+  const wishes = {
+    tenantName: namesTenant ? membership?.tenantName : undefined,
+    address: caller.address,
+  }
+  const now = await identify(services, { accountId: account.id }, wishes)
+  return { ...opening, position: opening.position ?? position, candidate: { ...now, position } }
+}
+
+async function tryToOpen(
+  services: SessionServices,
+  opening: Opening,
+): Promise<SignedIn | NotOpened | Refusal | 'outdated'> {
+  const { candidate, caller, vouchedBy, proofs } = opening
   const { account, membership, position, throttleKey } = candidate
   const why = whyNotOpened(candidate)
-  if (account === undefined || why !== undefined) return refuse(services, opening, why ?? 'revoked')
+  if (account === undefined || why !== undefined)
+    return notOpened(services, opening, why ?? 'revoked')
+
+  const now = await services.store.nowMs()
+  const decision = await decide(services, opening, account, now)
+  if (decision.kind !== 'enough') {
+    const details = {
+      proofs,
+      position: opening.position ?? position,
+      tenantName: candidate.namesTenant ? membership?.tenantName : undefined,
+      vouchedBy,
+    }
+    const asked = await askForFactor(services, account, details, decision, caller)
+    await giveBackTries(services, opening.giveBack ?? [])
+    return asked
+  }
 
   const session: Session = {
-    ...newSession(services, account, caller, await services.store.nowMs()),
-    ...summarizeProofs(opening.proofs),
+    ...newSession(services, account, caller, now),
+    ...summarizeProofs(proofs),
+    secondFactor: decision.secondFactor,
     tenantId: membership?.tenantId,
     signedInPosition: opening.position ?? position,
   }
@@ -83,31 +143,95 @@ export async function openSession(
       at: session.createdAt,
       actor: account.id,
       address: caller.address,
-      mails: await noticeOf(services, opening, account, session.createdAt),
+      mails: await noticesOf(services, opening, account, session.createdAt),
       ...vouchedBy,
     },
-    { shadow: candidate.shadow, liveMax: services.sessionsPerAccountMax },
+    {
+      shadow: candidate.shadow,
+      liveMax: services.sessionsPerAccountMax,
+      factorsVersion: candidate.factors.version,
+      uses: opening.uses,
+    },
   )
-  if (created === 'refused') return refuse(services, opening, 'revoked')
+  if (created === 'outdated') return created
+  if (created === 'used') return refuse('factor_wrong')
+  if (created === 'refused') return notOpened(services, opening, 'revoked')
+  if (decision.startsGraceUntil !== undefined) {
+    await services.store.factors.setDue(account.id, decision.startsGraceUntil)
+  }
   await giveBackTries(services, opening.giveBack ?? [])
   return { ...granted, device: services.throttle.rememberDevice(throttleKey, account.hardPosition) }
 }
 
-/** A login from a device and an address that the account has not used before. Not the first login of all. */
-async function noticeOf(
-  { notices, throttle }: SessionServices,
-  { candidate, caller }: Opening,
+/** Asks whether the proofs are enough for this account now. */
+async function decide(
+  { store, factors: policy }: SessionServices,
+  { candidate, proofs, caller, uses }: Opening,
+  account: Account,
+  now: EpochMs,
+): Promise<FactorDecision> {
+  const { factors, membership } = candidate
+  const subject = {
+    roles: account.roles,
+    tenantName: membership?.tenantName,
+    tenantRoles: membership?.roles ?? [],
+  }
+  const facts = {
+    factors,
+    proofs,
+    policy,
+    isRequired: requiresFactor(policy, subject),
+    hasMailbox: account.email?.verifiedAt !== undefined,
+    isTrusted: false,
+    now,
+  }
+  // A factor may be enrolled only where there is none: whoever has the password could otherwise replace it.
+  if (uses?.use?.kind === 'enrol') {
+    const without = decideSecondFactor({ ...facts, proofs: proofs.slice(0, -1) })
+    if (without.kind !== 'enrol') return without
+  }
+  const decision = decideSecondFactor(facts)
+  if (decision.kind === 'enough') return decision
+  const { trusted } = caller
+  if (trusted === undefined || policy.rememberMs === undefined) return decision
+  const isTrusted = await store.factors.isTrusted(account.id, hashSecret(trusted))
+  return isTrusted ? decideSecondFactor({ ...facts, isTrusted }) : decision
+}
+
+/** The mails about what this sign-in did to the account, and about a device that it has not used before. */
+async function noticesOf(
+  services: SessionServices,
+  opening: Opening,
   account: Account,
   at: EpochMs,
 ): Promise<readonly NewMail[] | undefined> {
-  const { isKnownAddress, hasSessions, throttleKey } = candidate
-  if (notices === undefined || isKnownAddress || !hasSessions) return undefined
-  return throttle.knowsDevice(caller.device, throttleKey, account.hardPosition)
-    ? undefined
-    : notices.newDevice(account, caller, at)
+  const { notices } = services
+  if (notices === undefined) return undefined
+  const change = changeOf(opening.uses?.use)
+  return [
+    ...(isNewDevice(services, opening, account)
+      ? await notices.newDevice(account, opening.caller, at)
+      : []),
+    ...(change === undefined
+      ? []
+      : await notices.factorChanged(account, change, opening.caller, at)),
+  ]
 }
 
-async function refuse(
+/** A login from a device and an address that the account has not used before. Not the first login of all. */
+function isNewDevice(
+  { throttle }: SessionServices,
+  { candidate: { isKnownAddress, hasSessions, throttleKey }, caller }: Opening,
+  account: Account,
+): boolean {
+  return (
+    !isKnownAddress &&
+    hasSessions &&
+    !throttle.knowsDevice(caller.device, throttleKey, account.hardPosition)
+  )
+}
+
+async function notOpened(
   services: SessionServices,
   { candidate: { account }, caller: { address }, vouchedBy }: Opening,
   reason: NotOpened,
@@ -131,7 +255,7 @@ function newSession(
   account: Account,
   caller: Caller,
   now: EpochMs,
-): Omit<Session, keyof Authentication | 'tenantId' | 'signedInPosition'> {
+): Omit<Session, keyof Authentication | 'secondFactor' | 'tenantId' | 'signedInPosition'> {
   const endsAt = now + rotation.absoluteMs
   return {
     id: randomId(random),

@@ -1,23 +1,10 @@
-import type { EpochMs } from '../base/clock.ts'
 import { limits } from '../base/limits.ts'
+import type { Proof } from '../factors/proof.ts'
 import type { ThrottleBucket } from '../store/throttle.ts'
 import { auditRefusedLogin } from './audit-login.ts'
 import { countTry, giveBackTries } from './count-try.ts'
 import type { Candidate } from './identify.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
-
-/**
- * The result of the second step of a sign-in: evidence that the person is the owner of the account. A proof
- * only describes what was checked. A sign-in needs at least one.
- */
-export interface Proof {
-  /** The methods, as RFC 8176 values: `['pwd']` for a password. Never empty. */
-  readonly amr: readonly string[]
-  /** The authentication context class that this proof reaches, if it has a name. */
-  readonly acr?: string | undefined
-  /** When the person gave the proof, in milliseconds since 1970. */
-  readonly at: EpochMs
-}
 
 /** A proof that the authority checked itself, and the attempts that were counted for it. */
 export interface Proven {
@@ -61,7 +48,11 @@ export async function provePassword(
     await auditRefusedLogin(services, { account, address: caller.address, reason })
     return refuse('credentials_invalid')
   }
-  return { ok: true, proof: { amr: ['pwd'], at: services.clock.nowMs() }, giveBack: guesses }
+  return {
+    ok: true,
+    proof: { kind: 'password', amr: ['pwd'], at: services.clock.nowMs() },
+    giveBack: guesses,
+  }
 }
 
 /**
@@ -85,23 +76,4 @@ async function verifyPassword(
  */
 function mayBePassword(password: string): boolean {
   return Buffer.byteLength(password) <= limits.passwordBytesMax && !password.includes('\0')
-}
-
-/** The summary of all proofs, as the session row keeps it. */
-export interface Authentication {
-  readonly authenticatedAt: EpochMs
-  readonly amr: readonly string[]
-  readonly acr: string | undefined
-}
-
-/**
- * Sums up the proofs of one sign-in. Pure. The time is that of the newest proof, `amr` has every value once,
- * and `acr` is the one of the last proof with an `acr`.
- */
-export function summarizeProofs(proofs: readonly [Proof, ...Proof[]]): Authentication {
-  return {
-    authenticatedAt: Math.max(...proofs.map(({ at }) => at)),
-    amr: [...new Set(proofs.flatMap(({ amr }) => amr))],
-    acr: proofs.findLast(({ acr }) => acr !== undefined)?.acr,
-  }
 }

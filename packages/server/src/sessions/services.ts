@@ -7,8 +7,12 @@ import type { Throttle } from '../accounts/throttle.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
 import type { Random } from '../base/random.ts'
 import type { RefusalCode } from '../base/refusals.ts'
+import type { FactorMethod } from '../factors/decide.ts'
+import type { FactorPolicy } from '../factors/policy.ts'
 import type { KeyRing } from '../keys/ring.ts'
+import type { FactorChange } from '../mail/kinds.ts'
 import type { Account, AccountClaims, GrantedSession, NewMail } from '../store/rows.ts'
+import type { FactorKind } from '../store/factors.ts'
 import type { Store } from '../store/store.ts'
 import type { AccessTokenSettings } from './access-token.ts'
 import type { Csrf } from './csrf.ts'
@@ -50,6 +54,12 @@ export interface Notices {
     newAddress: string,
     at: EpochMs,
   ) => Promise<readonly NewMail[]>
+  readonly factorChanged: (
+    account: Account,
+    change: FactorChange,
+    caller: Caller,
+    at: EpochMs,
+  ) => Promise<readonly NewMail[]>
   readonly accountDeleted: (account: Account, at: EpochMs) => Promise<readonly NewMail[]>
 }
 
@@ -68,6 +78,7 @@ export interface SessionServices extends Partial<LogQuestions> {
   readonly random: Random
   readonly access: AccessTokenSettings
   readonly rotation: RotationSettings
+  readonly factors: FactorPolicy
   /**
    * How many live sessions an account may have. A sign-in ends the oldest sessions beyond this number.
    * Undefined: any number.
@@ -99,6 +110,8 @@ export interface Caller {
   readonly userAgent: string
   /** The device cookie of an earlier login. It may be any text that a client sent. */
   readonly device?: string | undefined
+  /** The secret of a remembered device. It may be any text that a client sent. */
+  readonly trusted?: string | undefined
 }
 
 /** An operation that was refused. */
@@ -109,6 +122,22 @@ export interface Refusal {
   readonly retryAfterSec?: number
   /** Replaces the text of the code, for example with the password rule that failed. */
   readonly text?: string
+  /** With `second_factor_required` and `second_factor_enrolment_required`: how the sign-in continues. */
+  readonly pending?: PendingSignIn
+  /** With `insufficient_user_authentication`: what the proof must satisfy (RFC 9470 §3). */
+  readonly stepUp?: { readonly max_age: string; readonly acr_values?: string }
+}
+
+/** A sign-in that waits for a second factor. There is no session, cookie or token yet. */
+export interface PendingSignIn {
+  /** Proves that the first factor was given. Keep it secret. It works once, for a short time. */
+  readonly ticket: string
+  /** How the person can continue. Empty if a factor must be enrolled first. */
+  readonly methods: readonly FactorMethod[]
+  /** The factors that the person can enrol. Empty if the account has one. */
+  readonly enrol: readonly FactorKind[]
+  /** The lifetime of the ticket in seconds. */
+  readonly expiresInSec: number
 }
 
 /** Makes the refusal with this code. */

@@ -10,8 +10,15 @@ import type { AuditContext } from './audit-context.ts'
  * - `change_email`: proves the address that an account will have.
  * - `reset_password`: sets a new password.
  * - `log_in`: opens a session.
+ * - `second_factor`: is the second proof of a sign-in, or the proof of a step-up.
  */
-export type MailPurpose = 'sign_up' | 'verify_email' | 'change_email' | 'reset_password' | 'log_in'
+export type MailPurpose =
+  | 'sign_up'
+  | 'verify_email'
+  | 'change_email'
+  | 'reset_password'
+  | 'log_in'
+  | 'second_factor'
 
 /** Begins the subject of a code that resets a password because somebody signed up with the address. */
 export const SIGN_UP_SUBJECT = 'sign-up '

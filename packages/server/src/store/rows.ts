@@ -75,10 +75,22 @@ export interface Session {
   readonly amr: readonly string[]
   /** The authentication context class that the proofs reached (OpenID Connect Core 1.0 §2). */
   readonly acr: string | undefined
+  /** How the session met the need for a second factor. */
+  readonly secondFactor: SecondFactor
   /** The address of the last rotation, or of the sign-in. */
   readonly address: string
   readonly userAgent: string
 }
+
+/**
+ * How a session met the need for a second factor.
+ *
+ * - `none`: it was not needed when the session opened.
+ * - `given`: the person gave one.
+ * - `device`: the person gave one in this browser before, and the browser is remembered.
+ * - `vouched`: the application says that the person gave one.
+ */
+export type SecondFactor = 'none' | 'given' | 'device' | 'vouched'
 
 /**
  * The fields of a session that tokens and answers need. A refresh returns no others, because each field costs time on
@@ -100,6 +112,7 @@ export type GrantedSession = Pick<
   | 'authenticatedAt'
   | 'amr'
   | 'acr'
+  | 'secondFactor'
 >
 
 /**
@@ -277,6 +290,17 @@ export type AuditEvent =
   | 'account_reclaimed'
   | 'account_renamed'
   | 'account_exported'
+  | 'second_factor_asked'
+  | 'factor_added'
+  | 'factor_removed'
+  | 'factor_renamed'
+  | 'factor_refused'
+  | 'factors_reset'
+  | 'recovery_codes_replaced'
+  | 'recovery_code_used'
+  | 'stepped_up'
+  | 'device_trusted'
+  | 'devices_forgotten'
 
 /** The subject matter of a mail. */
 export type MailKind =
@@ -291,6 +315,8 @@ export type MailKind =
   | 'new_device'
   | 'invitation'
   | 'account_deleted'
+  | 'factor_changed'
+  | 'factor_code'
 
 /** A language of mails. */
 export type MailLocale = 'en' | 'de'

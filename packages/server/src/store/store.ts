@@ -4,6 +4,7 @@ import type { EpochMs } from '../base/clock.ts'
 import type { AuditContext } from './audit-context.ts'
 import type { Change } from './change.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
+import type { FactorStore, FactorView, SignInUse } from './factors.ts'
 import type { InvitationStore } from './invitations.ts'
 import type { MailCodeStore } from './mail-codes.ts'
 import type { LossEvidence, RepairBy, RepairOutcome } from './repair.ts'
@@ -49,6 +50,7 @@ export interface SignInView {
   readonly isKnownAddress: boolean
   /** Whether the account has ever logged in, as far as its sessions are kept. */
   readonly hasSessions: boolean
+  readonly factors: FactorView
 }
 
 /** A session in a listing: the row without its seed, and the account's username. */
@@ -162,7 +164,11 @@ export interface ShadowStore {
   viewForSignIn(
     accountId: string,
     address: string,
-  ): Promise<{ readonly isKnownAddress: boolean; readonly hardPosition: number }>
+  ): Promise<{
+    readonly isKnownAddress: boolean
+    readonly hardPosition: number
+    readonly factors: FactorView
+  }>
   /** Makes the account's tokens stale. Writes an entry at each call, even if there is no row. */
   noteChange(accountId: string, context: AuditContext): Promise<void>
   /**
@@ -185,6 +191,13 @@ export interface CreateSessionOptions {
    * end at once, and the rest at the next sign-ins. Undefined: any number.
    */
   readonly liveMax?: number | undefined
+  /**
+   * The `version` of the factors by which the sign-in was decided. Without it, the session opens whatever the account
+   * has enrolled.
+   */
+  readonly factorsVersion?: number | undefined
+  /** The ticket and the factor that this session uses up. */
+  readonly uses?: SignInUse | undefined
 }
 
 /** Sessions. */
@@ -194,12 +207,15 @@ export interface SessionStore {
    * disabled, or its sessions were revoked, after `session.signedInPosition`. Also `refused` if the account
    * is not a member of the tenant, or if everybody had to log in again after that position. `context.detail`
    * goes into the audit line.
+   *
+   * With nothing written, also `outdated` if the password, the address or a factor of the account changed since
+   * `factorsVersion`, and `used` if its ticket or factor was used meanwhile.
    */
   create(
     session: Session,
     context: AuditContext & { readonly detail?: string | undefined },
     options?: CreateSessionOptions,
-  ): Promise<'created' | 'refused'>
+  ): Promise<'created' | 'refused' | 'outdated' | 'used'>
   /**
    * Decides an attempt by the rotation table and writes the result, in one step. Attempts that arrive
    * together share a transaction and one wait for the disk. They are decided in the order of their arrival,
@@ -577,6 +593,7 @@ export interface Store {
   readonly audit: AuditStore
   readonly keys: KeyStore
   readonly clients: ClientStore
+  readonly factors: FactorStore
   readonly mailCodes: MailCodeStore
   readonly invitations: InvitationStore
   readonly mail: MailStore

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { whyOver } from '../../src/store/standing.ts'
 import type { Store } from '../../src/store/store.ts'
+import { NO_FACTORS } from '../../src/store/factors.ts'
 import { engines } from './engines.ts'
 import {
   account,
@@ -89,6 +90,7 @@ describe.each(engines)('accounts on %s', (_, open) => {
       membership: undefined,
       isKnownAddress: false,
       hasSessions: false,
+      factors: NO_FACTORS,
     })
   })
 

@@ -58,6 +58,7 @@ export function session(id = 'session-1', more: Partial<Session> = {}): Session 
     authenticatedAt: NOW,
     amr: ['pwd'],
     acr: undefined,
+    secondFactor: 'none',
     address: HERE.address,
     userAgent: HERE.userAgent,
     ...more,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 
 import { whyOver } from '../../src/store/standing.ts'
+import { NO_FACTORS } from '../../src/store/factors.ts'
 import { engines } from './engines.ts'
 import { account, BY, eventsOf, logOf, session, tally } from './samples.ts'
 
@@ -27,13 +28,14 @@ describe.each(engines)('shadows on %s', (_, open) => {
   test('viewForSignIn of an unknown account has no position and no known address', async () => {
     await using it = await open()
     const { shadows, sessions } = it.store
-    const nothing = { isKnownAddress: false, hardPosition: 0 }
+    const nothing = { isKnownAddress: false, hardPosition: 0, factors: NO_FACTORS }
     expect(await shadows.viewForSignIn('theirs', '203.0.113.7')).toEqual(nothing)
     await sessions.create(session('s1', { accountId: 'theirs' }), BY, { shadow: THEIRS })
     await shadows.endSessions('theirs', BY)
     expect(await shadows.viewForSignIn('theirs', '203.0.113.7')).toEqual({
       isKnownAddress: true,
       hardPosition: 1,
+      factors: NO_FACTORS,
     })
   })
 

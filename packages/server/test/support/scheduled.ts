@@ -31,6 +31,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
     audit: scheduled(store.audit, scheduler),
     keys: scheduled(store.keys, scheduler),
     clients: scheduled(store.clients, scheduler),
+    factors: scheduled(store.factors, scheduler),
     mailCodes: scheduled(store.mailCodes, scheduler),
     invitations: scheduled(store.invitations, scheduler),
     mail: scheduled(store.mail, scheduler),

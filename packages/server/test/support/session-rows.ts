@@ -30,6 +30,7 @@ export function liveState(): SessionState {
       authenticatedAt: 0,
       amr: ['pwd'],
       acr: undefined,
+      secondFactor: 'none',
       ...HERE,
     },
     account: withoutTenant({ id: 'acct_1', userId: 'acct_1', roles: [] }),

@@ -10,6 +10,7 @@ import { createThrottle } from '../../src/accounts/throttle.ts'
 import { createSystemRandom } from '../../src/base/random.ts'
 import { KeyRing } from '../../src/keys/ring.ts'
 import { createSealer } from '../../src/keys/sealing.ts'
+import type { FactorPolicy } from '../../src/factors/policy.ts'
 import { createCsrf } from '../../src/sessions/csrf.ts'
 import type { SessionServices } from '../../src/sessions/services.ts'
 import { createRefreshTokenVerifier } from '../../src/sessions/refresh-token.ts'
@@ -25,6 +26,17 @@ export const plainHasher: PasswordHasher = {
   isBusy: () => false,
   imitate: () => undefined,
   isOutdated: () => false,
+}
+
+/** Nobody needs a second factor. */
+export const NO_POLICY: FactorPolicy = {
+  everyone: false,
+  roles: [],
+  tenants: [],
+  graceMs: 0,
+  mailed: false,
+  rememberMs: undefined,
+  freshMs: 600_000,
 }
 
 export interface TestSessions extends AsyncDisposable {
@@ -74,6 +86,7 @@ export async function openTestSessions(
       startedAt: clock.nowMs(),
       healing: 'accept',
     },
+    factors: NO_POLICY,
     verifyRefresh: createRefreshTokenVerifier(ring, ISSUER, clock),
     verifyAccess: createAccessTokenVerifier({
       keys: ring.accessKeys,

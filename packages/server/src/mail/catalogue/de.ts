@@ -100,13 +100,46 @@ export const de: Catalogue = {
       lead: [`Ihr Konto „${username}“ bei ${site} wurde gelöscht.`, time],
       end: [`Wenn Sie es nicht waren, wenden Sie sich an den Betreiber von ${site}.`],
     }),
+    factor_changed: (values) => ({
+      subject: `Die Anmeldung Ihres Kontos bei ${values.site} wurde geändert`,
+      lead: [`${CHANGES[values.change] ?? CHANGES['factors_reset']}`, ...trace(values)],
+      end: [
+        `Wenn Sie es nicht waren, setzen Sie bei ${values.site} sofort ein neues Passwort, und prüfen Sie, wie sich Ihr Konto anmeldet.`,
+      ],
+    }),
+    factor_code: ({ site, lifetime }) => ({
+      subject: `Ihr Code für ${site}`,
+      lead: [
+        `Jemand mit Ihrem Passwort meldet sich bei ${site} an. Geben Sie dort diesen Code ein:`,
+      ],
+      end: [
+        `Der Code funktioniert einmal. Gültigkeit: ${lifetime}.`,
+        'Wenn Sie es nicht waren, ändern Sie Ihr Passwort. Geben Sie den Code niemals weiter, egal wer danach fragt.',
+      ],
+    }),
   },
+}
+
+const CHANGES: Readonly<Record<string, string>> = {
+  totp_added: 'Zu Ihrem Konto wurde eine Authenticator-App hinzugefügt.',
+  totp_removed: 'Die Authenticator-App wurde aus Ihrem Konto entfernt.',
+  passkey_added: 'Zu Ihrem Konto wurde ein Passkey hinzugefügt.',
+  passkey_removed: 'Ein Passkey wurde aus Ihrem Konto entfernt.',
+  recovery_codes_replaced:
+    'Für Ihr Konto wurden neue Wiederherstellungscodes erstellt. Die alten funktionieren nicht mehr.',
+  recovery_code_used:
+    'Jemand hat sich mit einem Wiederherstellungscode bei Ihrem Konto angemeldet.',
+  factors_reset: 'Der Betreiber hat zweite Faktoren aus Ihrem Konto entfernt.',
 }
 
 function valid(lifetime: string): string {
   return `Link und Code funktionieren einmal. Gültigkeit: ${lifetime}.`
 }
 
-function trace({ time, device, address }: ShownOf<'new_device'>): readonly string[] {
+function trace({
+  time,
+  device,
+  address,
+}: Pick<ShownOf<'new_device'>, 'time' | 'device' | 'address'>): readonly string[] {
   return [`Zeit: ${time}`, `Gerät: ${device}`, `Netzwerkadresse: ${address}`]
 }

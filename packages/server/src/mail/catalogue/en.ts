@@ -87,13 +87,43 @@ export const en: Catalogue = {
       lead: [`Your account “${username}” at ${site} was deleted.`, time],
       end: [`If it was not you, contact the operator of ${site}.`],
     }),
+    factor_changed: (values) => ({
+      subject: `The sign-in of your account at ${values.site} was changed`,
+      lead: [`${CHANGES[values.change] ?? CHANGES['factors_reset']}`, ...trace(values)],
+      end: [
+        `If it was not you, set a new password at ${values.site} at once, and check how your account signs in.`,
+      ],
+    }),
+    factor_code: ({ site, lifetime }) => ({
+      subject: `Your code for ${site}`,
+      lead: [`Somebody with your password is signing in to ${site}. Enter this code there:`],
+      end: [
+        `The code works once, for ${lifetime}.`,
+        'If it was not you, change your password. Never pass the code on, whoever asks for it.',
+      ],
+    }),
   },
+}
+
+const CHANGES: Readonly<Record<string, string>> = {
+  totp_added: 'An authenticator app was added to your account.',
+  totp_removed: 'The authenticator app was removed from your account.',
+  passkey_added: 'A passkey was added to your account.',
+  passkey_removed: 'A passkey was removed from your account.',
+  recovery_codes_replaced:
+    'New recovery codes were made for your account. The old ones no longer work.',
+  recovery_code_used: 'Somebody signed in to your account with a recovery code.',
+  factors_reset: 'The operator removed second factors from your account.',
 }
 
 function valid(lifetime: string): string {
   return `Link and code work once, for ${lifetime}.`
 }
 
-function trace({ time, device, address }: ShownOf<'new_device'>): readonly string[] {
+function trace({
+  time,
+  device,
+  address,
+}: Pick<ShownOf<'new_device'>, 'time' | 'device' | 'address'>): readonly string[] {
   return [`Time: ${time}`, `Device: ${device}`, `Network address: ${address}`]
 }

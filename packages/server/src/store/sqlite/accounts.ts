@@ -14,8 +14,10 @@ import {
   toAccount,
 } from './account-rows.ts'
 import { auditChange } from './audit.ts'
+import { NO_FACTORS } from '../factors.ts'
 import { columnsOf, toMembership } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
+import { deleteFactorsOf, viewFactors } from './factor-rows.ts'
 import { deleteInvitationsOf } from './invitation-rows.ts'
 import { hasSessions, isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
@@ -206,6 +208,7 @@ function deleteAccount(db: SqliteDatabase, accountId: string, context: AuditCont
   db.run('DELETE FROM sessions WHERE account_id = ?', accountId)
   db.run('DELETE FROM memberships WHERE account_id = ?', accountId)
   db.run('DELETE FROM mail_codes WHERE account_id = ?', accountId)
+  deleteFactorsOf(db, accountId)
   deleteInvitationsOf(db, accountId)
   db.run('DELETE FROM accounts WHERE id = ?', accountId)
   auditChange(db, accountId, 'account_deleted', context)
@@ -281,7 +284,8 @@ function viewForSignIn(
     const membership = account && findMembership(db, account, tenantName)
     const isKnown = account !== undefined && isKnownAddress(db, account.id, address)
     const known = account !== undefined && hasSessions(db, account.id)
-    return { position, account, membership, isKnownAddress: isKnown, hasSessions: known }
+    const factors = account === undefined ? NO_FACTORS : viewFactors(db, account.id)
+    return { position, account, membership, isKnownAddress: isKnown, hasSessions: known, factors }
   })
 }
 

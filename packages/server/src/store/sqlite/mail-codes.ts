@@ -103,6 +103,21 @@ export function createMailCodeStore(db: SqliteDatabase, clock: Clock): MailCodeS
   }
 }
 
+/** Uses up a right code as a factor. Call it inside a transaction. Returns false if it is used up, over or void. */
+export function redeemForFactor(
+  db: SqliteDatabase,
+  codeId: string,
+  accountId: string,
+  now: EpochMs,
+): boolean {
+  const code = findCode(db, codeId)
+  if (code?.purpose !== 'second_factor' || code.accountId !== accountId) return false
+  if (code.attempts >= limits.codeAttemptsMax || !isCurrent(accountOf(db, code), code)) return false
+  const { expiresAt } = code
+  db.run('DELETE FROM mail_codes WHERE id = ?', codeId)
+  return consume(db, { kind: CONSUMED, id: codeId, expiresAt }, now)
+}
+
 function findAddressee(db: SqliteDatabase, emailKey: string): Addressee | undefined {
   const owner = findByEmail(db, emailKey)
   if (owner?.email?.verifiedAt !== undefined) return { account: owner, isVerified: true }

@@ -336,4 +336,83 @@ export const migrations: readonly string[] = [
   CREATE INDEX invitations_by_email ON invitations (email_key);
   CREATE INDEX invitations_by_end ON invitations (expires_at);
   `,
+  `
+  -- Second factors. Times are in milliseconds since 1970.
+  CREATE TABLE factors (
+    id                 TEXT PRIMARY KEY,
+    account_id         TEXT NOT NULL,
+    kind               TEXT NOT NULL,
+    name               TEXT NOT NULL,
+    created_at         INTEGER NOT NULL,
+    last_used_at       INTEGER,
+    -- Only of an authenticator app: its sealed secret, and the newest accepted time step.
+    secret             BLOB,
+    last_step          INTEGER,
+    -- Only of a passkey.
+    credential_id      TEXT,
+    public_key         BLOB,
+    sign_count         INTEGER,
+    transports         TEXT,
+    is_backup_eligible INTEGER,
+    is_backed_up       INTEGER,
+    aaguid             TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX factors_by_account ON factors (account_id, kind);
+  CREATE UNIQUE INDEX factors_by_credential ON factors (credential_id) WHERE credential_id IS NOT NULL;
+  CREATE UNIQUE INDEX factors_totp ON factors (account_id) WHERE kind = 'totp';
+
+  CREATE TABLE recovery_codes (
+    account_id TEXT NOT NULL,
+    hash       BLOB NOT NULL,
+    PRIMARY KEY (account_id, hash)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Wrong guesses since the last use of a factor.
+  CREATE TABLE factor_guesses (
+    account_id TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    failures   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    PRIMARY KEY (account_id, kind)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What the server has asked for and expects once.
+  CREATE TABLE challenges (
+    id          TEXT PRIMARY KEY,
+    purpose     TEXT NOT NULL,
+    subject     TEXT NOT NULL,
+    account_id  TEXT,
+    secret_hash BLOB NOT NULL,
+    details     BLOB NOT NULL,
+    created_at  INTEGER NOT NULL,
+    expires_at  INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX challenges_by_subject ON challenges (purpose, subject) WHERE subject <> '';
+  CREATE INDEX challenges_by_account ON challenges (account_id) WHERE account_id IS NOT NULL;
+  CREATE INDEX challenges_by_end ON challenges (expires_at);
+
+  CREATE TABLE trusted_devices (
+    hash       BLOB PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    version    INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    user_agent TEXT NOT NULL,
+    address    TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX trusted_devices_by_account ON trusted_devices (account_id);
+  CREATE INDEX trusted_devices_by_end ON trusted_devices (expires_at);
+
+  -- The RP ID of all passkeys. It never changes.
+  CREATE TABLE passkey_scope (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    rp_id TEXT NOT NULL
+  ) STRICT;
+
+  -- By when the account must enrol a factor, and by which bytes authenticators know it.
+  ALTER TABLE accounts ADD COLUMN factor_due_at INTEGER;
+  ALTER TABLE accounts ADD COLUMN passkey_user BLOB;
+  -- How the session met the need for a second factor.
+  ALTER TABLE sessions ADD COLUMN second_factor TEXT NOT NULL DEFAULT 'none';
+  `,
 ]

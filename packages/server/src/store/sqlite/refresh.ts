@@ -110,7 +110,7 @@ const ROTATE_CURRENT = `
       address = ?, user_agent = ?
   WHERE s.id = ? AND s.generation = ? AND ${SESSION_LIVES}
   RETURNING account_id, client_id, seed, created_at, expires_at, ends_at, tenant_id,
-            authenticated_at, amr, acr,
+            authenticated_at, amr, acr, second_factor,
             CASE WHEN tenant_id IS NULL THEN NULL ELSE
               (SELECT m.roles FROM memberships m
                WHERE m.account_id = sessions.account_id AND m.tenant_id = sessions.tenant_id)

@@ -1,5 +1,5 @@
 import type { SessionState } from '../refresh.ts'
-import type { AccountClaims, GraceWindows, Session } from '../rows.ts'
+import type { AccountClaims, GraceWindows, SecondFactor, Session } from '../rows.ts'
 import { columnsOf } from './columns.ts'
 import type { Row, SqliteDatabase } from './database.ts'
 
@@ -83,12 +83,16 @@ export function toClaims(accountId: string, row: Row): AccountClaims {
 
 const NO_ROLES: readonly string[] = []
 
-/** Reads the columns `authenticated_at`, `amr` and `acr` of a row of the table `sessions`. */
-export function toAuthentication(row: Row): Pick<Session, 'authenticatedAt' | 'amr' | 'acr'> {
+/** Reads the columns `authenticated_at`, `amr`, `acr` and `second_factor` of a row of the table `sessions`. */
+export function toAuthentication(
+  row: Row,
+): Pick<Session, 'authenticatedAt' | 'amr' | 'acr' | 'secondFactor'> {
   return {
     authenticatedAt: sessions.integer(row, 'authenticated_at'),
     amr: sessions.texts(row, 'amr'),
     acr: sessions.textOrUndefined(row, 'acr'),
+    // Only this folder writes the table, and `Session` gives the column its type.
+    secondFactor: sessions.text(row, 'second_factor') as SecondFactor,
   }
 }
 

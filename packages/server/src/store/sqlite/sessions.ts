@@ -9,11 +9,13 @@ import { auditSession } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
 import type { GroupCommit } from './group-commit.ts'
+import { useForSignIn } from './factor-uses.ts'
 import { Forgery, refresh } from './refresh.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { readState, toSession } from './session-rows.ts'
 import { keepShadow, updateShadow } from './shadows.ts'
 import { SESSION_LIVES } from './standing.ts'
+import { writeOrUndo } from './undo.ts'
 
 const sessions = columnsOf('sessions')
 
@@ -24,12 +26,18 @@ export function createSessionStore(
   clock: Clock,
 ): SessionStore {
   return {
-    create: async (session, context, { shadow, liveMax } = {}) =>
-      db.write(() => {
+    create: async (session, context, { shadow, liveMax, factorsVersion, uses } = {}) =>
+      writeOrUndo(db, (undo) => {
         // A new row has no hard position yet, so its first session is never refused, and no row stays without
         // a session.
         if (shadow !== undefined) keepShadow(db, shadow)
-        if (insert(db, session) === 0) return 'refused'
+        if (factorsVersion !== undefined && !isVersion(db, session.accountId, factorsVersion)) {
+          return undo('outdated')
+        }
+        if (insert(db, session) === 0) return undo('refused')
+        if (uses !== undefined && !useForSignIn(db, session.accountId, uses, context)) {
+          return undo('used')
+        }
         if (shadow !== undefined) updateShadow(db, shadow)
         const { detail, ...by } = context
         auditSession(db, session, 'login', by, detail)
@@ -58,6 +66,13 @@ export function createSessionStore(
         ),
       ),
   }
+}
+
+/** Whether nothing has changed what proves the account. A new shadow has changed nothing. */
+function isVersion(db: SqliteDatabase, accountId: string, version: number): boolean {
+  const row = db.get('SELECT credentials_version FROM accounts WHERE id = ?', accountId)
+  // A deleted account is refused with the session.
+  return row === undefined || row['credentials_version'] === version
 }
 
 async function refreshTogether(
@@ -162,8 +177,9 @@ function insert(db: SqliteDatabase, session: Session): number {
     `INSERT INTO sessions (id, account_id, client_id, seed, generation, created_at, rotated_at,
                            expires_at, ends_at, ended_at, signed_in_position, refresh_kid,
                            address, user_agent, tenant_id, authenticated_at, amr, acr,
-                           grace_generation, grace_began_at, prior_generation, prior_rotated_at)
-     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM accounts a
+                           grace_generation, grace_began_at, prior_generation, prior_rotated_at,
+                           second_factor)
+     SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM accounts a
      WHERE a.id = ? AND a.disabled_at IS NULL AND a.hard_position <= ?
        AND (? IS NULL OR EXISTS (
          SELECT 1 FROM memberships m JOIN tenants t ON t.id = m.tenant_id
@@ -191,6 +207,7 @@ function insert(db: SqliteDatabase, session: Session): number {
     session.grace.beganAt,
     session.grace.priorGeneration,
     session.grace.priorRotatedAt,
+    session.secondFactor,
     session.accountId,
     session.signedInPosition,
     session.tenantId ?? null,

@@ -3,6 +3,7 @@ import type { ShadowStore } from '../store.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import type { SqliteDatabase } from './database.ts'
+import { viewFactors } from './factor-rows.ts'
 import { isKnownAddress } from './known-address.ts'
 import { appendRevocation } from './revocations.ts'
 
@@ -17,6 +18,7 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
         return {
           isKnownAddress: isKnownAddress(db, accountId, address),
           hardPosition: row === undefined ? 0 : accounts.integer(row, 'hard_position'),
+          factors: viewFactors(db, accountId),
         }
       }),
 

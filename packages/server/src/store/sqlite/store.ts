@@ -11,6 +11,7 @@ import { createAuditStore } from './audit.ts'
 import { createClientStore } from './clients.ts'
 import { consume, purgeConsumed } from './consume.ts'
 import { SqliteDatabase, type DatabaseOptions } from './database.ts'
+import { createFactorStore } from './factors.ts'
 import { assertNoRemains } from './files.ts'
 import { GroupCommit } from './group-commit.ts'
 import { createKeyStore } from './keys.ts'
@@ -65,6 +66,7 @@ export function openSqliteStore(
     audit: createAuditStore(db, clock),
     keys: createKeyStore(db),
     clients: createClientStore(db),
+    factors: createFactorStore(db, clock),
     mailCodes: createMailCodeStore(db, clock),
     invitations: createInvitationStore(db, clock),
     mail: createMailStore(db, clock),

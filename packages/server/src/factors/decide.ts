@@ -1,0 +1,79 @@
+import type { EpochMs } from '../base/clock.ts'
+import type { FactorKind, FactorView } from '../store/factors.ts'
+import type { SecondFactor } from '../store/rows.ts'
+import type { FactorPolicy } from './policy.ts'
+import { secondFactorOf, type Proof } from './proof.ts'
+
+/** A way to give a second factor, as the API names it. */
+export type FactorMethod = 'totp' | 'passkey' | 'recovery_code' | 'mail'
+
+/** The facts by which the need for a second factor is decided. */
+export interface FactorFacts {
+  readonly factors: FactorView
+  readonly proofs: readonly Proof[]
+  readonly policy: FactorPolicy
+  /** Whether the policy asks this account for a second factor: see `requiresFactor`. */
+  readonly isRequired: boolean
+  /** Whether the account has a verified address. */
+  readonly hasMailbox: boolean
+  /** Whether the browser is remembered. */
+  readonly isTrusted: boolean
+  readonly now: EpochMs
+}
+
+/** Whether a session may open with the proofs so far. */
+export type FactorDecision =
+  | {
+      readonly kind: 'enough'
+      readonly secondFactor: SecondFactor
+      /** When the grace of the account ends that begins with this login. */
+      readonly startsGraceUntil: EpochMs | undefined
+    }
+  /** The person must give one of these. */
+  | { readonly kind: 'needed'; readonly methods: readonly FactorMethod[] }
+  /** The account has no factor, and its grace is over: the person must enrol one of these. */
+  | { readonly kind: 'enrol'; readonly factors: readonly FactorKind[] }
+
+/**
+ * Decides whether proofs are enough to open a session. Pure. Every way to sign in asks it.
+ *
+ * An enrolled factor is always asked for, whatever the policy. A mailed code counts only where the policy allows it, for
+ * an account that the policy asks and that has nothing stronger, and not after a log-in by mail: a stolen mailbox must
+ * not be two factors.
+ */
+export function decideSecondFactor(facts: FactorFacts): FactorDecision {
+  const { factors, proofs, policy, isRequired, isTrusted, now } = facts
+  const isEnrolled = factors.hasTotp || factors.passkeys > 0
+  const given = secondFactorOf(isEnrolled ? proofs.filter(isStrongOrFirst) : proofs)
+  if (given !== 'none') return enough(given)
+  if (isEnrolled)
+    return isTrusted ? enough('device') : { kind: 'needed', methods: methodsOf(facts) }
+  if (!isRequired) return enough('none')
+  if (isTrusted) return enough('device')
+  if (canMail(facts)) return { kind: 'needed', methods: ['mail'] }
+  if (factors.dueAt === undefined && policy.graceMs > 0) return enough('none', now + policy.graceMs)
+  return factors.dueAt !== undefined && now < factors.dueAt
+    ? enough('none')
+    : { kind: 'enrol', factors: ['totp', 'passkey'] }
+}
+
+/** A mailed code is no second factor of an account with a stronger one, but it may be its first. */
+function isStrongOrFirst({ kind }: Proof, index: number): boolean {
+  return kind !== 'mail' || index === 0
+}
+
+function methodsOf({ factors }: FactorFacts): readonly FactorMethod[] {
+  return [
+    ...(factors.passkeys > 0 ? (['passkey'] as const) : []),
+    ...(factors.hasTotp ? (['totp'] as const) : []),
+    ...(factors.recoveryCodes > 0 ? (['recovery_code'] as const) : []),
+  ]
+}
+
+function canMail({ policy, hasMailbox, proofs }: FactorFacts): boolean {
+  return policy.mailed && hasMailbox && proofs.every(({ kind }) => kind !== 'mail')
+}
+
+function enough(secondFactor: SecondFactor, startsGraceUntil?: EpochMs): FactorDecision {
+  return { kind: 'enough', secondFactor, startsGraceUntil }
+}

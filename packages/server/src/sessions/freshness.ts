@@ -1,0 +1,59 @@
+import { TWO_FACTORS } from '../factors/proof.ts'
+import type { FactorView } from '../store/factors.ts'
+import type { Session } from '../store/rows.ts'
+import type { CurrentSession } from './own-sessions.ts'
+import type { Refusal, SessionServices } from './services.ts'
+
+/** What an account proves for a change of how it signs in. */
+export interface FreshnessFacts {
+  readonly session: Pick<Session, 'authenticatedAt' | 'secondFactor'>
+  readonly factors: FactorView
+  /** Whether the request itself proved the password. */
+  readonly hasProvenPassword: boolean
+  readonly freshMs: number
+  readonly now: number
+}
+
+/**
+ * Whether a session is fresh enough for a change that a stolen session must not make. Pure. An account with a second
+ * factor must have given one lately. Otherwise a recent sign-in is enough, or the password in the request.
+ */
+export function isFresh({
+  session,
+  factors,
+  hasProvenPassword,
+  freshMs,
+  now,
+}: FreshnessFacts): boolean {
+  const isRecent = now - session.authenticatedAt <= freshMs
+  if (isEnrolled(factors)) return isRecent && session.secondFactor === 'given'
+  return isRecent || hasProvenPassword
+}
+
+/** Whether an account has a factor that it must give. Pure. */
+export function isEnrolled({ hasTotp, passkeys }: FactorView): boolean {
+  return hasTotp || passkeys > 0
+}
+
+/**
+ * Returns the refusal that asks for a step-up (RFC 9470 §3) if the session is not fresh. The decision comes from the row
+ * of the session, not from its token.
+ */
+export async function refuseUnlessFresh(
+  { store, factors: policy }: SessionServices,
+  { state: { session } }: Pick<CurrentSession, 'state'>,
+  options: { readonly hasProvenPassword: boolean },
+): Promise<Refusal | undefined> {
+  const factors = await store.factors.view(session.accountId)
+  const now = await store.nowMs()
+  const { freshMs } = policy
+  if (isFresh({ session, factors, ...options, freshMs, now })) return undefined
+  return {
+    ok: false,
+    code: 'insufficient_user_authentication',
+    stepUp: {
+      max_age: String(Math.floor(freshMs / 1000)),
+      ...(isEnrolled(factors) ? { acr_values: TWO_FACTORS } : {}),
+    },
+  }
+}

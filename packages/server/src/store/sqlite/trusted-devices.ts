@@ -1,0 +1,81 @@
+import type { Clock } from '../../base/clock.ts'
+import type { FactorStore } from '../factors.ts'
+import { appendAudit, auditChange } from './audit.ts'
+import { columnsOf } from './columns.ts'
+import { step, type SqliteDatabase } from './database.ts'
+
+const devices = columnsOf('trusted_devices')
+
+/** A remembered device counts only for the credentials with which it was remembered. */
+const CURRENT = `d.account_id = ? AND d.expires_at > ? AND d.version =
+  (SELECT a.credentials_version FROM accounts a WHERE a.id = d.account_id)`
+
+/** Remembered devices on SQLite. */
+export function createDeviceStore(
+  db: SqliteDatabase,
+  clock: Clock,
+): Pick<FactorStore, 'trust' | 'isTrusted' | 'trusted' | 'forgetDevices'> {
+  return {
+    trust: async (device) =>
+      db.write(() => {
+        const { hash, accountId, version, createdAt, expiresAt, userAgent, address } = device
+        db.run(
+          `INSERT INTO trusted_devices (hash, account_id, version, created_at, expires_at, user_agent,
+                                        address)
+           VALUES (?, ?, ?, ?, ?, ?, ?)`,
+          hash,
+          accountId,
+          version,
+          createdAt,
+          expiresAt,
+          userAgent,
+          address,
+        )
+        appendAudit(db, {
+          at: createdAt,
+          actor: accountId,
+          event: 'device_trusted',
+          outcome: 'ok',
+          accountId,
+          sessionId: undefined,
+          address,
+          detail: undefined,
+        })
+      }),
+
+    isTrusted: async (accountId, hash) =>
+      step(
+        () =>
+          db.get(
+            `SELECT 1 FROM trusted_devices d WHERE d.hash = ? AND ${CURRENT}`,
+            hash,
+            accountId,
+            clock.nowMs(),
+          ) !== undefined,
+      ),
+
+    trusted: async (accountId) =>
+      step(() =>
+        db
+          .all(
+            `SELECT d.* FROM trusted_devices d WHERE ${CURRENT} ORDER BY d.created_at DESC`,
+            accountId,
+            clock.nowMs(),
+          )
+          .map((row) => ({
+            accountId,
+            createdAt: devices.integer(row, 'created_at'),
+            expiresAt: devices.integer(row, 'expires_at'),
+            userAgent: devices.text(row, 'user_agent'),
+            address: devices.text(row, 'address'),
+          })),
+      ),
+
+    forgetDevices: async (accountId, context) =>
+      db.write(() => {
+        const forgotten = db.run('DELETE FROM trusted_devices WHERE account_id = ?', accountId)
+        if (forgotten > 0) auditChange(db, accountId, 'devices_forgotten', context)
+        return forgotten
+      }),
+  }
+}

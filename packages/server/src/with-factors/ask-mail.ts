@@ -1,0 +1,29 @@
+import { countMail, issueCode } from '../by-mail/ask.ts'
+import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import { writeChallenge, type Bearer } from './challenges.ts'
+import type { FactorServices } from './services.ts'
+
+/** Mails a code to the verified address of the account, as a second factor or for a step-up. */
+export async function askForMail(
+  services: FactorServices,
+  bearer: Bearer,
+  caller: Caller,
+): Promise<{ readonly ok: true; readonly challenge: string } | Refusal> {
+  const { byMail, sessions } = services
+  const account = await sessions.store.accounts.get(bearer.accountId)
+  if (byMail === undefined || account?.email?.verifiedAt === undefined) {
+    return refuse('factor_unavailable')
+  }
+  const throttled = await countMail(byMail, account.email.key, caller)
+  if (throttled !== undefined) return throttled
+  const { email, locale } = account
+  const asked = await issueCode(
+    byMail,
+    { purpose: 'second_factor', kind: 'factor_code', email, account, isSent: true, locale },
+    caller,
+  )
+  if (asked === 'outdated') return refuse('ticket_void')
+  const by = { actor: bearer.accountId, address: caller.address }
+  const details = { ticket: asked.ticket }
+  return { ok: true, challenge: await writeChallenge(services, 'mail_second', bearer, details, by) }
+}

@@ -1,0 +1,131 @@
+import { newRecoveryCodes } from '../factors/recovery-codes.ts'
+import { requiresFactor } from '../factors/policy.ts'
+import { isEnrolled, refuseUnlessFresh } from '../sessions/freshness.ts'
+import {
+  auditContextOf,
+  renew,
+  type CurrentSession,
+  type Renewed,
+} from '../sessions/own-sessions.ts'
+import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import type { FactorSummary } from '../store/factors.ts'
+import type { EpochMs } from '../base/clock.ts'
+import type { Bearer } from './challenges.ts'
+import { nameOf, proveEnrolment, type PresentedEnrolment } from './enrol.ts'
+import { noticeOf } from './notices.ts'
+import { raiseSession } from './step-up.ts'
+import type { FactorServices } from './services.ts'
+
+/** The factors of the account of a session, and what the policy asks of it. */
+export interface OwnFactors {
+  readonly factors: readonly FactorSummary[]
+  readonly recoveryCodesLeft: number
+  /** Whether the policy asks this account for a second factor. */
+  readonly isRequired: boolean
+  /** By when it must enrol one. Undefined if it has one, or need not. */
+  readonly dueAt: EpochMs | undefined
+}
+
+/** Lists the factors of the account of a session. */
+export async function listOwnFactors(
+  { sessions: { store, factors: policy } }: FactorServices,
+  { state: { account } }: CurrentSession,
+): Promise<OwnFactors> {
+  const [factors, view] = await Promise.all([
+    store.factors.list(account.id),
+    store.factors.view(account.id),
+  ])
+  const isRequired = requiresFactor(policy, account)
+  return {
+    factors,
+    recoveryCodesLeft: view.recoveryCodes,
+    isRequired,
+    dueAt: isRequired && !isEnrolled(view) ? view.dueAt : undefined,
+  }
+}
+
+/** Whom the challenges of a session belong to. */
+export function bearerOf({ state }: CurrentSession): Bearer {
+  return { subject: state.session.id, accountId: state.account.id }
+}
+
+/** A factor was added. The session has two factors from now on. */
+export interface FactorAdded extends Renewed {
+  /** Shown once. Empty if the account had recovery codes already. */
+  readonly recoveryCodes: readonly string[]
+}
+
+/** Adds a factor to the account of a session, which must be fresh. */
+export async function addOwnFactor(
+  services: FactorServices,
+  current: CurrentSession,
+  presented: PresentedEnrolment,
+  caller: Caller,
+): Promise<FactorAdded | Refusal> {
+  const stale = await refuseUnlessFresh(services.sessions, current, { hasProvenPassword: false })
+  if (stale !== undefined) return stale
+  const proven = await proveEnrolment(services, bearerOf(current), presented, caller)
+  if (!proven.ok) return proven
+  const raised = await raiseSession(services, current, proven, caller)
+  if (!raised.ok) return raised.code === 'factor_wrong' ? refuse('passkey_taken') : raised
+  return { ...raised, recoveryCodes: proven.recoveryCodes ?? [] }
+}
+
+/** Gives one of the account's factors another name. */
+export async function renameOwnFactor(
+  { sessions }: FactorServices,
+  { state }: CurrentSession,
+  { id, name }: { readonly id: string; readonly name: string },
+  caller: Caller,
+): Promise<{ readonly ok: true } | Refusal> {
+  const { id: accountId } = state.account
+  const context = auditContextOf(sessions, accountId, caller)
+  const change = await sessions.store.factors.rename(accountId, id, nameOf(name, id), context)
+  return change === 'unknown' ? refuse('not_found') : { ok: true }
+}
+
+/** Removes one of the account's factors. The session must be fresh; all other sessions end. */
+export async function removeOwnFactor(
+  services: FactorServices,
+  current: CurrentSession,
+  factorId: string,
+  caller: Caller,
+): Promise<Renewed | Refusal> {
+  const { sessions } = services
+  const stale = await refuseUnlessFresh(sessions, current, { hasProvenPassword: false })
+  if (stale !== undefined) return stale
+  const { session, account } = current.state
+  const factor = (await sessions.store.factors.list(account.id)).find(({ id }) => id === factorId)
+  if (factor === undefined) return refuse('not_found')
+  const context = auditContextOf(sessions, account.id, caller)
+  const mails = await noticeOf(services, account.id, `${factor.kind}_removed`, caller, context.at)
+  const change = await sessions.store.factors.remove(account.id, factorId, session.id, {
+    ...context,
+    mails,
+  })
+  return change === 'unknown' ? refuse('not_found') : renew(sessions, current)
+}
+
+/** New recovery codes in place of the old ones. They are shown once. The session must be fresh. */
+export async function replaceOwnRecoveryCodes(
+  services: FactorServices,
+  current: CurrentSession,
+  caller: Caller,
+): Promise<FactorAdded | Refusal> {
+  const { sessions, recovery } = services
+  const stale = await refuseUnlessFresh(sessions, current, { hasProvenPassword: false })
+  if (stale !== undefined) return stale
+  const { id } = current.state.account
+  const recoveryCodes = newRecoveryCodes(sessions.random)
+  const context = auditContextOf(sessions, id, caller)
+  const change = await sessions.store.factors.replaceRecoveryCodes(
+    id,
+    recoveryCodes.map((code) => recovery.hash(id, code)),
+    {
+      ...context,
+      mails: await noticeOf(services, id, 'recovery_codes_replaced', caller, context.at),
+    },
+  )
+  if (change === 'unknown') return refuse('factor_unavailable')
+  return { ...(await renew(sessions, current)), recoveryCodes }
+}

@@ -1,0 +1,169 @@
+import { limits } from '../base/limits.ts'
+import {
+  authenticationOptions,
+  registrationOptions,
+  type AuthenticationOptions,
+  type RegistrationOptions,
+} from '../factors/passkeys/options.ts'
+import { readAssertion } from '../factors/passkeys/responses.ts'
+import { verifyAuthentication } from '../factors/passkeys/verify-authentication.ts'
+import { verifyRegistration, type NewCredential } from '../factors/passkeys/verify-registration.ts'
+import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import type { PasskeyFactor } from '../store/factors.ts'
+import { takeChallenge, writeChallenge, type Bearer } from './challenges.ts'
+import { proven, refuseFactor, type FactorProven } from './prove-factor.ts'
+import type { FactorServices, RelyingParty } from './services.ts'
+
+const CHALLENGE_BYTES = 32
+const USER_HANDLE_BYTES = 64
+
+/** The challenge of a passkey, as its row keeps it. */
+interface PasskeyChallenge {
+  /** In base64url. */
+  readonly challenge: string
+}
+
+/** The options for the browser, and the id with which the answer comes back. */
+export interface PasskeyAsked<Options> {
+  readonly ok: true
+  readonly challenge: string
+  readonly options: Options
+}
+
+/** Asks for one of the account's passkeys, as a second factor or for a step-up. */
+export async function askForPasskey(
+  services: FactorServices,
+  bearer: Bearer,
+  caller: Caller,
+): Promise<PasskeyAsked<AuthenticationOptions> | Refusal> {
+  const { relyingParty, sessions } = services
+  if (relyingParty === undefined) return refuse('passkeys_off')
+  const passkeys = await sessions.store.factors.passkeys(bearer.accountId)
+  if (passkeys.length === 0) return refuse('factor_unavailable')
+  const bytes = sessions.random.bytes(CHALLENGE_BYTES)
+  const challenge = await writePasskeyChallenge(services, 'passkey_second', bearer, bytes, caller)
+  const options = authenticationOptions({
+    rpId: relyingParty.id,
+    allow: passkeys.map(describe),
+    challenge: bytes,
+    userVerification: 'required',
+  })
+  return { ok: true, challenge, options }
+}
+
+/** Checks the answer to {@link askForPasskey}. The challenge is used up before the answer is checked. */
+export async function provePasskey(
+  services: FactorServices,
+  bearer: Bearer,
+  { challenge: id, response }: { readonly challenge: string; readonly response: unknown },
+  caller: Caller,
+): Promise<FactorProven | Refusal> {
+  const details = await takeChallenge(services, 'passkey_second', id, bearer)
+  if (details === undefined) return refuse('challenge_void')
+  const credentialId = readAssertion(response)?.credentialId
+  const passkeys = await services.sessions.store.factors.passkeys(bearer.accountId)
+  const passkey = passkeys.find((each) => each.credentialId === credentialId)
+  if (passkey === undefined) return refuseFactor(services, bearer.accountId, 'passkey', caller)
+  return checkAssertion(services, { accountId: bearer.accountId, passkey }, details, caller, {
+    response,
+    isDiscoverable: false,
+  })
+}
+
+/** Checks an assertion of a known passkey. `details` come from the row of the challenge, which is used up. */
+export async function checkAssertion(
+  services: FactorServices,
+  { accountId, passkey }: { readonly accountId: string; readonly passkey: PasskeyFactor },
+  details: unknown,
+  caller: Caller,
+  given: { readonly response: unknown; readonly isDiscoverable: boolean },
+): Promise<FactorProven | Refusal> {
+  const { relyingParty, sessions } = services
+  if (relyingParty === undefined) return refuse('passkeys_off')
+  const fresh = new Uint8Array(sessions.random.bytes(USER_HANDLE_BYTES))
+  const userHandle = await sessions.store.factors.userHandle(accountId, fresh)
+  if (userHandle === undefined) return refuse('passkey_refused')
+  const result = await verifyAuthentication({
+    ...given,
+    ...expectationOf(relyingParty, details),
+    credential: { ...passkey, id: passkey.credentialId },
+    userHandle,
+  })
+  if (!result.ok) return refuseFactor(services, accountId, 'passkey', caller)
+  const { signCount, isBackedUp, amr } = result
+  const use = { kind: 'passkey', factorId: passkey.id, signCount, isBackedUp } as const
+  return proven(services, 'passkey', amr, use)
+}
+
+/** Asks the browser to make a passkey. */
+export async function askForNewPasskey(
+  services: FactorServices,
+  bearer: Bearer,
+  username: string,
+  caller: Caller,
+): Promise<PasskeyAsked<RegistrationOptions> | Refusal> {
+  const { relyingParty, sessions } = services
+  if (relyingParty === undefined) return refuse('passkeys_off')
+  const { factors } = sessions.store
+  const passkeys = await factors.passkeys(bearer.accountId)
+  if (passkeys.length >= limits.passkeysMax) return refuse('factors_full')
+  const fresh = new Uint8Array(sessions.random.bytes(USER_HANDLE_BYTES))
+  const userHandle = await factors.userHandle(bearer.accountId, fresh)
+  if (userHandle === undefined) return refuse('account_disabled')
+  const bytes = sessions.random.bytes(CHALLENGE_BYTES)
+  const challenge = await writePasskeyChallenge(services, 'passkey_enrol', bearer, bytes, caller)
+  const options = registrationOptions({
+    rpId: relyingParty.id,
+    rpName: relyingParty.name,
+    userHandle,
+    username,
+    displayName: username,
+    exclude: passkeys.map(describe),
+    challenge: bytes,
+  })
+  return { ok: true, challenge, options }
+}
+
+/** Checks the answer to {@link askForNewPasskey}. The challenge is used up before the answer is checked. */
+export async function checkNewPasskey(
+  services: FactorServices,
+  bearer: Bearer,
+  { challenge: id, response }: { readonly challenge: string; readonly response: unknown },
+  caller: Caller,
+): Promise<{ readonly ok: true; readonly credential: NewCredential } | Refusal> {
+  const { relyingParty } = services
+  if (relyingParty === undefined) return refuse('passkeys_off')
+  const details = await takeChallenge(services, 'passkey_enrol', id, bearer)
+  if (details === undefined) return refuse('challenge_void')
+  const expected = expectationOf(relyingParty, details)
+  const result = await verifyRegistration({ response, ...expected })
+  return result.ok ? result : refuseFactor(services, bearer.accountId, 'passkey', caller)
+}
+
+/** Writes the challenge of a passkey for a bearer. */
+async function writePasskeyChallenge(
+  services: FactorServices,
+  purpose: 'passkey_enrol' | 'passkey_second',
+  bearer: Bearer,
+  bytes: Buffer,
+  { address }: Caller,
+): Promise<string> {
+  const details: PasskeyChallenge = { challenge: bytes.toString('base64url') }
+  return writeChallenge(services, purpose, bearer, details, { actor: bearer.accountId, address })
+}
+
+function expectationOf(
+  { id, origins }: RelyingParty,
+  details: unknown,
+): { challenge: Uint8Array; rpId: string; origins: readonly string[] } {
+  // Only this file and `passkey-login.ts` write challenges of passkeys.
+  const { challenge } = details as PasskeyChallenge
+  return { challenge: Buffer.from(challenge, 'base64url'), rpId: id, origins }
+}
+
+function describe({ credentialId, transports }: PasskeyFactor): {
+  id: string
+  transports: readonly string[]
+} {
+  return { id: credentialId, transports }
+}

@@ -1,0 +1,150 @@
+import { checkCode } from '../by-mail/use-code.ts'
+import type { FactorMethod } from '../factors/decide.ts'
+import type { Proof } from '../factors/proof.ts'
+import { findTotpStep } from '../factors/totp.ts'
+import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import type { FactorUse, GuessKind } from '../store/factors.ts'
+import { readChallenge, type Bearer } from './challenges.ts'
+import { provePasskey } from './passkeys.ts'
+import type { FactorServices } from './services.ts'
+
+/** What a person presents as a second factor. Every text may be any text that a client sent. */
+export type PresentedFactor =
+  | { readonly method: 'totp' | 'recovery_code'; readonly code: string }
+  | { readonly method: 'mail'; readonly challenge: string; readonly code: string }
+  | { readonly method: 'passkey'; readonly challenge: string; readonly response: unknown }
+
+/** A factor that was checked. It is not used up yet: the store does that together with what the proof allows. */
+export interface FactorProven {
+  readonly ok: true
+  readonly proof: Proof
+  readonly use: FactorUse
+  /** New recovery codes, if it is the first factor of the account. They are shown once. */
+  readonly recoveryCodes?: readonly string[]
+}
+
+/**
+ * Checks a second factor. A guess is counted before it is checked, so a thousand guesses at once get no more checks than
+ * guesses in sequence, on whichever path they come.
+ */
+export async function proveFactor(
+  services: FactorServices,
+  bearer: Bearer,
+  presented: PresentedFactor,
+  caller: Caller,
+): Promise<FactorProven | Refusal> {
+  switch (presented.method) {
+    case 'totp':
+      return proveTotp(services, bearer.accountId, presented.code, caller)
+    case 'recovery_code':
+      return proveRecoveryCode(services, bearer.accountId, presented.code, caller)
+    case 'mail':
+      return proveMailedCode(services, bearer, presented, caller)
+    case 'passkey':
+      return provePasskey(services, bearer, presented, caller)
+  }
+}
+
+async function proveTotp(
+  services: FactorServices,
+  accountId: string,
+  code: string,
+  caller: Caller,
+): Promise<FactorProven | Refusal> {
+  const { store } = services.sessions
+  const totp = await store.factors.totp(accountId)
+  if (totp === undefined) return refuse('factor_unavailable')
+  const tooMany = await countGuess(services, accountId, 'totp')
+  if (tooMany !== undefined) return tooMany
+  const secret = services.sealer.open(totp.secret, totpContext(accountId))
+  if (secret === undefined) throw new Error('The secret of an authenticator app cannot be opened.')
+  const step = await findTotpStep(secret, code, totp.lastStep, await store.nowMs())
+  if (step === undefined) return refuseFactor(services, accountId, 'totp', caller)
+  return proven(services, 'totp', ['otp'], { kind: 'totp', factorId: totp.id, step })
+}
+
+/** The context under which the secret of an authenticator app is sealed. */
+export function totpContext(accountId: string): string {
+  return `totp ${accountId}`
+}
+
+async function proveRecoveryCode(
+  services: FactorServices,
+  accountId: string,
+  code: string,
+  caller: Caller,
+): Promise<FactorProven | Refusal> {
+  const tooMany = await countGuess(services, accountId, 'recovery_code')
+  if (tooMany !== undefined) return tooMany
+  const hashes = services.recovery.candidates(accountId, code)
+  if (hashes === undefined) return refuseFactor(services, accountId, 'recovery_code', caller)
+  // RFC 8176 has no value of its own for a code from a list. It is a one-time password.
+  return proven(services, 'recovery_code', ['otp'], { kind: 'recovery_code', hashes })
+}
+
+async function proveMailedCode(
+  services: FactorServices,
+  bearer: Bearer,
+  { challenge, code }: { readonly challenge: string; readonly code: string },
+  caller: Caller,
+): Promise<FactorProven | Refusal> {
+  const { byMail } = services
+  if (byMail === undefined) return refuse('factor_unavailable')
+  const details = await readChallenge(services, 'mail_second', challenge, bearer)
+  if (details === undefined) return refuse('challenge_void')
+  const tooMany = await countGuess(services, bearer.accountId, 'mail')
+  if (tooMany !== undefined) return tooMany
+  // Only `askForMail` writes challenges of this purpose.
+  const { ticket } = details as { readonly ticket: string }
+  const right = await checkCode(byMail, { ticket, code }, ['second_factor'], caller)
+  if (!right.ok) return right.code === 'code_void' ? refuse('challenge_void') : refuse('factor_wrong')
+  if (right.account?.id !== bearer.accountId) return refuse('challenge_void')
+  return proven(services, 'mail', ['otp'], { kind: 'mail', codeId: right.code.id })
+}
+
+/** Counts a guess. Returns the refusal if no guess is allowed now. */
+async function countGuess(
+  { sessions: { store } }: FactorServices,
+  accountId: string,
+  kind: GuessKind,
+): Promise<Refusal | undefined> {
+  const decision = await store.factors.countGuess(accountId, kind)
+  switch (decision.kind) {
+    case 'allowed':
+      return undefined
+    case 'wait':
+      return { ok: false, code: 'throttled', retryAfterSec: decision.retryAfterSec }
+    case 'locked':
+      return refuse('factor_locked')
+  }
+}
+
+/** Writes the audit line of a wrong factor, and returns the refusal. */
+export async function refuseFactor(
+  { sessions }: FactorServices,
+  accountId: string,
+  method: FactorMethod,
+  caller: Caller,
+): Promise<Refusal> {
+  await sessions.store.audit.append({
+    at: sessions.clock.nowMs(),
+    actor: 'anonymous',
+    address: caller.address,
+    event: 'factor_refused',
+    outcome: 'refused',
+    accountId,
+    sessionId: undefined,
+    detail: method,
+  })
+  return refuse(method === 'passkey' ? 'passkey_refused' : 'factor_wrong')
+}
+
+/** Makes the result of a factor that is right. */
+export function proven(
+  { sessions: { clock } }: FactorServices,
+  kind: Proof['kind'],
+  amr: Proof['amr'],
+  use: FactorUse,
+): FactorProven {
+  return { ok: true, proof: { kind, amr, at: clock.nowMs() }, use }
+}
