@@ -21,7 +21,7 @@ const clientData = z.object({
   challenge: z.string(),
   origin: z.string(),
   crossOrigin: z.boolean().optional(),
-  topOrigin: z.unknown(),
+  topOrigin: z.unknown().optional(),
 })
 
 /**
