@@ -16,6 +16,7 @@ const SIZED = [
   'packages/server/test/bad-input.test.ts',
   'packages/server/test/by-mail-enumeration.test.ts',
   'packages/server/test/model.test.ts',
+  'packages/server/test/passkey-hostile.test.ts',
   'packages/server/test/slow-enumeration.test.ts',
   'packages/server/test/slow-mail-kill.test.ts',
   'packages/server/test/slow-mail-races.test.ts',
