@@ -18,6 +18,7 @@ import {
 import { createUserManager, type UserManager } from './accounts/users.ts'
 import { createMailServices } from './authority/by-mail.ts'
 import { warnOfExposures } from './authority/exposures.ts'
+import { createFactorServices } from './authority/factors.ts'
 import { openFeed } from './authority/feed.ts'
 import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
@@ -198,11 +199,13 @@ async function assemble(
     mail.mailer &&
     accounts &&
     createMailServices(settings, { ...base, services, mailer: mail.mailer })
+  const factors = await createFactorServices(settings, { ...base, services, byMail })
   const http = serveHttp({
     settings,
     services,
     accounts,
     byMail,
+    factors,
     hub: feed.hub,
     devOutbox: mail.devOutbox,
     logger,

@@ -99,6 +99,7 @@ async function purge(
     mails: () => store.mail.purge(MAIL_KEPT_MS, STEP_ROWS),
     consumed: () => store.purgeConsumed(STEP_ROWS),
     invitations: () => store.invitations.purge(INVITATION_KEPT_MS, STEP_ROWS),
+    challenges: () => store.factors.purge(STEP_ROWS),
     mail_codes: () => store.mailCodes.purge(STEP_ROWS),
     ...(await pruning('audit', store.audit, auditMs)),
     ...(await pruning('revocations', store.revocations, revocationsMs)),

@@ -21,6 +21,7 @@ import { createRefresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import { waitUntilEffective } from '../sessions/wait-effective.ts'
 import type { Settings } from '../settings.ts'
+import type { FactorServices } from '../with-factors/services.ts'
 
 /** The HTTP side of an authority. */
 export interface HttpSide {
@@ -39,11 +40,12 @@ export function serveHttp(options: {
   readonly accounts: AccountManager | undefined
   /** Undefined if the server sends no mail. */
   readonly byMail: MailServices | undefined
+  readonly factors: FactorServices
   readonly hub: FeedHub
   readonly devOutbox: DevOutbox | undefined
   readonly logger: Logger
 }): HttpSide {
-  const { settings, services, accounts, byMail, hub, devOutbox, logger } = options
+  const { settings, services, accounts, byMail, factors, hub, devOutbox, logger } = options
   const { http } = settings
   const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
   const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
@@ -52,6 +54,7 @@ export function serveHttp(options: {
       sessions: services,
       accounts,
       byMail,
+      factors,
       refresh: createRefresher(services),
       http,
       logger,

@@ -1,4 +1,5 @@
 import { giveBackTries } from '../sessions/count-try.ts'
+import { refuseUnlessFresh } from '../sessions/freshness.ts'
 import { auditContextOf, type CurrentSession } from '../sessions/own-sessions.ts'
 import { proveOwnPassword } from '../sessions/prove-own-password.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
@@ -42,6 +43,8 @@ export async function askToChangeEmail(
   const proven = await proveOwnPassword(sessions, current, password, caller)
   if (!proven.ok) return proven
   await giveBackTries(sessions, proven.guesses)
+  const stale = await refuseUnlessFresh(sessions, current, { hasProvenPassword: true })
+  if (stale !== undefined) return stale
   const read = await readAsking(services, asking, caller)
   if (!read.ok) return read
   return evenly(services, async () => {

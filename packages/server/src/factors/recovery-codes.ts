@@ -29,7 +29,11 @@ export function createRecoveryHasher(keys: readonly Uint8Array[]): RecoveryHashe
   const [first] = macKeys
   if (first === undefined) throw new TypeError('Recovery codes need a key.')
   const mac = (key: typeof first, accountId: string, letters: string): Uint8Array =>
-    new Uint8Array(createHmac('sha256', key).update(JSON.stringify([accountId, letters])).digest())
+    new Uint8Array(
+      createHmac('sha256', key)
+        .update(JSON.stringify([accountId, letters]))
+        .digest(),
+    )
   return {
     hash: (accountId, code) => mac(first, accountId, lettersOf(code)),
     candidates: (accountId, code) => {

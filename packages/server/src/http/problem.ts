@@ -33,16 +33,36 @@ export function problem(
   return new Response(text, { status, headers: { ...headers, ...more } })
 }
 
-/**
- * Makes the problem document of a refused session operation, with its `retryAfterSec` and `text` if they are
- * set.
- */
-export function problemFor({ code, retryAfterSec, text }: Refusal): Response {
+/** Makes the problem document of a refused session operation, with everything that the refusal says. */
+export function problemFor({ code, retryAfterSec, text, pending, stepUp }: Refusal): Response {
   return problem(
     code,
-    retryAfterSec === undefined ? {} : { 'retry-after': String(retryAfterSec) },
-    text === undefined ? {} : { detail: text },
+    {
+      ...(retryAfterSec === undefined ? {} : { 'retry-after': String(retryAfterSec) }),
+      ...(stepUp === undefined ? {} : { 'www-authenticate': stepUpChallenge(stepUp) }),
+    },
+    {
+      ...(text === undefined ? {} : { detail: text }),
+      ...(pending === undefined ? {} : describePending(pending)),
+      ...stepUp,
+    },
   )
+}
+
+/** Describes how a sign-in continues, as members of the answer. */
+export function describePending({
+  ticket,
+  methods,
+  enrol,
+  expiresInSec,
+}: NonNullable<Refusal['pending']>): Record<string, unknown> {
+  return { ticket, methods, enrol, expires_in: expiresInSec }
+}
+
+/** The challenge of RFC 9470 §3. Its values have no quotes. */
+function stepUpChallenge(stepUp: NonNullable<Refusal['stepUp']>): string {
+  const parameters = Object.entries({ error: 'insufficient_user_authentication', ...stepUp })
+  return `Bearer ${parameters.map(([name, value]) => `${name}="${value}"`).join(', ')}`
 }
 
 /** Like `problem`, for code that answers without a `Response`. */

@@ -2,7 +2,11 @@ import { accountRoutes } from './account/routes.ts'
 import { browserRoutes } from './browser/routes.ts'
 import { byMailRoutes } from './by-mail/routes.ts'
 import { contractRoutes } from './contract/routes.ts'
+import { contractFactorRoutes } from './contract/factor-routes.ts'
 import { devRoutes } from './dev/routes.ts'
+import { ownFactorRoutes } from './factors/own-routes.ts'
+import { factorSignInRoutes } from './factors/sign-in-routes.ts'
+import { stepUpRoutes } from './factors/step-up-routes.ts'
 import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
 import { pageRoutes } from './pages/routes.ts'
@@ -19,8 +23,12 @@ import type { ApiRoute } from './router/define.ts'
  */
 export const routes: readonly ApiRoute[] = [
   ...contractRoutes,
+  ...contractFactorRoutes,
   ...browserRoutes,
   ...accountRoutes,
+  ...factorSignInRoutes,
+  ...stepUpRoutes,
+  ...ownFactorRoutes,
   ...byMailRoutes,
   ...pageRoutes,
   ...ownInvitationRoutes,

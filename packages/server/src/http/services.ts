@@ -9,6 +9,7 @@ import type { DevOutbox } from '../mail/dev-outbox.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import type { Effective } from '../sessions/wait-effective.ts'
+import type { FactorServices } from '../with-factors/services.ts'
 import type { Cookies } from './browser/cookies.ts'
 import type { FeedServices } from './revocations/poll.ts'
 import type { RouteDescription } from './router/route.ts'
@@ -50,6 +51,7 @@ export interface AppServices {
   readonly accounts: AccountManager | undefined
   /** Undefined if the server sends no mail, or the application keeps the accounts. */
   readonly byMail: MailServices | undefined
+  readonly factors: FactorServices
   readonly refresh: Refresher
   readonly http: HttpSettings
   readonly logger: Logger

@@ -1,5 +1,6 @@
 import { checkNewPassword } from '../accounts/password-rules.ts'
 import { giveBackTries } from './count-try.ts'
+import { refuseUnlessFresh } from './freshness.ts'
 import { auditContextOf, renew, type CurrentSession, type Renewed } from './own-sessions.ts'
 import { WRONG_PASSWORD, proveOwnPassword } from './prove-own-password.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
@@ -32,6 +33,11 @@ export async function changePassword(
   const proven = await proveOwnPassword(services, current, oldPassword, caller)
   if (!proven.ok) return proven.code === 'credentials_invalid' ? WRONG_OLD_PASSWORD : proven
   const { account, guesses, all } = proven
+  const stale = await refuseUnlessFresh(services, current, { hasProvenPassword: true })
+  if (stale !== undefined) {
+    await giveBackTries(services, guesses)
+    return stale
+  }
   const hash = await hasher.hash(newPassword)
   if (hash === undefined) {
     await giveBackTries(services, all)

@@ -1,5 +1,6 @@
 import { readAccountData, type AccountData } from '../accounts/export.ts'
 import { checkUsername, usernameKey } from '../accounts/usernames.ts'
+import { refuseUnlessFresh } from './freshness.ts'
 import { auditContextOf, type CurrentSession } from './own-sessions.ts'
 import { proveOwnPassword } from './prove-own-password.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from './services.ts'
@@ -69,6 +70,8 @@ export async function deleteOwnAccount(
 ): Promise<{ readonly ok: true } | Refusal> {
   const proven = await proveOwnPassword(services, current, password, caller)
   if (!proven.ok) return proven
+  const stale = await refuseUnlessFresh(services, current, { hasProvenPassword: true })
+  if (stale !== undefined) return stale
   const { account } = proven
   const context = auditContextOf(services, account.id, caller)
   const mails = await services.notices?.accountDeleted(account, context.at)

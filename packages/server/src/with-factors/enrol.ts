@@ -6,7 +6,8 @@ import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { NewFactor } from '../store/factors.ts'
 import { readChallenge, writeChallenge, type Bearer } from './challenges.ts'
 import { checkNewPasskey } from './passkeys.ts'
-import { proven, refuseFactor, totpContext, type FactorProven } from './prove-factor.ts'
+import { proven, refuseFactor, type FactorProven } from './factor-proven.ts'
+import { totpContext } from './prove-factor.ts'
 import type { FactorServices } from './services.ts'
 
 /** What a person presents to enrol a factor. Every text may be any text that a client sent. */

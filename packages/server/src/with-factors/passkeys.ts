@@ -11,7 +11,7 @@ import { verifyRegistration, type NewCredential } from '../factors/passkeys/veri
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { PasskeyFactor } from '../store/factors.ts'
 import { takeChallenge, writeChallenge, type Bearer } from './challenges.ts'
-import { proven, refuseFactor, type FactorProven } from './prove-factor.ts'
+import { proven, refuseFactor, type FactorProven } from './factor-proven.ts'
 import type { FactorServices, RelyingParty } from './services.ts'
 
 const CHALLENGE_BYTES = 32

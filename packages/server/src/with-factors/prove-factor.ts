@@ -1,10 +1,9 @@
 import { checkCode } from '../by-mail/use-code.ts'
-import type { FactorMethod } from '../factors/decide.ts'
-import type { Proof } from '../factors/proof.ts'
 import { findTotpStep } from '../factors/totp.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
-import type { FactorUse, GuessKind } from '../store/factors.ts'
+import type { GuessKind } from '../store/factors.ts'
 import { readChallenge, type Bearer } from './challenges.ts'
+import { proven, refuseFactor, type FactorProven } from './factor-proven.ts'
 import { provePasskey } from './passkeys.ts'
 import type { FactorServices } from './services.ts'
 
@@ -13,15 +12,6 @@ export type PresentedFactor =
   | { readonly method: 'totp' | 'recovery_code'; readonly code: string }
   | { readonly method: 'mail'; readonly challenge: string; readonly code: string }
   | { readonly method: 'passkey'; readonly challenge: string; readonly response: unknown }
-
-/** A factor that was checked. It is not used up yet: the store does that together with what the proof allows. */
-export interface FactorProven {
-  readonly ok: true
-  readonly proof: Proof
-  readonly use: FactorUse
-  /** New recovery codes, if it is the first factor of the account. They are shown once. */
-  readonly recoveryCodes?: readonly string[]
-}
 
 /**
  * Checks a second factor. A guess is counted before it is checked, so a thousand guesses at once get no more checks than
@@ -97,7 +87,8 @@ async function proveMailedCode(
   // Only `askForMail` writes challenges of this purpose.
   const { ticket } = details as { readonly ticket: string }
   const right = await checkCode(byMail, { ticket, code }, ['second_factor'], caller)
-  if (!right.ok) return right.code === 'code_void' ? refuse('challenge_void') : refuse('factor_wrong')
+  if (!right.ok)
+    return right.code === 'code_void' ? refuse('challenge_void') : refuse('factor_wrong')
   if (right.account?.id !== bearer.accountId) return refuse('challenge_void')
   return proven(services, 'mail', ['otp'], { kind: 'mail', codeId: right.code.id })
 }
@@ -117,34 +108,4 @@ async function countGuess(
     case 'locked':
       return refuse('factor_locked')
   }
-}
-
-/** Writes the audit line of a wrong factor, and returns the refusal. */
-export async function refuseFactor(
-  { sessions }: FactorServices,
-  accountId: string,
-  method: FactorMethod,
-  caller: Caller,
-): Promise<Refusal> {
-  await sessions.store.audit.append({
-    at: sessions.clock.nowMs(),
-    actor: 'anonymous',
-    address: caller.address,
-    event: 'factor_refused',
-    outcome: 'refused',
-    accountId,
-    sessionId: undefined,
-    detail: method,
-  })
-  return refuse(method === 'passkey' ? 'passkey_refused' : 'factor_wrong')
-}
-
-/** Makes the result of a factor that is right. */
-export function proven(
-  { sessions: { clock } }: FactorServices,
-  kind: Proof['kind'],
-  amr: Proof['amr'],
-  use: FactorUse,
-): FactorProven {
-  return { ok: true, proof: { kind, amr, at: clock.nowMs() }, use }
 }

@@ -2,7 +2,12 @@ import type { FactorMethod } from '../factors/decide.ts'
 import { summarizeProofs, type Proof } from '../factors/proof.ts'
 import { isEnrolled } from '../sessions/freshness.ts'
 import { giveBackTries } from '../sessions/count-try.ts'
-import { auditContextOf, renew, type CurrentSession, type Renewed } from '../sessions/own-sessions.ts'
+import {
+  auditContextOf,
+  renew,
+  type CurrentSession,
+  type Renewed,
+} from '../sessions/own-sessions.ts'
 import { proveOwnPassword } from '../sessions/prove-own-password.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { FactorUse, FactorView } from '../store/factors.ts'
@@ -15,7 +20,9 @@ import type { FactorServices } from './services.ts'
 export type StepUpMethod = FactorMethod | 'password'
 
 /** What a person presents for a step-up. */
-export type PresentedStepUp = PresentedFactor | { readonly method: 'password'; readonly password: string }
+export type PresentedStepUp =
+  | PresentedFactor
+  | { readonly method: 'password'; readonly password: string }
 
 /**
  * Returns how the person of a session can confirm who they are. Pure. An account with a second factor must give it: the
@@ -32,7 +39,10 @@ export function stepUpMethods(
       ...(factors.recoveryCodes > 0 ? (['recovery_code'] as const) : []),
     ]
   }
-  return [...(has.password ? (['password'] as const) : []), ...(has.mailbox ? (['mail'] as const) : [])]
+  return [
+    ...(has.password ? (['password'] as const) : []),
+    ...(has.mailbox ? (['mail'] as const) : []),
+  ]
 }
 
 /** Reads how the person of a session can confirm who they are. */

@@ -1,18 +1,14 @@
 import { deleteOwnAccount, exportOwnAccount, renameOwnAccount } from '../../sessions/own-account.ts'
 import { changePassword } from '../../sessions/change-password.ts'
-import {
-  endOwnSession,
-  endOwnSessions,
-  listOwnSessions,
-  type Renewed,
-} from '../../sessions/own-sessions.ts'
+import { endOwnSession, endOwnSessions, listOwnSessions } from '../../sessions/own-sessions.ts'
 import type { Caller, SessionServices } from '../../sessions/services.ts'
 import type { SessionSummary } from '../../store/store.ts'
-import { answerJson, forgetSession, sessionCookies } from '../browser/session-answers.ts'
+import { answerJson, forgetSession } from '../browser/session-answers.ts'
 import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
 import { loadDescribeDevice, type DescribeDevice } from '../../accounts/device.ts'
 import type { LoggedIn } from './gates.ts'
+import { answerRenewed } from './renewed.ts'
 
 /** `GET /auth/sessions`: the account's live sessions, newest first. */
 export async function answerSessions(
@@ -74,20 +70,6 @@ export async function answerChangePassword(
 ): Promise<Response> {
   const changed = await changePassword(services, who, passwords, caller)
   return changed.ok ? answerRenewed(services, who, changed) : problemFor(changed)
-}
-
-/**
- * Answers with the new access token: in a cookie if the old token came in a cookie, otherwise in the body.
- */
-function answerRenewed(
-  services: SessionServices,
-  { isCookie, cookies }: LoggedIn,
-  { renewed }: Renewed,
-): Response {
-  if (renewed === undefined) return answerJson(204, undefined)
-  return isCookie
-    ? answerJson(204, undefined, sessionCookies(services, cookies, renewed))
-    : answerJson(200, { access: renewed.access })
 }
 
 /** `PATCH /auth/me`. */

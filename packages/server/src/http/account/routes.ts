@@ -5,7 +5,7 @@ import { NEW_PASSWORD_REFUSALS } from './password-refusals.ts'
 import { FIELD_MEDIA } from '../browser/media.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
-import type { Answer, Feature } from '../router/route.ts'
+import type { Feature } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
 import { loggedIn, loggedInReader, noForeignPage } from './gates.ts'
 import { me } from './me-schema.ts'
@@ -19,6 +19,7 @@ import {
   answerRename,
   answerSessions,
 } from './own-account.ts'
+import { renewedAnswers } from './renewed.ts'
 import { answerSignUp } from './sign-up.ts'
 
 const about = { tag: 'Own account', style: 'problem' } as const
@@ -52,12 +53,6 @@ const sessionList = lazy(() =>
         }),
       )
       .max(limits.sessionsListedMax),
-  }),
-)
-
-const renewed = lazy(() =>
-  z.object({
-    access: z.string().meta({ description: 'A new access token. The old token was revoked.' }),
   }),
 )
 
@@ -109,25 +104,6 @@ const ownData = lazy(() =>
 )
 
 const created = lazy(() => z.object({ sub: z.string(), username: z.string() }))
-
-/** The answers to a request that ends all other sessions of the account. */
-function renewedAnswers(): readonly Answer[] {
-  return [
-    {
-      status: 200,
-      description:
-        'Done. The access token came in the header, so the next access token is in the body.',
-      media: 'application/json',
-      schema: renewed(),
-      example: { access: 'eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9...' },
-    },
-    {
-      status: 204,
-      description:
-        'Done. If the access token came in the cookie, the cookie now has the next access token. Otherwise refresh.',
-    },
-  ]
-}
 
 /** The routes for a person's own account, sessions and password. */
 export const accountRoutes: readonly ApiRoute[] = [

@@ -5,6 +5,7 @@ import type { Caller } from '../../sessions/services.ts'
 import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
 import type { HttpServices } from '../services.ts'
+import { browserOf } from './browser-of.ts'
 import { isNonce, isOver, type BrowserRequest } from './browser-request.ts'
 import type { LoggingOut } from './gates.ts'
 import {
@@ -36,18 +37,14 @@ export function answerCsrf(
  * attacker may have planted its cookies.
  */
 export async function answerLogin(
-  { sessions, cookies }: HttpServices,
+  services: HttpServices,
   browser: BrowserRequest,
   credentials: Parameters<typeof signIn>[1],
   { request, caller }: { readonly request: Request; readonly caller: Caller },
 ): Promise<Response> {
-  const device = cookies.read(request, 'device')
-  const granted = await signIn(
-    sessions,
-    credentials,
-    { ...caller, device: device.ok ? device.value : undefined },
-    { forCookies: true },
-  )
+  const { sessions, cookies } = services
+  const by = browserOf(services, request, caller)
+  const granted = await signIn(sessions, credentials, by, { forCookies: true })
   if (!granted.ok) {
     const isUseless = browser.code !== undefined && isOver(browser.code)
     return withCookies(problemFor(granted), isUseless ? [cookies.clear('refresh')] : [])

@@ -3,6 +3,7 @@ import type { Presented } from '../../by-mail/secrets.ts'
 import { endByRefreshToken } from '../../sessions/end.ts'
 import type { SignedIn } from '../../sessions/open-session.ts'
 import type { Caller, Refusal } from '../../sessions/services.ts'
+import { browserOf } from '../browser/browser-of.ts'
 import { readBrowser } from '../browser/browser-request.ts'
 import { sessionCookies } from '../browser/session-answers.ts'
 import type { HttpServices } from '../services.ts'
@@ -24,12 +25,11 @@ export async function logInBrowserByMail(
   { readonly ok: true; readonly signedIn: SignedIn; readonly cookies: readonly string[] } | Refusal
 > {
   const { sessions, cookies } = services
-  const device = cookies.read(request, 'device')
   const signedIn = await logInByMail(
     requireMail(services),
     presented,
     { tenant, forCookies: true },
-    { ...caller, device: device.ok ? device.value : undefined },
+    browserOf(services, request, caller),
   )
   if (!signedIn.ok) return signedIn
   const previous = readBrowser(services, request)

@@ -1,5 +1,6 @@
 import { refusals, type RefusalCode } from '../../base/refusals.ts'
-import { RETRY_AFTER_SEC } from '../problem.ts'
+import type { Refusal } from '../../sessions/services.ts'
+import { RETRY_AFTER_SEC, describePending } from '../problem.ts'
 import { pythonTypeOf } from './fields.ts'
 
 const baseHeaders = {
@@ -68,9 +69,29 @@ export function answerRefusal(code: RefusalCode): Response {
       )
     case 'account_disabled':
       return answerJson(401, { detail: 'No active account found for the given token.' }, challenge)
+    case 'ticket_void':
+    case 'factor_wrong':
+    case 'passkey_refused':
+      return answerJson(401, { detail: refusals[code].text, code }, challenge)
+    case 'factor_locked':
+    case 'factor_unavailable':
+    case 'challenge_void':
+      return answerJson(refusals[code].status, { detail: refusals[code].text, code })
     default:
       return answerPlain(code)
   }
+}
+
+/**
+ * Answers a right password to which a second factor is missing. Frontends that know nothing of it show `detail`, as for
+ * every failed login.
+ */
+export function answerPending(
+  code: RefusalCode,
+  pending: NonNullable<Refusal['pending']>,
+): Response {
+  const detail = refusals[code].text
+  return answerJson(401, { detail, code, ...describePending(pending) }, challenge)
 }
 
 /** Refuses a body that could not be read. `contentType` is the value of the Content-Type header. */

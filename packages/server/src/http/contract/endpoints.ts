@@ -1,17 +1,21 @@
+import type { z } from 'zod'
+
 import { endByRefreshToken } from '../../sessions/end.ts'
 import { explainNoRefreshToken, inspectToken } from '../../sessions/inspect.ts'
 import type { Refresher } from '../../sessions/refresh.ts'
-import type { Caller, SessionServices } from '../../sessions/services.ts'
+import type { Caller, Granted, Refusal, SessionServices } from '../../sessions/services.ts'
 import { signIn } from '../../sessions/sign-in.ts'
 import { readBody } from '../body.ts'
 import {
   answerBodyRefusal,
   answerJson,
   answerNotObject,
+  answerPending,
   answerRefusal,
   answerThrottled,
   answerVerifyRefusal,
 } from './answers.ts'
+import { parseFields } from '../router/parse.ts'
 import { readTextFields } from './fields.ts'
 
 /** A request to the SimpleJWT contract, and its caller. */
@@ -33,10 +37,14 @@ export function answerObtain(
     }
     const granted = await signIn(services, credentials, visit.caller)
     if (granted.ok) return answerJson(200, { refresh: granted.refresh, access: granted.access })
-    return granted.retryAfterSec === undefined
-      ? answerRefusal(granted.code)
-      : answerThrottled(granted.retryAfterSec)
+    return answerNotGranted(granted)
   })
+}
+
+/** Answers a login that is refused, or that waits for a second factor. */
+export function answerNotGranted({ code, retryAfterSec, pending }: Refusal): Response {
+  if (retryAfterSec !== undefined) return answerThrottled(retryAfterSec)
+  return pending === undefined ? answerRefusal(code) : answerPending(code, pending)
 }
 
 /** `POST /api/token/refresh/`: exchanges a refresh token for the next pair of tokens. */
@@ -85,4 +93,34 @@ async function withFields<Name extends string>(
   if (body.fields === undefined) return answerNotObject(body.value)
   const fields = readTextFields(body.fields, names)
   return fields.ok ? act(fields.values) : answerJson(400, fields.errors)
+}
+
+/**
+ * `POST /api/token/second-factor/` and `/api/token/passkey/`: bodies that are not only texts. An invalid field gets a
+ * list of errors, like every other.
+ */
+export async function answerFactor<Fields>(
+  { request }: ContractVisit,
+  schema: z.ZodType<Fields>,
+  act: (
+    fields: Fields,
+  ) => Promise<(Granted & { readonly recoveryCodes?: readonly string[] }) | Refusal>,
+): Promise<Response> {
+  const body = await readBody(request)
+  if (!body.ok) return answerBodyRefusal(body.code, request.headers.get('content-type') ?? '')
+  if (body.fields === undefined) return answerNotObject(body.value)
+  const parsed = parseFields(schema, body.fields)
+  if (!parsed.ok) {
+    const isMissing = (name: string): boolean => !new Map(body.fields).has(name)
+    const errors = (parsed.fields ?? []).map((name) => [
+      name,
+      [isMissing(name) ? 'This field is required.' : 'Not a valid value.'],
+    ])
+    return answerJson(400, Object.fromEntries(errors))
+  }
+  const granted = await act(parsed.value)
+  if (!granted.ok) return answerNotGranted(granted)
+  const { refresh, access, recoveryCodes = [] } = granted
+  const codes = recoveryCodes.length === 0 ? {} : { recovery_codes: recoveryCodes }
+  return answerJson(200, { refresh, access, ...codes })
 }

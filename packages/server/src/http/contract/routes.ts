@@ -38,7 +38,8 @@ const tokenBody = lazy(() => z.object({ token: field('An access token or a refre
 
 const accessToken = lazy(() => z.string().meta({ description: 'The access token, a JWT.' }))
 
-const pair = lazy(() =>
+/** The body of a login that succeeded. */
+export const pair = lazy(() =>
   z.object({
     refresh: z.string().meta({ description: 'The refresh token. Use it once.' }),
     access: accessToken(),
@@ -70,8 +71,8 @@ const badRequest = lazy(() =>
 
 const FIELD_ERROR = { refresh: ['This field is required.'] }
 
-/** The errors that all four endpoints share, in SimpleJWT's form. */
-function sharedAnswers(example: unknown): readonly Answer[] {
+/** The errors that all endpoints share, in SimpleJWT's form. */
+export function sharedAnswers(example: unknown): readonly Answer[] {
   const media = 'application/json'
   const failed = (status: number, description: string, text: string): Answer => ({
     status,
@@ -101,6 +102,47 @@ function sharedAnswers(example: unknown): readonly Answer[] {
       'The database cannot be reached. Try again shortly.',
     ),
   ]
+}
+
+const pending = lazy(() =>
+  z.object({
+    detail: z.string(),
+    code: z.string().optional(),
+    ticket: z.string().optional().meta({
+      description: 'With `second_factor_required`: send it with the factor. Keep it secret.',
+    }),
+    methods: z.array(z.string()).optional().meta({
+      description: 'How the person can continue: `totp`, `passkey`, `recovery_code`, `mail`.',
+    }),
+    enrol: z.array(z.string()).optional().meta({
+      description:
+        'With `second_factor_enrolment_required`: the factors that the person can set up.',
+    }),
+    expires_in: z.int().optional().meta({ description: 'The lifetime of the ticket in seconds.' }),
+  }),
+)
+
+/** A login that is refused, or that needs a second factor. */
+export function pendingAnswer(): Answer {
+  return {
+    status: 401,
+    description:
+      'The username or the password is wrong, or the account is disabled. With `code` and `ticket`: the password is right, and the login needs a second factor.',
+    media: 'application/json',
+    schema: pending(),
+    example: { detail: 'No active account found with the given credentials' },
+  }
+}
+
+/** Too many attempts. */
+export function throttledAnswer(): Answer {
+  return {
+    status: 429,
+    description: 'Too many attempts. `Retry-After` is the number of seconds to wait.',
+    media: 'application/json',
+    schema: detail(),
+    example: { detail: 'Request was throttled. Expected available in 60 seconds.' },
+  }
 }
 
 function unauthorized(description: string, example: unknown): Answer {
@@ -134,16 +176,8 @@ export const contractRoutes: readonly ApiRoute[] = [
         example: { refresh: 'eyJhbGciOiJIUzI1NiJ9...', access: 'eyJhbGciOiJFUzI1NiJ9...' },
       },
       ...sharedAnswers({ password: ['This field is required.'] }),
-      unauthorized('The username or the password is wrong, or the account is disabled.', {
-        detail: 'No active account found with the given credentials',
-      }),
-      {
-        status: 429,
-        description: 'Too many attempts. `Retry-After` is the number of seconds to wait.',
-        media: 'application/json',
-        schema: detail(),
-        example: { detail: 'Request was throttled. Expected available in 60 seconds.' },
-      },
+      pendingAnswer(),
+      throttledAnswer(),
     ],
     handle:
       ({ sessions, http }) =>
