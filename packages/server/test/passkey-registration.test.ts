@@ -140,6 +140,8 @@ describe('a registration is refused', () => {
     ['an RSA key as ES256', 'key_invalid', { alg: -257, coseKey: new Map([[3, -7]]) }],
     ['a P-384 key as ES256', 'key_invalid', { alg: -35, coseKey: new Map([[3, -7]]) }],
     ['a P-256 key as EdDSA', 'key_invalid', { coseKey: new Map([[3, -8]]) }],
+    ['P-256 named P-384', 'key_invalid', { coseKey: new Map([[-1, 2]]) }],
+    ['a P-256 key of the type RSA', 'key_invalid', { coseKey: new Map([[1, 3]]) }],
     ['a point outside the curve', 'key_invalid', { coseKey: offCurve }],
     ['RSA with 1,024 bits', 'key_invalid', { alg: -257, modulusBits: 1024 }],
     ['RSA with 4,104 bits', 'key_invalid', { alg: -257, coseKey: longModulus }],

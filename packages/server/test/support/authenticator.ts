@@ -30,7 +30,7 @@ export interface RequestOptions {
   readonly allowCredentials?: readonly { readonly id: string }[]
 }
 
-/** What a forged answer may say instead. `challenge`, `userHandle` and ids are base64url. */
+/** The fields that every forged answer may change. `challenge`, `userHandle` and ids are base64url. */
 export interface Forged {
   readonly type?: string
   readonly origin?: string
@@ -51,7 +51,7 @@ export interface Forged {
   readonly id?: string
 }
 
-/** What a forged registration may say instead. */
+/** The fields that a forged registration may change. */
 export interface ForgedRegistration extends Forged {
   /** The id in the authenticator data, and in the JSON unless `id` says otherwise. */
   readonly credentialId?: Uint8Array
@@ -65,7 +65,7 @@ export interface ForgedRegistration extends Forged {
   readonly transports?: unknown
 }
 
-/** What a forged assertion may say instead. */
+/** The fields that a forged assertion may change. */
 export interface ForgedAssertion extends Forged {
   /** The passkey to sign with. By default one that the options allow, otherwise the newest one. */
   readonly with?: string

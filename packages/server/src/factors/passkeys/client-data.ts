@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What both ceremonies expect of the browser's answer. */
+/** The values that the browser's answer must have in both ceremonies. */
 export interface Expected {
   readonly challenge: Uint8Array
   readonly rpId: string

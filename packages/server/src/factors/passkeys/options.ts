@@ -25,7 +25,7 @@ export interface CredentialDescriptor {
   readonly transports: readonly string[]
 }
 
-/** What `navigator.credentials.create` gets. */
+/** The options of `navigator.credentials.create`. */
 export interface RegistrationOptions {
   readonly rp: { readonly id: string; readonly name: string }
   readonly user: { readonly id: string; readonly name: string; readonly displayName: string }
@@ -41,7 +41,7 @@ export interface RegistrationOptions {
   readonly attestation: 'none'
 }
 
-/** What `navigator.credentials.get` gets. */
+/** The options of `navigator.credentials.get`. */
 export interface AuthenticationOptions {
   readonly rpId: string
   readonly challenge: string

@@ -72,7 +72,7 @@ export interface AssertionResponse {
   readonly userHandle: string | undefined
 }
 
-/** Reads the answer to a registration. Returns undefined if it is none. */
+/** Reads the answer to a registration. Returns undefined for any other value. */
 export function parseRegistration(response: unknown): RegistrationResponse | undefined {
   const { success, data } = registration.safeParse(response)
   if (!success || data.id !== data.rawId) return undefined
@@ -85,7 +85,7 @@ export function parseRegistration(response: unknown): RegistrationResponse | und
   }
 }
 
-/** Reads the answer to an authentication. Returns undefined if it is none. */
+/** Reads the answer to an authentication. Returns undefined for any other value. */
 export function parseAssertion(response: unknown): AssertionResponse | undefined {
   const { success, data } = assertion.safeParse(response)
   if (!success || data.id !== data.rawId) return undefined

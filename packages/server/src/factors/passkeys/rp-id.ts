@@ -14,7 +14,7 @@ export type RpIdReason =
   | 'public_suffix'
   | 'other_domain'
 
-/** What the start does about the RP ID. */
+/** The decision of `decideRpId`, which the start carries out. */
 export type RpIdDecision =
   /** The stored RP ID is still correct. */
   | { readonly kind: 'use'; readonly rpId: string }

@@ -27,7 +27,7 @@ export interface StoredCredential {
   readonly isBackupEligible: boolean
 }
 
-/** What an assertion earns. The store keeps the new count and whether the passkey is backed up. */
+/** The result of `verifyAuthentication`. The store keeps the new count and whether the passkey is backed up. */
 export type AuthenticationResult =
   | {
       readonly ok: true

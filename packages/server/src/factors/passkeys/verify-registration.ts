@@ -35,7 +35,7 @@ export interface NewCredential {
   readonly aaguid: string
 }
 
-/** What a registration earns. */
+/** The result of `verifyRegistration`. */
 export type RegistrationResult =
   | { readonly ok: true; readonly credential: NewCredential }
   | { readonly ok: false; readonly reason: RegistrationReason }
