@@ -118,17 +118,17 @@ describe('a range service', () => {
 
   test.each(outages)(
     'P25 %s: people go on, one line is logged, and the next ones do not wait',
-    async (_, answer, logged) => {
+    async (_name, answer, logged) => {
       service.misbehave(answer)
       expect(await signUp(it, BREACHED)).toEqual(ACCEPTED)
       expect(await signUp(it, BREACHED)).toEqual(ACCEPTED)
       expect(service.requests).toHaveLength(1)
-      expect(lines).toEqual([
-        { level: 40, time: expect.any(Number), event: 'breached_passwords_unavailable', ...logged },
-      ])
+      expect(lines).toHaveLength(1)
+      const { time: _, pid: __, hostname: ___, ...line } = lines[0] ?? {}
+      expect(line).toEqual({ level: 40, event: 'breached_passwords_unavailable', ...logged })
       const [prefix, rest] = [sha1Of(BREACHED).slice(0, 5), sha1Of(BREACHED).slice(5)]
       for (const secret of [BREACHED, prefix, rest]) {
-        expect(JSON.stringify(lines)).not.toContain(secret)
+        expect(JSON.stringify(line)).not.toContain(secret)
       }
     },
   )

@@ -33,7 +33,7 @@ function run(words: readonly string[], password: string, source: string): Promis
   return runCommand(words, { dataDir: server.dataDir, env, input: `${password}\n` })
 }
 
-test('accounts create and accounts set-password', async () => {
+test('P09 accounts create and accounts set-password', async () => {
   for (const words of [
     ['accounts', 'create', 'bob'],
     ['accounts', 'set-password', 'admin'],
@@ -67,7 +67,7 @@ test('a failed look-up is a warning', async () => {
   expect(created.stderr).toMatch(/^Warning: .*COUNTERSIGN_BREACHED_PASSWORDS\.\n$/)
 })
 
-test('the password of the first account, and a missing file, stop the first start', async () => {
+test('P09 the password of the first account, and a missing file, stop the first start', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
   const start = (source: string): Promise<CommandResult> =>
     runCommand(['start'], {

@@ -18,8 +18,14 @@ export async function isInRange(
   signal: AbortSignal,
 ): Promise<boolean> {
   const response = await fetch(`${url}${sha1Hex.slice(0, PREFIX_CHARS)}`, {
-    // Padding hides the true size of the answer, which would reveal the prefix to an observer of the network.
-    headers: { accept: 'text/plain', 'add-padding': 'true', 'user-agent': 'Countersign' },
+    headers: {
+      accept: 'text/plain',
+      'user-agent': 'Countersign',
+      // Hides the true size of the answer, which would reveal the prefix to an observer of the network.
+      'add-padding': 'true',
+      // Look-ups are rare. A kept connection that the service has closed meanwhile would make one fail.
+      connection: 'close',
+    },
     // A redirect could lead to plain http or to a host inside the operator's network.
     redirect: 'manual',
     signal,
