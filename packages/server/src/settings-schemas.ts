@@ -152,7 +152,7 @@ function parseBreachedSource(value: string): BreachedSource | undefined {
   const { protocol, host, username, password } = parsed
   if (protocol === 'file:') {
     // Without the slash, a relative path would be read as an absolute one.
-    const isPath = /^file:\//.test(value) && host === '' && !/%2f|%00/i.test(value)
+    const isPath = value.startsWith('file:/') && host === '' && !/%2f|%00/i.test(value)
     return isPath ? { kind: 'file', path: fileURLToPath(parsed) } : undefined
   }
   const isHttp = protocol === 'http:' || protocol === 'https:'
