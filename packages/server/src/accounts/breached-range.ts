@@ -10,7 +10,7 @@ const LINE = /^([\dA-F]{35}):(\d{1,15})$/i
 /**
  * Asks a range service whether it knows a hash, and sends only the first five of its 40 digits. The answer lists
  * all known hashes that begin with them. Throws a `BreachedFault` if the answer is not such a list, and the error of
- * `fetch` if there is none.
+ * `fetch` if no answer comes.
  */
 export async function isInRange(
   url: string,

@@ -15,10 +15,10 @@ export interface RefusedPassword {
   readonly text: string
 }
 
-/** The hash of a new password, or why there is none. */
+/** The hash of a new password, or the reason of the refusal. */
 export type HashedPassword = { readonly ok: true; readonly value: string } | RefusedPassword
 
-/** What the rules need to know about the account of a new password. */
+/** The facts about an account that the rules for its new password use. */
 export type AccountContext = Omit<PasswordContext, 'publicUrl'>
 
 /**
@@ -39,7 +39,7 @@ export interface NewPasswords {
   hash(password: string, account: AccountContext): Promise<HashedPassword>
   /**
    * Hashes a password again that has just matched its hash, if the hash has outdated parameters. Returns undefined
-   * if it has not, or if the password would wait too long.
+   * if its parameters are current, or if the password would wait too long.
    */
   rehash(passwordHash: string, password: string): Promise<string | undefined>
 }
