@@ -20,6 +20,8 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
     'Delete the cookies of this site. Another application on the domain may set the same names.',
   password_too_short: 'Choose a password of at least 12 characters.',
   password_common: 'Choose a password that is not on lists of common ones.',
+  password_compromised:
+    'Choose another password. See [Breached passwords](../operations/breached-passwords.md).',
   username_taken: 'Choose another username.',
   username_confusable: 'Choose a username that does not look like an existing one.',
   grant_type_unsupported: 'Use `grant_type=client_credentials`.',

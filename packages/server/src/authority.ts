@@ -8,6 +8,7 @@ import type { Logger } from 'pino'
 import { createAuditReader, type AuditReader } from './accounts/audit.ts'
 import { createClientManager, type ClientManager } from './accounts/clients.ts'
 import { createAccountManager, type AccountManager } from './accounts/manage.ts'
+import { createNewPasswords } from './accounts/new-passwords.ts'
 import { checkSource, type AccountSource, type CheckedSource } from './accounts/source.ts'
 import {
   createRoleManager,
@@ -16,6 +17,7 @@ import {
   type TenantManager,
 } from './accounts/tenants.ts'
 import { createUserManager, type UserManager } from './accounts/users.ts'
+import { openBreachedPasswords } from './authority/breached.ts'
 import { createMailServices } from './authority/by-mail.ts'
 import { warnOfExposures } from './authority/exposures.ts'
 import { createFactorServices } from './authority/factors.ts'
@@ -181,6 +183,11 @@ async function assemble(
   const ring = await openKeyRing(settings, store, base)
   const hasher = createHasher(settings, base)
   await imitateStoredHashes({ ...base, hasher })
+  const breached = await openBreachedPasswords(settings, (failure) =>
+    logger.warn({ event: 'breached_passwords_unavailable', ...failure }),
+  )
+  const { publicUrl } = settings
+  const newPasswords = createNewPasswords({ hasher, publicUrl, breached })
   warnOfOtherSites(settings.http, logger)
   warnOfExposures(given.input, settings, logger)
   warnOfAlgorithms(ring, logger)
@@ -189,12 +196,10 @@ async function assemble(
   const feed = await openFeed({ ...base, settings, ring, isFirst })
   const { settling } = feed
   const notices = mail.mailer && createNotices(mail.mailer)
-  const parts = { ...base, ring, hasher, notices, log: feed.log }
+  const parts = { ...base, ring, hasher, newPasswords, notices, log: feed.log }
   const services = await createSessionServices(settings, parts)
   const accounts =
-    source === undefined
-      ? createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl })
-      : undefined
+    source === undefined ? createAccountManager({ ...base, newPasswords }) : undefined
   const byMail =
     mail.mailer &&
     accounts &&

@@ -1,8 +1,10 @@
 import type { BlockList } from 'node:net'
+import { fileURLToPath } from 'node:url'
 
 import { z } from 'zod'
 
 import { LINK_PURPOSES, type LinkPurpose, type Links } from './by-mail/links.ts'
+import type { BreachedSource } from './accounts/breached.ts'
 import { readEmailAddress } from './accounts/email-address.ts'
 import type { Rate, ThrottleRates } from './accounts/throttle.ts'
 import { parseNetworks } from './base/address.ts'
@@ -130,6 +132,32 @@ export function smtpUrl(): z.ZodType<SmtpServer, string> {
       .transform((value) => parseSmtpUrl(value) as SmtpServer)
       .meta({ values: '`smtp://USER:PASSWORD@HOST:587`, or `smtps://`' })
   )
+}
+
+/** Where breached passwords are looked up: `off`, which becomes undefined, the URL of a service, or a file. */
+export function breachedPasswords(): z.ZodType<BreachedSource | undefined, string | undefined> {
+  const message =
+    'must be off, a URL that ends in / or = such as https://pwned.example.com/range/, or a file such as file:/var/lib/pwned.txt'
+  return z
+    .string(message)
+    .default('off')
+    .refine((value) => value === 'off' || parseBreachedSource(value) !== undefined, message)
+    .transform((value) => parseBreachedSource(value))
+    .meta({ values: '`off`, an http or https URL, or `file:/PATH`' })
+}
+
+function parseBreachedSource(value: string): BreachedSource | undefined {
+  const parsed = URL.parse(value)
+  if (parsed === null || parsed.hash !== '') return undefined
+  const { protocol, host, username, password } = parsed
+  if (protocol === 'file:') {
+    // Without the slash, a relative path would be read as an absolute one.
+    const isPath = value.startsWith('file:/') && host === '' && !/%2f|%00/i.test(value)
+    return isPath ? { kind: 'file', path: fileURLToPath(parsed) } : undefined
+  }
+  const isHttp = protocol === 'http:' || protocol === 'https:'
+  const isPlain = username + password === '' && /[/=]$/.test(value)
+  return isHttp && isPlain ? { kind: 'service', url: value } : undefined
 }
 
 /** An address that sends mails, with or without a name. */

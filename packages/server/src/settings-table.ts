@@ -4,6 +4,7 @@ import { FORWARDED_HEADERS } from './base/forwarded.ts'
 import { limits } from './base/limits.ts'
 import { SIGNING_ALGS } from './keys/material.ts'
 import {
+  breachedPasswords,
   describeSchema,
   domain,
   fieldName,
@@ -156,6 +157,12 @@ export const table = {
     env: 'COUNTERSIGN_ARGON2_LANES',
     schema: integer(1, 16).default(1),
     describe: 'The lanes of Argon2id.',
+  },
+  breachedPasswords: {
+    env: 'COUNTERSIGN_BREACHED_PASSWORDS',
+    schema: breachedPasswords(),
+    describe:
+      'Rejects new passwords that are known from data breaches ([guide](../operations/breached-passwords.md)). With a URL, the server asks a range service: it appends the first five digits of the SHA-1 of the password, and never sends more. With `file:/PATH`, it searches a sorted file of lines `SHA-1:COUNT`. Plain http is allowed as for `COUNTERSIGN_PUBLIC_URL`. If a look-up fails, the password is accepted.',
   },
   origins: {
     env: 'COUNTERSIGN_ORIGINS',

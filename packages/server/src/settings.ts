@@ -4,6 +4,7 @@ import { getSystemErrorMessage } from 'node:util'
 import { hostKindOf, isSecureEnough } from '@countersign/guard'
 import type { z } from 'zod'
 
+import type { BreachedSource } from './accounts/breached.ts'
 import type { Links } from './by-mail/links.ts'
 import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
@@ -43,6 +44,8 @@ export interface Settings {
   readonly rotateRefresh: boolean
   readonly healing: 'accept' | 'refuse'
   readonly argon2: { readonly memoryKib: number; readonly passes: number; readonly lanes: number }
+  /** Where new passwords are looked up. Undefined: nowhere. */
+  readonly breachedPasswords: BreachedSource | undefined
   /** Undefined: wrong logins are not counted. */
   readonly throttle: ThrottleRates | undefined
   readonly http: HttpSettings
@@ -138,6 +141,7 @@ export function parseSettings(
   if (input.revocationRetention !== undefined) checkRevocationRetention(given, mistakes)
   checkCookieDomain(given, mistakes)
   checkPlainHttp(given, mistakes)
+  checkBreachedService(given, mistakes)
   checkMail(given, options.production, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
@@ -166,6 +170,7 @@ export function parseSettings(
       passes: parsed.argon2Passes,
       lanes: parsed.argon2Lanes,
     },
+    breachedPasswords: parsed.breachedPasswords,
     throttle: parsed.throttle,
     keys: {
       alg: parsed.signingAlg,
@@ -449,6 +454,18 @@ function checkPlainHttp(
     isPrivate
       ? `is plain http to another machine. Use https://, or set ${mistakes.nameOf('allowPrivateHttp')}=true if the network is private`
       : 'must begin with https://, except for http://localhost',
+  )
+}
+
+/** Applies the same rule to the service for breached passwords: everyone on the way could read the prefixes. */
+function checkBreachedService(
+  { breachedPasswords: source, allowPrivateHttp = false }: Partial<Parsed>,
+  mistakes: Mistakes,
+): void {
+  if (source?.kind !== 'service' || isSecureEnough(new URL(source.url), allowPrivateHttp)) return
+  mistakes.add(
+    'breachedPasswords',
+    `must begin with https://, except for a service on this machine, or in a private network with ${mistakes.nameOf('allowPrivateHttp')}=true`,
   )
 }
 

@@ -7,7 +7,7 @@ import { signIn } from '../src/sessions/sign-in.ts'
 import { openTestAuthority, PASSWORD, USERNAME } from './support/authority.ts'
 import { execute, query, queryOne } from './support/database.ts'
 import { HERE } from './support/session-rows.ts'
-import { openTestSessions, plainHasher } from './support/sessions.ts'
+import { newPasswordsWith, openTestSessions, plainHasher } from './support/sessions.ts'
 
 const PARAMETERS = { memoryKib: 8_192, passes: 1, lanes: 1 }
 
@@ -106,12 +106,12 @@ describe('a hash with outdated parameters', () => {
       hasher: { ...plainHasher, isOutdated: () => true },
     })
     await it.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
-    const full: PasswordHasher = {
-      ...it.services.hasher,
+    const newPasswords = newPasswordsWith({
+      ...it.hasher,
       hash: () => Promise.resolve(undefined),
-    }
+    })
     const credentials = { username: USERNAME, password: PASSWORD }
-    expect((await signIn({ ...it.services, hasher: full }, credentials, HERE)).ok).toBe(true)
+    expect((await signIn({ ...it.services, newPasswords }, credentials, HERE)).ok).toBe(true)
     expect(hashOf(it)).toBe(PASSWORD)
   })
 })

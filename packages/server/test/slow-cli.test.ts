@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { createAccountManager } from '../src/accounts/manage.ts'
+import { createNewPasswords } from '../src/accounts/new-passwords.ts'
 import { createPasswordHasher } from '../src/accounts/passwords.ts'
 import { systemClock } from '../src/base/clock.ts'
 import { createSystemRandom } from '../src/base/random.ts'
@@ -48,10 +49,9 @@ async function newAccount(): Promise<{ username: string; password: string }> {
   const store = openStore(server, { exclusive: false, clock: systemClock })
   const accounts = createAccountManager({
     store,
-    hasher,
+    newPasswords: createNewPasswords({ hasher, publicUrl: server.url, breached: undefined }),
     clock: systemClock,
     random,
-    publicUrl: server.url,
   })
   const username = `user-${random.bytes(6).toString('hex')}`
   const created = await accounts.create({ username, password: PASSWORD }, 'test')

@@ -19,7 +19,7 @@ import { signIn } from '../src/sessions/sign-in.ts'
 import { sized } from './support/long.ts'
 import { scheduledHasher, scheduledStore, schedulerArbitrary } from './support/scheduled.ts'
 import { HERE } from './support/session-rows.ts'
-import { openTestSessions, type TestSessions } from './support/sessions.ts'
+import { newPasswordsWith, openTestSessions, type TestSessions } from './support/sessions.ts'
 import { claimsOf } from './support/forge.ts'
 import { SECRET } from './support/tokens.ts'
 
@@ -117,9 +117,10 @@ async function setUp(scheduler: fc.Scheduler): Promise<Race> {
   const state = await it.store.sessions.state(sessionId)
   if (state === undefined) throw new Error('no session')
   const store = scheduledStore(it.store, scheduler)
-  const hasher = scheduledHasher(it.services.hasher, scheduler)
+  const hasher = scheduledHasher(it.hasher, scheduler)
   const { clock, random } = it.services
-  const services = { ...it.services, store, hasher }
+  const newPasswords = newPasswordsWith(hasher)
+  const services = { ...it.services, store, hasher, newPasswords }
   return {
     mail: mailServices(services),
     username,
@@ -128,7 +129,7 @@ async function setUp(scheduler: fc.Scheduler): Promise<Race> {
     current: { state, isCookie: false, expSec: Infinity },
     refreshToken: first.refresh!,
     granted: [],
-    accounts: createAccountManager({ store, hasher, clock, random, publicUrl: 'http://localhost' }),
+    accounts: createAccountManager({ store, newPasswords, clock, random }),
   }
 }
 

@@ -14,7 +14,7 @@ import { queryOne } from './support/database.ts'
 import { HttpClient } from './support/http-client.ts'
 import { scheduledHasher, scheduledStore, schedulerArbitrary } from './support/scheduled.ts'
 import { ADMIN, startServerProcess } from './support/server-process.ts'
-import { openTestSessions, type TestSessions } from './support/sessions.ts'
+import { newPasswordsWith, openTestSessions, type TestSessions } from './support/sessions.ts'
 import { HERE } from './support/session-rows.ts'
 import { claimsOf } from './support/forge.ts'
 
@@ -80,18 +80,13 @@ async function setUpRace(
   }
 
   const store = scheduledStore(it.store, scheduler)
-  const hasher = scheduledHasher(it.services.hasher, scheduler)
+  const hasher = scheduledHasher(it.hasher, scheduler)
   const { clock, random } = it.services
-  const services = { ...it.services, store, hasher }
+  const newPasswords = newPasswordsWith(hasher)
+  const services = { ...it.services, store, hasher, newPasswords }
   return {
     services,
-    accounts: createAccountManager({
-      store,
-      hasher,
-      clock,
-      random,
-      publicUrl: services.access.issuer,
-    }),
+    accounts: createAccountManager({ store, newPasswords, clock, random }),
     refresh: createRefresher(services),
     username,
     tokens,

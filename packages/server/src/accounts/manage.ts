@@ -8,9 +8,8 @@ import type { Store } from '../store/store.ts'
 import { readMailbox } from './email-address.ts'
 import { readAccountData, type AccountData, type AccountSummary } from './export.ts'
 import { no, unknown, yes, type Managed } from './managed.ts'
+import type { NewPasswords } from './new-passwords.ts'
 import { assertLimit, cutPage } from './paging.ts'
-import { checkNewPassword } from './password-rules.ts'
-import type { PasswordHasher } from './passwords.ts'
 import { checkRoles } from './role-names.ts'
 import { isOwnAccountId } from './source.ts'
 import { checkUsername, usernameKey } from './usernames.ts'
@@ -89,17 +88,15 @@ export interface AccountManager {
 /** Dependencies of the account manager. */
 export interface AccountManagerOptions {
   readonly store: Store
-  readonly hasher: PasswordHasher
+  readonly newPasswords: NewPasswords
   readonly clock: Clock
   readonly random: Random
-  /** The public URL. A password may not be made of its host name. */
-  readonly publicUrl: string
 }
 
 /** Creates the manager of the accounts in the store. */
 export function createAccountManager(options: AccountManagerOptions): AccountManager {
   // Over 70 lines, and not split: it only lists short methods that share these helpers.
-  const { store, hasher, clock, random, publicUrl } = options
+  const { store, newPasswords, clock, random } = options
   const { accounts } = store
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
 
@@ -110,16 +107,6 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
   ): Promise<Managed<Change>> {
     const account = await accounts.find(usernameKey(username))
     return account === undefined ? unknown(username) : yes(await apply(account.id, auditBy(by)))
-  }
-
-  /** Every new password is checked and hashed here, so every stored password has passed the rules. */
-  async function hashNew(password: string, username: string): Promise<Managed<string>> {
-    const problem = checkNewPassword(password, { username, publicUrl })
-    if (problem !== undefined) return { ok: false, ...problem }
-    const hash = await hasher.hash(password)
-    return hash === undefined
-      ? no('password_queue_full', 'Too many logins at once. Try again shortly.')
-      : yes(hash)
   }
 
   function list(): Promise<readonly AccountSummary[]>
@@ -143,7 +130,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
       if (problem !== undefined) return { ok: false, ...problem }
       const email = readEmail(input.email, input.emailVerified === true, clock.nowMs())
       if (email === 'invalid') return EMAIL_INVALID
-      const hash = await hashNew(password, username)
+      const hash = await newPasswords.hash(password, { username })
       if (!hash.ok) return hash
       const account: Account = {
         id: `acct_${randomId(random)}`,
@@ -196,7 +183,7 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
       const account = await accounts.find(usernameKey(username))
       if (account === undefined) return unknown(username)
       // The rules compare the password with the stored username, not with the caller's spelling of it.
-      const hash = await hashNew(password, account.username)
+      const hash = await newPasswords.hash(password, { username: account.username })
       if (!hash.ok) return hash
       return yes(await accounts.setPasswordHash(account.id, hash.value, auditBy(by)))
     },

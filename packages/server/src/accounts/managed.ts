@@ -1,9 +1,9 @@
-import type { PasswordProblemCode } from './password-rules.ts'
+import type { RefusedPassword } from './new-passwords.ts'
 import type { UsernameProblemCode } from './usernames.ts'
 
 /** The stable code of the reason why a change was not made. */
 export type ManagedCode =
-  | PasswordProblemCode
+  | RefusedPassword['code']
   | UsernameProblemCode
   | 'username_taken'
   | 'email_invalid'
@@ -20,7 +20,6 @@ export type ManagedCode =
   | 'member_unknown'
   | 'permissions_invalid'
   | 'roles_invalid'
-  | 'password_queue_full'
   | 'client_unknown'
   | 'client_taken'
   | 'client_name_invalid'

@@ -36,8 +36,8 @@ export interface PasswordContext {
 }
 
 /**
- * Checks a new password. Returns why it is rejected, or undefined if it is accepted. Every way to set a
- * password calls this function. The rules follow NIST SP 800-63B-4 §3.1.1.2: a length and a list of common
+ * Checks a new password. Returns why it is rejected, or undefined if it is accepted. `NewPasswords` calls this for
+ * every new password. The rules follow NIST SP 800-63B-4 §3.1.1.2: a length and a list of common
  * passwords, but no required kinds of characters.
  */
 export function checkNewPassword(

@@ -33,6 +33,9 @@ export interface PasswordHasher {
   isOutdated(passwordHash: string): boolean
 }
 
+/** The part of the hasher that verifies. Only `NewPasswords` makes hashes, after it has checked the password. */
+export type PasswordVerifier = Pick<PasswordHasher, 'verify' | 'isBusy'>
+
 /** Settings and dependencies of the password hasher. */
 export interface PasswordHasherOptions {
   readonly parameters: Argon2Parameters

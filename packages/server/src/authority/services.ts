@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 
 import { createAccessTokenVerifier } from '@countersign/guard'
 
+import type { NewPasswords } from '../accounts/new-passwords.ts'
 import { createPasswordHasher, type PasswordHasher } from '../accounts/passwords.ts'
 import type { CheckedSource } from '../accounts/source.ts'
 import { createThrottle } from '../accounts/throttle.ts'
@@ -41,6 +42,7 @@ export interface ServiceOptions {
   readonly source: CheckedSource | undefined
   readonly ring: KeyRing
   readonly hasher: PasswordHasher
+  readonly newPasswords: NewPasswords
   readonly sealer: Sealer
   readonly clock: Clock
   readonly random: Random
@@ -54,7 +56,8 @@ export async function createSessionServices(
   settings: Settings,
   options: ServiceOptions,
 ): Promise<SessionServices> {
-  const { store, source, ring, hasher, sealer, clock, random, claims, notices, log } = options
+  const { store, source, ring, hasher, newPasswords, sealer, clock, random } = options
+  const { claims, notices, log } = options
   const { publicUrl: issuer, audience } = settings
   const verifyAccess = perRingState(ring, ({ publishedKeys }) =>
     createAccessTokenVerifier({
@@ -71,6 +74,7 @@ export async function createSessionServices(
     source,
     ring,
     hasher,
+    newPasswords,
     clock,
     random,
     notices,

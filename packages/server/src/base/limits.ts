@@ -68,6 +68,13 @@ export const limits = {
   hashesBegunWaitMsMax: 400,
   /** Passwords that an application may be verifying at once. */
   passwordQueueMax: 128,
+  /** One look-up of a breached password, and the pause after one that failed. */
+  breachedAnswerMs: 1_000,
+  breachedPauseMs: 10_000,
+  /** The answer to a look-up. The public service sends about 40 KB. */
+  breachedAnswerBytesMax: 256 * 1024,
+  /** Look-ups that run at once. A new password beyond this number is answered 503. */
+  breachedLookUpsMax: 64,
   /** Log lines that wait for standard error. Further lines are lost. */
   logBytesMax: 1024 * 1024,
   /** How long the end of the server waits for a reader of the log. */

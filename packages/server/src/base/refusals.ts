@@ -44,6 +44,10 @@ export const refusals = {
     status: 400,
     text: 'The new password is on a list of common passwords. Choose another one.',
   },
+  password_compromised: {
+    status: 400,
+    text: 'The new password is known from a data breach, so attackers try it. Choose another one, and change it wherever else you use it.',
+  },
   password_contains_username: {
     status: 400,
     text: 'The new password is made of the username. Choose another one.',

@@ -3,7 +3,7 @@ import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import { askByAddress } from './ask.ts'
 import type { Presented } from './secrets.ts'
 import type { Asked, Asking, MailServices } from './services.ts'
-import { checkCode, hashNewPassword } from './use-code.ts'
+import { checkCode } from './use-code.ts'
 
 /** Sends a mail with which a person sets a new password. Its answer does not reveal who has an account. */
 export async function askForReset(
@@ -33,13 +33,13 @@ export async function resetPassword(
   if (!right.ok) return right
   const { account, code } = right
   if (account === undefined) return refuse('code_void')
-  const passwordHash = await hashNewPassword(services, password, account.username)
-  if (typeof passwordHash !== 'string') return passwordHash
+  const hash = await sessions.newPasswords.hash(password, { username: account.username })
+  if (!hash.ok) return hash
   const context = auditContextOf(sessions, account.id, caller)
   const proved = { ...code.email, verifiedAt: context.at }
   const redeemed = await sessions.store.mailCodes.redeem(
     code.id,
-    { kind: 'reset_password', passwordHash },
+    { kind: 'reset_password', passwordHash: hash.value },
     {
       ...context,
       mails: await sessions.notices?.passwordChanged(

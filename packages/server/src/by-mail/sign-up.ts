@@ -1,4 +1,3 @@
-import { checkNewPassword } from '../accounts/password-rules.ts'
 import { checkUsername, usernameKey } from '../accounts/usernames.ts'
 import { randomId } from '../base/random.ts'
 import { auditContextOf } from '../sessions/own-sessions.ts'
@@ -7,7 +6,7 @@ import type { Account } from '../store/rows.ts'
 import { evenly, mailTo, readAsking, sendCode } from './ask.ts'
 import type { Presented } from './secrets.ts'
 import type { Asked, Asking, MailServices } from './services.ts'
-import { checkCode, hashNewPassword, openDetails } from './use-code.ts'
+import { checkCode, openDetails } from './use-code.ts'
 
 /** A person who signs up with an address. */
 export interface SignUpAsking extends Asking {
@@ -31,7 +30,7 @@ export async function askToSignUp(
   asking: SignUpAsking,
   caller: Caller,
 ): Promise<Asked | Refusal> {
-  const { store, hasher } = services.sessions
+  const { store, newPasswords } = services.sessions
   const { username = asking.email, password } = asking
   const rejected = whyRejected(services, asking, username)
   if (rejected !== undefined) return rejected
@@ -44,8 +43,10 @@ export async function askToSignUp(
     return refuse('username_taken')
   }
   return evenly(services, async () => {
-    const passwordHash = await hasher.hash(password)
-    if (passwordHash === undefined) return refuse('password_queue_full')
+    // The look-up comes before it is known whether the address has an account, so its time reveals nothing.
+    const hash = await newPasswords.hash(password, { username })
+    if (!hash.ok) return hash
+    const passwordHash = hash.value
     const found = await store.mailCodes.findAddressee(email.key)
     const { locale } = asking
     if (found === undefined) {
@@ -70,12 +71,11 @@ export async function askToSignUp(
 
 /** Checks the username and the password, without a look at other accounts. */
 function whyRejected(
-  { sessions: { access } }: MailServices,
+  { sessions: { newPasswords } }: MailServices,
   { email, password }: SignUpAsking,
   username: string,
 ): Refusal | undefined {
-  const problem =
-    checkUsername(username) ?? checkNewPassword(password, { username, publicUrl: access.issuer })
+  const problem = checkUsername(username) ?? newPasswords.check(password, { username })
   if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
   const key = usernameKey(username)
   return !key.includes('@') || key === usernameKey(email)
@@ -106,14 +106,16 @@ export async function finishSignUp(
   const { username, passwordHash } = details
   if (password === undefined && right.by !== 'asker') return refuse('password_required')
   const hash =
-    password === undefined ? passwordHash : await hashNewPassword(services, password, username)
-  if (typeof hash !== 'string') return hash
+    password === undefined
+      ? { ok: true as const, value: passwordHash }
+      : await sessions.newPasswords.hash(password, { username })
+  if (!hash.ok) return hash
   const context = auditContextOf(sessions, 'anonymous', caller)
   const account: Account = {
     id: `acct_${randomId(sessions.random)}`,
     username,
     userId: undefined,
-    passwordHash: hash,
+    passwordHash: hash.value,
     roles: [],
     defaultTenantId: undefined,
     email: { ...right.code.email, verifiedAt: context.at },

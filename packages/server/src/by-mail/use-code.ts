@@ -1,4 +1,3 @@
-import { checkNewPassword } from '../accounts/password-rules.ts'
 import { auditContextOf } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { CodeBearer, MailCode, MailPurpose } from '../store/mail-codes.ts'
@@ -29,17 +28,6 @@ export async function checkCode(
   const checked = await sessions.store.mailCodes.check(prepared, context)
   if (!checked.ok) return refuse(checked.code)
   return purposes.includes(checked.code.purpose) ? checked : refuse('code_void')
-}
-
-/** Checks and hashes a password that a person chooses with a code. */
-export async function hashNewPassword(
-  { sessions: { hasher, access } }: MailServices,
-  password: string,
-  username: string,
-): Promise<string | Refusal> {
-  const problem = checkNewPassword(password, { username, publicUrl: access.issuer })
-  if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
-  return (await hasher.hash(password)) ?? refuse('password_queue_full')
 }
 
 /** Opens the details of a code. Throws if they were sealed under a secret that the server no longer has. */

@@ -2,12 +2,15 @@ import { existsSync, statSync } from 'node:fs'
 import { availableParallelism, userInfo } from 'node:os'
 import { join } from 'node:path'
 
+import { openBreachedPasswords } from '../authority/breached.ts'
 import { createCodeServices } from '../authority/by-mail.ts'
 import { createAccountMails, type AccountMails } from '../by-mail/manage.ts'
 import type { CodeServices } from '../by-mail/services.ts'
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
 import type { WriteInvitation } from '../accounts/invitations.ts'
 import { createAccountManager, type AccountManager } from '../accounts/manage.ts'
+import type { BreachedPasswords } from '../accounts/breached.ts'
+import { createNewPasswords } from '../accounts/new-passwords.ts'
 import { createPasswordHasher } from '../accounts/passwords.ts'
 import {
   createRoleManager,
@@ -28,6 +31,7 @@ import { openStore } from '../store/open.ts'
 import { assertNoRemains } from '../store/sqlite/files.ts'
 import type { Store } from '../store/store.ts'
 import { loadInput } from './load-settings.ts'
+import { warn } from './print.ts'
 
 /** The services for commands. They open the database while a server may be running. */
 export interface Workbench {
@@ -82,11 +86,13 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
     random,
     decoySecret: random.bytes(32), // Commands verify no passwords.
   })
+  const { publicUrl } = settings
+  const newPasswords = createNewPasswords({ hasher, publicUrl, breached: breachedOf(settings) })
   return {
     settings,
     store,
     accounts: {
-      ...createAccountManager({ ...base, hasher, publicUrl: settings.publicUrl }),
+      ...createAccountManager({ ...base, newPasswords }),
       ...createAccountMails(() => openCodeServices(settings, base), base),
     },
     tenants: createTenantManager({ ...base, writeInvitation: invitationWriter(settings, base) }),
@@ -94,6 +100,20 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
     clients: createClientManager(base),
     random,
     actor: actorName(),
+  }
+}
+
+/** Opens the source with the first new password only: most commands set none. */
+function breachedOf(settings: Settings): BreachedPasswords {
+  return {
+    async includes(password) {
+      const breached = await openBreachedPasswords(settings, ({ reason }) =>
+        warn(
+          `The password was not compared with breached passwords, because the look-up failed (${reason}). Check COUNTERSIGN_BREACHED_PASSWORDS.`,
+        ),
+      )
+      return (await breached?.includes(password)) ?? false
+    },
   }
 }
 

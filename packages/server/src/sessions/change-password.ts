@@ -1,4 +1,3 @@
-import { checkNewPassword } from '../accounts/password-rules.ts'
 import { giveBackTries } from './count-try.ts'
 import { refuseUnlessFresh } from './freshness.ts'
 import { auditContextOf, renew, type CurrentSession, type Renewed } from './own-sessions.ts'
@@ -25,9 +24,9 @@ export async function changePassword(
   { oldPassword, newPassword }: PasswordChange,
   caller: Caller,
 ): Promise<Renewed | Refusal> {
-  const { store, hasher } = services
+  const { store, newPasswords } = services
   const { session, username } = current.state
-  const rejected = checkNewPassword(newPassword, { username, publicUrl: services.access.issuer })
+  const rejected = newPasswords.check(newPassword, { username })
   if (rejected !== undefined) return { ok: false, code: rejected.code, text: rejected.text }
 
   const proven = await proveOwnPassword(services, current, oldPassword, caller)
@@ -38,15 +37,16 @@ export async function changePassword(
     await giveBackTries(services, guesses)
     return stale
   }
-  const hash = await hasher.hash(newPassword)
-  if (hash === undefined) {
-    await giveBackTries(services, all)
-    return refuse('password_queue_full')
+  const hash = await newPasswords.hash(newPassword, { username })
+  if (!hash.ok) {
+    // The old password was right. Only a full queue gives all tries back: the others bound the look-ups.
+    await giveBackTries(services, hash.code === 'password_queue_full' ? all : guesses)
+    return hash
   }
   const context = auditContextOf(services, account.id, caller)
   const change = await store.accounts.changePassword(
     account.id,
-    { from: account.passwordHash, to: hash },
+    { from: account.passwordHash, to: hash.value },
     session.id,
     { ...context, mails: await services.notices?.passwordChanged(account, caller, context.at) },
   )

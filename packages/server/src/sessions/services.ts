@@ -1,7 +1,8 @@
 import type { AccessTokenVerifier } from '@countersign/guard'
 import type { Standing, TokenSubjects } from '@countersign/guard/revocations'
 
-import type { PasswordHasher } from '../accounts/passwords.ts'
+import type { NewPasswords } from '../accounts/new-passwords.ts'
+import type { PasswordVerifier } from '../accounts/passwords.ts'
 import type { CheckedSource } from '../accounts/source.ts'
 import type { Throttle } from '../accounts/throttle.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
@@ -69,7 +70,9 @@ export interface SessionServices extends Partial<LogQuestions> {
   /** The accounts of the application, if it keeps them. Otherwise the accounts are in the store. */
   readonly source?: CheckedSource | undefined
   readonly ring: KeyRing
-  readonly hasher: PasswordHasher
+  readonly hasher: PasswordVerifier
+  /** Makes the hashes of new passwords. */
+  readonly newPasswords: NewPasswords
   readonly throttle: Throttle
   /** Undefined if the server sends no mail. */
   readonly notices?: Notices | undefined

@@ -52,12 +52,12 @@ export async function signIn(
 
 /** Hashes the password again if its hash does not have the current parameters. */
 async function upgradeHash(
-  { hasher, store }: SessionServices,
+  { newPasswords, store }: SessionServices,
   { id, passwordHash }: Account,
   password: string,
 ): Promise<void> {
-  if (passwordHash === undefined || !hasher.isOutdated(passwordHash)) return
-  const hash = await hasher.hash(password)
+  if (passwordHash === undefined) return
+  const hash = await newPasswords.rehash(passwordHash, password)
   // If the queue is full, the login continues, and the next login upgrades the hash.
   if (hash !== undefined) await store.accounts.upgradePasswordHash(id, passwordHash, hash)
 }

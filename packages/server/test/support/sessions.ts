@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createAccessTokenVerifier } from '@countersign/guard'
 
 import { createAccountManager, type AccountManager } from '../../src/accounts/manage.ts'
+import { createNewPasswords, type NewPasswords } from '../../src/accounts/new-passwords.ts'
 import type { PasswordHasher } from '../../src/accounts/passwords.ts'
 import { createThrottle } from '../../src/accounts/throttle.ts'
 import { createSystemRandom } from '../../src/base/random.ts'
@@ -39,8 +40,14 @@ export const NO_POLICY: FactorPolicy = {
   freshMs: 600_000,
 }
 
+/** Makes hashes with a hasher, and looks up no breached passwords. */
+export function newPasswordsWith(hasher: PasswordHasher): NewPasswords {
+  return createNewPasswords({ hasher, publicUrl: ISSUER, breached: undefined })
+}
+
 export interface TestSessions extends AsyncDisposable {
   readonly services: SessionServices
+  readonly hasher: PasswordHasher
   readonly accounts: AccountManager
   readonly store: Store
   readonly clock: TestClock
@@ -54,6 +61,7 @@ export async function openTestSessions(
   const clock = new TestClock()
   const random = createSystemRandom()
   const hasher = options.hasher ?? plainHasher
+  const newPasswords = newPasswordsWith(hasher)
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
   const store = openStore({ dataDir }, { exclusive: true, clock })
   const sealer = createSealer([SECRET], random)
@@ -73,6 +81,7 @@ export async function openTestSessions(
     store,
     ring,
     hasher,
+    newPasswords,
     throttle: createThrottle(undefined, [random.bytes(32)], random),
     csrf: createCsrf([random.bytes(32)], random),
     clock,
@@ -98,7 +107,8 @@ export async function openTestSessions(
   }
   return {
     services,
-    accounts: createAccountManager({ store, hasher, clock, random, publicUrl: ISSUER }),
+    hasher,
+    accounts: createAccountManager({ store, newPasswords, clock, random }),
     store,
     clock,
     dataDir,

@@ -121,6 +121,8 @@ export const de: Messages = {
     password_too_long: 'Das Passwort ist zu lang. Wählen Sie eines mit höchstens 4096 Bytes.',
     password_common:
       'Das Passwort steht auf einer Liste häufiger Passwörter. Wählen Sie ein anderes.',
+    password_compromised:
+      'Dieses Passwort ist aus einem Datenleck bekannt, und Angreifer probieren es aus. Wählen Sie ein anderes, und ändern Sie es überall, wo Sie es noch verwenden.',
     password_contains_username:
       'Das Passwort besteht vor allem aus Ihrem Benutzernamen oder dem Namen dieses Dienstes. Wählen Sie ein anderes.',
     password_malformed:

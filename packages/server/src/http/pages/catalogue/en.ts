@@ -114,6 +114,8 @@ export const en: Messages = {
     password_too_short: 'The password is too short. Choose one of at least 12 characters.',
     password_too_long: 'The password is too long. Choose one of at most 4,096 bytes.',
     password_common: 'The password is on a list of common passwords. Choose another one.',
+    password_compromised:
+      'This password is known from a data breach, so attackers try it. Choose another one, and change it wherever else you use it.',
     password_contains_username:
       'The password consists mostly of your username or of the name of this service. Choose another one.',
     password_malformed:

@@ -71,6 +71,7 @@ export type ShownRefusal = Extract<
   | 'password_too_short'
   | 'password_too_long'
   | 'password_common'
+  | 'password_compromised'
   | 'password_contains_username'
   | 'password_malformed'
   | 'password_queue_full'
