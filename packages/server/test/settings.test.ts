@@ -76,6 +76,16 @@ test('an empty environment configures a development server', () => {
       sender: { triesMax: 30, periodMs: 3_600_000 },
     },
     links: {},
+    factors: {
+      everyone: false,
+      roles: [],
+      tenants: [],
+      graceMs: 7 * 86_400_000,
+      mailed: false,
+      rememberMs: undefined,
+      freshMs: 600_000,
+    },
+    passkeyRpId: undefined,
     http: {
       publicUrl: 'http://localhost:8000',
       cookieDomain: undefined,

@@ -55,7 +55,7 @@ export const contractFactorRoutes: readonly ApiRoute[] = [
     },
     answers: () => [
       tokens(),
-      ...sharedAnswers({ ticket: ['This field is required.'] }),
+      ...sharedAnswers({ ticket: ['This field is required.'] }, [refused()]),
       pendingAnswer(),
       refusal(
         403,
@@ -84,7 +84,7 @@ export const contractFactorRoutes: readonly ApiRoute[] = [
     },
     answers: () => [
       tokens(),
-      ...sharedAnswers({ challenge: ['This field is required.'] }),
+      ...sharedAnswers({ challenge: ['This field is required.'] }, [refused()]),
       refusal(
         401,
         'The passkey was not accepted.',

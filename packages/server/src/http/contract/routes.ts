@@ -72,7 +72,11 @@ const badRequest = lazy(() =>
 const FIELD_ERROR = { refresh: ['This field is required.'] }
 
 /** The errors that all endpoints share, in SimpleJWT's form. */
-export function sharedAnswers(example: unknown): readonly Answer[] {
+export function sharedAnswers(
+  example: unknown,
+  /** Further bodies of 400. */
+  more: readonly z.ZodType[] = [],
+): readonly Answer[] {
   const media = 'application/json'
   const failed = (status: number, description: string, text: string): Answer => ({
     status,
@@ -86,7 +90,7 @@ export function sharedAnswers(example: unknown): readonly Answer[] {
       status: 400,
       description: 'The body cannot be read, or a field is missing or wrong.',
       media,
-      schema: badRequest(),
+      schema: more.length === 0 ? badRequest() : z.union([badRequest(), ...more]),
       example,
     },
     failed(413, 'The body is larger than 16 KiB.', 'The body is larger than 16 KiB.'),
