@@ -224,7 +224,7 @@ async function assemble(
     hasher,
     keepUpKeys: () => ring.keepUp(),
   })
-  const stopPreload = startPreload(logger)
+  const stopPreload = startPreload(store, logger)
   const stopMail = mail.start()
   const core: AuthorityCore = {
     fetch: async (request, context) => {
