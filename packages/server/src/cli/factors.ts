@@ -42,7 +42,9 @@ interface FactorRow extends Record<string, string | number | Date | null | undef
 }
 
 function toRows({ factors, recoveryCodesLeft, devices }: FactorData): readonly FactorRow[] {
+  // The columns are in this order.
   const none = {
+    kind: '',
     name: '',
     id: undefined,
     created: undefined,
