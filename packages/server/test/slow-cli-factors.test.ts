@@ -86,7 +86,9 @@ test('a person who lost the phone logs in with the password after a reset', asyn
   const again = await post('/api/token/', ADMIN)
   expect(again).toMatchObject({ access: expect.any(String) })
   const audit = await run('audit', 'list', '--account', 'admin', '--json')
-  expect(audit.stdout).toMatch(/"event":"factors_reset","outcome":"ok","detail":"all","actor":"cli:/)
+  expect(audit.stdout).toMatch(
+    /"event":"factors_reset","outcome":"ok","detail":"all","actor":"cli:/,
+  )
 })
 
 test('a wrong name or kind is explained', async () => {
