@@ -242,7 +242,7 @@ test('a mail is given up when its code has expired', async () => {
   await using smtp = await openSmtpServer(() => '421 busy')
   await using mail = await openTestMail()
   mail.deliver(smtp.url)
-  await mail.post('late@example.com', 100)
+  await mail.post('late@example.com', 2_000)
   await expect.poll(() => mail.states(), WAIT).toEqual(['failed smtp_421'])
   await mail.post('older@example.com', -1)
   await expect.poll(() => mail.states(), WAIT).toEqual(['failed smtp_421', 'failed too_late'])
