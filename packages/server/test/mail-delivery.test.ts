@@ -233,12 +233,13 @@ test('a mail that is written during a look into the outbox is sent soon after', 
   await using smtp = await openSmtpServer()
   await using mail = await openTestMail({ times: { lookMs: 600_000, repairMs: 600_000 } })
   const { store } = mail
-  const look = Promise.withResolvers<void>()
+  let endLook = (): void => undefined
+  const look = new Promise<void>((resolve) => (endLook = resolve))
   let looks = 0
   // The first look finds nothing, and its answer arrives after the mail was written.
   const claim: Store['mail']['claim'] = async (...values) => {
     const claimed = await store.mail.claim(...values)
-    if ((looks += 1) === 1) await look.promise
+    if ((looks += 1) === 1) await look
     return claimed
   }
   const nextDueAt: Store['mail']['nextDueAt'] = () =>
@@ -255,7 +256,7 @@ test('a mail that is written during a look into the outbox is sent soon after', 
   await expect.poll(() => watched, WAIT).toBeGreaterThanOrEqual(1)
   // Until the worker has noticed that it looks already.
   await sleep(4 * QUICK.delayMs)
-  look.resolve()
+  endLook()
   await expect.poll(() => mail.states(), WAIT).toEqual(['sent'])
 })
 
