@@ -275,10 +275,12 @@ test('a mail is given up when its code has expired', async () => {
   await using smtp = await openSmtpServer(() => '421 busy')
   await using mail = await openTestMail()
   mail.deliver(smtp.url)
-  await mail.post('late@example.com', 2_000)
-  await expect.poll(() => mail.states(), WAIT).toEqual(['failed smtp_421'])
+  await mail.post('late@example.com', 100)
+  // On a busy machine the last attempt may begin too late.
+  const givenUp = expect.stringMatching(/^failed (?:smtp_421|too_late)$/)
+  await expect.poll(() => mail.states(), WAIT).toEqual([givenUp])
   await mail.post('older@example.com', -1)
-  await expect.poll(() => mail.states(), WAIT).toEqual(['failed smtp_421', 'failed too_late'])
+  await expect.poll(() => mail.states(), WAIT).toEqual([givenUp, 'failed too_late'])
 })
 
 test('close waits for a mail in flight', async () => {
