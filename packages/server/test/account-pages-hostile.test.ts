@@ -148,6 +148,7 @@ describe('every page', () => {
           mailLogin: true,
           ownAccounts: true,
           devOutbox: false,
+          pages: true,
         }) !== false,
     )
     expect(without).toEqual([])
