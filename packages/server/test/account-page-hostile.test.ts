@@ -67,27 +67,30 @@ describe('WEB-03 opening a page changes nothing:', () => {
 })
 
 describe('a form', () => {
-  test.each(forms)('D01, D02 %s of another site is refused, with the right token', async (path) => {
-    const browser = await signedIn()
-    const csrf = await tokenOf(browser)
-    for (const headers of [
-      { 'sec-fetch-site': 'cross-site' },
-      { 'sec-fetch-site': 'same-site' },
-      { 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' },
-      { 'sec-fetch-site': 'x' },
-      { origin: 'https://evil.example' },
-      { origin: 'null' },
-      { origin: `${ISSUER}.evil.example` },
-      { origin: 'http://localhost:8001' },
-      { origin: 'https://localhost:8000' },
-      {},
-    ] as Record<string, string>[]) {
-      const page = await browser.post(path, { ...FIELDS, csrf }, headers)
-      expectSafe(page)
-      expect([page.status, page.headers.getSetCookie()]).toEqual([403, []])
-    }
-    await expectUntouched(browser)
-  })
+  test.each(forms)(
+    'D01 and D02 %s of another site is refused, with the right token',
+    async (path) => {
+      const browser = await signedIn()
+      const csrf = await tokenOf(browser)
+      for (const headers of [
+        { 'sec-fetch-site': 'cross-site' },
+        { 'sec-fetch-site': 'same-site' },
+        { 'sec-fetch-site': 'cross-site', origin: 'https://app.example.com' },
+        { 'sec-fetch-site': 'x' },
+        { origin: 'https://evil.example' },
+        { origin: 'null' },
+        { origin: `${ISSUER}.evil.example` },
+        { origin: 'http://localhost:8001' },
+        { origin: 'https://localhost:8000' },
+        {},
+      ] as Record<string, string>[]) {
+        const page = await browser.post(path, { ...FIELDS, csrf }, headers)
+        expectSafe(page)
+        expect([page.status, page.headers.getSetCookie()]).toEqual([403, []])
+      }
+      await expectUntouched(browser)
+    },
+  )
 
   test.each(forms)('D04 %s needs the token of its own session', async (path) => {
     const browser = await signedIn()
@@ -194,7 +197,11 @@ describe('D10 a stored text is shown as text:', () => {
 
   test('the name of a tenant, and of who invites', async () => {
     const admin = await signedIn()
-    await it.authority.accounts.setEmail(USERNAME, { address: 'a@example.com', verified: true }, 'test')
+    await it.authority.accounts.setEmail(
+      USERNAME,
+      { address: 'a@example.com', verified: true },
+      'test',
+    )
     for (const probe of ["o'brien & sons", 'a<b', 'acme"inc']) {
       const created = await it.authority.tenants.create(probe, 'test').catch(() => undefined)
       if (created?.ok !== true) continue
@@ -224,7 +231,11 @@ describe('D10 a stored text is shown as text:', () => {
     })
     expectSafe(address)
     expect(address.fields?.['email']).toBe(probe)
-    const login = await browser.post('/sign-in', { username: probe, current_password: 'x', return_to: probe })
+    const login = await browser.post('/sign-in', {
+      username: probe,
+      current_password: 'x',
+      return_to: probe,
+    })
     expectSafe(login)
     expect(login.fields?.['username']).toBe(probe)
   })
@@ -242,7 +253,11 @@ describe('D10 a stored text is shown as text:', () => {
 
 test('A19 a forged host changes nothing on a page and nothing in its redirects', async () => {
   const browser = await signedIn()
-  const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' }
+  const headers = {
+    host: 'evil.example',
+    'x-forwarded-host': 'evil.example',
+    forwarded: 'host=evil.example',
+  }
   for (const path of [...shown, '/sign-in']) {
     const page = await browser.ask(path, { headers })
     expectSafe(page)

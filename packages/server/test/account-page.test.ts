@@ -45,21 +45,27 @@ describe('the session of the pages', () => {
     expect(page.headers.getSetCookie()).toEqual([])
   })
 
-  test.each(PAGES)('%s sends everybody else to the sign-in page, which leads back', async (path) => {
-    const stranger = new PageBrowser(it)
-    const page = await stranger.open(`${path}?lang=de`)
-    expectSafe(page)
-    const back = encodeURIComponent(`${path}?lang=de`)
-    expect([page.status, page.headers.get('location')]).toEqual([
-      303,
-      `/sign-in?return_to=${back}&lang=de`,
-    ])
-  })
+  test.each(PAGES)(
+    '%s sends everybody else to the sign-in page, which leads back',
+    async (path) => {
+      const stranger = new PageBrowser(it)
+      const page = await stranger.open(`${path}?lang=de`)
+      expectSafe(page)
+      const back = encodeURIComponent(`${path}?lang=de`)
+      expect([page.status, page.headers.get('location')]).toEqual([
+        303,
+        `/sign-in?return_to=${back}&lang=de`,
+      ])
+    },
+  )
 
   test('an expired access token is refreshed before the page is shown, also twice at once', async () => {
     it.clock.advanceMs(600_000)
     const before = browser.jar.cookies.get('cs_refresh')
-    const pages = await Promise.all([browser.open('/auth/account'), browser.open('/auth/account/sessions')])
+    const pages = await Promise.all([
+      browser.open('/auth/account'),
+      browser.open('/auth/account/sessions'),
+    ])
     expect(pages.map(({ status }) => status)).toEqual([200, 200])
     expect(browser.jar.cookies.get('cs_refresh')).not.toBe(before)
     const lines = pages.map(({ headers }) => headers.getSetCookie().length)
@@ -80,7 +86,11 @@ describe('the session of the pages', () => {
     expect((await browser.jar.visit('/auth/sessions/end-all')).status).toBe(204)
     const refused = await browser.ask('/auth/account/password', {
       method: 'POST',
-      body: new URLSearchParams({ ...page.fields, current_password: PASSWORD, password: NEW_PASSWORD }),
+      body: new URLSearchParams({
+        ...page.fields,
+        current_password: PASSWORD,
+        password: NEW_PASSWORD,
+      }),
       headers: { 'sec-fetch-site': 'same-origin' },
     })
     expect([refused.status, refused.headers.get('location')]).toEqual([
@@ -149,7 +159,9 @@ describe('the username', () => {
     ['x'.repeat(200), 400, /too long/],
   ])('%s is refused with the reason', async (name, status, words) => {
     await it.authority.accounts.create({ username: 'bob', password: PASSWORD }, 'test')
-    const page = await browser.press(await browser.open('/auth/account/username'), { new_username: name })
+    const page = await browser.press(await browser.open('/auth/account/username'), {
+      new_username: name,
+    })
     expectSafe(page)
     expect([page.status, page.text]).toEqual([status, expect.stringMatching(words)])
     expect(page.fields?.['new_username']).toBe(name)
@@ -203,7 +215,9 @@ describe('the address', () => {
     const { pathname, search } = new URL((await it.nextMail()).url)
     const done = await browser.press(await browser.open(`${pathname}${search}`))
     expect(done.title).toBe('Your address is confirmed')
-    expect(done.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe('/auth/account/address')
+    expect(done.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe(
+      '/auth/account/address',
+    )
     expect((await browser.open('/auth/account/address')).text).toContain('alice@example.org')
   })
 
@@ -265,7 +279,8 @@ describe('the sessions', () => {
 })
 
 test('the activity is in words, in pages', async () => {
-  for (let i = 0; i < 30; i += 1) await it.post('/api/token/', { username: USERNAME, password: 'x' })
+  for (let i = 0; i < 30; i += 1)
+    await it.post('/api/token/', { username: USERNAME, password: 'x' })
   const page = await browser.open('/auth/account/activity')
   expect(page.text).toMatch(/Logged in +Refused +/)
   expect(page.text).toContain('From 203.0.113.7')
@@ -311,7 +326,10 @@ describe('tenants', () => {
     expect(declined.text).toContain('The invitation is declined.')
     expect(declined.text).not.toContain('initech')
     const again = await browser.press(page, {}, { button: 'Join globex' })
-    expect([again.status, again.text]).toEqual([400, expect.stringContaining('This invitation has')])
+    expect([again.status, again.text]).toEqual([
+      400,
+      expect.stringContaining('This invitation has'),
+    ])
   })
 })
 
@@ -339,7 +357,10 @@ describe('the data', () => {
 test('logging out ends the session, and the back button shows no account', async () => {
   const page = await browser.open('/auth/account')
   const done = await browser.press(page)
-  expect([done.title, done.text]).toEqual(['Log in', expect.stringContaining('You are logged out.')])
+  expect([done.title, done.text]).toEqual([
+    'Log in',
+    expect.stringContaining('You are logged out.'),
+  ])
   expect((await browser.open('/auth/account')).status).toBe(303)
   expect((await browser.press(page)).title).toBe('Log in')
 })

@@ -58,39 +58,42 @@ describe('the files of the pages', () => {
   test.each([
     ['page.js', 'text/javascript; charset=utf-8'],
     ['page.css', 'text/css; charset=utf-8'],
-  ])('%s is compressed as the browser accepts it, with a tag for each coding', async (name, type) => {
-    const path = `/auth/account/${name}`
-    const plain = await get(path)
-    const text = await plain.text()
-    expect(plain.headers.get('content-encoding')).toBeNull()
-    const tags = new Set([plain.headers.get('etag')])
-    for (const [accepted, coding, unpack] of [
-      ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
-      ['gzip', 'gzip', gunzipSync],
-      ['br;q=0, gzip;q=0.5', 'gzip', gunzipSync],
-      ['GZIP', 'gzip', gunzipSync],
-    ] as const) {
-      const packed = await get(path, { 'accept-encoding': accepted })
-      expect(packed.headers.get('content-encoding')).toBe(coding)
-      expect(unpack(Buffer.from(await packed.arrayBuffer())).toString()).toBe(text)
-      tags.add(packed.headers.get('etag'))
-    }
-    expect(tags.size).toBe(3)
-    for (const accepted of ['', 'identity', 'br;q=0', 'x-br', 'br;q=0.000']) {
-      const answer = await get(path, { 'accept-encoding': accepted })
-      expect(answer.headers.get('content-encoding')).toBeNull()
-    }
-    expect(Object.fromEntries(plain.headers)).toMatchObject({
-      'content-type': type,
-      'cache-control': 'no-cache',
-      vary: 'Accept-Encoding',
-      'x-content-type-options': 'nosniff',
-      'cross-origin-resource-policy': 'same-origin',
-    })
-    const etag = plain.headers.get('etag') ?? ''
-    expect((await get(path, { 'if-none-match': etag })).status).toBe(304)
-    expect((await get(path, { 'if-none-match': '"x"' })).status).toBe(200)
-  })
+  ])(
+    '%s is compressed as the browser accepts it, with a tag for each coding',
+    async (name, type) => {
+      const path = `/auth/account/${name}`
+      const plain = await get(path)
+      const text = await plain.text()
+      expect(plain.headers.get('content-encoding')).toBeNull()
+      const tags = new Set([plain.headers.get('etag')])
+      for (const [accepted, coding, unpack] of [
+        ['gzip, deflate, br, zstd', 'br', brotliDecompressSync],
+        ['gzip', 'gzip', gunzipSync],
+        ['br;q=0, gzip;q=0.5', 'gzip', gunzipSync],
+        ['GZIP', 'gzip', gunzipSync],
+      ] as const) {
+        const packed = await get(path, { 'accept-encoding': accepted })
+        expect(packed.headers.get('content-encoding')).toBe(coding)
+        expect(unpack(Buffer.from(await packed.arrayBuffer())).toString()).toBe(text)
+        tags.add(packed.headers.get('etag'))
+      }
+      expect(tags.size).toBe(3)
+      for (const accepted of ['', 'identity', 'br;q=0', 'x-br', 'br;q=0.000']) {
+        const answer = await get(path, { 'accept-encoding': accepted })
+        expect(answer.headers.get('content-encoding')).toBeNull()
+      }
+      expect(Object.fromEntries(plain.headers)).toMatchObject({
+        'content-type': type,
+        'cache-control': 'no-cache',
+        vary: 'Accept-Encoding',
+        'x-content-type-options': 'nosniff',
+        'cross-origin-resource-policy': 'same-origin',
+      })
+      const etag = plain.headers.get('etag') ?? ''
+      expect((await get(path, { 'if-none-match': etag })).status).toBe(304)
+      expect((await get(path, { 'if-none-match': '"x"' })).status).toBe(200)
+    },
+  )
 
   test('are kept for a year under the URL of the pages, and not under another version', async () => {
     const script = scriptOf(await new PageBrowser(it).open('/sign-in'))
@@ -128,7 +131,9 @@ describe('the operator sets', () => {
       ['Support', 'mailto:help@shop.example'],
     ])
     const style = await (await get('/auth/account/page.css', {}, own)).text()
-    expect(style).toContain(`url("data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}")`)
+    expect(style).toContain(
+      `url("data:image/svg+xml;base64,${Buffer.from(svg).toString('base64')}")`,
+    )
     expect(style).toContain(`--mark: ${shadesOf('#ffcc00').light.mark}`)
     expect(page.tags.some(({ attributes }) => attributes['class'] === 'logo')).toBe(true)
   })
@@ -190,7 +195,8 @@ test('every colour becomes readable in both schemes', () => {
         [light, ['#ffffff', '#f3f5f9']],
         [dark, ['#1a202a', '#12161d']],
       ] as const) {
-        for (const back of [...backs, on]) expect(contrastOf(mark, back)).toBeGreaterThanOrEqual(4.5)
+        for (const back of [...backs, on])
+          expect(contrastOf(mark, back)).toBeGreaterThanOrEqual(4.5)
       }
     }),
   )
@@ -207,7 +213,12 @@ test('a logo is known by its bytes', () => {
 describe('without pages', () => {
   test('no page answers, and an application may have its own /sign-in', async () => {
     await using own = await openTestAuthority({ pages: false })
-    for (const path of ['/sign-in', '/auth/account', '/auth/account/forgot', '/auth/account/page.js']) {
+    for (const path of [
+      '/sign-in',
+      '/auth/account',
+      '/auth/account/forgot',
+      '/auth/account/page.js',
+    ]) {
       expect((await get(path, {}, own)).status).toBe(404)
     }
     const server = createServer((_, response) => response.end('mine'))

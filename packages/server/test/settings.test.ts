@@ -76,6 +76,7 @@ test('an empty environment configures a development server', () => {
       sender: { triesMax: 30, periodMs: 3_600_000 },
     },
     links: {},
+    site: { name: undefined, colour: undefined, links: {}, logo: undefined },
     http: {
       publicUrl: 'http://localhost:8000',
       cookieDomain: undefined,
@@ -88,6 +89,7 @@ test('an empty environment configures a development server', () => {
       signUpVerified: false,
       mailLogin: false,
       applicationUrl: '/',
+      pages: true,
       usernameField: 'username',
     },
     mail: {

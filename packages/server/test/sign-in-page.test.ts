@@ -68,13 +68,20 @@ test('a person signs in, and comes to the application of the settings', async ()
     303,
     'https://shop.example.net/home',
   ])
-  expect([...browser.jar.cookies.keys()].toSorted()).toEqual(['cs_access', 'cs_device', 'cs_refresh'])
+  expect([...browser.jar.cookies.keys()].toSorted()).toEqual([
+    'cs_access',
+    'cs_device',
+    'cs_refresh',
+  ])
   expect((await browser.jar.get('/auth/session')).status).toBe(200)
 })
 
 test('the verified address works in place of the username', async () => {
   const browser = new PageBrowser(it)
-  const done = await send(browser, await browser.open('/sign-in'), { ...CREDENTIALS, username: EMAIL })
+  const done = await send(browser, await browser.open('/sign-in'), {
+    ...CREDENTIALS,
+    username: EMAIL,
+  })
   expect(done.status).toBe(303)
 })
 
@@ -86,7 +93,11 @@ test.each([
   const page = await send(browser, await browser.open('/sign-in?return_to=/inbox'), values)
   expectSafe(page)
   expect([page.status, page.title]).toEqual([401, 'Error: Log in'])
-  expect(page.fields).toEqual({ return_to: '/inbox', username: values.username, current_password: '' })
+  expect(page.fields).toEqual({
+    return_to: '/inbox',
+    username: values.username,
+    current_password: '',
+  })
   const wrong = page.tags.find(({ attributes }) => attributes['aria-invalid'] === 'true')
   expect(wrong?.attributes).toMatchObject({
     name: 'current_password',
@@ -106,7 +117,10 @@ test('an empty form and a throttled one say what to do', async () => {
   await send(browser, page, { ...CREDENTIALS, current_password: 'wrong' })
   const refused = await send(browser, page)
   expectSafe(refused)
-  expect([refused.status, refused.text]).toEqual([429, expect.stringContaining('Too many attempts')])
+  expect([refused.status, refused.text]).toEqual([
+    429,
+    expect.stringContaining('Too many attempts'),
+  ])
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
 })
 
@@ -147,7 +161,9 @@ describe('somebody who is signed in', () => {
     const browser = new PageBrowser(it)
     await browser.jar.login()
     it.clock.advanceMs(600_000)
-    const [access, refresh] = ['cs_access', 'cs_refresh'].map((name) => browser.jar.cookies.get(name) ?? '')
+    const [access, refresh] = ['cs_access', 'cs_refresh'].map(
+      (name) => browser.jar.cookies.get(name) ?? '',
+    )
     browser.jar.cookies.delete('cs_refresh')
     const headers = { 'sec-fetch-site': 'cross-site' }
     const again = await browser.ask('/sign-in?return_to=/inbox', { headers })
@@ -226,7 +242,9 @@ describe('an account in several tenants', () => {
     const form = await browser.open(`/sign-in?return_to=${APP}/inbox`)
     const done = await send(browser, form)
     const location = done.headers.get('location') ?? ''
-    expect(location).toBe('/auth/account/choose-tenant?return_to=https%3A%2F%2Fapp.example.com%2Finbox')
+    expect(location).toBe(
+      '/auth/account/choose-tenant?return_to=https%3A%2F%2Fapp.example.com%2Finbox',
+    )
     const page = await browser.open(location)
     expectSafe(page, { formTarget: APP })
     expect(page.title).toBe('Choose an organisation')
@@ -284,9 +302,12 @@ describe('return_to', () => {
     ['https://shop.example.net/cart', 'https://shop.example.net/cart'],
     ['/a/../b', '/b'],
     ['/%2f%2fevil.example', '/%2f%2fevil.example'],
-  ])('WEB-04 leads to a path of this server or a configured origin: %s', async (value, expected) => {
-    expect(await whereTo(value)).toBe(expected)
-  })
+  ])(
+    'WEB-04 leads to a path of this server or a configured origin: %s',
+    async (value, expected) => {
+      expect(await whereTo(value)).toBe(expected)
+    },
+  )
 
   test.each([
     '//evil.example',
@@ -352,7 +373,11 @@ describe('return_to', () => {
     expectSafe(page, { formTarget: APP })
     const done = await person.press(page)
     expect([done.status, done.headers.get('location')]).toEqual([303, `${APP}/inbox`])
-    expect([...person.jar.cookies.keys()].toSorted()).toEqual(['cs_access', 'cs_device', 'cs_refresh'])
+    expect([...person.jar.cookies.keys()].toSorted()).toEqual([
+      'cs_access',
+      'cs_device',
+      'cs_refresh',
+    ])
   })
 
   test.each([

@@ -92,9 +92,7 @@ export class PageBrowser {
     })
     const location = answer.headers.get('location')
     const isPage = location !== null && location !== '/' && location.startsWith('/')
-    return answer.status === 303 && isPage
-      ? this.open(location)
-      : answer
+    return answer.status === 303 && isPage ? this.open(location) : answer
   }
 
   /** Sends one request and keeps the cookies of its answer. */

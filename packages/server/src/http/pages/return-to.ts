@@ -51,7 +51,7 @@ const HOME: Destination = { given: undefined, href: '/', foreignOrigin: undefine
 function read({ http, origins }: HttpServices, given: string): Destination | undefined {
   // URL parsers drop tabs and line ends, and read a backslash as a slash: `/\evil.example` is another host.
   const isPlain =
-    given.length <= CHARS_MAX && /^(?:\/(?!\/)|https?:\/\/[^/])[^\s\\\p{C}]*$/ui.test(given)
+    given.length <= CHARS_MAX && /^(?:\/(?!\/)|https?:\/\/[^/])[^\s\\\p{C}]*$/iu.test(given)
   const url = isPlain ? URL.parse(given, http.publicUrl) : null
   if (url === null || url.username !== '' || url.password !== '') return undefined
   const { origin, pathname, search, hash, href } = url
