@@ -12,10 +12,14 @@ import { PageBrowser } from './support/pages.ts'
 const EMAIL = 'alice@example.com'
 const NEW_PASSWORD = 'staple and no donkey'
 
-/** The pages that need no session. `sign-in-page.test.ts` has the sign-in page. */
+/** The pages that need no session. `sign-in-page.test.ts` has the sign-in page and the plain sign-up. */
 const pages = routes.filter(
   ({ tag, kind, authentication, path }) =>
-    tag === 'Account pages' && kind === 'page' && authentication === 'none' && path !== '/sign-in',
+    tag === 'Account pages' &&
+    kind === 'page' &&
+    authentication === 'none' &&
+    path !== '/sign-in' &&
+    !path.endsWith('/new'),
 )
 const paths = [...new Set(pages.map(({ path }) => path))]
 

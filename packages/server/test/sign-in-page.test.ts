@@ -413,3 +413,57 @@ test('a notice of the page is one of its own words, never a text of the URL', as
   expectSafe(page, { formTarget: 'https://shop.example.net' })
   expect(page.html).not.toContain('alert(1)')
 })
+
+describe('a sign-up without a mail', () => {
+  let own: MailingAuthority
+  beforeAll(async () => {
+    own = await openMailingAuthority({ signUp: true })
+  })
+  afterAll(() => own[Symbol.asyncDispose]())
+
+  test('creates an account, which logs in next and comes to where it wanted', async () => {
+    const browser = new PageBrowser(own)
+    const login = await browser.open('/sign-in?return_to=/inbox')
+    const link = hrefsOf(login).find((href) => href?.includes('sign-up')) ?? ''
+    const page = await browser.open(link)
+    expectSafe(page)
+    const done = await browser.press(page, {
+      new_username: 'carol',
+      password: 'carols long password',
+    })
+    expect([done.title, done.text]).toEqual([
+      'Log in',
+      expect.stringContaining('Your account exists. Log in now.'),
+    ])
+    expect(browser.jar.cookies.size).toBe(0)
+    const entered = await send(browser, done, {
+      username: 'carol',
+      current_password: 'carols long password',
+    })
+    expect(entered.headers.get('location')).toBe('/inbox')
+  })
+
+  test.each([
+    [
+      { new_username: USERNAME, password: 'a long password of mine' },
+      409,
+      /has this name/,
+      'new_username',
+    ],
+    [{ new_username: 'dave', password: 'short' }, 400, /too short/, 'password'],
+    [{ new_username: '', password: 'short' }, 400, /Fill in all fields/, undefined],
+    [{ new_username: '"><script>', password: 'short' }, 400, /too short/, 'password'],
+  ])('%j is refused with the reason', async (values, status, words, field) => {
+    const browser = new PageBrowser(own)
+    const path = '/auth/account/sign-up/new'
+    const page = await browser.press(await browser.open(path), values)
+    expectSafe(page)
+    expect([page.status, page.text]).toEqual([status, expect.stringMatching(words)])
+    expect(page.fields).toMatchObject({ new_username: values.new_username, password: '' })
+    const wrong = page.tags.find(({ attributes }) => attributes['aria-invalid'] === 'true')
+    expect(wrong?.attributes['name']).toBe(field)
+    const foreign = await browser.post(path, values, { 'sec-fetch-site': 'cross-site' })
+    expectSafe(foreign)
+    expect(foreign.status).toBe(403)
+  })
+})

@@ -14,6 +14,13 @@ export const mailPages = onPages(withMail)
 /** The pages of a sign-up with a mail. */
 export const signUpPages = onPages(withVerifiedSignUp)
 
+/** The page of a sign-up without a mail. */
+export const plainSignUpPages: Feature = {
+  isOn: ({ pages, ownAccounts: isOwn, signUp, signUpVerified }) =>
+    pages && isOwn && signUp && !signUpVerified,
+  requires: `Exists with \`COUNTERSIGN_SIGN_UP=true\`, without \`COUNTERSIGN_SIGN_UP_VERIFIED\`. ${withPages.requires}`,
+}
+
 /** The pages of a login by mail. */
 export const mailLoginPages = onPages(withMailLogin)
 

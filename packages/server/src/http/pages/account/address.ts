@@ -8,7 +8,6 @@ import { form, notice, paragraph, subtitle } from '../components.ts'
 import { pathIn } from '../language.ts'
 import { redirectTo, type Html } from '../layout.ts'
 import type { PageSession } from '../page-session.ts'
-import { wordsFor } from '../proof-page.ts'
 import { rememberReturn } from '../return-to.ts'
 import type { AccountBody } from './credentials.ts'
 import { answerAccountForm, passwordWords } from './form-page.ts'
@@ -22,7 +21,7 @@ export async function showAddress(
   return answerAddress(visitOf(services, input))
 }
 
-/** Sends a mail to the new address. With an empty form, sends one to the address of the account. */
+/** Sends a mail to the new address. */
 export async function submitAddress(
   services: HttpServices,
   { body, ...input }: Input<PageSession, undefined, AccountQuery, AccountBody>,
@@ -45,7 +44,7 @@ export async function submitVerification(
   const visit = visitOf(services, input)
   const { wanted } = visit.speech
   const asked = await askToVerifyEmail(requireMail(services), input.who, wanted, input.caller)
-  return asked.ok ? answerAsked(visit, asked) : answerAddress(visit, { notice: asked })
+  return asked.ok ? answerAsked(visit, asked) : answerAddress(visit, { refusal: asked })
 }
 
 /** The browser waits for the mail, and comes back here afterwards. */
@@ -60,8 +59,6 @@ function answerAsked({ services: { cookies }, speech, who }: AccountVisit, asked
 interface AddressView {
   readonly email?: string
   readonly refusal?: Refusal
-  /** The refusal of a verification, which is not about the form. */
-  readonly notice?: Refusal
 }
 
 async function answerAddress(visit: AccountVisit, view: AddressView = {}): Promise<Response> {
@@ -78,9 +75,6 @@ async function answerAddress(visit: AccountVisit, view: AddressView = {}): Promi
     ...(view.refusal === undefined ? {} : { refusal: view.refusal }),
     lead: address.changeLead,
     before: [
-      ...(view.notice === undefined
-        ? []
-        : [notice(wordsFor(speech.messages, view.notice.code), { isError: true })]),
       paragraph(speech.messages.account.sections.address.lead),
       paragraph(own === undefined ? address.none : address.current(own.address)),
       ...(own !== undefined && own.verifiedAt === undefined ? unverified(visit) : []),

@@ -20,10 +20,16 @@ export const de: Messages = {
     signedInAs: (username) => `In diesem Browser ist ${username} angemeldet.`,
     other: 'Anderes Konto verwenden',
     notices: {
+      'signed-up': 'Ihr Konto ist angelegt. Melden Sie sich jetzt an.',
       'signed-out': 'Sie sind abgemeldet.',
       'all-ended': 'Alle Sitzungen Ihres Kontos sind beendet, auch diese.',
       deleted: 'Ihr Konto ist gelöscht.',
     },
+  },
+  signUp: {
+    title: 'Registrieren',
+    lead: 'Wählen Sie einen Benutzernamen und ein Passwort. Eine E-Mail-Adresse können Sie später angeben.',
+    username: 'Benutzername',
   },
   account: {
     title: 'Ihr Konto',

@@ -18,10 +18,16 @@ export const en: Messages = {
     signedInAs: (username) => `This browser is logged in as ${username}.`,
     other: 'Use another account',
     notices: {
+      'signed-up': 'Your account exists. Log in now.',
       'signed-out': 'You are logged out.',
       'all-ended': 'All sessions of your account have ended, including this one.',
       deleted: 'Your account is deleted.',
     },
+  },
+  signUp: {
+    title: 'Sign up',
+    lead: 'Choose a username and a password. You can add an e-mail address later.',
+    username: 'Username',
   },
   account: {
     title: 'Your account',

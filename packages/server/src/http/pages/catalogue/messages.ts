@@ -59,10 +59,15 @@ export interface InviteMessages {
 }
 
 /** What brought a person to the sign-in page. */
-export type SignInNotice = 'signed-out' | 'all-ended' | 'deleted'
+export type SignInNotice = 'signed-out' | 'signed-up' | 'all-ended' | 'deleted'
 
 /** All notices of the sign-in page. */
-export const SIGN_IN_NOTICES: readonly SignInNotice[] = ['signed-out', 'all-ended', 'deleted']
+export const SIGN_IN_NOTICES: readonly SignInNotice[] = [
+  'signed-out',
+  'signed-up',
+  'all-ended',
+  'deleted',
+]
 
 /** The words of the sign-in page. */
 export interface SignInMessages {
@@ -119,6 +124,8 @@ export interface Messages {
   readonly language: string
   readonly site: Readonly<Record<SiteLinkName, string>>
   readonly signIn: SignInMessages
+  /** The page of a sign-up without a mail. */
+  readonly signUp: { readonly title: string; readonly lead: string; readonly username: string }
   readonly account: AccountMessages
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>

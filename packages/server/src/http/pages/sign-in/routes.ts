@@ -4,10 +4,12 @@ import type { ApiRoute } from '../../router/define.ts'
 import { anyone } from '../../router/gate.ts'
 import { PAGE, defineHtmlForm, defineHtmlPage } from '../../router/html-page.ts'
 import { lazy } from '../../router/lazy.ts'
-import { withPages } from '../features.ts'
+import { NEW_PASSWORD_REFUSALS } from '../../account/password-refusals.ts'
+import { plainSignUpPages, withPages } from '../features.ts'
 import { ownForm } from '../gate.ts'
 import { lang, returnTo } from '../parameters.ts'
 import { SIGN_IN_REFUSALS, showSignIn, submitSignIn } from './sign-in-page.ts'
+import { SIGN_UP_PATH, showSignUp, submitSignUp } from './sign-up-page.ts'
 
 const about = { tag: 'Account pages', path: '/sign-in', feature: withPages } as const
 
@@ -35,7 +37,23 @@ const fields = lazy(() =>
   }),
 )
 
-/** The sign-in page. */
+const signUpAbout = {
+  tag: 'Account pages',
+  path: SIGN_UP_PATH,
+  feature: plainSignUpPages,
+} as const
+
+const signUpQuery = lazy(() => z.object({ lang, return_to: returnTo }))
+
+const signUpFields = lazy(() =>
+  z.object({
+    new_username: z.string().optional().meta({ description: 'The username.' }),
+    password: z.string().optional().meta({ description: 'The password.' }),
+    return_to: returnTo,
+  }),
+)
+
+/** The sign-in page, and the page of a sign-up without a mail. */
 export const signInRoutes: readonly ApiRoute[] = [
   defineHtmlPage({
     ...about,
@@ -65,5 +83,37 @@ export const signInRoutes: readonly ApiRoute[] = [
     ],
     refusals: SIGN_IN_REFUSALS,
     submit: submitSignIn,
+  }),
+  defineHtmlPage({
+    ...signUpAbout,
+    id: 'showPlainSignUpPage',
+    summary: 'Show the form for a sign-up without a mail',
+    description: 'A form.',
+    gate: anyone,
+    query: signUpQuery,
+    refusals: [],
+    render: showSignUp,
+  }),
+  defineHtmlForm({
+    ...signUpAbout,
+    id: 'submitPlainSignUpPage',
+    summary: 'Sign up with a username',
+    description:
+      'The form of the page. Each attempt counts against the throttle of the address. The person logs in afterwards.',
+    gate: ownForm,
+    query: signUpQuery,
+    fields: signUpFields,
+    example: { new_username: 'carol', password: 'staple and no donkey' },
+    hashes: true,
+    answers: [{ status: 303, description: 'Done. `Location` is the sign-in page.' }],
+    refusals: [
+      'username_invalid',
+      'username_confusable',
+      'username_too_long',
+      'username_taken',
+      ...NEW_PASSWORD_REFUSALS,
+      'throttled',
+    ],
+    submit: submitSignUp,
   }),
 ]

@@ -13,6 +13,7 @@ import { answerPage, type Html } from '../layout.ts'
 import { statusOf, wordsFor } from '../proof-page.ts'
 import { destinationOf, type Destination } from '../return-to.ts'
 import { leaveSignIn } from './leave.ts'
+import { SIGN_UP_PATH } from './sign-up-page.ts'
 
 /** The parameters of the sign-in page. */
 export interface SignInQuery {
@@ -100,8 +101,10 @@ async function readVisitor(
   const access = cookies.read(request, 'access')
   if (!access.ok || access.value === undefined) return undefined
   const inspected = await inspectToken(sessions, access.value)
-  const sid = inspected.ok && inspected.kind === 'access' ? inspected.claims.sid : undefined
-  return sid === undefined ? undefined : sessions.store.sessions.state(sid)
+  if (!inspected.ok || inspected.kind !== 'access') return undefined
+  // As on the account pages, a token that was issued for the header does not count in a cookie.
+  const { sid, csh } = inspected.claims
+  return sid === undefined || csh === undefined ? undefined : sessions.store.sessions.state(sid)
 }
 
 function answerForm(view: SignInView): Response {
@@ -146,7 +149,9 @@ function bodyOf(view: SignInView): readonly Html[] {
   ]
 }
 
-function linksOf({ services: { byMail, http }, speech, destination }: SignInView): Html {
+function linksOf({ services, speech, destination }: SignInView): Html {
+  const { byMail, http } = services
+  const signUpPath = signUpPathOf(services)
   const { messages } = speech
   const to = (path: string): string => pathIn(speech, path, { return_to: destination.given })
   const hasMail = byMail !== undefined
@@ -155,10 +160,13 @@ function linksOf({ services: { byMail, http }, speech, destination }: SignInView
     hasMail && http.mailLogin
       ? [to('/auth/account/log-in/start'), messages.logInByMail]
       : undefined,
-    hasMail && http.signUpVerified
-      ? [to('/auth/account/sign-up/start'), messages.ask['sign-up-start'].title]
-      : undefined,
+    signUpPath === undefined ? undefined : [to(signUpPath), messages.signUp.title],
   ])
+}
+
+function signUpPathOf({ accounts, byMail, http }: HttpServices): string | undefined {
+  if (http.signUpVerified) return byMail && '/auth/account/sign-up/start'
+  return http.signUp && accounts !== undefined ? SIGN_UP_PATH : undefined
 }
 
 function answerSignedIn(
