@@ -165,6 +165,7 @@ describeWith('chromium', 'the sign-in and account pages, in Chromium', () => {
     const { page } = person
     await page.goto(`${url}/sign-in?return_to=/auth/account`)
     // The page begins in the first field.
+    await page.waitForFunction("document.activeElement?.id === 'username'")
     await page.keyboard.type(person.username)
     await page.keyboard.press('Tab')
     await page.keyboard.type(PASSWORD)
@@ -177,7 +178,8 @@ describeWith('chromium', 'the sign-in and account pages, in Chromium', () => {
         `({ name: document.activeElement.innerText ?? '', outline: getComputedStyle(document.activeElement).outlineStyle })`,
       )
       seen.push(name)
-      if (document(name)) expect([name, outline]).toEqual([name, 'solid'])
+      // Behind the last element, the focus leaves the page.
+      if (name.length < 60) expect([name, outline]).toEqual([name, 'solid'])
     }
     expect(seen).toEqual(expect.arrayContaining(['Username', 'Devices', 'Your data', 'Log out']))
     await page.getByRole('link', { name: 'Devices' }).focus()
@@ -219,11 +221,11 @@ describeWith('chromium', 'the sign-in and account pages, in Chromium', () => {
     })
     await page.locator('#username').fill(person.username)
     await page.locator('#current_password').fill(PASSWORD)
-    await Promise.all([page.waitForURL('**/auth/account'), page.locator('button').dblclick()])
+    await Promise.all([page.waitForURL(`${url}/auth/account`), page.locator('button').dblclick()])
     expect(posts).toHaveLength(1)
     await second.locator('#username').fill(person.username)
     await second.locator('#current_password').fill(PASSWORD)
-    await Promise.all([second.waitForURL('**/auth/account'), second.locator('button').click()])
+    await Promise.all([second.waitForURL(`${url}/auth/account`), second.locator('button').click()])
     await page.reload()
     expect(await page.title()).toBe('Your account')
     await page.goto(`${url}/auth/account/sessions`)
@@ -256,10 +258,7 @@ describeWith('chromium', 'the sign-in and account pages, in Chromium', () => {
   })
 })
 
-function document(name: string): boolean {
-  return name.length < 60
-}
-
+/** A person with a browser, which notes everything that a page must not do. */
 class Person {
   readonly username: string
   readonly context: BrowserContext

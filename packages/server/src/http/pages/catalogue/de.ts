@@ -15,7 +15,7 @@ export const de: Messages = {
     title: 'Anmelden',
     password: 'Passwort',
     wrong:
-      'Der Benutzername oder das Passwort ist falsch. Prüfen Sie beides, oder setzen Sie ein neues Passwort.',
+      'Der Benutzername oder das Passwort ist falsch. Prüfen Sie beides und versuchen Sie es noch einmal.',
     signedInTitle: 'Sie sind angemeldet',
     signedInAs: (username) => `In diesem Browser ist ${username} angemeldet.`,
     other: 'Anderes Konto verwenden',
@@ -306,7 +306,7 @@ export const de: Messages = {
     throttled: 'Zu viele Versuche. Warten Sie einige Minuten und versuchen Sie es noch einmal.',
     csrf_failed:
       'Das Formular kam von der Seite einer anderen Website. Deshalb ist nichts geschehen.',
-    tenant_forbidden: 'Sie sind kein Mitglied dieses Mandanten.',
+    tenant_forbidden: 'Sie sind kein Mitglied dieser Organisation.',
     email_unverified:
       'Ihr Konto hat keine bestätigte Adresse. Bestätigen Sie zuerst die eingeladene Adresse.',
     invitation_void:

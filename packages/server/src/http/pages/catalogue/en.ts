@@ -13,7 +13,7 @@ export const en: Messages = {
   signIn: {
     title: 'Log in',
     password: 'Password',
-    wrong: 'The username or the password is wrong. Check both, or set a new password.',
+    wrong: 'The username or the password is wrong. Check both and try again.',
     signedInTitle: 'You are logged in',
     signedInAs: (username) => `This browser is logged in as ${username}.`,
     other: 'Use another account',
@@ -294,7 +294,7 @@ export const en: Messages = {
     password_queue_full: 'Too many people are busy here. Wait a few seconds and try again.',
     throttled: 'Too many attempts. Wait some minutes and try again.',
     csrf_failed: 'The form came from a page of another site, so nothing was done.',
-    tenant_forbidden: 'You are not a member of this tenant.',
+    tenant_forbidden: 'You are not a member of this organisation.',
     email_unverified:
       'Your account has no verified address. Verify the address that was invited first.',
     invitation_void: 'This invitation has expired, was used, was withdrawn, or was sent again.',

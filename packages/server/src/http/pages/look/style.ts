@@ -21,7 +21,7 @@ button.plain { background: none; color: var(--mark) } button.bad { background: v
 .notice { padding: .75rem 1rem; border-left: 4px solid var(--mark); background: var(--back) } .notice.bad { border-color: var(--bad) }
 a { color: var(--mark) } .links a, footer a, .back a { display: inline-block; padding: .35rem 0 } .links { margin-top: 1.25rem; padding: 0; list-style: none }
 .rows { margin: 1rem 0 0; padding: 0; list-style: none; border-top: 1px solid var(--rule) } .rows > li { padding: .75rem 0; border-bottom: 1px solid var(--rule) } .rows p { margin: 0 } .rows a { display: block; padding: .2rem 0; font-weight: 600 } .rows button { width: auto; margin-top: .5rem; min-height: 2.5rem } .tag { display: inline-block; padding: 0 .5rem; border: 1px solid var(--line); border-radius: 99px; font-size: .85rem; font-weight: 400 }
-footer { max-width: 38rem; margin: 0 auto; padding: 1rem 1.25rem } footer a { margin-right: 1.25rem }
+footer { max-width: 26rem; margin: 0 auto; padding: 1rem 1.25rem } main.wide + footer { max-width: 38rem } @media (min-width: 30rem) { footer { padding: 1rem 2.5rem } } footer a { margin-right: 1.25rem }
 .logo { display: block; height: 2.5rem; margin-bottom: .75rem; background: var(--logo) left / contain no-repeat }
 `
 
