@@ -297,7 +297,7 @@ describe('return_to', () => {
     ['/inbox?a=b&c=%2F#d', '/inbox?a=b&c=%2F#d'],
     [`${ISSUER}/inbox`, '/inbox'],
     [`${APP}/inbox`, `${APP}/inbox`],
-    [`${APP}`, `${APP}/`],
+    [APP, `${APP}/`],
     ['HTTPS://APP.example.com/', `${APP}/`],
     ['https://shop.example.net/cart', 'https://shop.example.net/cart'],
     ['/a/../b', '/b'],

@@ -59,10 +59,7 @@ export function redirectTo(path: string, cookies: readonly string[] = []): Respo
   return new Response(null, { status: 303, headers })
 }
 
-function pageHeaders(
-  { headers: more, cookies = [] }: AnswerParts,
-  formTarget?: string | undefined,
-): Headers {
+function pageHeaders({ headers: more, cookies = [] }: AnswerParts, formTarget?: string): Headers {
   const headers = new Headers({
     'cache-control': 'no-store',
     'content-security-policy': policyFor(formTarget === undefined ? [] : [formTarget]),

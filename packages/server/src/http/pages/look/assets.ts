@@ -46,6 +46,7 @@ function fileRow(
       description: 'With `?v=` as in the pages, it may be kept for a year.',
     }),
     feature: withPages,
+    isExact: false,
     kind: 'asset',
     answers: () => [
       { status: 200, description: 'The file.', media },
