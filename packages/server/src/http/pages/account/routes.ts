@@ -132,7 +132,8 @@ function action<Body extends { readonly csrf?: string | undefined }>({
     query,
     example: { csrf: 'wJbZ6d3yT0m1mFhX5iYxg5oT2y3m6m6fN8Qk2J5b9kE', ...example },
     hashes,
-    refusals,
+    // The session can end while the form is handled.
+    refusals: ['session_ended', ...refusals],
     answers,
   })
 }
@@ -301,7 +302,10 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     feature: ownAccountPages,
     fields,
     example: {},
-    answers: [{ status: 200, description: 'The data, as a file.', media: 'application/json' }],
+    answers: [
+      { status: 200, description: 'The data, as a file.', media: 'application/json' },
+      TO_SIGN_IN,
+    ],
     submit: submitExport,
   }),
 ]
