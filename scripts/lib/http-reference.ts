@@ -227,6 +227,7 @@ const CREDENTIALS: Readonly<Record<RouteDescription['authentication'], readonly 
   session: ["-H 'Authorization: Bearer ACCESS_TOKEN'"],
   refresh_cookie: ['-b cookies.txt'],
   session_or_cookie: ["-H 'Authorization: Bearer ACCESS_TOKEN'"],
+  page_cookies: ['-b cookies.txt'],
   client: ["-u 'CLIENT_ID:SECRET'"],
   guard: ["-u 'CLIENT_ID:SECRET'"],
 }

@@ -1,16 +1,42 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { createServer, type AddressInfo } from 'node:net'
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 
-/** Returns a port of 127.0.0.1 that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
+/**
+ * Returns a port of 127.0.0.1 that nobody else takes before a server of this process or of its children listens on it.
+ * The port is below those that systems give to outgoing connections. Until this process ends, its UDP port of the same
+ * number is taken, which tells other processes that call this function.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const port = randomInt(FIRST_PORT, PORTS_END)
+    if (await claim(port)) return port
+  }
+  throw new Error(`No port from ${FIRST_PORT} to ${PORTS_END - 1} is free.`)
+}
+
+/** Linux gives outgoing connections ports from 32768, other systems from 49152. */
+const FIRST_PORT = 20_000
+const PORTS_END = 32_768
+const TRIES_MAX = 1_000
+
+/** Takes the UDP port. Returns false if it is taken, or if a server listens on the TCP port. */
+async function claim(port: number): Promise<boolean> {
+  const claimed = createSocket('udp4').unref()
+  try {
+    claimed.bind({ port, address: '127.0.0.1', exclusive: true })
+    await once(claimed, 'listening')
+    const probe = createServer().listen(port, '127.0.0.1')
+    await once(probe, 'listening')
+    probe.close()
+    await once(probe, 'close')
+    return true
+  } catch {
+    claimed.close()
+    return false
+  }
 }
 
 export interface Started extends AsyncDisposable {

@@ -68,13 +68,13 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
     const page = await context.newPage()
     const complaints: string[] = []
     const hosts = new Set<string>()
-    const referrers = new Set<string | undefined>()
+    const referrers = new Set<string>()
     page.on('console', (message) => {
       if (message.type() === 'error') complaints.push(message.text())
     })
     page.on('request', (request) => {
       hosts.add(new URL(request.url()).host)
-      referrers.add(request.headers()['referer'])
+      referrers.add(request.headers()['referer'] ?? '')
     })
 
     await page.goto(`${url}/auth/account/sign-up/start`)
@@ -106,7 +106,7 @@ describeWith('chromium', 'the account pages, in Chromium', () => {
     expect(names).toEqual(['cs_access', 'cs_device', 'cs_refresh'])
     expect(complaints).toEqual([])
     expect([...hosts]).toEqual([new URL(url).host])
-    expect([...referrers]).toEqual([undefined])
+    expect([...referrers]).toEqual([''])
     await context.close()
   })
 

@@ -56,11 +56,15 @@ describeWith('redis', 'the mirror in Redis', () => {
   function me(access: string, path = '/me'): Promise<Response> {
     return fetch(`${serviceUrl}${path}`, { headers: { authorization: `Bearer ${access}` } })
   }
+  /** Returns the time at which the last request was sent that had another status, from the call, in milliseconds. */
   async function untilStatus(status: number, access: string, withinMs = 60_000): Promise<number> {
     const from = performance.now()
+    let lastMs = 0
     for (;;) {
+      const sentMs = performance.now() - from
       const response = await me(access)
-      if (response.status === status) return performance.now() - from
+      if (response.status === status) return lastMs
+      lastMs = sentMs
       if (performance.now() - from > withinMs) {
         throw new Error(`still ${response.status}: ${await response.text()}`)
       }
@@ -78,6 +82,17 @@ describeWith('redis', 'the mirror in Redis', () => {
     await it.post('/api/token/blacklist/', { refresh })
     await untilStatus(401, access)
     expect((await me(other.access)).status).toBe(200)
+  })
+
+  // Before the tests that restart the authority: for 30 s after a restart, such a request also waits for guards of the
+  // previous process.
+  test('a logout with ?wait=effective is answered when the mirror has the revocation', async () => {
+    const { access, refresh } = await it.login('paul')
+    const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
+    expect((await me(access)).status).toBe(401)
+    expect(await response.json()).toMatchObject({
+      effective: { guards: 1, confirmed: 1, expired: 0 },
+    })
   })
 
   test('the administrator of a tenant passes in that tenant only', async () => {
@@ -189,9 +204,8 @@ describeWith('redis', 'the mirror in Redis', () => {
   test('a mirror that is not renewed is not used after three seconds', async () => {
     const { access } = await it.login('kai')
     await it.stop()
-    const from = performance.now()
-    await untilStatus(503, access)
-    expect(performance.now() - from).toBeLessThan(4_000)
+    // An answer may be late on a busy machine. What counts is when its request was sent.
+    expect(await untilStatus(503, access)).toBeLessThan(3_100)
     await it.start()
     await untilStatus(200, access)
   })
@@ -233,15 +247,5 @@ describeWith('redis', 'the mirror in Redis', () => {
     expect((await headNow()).issuer).toBe(it.url)
     expect((await me(access)).status).toBe(200)
     expect((await other.login()).access).toBeTypeOf('string')
-  })
-
-  test('a logout with ?wait=effective is answered when the mirror has the revocation', async () => {
-    const { access, refresh } = await it.login('paul')
-    // In the first 30 s after a start, the request also waits for guards of the previous process.
-    const response = await it.post('/api/token/blacklist/?wait=effective', { refresh })
-    expect((await me(access)).status).toBe(401)
-    expect(await response.json()).toMatchObject({
-      effective: { guards: 1, confirmed: 1, expired: 0 },
-    })
   })
 })

@@ -66,7 +66,8 @@ test('a logout with wait=effective is answered soon, and every guard then refuse
 test('a polling guard does not delay a logout right after another', async () => {
   await it.guard({ feed: { ...it.feed, transport: 'polling' } })
   const took: number[] = []
-  for (let times = 0; times < 3; times++) {
+  // A busy machine may delay some of them. A logout that waits for the next poll is late each time.
+  while (took.length < 10 && Math.min(...took) >= 700) {
     const [first, second] = [await it.login('dora'), await it.login('dora')]
     await it.post('/api/token/blacklist/', { refresh: first.refresh })
     const response = await it.post('/api/token/blacklist/?wait=effective', {

@@ -99,7 +99,7 @@ export interface AuthorityCore {
    */
   readonly feed: FeedSocket
   /**
-   * Mounts the authority into your own HTTP server: its paths under `/api/token`, `/auth`, `/oauth2`,
+   * Mounts the authority into your own HTTP server: its paths `/sign-in` and under `/api/token`, `/auth`, `/oauth2`,
    * `/revocations` and `/.well-known`, and the revocation feed. The paths are answered before your own listeners,
    * which get all other requests. Throws a `TypeError` if an authority is attached to the server already.
    */

@@ -9,6 +9,7 @@ import { readEmailAddress } from './accounts/email-address.ts'
 import type { Rate, ThrottleRates } from './accounts/throttle.ts'
 import { parseNetworks } from './base/address.ts'
 import { limits } from './base/limits.ts'
+import { SITE_LINK_NAMES, type SiteLinkName, type SiteLinks } from './base/site-links.ts'
 import { parseSmtpUrl, type SmtpServer } from './mail/smtp-url.ts'
 
 /**
@@ -311,6 +312,47 @@ function isPage(given: string): boolean {
   if (page === null || page.username !== '' || page.password !== '' || page.hash !== '')
     return false
   return page.protocol === 'https:' || (page.protocol === 'http:' && page.hostname === 'localhost')
+}
+
+/** The name of a site: one line. */
+export function siteName(): z.ZodType<string, string> {
+  return z
+    .string('must be text')
+    .regex(/^[^\p{C}\p{Zl}\p{Zp}]{1,60}$/u, 'must be 1 to 60 characters in one line')
+    .meta({ values: '1 to 60 characters' })
+}
+
+/** A colour. */
+export function colour(): z.ZodType<string, string> {
+  return z
+    .string('must be text')
+    .regex(/^#[\da-f]{6}$/i, 'must be a colour such as #2a6448, with six digits')
+    .meta({ values: 'a colour: `#2a6448`' })
+}
+
+/** Links at the end of every page. */
+export function siteLinks(): z.ZodType<SiteLinks, string | undefined> {
+  const message =
+    'must be links such as privacy=https://example.com/privacy, separated by commas, with the names imprint, privacy, terms and support'
+  return z
+    .string(message)
+    .default('')
+    .refine((value) => parseSiteLinks(value) !== undefined, message)
+    .transform((value) => parseSiteLinks(value) ?? {})
+    .meta({ values: 'links `NAME=URL`, separated by commas' })
+}
+
+function parseSiteLinks(value: string): SiteLinks | undefined {
+  const found: Partial<Record<SiteLinkName, string>> = {}
+  for (const part of value.split(',')) {
+    if (part.trim() === '') continue
+    const [, key, target = ''] = /^(\w+)=(.+)$/.exec(part.trim()) ?? []
+    const name = SITE_LINK_NAMES.find((each) => each === key)
+    const protocol = URL.parse(target)?.protocol
+    if (name === undefined || !(protocol === 'https:' || protocol === 'mailto:')) return undefined
+    found[name] = target
+  }
+  return found
 }
 
 /**

@@ -6,6 +6,7 @@ import { SIGNING_ALGS } from './keys/material.ts'
 import {
   breachedPasswords,
   describeSchema,
+  colour,
   domain,
   fieldName,
   flag,
@@ -21,6 +22,8 @@ import {
   oneOf,
   origins,
   redisUrl,
+  siteLinks,
+  siteName,
   smtpUrl,
   text,
   throttle,
@@ -280,6 +283,47 @@ export const table = {
     schema: links(),
     describe:
       'The pages of your frontend that links in mails open, such as `reset=https://app.example.com/reset`, separated by commas. The purposes are `sign-up`, `verify`, `reset`, `log-in` and `invite`. Each link gets the parameter `link`. `app` is where the pages of the server lead afterwards. Without a page, links open the pages of the server below its public URL.',
+  },
+  pages: {
+    env: 'COUNTERSIGN_PAGES',
+    schema: flag().default(true),
+    describe:
+      'With `false`, the server has no pages for people: no `/sign-in`, and none below `/auth/account`. With `COUNTERSIGN_SMTP_URL`, `COUNTERSIGN_LINKS` must then name a page for every link in a mail.',
+  },
+  siteName: {
+    env: 'COUNTERSIGN_SITE_NAME',
+    schema: siteName().optional(),
+    describe: 'The name that the pages show. Without it: the host of the public URL.',
+  },
+  siteLogo: {
+    env: 'COUNTERSIGN_SITE_LOGO',
+    schema: text('a path').optional(),
+    describe:
+      'An SVG, PNG or WebP file of at most 8 KiB, which the pages show above the name, 40 pixels high. It decorates: the name stays.',
+  },
+  siteColor: {
+    env: 'COUNTERSIGN_SITE_COLOR',
+    schema: colour().optional(),
+    describe:
+      'The colour of buttons and links on the pages. The pages make it darker or lighter where it would be hard to read.',
+  },
+  siteLinks: {
+    env: 'COUNTERSIGN_SITE_LINKS',
+    schema: siteLinks(),
+    describe:
+      'Links at the end of every page: `imprint`, `privacy`, `terms` and `support`, such as `privacy=https://example.com/privacy`. `support` may be a `mailto:` URL.',
+  },
+  siteStyle: {
+    env: 'COUNTERSIGN_SITE_STYLE',
+    schema: text('a path').optional(),
+    describe:
+      'A CSS file of at most 64 KiB, whose rules come after those of the pages. It can load nothing: `url()` works only with `data:`.',
+  },
+  siteWords: {
+    env: 'COUNTERSIGN_SITE_WORDS',
+    schema: text('a path').optional(),
+    describe:
+      'A JSON file that replaces texts of the pages, such as `{"en": {"signIn": {"title": "Welcome back"}}}` ([guide](../guides/account-pages.md#words)).',
   },
   usernameField: {
     env: 'COUNTERSIGN_USERNAME_FIELD',

@@ -5,13 +5,14 @@ import { hostKindOf, isSecureEnough } from '@countersign/guard'
 import type { z } from 'zod'
 
 import type { BreachedSource } from './accounts/breached.ts'
-import type { Links } from './by-mail/links.ts'
+import type { LinkPurpose, Links } from './by-mail/links.ts'
 import type { ThrottleRates } from './accounts/throttle.ts'
 import { SetupError } from './base/faults.ts'
 import { limits } from './base/limits.ts'
 import { canEverybodyWrite } from './base/ownership.ts'
 import { readTextFile, stripByteOrderMark } from './base/text-file.ts'
 import type { FactorPolicy } from './factors/policy.ts'
+import type { SiteLinks } from './base/site-links.ts'
 import type { HttpSettings } from './http/services.ts'
 import type { SigningAlg } from './keys/material.ts'
 import { COMMENT_ADVICE, findMeantOption, findMeantVariable } from './settings-environment.ts'
@@ -53,6 +54,8 @@ export interface Settings {
   readonly factors: FactorPolicy
   /** The configured RP ID of passkeys. Undefined: it is derived from the public URL. */
   readonly passkeyRpId: string | undefined
+  /** How the pages look. */
+  readonly site: SiteSettings
   /** The pages of the application that links in mails open. */
   readonly links: Links
   /** How long the server keeps an idle connection open. */
@@ -73,6 +76,17 @@ export interface Settings {
   readonly mail: MailSettings | undefined
   readonly logLevel: string
   readonly production: boolean
+}
+
+/** The settings of the pages' look. Paths are absolute. */
+export interface SiteSettings {
+  /** Undefined: the host of the public URL. */
+  readonly name: string | undefined
+  readonly colour: string | undefined
+  readonly links: SiteLinks
+  readonly logo: string | undefined
+  readonly style: string | undefined
+  readonly words: string | undefined
 }
 
 /** The settings of mails. */
@@ -143,6 +157,7 @@ export function parseSettings(
   checkPlainHttp(given, mistakes)
   checkBreachedService(given, mistakes)
   checkMail(given, options.production, mistakes)
+  checkPages(given, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
   mistakes.throwIfAny()
@@ -185,6 +200,7 @@ export function parseSettings(
       forwardedHeader: parsed.forwardedHeader,
       corsHeaders: parsed.corsHeaders,
       hstsSubdomains: parsed.hstsSubdomains,
+      pages: parsed.pages,
       signUp: parsed.signUp || parsed.signUpVerified,
       signUpVerified: parsed.signUpVerified,
       mailLogin: parsed.mailLogin,
@@ -201,6 +217,14 @@ export function parseSettings(
       freshMs: parsed.stepUpAge * 1000,
     },
     passkeyRpId: parsed.passkeyRpId,
+    site: {
+      name: parsed.siteName,
+      colour: parsed.siteColor,
+      links: parsed.siteLinks,
+      logo: toPath(parsed.siteLogo),
+      style: toPath(parsed.siteStyle),
+      words: toPath(parsed.siteWords),
+    },
     links: parsed.links,
     keepAliveMs: parsed.keepAlive * 1000,
     redisUrl: parsed.redisUrl,
@@ -408,6 +432,25 @@ function checkMail(given: Partial<Parsed>, production: boolean, mistakes: Mistak
   }
 }
 
+/** Without the pages of the server, the links in mails need pages of the application. */
+function checkPages(given: Partial<Parsed>, mistakes: Mistakes): void {
+  const { pages, smtpUrl, links = {}, signUpVerified, mailLogin } = given
+  if (pages !== false || smtpUrl === undefined) return
+  const needed: readonly LinkPurpose[] = [
+    'reset',
+    'verify',
+    'invite',
+    ...(signUpVerified === true ? (['sign-up'] as const) : []),
+    ...(mailLogin === true ? (['log-in'] as const) : []),
+  ]
+  const missing = needed.filter((purpose) => links[purpose] === undefined)
+  if (missing.length === 0) return
+  mistakes.add(
+    'pages',
+    `with false, ${mistakes.nameOf('links')} must name a page for ${missing.join(', ')}`,
+  )
+}
+
 const DEV_SENDER: MailSender = { name: 'Countersign', address: 'countersign@localhost' }
 
 function readMail(parsed: Parsed, production: boolean): MailSettings | undefined {
@@ -417,6 +460,10 @@ function readMail(parsed: Parsed, production: boolean): MailSettings | undefined
   if (smtp === undefined && (production || hostKindOf(hostname) !== 'loopback')) return undefined
   const templates = mailTemplates === undefined ? undefined : resolve(mailTemplates)
   return { smtp, from: mailFrom ?? DEV_SENDER, templates, locale }
+}
+
+function toPath(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path)
 }
 
 function toMs(sec: number | undefined): number | undefined {

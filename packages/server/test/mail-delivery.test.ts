@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import { expect, test } from 'vitest'
 
 import type { Store } from '../src/store/store.ts'
 import { StoreFault } from '../src/base/faults.ts'
-import { openTestMail, SENDER, type TestMail } from './support/mail.ts'
+import { openTestMail, QUICK, SENDER, type TestMail } from './support/mail.ts'
 import { openSmtpServer, type SmtpStep } from './support/smtp-server.ts'
 
 async function areSent(mail: TestMail): Promise<boolean> {
@@ -199,7 +201,7 @@ test('an acknowledged mail is not sent again while the store cannot record it', 
 
 test('a worker that dies between hand-over and record leaves a mail that is repeated with its id', async () => {
   await using smtp = await openSmtpServer()
-  await using mail = await openTestMail()
+  await using mail = await openTestMail({ times: { leaseMs: 300 } })
   const broken = breakable(mail.store)
   const first = mail.deliver(smtp.url, { store: broken.seen })
   const id = await mail.post()
@@ -227,6 +229,37 @@ test('a worker that dies before the hand-over loses nothing', async () => {
   expect(smtp.received).toHaveLength(8)
 })
 
+test('a mail that is written during a look into the outbox is sent soon after', async () => {
+  await using smtp = await openSmtpServer()
+  await using mail = await openTestMail({ times: { lookMs: 600_000, repairMs: 600_000 } })
+  const { store } = mail
+  let endLook = (): void => undefined
+  const look = new Promise<void>((resolve) => (endLook = resolve))
+  let looks = 0
+  // The first look finds nothing, and its answer arrives after the mail was written.
+  const claim: Store['mail']['claim'] = async (...values) => {
+    const claimed = await store.mail.claim(...values)
+    if ((looks += 1) === 1) await look
+    return claimed
+  }
+  const nextDueAt: Store['mail']['nextDueAt'] = () =>
+    looks === 1 ? Promise.resolve(undefined) : store.mail.nextDueAt()
+  let watched = 0
+  const watch: Store['watch'] = (changed) =>
+    store.watch((mayHaveEntries) => {
+      changed(mayHaveEntries)
+      watched += 1
+    })
+  mail.deliver(smtp.url, { store: { watch, mail: { ...store.mail, claim, nextDueAt } } })
+  await expect.poll(() => looks, WAIT).toBe(1)
+  await mail.post()
+  await expect.poll(() => watched, WAIT).toBeGreaterThanOrEqual(1)
+  // Until the worker has noticed that it looks already.
+  await sleep(4 * QUICK.delayMs)
+  endLook()
+  await expect.poll(() => mail.states(), WAIT).toEqual(['sent'])
+})
+
 test('two workers share the outbox and send each mail once', async () => {
   await using smtp = await openSmtpServer()
   await using mail = await openTestMail({ times: { leaseMs: 60_000 } })
@@ -243,9 +276,11 @@ test('a mail is given up when its code has expired', async () => {
   await using mail = await openTestMail()
   mail.deliver(smtp.url)
   await mail.post('late@example.com', 100)
-  await expect.poll(() => mail.states(), WAIT).toEqual(['failed smtp_421'])
+  // On a busy machine the last attempt may begin too late.
+  const givenUp = expect.stringMatching(/^failed (?:smtp_421|too_late)$/)
+  await expect.poll(() => mail.states(), WAIT).toEqual([givenUp])
   await mail.post('older@example.com', -1)
-  await expect.poll(() => mail.states(), WAIT).toEqual(['failed smtp_421', 'failed too_late'])
+  await expect.poll(() => mail.states(), WAIT).toEqual([givenUp, 'failed too_late'])
 })
 
 test('close waits for a mail in flight', async () => {

@@ -86,6 +86,7 @@ test('an empty environment configures a development server', () => {
       freshMs: 600_000,
     },
     passkeyRpId: undefined,
+    site: { name: undefined, colour: undefined, links: {}, logo: undefined },
     http: {
       publicUrl: 'http://localhost:8000',
       cookieDomain: undefined,
@@ -98,6 +99,7 @@ test('an empty environment configures a development server', () => {
       signUpVerified: false,
       mailLogin: false,
       applicationUrl: '/',
+      pages: true,
       usernameField: 'username',
     },
     mail: {

@@ -92,11 +92,15 @@ type Act = (session: Session, oldPassword: string) => Promise<Seen>
 async function change(oldPassword: string, headers: RequestHeaders): Promise<Seen> {
   const newPassword = `a long new password ${(passwords += 1)} of many`
   const body = { old_password: oldPassword, new_password: newPassword }
-  const { status, text } = await client.post('/auth/password', body, headers)
-  // A client with its token in the header gets the next one in the answer.
-  if (status === 200 || status === 204) return { kind: 'change', status: 204, value: newPassword }
-  const { code } = JSON.parse(text) as { code: string }
-  return { kind: 'change', status, value: newPassword, code }
+  for (;;) {
+    const { status, text } = await client.post('/auth/password', body, headers)
+    // A client with its token in the header gets the next one in the answer.
+    if (status === 200 || status === 204) return { kind: 'change', status: 204, value: newPassword }
+    const { code } = JSON.parse(text) as { code: string }
+    // A busy machine refuses a password that would wait too long. Such a change has not begun.
+    if (code !== 'password_queue_full') return { kind: 'change', status, value: newPassword, code }
+    await sleep(50)
+  }
 }
 
 /** The refresh token of an answer, from its body or its cookies. */
@@ -221,7 +225,7 @@ test.each(KINDS)('C09 fifty requests at once of one kind: %s', async (kind) => {
 })
 
 /** Requests that end a session are rare and often late. Otherwise they would hide the other answers. */
-const ENDING = /log-out|end of/
+const ENDING = /logout|end of/
 const weightOf = (kind: string): fc.Arbitrary<number> =>
   ENDING.test(kind) ? fc.constantFrom(0, 0, 0, 1) : fc.constantFrom(0, 1, 4, 20)
 
@@ -237,10 +241,20 @@ const anyMixture = fc
     return fc.array(fc.record({ kind, afterMs }), { minLength: AT_ONCE, maxLength: AT_ONCE })
   })
 
+/** A logout and later refreshes. In the other mixtures, the order in the server decides whether any refresh is late. */
+const REFRESHES = KINDS.filter((kind) => kind.startsWith('refresh'))
+const lateRefreshes: Sent[] = [
+  { kind: 'logout by cookie', afterMs: 0 },
+  ...Array.from({ length: AT_ONCE - 1 }, (_, n) => ({
+    kind: REFRESHES[n % REFRESHES.length]!,
+    afterMs: 200,
+  })),
+]
+
 test('C09 some sequence explains fifty requests at once of any mixture', async () => {
   await fc.assert(
     fc.asyncProperty(anyMixture, async (mixture) => count(await runMixture(mixture))),
-    { numRuns: RUNS, seed: SEED, endOnFailure: true },
+    { numRuns: RUNS, seed: SEED, endOnFailure: true, examples: [[lateRefreshes]] },
   )
   console.log([...counts].map(([key, times]) => `${key}: ${times}`).join(', '))
   // Mixtures in which everything succeeds, or everything is refused, would prove nothing.

@@ -9,6 +9,7 @@ import { signedInCookies } from '../http/browser/session-answers.ts'
 import { createCallers } from '../http/caller.ts'
 import { createFeedAuthenticator } from '../http/revocations/feed-authentication.ts'
 import { createFeedSocket, type FeedSocket } from '../http/revocations/feed-socket.ts'
+import { pageRoutes } from '../http/pages/routes.ts'
 import { routes } from '../http/routes.ts'
 import { maybeSameSite } from '../http/same-site.ts'
 import type { RequestContext } from '../http/services.ts'
@@ -22,6 +23,7 @@ import type { SessionServices } from '../sessions/services.ts'
 import { waitUntilEffective } from '../sessions/wait-effective.ts'
 import type { Settings } from '../settings.ts'
 import type { FactorServices } from '../with-factors/services.ts'
+import { openSite } from './site.ts'
 
 /** The HTTP side of an authority. */
 export interface HttpSide {
@@ -57,6 +59,7 @@ export function serveHttp(options: {
       factors,
       refresh: createRefresher(services),
       http,
+      site: openSite(settings),
       logger,
       feed: { hub, authenticate },
       devOutbox,
@@ -69,7 +72,7 @@ export function serveHttp(options: {
       callerOf: createCallers(http, logger).ofNode,
       logger,
     }),
-    owns: ownerOf(routes),
+    owns: ownerOf(http.pages ? routes : routes.filter((row) => !pageRoutes.includes(row))),
     cookies: (session) => {
       if (session.forCookies) return signedInCookies(services, cookies, session)
       throw new TypeError('cookies needs a session that was created with forCookies: true.')

@@ -25,6 +25,7 @@ export function createApp(
     mailLogin: http.mailLogin,
     ownAccounts: app.accounts !== undefined,
     devOutbox: app.devOutbox !== undefined,
+    pages: http.pages,
   }
   const rows = table
     .filter(({ feature }) => feature === undefined || feature.isOn(features))

@@ -11,6 +11,7 @@ import type { SessionServices } from '../sessions/services.ts'
 import type { Effective } from '../sessions/wait-effective.ts'
 import type { FactorServices } from '../with-factors/services.ts'
 import type { Cookies } from './browser/cookies.ts'
+import type { Site } from './pages/look/site.ts'
 import type { FeedServices } from './revocations/poll.ts'
 import type { RouteDescription } from './router/route.ts'
 
@@ -34,6 +35,8 @@ export interface HttpSettings {
   /** Whether `Strict-Transport-Security` also covers the subdomains of the public URL. */
   readonly hstsSubdomains: boolean
   readonly signUp: boolean
+  /** Whether the server has pages for people. */
+  readonly pages: boolean
   /** Whether a sign-up needs a proved e-mail address. */
   readonly signUpVerified: boolean
   /** Where the pages of the server send people afterwards: the application, or the start page of the server. */
@@ -54,6 +57,8 @@ export interface AppServices {
   readonly factors: FactorServices
   readonly refresh: Refresher
   readonly http: HttpSettings
+  /** How the pages look. */
+  readonly site: Site
   readonly logger: Logger
   readonly feed: FeedServices
   /** The mails of a server in development without SMTP. */

@@ -104,7 +104,11 @@ export class Delivery {
     const { delayMs } = this.#times
     // Another commit must not shorten the delay.
     if (this.#timerAt - performance.now() <= delayMs) return
-    this.#lookIn(delayMs * randomFraction(this.#options.random))
+    this.#lookAfterDelay()
+  }
+
+  #lookAfterDelay(): void {
+    this.#lookIn(this.#times.delayMs * randomFraction(this.#options.random))
   }
 
   #lookIn(ms: number): void {
@@ -126,7 +130,8 @@ export class Delivery {
 
   /** Never rejects. */
   async #look(): Promise<void> {
-    if (this.#isLooking) return this.#lookIn(this.#times.repairMs)
+    // The look in progress may have missed the newest mail.
+    if (this.#isLooking) return this.#lookAfterDelay()
     this.#isLooking = true
     try {
       await this.#begin()

@@ -5,7 +5,9 @@ import type {
   RefreshRules,
   SessionState,
 } from '../store/refresh.ts'
+import type { Tenant } from '../store/rows.ts'
 import { withCurrentAccount } from './current-account.ts'
+import { FACTOR_FOR_TENANT, lacksFactor } from './enforce-factors.ts'
 import { grant } from './grant.ts'
 import {
   refuse,
@@ -42,6 +44,9 @@ export function createRefresher(services: SessionServices): Refresher {
     const tenant = await findWantedTenant(services, wanted)
     if (tenant === 'unknown') return refuse('tenant_forbidden')
     const { sub, sid, gen, jti } = verified.claims
+    if (tenant?.name !== undefined && (await needsFactorFor(services, sid, tenant))) {
+      return FACTOR_FOR_TENANT
+    }
     const { address, userAgent } = caller
     // The account belongs to an application that no longer keeps the accounts, so its current state is
     // unknown.
@@ -58,9 +63,34 @@ export function createRefresher(services: SessionServices): Refresher {
 async function findWantedTenant(
   { store }: SessionServices,
   { tenantName }: RefreshWanted,
-): Promise<RefreshAttempt['tenant'] | 'unknown'> {
+): Promise<Tenant | null | undefined | 'unknown'> {
   if (tenantName === undefined || tenantName === null) return tenantName
   return (await store.tenants.find(tenantName)) ?? 'unknown'
+}
+
+/**
+ * Whether a session must step up before it moves to a tenant. Asked before the move: afterwards, the session would end
+ * at its next refresh.
+ */
+async function needsFactorFor(
+  services: SessionServices,
+  sessionId: string,
+  { id, name }: Tenant,
+): Promise<boolean> {
+  const { everyone, roles, tenants } = services.factors
+  if (!everyone && roles.length === 0 && tenants.length === 0) return false
+  const state = await services.store.sessions.state(sessionId)
+  if (state === undefined || state.session.secondFactor !== 'none') return false
+  const memberships = await services.store.tenants.membershipsOf(state.account.id)
+  const membership = memberships.find(({ tenantId }) => tenantId === id)
+  // Whoever is no member is refused by the store, and learns nothing about the tenant.
+  if (membership === undefined) return false
+  const subject = {
+    roles: state.account.roles,
+    tenantName: name,
+    tenantRoles: membership.roles,
+  }
+  return lacksFactor(services, state.session, subject)
 }
 
 /**
@@ -128,6 +158,14 @@ async function answer(
     case 'healed':
     case 'repeated':
     case 'kept':
+      if (await lacksFactor(services, outcome.session, outcome.account)) {
+        await services.store.sessions.end(
+          sessionId,
+          { event: 'session_ended', detail: 'second_factor' },
+          { at: services.clock.nowMs(), actor: 'system', address: caller.address },
+        )
+        return refuse('session_ended')
+      }
       return grant(services, outcome, {
         withRefresh: services.rotation.rotates,
         forCookies: wanted.forCookies,

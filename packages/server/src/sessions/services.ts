@@ -128,7 +128,7 @@ export interface Refusal {
   /** With `second_factor_required` and `second_factor_enrolment_required`: how the sign-in continues. */
   readonly pending?: PendingSignIn
   /** With `insufficient_user_authentication`: what the proof must satisfy (RFC 9470 §3). */
-  readonly stepUp?: { readonly max_age: string; readonly acr_values?: string }
+  readonly stepUp?: { readonly max_age?: string; readonly acr_values?: string }
 }
 
 /** A sign-in that waits for a second factor. There is no session, cookie or token yet. */

@@ -255,8 +255,11 @@ export interface SessionStore {
 /** Why a session ends: the event and the detail of its audit line. */
 export interface SessionEnding {
   readonly event: 'logout' | 'session_ended' | 'refresh_reused' | 'refresh_ahead'
-  /** `session_limit`: the account had too many sessions. */
-  readonly detail?: 'session_limit'
+  /**
+   * `session_limit`: the account had too many sessions. `second_factor`: the session had no second factor, and its
+   * account has needed one since.
+   */
+  readonly detail?: 'session_limit' | 'second_factor'
 }
 
 /** Tenants and memberships. */

@@ -271,7 +271,7 @@ function requestsTo(path: string, method: string, operation: Operation): fc.Arbi
 
 /** Whether a path is answered with a slash at its end, too. */
 export function takesSlash(path: string): boolean {
-  return path === '/' || /^\/(?:api\/token|auth|oauth2)(?:\/|$)/.test(path)
+  return path === '/' || /^\/(?:sign-in|api\/token|auth|oauth2)(?:\/|$)/.test(path)
 }
 
 /** Requests to all operations of a document. Simple operations are rarer. */

@@ -22,8 +22,24 @@ export interface SeenPage {
   readonly title: string
   readonly text: string
   readonly tags: readonly Tag[]
-  /** The fields of the form that have a name, with their values. Undefined without a form. */
+  /** The fields of the first form that have a name, with their values. Undefined without a form. */
   readonly fields: Readonly<Record<string, string>> | undefined
+  readonly forms: readonly SeenForm[]
+}
+
+/** A form of a page. */
+export interface SeenForm {
+  readonly action: string
+  readonly fields: Readonly<Record<string, string>>
+  readonly buttons: readonly Tag[]
+}
+
+/** Which form and button a person uses. Without either, it is the first form. */
+export interface Pressed {
+  /** The end of the action of the form. */
+  readonly form?: string
+  /** The name of the button for a person who hears it. */
+  readonly button?: string
 }
 
 /** A browser without scripts: it opens pages, follows links and sends forms. */
@@ -45,11 +61,22 @@ export class PageBrowser {
     return this.ask(path, { ...init, headers: { 'sec-fetch-site': 'none' } })
   }
 
-  /** Fills in the form of a page and presses its button, then follows a redirect. */
-  async press(page: SeenPage, values: Readonly<Record<string, string>> = {}): Promise<SeenPage> {
-    const action = page.tags.find(({ name }) => name === 'form')?.attributes['action']
-    if (action === undefined) throw new Error(`${page.path} has no form: ${page.text}`)
-    return this.post(action, { ...page.fields, ...values })
+  /** Fills in a form of a page and presses a button, then follows a redirect. */
+  async press(
+    page: SeenPage,
+    values: Readonly<Record<string, string>> = {},
+    { form: end = '', button }: Pressed = {},
+  ): Promise<SeenPage> {
+    const hasButton = ({ buttons }: SeenForm): boolean =>
+      button === undefined || buttons.some((each) => labelOf(each) === button)
+    const form = page.forms.find(
+      (each) => each.action.split('?')[0]?.endsWith(end) && hasButton(each),
+    )
+    if (form === undefined) throw new Error(`${page.path} has no such form: ${page.text}`)
+    const pressed = form.buttons.find((each) => labelOf(each) === button)?.attributes ?? {}
+    const { name, value = '' } = pressed
+    const sent = name === undefined ? {} : { [name]: value }
+    return this.post(form.action, { ...form.fields, ...values, ...sent })
   }
 
   /** Sends a form as the browser would from a page of the server, and follows a redirect. */
@@ -64,9 +91,8 @@ export class PageBrowser {
       headers,
     })
     const location = answer.headers.get('location')
-    return answer.status === 303 && location !== '/' && location !== null
-      ? this.open(location)
-      : answer
+    const isPage = location !== null && location !== '/' && location.startsWith('/')
+    return answer.status === 303 && isPage ? this.open(location) : answer
   }
 
   /** Sends one request and keeps the cookies of its answer. */
@@ -81,11 +107,15 @@ export class PageBrowser {
   }
 }
 
+function labelOf({ attributes, text }: Tag): string {
+  return attributes['aria-label'] ?? text
+}
+
 async function readPage(path: string, response: Response): Promise<SeenPage> {
   const html = await response.text()
-  const tags = elementsOf(parse(html)).map(toTag)
-  const inputs = tags.filter(({ name }) => name === 'input')
-  const hasForm = tags.some(({ name }) => name === 'form')
+  const elements = elementsOf(parse(html))
+  const tags = elements.map(toTag)
+  const forms = elements.filter(({ tagName }) => tagName === 'form').map(readForm)
   return {
     path,
     status: response.status,
@@ -94,9 +124,20 @@ async function readPage(path: string, response: Response): Promise<SeenPage> {
     tags,
     title: tags.find(({ name }) => name === 'title')?.text ?? '',
     text: tags.find(({ name }) => name === 'body')?.text ?? '',
-    fields: hasForm
-      ? Object.fromEntries(inputs.map(({ attributes: { name = '', value = '' } }) => [name, value]))
-      : undefined,
+    fields: forms[0]?.fields,
+    forms,
+  }
+}
+
+function readForm(form: Element): SeenForm {
+  const tags = elementsOf(form).map(toTag)
+  const inputs = tags.filter(({ name }) => name === 'input')
+  return {
+    action: tags[0]?.attributes['action'] ?? '',
+    fields: Object.fromEntries(
+      inputs.map(({ attributes: { name = '', value = '' } }) => [name, value]),
+    ),
+    buttons: tags.filter(({ name }) => name === 'button'),
   }
 }
 

@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net'
-import type { AddressInfo } from 'node:net'
+
+import { freePort } from '../../../../scripts/lib/processes.ts'
 
 /** The points at which a server can misbehave. `accepted` is after the acknowledgement was sent. */
 export type SmtpStep = 'connect' | 'EHLO' | 'MAIL' | 'RCPT' | 'DATA' | 'message' | 'accepted'
@@ -50,7 +51,8 @@ export async function openSmtpServer(
   const received: ReceivedMail[] = []
   const sockets = new Set<Socket>()
   const counts = new Map<SmtpStep, number>()
-  let port = 0
+  // No other program takes it while this server is stopped.
+  const port = await freePort()
   let connections = 0
 
   /** Returns whether the dialogue goes on. */
@@ -76,12 +78,8 @@ export async function openSmtpServer(
   })
 
   const it: SmtpTestServer = {
-    get port() {
-      return port
-    },
-    get url() {
-      return `smtp://127.0.0.1:${port}`
-    },
+    port,
+    url: `smtp://127.0.0.1:${port}`,
     received,
     get connections() {
       return connections
@@ -95,11 +93,7 @@ export async function openSmtpServer(
     start: () =>
       new Promise((resolve, reject) => {
         server.once('error', reject)
-        server.listen(port, '127.0.0.1', () => {
-          // A `net` server on a port has an object as its address.
-          port = (server.address() as AddressInfo).port
-          resolve()
-        })
+        server.listen(port, '127.0.0.1', resolve)
       }),
     async [Symbol.asyncDispose]() {
       if (server.listening) await it.stop()

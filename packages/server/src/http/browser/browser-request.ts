@@ -78,6 +78,14 @@ export function isNonce(value: string | undefined): value is string {
 
 /** Whether a refusal means that the session of these cookies is over, so that the answer removes them. */
 export function isOver(code: RefusalCode): boolean {
-  // A server that renders pages may pass our Set-Cookie lines to the browser, and the session of the browser lives.
-  return refusals[code].status === 401 && code !== 'refresh_elsewhere'
+  return refusals[code].status === 401 && !LIVES.has(code)
 }
+
+/**
+ * The refusals after which the session of the browser lives. `refresh_elsewhere`: a server that renders pages may pass our
+ * Set-Cookie lines to the browser.
+ */
+const LIVES: ReadonlySet<RefusalCode> = new Set([
+  'refresh_elsewhere',
+  'insufficient_user_authentication',
+])

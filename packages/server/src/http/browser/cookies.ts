@@ -4,7 +4,15 @@ import { serialize } from 'hono/utils/cookie'
 import { limits } from '../../base/limits.ts'
 
 /** The cookies that the authority sets. */
-export type CookieKind = 'access' | 'refresh' | 'csrf' | 'device' | 'ticket' | 'trusted'
+export type CookieKind =
+  | 'access'
+  | 'refresh'
+  | 'csrf'
+  | 'device'
+  | 'ticket'
+  | 'trusted'
+  | 'pending'
+  | 'return'
 
 /** The cookies of one authority: all HttpOnly, on `Path=/`, and Secure if the public URL is https. */
 export interface Cookies {

@@ -1,13 +1,12 @@
 import { endByRefreshToken } from '../../sessions/end.ts'
 import { endCurrentSession } from '../../sessions/own-sessions.ts'
-import { signIn } from '../../sessions/sign-in.ts'
 import type { Caller } from '../../sessions/services.ts'
 import { withoutRevocation } from '../effective.ts'
 import { problemFor } from '../problem.ts'
 import type { HttpServices } from '../services.ts'
-import { browserOf } from './browser-of.ts'
 import { isNonce, isOver, type BrowserRequest } from './browser-request.ts'
 import type { LoggingOut } from './gates.ts'
+import { signInBrowser } from './open-session.ts'
 import {
   answerJson,
   describeSession,
@@ -32,30 +31,20 @@ export function answerCsrf(
   return answerJson(200, { csrf_token: csrf.forNonce(nonce) }, [cookie])
 }
 
-/**
- * `POST /auth/login`: puts both tokens into cookies. The previous session of the browser ends, because an
- * attacker may have planted its cookies.
- */
+/** `POST /auth/login`: puts both tokens into cookies. */
 export async function answerLogin(
   services: HttpServices,
   browser: BrowserRequest,
-  credentials: Parameters<typeof signIn>[1],
-  { request, caller }: { readonly request: Request; readonly caller: Caller },
+  credentials: Parameters<typeof signInBrowser>[1],
+  from: { readonly request: Request; readonly caller: Caller },
 ): Promise<Response> {
   const { sessions, cookies } = services
-  const by = browserOf(services, request, caller)
-  const granted = await signIn(sessions, credentials, by, { forCookies: true })
-  if (!granted.ok) {
+  const done = await signInBrowser(services, credentials, from)
+  if (!done.ok) {
     const isUseless = browser.code !== undefined && isOver(browser.code)
-    return withCookies(problemFor(granted), isUseless ? [cookies.clear('refresh')] : [])
+    return withCookies(problemFor(done), isUseless ? [cookies.clear('refresh')] : [])
   }
-  if (browser.refreshToken !== undefined) {
-    await endByRefreshToken(sessions, browser.refreshToken, caller)
-  }
-  return answerJson(200, describeSession(sessions, granted), [
-    ...sessionCookies(sessions, cookies, granted),
-    cookies.clear('csrf'),
-  ])
+  return answerJson(200, describeSession(sessions, done.signedIn), done.cookies)
 }
 
 /**

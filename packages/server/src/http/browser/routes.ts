@@ -171,6 +171,7 @@ export const browserRoutes: readonly ApiRoute[] = [
       'token_expired',
       'token_stale',
       'tenant_forbidden',
+      'insufficient_user_authentication',
       'refresh_queue_full',
     ],
     handle: (services) => (input) => answerRefresh(services, input.who, input.body, input.caller),

@@ -1,11 +1,7 @@
 import { completeSignIn, type Completed } from '../../with-factors/complete.ts'
 import { logInByPasskey } from '../../with-factors/passkey-login.ts'
-import { endByRefreshToken } from '../../sessions/end.ts'
-import type { SignedIn } from '../../sessions/open-session.ts'
 import { refuse, type Caller, type Refusal } from '../../sessions/services.ts'
-import { browserOf } from '../browser/browser-of.ts'
-import { readBrowser } from '../browser/browser-request.ts'
-import { sessionCookies } from '../browser/session-answers.ts'
+import { replaceSession, withDevice, type BrowserSignedIn } from '../browser/open-session.ts'
 import type { HttpServices } from '../services.ts'
 import { readEnrolment, readFactor, type SentFactor } from './fields.ts'
 
@@ -31,27 +27,22 @@ export async function complete(
   return completeSignIn(factors, { ticket, presented, remember, ...options }, caller)
 }
 
-/** A browser that was logged in, and the cookies of its answer. */
-export interface LoggedInBrowser<Result extends SignedIn = SignedIn> {
-  readonly ok: true
-  readonly signedIn: Result
-  readonly cookies: readonly string[]
-}
-
 /** Completes the sign-in of a browser. */
 export async function completeInBrowser(
   services: HttpServices,
   sent: SentCompletion,
   { request, caller }: { readonly request: Request; readonly caller: Caller },
-): Promise<LoggedInBrowser<Completed> | Refusal> {
-  const completed = await complete(services, sent, browserOf(services, request, caller), {
+): Promise<BrowserSignedIn<Completed> | Refusal> {
+  const completed = await complete(services, sent, withDevice(services, request, caller), {
     forCookies: true,
   })
   if (!completed.ok) return completed
+  const done = await replaceSession(services, completed, { request, caller })
   const { trusted } = completed
+  if (trusted === undefined) return done
   const rememberSec = Math.floor((services.sessions.factors.rememberMs ?? 0) / 1000)
-  const more = trusted === undefined ? [] : [services.cookies.set('trusted', trusted, rememberSec)]
-  return logIn(services, completed, { request, caller }, more)
+  const cookie = services.cookies.set('trusted', trusted, rememberSec)
+  return { ...done, cookies: [...done.cookies, cookie] }
 }
 
 /** Logs a browser in with a passkey alone. */
@@ -63,30 +54,8 @@ export async function passkeyInBrowser(
     readonly tenant?: string | undefined
   },
   { request, caller }: { readonly request: Request; readonly caller: Caller },
-): Promise<LoggedInBrowser | Refusal> {
-  const by = browserOf(services, request, caller)
+): Promise<BrowserSignedIn | Refusal> {
+  const by = withDevice(services, request, caller)
   const signedIn = await logInByPasskey(services.factors, { ...sent, forCookies: true }, by)
-  return signedIn.ok ? logIn(services, signedIn, { request, caller }, []) : signedIn
-}
-
-/**
- * Ends the previous session of the browser, because an attacker may have planted its cookies, and returns the cookies of
- * the new one.
- */
-async function logIn<Result extends SignedIn>(
-  services: HttpServices,
-  signedIn: Result,
-  { request, caller }: { readonly request: Request; readonly caller: Caller },
-  more: readonly string[],
-): Promise<LoggedInBrowser<Result>> {
-  const { sessions, cookies } = services
-  const previous = readBrowser(services, request)
-  if (previous.ok && previous.browser.refreshToken !== undefined) {
-    await endByRefreshToken(sessions, previous.browser.refreshToken, caller)
-  }
-  return {
-    ok: true,
-    signedIn,
-    cookies: [...sessionCookies(sessions, cookies, signedIn), cookies.clear('csrf'), ...more],
-  }
+  return signedIn.ok ? replaceSession(services, signedIn, { request, caller }) : signedIn
 }

@@ -57,6 +57,7 @@ const SECURITY: Readonly<Record<RouteDescription['authentication'], readonly Jso
   session: [{ accessToken: [] }, { accessCookie: [] }],
   refresh_cookie: [{ refreshCookie: [] }],
   session_or_cookie: [{ accessToken: [] }, { refreshCookie: [] }, {}],
+  page_cookies: [{ accessCookie: [] }, { refreshCookie: [] }],
   client: [{ serviceAccount: [] }, {}],
   guard: [{ serviceAccount: [] }],
 }

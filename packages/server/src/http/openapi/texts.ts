@@ -7,6 +7,8 @@ const AUTHENTICATION: Readonly<Record<Authentication, string>> = {
   refresh_cookie: 'A browser with the refresh cookie.',
   session_or_cookie:
     'A person with an access token in the header `Authorization: Bearer TOKEN`, or a browser with the refresh cookie.',
+  page_cookies:
+    'A browser with the access cookie, or with the refresh cookie, which is then exchanged. Every other browser is sent to `/sign-in`.',
   client:
     'A service account: its id and secret in a Basic header (RFC 7617), or as `client_id` and `client_secret` in the form.',
   guard:
@@ -21,6 +23,7 @@ const CSRF: Readonly<Record<CsrfRule, string>> = {
   origin:
     'Rejects browsers on pages of other origins. Programs that are not browsers need nothing.',
   own: "Accepts only forms of the server's own pages.",
+  form: "Accepts only forms of the server's own pages, with the CSRF token of the session in the field `csrf`.",
 }
 
 /** Describes the callers that a route accepts. */

@@ -9,12 +9,14 @@ import type { Input } from '../router/define.ts'
 import type { HttpServices } from '../services.ts'
 import { answerAskPage, answerAskedPage, type AskView } from './ask-page.ts'
 import { speechFor } from './language.ts'
-import { siteOf, type PageQuery } from './proof-handlers.ts'
+import type { PageQuery } from './proof-handlers.ts'
+import { destinationOf } from './return-to.ts'
 
 /** The fields of the forms that ask for a mail. */
 export interface AskBody {
   readonly email?: string | undefined
   readonly password?: string | undefined
+  readonly return_to?: string | undefined
 }
 
 /** A page that asks for a mail. */
@@ -61,8 +63,12 @@ export const logInStartFlow: AskFlow = {
 }
 
 /** Shows the form. */
-export function showAsk(flow: AskFlow, services: HttpServices, request: Request): Response {
-  return answerAskPage(viewOf(flow, services, request))
+export function showAsk(
+  flow: AskFlow,
+  services: HttpServices,
+  { request, query }: Input<undefined, undefined, PageQuery, undefined>,
+): Response {
+  return answerAskPage(viewOf(flow, services, request, query.return_to))
 }
 
 /** Sends the mail, or shows the form again with the error. */
@@ -71,8 +77,8 @@ export async function submitAsk(
   services: HttpServices,
   { request, caller, body }: Input<undefined, undefined, PageQuery, AskBody>,
 ): Promise<Response> {
-  const { email = '', password = '' } = body
-  const view = { ...viewOf(flow, services, request), email }
+  const { email = '', password = '', return_to: returnTo } = body
+  const view = { ...viewOf(flow, services, request, returnTo), email }
   const asking = { email, password, locale: view.speech.wanted }
   const asked = await flow.ask(requireMail(services), asking, caller)
   return answerAskedPage(services, asked, view, flow.waitingPath)
@@ -82,6 +88,9 @@ function viewOf(
   { page, path, fields }: AskFlow,
   services: HttpServices,
   request: Request,
+  returnTo: string | undefined,
 ): AskView {
-  return { page, path, fields, speech: speechFor(request), site: siteOf(services) }
+  const { site } = services
+  const { given } = destinationOf(services, returnTo)
+  return { page, path, fields, speech: speechFor(request, site), site, returnTo: given }
 }

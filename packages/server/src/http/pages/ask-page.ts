@@ -3,25 +3,29 @@ import type { Refusal } from '../../sessions/services.ts'
 import { ticketCookie } from '../by-mail/answers.ts'
 import type { HttpServices } from '../services.ts'
 import type { AskPage } from './catalogue/messages.ts'
-import { field, form, notice, paragraph } from './components.ts'
+import { field, form, linkList, notice, paragraph } from './components.ts'
 import { pathIn, type Speech } from './language.ts'
 import { answerPage, redirectTo } from './layout.ts'
+import type { Site } from './look/site.ts'
 import { fieldOf, statusOf, wordsFor } from './proof-page.ts'
+import { rememberReturn } from './return-to.ts'
 
 /** A page with a form that asks for a mail. */
 export interface AskView {
   readonly page: AskPage
   readonly path: string
   readonly speech: Speech
-  readonly site: string
+  readonly site: Site
   readonly fields: readonly ('email' | 'password')[]
   readonly email?: string | undefined
   readonly refusal?: Refusal
+  /** Where the person wants to go in the end. */
+  readonly returnTo: string | undefined
 }
 
 /** Answers with the form. */
 export function answerAskPage(view: AskView): Response {
-  const { page, path, speech, site, fields, email, refusal } = view
+  const { page, path, speech, site, fields, email, refusal, returnTo } = view
   const { messages } = speech
   const words = messages.ask[page]
   const wrongField = refusal && fieldOf(refusal.code, fields)
@@ -32,13 +36,14 @@ export function answerAskPage(view: AskView): Response {
       speech,
       site,
       path,
+      query: { return_to: returnTo },
       title: words.title,
       isWrong: refusal !== undefined,
       body: [
         ...(isNotice ? [notice(error, { isError: true })] : []),
         paragraph(words.lead),
         form(pathIn(speech, path), {
-          hidden: {},
+          hidden: { return_to: returnTo },
           fields: fields.map((name) =>
             field(name, messages, {
               value: name === 'email' ? email : undefined,
@@ -47,6 +52,7 @@ export function answerAskPage(view: AskView): Response {
           ),
           button: words.button,
         }),
+        linkList([[pathIn(speech, '/sign-in', { return_to: returnTo }), messages.signIn.title]]),
       ],
     },
     statusOf(refusal),
@@ -64,5 +70,8 @@ export function answerAskedPage(
   waitingPath: string,
 ): Response {
   if (!asked.ok) return answerAskPage({ ...view, refusal: asked })
-  return redirectTo(pathIn(view.speech, waitingPath), [ticketCookie(cookies, asked)])
+  return redirectTo(pathIn(view.speech, waitingPath), [
+    ticketCookie(cookies, asked),
+    rememberReturn(cookies, view.returnTo),
+  ])
 }

@@ -1,20 +1,27 @@
 import type { DonePage } from './catalogue/messages.ts'
-import { linkTo, paragraph } from './components.ts'
-import type { Speech } from './language.ts'
+import { buttonLink, paragraph } from './components.ts'
+import { pathIn, type Speech } from './language.ts'
 import { answerPage } from './layout.ts'
+import type { Site } from './look/site.ts'
+import type { Destination } from './return-to.ts'
 
-/** Answers a form that has done its work. The ticket is of no more use. */
+/** Answers a form that has done its work. The person signs in next, or goes on. */
 export function answerDone(
   what: DonePage,
   {
     speech,
     site,
-    application,
-  }: { readonly speech: Speech; readonly site: string; readonly application: string },
+    destination,
+  }: { readonly speech: Speech; readonly site: Site; readonly destination: Destination },
   cookies: readonly string[],
 ): Response {
-  const { done, toApplication } = speech.messages
+  const { done, toApplication, signIn } = speech.messages
   const { title, text } = done[what]
-  const body = [paragraph(text), linkTo(application, toApplication)]
+  const { href, given } = destination
+  const next =
+    what === 'verify'
+      ? buttonLink(href, toApplication)
+      : buttonLink(pathIn(speech, '/sign-in', { return_to: given }), signIn.title)
+  const body = [paragraph(text), next]
   return answerPage({ speech, site, title, body }, { cookies })
 }

@@ -1,9 +1,19 @@
 import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import { RETRY_AFTER_SEC } from '../problem.ts'
 import type { Messages, ShownRefusal } from './catalogue/messages.ts'
-import { notice, paragraph } from './components.ts'
-import { speechFor } from './language.ts'
-import { answerPage } from './layout.ts'
+import { linkTo, notice, paragraph } from './components.ts'
+import { pathIn, speechFor } from './language.ts'
+import { answerPage, type Html } from './layout.ts'
+import type { Site } from './look/site.ts'
+
+/** What the page of a failure knows besides its code. */
+export interface FailureParts {
+  readonly headers?: Readonly<Record<string, string>>
+  /** Undefined where the router answers: the page then has neither name nor words of the operator. */
+  readonly site?: Site
+  /** The form belongs to another session of this browser. */
+  readonly isOldForm?: boolean
+}
 
 /**
  * Answers a request that no page can handle: a form that cannot be read, a page of another site, a wrong method,
@@ -12,16 +22,19 @@ import { answerPage } from './layout.ts'
 export function answerFailure(
   code: RefusalCode,
   request: Request,
-  headers: Readonly<Record<string, string>> = {},
+  { headers = {}, site, isOldForm = false }: FailureParts = {},
 ): Response {
-  const speech = speechFor(request)
+  const speech = speechFor(request, site)
   const { messages } = speech
   const { status } = refusals[code]
-  const { title, text } = messages.failures[kindOf(code)]
-  const isShown = isShownRefusal(messages, code)
-  const body = isShown ? notice(messages.refusals[code], { isError: true }) : paragraph(text)
+  const { title, text } = messages.failures[isOldForm ? 'old' : kindOf(code)]
+  const isShown = !isOldForm && isShownRefusal(messages, code)
+  const body: Html[] = [
+    isShown ? notice(messages.refusals[code], { isError: true }) : paragraph(text),
+    ...(isOldForm ? [linkTo(pathIn(speech, '/auth/account'), messages.account.title)] : []),
+  ]
   return answerPage(
-    { speech, title, isWrong: true, body: [body] },
+    { speech, site, title, isWrong: true, body },
     { status, headers: { ...retryAfter(status), ...headers } },
   )
 }
@@ -33,6 +46,7 @@ export function isShownRefusal({ refusals: shown }: Messages, code: string): cod
 
 function kindOf(code: RefusalCode): keyof Messages['failures'] {
   if (code === 'method_not_allowed') return 'method'
+  if (code === 'cookie_repeated') return 'cookies'
   return refusals[code].status >= 429 ? 'server' : 'request'
 }
 

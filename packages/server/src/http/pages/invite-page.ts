@@ -4,12 +4,12 @@ import { requireMail } from '../by-mail/answers.ts'
 import { withoutRevocation } from '../effective.ts'
 import type { Input } from '../router/define.ts'
 import type { HttpServices } from '../services.ts'
-import { field, form, linkTo, notice, paragraph } from './components.ts'
+import { buttonLink, field, form, linkList, linkTo, notice, paragraph } from './components.ts'
 import { pathIn, speechFor } from './language.ts'
 import { answerPage, type Html } from './layout.ts'
 import { fieldOf, statusOf, wordsFor } from './proof-page.ts'
 import { readFormSession } from './read-session.ts'
-import { siteOf, type PageQuery, type ProofBody } from './proof-handlers.ts'
+import type { PageQuery, ProofBody } from './proof-handlers.ts'
 
 const PATH = '/auth/account/invite'
 
@@ -45,11 +45,11 @@ export async function submitInvite(
   if (who === undefined) return answerInvitePage({ ...view, isLoggedOut: true })
   const accepted = await acceptInvitation(requireMail(services), who, { link, code }, caller)
   if (!accepted.ok) return answerInvitePage({ ...view, refusal: accepted })
-  const speech = speechFor(request)
+  const speech = speechFor(request, services.site)
   const { messages } = speech
   const answer = answerPage({
     speech,
-    site: siteOf(services),
+    site: services.site,
     title: messages.invite.done,
     body: [
       paragraph(messages.invite.joined(accepted.tenantName)),
@@ -61,12 +61,12 @@ export async function submitInvite(
 
 function answerInvitePage(view: InviteView): Response {
   const { services, request, link, refusal, isLoggedOut = false } = view
-  const speech = speechFor(request)
+  const speech = speechFor(request, services.site)
   const { invite } = speech.messages
   return answerPage(
     {
       speech,
-      site: siteOf(services),
+      site: services.site,
       path: PATH,
       query: { link },
       title: isLoggedOut ? invite.loginTitle : invite.title,
@@ -77,8 +77,8 @@ function answerInvitePage(view: InviteView): Response {
   )
 }
 
-function formBody({ request, link, code, refusal }: InviteView): readonly Html[] {
-  const speech = speechFor(request)
+function formBody({ services, request, link, code, refusal }: InviteView): readonly Html[] {
+  const speech = speechFor(request, services.site)
   const { messages } = speech
   const fields = link === undefined ? (['code'] as const) : []
   const error = refusal && wordsFor(messages, refusal.code)
@@ -96,17 +96,18 @@ function formBody({ request, link, code, refusal }: InviteView): readonly Html[]
   ]
 }
 
-function loginBody({ services: { http }, request }: InviteView): readonly Html[] {
-  const speech = speechFor(request)
+function loginBody({ services: { http, site }, request, link }: InviteView): readonly Html[] {
+  const speech = speechFor(request, site)
   const { messages } = speech
+  // After the sign-in, the person comes back to this page.
+  const back = { return_to: pathIn(speech, PATH, { link }) }
   return [
     paragraph(messages.invite.login),
-    ...(http.mailLogin
-      ? [linkTo(pathIn(speech, '/auth/account/log-in/start'), messages.logInByMail)]
-      : []),
-    ...(http.signUpVerified
-      ? [linkTo(pathIn(speech, '/auth/account/sign-up/start'), messages.ask['sign-up-start'].title)]
-      : []),
-    linkTo(http.applicationUrl, messages.toApplication),
+    buttonLink(pathIn(speech, '/sign-in', back), messages.signIn.title),
+    linkList([
+      http.signUpVerified
+        ? [pathIn(speech, '/auth/account/sign-up/start', back), messages.ask['sign-up-start'].title]
+        : undefined,
+    ]),
   ]
 }

@@ -1,9 +1,7 @@
 import { preferredLanguage, type SpokenLanguage } from '../accept-language.ts'
-import { de } from './catalogue/de.ts'
-import { en } from './catalogue/en.ts'
+import { CATALOGUES } from './catalogue/catalogues.ts'
 import type { Messages } from './catalogue/messages.ts'
-
-const CATALOGUES = { en, de } as const satisfies Readonly<Record<SpokenLanguage, Messages>>
+import type { Site } from './look/site.ts'
 
 /** All languages of the pages. */
 export const LANGUAGES: readonly SpokenLanguage[] = ['en', 'de']
@@ -18,13 +16,17 @@ export interface Speech {
   readonly messages: Messages
 }
 
-/** Returns the words in the language of `?lang=`, otherwise in that of the browser, otherwise in English. */
-export function speechFor(request: Request): Speech {
+/**
+ * Returns the words in the language of `?lang=`, otherwise in that of the browser, otherwise in English. Without the
+ * site, the words are the built-in ones.
+ */
+export function speechFor(request: Request, site?: Pick<Site, 'words'>): Speech {
   const asked = new URL(request.url).searchParams.get('lang')
   const chosen = LANGUAGES.find((each) => each === asked)
   const wanted = chosen ?? preferredLanguage(request.headers.get('accept-language'))
   const language = wanted ?? 'en'
-  return { language, wanted, isChosen: chosen !== undefined, messages: CATALOGUES[language] }
+  const messages = (site?.words ?? CATALOGUES)[language]
+  return { language, wanted, isChosen: chosen !== undefined, messages }
 }
 
 /** Returns the name of a language in that language. */
@@ -32,7 +34,16 @@ export function nameOf(language: SpokenLanguage): string {
   return CATALOGUES[language].language
 }
 
-/** Adds the chosen language to a path of these pages. */
-export function pathIn({ isChosen, language }: Speech, path: string): string {
-  return isChosen ? `${path}?lang=${language}` : path
+/** Adds the chosen language, and further parameters that have a value, to a path of these pages. */
+export function pathIn(
+  { isChosen, language }: Speech,
+  path: string,
+  more: Readonly<Record<string, string | undefined>> = {},
+): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(more)) {
+    if (value !== undefined) parameters.set(name, value)
+  }
+  if (isChosen) parameters.set('lang', language)
+  return parameters.size === 0 ? path : `${path}?${parameters.toString()}`
 }

@@ -10,9 +10,11 @@ import type { HttpServices } from '../services.ts'
 import type { FieldName, ProofPage } from './catalogue/messages.ts'
 import { answerDone } from './done-page.ts'
 import type { Speech } from './language.ts'
-import { redirectTo } from './layout.ts'
 import { answerProofPage } from './proof-page.ts'
+import type { Site } from './look/site.ts'
 import { readFormSession } from './read-session.ts'
+import { rememberReturn, type Destination } from './return-to.ts'
+import { leaveSignIn } from './sign-in/leave.ts'
 import type { PagePurposes, ProofState } from './proof-state.ts'
 
 /** The fields of a form, and the values for its answer. */
@@ -22,9 +24,9 @@ export interface Submission {
   readonly request: Request
   readonly caller: Caller
   readonly speech: Speech
-  readonly site: string
+  readonly site: Site
   /** Where people go afterwards. */
-  readonly application: string
+  readonly destination: Destination
 }
 
 /** One page for a link or a code: what it accepts, what it asks for, and what its form does. */
@@ -59,7 +61,7 @@ export const resetFlow: ProofFlow = {
         : refuse('password_required')
     }
     const reset = await resetPassword(mail, presented, password, caller)
-    return reset.ok ? answerDone('reset', sent, [services.cookies.clear('ticket')]) : reset
+    return reset.ok ? answerDone('reset', sent, forget(services)) : reset
   },
 }
 
@@ -77,7 +79,7 @@ export const signUpFlow: ProofFlow = {
     const { presented, password, caller } = sent
     const mail = requireMail(services)
     const done = await finishSignUp(mail, presented, password, caller)
-    if (done.ok) return answerDone('sign-up', sent, [services.cookies.clear('ticket')])
+    if (done.ok) return answerDone('sign-up', sent, forget(services))
     if (done.code !== 'code_void' || presented.link !== undefined) return done
     const right = await checkCode(mail, presented, ['reset_password'], caller)
     return right.ok ? answerChoosePassword(sent, sent.speech.messages.accountExists) : done
@@ -91,12 +93,12 @@ export const verifyFlow: ProofFlow = {
     withLink: ['verify_email', 'change_email'],
     whileWaiting: ['verify_email', 'change_email'],
   },
-  againPath: '/',
+  againPath: '/auth/account/address',
   fieldsFor: (state) => (state === 'asker' ? [] : ['code']),
   submit: async (services, sent) => {
     const session = await readFormSession(services, sent.request)
     const verified = await verifyEmail(requireMail(services), sent.presented, session, sent.caller)
-    return verified.ok ? answerDone('verify', sent, [services.cookies.clear('ticket')]) : verified
+    return verified.ok ? answerDone('verify', sent, forget(services)) : verified
   },
 }
 
@@ -110,11 +112,19 @@ export const logInFlow: ProofFlow = {
     const { presented, request, caller } = sent
     const done = await logInBrowserByMail(services, presented, { request, caller })
     if (!done.ok) return done
-    // After a form, browsers follow no redirect to another origin: the policy of the page forbids it.
-    return sent.application === '/'
-      ? redirectTo('/', done.cookies)
-      : answerDone('log-in', sent, done.cookies)
+    const { signedIn, cookies } = done
+    return leaveSignIn(services, {
+      ...sent,
+      account: signedIn.account,
+      namesTenant: false,
+      cookies: [...cookies, rememberReturn(services.cookies, undefined)],
+    })
   },
+}
+
+/** The ticket is of no more use. */
+function forget({ cookies }: HttpServices): readonly string[] {
+  return [cookies.clear('ticket'), rememberReturn(cookies, undefined)]
 }
 
 /** The second step of a reset: the code is right, but not used up. */

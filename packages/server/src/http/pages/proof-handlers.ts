@@ -5,11 +5,13 @@ import { speechFor } from './language.ts'
 import type { ProofFlow } from './proof-flows.ts'
 import { answerProofPage, type ProofView } from './proof-page.ts'
 import { readProofState, type ProofState } from './proof-state.ts'
+import { rememberedDestination } from './return-to.ts'
 
 /** The parameters of the URL. */
 export interface PageQuery {
   readonly link?: string | undefined
   readonly lang?: string | undefined
+  readonly return_to?: string | undefined
 }
 
 /** What the forms for links and codes send. */
@@ -43,8 +45,9 @@ export async function submitProof(
 ): Promise<Response> {
   const { link, code, password } = body
   const presented = presentedBy(services, request, { link, code })
-  const { applicationUrl: application } = services.http
-  const shared = { speech: speechFor(request), site: siteOf(services), application }
+  const { site } = services
+  const destination = rememberedDestination(services, request)
+  const shared = { speech: speechFor(request, site), site, destination }
   const used = await flow.submit(services, { ...shared, presented, password, request, caller })
   if (used instanceof Response) return used
   const state: ProofState =
@@ -61,11 +64,6 @@ export async function submitProof(
   })
 }
 
-/** The host that people see on the pages. It never comes from the request. */
-export function siteOf({ http }: HttpServices): string {
-  return new URL(http.publicUrl).host
-}
-
 function fieldsOf(
   flow: ProofFlow,
   { kind }: ProofState,
@@ -79,6 +77,10 @@ function frameOf(
   services: HttpServices,
   request: Request,
   state: ProofState,
-): Pick<ProofView, 'page' | 'againPath' | 'speech' | 'site' | 'state'> {
-  return { page, againPath, speech: speechFor(request), site: siteOf(services), state }
+): Pick<ProofView, 'page' | 'againPath' | 'speech' | 'site' | 'state' | 'formTarget'> {
+  const { site } = services
+  const { foreignOrigin } = rememberedDestination(services, request)
+  // The form of this page ends at the application.
+  const formTarget = page === 'log-in' ? foreignOrigin : undefined
+  return { page, againPath, speech: speechFor(request, site), site, state, formTarget }
 }

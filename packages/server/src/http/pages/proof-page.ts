@@ -5,14 +5,17 @@ import { field, form, linkTo, notice, paragraph } from './components.ts'
 import { isShownRefusal } from './failure-page.ts'
 import { pathIn, type Speech } from './language.ts'
 import { answerPage, type Html, type Page } from './layout.ts'
+import type { Site } from './look/site.ts'
 import type { ProofState } from './proof-state.ts'
 
 /** One page for a link or a code, as it is rendered. */
 export interface ProofView {
   readonly page: ProofPage
   readonly speech: Speech
-  readonly site: string
+  readonly site: Site
   readonly state: ProofState
+  /** The other origin at which the form may end. */
+  readonly formTarget?: string | undefined
   /** The values that the form sends again. */
   readonly link: string | undefined
   readonly code: string | undefined
@@ -57,10 +60,12 @@ export function statusOf(refusal: Refusal | undefined): {
 
 /** Returns the field to which a refusal belongs, of those that the form has. */
 export function fieldOf(code: RefusalCode, fields: readonly FieldName[]): FieldName | undefined {
-  const [prefix] = code.split('_')
   if (code === 'password_queue_full' || code === 'code_elsewhere') return undefined
-  const name = prefix === 'username' ? 'email' : prefix
-  return fields.find((each) => each === name)
+  if (code === 'credentials_invalid') return fields.find((each) => each === 'current_password')
+  const [prefix] = code.split('_')
+  return prefix === 'username'
+    ? fields.find((each) => each === 'new_username' || each === 'email')
+    : fields.find((each) => each === prefix)
 }
 
 /** The words for a refusal. */
@@ -68,8 +73,14 @@ export function wordsFor(messages: Messages, code: RefusalCode): string {
   return isShownRefusal(messages, code) ? messages.refusals[code] : messages.failures.server.text
 }
 
-function frameOf({ page, speech, site, link }: ProofView): Omit<Page, 'title' | 'body'> {
-  return { speech, site, path: `/auth/account/${page}`, query: { link } }
+function frameOf({
+  page,
+  speech,
+  site,
+  link,
+  formTarget,
+}: ProofView): Omit<Page, 'title' | 'body'> {
+  return { speech, site, path: `/auth/account/${page}`, query: { link }, formTarget }
 }
 
 function titleOf({ page, speech: { messages }, state, fields }: ProofView): string {

@@ -2,9 +2,9 @@ import { z } from 'zod'
 
 import { NEW_PASSWORD_REFUSALS } from '../account/password-refusals.ts'
 import { CODE_REFUSALS } from '../by-mail/answers.ts'
-import { withMail, withMailLogin, withVerifiedSignUp } from '../by-mail/features.ts'
 import type { ApiRoute } from '../router/define.ts'
-import { PAGE, defineHtmlForm, defineHtmlPage } from '../router/html-page.ts'
+import { anyone } from '../router/gate.ts'
+import { PAGE, defineHtmlForm, defineHtmlPage, type HtmlFormSpec } from '../router/html-page.ts'
 import { lazy } from '../router/lazy.ts'
 import type { Answer } from '../router/route.ts'
 import {
@@ -15,19 +15,19 @@ import {
   submitAsk,
   type AskFlow,
 } from './ask-flows.ts'
+import { mailLoginPages, mailPages, signUpPages } from './features.ts'
 import { ownForm } from './gate.ts'
 import { showInvite, submitInvite } from './invite-page.ts'
 import { logInFlow, resetFlow, signUpFlow, verifyFlow, type ProofFlow } from './proof-flows.ts'
-import { showProof, submitProof } from './proof-handlers.ts'
+import { lang, returnTo } from './parameters.ts'
+import { showProof, submitProof, type PageQuery } from './proof-handlers.ts'
+import { accountPageRoutes } from './account/routes.ts'
+import { assetRoutes } from './look/assets.ts'
+import { signInRoutes } from './sign-in/routes.ts'
 
-type Spec = Parameters<typeof defineHtmlPage>[0]
+type Spec = HtmlFormSpec<undefined, PageQuery, unknown>
 
-const lang = z
-  .string()
-  .optional()
-  .meta({ description: 'The language: `en` or `de`. Without it, that of the browser.' })
-
-const pageQuery = lazy(() => z.object({ lang }))
+const pageQuery = lazy(() => z.object({ lang, return_to: returnTo }))
 
 const linkQuery = lazy(() =>
   z.object({ link: z.string().optional().meta({ description: 'The secret of the link.' }), lang }),
@@ -45,6 +45,7 @@ const askFields = lazy(() =>
   z.object({
     email: z.string().optional().meta({ description: 'The address of the account.' }),
     password: z.string().optional().meta({ description: 'The password of a sign-up.' }),
+    return_to: returnTo,
   }),
 )
 
@@ -76,6 +77,7 @@ function proofRows(flow: ProofFlow, { id, show, submit, done, ...about }: Words)
         'The page behind the link of a mail. It uses nothing up, because programs open links. Without a link, it is the page on which people type the code.',
       feature: about.feature,
       refusals: ['code_void'],
+      gate: anyone,
       render: (services, input) => showProof(flow, services, input),
     }),
     defineHtmlForm({
@@ -101,10 +103,11 @@ function askRows(flow: AskFlow, { id, show, submit, ...about }: Omit<Words, 'don
       ...row,
       id: `show${id}`,
       summary: show,
-      description: 'A form. It has no script and loads nothing.',
+      description: 'A form.',
       feature: about.feature,
       refusals: [],
-      render: async (services, { request }) => showAsk(flow, services, request),
+      gate: anyone,
+      render: async (services, input) => showAsk(flow, services, input),
     }),
     defineHtmlForm({
       ...row,
@@ -122,13 +125,16 @@ function askRows(flow: AskFlow, { id, show, submit, ...about }: Omit<Words, 'don
   ]
 }
 
-/** The pages behind the links of mails, and the pages on which people ask for a mail. */
+/** All pages for people. */
 export const pageRoutes: readonly ApiRoute[] = [
+  ...signInRoutes,
+  ...assetRoutes,
+  ...accountPageRoutes,
   ...askRows(forgotFlow, {
     id: 'ForgotPage',
     show: 'Show the form for a forgotten password',
     submit: 'Ask for a mail that resets the password',
-    feature: withMail,
+    feature: mailPages,
     hashes: false,
     refusals: ['email_invalid', 'throttled'],
   }),
@@ -136,7 +142,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     id: 'ResetPage',
     show: 'Show the form for a new password',
     submit: 'Set a new password',
-    feature: withMail,
+    feature: mailPages,
     hashes: true,
     refusals: [...CODE_REFUSALS, ...NEW_PASSWORD_REFUSALS, 'password_required'],
     done: [PAGE],
@@ -145,7 +151,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     id: 'SignUpStartPage',
     show: 'Show the form for a sign-up',
     submit: 'Sign up with an address',
-    feature: withVerifiedSignUp,
+    feature: signUpPages,
     hashes: true,
     refusals: [
       'email_invalid',
@@ -160,7 +166,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     id: 'SignUpPage',
     show: 'Show the form that finishes a sign-up',
     submit: 'Finish a sign-up',
-    feature: withVerifiedSignUp,
+    feature: signUpPages,
     hashes: true,
     refusals: [...CODE_REFUSALS, ...NEW_PASSWORD_REFUSALS, 'password_required', 'username_taken'],
     done: [PAGE],
@@ -169,7 +175,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     id: 'VerifyPage',
     show: 'Show the button that verifies an address',
     submit: 'Verify an address',
-    feature: withMail,
+    feature: mailPages,
     hashes: false,
     refusals: [...CODE_REFUSALS, 'code_elsewhere', 'email_taken'],
     done: [PAGE],
@@ -178,7 +184,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     id: 'LogInStartPage',
     show: 'Show the form for a login by mail',
     submit: 'Ask for a mail that logs in',
-    feature: withMailLogin,
+    feature: mailLoginPages,
     hashes: false,
     refusals: ['email_invalid', 'throttled'],
   }),
@@ -190,8 +196,9 @@ export const pageRoutes: readonly ApiRoute[] = [
     summary: 'Show the button that accepts an invitation',
     description:
       'The page behind the link of an invitation. It uses nothing up. Without a link, people type the code.',
-    feature: withMail,
+    feature: mailPages,
     refusals: [],
+    gate: anyone,
     render: async (services, input) => showInvite(services, input),
   }),
   defineHtmlForm({
@@ -203,7 +210,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     description:
       'The form of the page. It needs the session of this browser, whose account has verified the invited address. Without a session, the answer is a page that says so.',
     gate: ownForm,
-    feature: withMail,
+    feature: mailPages,
     hashes: false,
     fields: proofFields,
     example: { link: LINK },
@@ -223,7 +230,7 @@ export const pageRoutes: readonly ApiRoute[] = [
     id: 'LogInPage',
     show: 'Show the button that logs in',
     submit: 'Log in with a mailed link or code',
-    feature: withMailLogin,
+    feature: mailLoginPages,
     hashes: false,
     refusals: [...CODE_REFUSALS, 'credentials_invalid', 'tenant_forbidden'],
     done: [REDIRECT],

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import type { RefusalCode } from '../../base/refusals.ts'
 import type { HttpServices } from '../services.ts'
 import { defineRoute, type ApiRoute, type Input } from './define.ts'
-import { anyone, type Gate } from './gate.ts'
+import type { Gate } from './gate.ts'
 import type { Answer, Feature, RouteDescription } from './route.ts'
 
 interface HtmlSpec extends Pick<
@@ -15,31 +15,37 @@ interface HtmlSpec extends Pick<
 }
 
 /** A page that is rendered for each request. It changes nothing: programs open every link that they see. */
-export interface HtmlPageSpec<Query> extends HtmlSpec {
+export interface HtmlPageSpec<Who, Query> extends HtmlSpec {
+  readonly gate: Gate<Who>
   readonly query: () => z.ZodType<Query>
+  /** All answers besides refusals. By default the page. */
+  readonly answers?: readonly Answer[]
   readonly render: (
     services: HttpServices,
-    input: Input<undefined, undefined, Query, undefined>,
+    input: Input<Who, undefined, Query, undefined>,
   ) => Promise<Response>
 }
 
 /** Makes the row of a page that is rendered for each request. Its errors are pages too. */
-export function defineHtmlPage<Query>({ render, ...about }: HtmlPageSpec<Query>): ApiRoute {
-  const row = defineRoute<undefined, undefined, Query>({
+export function defineHtmlPage<Who, Query>({
+  render,
+  answers = [PAGE],
+  ...about
+}: HtmlPageSpec<Who, Query>): ApiRoute {
+  const row = defineRoute<Who, undefined, Query>({
     ...about,
     method: 'GET',
     isExact: false,
     style: 'html',
-    gate: anyone,
-    answers: () => [PAGE],
+    answers: () => answers,
     handle: (services) => (input) => render(services, input),
   })
   return { ...row, kind: 'page' }
 }
 
 /** A form of a page. */
-export interface HtmlFormSpec<Query, Body> extends HtmlSpec {
-  readonly gate: Gate<undefined>
+export interface HtmlFormSpec<Who, Query, Body> extends HtmlSpec {
+  readonly gate: Gate<Who, Body>
   readonly query: () => z.ZodType<Query>
   readonly fields: () => z.ZodType<Body>
   readonly example: Readonly<Record<string, string>>
@@ -49,19 +55,19 @@ export interface HtmlFormSpec<Query, Body> extends HtmlSpec {
   readonly answers: readonly Answer[]
   readonly submit: (
     services: HttpServices,
-    input: Input<undefined, undefined, Query, Body>,
+    input: Input<Who, undefined, Query, Body>,
   ) => Promise<Response>
 }
 
 /** Makes the row of a form: it takes what browsers send without scripts, and answers with a page. */
-export function defineHtmlForm<Query, Body>({
+export function defineHtmlForm<Who, Query, Body>({
   submit,
   fields,
   example,
   answers,
   ...about
-}: HtmlFormSpec<Query, Body>): ApiRoute {
-  const row = defineRoute<undefined, undefined, Query, Body>({
+}: HtmlFormSpec<Who, Query, Body>): ApiRoute {
+  const row = defineRoute<Who, undefined, Query, Body>({
     ...about,
     method: 'POST',
     isExact: false,

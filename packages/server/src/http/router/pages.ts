@@ -114,7 +114,8 @@ export function defineAsset({ media, read, ...about }: AssetSpec): ApiRoute {
   }
 }
 
-function publicRow(about: PublicSpec): Omit<ApiRoute, 'kind' | 'answers' | 'bind'> {
+/** The common parts of the rows of public pages and files. */
+export function publicRow(about: PublicSpec): Omit<ApiRoute, 'kind' | 'answers' | 'bind'> {
   return {
     feature: undefined,
     ...about,

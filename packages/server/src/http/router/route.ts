@@ -17,6 +17,8 @@ export type AnswerStyle = 'contract' | 'problem' | 'oauth' | 'html'
  * - `session`: the access token of a person, in the Authorization header or in the access cookie
  * - `refresh_cookie`: the refresh cookie
  * - `session_or_cookie`: the access token in the header, otherwise the refresh cookie
+ * - `page_cookies`: the access cookie of a person, otherwise the refresh cookie; without a session, the answer is the
+ *   sign-in page
  * - `client`: a service account's id and secret, in a Basic header or in the form
  * - `guard`: a service account's id and secret in a Basic header; it must not be bound to a tenant
  */
@@ -25,6 +27,7 @@ export type Authentication =
   | 'session'
   | 'refresh_cookie'
   | 'session_or_cookie'
+  | 'page_cookies'
   | 'client'
   | 'guard'
 
@@ -37,8 +40,9 @@ export type Authentication =
  * - `origin`: it rejects a browser whose page is from another origin; programs that are not browsers need
  *   nothing
  * - `own`: it accepts only forms of the server's own pages
+ * - `form`: like `own`, with the CSRF token of the session in the field `csrf`
  */
-export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin' | 'own'
+export type CsrfRule = 'none' | 'cookie' | 'always' | 'origin' | 'own' | 'form'
 
 /** The features that a server can have on or off. */
 export interface Features {
@@ -54,6 +58,8 @@ export interface Features {
   readonly ownAccounts: boolean
   /** Whether this is a server in development without SMTP, which keeps its mails in memory. */
   readonly devOutbox: boolean
+  /** Whether the server has pages for people (`COUNTERSIGN_PAGES`). */
+  readonly pages: boolean
 }
 
 /** A feature that adds routes, and the setting that an operator has to change. */

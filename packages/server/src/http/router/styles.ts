@@ -41,6 +41,7 @@ export const styles: Readonly<Record<AnswerStyle, Style>> = {
   html: {
     ...problemStyle,
     refuse: (code, request) => answerFailure(code, request),
-    refuseMethod: (request, allow) => answerFailure('method_not_allowed', request, { allow }),
+    refuseMethod: (request, allow) =>
+      answerFailure('method_not_allowed', request, { headers: { allow } }),
   },
 }

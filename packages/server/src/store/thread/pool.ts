@@ -14,18 +14,21 @@ interface ThreadData {
 
 /** How long a thread without a store waits for the next one, in milliseconds. */
 const SPARE_MS = 1_000
+/** Tests often open a second authority beside the first one. */
+const SPARES_MAX = 2
 
-let spare: { readonly worker: Worker; readonly end: () => void } | undefined
+/** Threads without a store, with the function that ends each. */
+const spares = new Map<Worker, () => void>()
 
 /**
- * Returns a thread that serves no store: the one whose store was closed last, or a new one. Starting one takes 0.1 s,
- * which tests that open one authority after another would notice. The thread alone does not keep the process alive.
+ * Returns a thread that serves no store: one whose store was closed, or a new one. Starting one takes 0.1 s of a free
+ * core, which tests that open one authority after another would notice. The thread alone does not keep the process
+ * alive.
  */
 export function takeThread(): Worker {
-  if (spare !== undefined) {
-    const { worker, end } = spare
+  for (const [worker, end] of spares) {
     worker.off('error', end)
-    spare = undefined
+    spares.delete(worker)
     return worker
   }
   const directory = getCompileCacheDir()
@@ -43,20 +46,19 @@ export function prepareThread(): void {
   giveThreadBack(takeThread())
 }
 
-/** Keeps a thread that has closed its store for a second. Ends it at once if another one is kept. */
+/** Keeps a thread that has closed its store for a second. Ends it at once if enough others are kept. */
 export function giveThreadBack(worker: Worker): void {
-  if (spare !== undefined) {
+  if (spares.size >= SPARES_MAX) {
     void worker.terminate()
     return
   }
   const end = (): void => {
-    if (spare?.worker === worker && spare.end === end) {
-      spare = undefined
-      void worker.terminate()
-    }
+    if (spares.get(worker) !== end) return
+    spares.delete(worker)
+    void worker.terminate()
   }
   // An error without a listener would end the process.
   worker.on('error', end)
-  spare = { worker, end }
+  spares.set(worker, end)
   setTimeout(end, SPARE_MS).unref()
 }

@@ -10,6 +10,174 @@ const OTHER_BROWSER =
 /** The pages in German. */
 export const de: Messages = {
   language: 'Deutsch',
+  site: { imprint: 'Impressum', privacy: 'Datenschutz', terms: 'Bedingungen', support: 'Hilfe' },
+  signIn: {
+    title: 'Anmelden',
+    password: 'Passwort',
+    wrong:
+      'Der Benutzername oder das Passwort ist falsch. Prüfen Sie beides und versuchen Sie es noch einmal.',
+    signedInTitle: 'Sie sind angemeldet',
+    signedInAs: (username) => `In diesem Browser ist ${username} angemeldet.`,
+    other: 'Anderes Konto verwenden',
+    notices: {
+      'signed-up': 'Ihr Konto ist angelegt. Melden Sie sich jetzt an.',
+      'signed-out': 'Sie sind abgemeldet.',
+      'all-ended': 'Alle Sitzungen Ihres Kontos sind beendet, auch diese.',
+      deleted: 'Ihr Konto ist gelöscht.',
+    },
+  },
+  signUp: {
+    title: 'Registrieren',
+    lead: 'Wählen Sie einen Benutzernamen und ein Passwort. Eine E-Mail-Adresse können Sie später angeben.',
+    username: 'Benutzername',
+  },
+  account: {
+    title: 'Ihr Konto',
+    signedInAs: (username) => `Angemeldet als ${username}.`,
+    signOut: 'Abmelden',
+    sections: {
+      username: {
+        title: 'Benutzername',
+        about: 'Ändern Sie den Namen, mit dem Sie sich anmelden.',
+        lead: 'Mit diesem Namen melden Sie sich an. Ein Name, der eine E-Mail-Adresse ist, muss Ihre bestätigte Adresse sein.',
+        button: 'Benutzernamen ändern',
+      },
+      address: {
+        title: 'E-Mail-Adresse',
+        about: 'Bestätigen oder ändern Sie Ihre Adresse.',
+        lead: 'An diese Adresse kommen Mails zu Ihrem Konto.',
+        button: 'Mail senden',
+      },
+      password: {
+        title: 'Passwort',
+        about: 'Wählen Sie ein neues Passwort.',
+        lead: 'Das neue Passwort beendet alle anderen Sitzungen Ihres Kontos.',
+        button: 'Passwort ändern',
+      },
+      sessions: {
+        title: 'Geräte',
+        about: 'Sehen Sie, wo Sie angemeldet sind, und beenden Sie Sitzungen.',
+        lead: 'Ihr Konto ist auf diesen Geräten angemeldet. Wenn Sie eines nicht kennen, beenden Sie seine Sitzung und ändern Sie Ihr Passwort.',
+        button: 'Beenden',
+      },
+      activity: {
+        title: 'Letzte Ereignisse',
+        about: 'Sehen Sie, was mit Ihrem Konto geschehen ist.',
+        lead: 'Was mit Ihrem Konto geschehen ist, das Neueste zuerst. Wenn Sie etwas nicht selbst waren, ändern Sie Ihr Passwort.',
+        button: 'Ältere',
+      },
+      tenants: {
+        title: 'Organisationen',
+        about: 'Sehen Sie Mitgliedschaften und Einladungen, und wechseln Sie die Organisation.',
+        lead: 'Sie sind Mitglied dieser Organisationen.',
+        button: 'Zu dieser Organisation wechseln',
+      },
+      delete: {
+        title: 'Ihre Daten',
+        about: 'Speichern Sie Ihre Daten, oder löschen Sie Ihr Konto.',
+        lead: 'Das löscht Ihr Konto und beendet alle seine Sitzungen. Niemand kann es rückgängig machen. Anwendungen können eigene Daten behalten.',
+        button: 'Konto löschen',
+      },
+    },
+    notices: {
+      username: 'Ihr Benutzername ist geändert.',
+      password: 'Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet.',
+      session: 'Die Sitzung ist beendet.',
+      others: 'Alle anderen Sitzungen sind beendet.',
+      tenant: 'Die Organisation ist gewechselt.',
+      joined: 'Sie sind jetzt Mitglied.',
+      declined: 'Die Einladung ist abgelehnt.',
+    },
+    wrongPassword: 'Das Passwort ist falsch. Versuchen Sie es noch einmal.',
+    usernameRefusals: {
+      username_invalid: 'Dieser Name ist nicht erlaubt. Wählen Sie einen anderen.',
+      username_confusable:
+        'Dieser Name ist einem anderen Benutzernamen zu ähnlich. Wählen Sie einen anderen.',
+      username_too_long: 'Dieser Name ist zu lang. Erlaubt sind höchstens 150 Zeichen.',
+      username_taken: 'Ein anderes Konto hat diesen Namen. Wählen Sie einen anderen.',
+    },
+    address: {
+      none: 'Ihr Konto hat keine Adresse.',
+      current: (address) => `Ihre Adresse: ${address}`,
+      unverified:
+        'Diese Adresse ist nicht bestätigt. Bestätigen Sie sie, damit Sie Ihr Passwort zurücksetzen können.',
+      verify: 'Mail zum Bestätigen senden',
+      changeTitle: 'Andere Adresse verwenden',
+      changeLead:
+        'Sie bekommen eine Mail an die neue Adresse. Bis Sie diese bestätigen, behält Ihr Konto die alte.',
+    },
+    sessions: {
+      current: 'Dieses Gerät',
+      begun: 'Angemeldet:',
+      used: 'Zuletzt verwendet:',
+      from: (address) => `Von ${address}`,
+      end: (device) => `Sitzung beenden: ${device}`,
+      endOthers: 'Alle anderen Sitzungen beenden',
+      endAll: 'Alle Sitzungen beenden, auch diese',
+    },
+    activity: {
+      none: 'Es ist noch nichts geschehen.',
+      older: 'Ältere Ereignisse',
+      from: (address) => `Von ${address}`,
+      byOthers: 'Durch die Verwaltung oder den Server',
+      refused: 'Abgelehnt',
+      events: {
+        account_created: 'Konto angelegt',
+        account_disabled: 'Konto gesperrt',
+        account_enabled: 'Konto entsperrt',
+        password_changed: 'Passwort geändert',
+        role_added: 'Rolle hinzugefügt',
+        role_removed: 'Rolle entfernt',
+        member_added: 'Mitglied einer Organisation geworden, oder Rollen dort geändert',
+        member_removed: 'Mitgliedschaft in einer Organisation beendet',
+        default_tenant_set: 'Organisation für Anmeldungen geändert',
+        invitation_accepted: 'Einladung angenommen',
+        invitation_declined: 'Einladung abgelehnt',
+        invitation_created: 'Einladung verschickt',
+        invitation_resent: 'Einladung noch einmal verschickt',
+        invitation_withdrawn: 'Einladung zurückgezogen',
+        account_changed: 'Rollen durch die Anwendung geändert',
+        sessions_ended: 'Sitzungen beendet',
+        login: 'Angemeldet',
+        logout: 'Abgemeldet',
+        session_ended: 'Sitzung beendet',
+        refresh_reused: 'Sitzung beendet, weil eine Kopie ihres Tokens verwendet wurde',
+        refresh_elsewhere: 'Eine Sitzung wurde an zwei Orten zugleich verwendet',
+        refresh_ahead: 'Sitzung beendet, weil der Server Daten verloren hatte',
+        refresh_healed: 'Sitzung repariert',
+        token_revoked: 'Token widerrufen',
+        code_sent: 'Mail mit einem Code verschickt',
+        code_refused: 'Falscher Code aus einer Mail',
+        password_reset: 'Passwort per Mail zurückgesetzt',
+        email_verified: 'Adresse bestätigt',
+        email_changed: 'Adresse geändert',
+        email_removed: 'Adresse entfernt',
+        account_reclaimed: 'Konto durch den Inhaber der Adresse übernommen',
+        account_renamed: 'Benutzername geändert',
+        account_exported: 'Daten gespeichert',
+      },
+      other: 'Anderes Ereignis',
+    },
+    tenants: {
+      none: 'Sie sind nicht Mitglied einer Organisation.',
+      current: 'Aktuell',
+      enter: (tenant) => `Zu ${tenant} wechseln`,
+      leaveCurrent: 'Ohne Organisation weiter',
+      chooseTitle: 'Organisation wählen',
+      chooseLead: 'Für welche Organisation möchten Sie arbeiten? Sie können sie später wechseln.',
+      skip: 'Weiter, ohne zu wählen',
+      invitationsTitle: 'Einladungen',
+      invitation: (tenant, inviter) =>
+        inviter === undefined
+          ? `Sie sind zu ${tenant} eingeladen.`
+          : `${inviter} lädt Sie zu ${tenant} ein.`,
+      accept: (tenant) => `${tenant} beitreten`,
+      decline: (tenant) => `${tenant} ablehnen`,
+    },
+    exportTitle: 'Daten speichern',
+    exportLead: 'Sie bekommen eine Datei mit allem, was dieser Server über Sie speichert.',
+    exportButton: 'Als Datei speichern',
+  },
   proof: {
     reset: {
       title: 'Neues Passwort setzen',
@@ -42,7 +210,7 @@ export const de: Messages = {
       button: 'Adresse bestätigen',
       nothing: 'Öffnen Sie den Link in Ihrer Mail, um Ihre Adresse zu bestätigen.',
       void: `${VOID} Melden Sie sich an und fordern Sie eine neue Mail an.`,
-      again: 'Zur Anwendung',
+      again: 'Zu Ihrem Konto',
     },
     'log-in': {
       title: 'Anmelden',
@@ -80,7 +248,6 @@ export const de: Messages = {
     },
     'sign-up': { title: 'Ihr Konto ist angelegt', text: 'Sie können sich jetzt anmelden.' },
     verify: { title: 'Ihre Adresse ist bestätigt', text: 'Sie können diese Seite schließen.' },
-    'log-in': { title: 'Sie sind angemeldet', text: 'Dieser Browser hat jetzt eine Sitzung.' },
   },
   invite: {
     title: 'Einladung annehmen',
@@ -90,7 +257,7 @@ export const de: Messages = {
     joined: (tenant) => `Sie sind ${tenant} beigetreten.`,
     loginTitle: 'Melden Sie sich zuerst an',
     login:
-      'In diesem Browser ist niemand angemeldet. Melden Sie sich mit dem Konto an, dessen Adresse eingeladen wurde, oder registrieren Sie sich mit dieser Adresse. Öffnen Sie dann den Link in Ihrer Mail noch einmal.',
+      'In diesem Browser ist niemand angemeldet. Melden Sie sich mit dem Konto an, dessen Adresse eingeladen wurde, oder registrieren Sie sich mit dieser Adresse.',
   },
   checkMail: 'Sehen Sie in Ihr Postfach',
   voidTitle: 'Dieser Link funktioniert nicht',
@@ -99,12 +266,21 @@ export const de: Messages = {
     'Sie haben mit dieser Adresse schon ein Konto. Sie können ein neues Passwort dafür setzen.',
   chooseNow: 'Der Code stimmt. Wählen Sie ein neues Passwort.',
   continueButton: 'Weiter',
+  again: 'Einen Moment',
   toApplication: 'Weiter zur Anwendung',
   logInByMail: 'Per Mail anmelden',
-  labels: { email: 'E-Mail-Adresse', code: 'Code aus der Mail', password: 'Neues Passwort' },
+  labels: {
+    email: 'E-Mail-Adresse',
+    code: 'Code aus der Mail',
+    password: 'Neues Passwort',
+    username: 'Benutzername oder E-Mail-Adresse',
+    current_password: 'Aktuelles Passwort',
+    new_username: 'Neuer Benutzername',
+  },
   hints: { code: 'Acht Buchstaben, zum Beispiel WDJB-MJHT.', password: 'Mindestens 12 Zeichen.' },
   error: 'Fehler',
   refusals: {
+    fields_invalid: 'Ein Feld ist leer oder nicht gültig. Füllen Sie alle Felder aus.',
     email_invalid: 'Das ist keine E-Mail-Adresse. Prüfen Sie die Schreibweise.',
     email_taken:
       'Ein anderes Konto hat diese Adresse. Melden Sie sich dort an, oder setzen Sie dessen Passwort zurück.',
@@ -132,7 +308,7 @@ export const de: Messages = {
     throttled: 'Zu viele Versuche. Warten Sie einige Minuten und versuchen Sie es noch einmal.',
     csrf_failed:
       'Das Formular kam von der Seite einer anderen Website. Deshalb ist nichts geschehen.',
-    tenant_forbidden: 'Sie sind kein Mitglied dieses Mandanten.',
+    tenant_forbidden: 'Sie sind kein Mitglied dieser Organisation.',
     email_unverified:
       'Ihr Konto hat keine bestätigte Adresse. Bestätigen Sie zuerst die eingeladene Adresse.',
     invitation_void:
@@ -142,6 +318,7 @@ export const de: Messages = {
     tenant_disabled:
       'Zurzeit kann niemand beitreten. Fragen Sie die Person, die Sie eingeladen hat.',
     credentials_invalid: 'Dieses Konto kann sich nicht anmelden.',
+    session_ended: 'Ihre Sitzung ist beendet. Melden Sie sich wieder an.',
   },
   failures: {
     request: {
@@ -151,6 +328,14 @@ export const de: Messages = {
     method: {
       title: 'So funktioniert diese Seite nicht',
       text: 'Öffnen Sie den Link in Ihrer Mail noch einmal.',
+    },
+    cookies: {
+      title: 'Ihre Cookies sind beschädigt',
+      text: 'Dieser Browser hat ein Cookie dieser Website doppelt. Löschen Sie die Cookies dieser Website und melden Sie sich wieder an.',
+    },
+    old: {
+      title: 'Dieses Formular ist veraltet',
+      text: 'Sie haben sich seit dem Öffnen der Seite neu angemeldet. Deshalb ist nichts geschehen. Öffnen Sie die Seite noch einmal.',
     },
     server: {
       title: 'Etwas ist schiefgegangen',

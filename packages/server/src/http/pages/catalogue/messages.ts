@@ -1,16 +1,25 @@
 import type { RefusalCode } from '../../../base/refusals.ts'
+import type { SiteLinkName } from '../../../base/site-links.ts'
+import type { AccountMessages } from './account-messages.ts'
 
 /** The pages on which people use a link or a code from a mail. */
 export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
 
 /** The pages that say that something is done. */
-export type DonePage = 'reset' | 'sign-up' | 'verify' | 'log-in'
+export type DonePage = 'reset' | 'sign-up' | 'verify'
 
 /** The pages on which people ask for a mail. */
 export type AskPage = 'forgot' | 'sign-up-start' | 'log-in-start'
 
 /** The fields that people see. */
-export type FieldName = 'email' | 'code' | 'password'
+export type FieldName =
+  | 'email'
+  | 'code'
+  /** A new password. */
+  | 'password'
+  | 'username'
+  | 'current_password'
+  | 'new_username'
 
 /** The words of a page for a link or a code. */
 export interface ProofMessages {
@@ -49,6 +58,29 @@ export interface InviteMessages {
   readonly login: string
 }
 
+/** What brought a person to the sign-in page. */
+export type SignInNotice = 'signed-out' | 'signed-up' | 'all-ended' | 'deleted'
+
+/** All notices of the sign-in page. */
+export const SIGN_IN_NOTICES: readonly SignInNotice[] = [
+  'signed-out',
+  'signed-up',
+  'all-ended',
+  'deleted',
+]
+
+/** The words of the sign-in page. */
+export interface SignInMessages {
+  /** Also the words of the button, and of links to the page. */
+  readonly title: string
+  readonly password: string
+  readonly wrong: string
+  readonly signedInTitle: string
+  readonly signedInAs: (username: string) => string
+  readonly other: string
+  readonly notices: Readonly<Record<SignInNotice, string>>
+}
+
 /** The words of a page without a form. */
 export interface Message {
   readonly title: string
@@ -58,6 +90,7 @@ export interface Message {
 /** The refusals that the pages show in words of their own. */
 export type ShownRefusal = Extract<
   RefusalCode,
+  | 'fields_invalid'
   | 'email_invalid'
   | 'email_taken'
   | 'username_taken'
@@ -83,12 +116,18 @@ export type ShownRefusal = Extract<
   | 'invitation_void'
   | 'invitation_for_another'
   | 'tenant_disabled'
+  | 'session_ended'
 >
 
 /** The words of all pages in one language. Values in them are not escaped. */
 export interface Messages {
   /** The name of the language in that language. */
   readonly language: string
+  readonly site: Readonly<Record<SiteLinkName, string>>
+  readonly signIn: SignInMessages
+  /** The page of a sign-up without a mail. */
+  readonly signUp: { readonly title: string; readonly lead: string; readonly username: string }
+  readonly account: AccountMessages
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
   readonly done: Readonly<Record<DonePage, Message>>
@@ -103,6 +142,8 @@ export interface Messages {
   /** The second step, after the code. */
   readonly chooseNow: string
   readonly continueButton: string
+  /** The title of a page that loads itself again at once. */
+  readonly again: string
   readonly toApplication: string
   readonly logInByMail: string
   readonly labels: Readonly<Record<FieldName, string>>
@@ -111,5 +152,5 @@ export interface Messages {
   readonly error: string
   readonly refusals: Readonly<Record<ShownRefusal, string>>
   /** The pages for everything else: a form that cannot be read, a wrong method, a failure of the server. */
-  readonly failures: Readonly<Record<'request' | 'method' | 'server', Message>>
+  readonly failures: Readonly<Record<'request' | 'method' | 'server' | 'cookies' | 'old', Message>>
 }

@@ -1,0 +1,101 @@
+import type { AuditEvent } from '../../../store/rows.ts'
+
+/** The parts of the account page, each on a page of its own. */
+export type AccountSection =
+  | 'username'
+  | 'address'
+  | 'password'
+  | 'sessions'
+  | 'activity'
+  | 'tenants'
+  | 'delete'
+
+/** What a form of the account page has done. */
+export type AccountNotice =
+  | 'username'
+  | 'password'
+  | 'session'
+  | 'others'
+  | 'tenant'
+  | 'joined'
+  | 'declined'
+
+/** All notices of the account page. */
+export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
+  'username',
+  'password',
+  'session',
+  'others',
+  'tenant',
+  'joined',
+  'declined',
+]
+
+/** The words of one part of the account page. */
+export interface SectionMessages {
+  readonly title: string
+  /** What people do there, on the overview. */
+  readonly about: string
+  readonly lead: string
+  readonly button: string
+}
+
+/** The words of the account page. */
+export interface AccountMessages {
+  readonly title: string
+  readonly signedInAs: (username: string) => string
+  readonly signOut: string
+  readonly sections: Readonly<Record<AccountSection, SectionMessages>>
+  readonly notices: Readonly<Record<AccountNotice, string>>
+  readonly wrongPassword: string
+  /** The refusals of a new username. Elsewhere they are about an address. */
+  readonly usernameRefusals: Readonly<
+    Record<
+      'username_invalid' | 'username_confusable' | 'username_too_long' | 'username_taken',
+      string
+    >
+  >
+  readonly address: {
+    readonly none: string
+    readonly current: (address: string) => string
+    readonly unverified: string
+    readonly verify: string
+    readonly changeTitle: string
+    readonly changeLead: string
+  }
+  readonly sessions: {
+    readonly current: string
+    readonly begun: string
+    readonly used: string
+    readonly from: (address: string) => string
+    /** Names the device for people who hear the button without its row. */
+    readonly end: (device: string) => string
+    readonly endOthers: string
+    readonly endAll: string
+  }
+  readonly activity: {
+    readonly none: string
+    readonly older: string
+    readonly from: (address: string) => string
+    readonly byOthers: string
+    readonly refused: string
+    readonly events: Readonly<Partial<Record<AuditEvent, string>>>
+    readonly other: string
+  }
+  readonly tenants: {
+    readonly none: string
+    readonly current: string
+    readonly enter: (tenant: string) => string
+    readonly leaveCurrent: string
+    readonly chooseTitle: string
+    readonly chooseLead: string
+    readonly skip: string
+    readonly invitationsTitle: string
+    readonly invitation: (tenant: string, inviter: string | undefined) => string
+    readonly accept: (tenant: string) => string
+    readonly decline: (tenant: string) => string
+  }
+  readonly exportTitle: string
+  readonly exportLead: string
+  readonly exportButton: string
+}
