@@ -44,7 +44,8 @@ export type FactorDecision =
 export function decideSecondFactor(facts: FactorFacts): FactorDecision {
   const { factors, proofs, policy, isRequired, isTrusted, now } = facts
   const isEnrolled = factors.hasTotp || factors.passkeys > 0
-  const given = secondFactorOf(isEnrolled ? proofs.filter(isStrongOrFirst) : proofs)
+  const allowsMail = !isEnrolled && isRequired && policy.mailed
+  const given = secondFactorOf(allowsMail ? proofs : proofs.filter(isStrongOrFirst))
   if (given !== 'none') return enough(given)
   if (isEnrolled)
     return isTrusted ? enough('device') : { kind: 'needed', methods: methodsOf(facts) }
@@ -57,7 +58,10 @@ export function decideSecondFactor(facts: FactorFacts): FactorDecision {
     : { kind: 'enrol', factors: ['totp', 'passkey'] }
 }
 
-/** A mailed code is no second factor of an account with a stronger one, but it may be its first. */
+/**
+ * A mailed code may be the first factor of every account. As the second one it counts only where the policy allows it,
+ * whatever a client sends with its ticket.
+ */
 function isStrongOrFirst({ kind }: Proof, index: number): boolean {
   return kind !== 'mail' || index === 0
 }

@@ -158,8 +158,16 @@ export type GuessDecision =
   /** Too many wrong guesses. Another factor, or an operator, unlocks it. */
   | { readonly kind: 'locked' }
 
+/** The session that changes the factors of its account, and the version for which it was checked that it may. */
+export interface FactorOwner {
+  readonly accountId: string
+  readonly sessionId: string
+  /** The account's `credentialsVersion`, read before the check. */
+  readonly version: number
+}
+
 /** The outcome of {@link FactorStore.raise}. */
-export type Raised = 'raised' | 'used' | 'over'
+export type Raised = 'raised' | 'used' | 'over' | 'outdated'
 
 /** What `reset` removes. */
 export type FactorReset = FactorKind | 'recovery_codes' | 'all'
@@ -203,38 +211,34 @@ export interface FactorStore {
 
   /**
    * Raises a session after a step-up: uses the factor, writes what the proofs reached, and makes the tokens of the
-   * session stale. `used` if the factor was used meanwhile, `over` if the session no longer stands. Then nothing was
-   * written.
+   * session stale. `used` if the factor was used meanwhile, `over` if the session no longer stands, `outdated` if the
+   * account no longer has `version`. Then nothing was written.
    */
   raise(
     sessionId: string,
     to: Pick<Session, 'authenticatedAt' | 'amr' | 'acr' | 'secondFactor'>,
-    use: FactorUse | undefined,
+    proof: { readonly use: FactorUse | undefined; readonly version?: number | undefined },
     context: AuditContext,
   ): Promise<Raised>
   /** Gives a factor another name. `unknown` if the account has no such factor. */
   rename(accountId: string, factorId: string, name: string, context: AuditContext): Promise<Change>
   /**
    * Removes a factor for one of the account's own sessions, ends all other sessions, and voids remembered devices and
-   * mailed codes. The recovery codes go with the last factor.
+   * mailed codes. The recovery codes go with the last factor. `outdated` if the session no longer stands or the account
+   * no longer has that version. Then nothing was written.
    */
-  remove(
-    accountId: string,
-    factorId: string,
-    keepSessionId: string,
-    context: AuditContext,
-  ): Promise<Change>
-  /** Replaces all recovery codes. Remembered devices and mailed codes become void. */
+  remove(by: FactorOwner, factorId: string, context: AuditContext): Promise<Change | 'outdated'>
+  /** Replaces all recovery codes. Remembered devices and mailed codes become void. `outdated` like `remove`. */
   replaceRecoveryCodes(
-    accountId: string,
+    by: FactorOwner,
     hashes: readonly Uint8Array[],
     context: AuditContext,
-  ): Promise<Change>
+  ): Promise<Change | 'outdated'>
   /** Removes factors for an operator, ends all sessions, and forgets all guesses. `unchanged` if there are none. */
   reset(accountId: string, what: FactorReset, context: AuditContext): Promise<Change>
 
-  /** Remembers a device. */
-  trust(device: TrustedDevice): Promise<void>
+  /** Remembers a device for the current credentials. False if the session that gave the factor no longer stands. */
+  trust(device: Omit<TrustedDevice, 'version'>, sessionId: string): Promise<boolean>
   /** Whether one of these hashes is a remembered device of the account, for its current credentials. */
   isTrusted(accountId: string, hash: Uint8Array): Promise<boolean>
   /** Lists the remembered devices of an account, the newest first. */

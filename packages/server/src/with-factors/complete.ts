@@ -14,7 +14,7 @@ export interface Continuation {
   readonly ticket: string
   /** The factor, or the first factor of an account that must enrol one. */
   readonly presented: PresentedFactor | { readonly enrol: PresentedEnrolment }
-  /** Whether the person asks that this browser is remembered. */
+  /** Whether the person asks that this browser is remembered. Ignored without cookies. */
   readonly remember?: boolean | undefined
   readonly forCookies: boolean
 }
@@ -44,6 +44,8 @@ export async function readTicket(
   const { accountId, ticketId: subject, tenantName } = pending
   const candidate = await identify(sessions, { accountId }, { tenantName, address: '' })
   if (whyNotOpened(candidate) !== undefined) return refuse('ticket_void')
+  // The session could not open. Without this, an old ticket would still allow guesses, which lock the owner's app.
+  if ((candidate.account?.hardPosition ?? 0) > pending.position) return refuse('ticket_void')
   return { ok: true, pending, subject, accountId, username: candidate.account?.username ?? '' }
 }
 
@@ -85,8 +87,8 @@ export async function completeSignIn(
     ...opened,
     recoveryCodes: proven.recoveryCodes ?? [],
     trusted:
-      remember === true && !('enrol' in presented)
-        ? await trustDevice(services, accountId, caller)
+      remember === true && forCookies && !('enrol' in presented)
+        ? await trustDevice(services, opened.session, caller)
         : undefined,
   }
 }

@@ -8,7 +8,8 @@ import {
   type Renewed,
 } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
-import type { FactorSummary } from '../store/factors.ts'
+import type { FactorOwner, FactorSummary } from '../store/factors.ts'
+import { whyOver } from '../store/standing.ts'
 import type { EpochMs } from '../base/clock.ts'
 import type { Bearer } from './challenges.ts'
 import { nameOf, proveEnrolment, type PresentedEnrolment } from './enrol.ts'
@@ -62,13 +63,38 @@ export async function addOwnFactor(
   presented: PresentedEnrolment,
   caller: Caller,
 ): Promise<FactorAdded | Refusal> {
-  const stale = await refuseUnlessFresh(services.sessions, current, { hasProvenPassword: false })
-  if (stale !== undefined) return stale
+  const fresh = await checkFresh(services, current)
+  if (!fresh.ok) return fresh
   const proven = await proveEnrolment(services, bearerOf(current), presented, caller)
   if (!proven.ok) return proven
-  const raised = await raiseSession(services, current, proven, caller)
-  if (!raised.ok) return raised.code === 'factor_wrong' ? refuse('passkey_taken') : raised
-  return { ...raised, recoveryCodes: proven.recoveryCodes ?? [] }
+  const { version } = fresh.by
+  const raised = await raiseSession(services, current, { ...proven, version }, caller)
+  if (raised.ok) return { ...raised, recoveryCodes: proven.recoveryCodes ?? [] }
+  if (raised.code === 'factor_wrong') return refuse('passkey_taken')
+  return raised.code === 'challenge_void' ? outdated(services, current) : raised
+}
+
+/**
+ * Checks that a session is fresh enough for a change of factors. The version is read before the check, and the store
+ * compares it with the change. Otherwise a stolen session could replace a factor that its owner adds at that moment.
+ */
+async function checkFresh(
+  { sessions }: FactorServices,
+  current: CurrentSession,
+): Promise<{ readonly ok: true; readonly by: FactorOwner } | Refusal> {
+  const { session, account } = current.state
+  const { version } = await sessions.store.factors.view(account.id)
+  const stale = await refuseUnlessFresh(sessions, current, { hasProvenPassword: false })
+  return stale ?? { ok: true, by: { accountId: account.id, sessionId: session.id, version } }
+}
+
+/** Returns why a change was not made: the session has ended, or the account changed after the check. */
+async function outdated(services: FactorServices, current: CurrentSession): Promise<Refusal> {
+  const { store } = services.sessions
+  const state = await store.sessions.state(current.state.session.id)
+  if (state === undefined || whyOver(state) !== undefined) return refuse('session_ended')
+  const fresh = await checkFresh(services, { ...current, state })
+  return fresh.ok ? refuse('challenge_void') : fresh
 }
 
 /** Gives one of the account's factors another name. */
@@ -92,17 +118,15 @@ export async function removeOwnFactor(
   caller: Caller,
 ): Promise<Renewed | Refusal> {
   const { sessions } = services
-  const stale = await refuseUnlessFresh(sessions, current, { hasProvenPassword: false })
-  if (stale !== undefined) return stale
-  const { session, account } = current.state
+  const fresh = await checkFresh(services, current)
+  if (!fresh.ok) return fresh
+  const { account } = current.state
   const factor = (await sessions.store.factors.list(account.id)).find(({ id }) => id === factorId)
   if (factor === undefined) return refuse('not_found')
   const context = auditContextOf(sessions, account.id, caller)
   const mails = await noticeOf(services, account.id, `${factor.kind}_removed`, caller, context.at)
-  const change = await sessions.store.factors.remove(account.id, factorId, session.id, {
-    ...context,
-    mails,
-  })
+  const change = await sessions.store.factors.remove(fresh.by, factorId, { ...context, mails })
+  if (change === 'outdated') return outdated(services, current)
   return change === 'unknown' ? refuse('not_found') : renew(sessions, current)
 }
 
@@ -113,19 +137,20 @@ export async function replaceOwnRecoveryCodes(
   caller: Caller,
 ): Promise<FactorAdded | Refusal> {
   const { sessions, recovery } = services
-  const stale = await refuseUnlessFresh(sessions, current, { hasProvenPassword: false })
-  if (stale !== undefined) return stale
+  const fresh = await checkFresh(services, current)
+  if (!fresh.ok) return fresh
   const { id } = current.state.account
   const recoveryCodes = newRecoveryCodes(sessions.random)
   const context = auditContextOf(sessions, id, caller)
   const change = await sessions.store.factors.replaceRecoveryCodes(
-    id,
+    fresh.by,
     recoveryCodes.map((code) => recovery.hash(id, code)),
     {
       ...context,
       mails: await noticeOf(services, id, 'recovery_codes_replaced', caller, context.at),
     },
   )
+  if (change === 'outdated') return outdated(services, current)
   if (change === 'unknown') return refuse('factor_unavailable')
   return { ...(await renew(sessions, current)), recoveryCodes }
 }

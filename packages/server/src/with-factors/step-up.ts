@@ -85,20 +85,34 @@ export async function stepUp(
   return raiseSession(services, current, { proof, use: undefined }, caller)
 }
 
+/** A proof that raises a session, and the factor that it uses up. */
+interface Raising {
+  readonly proof: Proof
+  readonly use: FactorUse | undefined
+  /** Nothing is written if the account has another version. */
+  readonly version?: number | undefined
+}
+
 /** Writes what a proof reached into the session, and mints its next access token. */
 export async function raiseSession(
   services: FactorServices,
   current: CurrentSession,
-  { proof, use }: { readonly proof: Proof; readonly use: FactorUse | undefined },
+  { proof, use, version }: Raising,
   caller: Caller,
 ): Promise<Renewed | Refusal> {
   const { sessions } = services
   const { session, account } = current.state
   const context = auditContextOf(sessions, account.id, caller)
-  const raised = await sessions.store.factors.raise(session.id, raise(session, proof), use, {
-    ...context,
-    mails: await noticesOf(services, account.id, use, caller, context.at),
-  })
+  const raised = await sessions.store.factors.raise(
+    session.id,
+    raise(session, proof),
+    { use, version },
+    {
+      ...context,
+      mails: await noticesOf(services, account.id, use, caller, context.at),
+    },
+  )
+  if (raised === 'outdated') return refuse('challenge_void')
   if (raised === 'over') return refuse('session_ended')
   if (raised === 'used') return refuse(use?.kind === 'passkey' ? 'passkey_refused' : 'factor_wrong')
   return renew(sessions, current)

@@ -12,7 +12,17 @@ import type { NewMail } from '../../src/store/rows.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW } from '../support/session-rows.ts'
 import { engines, type OpenedEngine } from './engines.ts'
-import { account, addSession, BY, DAY_MS, eventsOf, logOf, session, tally } from './samples.ts'
+import {
+  account,
+  addSession,
+  BY,
+  DAY_MS,
+  eventsOf,
+  logOf,
+  session,
+  signedIn,
+  tally,
+} from './samples.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -69,11 +79,10 @@ function ticket(id: string, more: Partial<Challenge> = {}): Challenge {
   return challenge(id, { purpose: 'sign_in', subject: '', secretHash: bytes('t'), ...more })
 }
 
-function device(hash: string, more: Partial<TrustedDevice> = {}): TrustedDevice {
+function device(hash: string, more: Partial<TrustedDevice> = {}): Omit<TrustedDevice, 'version'> {
   return {
     hash: bytes(hash),
     accountId: 'acct_1',
-    version: 0,
     createdAt: NOW,
     expiresAt: NOW + 30 * DAY_MS,
     userAgent: 'browser',
@@ -104,7 +113,7 @@ async function enrolled(store: Store, accountId = 'acct_1'): Promise<void> {
     enrolment(totp({ id: `fac_t${suffix}` }), CODES),
     enrolment(passkey(`fac_p${suffix}`)),
   ]) {
-    expect(await store.factors.raise(`session-1${suffix}`, RAISED, use, BY)).toBe('raised')
+    expect(await store.factors.raise(`session-1${suffix}`, RAISED, { use }, BY)).toBe('raised')
   }
 }
 
@@ -232,12 +241,27 @@ describe.each(engines)('factors on %s', (_, open) => {
     await enrolled(it.store)
     const { factors } = it.store
     const next = totp({ id: 'fac_n', secret: bytes('n'), lastStep: 7 })
-    expect(await factors.raise('session-1', RAISED, enrolment(next), BY)).toBe('raised')
+    expect(await factors.raise('session-1', RAISED, { use: enrolment(next) }, BY)).toBe('raised')
     expect(await factors.totp('acct_1')).toMatchObject({ id: 'fac_n', lastStep: 7 })
     expect(await factors.view('acct_1')).toMatchObject({ recoveryCodes: 3, version: 3 })
     const codes = [bytes('x')]
-    await factors.raise('session-1', RAISED, enrolment(passkey('fac_q'), codes), BY)
+    await factors.raise('session-1', RAISED, { use: enrolment(passkey('fac_q'), codes) }, BY)
     expect(await factors.view('acct_1')).toMatchObject({ passkeys: 2, recoveryCodes: 1 })
+  })
+
+  test('beside the first factor, other sessions that gave a mailed code have only one factor', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    await addSession(it.store, 'other', { secondFactor: 'given' })
+    const { factors, sessions } = it.store
+    const given = async (): Promise<readonly unknown[]> =>
+      Promise.all(
+        ['session-1', 'other'].map(async (id) => (await sessions.state(id))?.session.secondFactor),
+      )
+    await factors.raise('session-1', RAISED, { use: enrolment(totp()) }, BY)
+    expect(await given()).toEqual(['given', 'none'])
+    await factors.raise('other', RAISED, { use: enrolment(passkey()) }, BY)
+    expect(await given()).toEqual(['given', 'given'])
   })
 
   test('of two accounts that enrol one credential at once, one gets it, and the other nothing', async () => {
@@ -250,9 +274,9 @@ describe.each(engines)('factors on %s', (_, open) => {
     const use = (id: string): FactorUse =>
       enrolment(passkey(id, { credentialId: 'one credential' }), CODES)
     const results = await Promise.all([
-      it.elsewhere('factors.raise', 'of acct_1', RAISED, use('fac_1'), BY),
-      store.factors.raise('of acct_2', RAISED, use('fac_2'), BY),
-      it.beside.factors.raise('of acct_1', RAISED, use('fac_3'), BY),
+      it.elsewhere('factors.raise', 'of acct_1', RAISED, { use: use('fac_1') }, BY),
+      store.factors.raise('of acct_2', RAISED, { use: use('fac_2') }, BY),
+      it.beside.factors.raise('of acct_1', RAISED, { use: use('fac_3') }, BY),
     ])
     expect(tally(results)).toEqual({ raised: 1, used: 2 })
     const views = [await store.factors.view('acct_1'), await store.factors.view('acct_2')]
@@ -360,7 +384,7 @@ describe.each(engines)('factors on %s', (_, open) => {
       factors.raise(
         'session-1',
         RAISED,
-        { kind: 'passkey', factorId: 'fac_p', signCount, isBackedUp },
+        { use: { kind: 'passkey', factorId: 'fac_p', signCount, isBackedUp } },
         BY,
       )
     expect([await use(0), await use(0, true)]).toEqual(['raised', 'raised'])
@@ -388,7 +412,7 @@ describe.each(engines)('factors on %s', (_, open) => {
       { kind: 'mail', codeId: 'unknown' },
     ]
     for (const use of uses) {
-      expect(await factors.raise('session-1', RAISED, use, BY)).toBe('used')
+      expect(await factors.raise('session-1', RAISED, { use }, BY)).toBe('used')
       const created = await sessions.create(...opening('x', { ticketId: undefined, use }))
       expect(created).toBe('used')
     }
@@ -400,18 +424,22 @@ describe.each(engines)('factors on %s', (_, open) => {
     await enrolled(it.store)
     const { factors, sessions } = it.store
     const use: FactorUse = { kind: 'totp', factorId: 'fac_t', step: 105 }
-    const raised = await fifty(it, (store) => store.factors.raise('session-1', RAISED, use, BY), [
-      'factors.raise',
-      () => ['session-1', RAISED, use, BY],
-    ])
+    const raised = await fifty(
+      it,
+      (store) => store.factors.raise('session-1', RAISED, { use }, BY),
+      ['factors.raise', () => ['session-1', RAISED, { use }, BY]],
+    )
     expect(raised).toEqual({ raised: 1, used: 49 })
     const events = (await eventsOf(it.store)).filter((event) => event === 'stepped_up')
     // Two of them enrolled the factors.
     expect(events).toHaveLength(3)
-    await sessions.end('session-1', { event: 'logout' }, BY)
     const late = { ...use, step: 106 }
+    const { version } = await factors.view('acct_1')
+    const outdated = { use: late, version: version - 1 }
+    expect(await factors.raise('session-1', RAISED, outdated, BY)).toBe('outdated')
+    await sessions.end('session-1', { event: 'logout' }, BY)
     for (const id of ['session-1', 'unknown']) {
-      expect(await factors.raise(id, RAISED, late, BY)).toBe('over')
+      expect(await factors.raise(id, RAISED, { use: late }, BY)).toBe('over')
     }
     expect(await factors.totp('acct_1')).toMatchObject({ lastStep: 105 })
   })
@@ -453,7 +481,7 @@ describe.each(engines)('factors on %s', (_, open) => {
     expect(await factors.countGuess('acct_1', 'totp')).toEqual({ kind: 'locked' })
     expect(await factors.countGuess('acct_1', 'recovery_code')).toEqual({ kind: 'allowed' })
     const use: FactorUse = { kind: 'recovery_code', hashes: [bytes('a')] }
-    expect(await factors.raise('session-1', RAISED, use, BY)).toBe('raised')
+    expect(await factors.raise('session-1', RAISED, { use }, BY)).toBe('raised')
     expect(await factors.countGuess('acct_1', 'totp')).toEqual({ kind: 'allowed' })
   })
 
@@ -529,10 +557,10 @@ describe.each(engines)('factors on %s', (_, open) => {
   test('challenges and devices end to the millisecond, and are then purged', async () => {
     await using it = await open()
     const { factors } = it.store
-    await it.store.accounts.create(account(), 'acct_1', BY)
+    await signedIn(it.store)
     await factors.addChallenge(challenge('one'), BY)
     await factors.addChallenge(ticket('two'), BY)
-    await factors.trust(device('d', { expiresAt: NOW + HOUR_MS }))
+    await factors.trust(device('d', { expiresAt: NOW + HOUR_MS }), 'session-1')
     it.clock.advanceMs(HOUR_MS - 1)
     expect(await factors.findChallenge('one', 'passkey_second')).toBeDefined()
     expect(await factors.isTrusted('acct_1', bytes('d'))).toBe(true)
@@ -550,9 +578,13 @@ describe.each(engines)('factors on %s', (_, open) => {
   test('a device is remembered for one account and its present password and factors', async () => {
     await using it = await open()
     const { accounts, factors } = it.store
-    for (const id of ['acct_1', 'acct_2']) await accounts.create(account(id), id, BY)
-    await factors.trust(device('d'))
-    await factors.trust(device('e', { createdAt: NOW + 1 }))
+    await signedIn(it.store)
+    await signedIn(it.store, 'of another', 'acct_2')
+    expect(await factors.trust(device('d'), 'session-1')).toBe(true)
+    expect(await factors.trust(device('e', { createdAt: NOW + 1 }), 'session-1')).toBe(true)
+    for (const id of ['of another', 'unknown']) {
+      expect(await factors.trust(device('g'), id)).toBe(false)
+    }
     expect(await factors.isTrusted('acct_1', bytes('d'))).toBe(true)
     expect(await factors.isTrusted('acct_2', bytes('d'))).toBe(false)
     expect(await factors.isTrusted('acct_1', bytes('x'))).toBe(false)
@@ -568,8 +600,10 @@ describe.each(engines)('factors on %s', (_, open) => {
       'device_trusted',
       'devices_forgotten',
     ])
-    await factors.trust(device('f'))
+    await factors.trust(device('f'), 'session-1')
     await accounts.setPasswordHash('acct_1', 'new', BY)
+    // The session has ended with the old password.
+    expect(await factors.trust(device('h'), 'session-1')).toBe(false)
     expect(await factors.isTrusted('acct_1', bytes('f'))).toBe(false)
     expect(await factors.trusted('acct_1')).toEqual([])
   })
@@ -590,36 +624,59 @@ describe.each(engines)('factors on %s', (_, open) => {
     const { factors, sessions } = it.store
     await addSession(it.store, 'other')
     const { version } = await factors.view('acct_1')
-    await factors.trust(device('d', { version }))
-    expect(await factors.remove('acct_2', 'fac_p', 'session-1', BY)).toBe('unknown')
+    await factors.trust(device('d'), 'session-1')
+    const by = { accountId: 'acct_1', sessionId: 'session-1', version }
+    const before = await eventsOf(it.store)
+    expect(await factors.remove(by, 'fac_x', BY)).toBe('unknown')
+    for (const wrong of [
+      { ...by, version: version - 1 },
+      { ...by, accountId: 'acct_2' },
+      { ...by, sessionId: 'unknown' },
+    ]) {
+      expect(await factors.remove(wrong, 'fac_p', BY)).toBe('outdated')
+      expect(await factors.replaceRecoveryCodes(wrong, CODES, BY)).toBe('outdated')
+    }
+    expect(await eventsOf(it.store)).toEqual(before)
     const removed = await Promise.all([
-      it.elsewhere('factors.remove', 'acct_1', 'fac_p', 'session-1', BY),
-      factors.remove('acct_1', 'fac_p', 'session-1', BY),
+      it.elsewhere('factors.remove', by, 'fac_p', BY),
+      factors.remove(by, 'fac_t', BY),
+      it.beside.factors.remove(by, 'fac_p', BY),
     ])
-    expect(tally(removed)).toEqual({ changed: 1, unknown: 1 })
+    // The first one changes the version.
+    expect(tally(removed)).toEqual({ changed: 1, outdated: 2 })
     expect(await factors.view('acct_1')).toMatchObject({ recoveryCodes: 3, version: version + 1 })
     expect(await factors.trusted('acct_1')).toEqual([])
     const live = await sessions.list({ accountId: 'acct_1', limit: 9, live: true })
     expect(live.map(({ id }) => id)).toEqual(['session-1'])
     expect((await logOf(it.store)).at(-1)).toBe('account acct_1 hard')
-    await factors.remove('acct_1', 'fac_t', 'session-1', BY)
-    expect(await factors.view('acct_1')).toMatchObject({ hasTotp: false, recoveryCodes: 0 })
+    const [last] = await factors.list('acct_1')
+    const next = { ...by, version: version + 1 }
+    expect(await factors.remove(next, String(last?.id), BY)).toBe('changed')
+    expect(await factors.view('acct_1')).toMatchObject({
+      hasTotp: false,
+      passkeys: 0,
+      recoveryCodes: 0,
+    })
   })
 
   test('new recovery codes replace the old ones, for accounts with a factor only', async () => {
     await using it = await open()
-    await it.store.accounts.create(account('acct_2'), 'acct_2', BY)
+    await signedIn(it.store, 'of another', 'acct_2')
     await enrolled(it.store)
     const { factors } = it.store
-    expect(await factors.replaceRecoveryCodes('acct_2', CODES, BY)).toBe('unknown')
+    const another = { accountId: 'acct_2', sessionId: 'of another', version: 0 }
+    expect(await factors.replaceRecoveryCodes(another, CODES, BY)).toBe('unknown')
     expect(await factors.view('acct_2')).toMatchObject({ recoveryCodes: 0 })
     const context = { ...BY, mails: [mail('m1')] }
-    expect(await factors.replaceRecoveryCodes('acct_1', [bytes('n')], context)).toBe('changed')
+    const { version } = await factors.view('acct_1')
+    const by = { accountId: 'acct_1', sessionId: 'session-1', version }
+    expect(await factors.replaceRecoveryCodes(by, [bytes('n')], context)).toBe('changed')
+    expect(await factors.replaceRecoveryCodes(by, [bytes('o')], context)).toBe('outdated')
     expect(await it.store.mail.list({ limit: 9 })).toMatchObject([{ id: 'm1' }])
     const old: FactorUse = { kind: 'recovery_code', hashes: CODES }
-    expect(await factors.raise('session-1', RAISED, old, BY)).toBe('used')
+    expect(await factors.raise('session-1', RAISED, { use: old }, BY)).toBe('used')
     const fresh: FactorUse = { kind: 'recovery_code', hashes: [bytes('n')] }
-    expect(await factors.raise('session-1', RAISED, fresh, BY)).toBe('raised')
+    expect(await factors.raise('session-1', RAISED, { use: fresh }, BY)).toBe('raised')
   })
 
   test('reset removes what it names, ends all sessions, and writes its mail once', async () => {
@@ -681,8 +738,7 @@ describe.each(engines)('factors on %s', (_, open) => {
     await using it = await open()
     await enrolled(it.store)
     const { accounts, factors } = it.store
-    const { version } = await factors.view('acct_1')
-    await factors.trust(device('d', { version }))
+    await factors.trust(device('d'), 'session-1')
     await factors.addChallenge(ticket('one'), BY)
     await factors.addChallenge(challenge('two'), BY)
     await factors.countGuess('acct_1', 'totp')
@@ -699,6 +755,6 @@ describe.each(engines)('factors on %s', (_, open) => {
     expect(await factors.trusted('acct_1')).toEqual([])
     await addSession(it.store, 'next')
     const use = enrolment(passkey('fac_2', { credentialId: 'credential of fac_p' }))
-    expect(await factors.raise('next', RAISED, use, BY)).toBe('raised')
+    expect(await factors.raise('next', RAISED, { use }, BY)).toBe('raised')
   })
 })

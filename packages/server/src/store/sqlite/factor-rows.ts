@@ -116,6 +116,11 @@ export function insertFactor(
   return inserted === 1
 }
 
+/** Whether the account has an authenticator app or a passkey. */
+export function hasFactor(db: SqliteDatabase, accountId: string): boolean {
+  return db.get('SELECT 1 FROM factors WHERE account_id = ?', accountId) !== undefined
+}
+
 /** Replaces the recovery codes of an account. */
 export function insertRecoveryCodes(
   db: SqliteDatabase,

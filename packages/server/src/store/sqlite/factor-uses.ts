@@ -2,7 +2,13 @@ import type { AuditContext } from '../audit-context.ts'
 import type { FactorUse, SignInUse } from '../factors.ts'
 import { auditChange } from './audit.ts'
 import type { SqliteDatabase } from './database.ts'
-import { countChange, forgetGuesses, insertFactor, insertRecoveryCodes } from './factor-rows.ts'
+import {
+  countChange,
+  forgetGuesses,
+  hasFactor,
+  insertFactor,
+  insertRecoveryCodes,
+} from './factor-rows.ts'
 import { redeemForFactor } from './mail-codes.ts'
 import { appendRevocation } from './revocations.ts'
 
@@ -12,7 +18,7 @@ import { appendRevocation } from './revocations.ts'
  */
 export function useForSignIn(
   db: SqliteDatabase,
-  accountId: string,
+  { id: sessionId, accountId }: { readonly id: string; readonly accountId: string },
   { ticketId, use }: SignInUse,
   context: AuditContext,
 ): boolean {
@@ -24,7 +30,13 @@ export function useForSignIn(
     )
     if (deleted === 0) return false
   }
-  return use === undefined || useFactor(db, accountId, use, context)
+  return use === undefined || useFactor(db, { accountId, sessionId }, use, context)
+}
+
+/** The account whose factor is used, and the session that uses it. */
+interface FactorUser {
+  readonly accountId: string
+  readonly sessionId: string
 }
 
 /**
@@ -33,21 +45,17 @@ export function useForSignIn(
  */
 export function useFactor(
   db: SqliteDatabase,
-  accountId: string,
+  by: FactorUser,
   use: FactorUse,
   context: AuditContext,
 ): boolean {
-  if (!apply(db, accountId, use, context)) return false
-  forgetGuesses(db, accountId)
+  if (!apply(db, by, use, context)) return false
+  forgetGuesses(db, by.accountId)
   return true
 }
 
-function apply(
-  db: SqliteDatabase,
-  accountId: string,
-  use: FactorUse,
-  context: AuditContext,
-): boolean {
+function apply(db: SqliteDatabase, by: FactorUser, use: FactorUse, context: AuditContext): boolean {
+  const { accountId } = by
   // The mails of the context belong to the change that the caller writes.
   const alone = { ...context, mails: undefined }
   switch (use.kind) {
@@ -91,19 +99,28 @@ function apply(
     case 'mail':
       return redeemForFactor(db, use.codeId, accountId, context.at)
     case 'enrol':
-      return enrol(db, accountId, use, alone)
+      return enrol(db, by, use, alone)
   }
 }
 
 /**
- * Enrols a factor. Sessions of the account continue, and their tokens become stale, so that services learn of it.
+ * Enrols a factor. Sessions of the account continue, and their tokens become stale, so that services learn of it. Beside
+ * the first factor, a mailed code no longer counts, so other sessions that gave one have only one factor now.
  */
 function enrol(
   db: SqliteDatabase,
-  accountId: string,
+  { accountId, sessionId }: FactorUser,
   { factor, recovery }: Extract<FactorUse, { kind: 'enrol' }>,
   context: AuditContext,
 ): boolean {
+  if (!hasFactor(db, accountId)) {
+    db.run(
+      `UPDATE sessions SET second_factor = 'none'
+       WHERE account_id = ? AND id <> ? AND second_factor = 'given'`,
+      accountId,
+      sessionId,
+    )
+  }
   if (!insertFactor(db, accountId, factor, context)) return false
   if (recovery.length > 0) insertRecoveryCodes(db, accountId, recovery)
   countChange(db, accountId)

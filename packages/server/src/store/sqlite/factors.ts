@@ -2,7 +2,14 @@ import type { Clock, EpochMs } from '../../base/clock.ts'
 import type { AuditContext } from '../audit-context.ts'
 import type { Change } from '../change.ts'
 import { decideGuess } from '../decide-guess.ts'
-import type { FactorKind, FactorReset, FactorStore, GuessDecision, GuessKind } from '../factors.ts'
+import type {
+  FactorKind,
+  FactorOwner,
+  FactorReset,
+  FactorStore,
+  GuessDecision,
+  GuessKind,
+} from '../factors.ts'
 import { revokeAll, revokeAllExcept } from './account-rows.ts'
 import { auditChange, auditSession } from './audit.ts'
 import { findChallenge, insertChallenge, takeChallenge } from './challenges.ts'
@@ -11,6 +18,7 @@ import { step, type SqliteDatabase } from './database.ts'
 import {
   countChange,
   forgetGuesses,
+  hasFactor,
   insertRecoveryCodes,
   listFactors,
   toPasskey,
@@ -117,15 +125,20 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
     takeChallenge: async (id, purpose, subject) =>
       db.write(() => takeChallenge(db, id, purpose, subject, clock.nowMs())),
 
-    raise: async (sessionId, to, use, context) =>
+    raise: async (sessionId, to, { use, version }, context) =>
       writeOrUndo(db, (undo) => {
         const row = db.get(
-          `SELECT s.account_id FROM sessions s WHERE s.id = ? AND ${SESSION_STANDS}`,
+          `SELECT s.account_id, a.credentials_version FROM sessions s
+           JOIN accounts a ON a.id = s.account_id WHERE s.id = ? AND ${SESSION_STANDS}`,
           sessionId,
         )
         if (row === undefined) return 'over'
+        if (version !== undefined && accounts.integer(row, 'credentials_version') !== version) {
+          return 'outdated'
+        }
         const accountId = sessions.text(row, 'account_id')
-        if (use !== undefined && !useFactor(db, accountId, use, context)) return undo('used')
+        const by = { accountId, sessionId }
+        if (use !== undefined && !useFactor(db, by, use, context)) return undo('used')
         db.run(
           `UPDATE sessions SET authenticated_at = ?, amr = ?, acr = ?, second_factor = ?
            WHERE id = ?`,
@@ -154,8 +167,10 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
         return 'changed'
       }),
 
-    remove: async (accountId, factorId, keepSessionId, context) =>
+    remove: async (by, factorId, context) =>
       db.write(() => {
+        const { accountId, sessionId } = by
+        if (!maySteer(db, by)) return 'outdated'
         const removed = db.get(
           'DELETE FROM factors WHERE id = ? AND account_id = ? RETURNING kind',
           factorId,
@@ -166,12 +181,14 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
         if (!hasFactor(db, accountId)) insertRecoveryCodes(db, accountId, [])
         countChange(db, accountId)
         auditChange(db, accountId, 'factor_removed', context, factors.text(removed, 'kind'))
-        revokeAllExcept(db, accountId, keepSessionId, context)
+        revokeAllExcept(db, accountId, sessionId, context)
         return 'changed'
       }),
 
-    replaceRecoveryCodes: async (accountId, hashes, context) =>
+    replaceRecoveryCodes: async (by, hashes, context) =>
       db.write(() => {
+        const { accountId } = by
+        if (!maySteer(db, by)) return 'outdated'
         if (!hasFactor(db, accountId)) return 'unknown'
         insertRecoveryCodes(db, accountId, hashes)
         countChange(db, accountId)
@@ -211,6 +228,19 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
   }
 }
 
+/** Whether the session stands, and nothing has changed since it was checked what the session may do. */
+function maySteer(db: SqliteDatabase, { accountId, sessionId, version }: FactorOwner): boolean {
+  return (
+    db.get(
+      `SELECT 1 FROM sessions s JOIN accounts a ON a.id = s.account_id
+       WHERE s.id = ? AND a.id = ? AND a.credentials_version = ? AND ${SESSION_STANDS}`,
+      sessionId,
+      accountId,
+      version,
+    ) !== undefined
+  )
+}
+
 function readRpId(db: SqliteDatabase): string | undefined {
   const row = db.get('SELECT rp_id FROM passkey_scope WHERE id = 1')
   return row === undefined ? undefined : scope.text(row, 'rp_id')
@@ -239,10 +269,6 @@ function countGuess(
     now,
   )
   return decision
-}
-
-function hasFactor(db: SqliteDatabase, accountId: string): boolean {
-  return db.get('SELECT 1 FROM factors WHERE account_id = ?', accountId) !== undefined
 }
 
 function reset(

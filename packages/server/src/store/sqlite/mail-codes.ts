@@ -25,6 +25,7 @@ import { auditChange, auditRefusal } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import { consume } from './consume.ts'
 import { step, type Row, type SqliteDatabase } from './database.ts'
+import { hasFactor } from './factor-rows.ts'
 import { insertMails } from './mail.ts'
 import { readPosition } from './revocations.ts'
 
@@ -210,15 +211,17 @@ function apply(
       }
       return done(readPosition(db))
     }
+    // A mailbox alone does not verify the address of an account with a second factor. Otherwise a stranger could sign up
+    // with the address of somebody else, and keep a passkey for an account with that address, now verified.
     case 'reset_password': {
-      setVerifiedEmail(db, account, code, context)
+      if (!hasFactor(db, account.id)) setVerifiedEmail(db, account, code, context)
       setHash(db, account.id, effect.passwordHash)
       auditChange(db, account.id, 'password_reset', context)
       revokeAll(db, account.id, context)
       return done(readPosition(db))
     }
     case 'log_in':
-      if (hasVerified(account, code)) return done(code.position)
+      if (hasVerified(account, code) || hasFactor(db, account.id)) return done(code.position)
       setVerifiedEmail(db, account, code, context)
       setHash(db, account.id, undefined)
       auditChange(db, account.id, 'account_reclaimed', context)

@@ -35,7 +35,7 @@ export function createSessionStore(
           return undo('outdated')
         }
         if (insert(db, session) === 0) return undo('refused')
-        if (uses !== undefined && !useForSignIn(db, session.accountId, uses, context)) {
+        if (uses !== undefined && !useForSignIn(db, session, uses, context)) {
           return undo('used')
         }
         if (shadow !== undefined) updateShadow(db, shadow)

@@ -3,6 +3,7 @@ import type { FactorStore } from '../factors.ts'
 import { appendAudit, auditChange } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import { step, type SqliteDatabase } from './database.ts'
+import { SESSION_STANDS } from './standing.ts'
 
 const devices = columnsOf('trusted_devices')
 
@@ -16,21 +17,25 @@ export function createDeviceStore(
   clock: Clock,
 ): Pick<FactorStore, 'trust' | 'isTrusted' | 'trusted' | 'forgetDevices'> {
   return {
-    trust: async (device) =>
+    trust: async (device, sessionId) =>
       db.write(() => {
-        const { hash, accountId, version, createdAt, expiresAt, userAgent, address } = device
-        db.run(
+        const { hash, accountId, createdAt, expiresAt, userAgent, address } = device
+        // A new password meanwhile ended the session. The device would count for the credentials after it.
+        const inserted = db.run(
           `INSERT INTO trusted_devices (hash, account_id, version, created_at, expires_at, user_agent,
                                         address)
-           VALUES (?, ?, ?, ?, ?, ?, ?)`,
+           SELECT ?, a.id, a.credentials_version, ?, ?, ?, ?
+           FROM sessions s JOIN accounts a ON a.id = s.account_id
+           WHERE s.id = ? AND a.id = ? AND ${SESSION_STANDS}`,
           hash,
-          accountId,
-          version,
           createdAt,
           expiresAt,
           userAgent,
           address,
+          sessionId,
+          accountId,
         )
+        if (inserted === 0) return false
         appendAudit(db, {
           at: createdAt,
           actor: accountId,
@@ -41,6 +46,7 @@ export function createDeviceStore(
           address,
           detail: undefined,
         })
+        return true
       }),
 
     isTrusted: async (accountId, hash) =>
