@@ -102,4 +102,20 @@ describe('countersign start', () => {
     expect(stderr).toContain('Browsers reject COUNTERSIGN_PASSKEY_RP_ID.')
     expect(stderr).not.toContain('    at ')
   })
+
+  test('prints why it refuses another public URL once somebody has a passkey', async () => {
+    await using it = await openTestAuthority({ secret })
+    await addPasskey(it, await it.login())
+    await it.authority.close()
+    const env = {
+      COUNTERSIGN_SECRET: secret,
+      COUNTERSIGN_PUBLIC_URL: 'https://login.example.com',
+    }
+    const { code, stderr } = await runCommand(['start'], { dataDir: it.dataDir, env })
+    expect(code).toBe(1)
+    expect(stderr).toContain(
+      'Passkeys were registered for localhost, but the public URL is https://login.example.com.',
+    )
+    expect(stderr).toContain('countersign accounts factors reset')
+  })
 })
