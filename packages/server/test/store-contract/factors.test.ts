@@ -570,7 +570,7 @@ describe.each(engines)('factors on %s', (_, open) => {
     expect(await factors.takeChallenge('one', 'passkey_second', 'session-1')).toBeUndefined()
     expect(await factors.isTrusted('acct_1', bytes('d'))).toBe(false)
     expect(await factors.trusted('acct_1')).toEqual([])
-    expect(await factors.purge(1)).toBe(2)
+    expect([await factors.purge(1), await factors.purge(1)]).toEqual([1, 1])
     expect(await factors.purge(9)).toBe(1)
     expect(await factors.purge(9)).toBe(0)
   })

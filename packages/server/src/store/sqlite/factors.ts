@@ -216,14 +216,16 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
 
     purge: async (limit) =>
       db.write(() => {
-        const purge = (table: string, key: string): number =>
+        const purge = (table: string, key: string, rows: number): number =>
           db.run(
             `DELETE FROM ${table} WHERE ${key} IN
                (SELECT ${key} FROM ${table} WHERE expires_at <= ? LIMIT ?)`,
             clock.nowMs(),
-            limit,
+            rows,
           )
-        return purge('challenges', 'id') + purge('trusted_devices', 'hash')
+        const challenges = purge('challenges', 'id', limit)
+        // A full step has exactly `limit` rows: then the caller takes another one.
+        return challenges + purge('trusted_devices', 'hash', limit - challenges)
       }),
   }
 }
