@@ -21,11 +21,11 @@ export interface FactorManager {
    * guesses are forgotten, and the person gets a mail. The recovery codes go with the last factor. An account that needs
    * a factor gets a new grace. `unchanged` if there was nothing to remove.
    */
-  reset(account: string, options: ResetOptions, by: string): Promise<Managed<Change>>
+  reset(account: string, options: FactorResetOptions, by: string): Promise<Managed<Change>>
 }
 
 /** The extent of a reset. */
-export interface ResetOptions {
+export interface FactorResetOptions {
   /** The kind that is removed. Defaults to `all`. */
   readonly what?: FactorReset | undefined
 }
