@@ -1,4 +1,5 @@
 import { limits } from '../base/limits.ts'
+import { beginToLoadPasskeyLibrary } from '../factors/passkeys/library.ts'
 import {
   authenticationOptions,
   registrationOptions,
@@ -112,6 +113,7 @@ export async function askForNewPasskey(
   if (userHandle === undefined) return refuse('account_disabled')
   const bytes = sessions.random.bytes(CHALLENGE_BYTES)
   const challenge = await writePasskeyChallenge(services, 'passkey_enrol', bearer, bytes, caller)
+  beginToLoadPasskeyLibrary()
   const options = registrationOptions({
     rpId: relyingParty.id,
     rpName: relyingParty.name,
