@@ -135,12 +135,12 @@ describe('reset', () => {
 
   test('unlocks an authenticator app that wrong codes have locked', async () => {
     await using it = await openTestAuthority()
-    const { authority, clock, post } = it
+    const { authority, clock } = it
     const app = await enrolApp(it, await it.login())
     const guess = async (): Promise<unknown> => {
       const body = { ticket: await ticketOf(it), method: 'totp', code: '000000' }
-      return ((await (await post('/api/token/second-factor/', body)).json()) as { code: string })
-        .code
+      const answer = await it.post('/api/token/second-factor/', body)
+      return ((await answer.json()) as { code: string }).code
     }
     let tries = 0
     while ((await guess()) !== 'factor_locked') {
@@ -149,11 +149,17 @@ describe('reset', () => {
     }
     expect(tries).toBe(20)
     const body = { method: 'totp', code: totpAt(app.secret, clock.nowMs()) }
-    const locked = await post('/api/token/second-factor/', { ticket: await ticketOf(it), ...body })
+    const locked = await it.post('/api/token/second-factor/', {
+      ticket: await ticketOf(it),
+      ...body,
+    })
     expect(await locked.json()).toMatchObject({ code: 'factor_locked' })
     // The app stays: only recovery codes are removed, and the guesses of all factors.
     await authority.factors.reset(USERNAME, { what: 'recovery_codes' }, 'support')
-    const right = await post('/api/token/second-factor/', { ticket: await ticketOf(it), ...body })
+    const right = await it.post('/api/token/second-factor/', {
+      ticket: await ticketOf(it),
+      ...body,
+    })
     expect(right.status).toBe(200)
   })
 

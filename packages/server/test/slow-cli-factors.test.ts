@@ -46,6 +46,7 @@ test('a person who lost the phone logs in with the password after a reset', asyn
   })
   await enrol()
   expect(await post('/api/token/', ADMIN)).toMatchObject({ code: 'second_factor_required' })
+  await run('accounts', 'set-email', 'admin', 'admin@example.com', '--verified')
 
   const { code, stdout } = await run('accounts', 'factors', 'list', 'ADMIN')
   expect(code).toBe(0)
@@ -83,6 +84,8 @@ test('a person who lost the phone logs in with the password after a reset', asyn
     stdout: 'Account admin: removed all second factors, and its sessions have ended.\n',
     stderr: '',
   })
+  const mails = await run('mail', 'list', '--json')
+  expect(mails.stdout).toContain('"kind":"factor_changed"')
   const again = await post('/api/token/', ADMIN)
   expect(again).toMatchObject({ access: expect.any(String) })
   const audit = await run('audit', 'list', '--account', 'admin', '--json')

@@ -30,6 +30,8 @@ export function startPreload(store: Pick<Store, 'factors'>, logger: Logger): () 
   let isStopped = false
   const timer = setTimeout(() => {
     preload(store, () => isStopped).catch((error: unknown) => {
+      // The store closes while it is asked.
+      if (isStopped) return
       // The request that needs this part tries again.
       logger.error({ event: 'preload_failed', error: messageOf(error) })
     })

@@ -24,14 +24,13 @@ export interface FactorManager {
   reset(account: string, options: ResetOptions, by: string): Promise<Managed<Change>>
 }
 
-/** What a reset removes. */
+/** The extent of a reset. */
 export interface ResetOptions {
-  /** Defaults to `all`. */
+  /** The kind that is removed. Defaults to `all`. */
   readonly what?: FactorReset | undefined
 }
 
-/** Everything that a reset can remove. */
-export const FACTOR_RESETS: readonly FactorReset[] = ['all', 'totp', 'passkey', 'recovery_codes']
+const FACTOR_RESETS: readonly FactorReset[] = ['all', 'totp', 'passkey', 'recovery_codes']
 
 /** Dependencies of the factor manager. */
 export interface FactorManagerOptions {

@@ -12,7 +12,17 @@ import type { NewMail } from '../../src/store/rows.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW } from '../support/session-rows.ts'
 import { engines, type OpenedEngine } from './engines.ts'
-import { account, addSession, BY, DAY_MS, eventsOf, logOf, session, tally } from './samples.ts'
+import {
+  account,
+  addSession,
+  BY,
+  DAY_MS,
+  eventsOf,
+  logOf,
+  session,
+  signedIn,
+  tally,
+} from './samples.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -69,11 +79,10 @@ function ticket(id: string, more: Partial<Challenge> = {}): Challenge {
   return challenge(id, { purpose: 'sign_in', subject: '', secretHash: bytes('t'), ...more })
 }
 
-function device(hash: string, more: Partial<TrustedDevice> = {}): TrustedDevice {
+function device(hash: string, more: Partial<TrustedDevice> = {}): Omit<TrustedDevice, 'version'> {
   return {
     hash: bytes(hash),
     accountId: 'acct_1',
-    version: 0,
     createdAt: NOW,
     expiresAt: NOW + 30 * DAY_MS,
     userAgent: 'browser',
@@ -104,7 +113,7 @@ async function enrolled(store: Store, accountId = 'acct_1'): Promise<void> {
     enrolment(totp({ id: `fac_t${suffix}` }), CODES),
     enrolment(passkey(`fac_p${suffix}`)),
   ]) {
-    expect(await store.factors.raise(`session-1${suffix}`, RAISED, { use: use }, BY)).toBe('raised')
+    expect(await store.factors.raise(`session-1${suffix}`, RAISED, { use }, BY)).toBe('raised')
   }
 }
 
@@ -240,6 +249,21 @@ describe.each(engines)('factors on %s', (_, open) => {
     expect(await factors.view('acct_1')).toMatchObject({ passkeys: 2, recoveryCodes: 1 })
   })
 
+  test('beside the first factor, other sessions that gave a mailed code have only one factor', async () => {
+    await using it = await open()
+    await signedIn(it.store)
+    await addSession(it.store, 'other', { secondFactor: 'given' })
+    const { factors, sessions } = it.store
+    const given = async (): Promise<readonly unknown[]> =>
+      Promise.all(
+        ['session-1', 'other'].map(async (id) => (await sessions.state(id))?.session.secondFactor),
+      )
+    await factors.raise('session-1', RAISED, { use: enrolment(totp()) }, BY)
+    expect(await given()).toEqual(['given', 'none'])
+    await factors.raise('other', RAISED, { use: enrolment(passkey()) }, BY)
+    expect(await given()).toEqual(['given', 'given'])
+  })
+
   test('of two accounts that enrol one credential at once, one gets it, and the other nothing', async () => {
     await using it = await open()
     const { store } = it
@@ -256,10 +280,11 @@ describe.each(engines)('factors on %s', (_, open) => {
     ])
     expect(tally(results)).toEqual({ raised: 1, used: 2 })
     const views = [await store.factors.view('acct_1'), await store.factors.view('acct_2')]
-    expect(views.map(({ passkeys }) => passkeys).toSorted()).toEqual([0, 1])
-    // Whoever lost has no recovery codes either, and its session is as before.
-    expect(views.map(({ recoveryCodes }) => recoveryCodes).toSorted()).toEqual([0, 3])
-    expect(views.map(({ version }) => version).toSorted()).toEqual([0, 1])
+    // The other account has no recovery codes either.
+    expect(tally(views.map((view) => [view.passkeys, view.recoveryCodes, view.version]))).toEqual({
+      '0,0,0': 1,
+      '1,3,1': 1,
+    })
     expect((await eventsOf(store)).filter((event) => event === 'factor_added')).toHaveLength(1)
   })
 
@@ -387,7 +412,7 @@ describe.each(engines)('factors on %s', (_, open) => {
       { kind: 'mail', codeId: 'unknown' },
     ]
     for (const use of uses) {
-      expect(await factors.raise('session-1', RAISED, { use: use }, BY)).toBe('used')
+      expect(await factors.raise('session-1', RAISED, { use }, BY)).toBe('used')
       const created = await sessions.create(...opening('x', { ticketId: undefined, use }))
       expect(created).toBe('used')
     }
@@ -401,15 +426,18 @@ describe.each(engines)('factors on %s', (_, open) => {
     const use: FactorUse = { kind: 'totp', factorId: 'fac_t', step: 105 }
     const raised = await fifty(
       it,
-      (store) => store.factors.raise('session-1', RAISED, { use: use }, BY),
-      ['factors.raise', () => ['session-1', RAISED, { use: use }, BY]],
+      (store) => store.factors.raise('session-1', RAISED, { use }, BY),
+      ['factors.raise', () => ['session-1', RAISED, { use }, BY]],
     )
     expect(raised).toEqual({ raised: 1, used: 49 })
     const events = (await eventsOf(it.store)).filter((event) => event === 'stepped_up')
     // Two of them enrolled the factors.
     expect(events).toHaveLength(3)
-    await sessions.end('session-1', { event: 'logout' }, BY)
     const late = { ...use, step: 106 }
+    const { version } = await factors.view('acct_1')
+    const outdated = { use: late, version: version - 1 }
+    expect(await factors.raise('session-1', RAISED, outdated, BY)).toBe('outdated')
+    await sessions.end('session-1', { event: 'logout' }, BY)
     for (const id of ['session-1', 'unknown']) {
       expect(await factors.raise(id, RAISED, { use: late }, BY)).toBe('over')
     }
@@ -453,7 +481,7 @@ describe.each(engines)('factors on %s', (_, open) => {
     expect(await factors.countGuess('acct_1', 'totp')).toEqual({ kind: 'locked' })
     expect(await factors.countGuess('acct_1', 'recovery_code')).toEqual({ kind: 'allowed' })
     const use: FactorUse = { kind: 'recovery_code', hashes: [bytes('a')] }
-    expect(await factors.raise('session-1', RAISED, { use: use }, BY)).toBe('raised')
+    expect(await factors.raise('session-1', RAISED, { use }, BY)).toBe('raised')
     expect(await factors.countGuess('acct_1', 'totp')).toEqual({ kind: 'allowed' })
   })
 
@@ -529,10 +557,9 @@ describe.each(engines)('factors on %s', (_, open) => {
   test('challenges and devices end to the millisecond, and are then purged', async () => {
     await using it = await open()
     const { factors } = it.store
-    await it.store.accounts.create(account(), 'acct_1', BY)
+    await signedIn(it.store)
     await factors.addChallenge(challenge('one'), BY)
     await factors.addChallenge(ticket('two'), BY)
-    await addSession(it.store, 'session-1')
     await factors.trust(device('d', { expiresAt: NOW + HOUR_MS }), 'session-1')
     it.clock.advanceMs(HOUR_MS - 1)
     expect(await factors.findChallenge('one', 'passkey_second')).toBeDefined()
@@ -551,10 +578,13 @@ describe.each(engines)('factors on %s', (_, open) => {
   test('a device is remembered for one account and its present password and factors', async () => {
     await using it = await open()
     const { accounts, factors } = it.store
-    for (const id of ['acct_1', 'acct_2']) await accounts.create(account(id), id, BY)
-    await addSession(it.store, 'session-1')
-    await factors.trust(device('d'), 'session-1')
-    await factors.trust(device('e', { createdAt: NOW + 1 }), 'session-1')
+    await signedIn(it.store)
+    await signedIn(it.store, 'of another', 'acct_2')
+    expect(await factors.trust(device('d'), 'session-1')).toBe(true)
+    expect(await factors.trust(device('e', { createdAt: NOW + 1 }), 'session-1')).toBe(true)
+    for (const id of ['of another', 'unknown']) {
+      expect(await factors.trust(device('g'), id)).toBe(false)
+    }
     expect(await factors.isTrusted('acct_1', bytes('d'))).toBe(true)
     expect(await factors.isTrusted('acct_2', bytes('d'))).toBe(false)
     expect(await factors.isTrusted('acct_1', bytes('x'))).toBe(false)
@@ -572,6 +602,8 @@ describe.each(engines)('factors on %s', (_, open) => {
     ])
     await factors.trust(device('f'), 'session-1')
     await accounts.setPasswordHash('acct_1', 'new', BY)
+    // The session has ended with the old password.
+    expect(await factors.trust(device('h'), 'session-1')).toBe(false)
     expect(await factors.isTrusted('acct_1', bytes('f'))).toBe(false)
     expect(await factors.trusted('acct_1')).toEqual([])
   })
@@ -592,38 +624,54 @@ describe.each(engines)('factors on %s', (_, open) => {
     const { factors, sessions } = it.store
     await addSession(it.store, 'other')
     const { version } = await factors.view('acct_1')
-    const owner = { accountId: 'acct_1', sessionId: 'session-1', version }
     await factors.trust(device('d'), 'session-1')
-    expect(await factors.remove({ ...owner, accountId: 'acct_2' }, 'fac_p', BY)).toBe('outdated')
+    const by = { accountId: 'acct_1', sessionId: 'session-1', version }
+    const before = await eventsOf(it.store)
+    expect(await factors.remove(by, 'fac_x', BY)).toBe('unknown')
+    for (const wrong of [
+      { ...by, version: version - 1 },
+      { ...by, accountId: 'acct_2' },
+      { ...by, sessionId: 'unknown' },
+    ]) {
+      expect(await factors.remove(wrong, 'fac_p', BY)).toBe('outdated')
+      expect(await factors.replaceRecoveryCodes(wrong, CODES, BY)).toBe('outdated')
+    }
+    expect(await eventsOf(it.store)).toEqual(before)
     const removed = await Promise.all([
-      it.elsewhere('factors.remove', owner, 'fac_p', BY),
-      factors.remove(owner, 'fac_p', BY),
+      it.elsewhere('factors.remove', by, 'fac_p', BY),
+      factors.remove(by, 'fac_t', BY),
+      it.beside.factors.remove(by, 'fac_p', BY),
     ])
-    expect(tally(removed)).toEqual({ changed: 1, outdated: 1 })
+    // The first one changes the version.
+    expect(tally(removed)).toEqual({ changed: 1, outdated: 2 })
     expect(await factors.view('acct_1')).toMatchObject({ recoveryCodes: 3, version: version + 1 })
     expect(await factors.trusted('acct_1')).toEqual([])
     const live = await sessions.list({ accountId: 'acct_1', limit: 9, live: true })
     expect(live.map(({ id }) => id)).toEqual(['session-1'])
     expect((await logOf(it.store)).at(-1)).toBe('account acct_1 hard')
-    expect(await factors.remove(owner, 'fac_t', BY)).toBe('outdated')
-    const { version: now } = await factors.view('acct_1')
-    await factors.remove({ ...owner, version: now }, 'fac_t', BY)
-    expect(await factors.view('acct_1')).toMatchObject({ hasTotp: false, recoveryCodes: 0 })
+    const [last] = await factors.list('acct_1')
+    const next = { ...by, version: version + 1 }
+    expect(await factors.remove(next, String(last?.id), BY)).toBe('changed')
+    expect(await factors.view('acct_1')).toMatchObject({
+      hasTotp: false,
+      passkeys: 0,
+      recoveryCodes: 0,
+    })
   })
 
   test('new recovery codes replace the old ones, for accounts with a factor only', async () => {
     await using it = await open()
-    await it.store.accounts.create(account('acct_2'), 'acct_2', BY)
+    await signedIn(it.store, 'of another', 'acct_2')
     await enrolled(it.store)
     const { factors } = it.store
-    const { version } = await factors.view('acct_1')
-    const owner = { accountId: 'acct_1', sessionId: 'session-1', version }
-    await addSession(it.store, 'session-2', { accountId: 'acct_2' })
-    const other = { accountId: 'acct_2', sessionId: 'session-2', version: 0 }
-    expect(await factors.replaceRecoveryCodes(other, CODES, BY)).toBe('unknown')
+    const another = { accountId: 'acct_2', sessionId: 'of another', version: 0 }
+    expect(await factors.replaceRecoveryCodes(another, CODES, BY)).toBe('unknown')
     expect(await factors.view('acct_2')).toMatchObject({ recoveryCodes: 0 })
     const context = { ...BY, mails: [mail('m1')] }
-    expect(await factors.replaceRecoveryCodes(owner, [bytes('n')], context)).toBe('changed')
+    const { version } = await factors.view('acct_1')
+    const by = { accountId: 'acct_1', sessionId: 'session-1', version }
+    expect(await factors.replaceRecoveryCodes(by, [bytes('n')], context)).toBe('changed')
+    expect(await factors.replaceRecoveryCodes(by, [bytes('o')], context)).toBe('outdated')
     expect(await it.store.mail.list({ limit: 9 })).toMatchObject([{ id: 'm1' }])
     const old: FactorUse = { kind: 'recovery_code', hashes: CODES }
     expect(await factors.raise('session-1', RAISED, { use: old }, BY)).toBe('used')
@@ -707,6 +755,6 @@ describe.each(engines)('factors on %s', (_, open) => {
     expect(await factors.trusted('acct_1')).toEqual([])
     await addSession(it.store, 'next')
     const use = enrolment(passkey('fac_2', { credentialId: 'credential of fac_p' }))
-    expect(await factors.raise('next', RAISED, { use: use }, BY)).toBe('raised')
+    expect(await factors.raise('next', RAISED, { use }, BY)).toBe('raised')
   })
 })
