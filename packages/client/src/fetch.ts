@@ -1,7 +1,7 @@
 import { codeOf } from './exchange.ts'
 import type { Client, Prepared } from './types.ts'
 
-/** Creates the `fetch` of a client: it adds what the session needs, and repeats a call after a refresh. */
+/** Creates the `fetch` of a client: it adds what the session needs, and repeats a call after a refresh or a step-up. */
 export function createFetch(
   client: () => Pick<Client, 'prepare' | 'shouldRepeat'>,
 ): typeof globalThis.fetch {
@@ -21,7 +21,9 @@ export function createFetch(
     const isLast = isStream(init?.body)
     const { prepared, answer } = await send(isLast)
     if (isLast || (answer.status !== 401 && answer.status !== 403)) return answer
-    if (!(await client().shouldRepeat(prepared, answer.status, await codeOf(answer)))) return answer
+    const challenge = answer.headers.get('www-authenticate')
+    const code = await codeOf(answer)
+    if (!(await client().shouldRepeat(prepared, answer.status, code, challenge))) return answer
     await answer.body?.cancel()
     return (await send(true)).answer
   }
@@ -42,7 +44,8 @@ function withSession(
 }
 
 function isStream(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
-    ? true
-    : globalThis.ReadableStream !== undefined && body instanceof ReadableStream
+  return (
+    Symbol.asyncIterator in Object(body) ||
+    (globalThis.ReadableStream !== undefined && body instanceof ReadableStream)
+  )
 }
