@@ -21,6 +21,10 @@ export interface Session {
   readonly sid: string
   /** When the person logged in, or last confirmed who they are, in seconds since 1970. */
   readonly auth_time: number
+  /** How the person has proved who they are, such as `pwd`, `otp` and `mfa` (RFC 8176). */
+  readonly amr?: readonly string[]
+  /** The strength of the login. `aal2`: with two factors. Missing with one factor. */
+  readonly acr?: string
 }
 
 /** The input of a login. */
