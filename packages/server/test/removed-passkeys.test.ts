@@ -41,6 +41,7 @@ test('the answer to the removal of a passkey names those that are left, and the 
   })
 
   const browser = new TestBrowser(it)
+  await browser.get('/auth/csrf')
   const present = async (device: (typeof devices)[number], path: string): Promise<unknown> => {
     const asked = await it.post('/auth/passkey/challenge', {})
     const { challenge, options } = (await asked.json()) as Begun<{ challenge: string }>

@@ -111,9 +111,8 @@ function createState(client: Client, initialSession?: Session | null): SessionSt
 
 /**
  * Makes `HttpClient` send its requests with the session, and repeat a rejected request once after a refresh or a
- * step-up. Only
- * requests to the authority and to the `origins` of the client get cookies, CSRF token or access token. The client
- * refreshes with `fetch`, so no interceptor sees that request.
+ * step-up. Only requests to the authority and to the `origins` of the client get cookies, CSRF token or access token. The
+ * client refreshes with `fetch`, so no interceptor sees that request.
  */
 export const countersignInterceptor: HttpInterceptorFn = (request, next) =>
   send(inject(CLIENT), request, next, false)

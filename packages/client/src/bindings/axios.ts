@@ -7,8 +7,7 @@ const REPEATED = 'countersignRepeated'
 
 /**
  * Makes an axios instance send its requests with the session, and repeat a rejected request once after a refresh or a
- * step-up.
- * Returns a function that undoes it. The client refreshes with `fetch`, so no interceptor sees that request.
+ * step-up. Returns a function that undoes it. The client refreshes with `fetch`, so no interceptor sees that request.
  */
 export function attachClient(
   axios: AxiosInstance,

@@ -27,7 +27,7 @@ export const FIRST_STATE: SignInState = { step: undefined, error: undefined, isB
 
 /** Runs a login, and calls `set` with each new state. */
 export function createSignIn(
-  client: Pick<Client, 'login' | 'loginWithPasskey'>,
+  client: Pick<Client, 'login' | 'loginWithPasskey' | 'onChange'>,
   set: (state: SignInState) => void,
 ): SignInActions {
   let step: SignInStep | undefined
@@ -43,6 +43,7 @@ export function createSignIn(
       if (own !== latest) return
       step = reached
       set({ step, error: undefined, isBusy: false })
+      if (step.next === 'signed-in') restartAfterLogout()
     } catch (error) {
       if (own !== latest) return
       const known =
@@ -54,15 +55,25 @@ export function createSignIn(
     }
   }
 
+  function restart(): void {
+    latest += 1
+    step = undefined
+    set(FIRST_STATE)
+  }
+
+  function restartAfterLogout(): void {
+    const unlisten = client.onChange((session) => {
+      if (session !== null) return
+      unlisten()
+      restart()
+    })
+  }
+
   return {
     login: (credentials) => run(() => client.login(credentials)),
     loginWithPasskey: (options) =>
       run(() => client.loginWithPasskey(options), options?.autofill === true),
     proceed: (next) => run(next),
-    restart() {
-      latest += 1
-      step = undefined
-      set(FIRST_STATE)
-    },
+    restart,
   }
 }
