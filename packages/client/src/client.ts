@@ -1,5 +1,6 @@
 import { ClientError, isOver } from './error.ts'
 import { findPage } from './environment.ts'
+import { isStepUp } from './exchange.ts'
 import { createFetch } from './fetch.ts'
 import { createCookieMode } from './modes/cookies.ts'
 import { createMemoryMode } from './modes/memory.ts'
@@ -37,8 +38,6 @@ interface News {
 
 // Refusals of what a person has entered. No refresh can change them, and each repeat would be another guess.
 const NOT_OF_TOKEN = /^(?:credentials|factor|passkey|ticket)_/
-// RFC 9470 §3, as the code of a problem document and in the header.
-const STEP_UP = /insufficient_user_authentication/
 
 /** Loads the code for second factors and passkeys, which most pages never need. */
 const loadFactors = (): Promise<typeof import('./factors.ts')> =>
@@ -278,7 +277,7 @@ export function createClient(options: ClientOptions = {}): Client {
         await load()
       } else if (status !== 401 || NOT_OF_TOKEN.test(code)) {
         return false
-      } else if (STEP_UP.test(`${code} ${challenge}`)) {
+      } else if (isStepUp(code, challenge)) {
         // A request that was sent before the last step-up needs none of its own.
         if (before?.auth_time === session?.auth_time) {
           if (!handlers.size) return false

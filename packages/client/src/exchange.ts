@@ -54,6 +54,11 @@ export async function codeOf(answer: Response): Promise<string | undefined> {
   }
 }
 
+/** Whether a refusal demands a fresher or stronger login (RFC 9470 §3). Not every API has the code of our guard. */
+export function isStepUp(code?: string, challenge?: string | null): boolean {
+  return /insufficient_user_authentication/.test(`${code} ${challenge}`)
+}
+
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
 }

@@ -1,4 +1,4 @@
-import { codeOf } from './exchange.ts'
+import { codeOf, isStepUp } from './exchange.ts'
 import type { Client, Prepared } from './types.ts'
 
 /** Creates the `fetch` of a client: it adds what the session needs, and repeats a call after a refresh or a step-up. */
@@ -7,7 +7,7 @@ export function createFetch(
 ): typeof globalThis.fetch {
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const url = input instanceof Request ? input.url : input.toString()
+    const url = request?.url ?? input.toString()
     const method = init?.method ?? request?.method ?? 'GET'
 
     const send = async (isLast: boolean): Promise<{ prepared: Prepared; answer: Response }> => {
@@ -18,14 +18,20 @@ export function createFetch(
     }
 
     // Nobody can read a stream twice, so its call is not repeated.
-    const isLast = isStream(init?.body)
-    const { prepared, answer } = await send(isLast)
-    if (isLast || (answer.status !== 401 && answer.status !== 403)) return answer
-    const challenge = answer.headers.get('www-authenticate')
-    const code = await codeOf(answer)
-    if (!(await client().shouldRepeat(prepared, answer.status, code, challenge))) return answer
-    await answer.body?.cancel()
-    return (await send(true)).answer
+    let isLast = isStream(init?.body)
+    for (let isRepeat = false; ; isRepeat = true) {
+      const { prepared, answer } = await send(isLast)
+      if (isLast || (answer.status !== 401 && answer.status !== 403)) return answer
+      const challenge = answer.headers.get('www-authenticate')
+      const code = await codeOf(answer)
+      // An expired token hides that the login is too old. So a step-up may follow a refresh, and nothing follows it.
+      isLast = isStepUp(code, challenge)
+      const mayRepeat = isLast || !isRepeat
+      if (!mayRepeat || !(await client().shouldRepeat(prepared, answer.status, code, challenge))) {
+        return answer
+      }
+      await answer.body?.cancel()
+    }
   }
 }
 
