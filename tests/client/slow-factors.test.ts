@@ -11,14 +11,15 @@ import { ALICE, startClientWorld, type ClientWorld } from './world.ts'
 
 const PAGE = `<!doctype html><title>App</title>
 <input autocomplete="username webauthn">
+<div id="root"></div>
 <script type="module">
-import { createClient, createFactors, hasPasskeyAutofill } from '/client.js'
+import { createClient, createFactors, hasPasskeyAutofill, renderStepUp } from '/client.js'
 globalThis.signals = []
 for (const name of ['signalUnknownCredential', 'signalAllAcceptedCredentials']) {
   PublicKeyCredential[name] = async (options) => void signals.push([name, options])
 }
 globalThis.requests = []
-globalThis.hasPasskeyAutofill = hasPasskeyAutofill
+Object.assign(globalThis, { hasPasskeyAutofill, renderStepUp })
 globalThis.client = createClient()
 globalThis.factors = createFactors(client)
 client.onStepUp((request) => void requests.push(request))
@@ -200,6 +201,18 @@ describeWith('chromium', 'second factors and passkeys of the client in Chromium'
     expect(await tab.evaluate('factors.devices()')).toMatchObject([
       { device: expect.stringContaining('Chrom') },
     ])
+  })
+
+  test('the hook of React shows that a call waits, until the person has confirmed', async () => {
+    await enrolPasskey()
+    await tab.evaluate('client.loginWithPasskey()')
+    await tab.evaluate("renderStepUp(document.querySelector('#root'), client)")
+    world.it.clock.advanceMs(61_000)
+    await tab.evaluate("(globalThis.answer = call('/api/recent')) && 0")
+    await tab.getByRole('button', { name: 'Confirm with passkey or recovery_code' }).click()
+    expect(await tab.evaluate('answer')).toBe(200)
+    await expect.poll(() => tab.getByRole('button').count()).toBe(0)
+    expect(await tab.evaluate('requests')).toEqual([])
   })
 
   test('a step-up in one tab repeats the refused calls of all tabs', async () => {

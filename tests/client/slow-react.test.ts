@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-import { createFactors } from '../../packages/client/src/factors.ts'
-import { createClient } from '../../packages/client/src/index.ts'
-import { totpAt } from '../../packages/server/test/support/factors.ts'
+import type { Pair } from '../../packages/server/test/support/authority.ts'
+import { enrolApp, totpAt } from '../../packages/server/test/support/factors.ts'
 import { launchChromium } from '../browser/chromium.ts'
 import { describeWith } from '../support/requirements.ts'
 import { bundle } from '../support/bundle.ts'
@@ -105,11 +104,9 @@ describeWith('chromium', 'examples/react-vite in Chromium', () => {
 
   test('asks for the second factor of an account, and begins again', async () => {
     await world.it.authority.accounts.create({ ...ALICE, username: 'carol' }, 'test')
-    const own = createClient({ authority: world.origin, mode: 'memory' })
-    await own.login({ ...ALICE, username: 'carol' })
-    const app = await createFactors(own).beginTotp()
-    const codeNow = (): string => totpAt(app.secret, world.it.clock.nowMs())
-    await app.submit(codeNow())
+    const answer = await world.it.post('/api/token/', { ...ALICE, username: 'carol' })
+    const { secret } = await enrolApp(world.it, (await answer.json()) as Pair)
+    const codeNow = (): string => totpAt(secret, world.it.clock.nowMs())
     world.it.clock.advanceMs(30_000)
 
     await using visitor = await world.visit(browser)

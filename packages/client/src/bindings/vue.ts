@@ -2,7 +2,6 @@ import {
   computed,
   inject,
   onScopeDispose,
-  onMounted,
   shallowReadonly,
   shallowRef,
   type ComputedRef,
@@ -96,12 +95,7 @@ export function useSignIn(): SignInActions & { readonly state: Readonly<ShallowR
 export function useStepUp(): Readonly<ShallowRef<StepUpRequest | undefined>> {
   const { client } = useSession()
   const request = shallowRef<StepUpRequest>()
-  let stop = (): void => {}
-  // Not on a server, which mounts nothing.
-  onMounted(() => {
-    stop = watchStepUps(client, (next) => void (request.value = next))
-  })
-  onScopeDispose(() => stop())
+  onScopeDispose(watchStepUps(client, (next) => void (request.value = next)))
   return shallowReadonly(request)
 }
 
