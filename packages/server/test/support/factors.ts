@@ -16,6 +16,13 @@ export function totpAt(secret: string, nowMs: number, steps = 0): string {
   return String(number).padStart(6, '0')
 }
 
+/** Writes bytes as Base32 (RFC 4648 §6), without padding. */
+export function toBase32(bytes: Uint8Array): string {
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('')
+  const groups = bits.match(/.{1,5}/g) ?? []
+  return groups.map((each) => BASE32[Number.parseInt(each.padEnd(5, '0'), 2)]).join('')
+}
+
 function fromBase32(text: string): Buffer {
   const bits = [...text].map((each) => BASE32.indexOf(each).toString(2).padStart(5, '0')).join('')
   const bytes = bits.match(/.{8}/g) ?? []

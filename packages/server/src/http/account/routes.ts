@@ -138,6 +138,7 @@ export const accountRoutes: readonly ApiRoute[] = [
           tenants: [{ id: 'ten_c2l4dGVlbiBieXRlcw', name: 'acme' }],
           sid: '8Lr0jlbXlTn3vN0xkKqYIw',
           auth_time: 1_795_000_000,
+          amr: ['pwd'],
         },
       },
     ],
