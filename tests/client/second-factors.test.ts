@@ -1,5 +1,7 @@
+import pino from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import type { AuthorityConfig } from '../../packages/server/src/authority.ts'
 import { totpAt } from '../../packages/server/test/support/factors.ts'
 import { createFactors } from '../../packages/client/src/factors.ts'
 import {
@@ -109,6 +111,53 @@ describe('a login with a second factor', () => {
     expect(done).toMatchObject({ next: 'signed-in', session: { username: 'alice', acr: 'aal2' } })
     expect(done.recoveryCodes).toHaveLength(10)
     expect(await createFactors(own).list()).toMatchObject({ factors: [{ name: 'Phone' }] })
+  })
+})
+
+describe('mailed codes', () => {
+  const CAROL = { username: 'carol', password: ALICE.password } as const
+  const ACCOUNT = { ...CAROL, email: 'carol@example.com', emailVerified: true }
+
+  async function startMailing(
+    config: AuthorityConfig = {},
+  ): Promise<{ it: ListeningAuthority; nextCode: () => Promise<string> }> {
+    const codes: string[] = []
+    const write = (line: string): void => {
+      const { event, code } = JSON.parse(line) as { event: string; code?: string }
+      if (event === 'mail_in_dev_outbox' && code) codes.push(code)
+    }
+    const logger = pino({ level: 'info' }, { write })
+    const it = await startAuthority(undefined, { logger, ...config })
+    await it.it.authority.accounts.create(ACCOUNT, 'test')
+    client = createClient({ authority: it.url, mode: 'memory' })
+    const nextCode = async (): Promise<string> => {
+      await expect.poll(() => codes.length, { timeout: 10_000 }).toBeGreaterThan(0)
+      return codes.shift()!
+    }
+    return { it, nextCode }
+  }
+
+  test('are a second factor where the policy allows it', async () => {
+    const policy = { secondFactor: 'required', secondFactorMail: true } as const
+    const { it, nextCode } = await startMailing({ ...policy, secondFactorGrace: 'off' })
+    await using _ = it
+    const step = (await client.login(CAROL)) as SecondFactorStep
+    expect(step).toMatchObject({ next: 'second-factor', methods: ['mail'] })
+    const mailed = await step.mail()
+    await expect(mailed.submit('BCDFGHJK')).rejects.toMatchObject({ status: 401 })
+    expect(await mailed.submit(await nextCode())).toMatchObject({ next: 'signed-in' })
+  })
+
+  test('confirm who a person is', async () => {
+    const { it, nextCode } = await startMailing()
+    await using _ = it
+    await client.login(CAROL)
+    it.it.clock.advanceMs(11 * 60_000)
+    client.onStepUp(async ({ methods, mail }) => {
+      expect(methods).toEqual(['password', 'mail'])
+      await (await mail()).submit(await nextCode())
+    })
+    expect((await createFactors(client).beginTotp()).secret).toMatch(/^[A-Z2-7]+$/)
   })
 })
 
