@@ -1,5 +1,5 @@
 import { newRecoveryCodes } from '../factors/recovery-codes.ts'
-import { requiresFactor } from '../factors/policy.ts'
+import { requiresFactor, type PolicySubject } from '../factors/policy.ts'
 import { isEnrolled, refuseUnlessFresh } from '../sessions/freshness.ts'
 import {
   auditContextOf,
@@ -30,8 +30,8 @@ export interface OwnFactors {
 
 /** Lists the factors of the account of a session. */
 export async function listOwnFactors(
-  { sessions: { store, factors: policy } }: FactorServices,
-  { state: { account } }: CurrentSession,
+  { sessions: { store, factors: policy } }: Pick<FactorServices, 'sessions'>,
+  { state: { account } }: Pick<CurrentSession, 'state'>,
 ): Promise<OwnFactors> {
   const [factors, view] = await Promise.all([
     store.factors.list(account.id),
@@ -44,6 +44,16 @@ export async function listOwnFactors(
     isRequired,
     dueAt: isRequired && !isEnrolled(view) ? view.dueAt : undefined,
   }
+}
+
+/** Returns by when an account must enrol a factor. Undefined if it has one, or need not. */
+export async function factorDueAt(
+  { store, factors: policy }: FactorServices['sessions'],
+  account: PolicySubject & { readonly id: string },
+): Promise<EpochMs | undefined> {
+  if (!requiresFactor(policy, account)) return undefined
+  const view = await store.factors.view(account.id)
+  return isEnrolled(view) ? undefined : view.dueAt
 }
 
 /** Whom the challenges of a session belong to. */
