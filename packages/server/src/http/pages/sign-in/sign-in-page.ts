@@ -229,7 +229,7 @@ function bodyOf(view: SignInView, withPasskeys: boolean): readonly Html[] {
 async function hasPasskeys({
   factors: { relyingParty, sessions },
 }: HttpServices): Promise<boolean> {
-  return relyingParty !== undefined && sessions.store.factors.hasPasskeys()
+  return relyingParty !== undefined && sessions.store.factors.hasAny('passkey')
 }
 
 function linksOf({ services, speech, destination }: SignInView): Html {
