@@ -12,11 +12,15 @@ import { report, type Row } from './lib/report.ts'
  */
 
 const TABS = 10
+const FACTORS = join(import.meta.dirname, '../packages/client/src/factors.ts')
 const BINDINGS = join(import.meta.dirname, '../packages/client/src/bindings')
+
+// The client imports it when somebody needs a second factor, uses a passkey or confirms who they are.
+const LATER = /\/factors\.ts$/
 
 /** The bytes of a bundled and minified module that a browser downloads. React and axios are not counted. */
 async function sizeOf(entry: string, name: string): Promise<Row> {
-  const code = await bundle(entry, ['axios', 'react'])
+  const code = await bundle(entry, ['axios', 'react', ...(entry === FACTORS ? [] : [LATER])])
   return { what: name, bytes: code.length, 'bytes gzip': gzipSync(code, { level: 9 }).length }
 }
 
@@ -55,6 +59,7 @@ const core = await sizeOf(CLIENT, 'client')
 const locked = await countRefreshes(true)
 const rows = [
   core,
+  await sizeOf(FACTORS, 'second factors and passkeys, loaded when needed'),
   await sizeOf(join(BINDINGS, 'react.ts'), 'react binding'),
   await sizeOf(join(BINDINGS, 'axios.ts'), 'axios binding'),
   locked,

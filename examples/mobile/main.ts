@@ -1,20 +1,26 @@
 import { createInterface } from 'node:readline/promises'
 
-import { ClientError } from '@countersign/client'
+import { ClientError, type SignInStep } from '@countersign/client'
 
 import * as SecureStore from './secure-store.ts'
 import { openClient } from './session.ts'
 
 const { AUTHORITY = 'http://localhost:8000' } = process.env
-const COMMANDS = 'Commands: login NAME PASSWORD, devices, logout, quit'
+const COMMANDS = 'Commands: login NAME PASSWORD, code CODE, devices, logout, quit'
 
 const client = openClient(AUTHORITY, SecureStore)
 client.onChange((session) =>
   console.log(session ? `Hello ${session.username}` : 'Nobody is logged in.'),
 )
 
-async function run(command: string, [username = '', ...rest]: string[]): Promise<void> {
-  if (command === 'login') await client.login({ username, password: rest.join(' ') })
+let step: SignInStep | undefined
+
+async function run(command: string, [first = '', ...rest]: string[]): Promise<void> {
+  if (command === 'login') {
+    step = await client.login({ username: first, password: rest.join(' ') })
+    if (step.next === 'second-factor') console.log('Enter the code of your authenticator app.')
+    if (step.next === 'enrol') console.log('Set up a second factor in a browser first.')
+  } else if (command === 'code' && step?.next === 'second-factor') step = await step.totp(first)
   else if (command === 'logout') await client.logout()
   else if (command === 'devices') await showDevices()
   else console.log(COMMANDS)

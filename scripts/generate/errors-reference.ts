@@ -53,6 +53,8 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   token_stale: 'Refresh once, then repeat the request. Nobody has to log in again.',
   token_wrong_type:
     'Send an access token where one is expected, and a refresh token only to refresh.',
+  passkey_unknown:
+    'Use another method. The client tells the password manager to forget the passkey.',
   session_ended: 'Log in again.',
   session_expired: 'Log in again.',
   session_unknown: 'Log in again.',

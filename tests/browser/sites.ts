@@ -77,17 +77,21 @@ export function startPlanter(): Promise<Site> {
 export interface Api extends Site {
   /** The posted notes. */
   readonly notes: string[]
+  /** The bodies of requests to `/api/safe` that the guard has accepted. */
+  readonly safe: string[]
   /** The cookies and origins of requests to `/unguarded`, a path without the guard. */
   readonly unguarded: { readonly cookie: string; readonly origin: string | undefined }[]
 }
 
 /**
- * Starts an API with `GET /api/me` and `POST /api/notes`, both guarded. It allows CORS with credentials for
+ * Starts an API with `GET /api/me` and `POST /api/notes`, both guarded. `/api/safe` demands two factors, and
+ * `/api/recent` a login of the last minute. It allows CORS with credentials for
  * one origin, if given.
  */
 export async function startApi(options: GuardOptions, corsOrigin?: string): Promise<Api> {
   const guard = createGuard({ ...options, toleranceSec: 0 })
   const notes: string[] = []
+  const safe: string[] = []
   const unguarded: Api['unguarded'] = []
   const app = express()
   app.use((request, response, next) => {
@@ -103,10 +107,17 @@ export async function startApi(options: GuardOptions, corsOrigin?: string): Prom
     unguarded.push({ cookie: request.headers.cookie ?? '', origin: request.headers.origin })
     response.json({})
   })
-  app.use(requireAuth(guard), express.text({ type: () => true }))
-  app.get('/api/me', (request, response) => {
+  const answerMe = (request: express.Request, response: express.Response): void => {
     response.json({ sub: authOf(request).sub })
+  }
+  const text = express.text({ type: () => true })
+  app.all('/api/safe', requireAuth(guard, { acr: 'aal2' }), text, (request, response) => {
+    safe.push(String(request.body))
+    answerMe(request, response)
   })
+  app.all('/api/recent', requireAuth(guard, { maxAgeSec: 60 }), answerMe)
+  app.use(requireAuth(guard), text)
+  app.get('/api/me', answerMe)
   app.post('/api/notes', (request, response) => {
     notes.push(String(request.body))
     response.status(201).json({ count: notes.length })
@@ -115,6 +126,7 @@ export async function startApi(options: GuardOptions, corsOrigin?: string): Prom
   return {
     port: site.port,
     notes,
+    safe,
     unguarded,
     async [Symbol.asyncDispose]() {
       await site[Symbol.asyncDispose]()

@@ -1,7 +1,4 @@
-import { createRequire } from 'node:module'
-import { readFileSync } from 'node:fs'
-
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import {
@@ -10,10 +7,10 @@ import {
 } from '../../packages/server/test/support/server-process.ts'
 import { describeWith } from '../support/requirements.ts'
 import { launchChromium } from './chromium.ts'
+import { Person, faultsOf } from './person.ts'
 
 const PASSWORD = 'a long password of a person'
 const NEW_PASSWORD = 'staple and no donkey'
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PARTS = [
   'username',
   'address',
@@ -95,7 +92,7 @@ describeWith('chromium', 'the sign-in and account pages, in Chromium', () => {
         await person.send({ current_password: PASSWORD, password: NEW_PASSWORD })
         expect(await page.locator('[role=status]').innerText()).toMatch(/^Your password is changed/)
 
-        await person.logInElsewhere(NEW_PASSWORD)
+        await person.logInElsewhere(`${person.username}-new`, NEW_PASSWORD)
         await page.goto(`${url}/auth/account/sessions`)
         expect(await page.getByText('This device').count()).toBe(1)
         await Promise.all([
@@ -257,60 +254,3 @@ describeWith('chromium', 'the sign-in and account pages, in Chromium', () => {
     await context.close()
   })
 })
-
-/** A person with a browser, which notes everything that a page must not do. */
-class Person {
-  readonly username: string
-  readonly context: BrowserContext
-  readonly page: Page
-  readonly #url: string
-  readonly #complaints: string[] = []
-  readonly #hosts = new Set<string>()
-
-  constructor(username: string, context: BrowserContext, page: Page, url: string) {
-    this.username = username
-    this.context = context
-    this.page = page
-    this.#url = url
-    page.on('console', (message) => {
-      // The browser reports the status of a refused form.
-      const isStatus = /the server responded with a status of 4\d\d/.test(message.text())
-      if (!isStatus) this.#complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => this.#complaints.push(String(error)))
-    page.on('request', (request) => this.#hosts.add(new URL(request.url()).host))
-  }
-
-  /** Fills in the form of the page and sends it. */
-  async send(values: Readonly<Record<string, string>>): Promise<void> {
-    for (const [name, value] of Object.entries(values)) {
-      await this.page.locator(`#${name}`).fill(value)
-    }
-    await Promise.all([
-      this.page.waitForNavigation(),
-      this.page.locator('button[type=submit]').first().click(),
-    ])
-  }
-
-  async logInElsewhere(password: string): Promise<void> {
-    const answer = await fetch(`${this.#url}/api/token/`, {
-      method: 'POST',
-      body: new URLSearchParams({ username: `${this.username}-new`, password }),
-    })
-    expect(answer.status).toBe(200)
-  }
-
-  /** Closes the browser: no page complained, violated its policy or asked another host. */
-  async leave(): Promise<void> {
-    await this.context.close()
-    expect(this.#complaints).toEqual([])
-    expect([...this.#hosts]).toEqual([new URL(this.#url).host])
-  }
-}
-
-/** The rules of axe that the page breaks, with the elements. */
-async function faultsOf(page: Page): Promise<unknown> {
-  await page.evaluate(AXE)
-  return page.evaluate(`axe.run().then(({ violations }) =>
-    violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))`)
-}

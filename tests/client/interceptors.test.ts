@@ -66,6 +66,20 @@ describe('the axios binding', () => {
     expect(calls.filter((call) => call.includes('refresh'))).toEqual([])
   })
 
+  test('repeats a call after a step-up', async () => {
+    authority.it.clock.advanceMs(11 * 60_000)
+    await client.refresh()
+    const demands: unknown[] = []
+    client.onStepUp(async ({ maxAgeSec, password }) => {
+      demands.push(maxAgeSec)
+      await password(ALICE.password)
+    })
+    calls = []
+    expect(await statusOf(api.post('/auth/factors/totp/challenge'))).toBe(200)
+    expect(demands).toEqual([600])
+    expect(calls).toEqual(['/auth/factors/totp/challenge 401', '/auth/factors/totp/challenge 200'])
+  })
+
   test('repeats a call with its JSON body', async () => {
     untilExpired()
     const change = { old_password: ALICE.password, new_password: 'another long password' }

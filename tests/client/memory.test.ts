@@ -96,7 +96,11 @@ const failure = async (promise: Promise<unknown>): Promise<ClientError> =>
 describe('the mode memory', () => {
   test('logs in, stores only the refresh token, calls with the header and logs out', async () => {
     expect(await client.session()).toBeNull()
-    expect(await client.login(ALICE)).toMatchObject({ username: 'alice', permissions: [] })
+    expect(await client.login(ALICE)).toMatchObject({
+      next: 'signed-in',
+      session: { username: 'alice', permissions: [] },
+      recoveryCodes: [],
+    })
     expect([...stored.keys()]).toEqual([
       expect.stringMatching(/^countersign\.http-127\.0\.0\.1-\d+$/),
     ])

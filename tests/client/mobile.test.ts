@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path'
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
+import type { Pair } from '../../packages/server/test/support/authority.ts'
+import { enrolApp, totpAt } from '../../packages/server/test/support/factors.ts'
 import { freePort } from '../../scripts/lib/processes.ts'
 import { startProxy, type Instead } from '../browser/proxy.ts'
 import { countLines } from './examples.ts'
@@ -41,6 +43,21 @@ const LOGIN = `login ${ALICE.username} ${ALICE.password}`
 const DEVICE = /\(this one\)$/
 
 describe('examples/mobile', () => {
+  test('asks for the code of the authenticator app', async () => {
+    const pair = (await (await authority.it.post('/api/token/', ALICE)).json()) as Pair
+    const { secret } = await enrolApp(authority.it, pair)
+    authority.it.clock.advanceMs(30_000)
+    const code = totpAt(secret, authority.it.clock.nowMs())
+    expect(await use([LOGIN, 'devices', `code ${code}`, 'devices'])).toEqual([
+      'Nobody is logged in.',
+      'Enter the code of your authenticator app.',
+      'Log in first.',
+      'Hello alice',
+      expect.stringMatching(DEVICE),
+      'test-agent',
+    ])
+  })
+
   test('logs in, continues after a restart with an expired token, and logs out', async () => {
     const first = await use(['devices', 'login alice wrong', LOGIN, 'devices'])
     expect(first).toEqual([

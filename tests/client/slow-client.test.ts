@@ -49,7 +49,9 @@ describeWith('chromium', 'the client in Chromium', () => {
 
   test('logs in, knows the session, calls an API and logs out', async () => {
     expect(await tab.evaluate('client.session()')).toBeNull()
-    expect(await login(tab)).toMatchObject({ username: 'alice', roles: [], permissions: [] })
+    expect(await login(tab)).toMatchObject({
+      session: { username: 'alice', roles: [], permissions: [] },
+    })
     expect(await call(tab)).toBe(200)
     expect(await call(tab, '/api/notes', { method: 'POST', body: 'a note' })).toBe(201)
     await tab.evaluate('client.logout()')
@@ -61,7 +63,7 @@ describeWith('chromium', 'the client in Chromium', () => {
   test('an error of a listener reaches neither the caller nor other listeners', async () => {
     await tab.evaluate("client.onChange(() => { throw new Error('of the page') }) && undefined")
     await tab.evaluate("client.onChange(() => changes.push('later')) && undefined")
-    expect(await login(tab)).toMatchObject({ username: 'alice' })
+    expect(await login(tab)).toMatchObject({ session: { username: 'alice' } })
     expect(await tab.evaluate('changes')).toEqual(['alice', 'later'])
   })
 

@@ -60,7 +60,7 @@ describeWith('firefox', 'the client in Firefox', () => {
   test('logs in, calls an API and logs out', async () => {
     expect(await tab.evaluate('navigator.userAgent')).toContain('Firefox/')
     expect(await tab.evaluate('client.session()')).toBeNull()
-    expect(await login(tab)).toMatchObject({ username: 'alice' })
+    expect(await login(tab)).toMatchObject({ session: { username: 'alice' } })
     expect(await call(tab)).toBe(200)
     await tab.evaluate('client.logout()')
     expect(await tab.evaluate('changes')).toEqual([null, 'alice', null])

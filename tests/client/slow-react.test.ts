@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import type { Pair } from '../../packages/server/test/support/authority.ts'
+import { enrolApp, totpAt } from '../../packages/server/test/support/factors.ts'
 import { launchChromium } from '../browser/chromium.ts'
 import { describeWith } from '../support/requirements.ts'
 import { bundle } from '../support/bundle.ts'
@@ -59,8 +61,12 @@ describeWith('chromium', 'examples/react-vite in Chromium', () => {
     await world?.[Symbol.asyncDispose]()
   })
 
-  async function logIn(page: Page, password: string = ALICE.password): Promise<void> {
-    await page.getByLabel('Username').fill(ALICE.username)
+  async function logIn(
+    page: Page,
+    password: string = ALICE.password,
+    username: string = ALICE.username,
+  ): Promise<void> {
+    await page.getByLabel('Username').fill(username)
     await page.getByLabel('Password').fill(password)
     await page.getByRole('button', { name: 'Log in' }).click()
   }
@@ -94,6 +100,51 @@ describeWith('chromium', 'examples/react-vite in Chromium', () => {
     for (const each of [page, other]) await each.getByLabel('Password').waitFor()
     await visitor.expectNothingReadable()
     expect(complaints).toEqual([])
+  })
+
+  test('asks for the second factor of an account, and begins again', async () => {
+    await world.it.authority.accounts.create({ ...ALICE, username: 'carol' }, 'test')
+    const answer = await world.it.post('/api/token/', { ...ALICE, username: 'carol' })
+    const { secret } = await enrolApp(world.it, (await answer.json()) as Pair)
+    const codeNow = (): string => totpAt(secret, world.it.clock.nowMs())
+    world.it.clock.advanceMs(30_000)
+
+    await using visitor = await world.visit(browser)
+    const page = await visitor.context.newPage()
+    await page.goto(world.origin)
+    const enter = async (code: string): Promise<void> => {
+      await page.getByLabel('Code').fill(code)
+      await page.getByRole('button', { name: 'Continue' }).click()
+    }
+    await logIn(page, ALICE.password, 'carol')
+    await page.getByText('Enter the code of your authenticator app.').waitFor()
+    await enter('000000')
+    await page.getByText('The code is wrong').waitFor()
+    await page.getByRole('button', { name: 'Start again' }).click()
+    await logIn(page, ALICE.password, 'carol')
+    await enter(codeNow())
+    await page.getByText('Hello carol').waitFor()
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await page.getByLabel('Password').waitFor()
+    await visitor.expectNothingReadable()
+  })
+
+  test('sets up the second factor that an account needs, and shows its recovery codes', async () => {
+    await using strict = await startClientWorld(await buildExample(EXAMPLE), {
+      secondFactor: 'required',
+      secondFactorGrace: 'off',
+    })
+    await using visitor = await strict.visit(browser)
+    const page = await visitor.context.newPage()
+    await page.goto(strict.origin)
+    await logIn(page)
+    await page.getByRole('button', { name: 'Set up an app' }).click()
+    const text = await page.getByText('or enter').textContent()
+    const secret = text?.split(' ').at(-1) ?? ''
+    await page.getByLabel('Code').fill(totpAt(secret, strict.it.clock.nowMs()))
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.getByText('Hello alice').waitFor()
+    await page.getByText('Keep these recovery codes').waitFor()
   })
 
   test('says that the server cannot be reached, and continues when it can', async () => {

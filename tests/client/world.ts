@@ -46,11 +46,14 @@ export interface ClientWorld extends AsyncDisposable {
 }
 
 /** Starts them, with the accounts of Alice and Bob. `pageOf` returns what the page server has at a path. */
-export async function startClientWorld(pageOf?: (path: string) => string): Promise<ClientWorld> {
+export async function startClientWorld(
+  pageOf?: (path: string) => string,
+  config: AuthorityConfig = {},
+): Promise<ClientWorld> {
   await using stack = new AsyncDisposableStack()
   const port = await freePort()
   const origin = `http://localhost:${port}`
-  const { it, url } = stack.use(await startAuthority(origin))
+  const { it, url } = stack.use(await startAuthority(origin, config))
   const code = pageOf === undefined ? await bundle(CLIENT) : ''
   const pages = stack.use(
     await startPages(pageOf ?? ((path) => (path === '/client.js' ? code : PAGE))),

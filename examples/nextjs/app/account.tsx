@@ -1,25 +1,26 @@
 'use client'
 
-import { ClientError } from '@countersign/client'
-import { SignedIn, SignedOut, useSession } from '@countersign/client/react'
+import { SignedIn, SignedOut, useSession, useSignIn } from '@countersign/client/react'
 import { useRouter } from 'next/navigation'
-import { useState, type FormEvent } from 'react'
+import { useEffect, type FormEvent } from 'react'
 
-/** A form for people who are not logged in, and a button for the others. */
+/** Forms for people who are not logged in, and a button for the others. */
 export function Account() {
   const { client, session } = useSession()
-  const [problem, setProblem] = useState('')
+  const { step, error, login, proceed } = useSignIn()
   const router = useRouter()
+  const isDone = step?.next === 'signed-in'
 
-  async function logIn(event: FormEvent<HTMLFormElement>): Promise<void> {
+  useEffect(() => {
+    if (isDone) router.refresh() // the server components now see the session
+  }, [isDone, router])
+
+  async function send(event: FormEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
-    const { username, password } = Object.fromEntries(new FormData(event.currentTarget))
-    try {
-      await client.login({ username: username as string, password: password as string })
-      router.refresh() // the server components now see the session
-    } catch (error) {
-      setProblem(error instanceof ClientError ? error.message : String(error))
-    }
+    const fields = new FormData(event.currentTarget)
+    const textOf = (name: string): string => String(fields.get(name))
+    if (step?.next === 'second-factor') await proceed(() => step.totp(textOf('code')))
+    else await login({ username: textOf('username'), password: textOf('password') })
   }
 
   async function logOut(): Promise<void> {
@@ -30,16 +31,27 @@ export function Account() {
   return (
     <>
       <SignedOut>
-        <form onSubmit={(event) => void logIn(event)}>
-          <label>
-            Username <input name="username" autoComplete="username" required />
-          </label>
-          <label>
-            Password{' '}
-            <input name="password" type="password" autoComplete="current-password" required />
-          </label>
+        <form onSubmit={(event) => void send(event)}>
+          {step?.next === 'second-factor' ? (
+            <label>
+              Code of your authenticator app{' '}
+              <input name="code" autoComplete="one-time-code" required />
+            </label>
+          ) : (
+            <>
+              <label>
+                Username <input name="username" autoComplete="username" required />
+              </label>
+              <label>
+                Password{' '}
+                <input name="password" type="password" autoComplete="current-password" required />
+              </label>
+            </>
+          )}
           <button>Log in</button>
-          <p role="alert">{problem}</p>
+          <p role="alert">
+            {step?.next === 'enrol' ? 'Set up a second factor first.' : error?.message}
+          </p>
         </form>
       </SignedOut>
       <SignedIn>

@@ -1,5 +1,6 @@
-import { ClientError } from './error.ts'
+import { ClientError, isOver } from './error.ts'
 import { findPage } from './environment.ts'
+import { isStepUp } from './exchange.ts'
 import { createFetch } from './fetch.ts'
 import { createCookieMode } from './modes/cookies.ts'
 import { createMemoryMode } from './modes/memory.ts'
@@ -7,8 +8,16 @@ import type { Grant } from './modes/mode.ts'
 import { createPause } from './pause.ts'
 import { startLife, type Life } from './life.ts'
 import { connectTabs } from './tabs.ts'
+import type { StepUpHandler } from './factors/types.ts'
 import type { Client, ClientOptions, Session } from './types.ts'
 import { watchPage } from './wake.ts'
+
+const addTo =
+  <Each>(all: Set<Each>) =>
+  (each: Each) => {
+    all.add(each)
+    return () => void all.delete(each)
+  }
 
 /** A message from one tab to the others. */
 interface News {
@@ -27,8 +36,14 @@ interface News {
   }
 }
 
-// Refusals of a request that do not come from its access token.
-const NOT_OF_TOKEN = /^(?:credentials_invalid|insufficient_user_authentication)$/
+// Refusals of what a person has entered. No refresh can change them, and each repeat would be another guess.
+const NOT_OF_TOKEN = /^(?:credentials|factor|passkey|ticket)_/
+
+/** Loads the code for second factors and passkeys, which most pages never need. */
+const loadFactors = (): Promise<typeof import('./factors.ts')> =>
+  import('./factors.ts').catch((cause: unknown) => {
+    throw new ClientError('unavailable', { cause })
+  })
 
 /**
  * Creates the client of a page or an application. It never logs out by itself: only the authority's word ends the
@@ -52,6 +67,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const tabs = connectTabs(page, `countersign:${ours[0]}`, mode.isShared ? hear : undefined)
   const pause = createPause()
   const listeners = new Set<Parameters<Client['onChange']>[0]>()
+  const handlers = new Set<StepUpHandler>()
   let session: Session | null | undefined
   let life: Life | undefined
   /** Counts the access tokens: a request that was sent before the newest one needs no refresh of its own. */
@@ -69,14 +85,13 @@ export function createClient(options: ClientOptions = {}): Client {
   }
 
   function tell(isRenewal: boolean, failed?: ClientError): void {
-    const { code, status, retryAfterMs } = failed ?? {}
     tabs.tell({
       session,
       csrf: mode.csrf,
       leftMs: life?.leftMs(),
       at: Date.now(),
       isRenewal,
-      failed: code && { code, status, retryAfterMs },
+      failed: failed && { ...failed },
     })
   }
 
@@ -114,7 +129,7 @@ export function createClient(options: ClientOptions = {}): Client {
       change(loaded.session)
     } catch (error) {
       if (renewals !== seen) return
-      if (!mode.isOver(error as ClientError)) throw error
+      if (!isOver(error as ClientError)) throw error
       await end()
     }
   }
@@ -146,7 +161,7 @@ export function createClient(options: ClientOptions = {}): Client {
     } catch (error) {
       // If another tab has logged in meanwhile, the refusal is about the session before.
       if (renewals !== seen) return
-      if (mode.isOver(error as ClientError)) {
+      if (isOver(error as ClientError)) {
         await end()
         return tell(false)
       }
@@ -188,17 +203,34 @@ export function createClient(options: ClientOptions = {}): Client {
   }
 
   const client: Client = {
-    login: (credentials) =>
-      tabs.exclusive(async () => {
-        await adopt(await mode.login(credentials))
-        if (!session) throw new ClientError('session_ended', { status: 401 })
-        return session
-      }),
+    authority,
+
+    login: (credentials) => client.logInAt('', credentials),
+
+    loginWithPasskey: async (options) => (await loadFactors()).loginWithPasskey(client, options),
+
+    async logInAt(path, body) {
+      try {
+        return await tabs.exclusive(async () => {
+          const grant = await mode.login(body, path)
+          await adopt(grant)
+          if (!session) throw new ClientError('session_ended', { status: 401 })
+          // The authority's schema for this member.
+          const recoveryCodes = (grant.recoveryCodes ?? []) as readonly string[]
+          return { next: 'signed-in', session, recoveryCodes }
+        })
+      } catch (error) {
+        // With a ticket, the password was right, and the login continues.
+        const { members } = error as ClientError
+        if (!members?.['ticket']) throw error
+        return (await loadFactors()).nextStep(client, members)
+      }
+    },
 
     logout: () =>
       tabs.exclusive(async () => {
         const failed = await mode.logout().catch((error: ClientError) => error)
-        const hasFailed = failed && !mode.isOver(failed)
+        const hasFailed = failed && !isOver(failed)
         if (!hasFailed || !mode.isShared) await end()
         if (hasFailed) throw failed
         tell(true)
@@ -220,10 +252,9 @@ export function createClient(options: ClientOptions = {}): Client {
 
     fetch: createFetch(() => client),
 
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: addTo(listeners),
+
+    onStepUp: addTo(handlers),
 
     async prepare(url, method) {
       const origin = originOf(url)
@@ -234,26 +265,32 @@ export function createClient(options: ClientOptions = {}): Client {
         headers: isOurs ? await mode.headers(method) : {},
         withCookies: isOurs && mode.isShared,
         renewals,
-        sub: session?.sub,
+        session,
       }
     },
 
-    async shouldRepeat(prepared, status, code = '') {
+    async shouldRepeat(prepared, status, code = '', challenge) {
+      const before = prepared.session
       if (!prepared.isOurs) return false
       if (status === 403 && code === 'csrf_failed' && prepared.headers['x-csrf-token']) {
         mode.csrf = undefined
         await load()
-      } else if (
-        status === 401 &&
-        !NOT_OF_TOKEN.test(code) &&
-        (session !== null || renewals !== prepared.renewals)
-      ) {
+      } else if (status !== 401 || NOT_OF_TOKEN.test(code)) {
+        return false
+      } else if (isStepUp(code, challenge)) {
+        // A request that was sent before the last step-up needs none of its own.
+        if (before?.auth_time === session?.auth_time) {
+          if (!handlers.size) return false
+          const asked = loadFactors().then((it) => it.askToStepUp(client, handlers, challenge))
+          if (!(await asked.catch(() => false))) return false
+        }
+      } else if (session !== null || renewals !== prepared.renewals) {
         await renew(prepared.renewals)
       } else {
         return false
       }
       // A request of one person must not continue in the name of another person who has logged in meanwhile.
-      return !!session && (prepared.sub ?? session.sub) === session.sub
+      return !!session && (before ?? session).sub === session.sub
     },
 
     close() {

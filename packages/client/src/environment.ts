@@ -5,7 +5,11 @@ export interface Channel {
   close(): void
 }
 
-type Listen = (type: string, listener: (event: { readonly persisted?: boolean }) => void) => void
+type Listen = (
+  type: string,
+  listener: (event: { readonly persisted?: boolean }) => void,
+  options: { readonly signal: AbortSignal },
+) => void
 
 /** The parts of a page that the client uses. Node, React Native and older browsers lack some of them. */
 export interface Page {
@@ -15,10 +19,8 @@ export interface Page {
     /** The base of relative URLs. */
     readonly baseURI: string
     readonly addEventListener: Listen
-    readonly removeEventListener: Listen
   }
   readonly addEventListener: Listen
-  readonly removeEventListener: Listen
   readonly navigator?: {
     readonly locks?: {
       request(

@@ -11,23 +11,28 @@ export async function exchange(url: string, init: RequestInit): Promise<Members>
   const limit = new AbortController()
   const timer = setTimeout(() => limit.abort(), ANSWER_MS_MAX)
   try {
-    const answer = await fetch(url, { ...init, cache: 'no-store', signal: limit.signal })
-    // Captive portals and proxies answer with a page of their own, which says nothing about the session.
-    const noJson = answer.status === 204 ? {} : undefined
-    const body = (await answer.json().catch(() => noJson)) as Members | undefined
-    if (answer.ok && body) return body
-    const { code, detail } = body ?? {}
-    throw new ClientError(typeof code === 'string' ? code : 'unavailable', {
-      status: answer.ok ? undefined : answer.status,
-      message: typeof detail === 'string' ? detail : undefined,
-      retryAfterMs: retryAfterMs(answer),
-    })
+    return await readAnswer(await fetch(url, { ...init, cache: 'no-store', signal: limit.signal }))
   } catch (cause) {
     if (cause instanceof ClientError) throw cause
     throw new ClientError('unavailable', { cause })
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Returns the members of an answer of the authority. Rejects with a {@link ClientError} if it is a refusal. */
+export async function readAnswer(answer: Response): Promise<Members> {
+  // Captive portals and proxies answer with a page of their own, which says nothing about the session.
+  const noJson = answer.status === 204 ? {} : undefined
+  const members = (await answer.json().catch(() => noJson)) as Members | undefined
+  if (answer.ok && members) return members
+  const { code, detail } = members ?? {}
+  throw new ClientError(textOf(code) ?? 'unavailable', {
+    status: answer.ok ? undefined : answer.status,
+    message: textOf(detail),
+    retryAfterMs: retryAfterMs(answer),
+    members,
+  })
 }
 
 /** Returns the options of a request with a JSON body. */
@@ -43,11 +48,19 @@ export function jsonPost(body: object, headers: Record<string, string> = {}): Re
 export async function codeOf(answer: Response): Promise<string | undefined> {
   if (!answer.headers.get('content-type')?.includes('json')) return undefined
   try {
-    const { code } = (await answer.clone().json()) as { code?: unknown }
-    return typeof code === 'string' ? code : undefined
+    return textOf(((await answer.clone().json()) as { code?: unknown }).code)
   } catch {
     return undefined
   }
+}
+
+/** Whether a refusal demands a fresher or stronger login (RFC 9470 §3). Not every API has the code of our guard. */
+export function isStepUp(code?: string, challenge?: string | null): boolean {
+  return /insufficient_user_authentication/.test(`${code} ${challenge}`)
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }
 
 function retryAfterMs({ headers }: Response): number | undefined {

@@ -1,13 +1,13 @@
-import { codeOf } from './exchange.ts'
+import { codeOf, isStepUp } from './exchange.ts'
 import type { Client, Prepared } from './types.ts'
 
-/** Creates the `fetch` of a client: it adds what the session needs, and repeats a call after a refresh. */
+/** Creates the `fetch` of a client: it adds what the session needs, and repeats a call after a refresh or a step-up. */
 export function createFetch(
   client: () => Pick<Client, 'prepare' | 'shouldRepeat'>,
 ): typeof globalThis.fetch {
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const url = input instanceof Request ? input.url : input.toString()
+    const url = request?.url ?? input.toString()
     const method = init?.method ?? request?.method ?? 'GET'
 
     const send = async (isLast: boolean): Promise<{ prepared: Prepared; answer: Response }> => {
@@ -18,12 +18,20 @@ export function createFetch(
     }
 
     // Nobody can read a stream twice, so its call is not repeated.
-    const isLast = isStream(init?.body)
-    const { prepared, answer } = await send(isLast)
-    if (isLast || (answer.status !== 401 && answer.status !== 403)) return answer
-    if (!(await client().shouldRepeat(prepared, answer.status, await codeOf(answer)))) return answer
-    await answer.body?.cancel()
-    return (await send(true)).answer
+    let isLast = isStream(init?.body)
+    for (let isRepeat = false; ; isRepeat = true) {
+      const { prepared, answer } = await send(isLast)
+      if (isLast || (answer.status !== 401 && answer.status !== 403)) return answer
+      const challenge = answer.headers.get('www-authenticate')
+      const code = await codeOf(answer)
+      // An expired token hides that the login is too old. So a step-up may follow a refresh, and nothing follows it.
+      isLast = isStepUp(code, challenge)
+      const mayRepeat = isLast || !isRepeat
+      if (!mayRepeat || !(await client().shouldRepeat(prepared, answer.status, code, challenge))) {
+        return answer
+      }
+      await answer.body?.cancel()
+    }
   }
 }
 
@@ -42,7 +50,8 @@ function withSession(
 }
 
 function isStream(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body
-    ? true
-    : globalThis.ReadableStream !== undefined && body instanceof ReadableStream
+  return (
+    Symbol.asyncIterator in Object(body) ||
+    (globalThis.ReadableStream !== undefined && body instanceof ReadableStream)
+  )
 }

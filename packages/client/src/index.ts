@@ -1,6 +1,21 @@
 export { createClient } from './client.ts'
 export { ClientError } from './error.ts'
 export type {
+  EnrolMethod,
+  EnrolStep,
+  FactorMethod,
+  FactorOptions,
+  MailedCode,
+  NewTotp,
+  PasskeyLoginOptions,
+  SecondFactorStep,
+  SignedIn,
+  SignInStep,
+  StepUpHandler,
+  StepUpMethod,
+  StepUpRequest,
+} from './factors/types.ts'
+export type {
   Client,
   ClientOptions,
   Credentials,

@@ -1,3 +1,5 @@
+import type { PasskeyLoginOptions, SignInStep, StepUpHandler } from './factors/types.ts'
+
 /** The account and the session of the person who is logged in. The members are those of `GET /auth/me`. */
 export interface Session {
   /** The id of the account. */
@@ -17,8 +19,12 @@ export interface Session {
   readonly tenants: readonly { readonly id: string; readonly name: string }[]
   /** The id of the session. */
   readonly sid: string
-  /** When the person logged in, in seconds since 1970. */
+  /** When the person logged in, or last confirmed who they are, in seconds since 1970. */
   readonly auth_time: number
+  /** How the person has proved who they are, such as `pwd`, `otp` and `mfa` (RFC 8176). */
+  readonly amr?: readonly string[]
+  /** The strength of the login. `aal2`: with two factors. Missing with one factor. */
+  readonly acr?: string
 }
 
 /** The input of a login. */
@@ -62,15 +68,30 @@ export interface Prepared {
   readonly headers: Readonly<Record<string, string>>
   /** Whether the browser must send cookies, also to another origin. */
   readonly withCookies: boolean
-  /** The number of renewals and the account at the time of sending. */
+  /** The number of renewals and the session at the time of sending. */
   readonly renewals: number
-  readonly sub: string | undefined
+  readonly session: Session | null | undefined
 }
 
 /** Logs a person in and keeps the session. One object for a page or an application. */
 export interface Client {
-  /** Logs in. Rejects with a {@link ClientError}, for example with the code `credentials_invalid`. */
-  readonly login: (credentials: Credentials) => Promise<Session>
+  /** The public URL of the authority. */
+  readonly authority: string
+  /**
+   * Logs in. The result says what comes next: the session, a second factor, or the setup of one. Rejects with a
+   * {@link ClientError}, for example with the code `credentials_invalid`.
+   */
+  readonly login: (credentials: Credentials) => Promise<SignInStep>
+  /**
+   * Logs in with a passkey alone. With `autofill`, the browser offers passkeys in the username field, which needs
+   * `autocomplete="username webauthn"`. Rejects with the code `passkey_cancelled` if the person or `signal` cancels.
+   */
+  readonly loginWithPasskey: (options?: PasskeyLoginOptions) => Promise<SignInStep>
+  /**
+   * Sets the handler that asks the person to confirm who they are, when an answer demands it (RFC 9470). It replaces the
+   * one before. Without a handler, `fetch` returns such answers. Returns a function that removes it.
+   */
+  readonly onStepUp: (handler: StepUpHandler) => () => void
   /**
    * Logs out. With cookies, rejects if the authority cannot be reached: the person is then still logged in. In the
    * mode `memory`, the tokens are gone in any case.
@@ -90,7 +111,8 @@ export interface Client {
   readonly refresh: (options?: { readonly tenant?: string | null }) => Promise<Session | null>
   /**
    * Calls an API like the global `fetch`. If the access token has expired or is out of date, refreshes and repeats
-   * the call once. Rejects with a {@link ClientError} if the authority cannot refresh at the moment.
+   * the call once. If the answer demands a fresh or stronger login, calls the handler of `onStepUp`, and repeats the
+   * call once if the person has confirmed who they are. Rejects with a {@link ClientError} if the authority cannot refresh at the moment.
    */
   readonly fetch: typeof globalThis.fetch
   /** Calls the listener after each change of the session, in every tab. Returns a function that removes it. */
@@ -98,14 +120,21 @@ export interface Client {
   /** For bindings to other HTTP libraries: gives the headers of a request. Refreshes first if needed. */
   readonly prepare: (url: string, method: string) => Promise<Prepared>
   /**
-   * For bindings to other HTTP libraries: decides about the answer to a prepared request, after refreshing if that can
-   * help. If true, prepare the request again and repeat it once. `code` is that of the problem document, if any.
+   * For bindings to other HTTP libraries: decides about the answer to a prepared request, after a refresh or a step-up
+   * if that can help. If true, prepare the request again and repeat it once. `code` is that of the problem document,
+   * `challenge` the header `WWW-Authenticate`, if any.
    */
   readonly shouldRepeat: (
     prepared: Prepared,
     status: number,
     code: string | undefined,
+    challenge?: string | null,
   ) => Promise<boolean>
+  /**
+   * For `@countersign/client/factors`: logs in with a body of its own at a path below the one for passwords, such as
+   * `/passkey`.
+   */
+  readonly logInAt: (path: '' | '/passkey' | '/second-factor', body: object) => Promise<SignInStep>
   /** Stops listening to the page and to other tabs. */
   readonly close: () => void
 }

@@ -22,8 +22,7 @@ export function watchPage(page: Page, { onAwake, onReturn, onLeave }: WakeHandle
     [page, 'pagehide', onLeave],
     [page, 'online', onAwake],
   ] as const
-  for (const [target, type, listener] of watched) target.addEventListener(type, listener)
-  return () => {
-    for (const [target, type, listener] of watched) target.removeEventListener(type, listener)
-  }
+  const watch = new AbortController()
+  for (const [target, type, listener] of watched) target.addEventListener(type, listener, watch)
+  return () => watch.abort()
 }

@@ -16,7 +16,8 @@ import {
   type RoleManager,
   type TenantManager,
 } from './accounts/tenants.ts'
-import { createUserManager, type UserManager } from './accounts/users.ts'
+import { usernameKey } from './accounts/usernames.ts'
+import { assertSourceId, createUserManager, type UserManager } from './accounts/users.ts'
 import { openBreachedPasswords } from './authority/breached.ts'
 import { createMailServices } from './authority/by-mail.ts'
 import { warnOfExposures } from './authority/exposures.ts'
@@ -51,6 +52,7 @@ import { logStoreEvent } from './authority/store-events.ts'
 import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
+import { createFactorManager, type FactorManager } from './with-factors/manage.ts'
 
 /** The settings of an authority, and the options for tests and embedding applications. */
 export interface AuthorityConfig extends SettingsInput {
@@ -114,6 +116,7 @@ export interface AuthorityCore {
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
+  readonly factors: FactorManager
   readonly settings: Settings
   readonly logger: Logger
   /** Stops all background work and closes the database. Call it when no request is in flight. */
@@ -221,7 +224,7 @@ async function assemble(
     hasher,
     keepUpKeys: () => ring.keepUp(),
   })
-  const stopPreload = startPreload(logger)
+  const stopPreload = startPreload(store, logger)
   const stopMail = mail.start()
   const core: AuthorityCore = {
     fetch: async (request, context) => {
@@ -256,6 +259,17 @@ async function assemble(
     ),
     roles: settled(createRoleManager(base), settling),
     clients: settled(createClientManager(base), settling),
+    factors: settled(
+      createFactorManager({
+        ...base,
+        notices: () => notices,
+        find:
+          source === undefined
+            ? (username) => store.accounts.find(usernameKey(username))
+            : async (id) => (await store.accounts.get(assertSourceId(id))) ?? 'new',
+      }),
+      settling,
+    ),
     settings,
     logger,
     close: async () => {

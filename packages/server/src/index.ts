@@ -12,7 +12,12 @@ export {
 } from './authority.ts'
 export type { ClientManager, ShownSecret } from './accounts/clients.ts'
 export type { AuditFilter, AuditLine, AuditPage, AuditReader } from './accounts/audit.ts'
-export type { AccountData, AccountSummary } from './accounts/export.ts'
+export type {
+  AccountData,
+  AccountSummary,
+  FactorData,
+  RememberedDevice,
+} from './accounts/export.ts'
 export type {
   AccountManager,
   AccountPage,
@@ -36,6 +41,7 @@ export type {
   SignInAttempt,
 } from './sessions/create-session.ts'
 export type { SessionFilter, SessionInfo, SessionManager, SessionPage } from './sessions/manage.ts'
+export type { FactorKind, FactorReset, FactorSummary } from './store/factors.ts'
 export type { AccountClaims, Membership, RoleDefinition, Tenant } from './store/rows.ts'
 export type { ClientSummary } from './store/store.ts'
 export { SetupError, SignerFault, SourceFault, StoreFault } from './base/faults.ts'
@@ -44,5 +50,6 @@ export { refusals, type RefusalCode } from './base/refusals.ts'
 export type { RequestContext } from './http/services.ts'
 export { toNodeHandler } from './http/node-handler.ts'
 export { serve, type RunningServer, type ServeOptions } from './http/serve.ts'
+export type { FactorManager, FactorResetOptions } from './with-factors/manage.ts'
 export type { SettingsInput } from './settings-table.ts'
 export type { Settings } from './settings.ts'

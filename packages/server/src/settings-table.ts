@@ -276,7 +276,7 @@ export const table = {
     env: 'COUNTERSIGN_PASSKEY_RP_ID',
     schema: text('a domain: `example.com`', 253).optional(),
     describe:
-      'The domain that passkeys belong to (the RP ID of WebAuthn). Without it, it is the registrable domain of the public URL. It is stored at the first start. Once an account has a passkey it cannot change, because every passkey would stop working.',
+      'The domain that passkeys belong to (the RP ID of WebAuthn). It must be the host of the public URL, or a domain above it that you own. Without the setting, it is the registrable domain of the public URL. Once an account has a passkey, the server does not start with another domain, because every passkey would stop working.',
   },
   links: {
     env: 'COUNTERSIGN_LINKS',

@@ -63,7 +63,9 @@ describe('a forgotten password', () => {
     expect(page.text).toMatch(/ a•••@example\.\u200b?com /)
     const done = await browser.press(page, { password: NEW_PASSWORD })
     expect(done).toMatchObject({ status: 200, title: 'Your password is set' })
-    expect(done.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe('/sign-in')
+    expect(done.tags.find(({ name }) => name === 'a')?.attributes['href']).toBe(
+      '/sign-in?return_to=%2Fauth%2Faccount%2Freview',
+    )
     expect([await logIn(NEW_PASSWORD), await logIn(PASSWORD)]).toEqual([200, 401])
     expect(browser.jar.cookies.has('cs_ticket')).toBe(false)
     const again = await browser.press(page, { password: 'another long password' })

@@ -68,6 +68,19 @@ const routesThatSet: Readonly<Record<string, Way>> = {
     const page = await browser.open('/auth/account/sign-up/start')
     return seen(await browser.press(page, { email: NEW_EMAIL, password }))
   },
+  'POST /auth/account/sign-up/new': async (password) => {
+    await it.restart({ signUpVerified: false, signUp: true })
+    const browser = new PageBrowser(it)
+    const page = await browser.open('/auth/account/sign-up/new')
+    return seen(await browser.press(page, { new_username: 'bob', password }))
+  },
+  'POST /auth/account/password': async (password) => {
+    const browser = new PageBrowser(it)
+    const fields = { username: USERNAME, current_password: PASSWORD }
+    await browser.press(await browser.open('/sign-in'), fields)
+    const page = await browser.open('/auth/account/password')
+    return seen(await browser.press(page, { current_password: PASSWORD, password }))
+  },
   'POST /auth/account/sign-up': async (password) => {
     await ask('/auth/signup', { email: NEW_EMAIL, password: OTHER })
     const { url, code } = await it.nextMail()

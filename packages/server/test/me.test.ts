@@ -59,6 +59,7 @@ test('shows the account of the token', async () => {
       tenants: [],
       sid,
       auth_time: Math.floor(it.clock.nowMs() / 1000),
+      amr: ['pwd'],
     }),
   )
   expect(Object.fromEntries(answer.headers)).toMatchObject({

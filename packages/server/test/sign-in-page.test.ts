@@ -381,18 +381,24 @@ describe('return_to', () => {
   })
 
   test.each([
-    ['/auth/account/forgot', { email: EMAIL }, { password: 'staple and no donkey' }],
+    [
+      '/auth/account/forgot',
+      { email: EMAIL },
+      { password: 'staple and no donkey' },
+      '/auth/account/review?return_to=%2Finbox',
+    ],
     [
       '/auth/account/sign-up/start',
       { email: 'dora@example.com', password: 'doras long password' },
       {},
+      '/inbox',
     ],
-  ])('is carried through %s to the login afterwards', async (path, asked, used) => {
+  ])('is carried through %s to the login afterwards', async (path, asked, used, next) => {
     const person = new PageBrowser(it)
     await person.press(await person.open(`${path}?return_to=/inbox`), asked)
     const { pathname, search } = new URL((await it.nextMail()).url)
     const done = await person.press(await person.open(`${pathname}${search}`), used)
-    expect(hrefsOf(done)[0]).toBe('/sign-in?return_to=%2Finbox')
+    expect(hrefsOf(done)[0]).toBe(`/sign-in?${new URLSearchParams({ return_to: next })}`)
   })
 
   test('a planted cookie leads nowhere else', async () => {

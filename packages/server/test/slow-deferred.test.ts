@@ -6,7 +6,8 @@ import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { runCommand } from './support/command-line.ts'
-import { startServerProcess } from './support/server-process.ts'
+import { execute } from './support/database.ts'
+import { ADMIN, startServerProcess } from './support/server-process.ts'
 
 const hook = pathToFileURL(join(import.meta.dirname, 'support/loaded-modules.ts')).href
 
@@ -50,6 +51,54 @@ test('the server loads the parts that the first answer does not need after all o
     expect.stringMatching(/\/en\.js$/),
   ])
   expect(urls.filter((url) => /swagger|ioredis|cli\/accounts\.ts/.test(url))).toEqual([])
+  // Nobody has a second factor.
+  expect(urls.filter((url) => FACTORS.test(url))).toEqual([])
+})
+
+const FACTORS = /node_modules\/(?:otplib|qrcode|@simplewebauthn)/
+
+test('the server loads the libraries of factors after the start if somebody has such factors', async () => {
+  await using first = await startServerProcess()
+  const { dataDir } = first
+  await first.stop()
+  execute(
+    dataDir,
+    `INSERT INTO factors (id, account_id, kind, name, created_at, secret, last_step)
+     SELECT 'fac_1', id, 'totp', 'App', 0, x'00', 0 FROM accounts`,
+  )
+  execute(
+    dataDir,
+    `INSERT INTO factors (id, account_id, kind, name, created_at, credential_id)
+     SELECT 'fac_2', id, 'passkey', 'Key', 0, 'credential' FROM accounts`,
+  )
+  await using server = await startServerProcess({ dataDir, env: env() })
+  expect(server.output()).toContain('is running')
+  for (const part of ['node_modules/otplib', 'node_modules/@simplewebauthn/server']) {
+    await expect.poll(() => loaded().some((url) => url.includes(part)), WAIT).toBe(true)
+  }
+  const urls = loaded()
+  const last = urls.findLastIndex((url) => url.includes('openapi/document.ts'))
+  expect(urls.findIndex((url) => FACTORS.test(url))).toBeGreaterThan(last)
+  expect(urls.filter((url) => url.includes('node_modules/qrcode'))).toEqual([])
+})
+
+test('the options of the first registration begin to load the library of passkeys', async () => {
+  await using server = await startServerProcess({ env: env() })
+  const post = async (path: string, body: unknown, access = ''): Promise<unknown> => {
+    const response = await fetch(`${server.url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${access}` },
+      body: JSON.stringify(body),
+    })
+    expect(response.status).toBe(200)
+    return response.json()
+  }
+  const { access } = (await post('/api/token/', ADMIN)) as { access: string }
+  expect(loaded().filter((url) => FACTORS.test(url))).toEqual([])
+  await post('/auth/factors/passkeys/challenge', {}, access)
+  await expect
+    .poll(() => loaded().some((url) => url.includes('@simplewebauthn/server')), WAIT)
+    .toBe(true)
 })
 
 test('only the thread of the database loads the store, and it loads no JWT core', async () => {

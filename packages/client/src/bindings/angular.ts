@@ -21,10 +21,15 @@ import { Router, type CanActivateFn } from '@angular/router'
 import { catchError, defer, switchMap, type Observable } from 'rxjs'
 
 import type { ClientError } from '../error.ts'
+import type { StepUpRequest } from '../factors/types.ts'
 import type { Client, Prepared, Session } from '../types.ts'
 import { askUntilKnown } from './ask.ts'
 import { decideEntry, type EntryOptions } from './entry.ts'
+import { createSignIn, FIRST_STATE, type SignInActions, type SignInState } from './sign-in.ts'
 import { statusOf, type SessionStatus } from './status.ts'
+import { watchStepUps } from './step-up.ts'
+
+export type { SignInActions, SignInState } from './sign-in.ts'
 
 /** The result of `injectSession`. */
 export interface SessionState {
@@ -59,6 +64,24 @@ export function injectSession(): SessionState {
   return inject(STATE)
 }
 
+/** Returns a login: the step that the person is at, and the functions that continue it. */
+export function injectSignIn(): SignInActions & { readonly state: Signal<SignInState> } {
+  const state = signal(FIRST_STATE)
+  const actions = createSignIn(inject(CLIENT), (next) => state.set(next))
+  return { state: state.asReadonly(), ...actions }
+}
+
+/**
+ * Returns the request that the person confirms who they are, while requests wait for it. Call it once, in a component
+ * that is always there.
+ */
+export function injectStepUp(): Signal<StepUpRequest | undefined> {
+  const request = signal<StepUpRequest | undefined>(undefined)
+  const stop = watchStepUps(inject(CLIENT), (next) => request.set(next))
+  inject(DestroyRef).onDestroy(stop)
+  return request.asReadonly()
+}
+
 /** Asks who is logged in, at the first use. */
 function createState(client: Client, initialSession?: Session | null): SessionState {
   const known = client.peek()
@@ -87,9 +110,9 @@ function createState(client: Client, initialSession?: Session | null): SessionSt
 }
 
 /**
- * Makes `HttpClient` send its requests with the session, and repeat a rejected request once after a refresh. Only
- * requests to the authority and to the `origins` of the client get cookies, CSRF token or access token. The client
- * refreshes with `fetch`, so no interceptor sees that request.
+ * Makes `HttpClient` send its requests with the session, and repeat a rejected request once after a refresh or a
+ * step-up. Only requests to the authority and to the `origins` of the client get cookies, CSRF token or access token. The
+ * client refreshes with `fetch`, so no interceptor sees that request.
  */
 export const countersignInterceptor: HttpInterceptorFn = (request, next) =>
   send(inject(CLIENT), request, next, false)
@@ -126,7 +149,9 @@ async function checkRepeat(client: Client, prepared: Prepared, error: unknown): 
   if (!(error instanceof HttpErrorResponse) || (error.status !== 401 && error.status !== 403)) {
     throw error
   }
-  if (!(await client.shouldRepeat(prepared, error.status, await codeOf(error)))) throw error
+  const challenge = error.headers.get('www-authenticate')
+  const code = await codeOf(error)
+  if (!(await client.shouldRepeat(prepared, error.status, code, challenge))) throw error
 }
 
 /** Returns the code of a problem document. It comes in the `responseType` that the caller has asked for. */

@@ -6,8 +6,8 @@ import type { Client, Prepared } from '../types.ts'
 const REPEATED = 'countersignRepeated'
 
 /**
- * Makes an axios instance send its requests with the session, and repeat a rejected request once after a refresh.
- * Returns a function that undoes it. The client refreshes with `fetch`, so no interceptor sees that request.
+ * Makes an axios instance send its requests with the session, and repeat a rejected request once after a refresh or a
+ * step-up. Returns a function that undoes it. The client refreshes with `fetch`, so no interceptor sees that request.
  */
 export function attachClient(
   axios: AxiosInstance,
@@ -35,7 +35,9 @@ export function attachClient(
     }
     const { code } = Object(response.data) as { readonly code?: unknown }
     const text = typeof code === 'string' ? code : undefined
-    if (!(await client.shouldRepeat(prepared, response.status, text))) throw error
+    const header: unknown = response.headers['www-authenticate']
+    const challenge = typeof header === 'string' ? header : undefined
+    if (!(await client.shouldRepeat(prepared, response.status, text, challenge))) throw error
     return axios.request(Object.assign(config, { [REPEATED]: true }))
   })
 

@@ -3,6 +3,7 @@ import {
   createElement,
   useContext,
   useEffect,
+  useMemo,
   useState,
   useSyncExternalStore,
   type ReactElement,
@@ -11,8 +12,13 @@ import {
 
 import { isAuthorized, type Requirement } from '../authorized.ts'
 import type { ClientError } from '../error.ts'
+import type { StepUpRequest } from '../factors/types.ts'
 import type { Client, Session } from '../types.ts'
 import { askUntilKnown } from './ask.ts'
+import { createSignIn, FIRST_STATE, type SignInActions, type SignInState } from './sign-in.ts'
+import { watchStepUps } from './step-up.ts'
+
+export type { SignInActions, SignInState } from './sign-in.ts'
 
 interface Shared {
   readonly client: Client
@@ -61,6 +67,28 @@ export function useSession(): SessionState {
   if (session === undefined) return { client, error, status: 'loading', session }
   if (session === null) return { client, error: undefined, status: 'signed-out', session }
   return { client, error: undefined, status: 'signed-in', session }
+}
+
+/**
+ * Returns a login: the step that the person is at, and the functions that continue it. Use it above `SignedOut`, which
+ * disappears when the login is complete: recovery codes of a new factor are in the last step.
+ */
+export function useSignIn(): SignInState & SignInActions {
+  const { client } = useSession()
+  const [state, setState] = useState(FIRST_STATE)
+  const actions = useMemo(() => createSignIn(client, setState), [client])
+  return { ...state, ...actions }
+}
+
+/**
+ * Returns the request that the person confirms who they are, while calls of `client.fetch` wait for it. Otherwise
+ * undefined. Use it once, in a component that is always there.
+ */
+export function useStepUp(): StepUpRequest | undefined {
+  const { client } = useSession()
+  const [request, setRequest] = useState<StepUpRequest>()
+  useEffect(() => watchStepUps(client, setRequest), [client])
+  return request
 }
 
 /** Renders its children if somebody is logged in. */

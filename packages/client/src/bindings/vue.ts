@@ -1,6 +1,7 @@
 import {
   computed,
   inject,
+  onScopeDispose,
   shallowReadonly,
   shallowRef,
   type ComputedRef,
@@ -10,10 +11,15 @@ import {
 } from 'vue'
 
 import type { ClientError } from '../error.ts'
+import type { StepUpRequest } from '../factors/types.ts'
 import type { Client, Session } from '../types.ts'
 import { askUntilKnown } from './ask.ts'
 import { decideEntry, type Elsewhere, type EntryOptions } from './entry.ts'
+import { createSignIn, FIRST_STATE, type SignInActions, type SignInState } from './sign-in.ts'
 import { statusOf, type SessionStatus } from './status.ts'
+import { watchStepUps } from './step-up.ts'
+
+export type { SignInActions, SignInState } from './sign-in.ts'
 
 /** The result of `useSession`. */
 export interface SessionState {
@@ -72,6 +78,25 @@ export function useSession(): SessionState {
   const state = inject(KEY, undefined)
   if (!state) throw new Error('useSession needs app.use(createCountersign(client)).')
   return state
+}
+
+/** Returns a login: the step that the person is at, and the functions that continue it. */
+export function useSignIn(): SignInActions & { readonly state: Readonly<ShallowRef<SignInState>> } {
+  const { client } = useSession()
+  const state = shallowRef(FIRST_STATE)
+  const set = (next: SignInState): void => void (state.value = next)
+  return { state: shallowReadonly(state), ...createSignIn(client, set) }
+}
+
+/**
+ * Returns the request that the person confirms who they are, while calls of `client.fetch` wait for it. Use it once, in a
+ * component that is always there.
+ */
+export function useStepUp(): Readonly<ShallowRef<StepUpRequest | undefined>> {
+  const { client } = useSession()
+  const request = shallowRef<StepUpRequest>()
+  onScopeDispose(watchStepUps(client, (next) => void (request.value = next)))
+  return shallowReadonly(request)
 }
 
 /**

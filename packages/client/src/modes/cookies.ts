@@ -1,4 +1,4 @@
-import { ClientError } from '../error.ts'
+import type { ClientError } from '../error.ts'
 import { exchange, jsonPost, type Members } from '../exchange.ts'
 import type { Session } from '../types.ts'
 import type { Grant, Mode } from './mode.ts'
@@ -27,14 +27,14 @@ export function createCookieMode(authority: string): Mode {
   /** The answers of a login and of a refresh have the same members. */
   function readGrant(body: Members): Grant {
     mode.csrf = String(body['csrf_token'])
-    return { sid: String(body['sid']), lifeMs: lifeOf(body) }
+    return { sid: String(body['sid']), lifeMs: lifeOf(body), recoveryCodes: body['recovery_codes'] }
   }
 
   const mode: Mode = {
     isShared: true,
     csrf: undefined,
     headers: async (method) => (/^(?:GET|HEAD|OPTIONS)$/i.test(method) ? {} : csrfHeader()),
-    login: async (credentials) => readGrant(await post('login', credentials)),
+    login: async (body, path) => readGrant(await post(`login${path}`, body)),
     // JSON leaves out a tenant that is undefined.
     refresh: async (tenant) => readGrant(await post('refresh', { tenant })),
     async load() {
@@ -50,9 +50,6 @@ export function createCookieMode(authority: string): Mode {
     async forget() {
       mode.csrf = undefined
     },
-    // After `refresh_elsewhere` the session continues, and the authority keeps the cookies.
-    isOver: ({ status, code }) =>
-      status === 401 && code !== 'unavailable' && code !== 'refresh_elsewhere',
   }
   return mode
 }

@@ -1,4 +1,4 @@
-import { ClientError } from '../error.ts'
+import { ClientError, isOver } from '../error.ts'
 import { exchange, jsonPost, type Members } from '../exchange.ts'
 import type { Session, TokenStorage } from '../types.ts'
 import type { Grant, Mode } from './mode.ts'
@@ -11,19 +11,20 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
   let refreshing: Promise<Grant> | undefined
 
   const post = (path: string, body: object): Promise<Members> =>
-    exchange(`${authority}/api/token/${path}`, { ...jsonPost(body), credentials: 'omit' })
+    exchange(`${authority}/api/token${path}/`, { ...jsonPost(body), credentials: 'omit' })
 
-  async function keep({ access: next, refresh }: Members): Promise<Grant> {
+  async function keep(members: Members): Promise<Grant> {
+    const { access: next, refresh } = members
     if (typeof refresh === 'string') await storage.set(key, refresh)
     access = String(next)
-    return readGrant(access)
+    return { ...readToken(access), recoveryCodes: members['recovery_codes'] }
   }
 
   async function rotate(used?: string | null): Promise<Grant> {
     const refresh = await storage.get(key)
     if (!refresh || refresh === used) throw new ClientError('token_missing', { status: 401 })
     try {
-      return await keep(await post('refresh/', { refresh }))
+      return await keep(await post('/refresh', { refresh }))
     } catch (error) {
       // Another window may have stored a newer token meanwhile.
       if (used === undefined && isOver(error as ClientError)) return rotate(refresh)
@@ -47,9 +48,9 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
     isShared: false,
     csrf: undefined,
     headers: async () => (access ? { authorization: `Bearer ${access}` } : {}),
-    login: async (credentials) => {
-      assertNoTenant(credentials.tenant)
-      return keep(await post('', credentials))
+    login: async (body, path) => {
+      assertNoTenant((body as Members)['tenant'])
+      return keep(await post(path, body))
     },
     refresh,
     async load() {
@@ -65,22 +66,17 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
       const token = await storage.get(key)
       // The person must be logged out on this device also without a network.
       await this.forget()
-      if (token) await post('blacklist/', { refresh: token })
+      if (token) await post('/blacklist', { refresh: token })
     },
     async forget() {
       access = undefined
       await storage.remove(key)
     },
-    isOver,
   }
 }
 
-function isOver({ status, code }: ClientError): boolean {
-  return status === 401 && code !== 'unavailable'
-}
-
 /** Reads the lifetime as a duration, because the clock of the device may be wrong. */
-function readGrant(access: string): Grant {
+function readToken(access: string): Grant {
   try {
     const payload = access.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/')
     const { sid, exp, iat } = JSON.parse(atob(payload)) as Record<string, unknown>
@@ -90,16 +86,17 @@ function readGrant(access: string): Grant {
   }
 }
 
+/** Keeps one value, because a client stores under one key. */
 function memoryStorage(): TokenStorage {
-  const values = new Map<string, string>()
+  let stored: string | null = null
   return {
-    get: async (key) => values.get(key) ?? null,
-    set: async (key, value) => void values.set(key, value),
-    remove: async (key) => void values.delete(key),
+    get: async () => stored,
+    set: async (_, value) => void (stored = value),
+    remove: async () => void (stored = null),
   }
 }
 
 /** The SimpleJWT endpoints know no tenants. Ignoring one would log in to another tenant. */
-function assertNoTenant(tenant: string | null | undefined): void {
+function assertNoTenant(tenant: unknown): void {
   if (tenant !== undefined) throw new TypeError('mode: memory has no tenants')
 }

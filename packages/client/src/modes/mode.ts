@@ -1,11 +1,12 @@
-import type { ClientError } from '../error.ts'
-import type { Credentials, Session } from '../types.ts'
+import type { Session } from '../types.ts'
 
 /** The result of a login or a refresh. */
 export interface Grant {
   readonly sid: string
   /** The remaining lifetime of the access token in milliseconds. Undefined if it is not known. */
   readonly lifeMs: number | undefined
+  /** New recovery codes, if the login has set up the first factor. */
+  readonly recoveryCodes?: unknown
 }
 
 /** A session, and what is known about its access token. */
@@ -23,12 +24,11 @@ export interface Mode {
   csrf: string | undefined
   /** Returns the headers that a call needs. */
   headers(method: string): Promise<Readonly<Record<string, string>>>
-  login(credentials: Credentials): Promise<Grant>
+  /** Sends a request that logs in, for example to the path `/second-factor` below the one for passwords. */
+  login(body: object, path: string): Promise<Grant>
   refresh(tenant?: string | null): Promise<Grant>
   load(): Promise<Loaded>
   logout(): Promise<void>
   /** Forgets the session, because it is over. */
   forget(): Promise<void>
-  /** Whether a failed `refresh` or `load` means that nobody is logged in any more. */
-  isOver(error: ClientError): boolean
 }

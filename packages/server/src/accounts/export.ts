@@ -1,12 +1,25 @@
 import { limits } from '../base/limits.ts'
+import type { FactorSummary, TrustedDevice } from '../store/factors.ts'
 import type { Account, AuditEntry, Membership } from '../store/rows.ts'
 import type { SessionSummary, Store } from '../store/store.ts'
 
 /** An account without its password hash, for listings. */
 export type AccountSummary = Omit<Account, 'passwordHash' | 'hardPosition'>
 
+/** The second factors of an account, without secrets. Times are in milliseconds since 1970. */
+export interface FactorData {
+  /** The oldest first. */
+  readonly factors: readonly FactorSummary[]
+  readonly recoveryCodesLeft: number
+  /** The browsers that are not asked for a second factor, the newest first. */
+  readonly devices: readonly RememberedDevice[]
+}
+
+/** A browser that is not asked for a second factor. */
+export type RememberedDevice = Omit<TrustedDevice, 'hash' | 'version'>
+
 /** Everything that the authority stores about a person, without secrets. Times are in milliseconds since 1970. */
-export interface AccountData {
+export interface AccountData extends FactorData {
   readonly account: AccountSummary
   readonly memberships: readonly Membership[]
   /** The newest sessions, at most `limits.auditExportedMax`. */
@@ -17,15 +30,29 @@ export interface AccountData {
 
 /** Reads the data of an account. */
 export async function readAccountData(
-  store: Pick<Store, 'tenants' | 'sessions' | 'audit'>,
+  store: Pick<Store, 'tenants' | 'factors' | 'sessions' | 'audit'>,
   account: AccountSummary,
 ): Promise<AccountData> {
   const { id: accountId } = account
   const limit = limits.auditExportedMax
-  const [memberships, sessions, audit] = await Promise.all([
+  const [memberships, factorData, sessions, audit] = await Promise.all([
     store.tenants.membershipsOf(accountId),
+    readFactorData(store, accountId),
     store.sessions.list({ accountId, limit }),
     store.audit.list({ accountId, limit }),
   ])
-  return { account, memberships, sessions, audit }
+  return { account, memberships, ...factorData, sessions, audit }
+}
+
+/** Reads the second factors of an account. An unknown account has none. */
+export async function readFactorData(
+  { factors: store }: Pick<Store, 'factors'>,
+  accountId: string,
+): Promise<FactorData> {
+  const [factors, { recoveryCodes: recoveryCodesLeft }, devices] = await Promise.all([
+    store.list(accountId),
+    store.view(accountId),
+    store.trusted(accountId),
+  ])
+  return { factors, recoveryCodesLeft, devices }
 }

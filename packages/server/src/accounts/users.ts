@@ -33,12 +33,13 @@ export function createUserManager({
 }): UserManager {
   const auditBy = (by: string): AuditContext => ({ at: clock.nowMs(), actor: by })
   return {
-    changed: async (id, by) => store.shadows.noteChange(assertId(id), auditBy(by)),
-    endSessions: async (id, by) => store.shadows.endSessions(assertId(id), auditBy(by)),
+    changed: async (id, by) => store.shadows.noteChange(assertSourceId(id), auditBy(by)),
+    endSessions: async (id, by) => store.shadows.endSessions(assertSourceId(id), auditBy(by)),
   }
 }
 
-function assertId(id: unknown): string {
+/** Returns the id. Throws a `TypeError` if no account of an application can have it. */
+export function assertSourceId(id: unknown): string {
   if (isSourceId(id)) return id
   throw new TypeError(
     'id must be an id that an account of the application can have: 1 to 128 visible ASCII characters, not beginning with acct_ or svc_.',

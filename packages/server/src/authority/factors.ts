@@ -47,7 +47,7 @@ async function chooseRelyingParty(
     stored: await factors.rpId(),
     configured,
     publicUrl,
-    hasPasskeys: await factors.hasPasskeys(),
+    hasPasskeys: await factors.hasAny('passkey'),
   })
   switch (decision.kind) {
     case 'refuse':

@@ -3,13 +3,19 @@ import { setImmediate } from 'node:timers/promises'
 import type { Logger } from 'pino'
 
 import { messageOf } from '../base/faults.ts'
+import { loadPasskeyLibrary } from '../factors/passkeys/library.ts'
+import type { Store } from '../store/store.ts'
 
 /** The parts that the first answers do not need. Each is imported where it is used. */
-const DEFERRED: readonly (() => Promise<unknown>)[] = [
+const DEFERRED: readonly ((store: Pick<Store, 'factors'>) => Promise<unknown>)[] = [
   () => import('@node-rs/argon2'),
   () => import('ws'),
   () => import('bowser'),
   () => import('../http/openapi/document.ts'),
+  // 7 MB that only servers with second factors need.
+  async ({ factors }) => (await factors.hasAny('totp')) && import('otplib'),
+  // Nothing else runs for 0.3 s, and it takes 20 MB. Without passkeys, the first registration begins to load it.
+  async ({ factors }) => (await factors.hasAny('passkey')) && loadPasskeyLibrary(),
 ]
 
 /** Long enough for the first answers of a server that just started. */
@@ -20,10 +26,12 @@ const DELAY_MS = 500
  * first request that needs one would wait for the disk. It would even fail after an upgrade has replaced the files of a
  * running server. Returns the function that stops it.
  */
-export function startPreload(logger: Logger): () => void {
+export function startPreload(store: Pick<Store, 'factors'>, logger: Logger): () => void {
   let isStopped = false
   const timer = setTimeout(() => {
-    preload(() => isStopped).catch((error: unknown) => {
+    preload(store, () => isStopped).catch((error: unknown) => {
+      // The store closes while it is asked.
+      if (isStopped) return
       // The request that needs this part tries again.
       logger.error({ event: 'preload_failed', error: messageOf(error) })
     })
@@ -35,10 +43,10 @@ export function startPreload(logger: Logger): () => void {
   }
 }
 
-async function preload(isStopped: () => boolean): Promise<void> {
+async function preload(store: Pick<Store, 'factors'>, isStopped: () => boolean): Promise<void> {
   for (const load of DEFERRED) {
     if (isStopped()) return
-    await load()
+    await load(store)
     await setImmediate()
   }
 }

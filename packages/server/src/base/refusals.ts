@@ -202,6 +202,10 @@ export const refusals = {
     status: 401,
     text: 'The passkey was not accepted. Try again, or use another method.',
   },
+  passkey_unknown: {
+    status: 401,
+    text: 'This passkey was removed from its account, or belongs to another server. Use another method, and delete the passkey on your device.',
+  },
   challenge_void: {
     status: 400,
     text: 'This request was answered before or has expired. Begin again.',

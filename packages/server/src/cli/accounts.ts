@@ -2,7 +2,9 @@ import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/change.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
+import { factorCommands } from './factors.ts'
 import { print, printRows } from './print.ts'
+import { unwrap } from './unwrap.ts'
 import { confirm, readNewPassword } from './prompt.ts'
 import { UsageError } from './usage-error.ts'
 import type { Workbench } from './workbench.ts'
@@ -261,12 +263,5 @@ export const accountCommands: readonly Command[] = [
     changed: 'role removed',
     unchanged: 'does not have this role',
   }),
+  ...factorCommands,
 ]
-
-/**
- * Returns the value of an operation that succeeded. Throws a `SetupError` with the reason if it was refused.
- */
-export function unwrap<T>(managed: Managed<T>): T {
-  if (!managed.ok) throw new SetupError(managed.text)
-  return managed.value
-}

@@ -1,4 +1,4 @@
-import { unwrap } from './accounts.ts'
+import { unwrap } from './unwrap.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { LIMIT_FLAG, readLimit } from './options.ts'
 import { print, printRows } from './print.ts'

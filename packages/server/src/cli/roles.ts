@@ -1,4 +1,4 @@
-import { unwrap } from './accounts.ts'
+import { unwrap } from './unwrap.ts'
 import { JSON_FLAG, type Command } from './command.ts'
 import { print, printRows } from './print.ts'
 

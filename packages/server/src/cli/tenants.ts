@@ -1,4 +1,4 @@
-import { unwrap } from './accounts.ts'
+import { unwrap } from './unwrap.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { invitationCommands } from './invitations.ts'
 import { LIMIT_FLAG, readLimit } from './options.ts'

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openBreachedPasswords } from '../authority/breached.ts'
 import { createCodeServices } from '../authority/by-mail.ts'
 import { createAccountMails, type AccountMails } from '../by-mail/manage.ts'
+import { createNotices } from '../by-mail/notices.ts'
 import type { CodeServices } from '../by-mail/services.ts'
 import { createClientManager, type ClientManager } from '../accounts/clients.ts'
 import type { WriteInvitation } from '../accounts/invitations.ts'
@@ -12,6 +13,7 @@ import { createAccountManager, type AccountManager } from '../accounts/manage.ts
 import type { BreachedPasswords } from '../accounts/breached.ts'
 import { createNewPasswords } from '../accounts/new-passwords.ts'
 import { createPasswordHasher } from '../accounts/passwords.ts'
+import { usernameKey } from '../accounts/usernames.ts'
 import {
   createRoleManager,
   createTenantManager,
@@ -30,6 +32,7 @@ import type { Settings } from '../settings.ts'
 import { openStore } from '../store/open.ts'
 import { assertNoRemains } from '../store/sqlite/files.ts'
 import type { Store } from '../store/store.ts'
+import { createFactorManager, type FactorManager } from '../with-factors/manage.ts'
 import { loadInput } from './load-settings.ts'
 import { warn } from './print.ts'
 
@@ -41,6 +44,7 @@ export interface Workbench {
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
+  readonly factors: FactorManager
   readonly random: Random
   /** The user, as the audit records it: `cli:USER`. */
   readonly actor: string
@@ -98,6 +102,16 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
     tenants: createTenantManager({ ...base, writeInvitation: invitationWriter(settings, base) }),
     roles: createRoleManager(base),
     clients: createClientManager(base),
+    factors: createFactorManager({
+      ...base,
+      notices: () => {
+        const codes = openCodeServices(settings, base)
+        return codes && createNotices(codes.mailer)
+      },
+      // Only an id names the accounts of an application: their usernames are not unique here.
+      find: async (name) =>
+        (await store.accounts.find(usernameKey(name))) ?? store.accounts.get(name),
+    }),
     random,
     actor: actorName(),
   }

@@ -111,7 +111,7 @@ async function tryToOpen(
     return notOpened(services, opening, why ?? 'revoked')
 
   const now = await services.store.nowMs()
-  const decision = await decide(services, opening, account, now)
+  const decision = await decideNeed(services, opening, account, now)
   if (decision.kind !== 'enough') {
     const details = {
       proofs,
@@ -163,11 +163,11 @@ async function tryToOpen(
   return { ...granted, device: services.throttle.rememberDevice(throttleKey, account.hardPosition) }
 }
 
-/** Asks whether the proofs are enough for this account now. */
-async function decide(
+/** Asks whether the proofs are enough for this account now. Writes nothing. */
+export async function decideNeed(
   { store, factors: policy }: SessionServices,
-  { candidate, proofs, caller, uses }: Opening,
-  account: Account,
+  { candidate, proofs, caller, uses }: Pick<Opening, 'candidate' | 'proofs' | 'caller' | 'uses'>,
+  account: Pick<Account, 'roles' | 'email' | 'id'>,
   now: EpochMs,
 ): Promise<FactorDecision> {
   const { factors, membership } = candidate

@@ -248,8 +248,8 @@ export interface FactorStore {
 
   /** Returns the RP ID that was chosen for passkeys. Undefined before the first choice. */
   rpId(): Promise<string | undefined>
-  /** Whether any account has a passkey. */
-  hasPasskeys(): Promise<boolean>
+  /** Whether any account has a factor of this kind. */
+  hasAny(kind: FactorKind): Promise<boolean>
   /** Stores the RP ID. If an account has a passkey already, it keeps the stored one. Returns the stored one. */
   chooseRpId(rpId: string): Promise<string>
   /** Removes up to `limit` expired challenges and devices. Returns how many. */

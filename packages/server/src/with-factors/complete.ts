@@ -1,5 +1,6 @@
+import type { FactorDecision } from '../factors/decide.ts'
 import { identify } from '../sessions/identify.ts'
-import { openSession, whyNotOpened, type SignedIn } from '../sessions/open-session.ts'
+import { decideNeed, openSession, whyNotOpened, type SignedIn } from '../sessions/open-session.ts'
 import { findPending, type Pending } from '../sessions/pending.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { Bearer } from './challenges.ts'
@@ -47,6 +48,26 @@ export async function readTicket(
   // The session could not open. Without this, an old ticket would still allow guesses, which lock the owner's app.
   if ((candidate.account?.hardPosition ?? 0) > pending.position) return refuse('ticket_void')
   return { ok: true, pending, subject, accountId, username: candidate.account?.username ?? '' }
+}
+
+/** What a ticket still needs: the methods or the factors that the person can choose from. Uses nothing up. */
+export async function readNeed(
+  services: FactorServices,
+  ticket: string,
+  caller: Caller,
+): Promise<
+  { readonly ok: true; readonly bearer: TicketBearer; readonly need: FactorDecision } | Refusal
+> {
+  const { sessions } = services
+  const bearer = await readTicket(services, ticket)
+  if (!bearer.ok) return bearer
+  const { accountId, pending } = bearer
+  const wishes = { tenantName: pending.tenantName, address: caller.address }
+  const candidate = await identify(sessions, { accountId }, wishes)
+  if (candidate.account === undefined) return refuse('ticket_void')
+  const opening = { candidate, proofs: pending.proofs, caller }
+  const now = await sessions.store.nowMs()
+  return { ok: true, bearer, need: await decideNeed(sessions, opening, candidate.account, now) }
 }
 
 /**

@@ -40,6 +40,17 @@ export async function beginTotp(
   return { ok: true, challenge, ...setup }
 }
 
+/** Describes an app again that {@link beginTotp} began, for a page that is loaded again. Undefined if it is void. */
+export async function describeBegunTotp(
+  services: FactorServices,
+  bearer: Bearer,
+  username: string,
+  challenge: string,
+): Promise<TotpSetup | undefined> {
+  const secret = await readTotpSecret(services, bearer, challenge)
+  return secret && describeTotp(secret, { issuer: services.siteName, label: username })
+}
+
 /** Checks the proof of a factor that is to be enrolled. Recovery codes come with the first factor of the account. */
 export async function proveEnrolment(
   services: FactorServices,
@@ -72,10 +83,8 @@ async function readTotp(
   caller: Caller,
 ): Promise<Read> {
   const { store, random } = services.sessions
-  const details = await readChallenge(services, 'totp_enrol', challenge, bearer)
-  if (details === undefined) return refuse('challenge_void')
-  // Only `beginTotp` writes challenges of this purpose.
-  const secret = Buffer.from((details as { readonly secret: string }).secret, 'base64url')
+  const secret = await readTotpSecret(services, bearer, challenge)
+  if (secret === undefined) return refuse('challenge_void')
   // Guesses need no budget: whoever enrols knows the secret.
   const step = await findTotpStep(secret, code, -1, await store.nowMs())
   if (step === undefined) return refuseFactor(services, bearer.accountId, 'totp', caller)
@@ -95,6 +104,18 @@ async function readTotp(
       lastStep: step,
     },
   }
+}
+
+async function readTotpSecret(
+  services: FactorServices,
+  bearer: Bearer,
+  challenge: string,
+): Promise<Buffer | undefined> {
+  const details = await readChallenge(services, 'totp_enrol', challenge, bearer)
+  // Only `beginTotp` writes challenges of this purpose.
+  return details === undefined
+    ? undefined
+    : Buffer.from((details as { readonly secret: string }).secret, 'base64url')
 }
 
 async function readPasskey(

@@ -1,5 +1,5 @@
 import { newRecoveryCodes } from '../factors/recovery-codes.ts'
-import { requiresFactor } from '../factors/policy.ts'
+import { requiresFactor, type PolicySubject } from '../factors/policy.ts'
 import { isEnrolled, refuseUnlessFresh } from '../sessions/freshness.ts'
 import {
   auditContextOf,
@@ -14,6 +14,7 @@ import type { EpochMs } from '../base/clock.ts'
 import type { Bearer } from './challenges.ts'
 import { nameOf, proveEnrolment, type PresentedEnrolment } from './enrol.ts'
 import { noticeOf } from './notices.ts'
+import { readAcceptedPasskeys, type AcceptedPasskeys } from './passkeys.ts'
 import { raiseSession } from './step-up.ts'
 import type { FactorServices } from './services.ts'
 
@@ -29,8 +30,8 @@ export interface OwnFactors {
 
 /** Lists the factors of the account of a session. */
 export async function listOwnFactors(
-  { sessions: { store, factors: policy } }: FactorServices,
-  { state: { account } }: CurrentSession,
+  { sessions: { store, factors: policy } }: Pick<FactorServices, 'sessions'>,
+  { state: { account } }: Pick<CurrentSession, 'state'>,
 ): Promise<OwnFactors> {
   const [factors, view] = await Promise.all([
     store.factors.list(account.id),
@@ -43,6 +44,16 @@ export async function listOwnFactors(
     isRequired,
     dueAt: isRequired && !isEnrolled(view) ? view.dueAt : undefined,
   }
+}
+
+/** Returns by when an account must enrol a factor. Undefined if it has one, or need not. */
+export async function factorDueAt(
+  { store, factors: policy }: FactorServices['sessions'],
+  account: PolicySubject & { readonly id: string },
+): Promise<EpochMs | undefined> {
+  if (!requiresFactor(policy, account)) return undefined
+  const view = await store.factors.view(account.id)
+  return isEnrolled(view) ? undefined : view.dueAt
 }
 
 /** Whom the challenges of a session belong to. */
@@ -110,13 +121,19 @@ export async function renameOwnFactor(
   return change === 'unknown' ? refuse('not_found') : { ok: true }
 }
 
+/** A factor was removed. */
+export interface FactorRemoved extends Renewed {
+  /** The passkeys that are left, for password managers. Undefined unless a passkey was removed. */
+  readonly passkeys: AcceptedPasskeys | undefined
+}
+
 /** Removes one of the account's factors. The session must be fresh; all other sessions end. */
 export async function removeOwnFactor(
   services: FactorServices,
   current: CurrentSession,
   factorId: string,
   caller: Caller,
-): Promise<Renewed | Refusal> {
+): Promise<FactorRemoved | Refusal> {
   const { sessions } = services
   const fresh = await checkFresh(services, current)
   if (!fresh.ok) return fresh
@@ -127,7 +144,10 @@ export async function removeOwnFactor(
   const mails = await noticeOf(services, account.id, `${factor.kind}_removed`, caller, context.at)
   const change = await sessions.store.factors.remove(fresh.by, factorId, { ...context, mails })
   if (change === 'outdated') return outdated(services, current)
-  return change === 'unknown' ? refuse('not_found') : renew(sessions, current)
+  if (change === 'unknown') return refuse('not_found')
+  const passkeys =
+    factor.kind === 'passkey' ? await readAcceptedPasskeys(services, account.id) : undefined
+  return { ...(await renew(sessions, current)), passkeys }
 }
 
 /** New recovery codes in place of the old ones. They are shown once. The session must be fresh. */

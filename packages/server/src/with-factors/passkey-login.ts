@@ -69,7 +69,10 @@ export async function logInByPasskey(
   const credentialId = readAssertion(given.response)?.credentialId
   const found =
     credentialId === undefined ? undefined : await store.factors.findPasskey(credentialId)
-  if (found === undefined) return refuse('passkey_refused')
+  // An id of its own: the page tells the password manager to forget this passkey. Nobody can guess the id of another one.
+  if (found === undefined) {
+    return refuse(credentialId === undefined ? 'passkey_refused' : 'passkey_unknown')
+  }
   const { accountId, factor: passkey } = found
   const { response } = given
   const proven = await checkAssertion(services, { accountId, passkey }, details, caller, {

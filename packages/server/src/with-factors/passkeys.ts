@@ -1,4 +1,5 @@
 import { limits } from '../base/limits.ts'
+import { beginToLoadPasskeyLibrary } from '../factors/passkeys/library.ts'
 import {
   authenticationOptions,
   registrationOptions,
@@ -112,6 +113,7 @@ export async function askForNewPasskey(
   if (userHandle === undefined) return refuse('account_disabled')
   const bytes = sessions.random.bytes(CHALLENGE_BYTES)
   const challenge = await writePasskeyChallenge(services, 'passkey_enrol', bearer, bytes, caller)
+  beginToLoadPasskeyLibrary()
   const options = registrationOptions({
     rpId: relyingParty.id,
     rpName: relyingParty.name,
@@ -138,6 +140,31 @@ export async function checkNewPasskey(
   const expected = expectationOf(relyingParty, details)
   const result = await verifyRegistration({ response, ...expected })
   return result.ok ? result : refuseFactor(services, bearer.accountId, 'passkey', caller)
+}
+
+/** The passkeys of an account, as password managers know them. */
+export interface AcceptedPasskeys {
+  readonly rpId: string
+  /** The user handle, in base64url. */
+  readonly userId: string
+  /** In base64url. */
+  readonly credentialIds: readonly string[]
+}
+
+/** Reads the passkeys of an account that has or had some, for its password managers. */
+export async function readAcceptedPasskeys(
+  { relyingParty, sessions }: FactorServices,
+  accountId: string,
+): Promise<AcceptedPasskeys | undefined> {
+  const { factors } = sessions.store
+  const fresh = new Uint8Array(sessions.random.bytes(USER_HANDLE_BYTES))
+  const userHandle = await factors.userHandle(accountId, fresh)
+  if (relyingParty === undefined || userHandle === undefined) return undefined
+  return {
+    rpId: relyingParty.id,
+    userId: Buffer.from(userHandle).toString('base64url'),
+    credentialIds: (await factors.passkeys(accountId)).map(({ credentialId }) => credentialId),
+  }
 }
 
 /** Writes the challenge of a passkey for a bearer. */

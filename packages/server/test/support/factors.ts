@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 
-import { ISSUER, type Pair, type TestAuthority } from './authority.ts'
+import { ISSUER, type Answering, type Pair, type TestAuthority } from './authority.ts'
 import { readAnswer, type Answer } from './contract.ts'
 
 const PERIOD_MS = 30_000
@@ -31,7 +31,7 @@ function fromBase32(text: string): Buffer {
 
 /** Sends a request with an access token. */
 export async function callWith(
-  { authority }: Pick<TestAuthority, 'authority'>,
+  { authority }: Answering,
   access: string,
   method: string,
   path: string,
@@ -61,7 +61,10 @@ export interface App {
 }
 
 /** Enrols an authenticator app for the account of a session. The code of the enrolment is used up. */
-export async function enrolApp(it: TestAuthority, { access }: Pair): Promise<App> {
+export async function enrolApp(
+  it: Answering & Pick<TestAuthority, 'clock'>,
+  { access }: Pick<Pair, 'access'>,
+): Promise<App> {
   const begun = await callWith(it, access, 'POST', '/auth/factors/totp/challenge')
   if (begun.status !== 200) throw new Error(begun.text)
   const { challenge, secret } = JSON.parse(begun.text) as { challenge: string; secret: string }

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import type { SeenPage } from './pages.ts'
 
 const ELEMENTS = new Set(
-  'html head meta title script noscript link body main nav footer h1 h2 p a span strong time ul li form input label button'.split(
+  'html head meta title script noscript link body main nav footer h1 h2 p a span strong time ul li form input label button img pre'.split(
     ' ',
   ),
 )
@@ -26,7 +26,7 @@ export function expectSafe(page: SeenPage, { formTarget }: { formTarget?: string
   })
   if (page.html === '') return
   expect(headers['content-type']).toBe('text/html; charset=utf-8')
-  const hasList = /\/(?:sessions|activity)(?:\?|$)/.test(page.path)
+  const hasList = /\/(?:sessions|activity|review)(?:\?|$)/.test(page.path)
   expect(page.html.length).toBeLessThan(hasList ? 140_000 : 14_000)
   expect(page.tags.map(({ name }) => name).filter((name) => !ELEMENTS.has(name))).toEqual([])
   for (const { name, attributes, text } of page.tags) {
@@ -34,11 +34,16 @@ export function expectSafe(page: SeenPage, { formTarget }: { formTarget?: string
     if (name === 'script') {
       expect(text).toBe('')
       expect(attributes['src']).toMatch(/^\/auth\/account\/page\.js(?:\?v=[\w-]{16})?$/)
+    } else if (name === 'img') {
+      expect(attributes['src']).toMatch(/^data:image\/svg\+xml;base64,/)
+      expect(attributes['alt']).not.toBe('')
     } else expect(attributes['src']).toBeUndefined()
     for (const each of ['href', 'action']) {
       const value = attributes[each] ?? '/'
       const isOther = formTarget !== undefined && value.startsWith(`${formTarget}/`)
-      if (!isOther) expect(value).toMatch(/^\/(?!\/)/)
+      // The icon of the tab is in the page.
+      const isIcon = attributes['rel'] === 'icon' && value.startsWith('data:image/svg+xml,')
+      if (!isOther && !isIcon) expect(value).toMatch(/^\/(?!\/)/)
     }
   }
   const [root] = page.tags

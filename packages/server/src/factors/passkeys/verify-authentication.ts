@@ -6,6 +6,7 @@ import {
   type AuthenticatorDataReason,
 } from './authenticator-data.ts'
 import { checkClientData, type ClientDataReason, type Expected } from './client-data.ts'
+import { loadPasskeyLibrary } from './library.ts'
 import { parseAssertion, type AssertionResponse } from './responses.ts'
 
 /** Why an assertion was refused. For the audit; the person gets one answer for all of them. */
@@ -95,9 +96,9 @@ async function checkSignature(
   { publicKey }: StoredCredential,
   { challenge, origins, rpId }: Expected,
 ): Promise<AuthenticationReason | undefined> {
-  const { verifyAuthenticationResponse } = await import('@simplewebauthn/server')
+  const { server } = await loadPasskeyLibrary()
   try {
-    const { verified } = await verifyAuthenticationResponse({
+    const { verified } = await server.verifyAuthenticationResponse({
       response: {
         id,
         rawId: id,

@@ -6,6 +6,7 @@ import {
 } from './authenticator-data.ts'
 import { checkClientData, type ClientDataReason, type Expected } from './client-data.ts'
 import { checkCredentialKey, type CredentialKeyReason } from './credential-key.ts'
+import { loadPasskeyLibrary, type PasskeyLibrary } from './library.ts'
 import {
   CREDENTIAL_ID_BYTES_MAX,
   parseRegistration,
@@ -60,10 +61,7 @@ export async function verifyRegistration({
   const reason = checkClientData(given.clientDataJSON, 'webauthn.create', expected)
   if (reason !== undefined) return { ok: false, reason }
 
-  const [server, helpers] = await Promise.all([
-    import('@simplewebauthn/server'),
-    import('@simplewebauthn/server/helpers'),
-  ])
+  const { server, helpers } = await loadPasskeyLibrary()
   try {
     const authData = readAuthData(given, helpers)
     const wrong = checkNewCredential(given, authData, helpers, { ...expected, algorithms })
@@ -84,8 +82,8 @@ export async function verifyRegistration({
   }
 }
 
-type Helpers = typeof import('@simplewebauthn/server/helpers')
-type Server = typeof import('@simplewebauthn/server')
+type Helpers = PasskeyLibrary['helpers']
+type Server = PasskeyLibrary['server']
 type Verified = Extract<
   Awaited<ReturnType<Server['verifyRegistrationResponse']>>,
   { verified: true }

@@ -26,6 +26,10 @@ export const me = lazy(() =>
     tenant: tenant().nullable().meta({ description: 'The tenant of the session.' }),
     tenants: z.array(tenant()).meta({ description: 'The tenants of the account.' }),
     sid: z.string().meta({ description: 'The id of the session.' }),
-    auth_time: z.int().meta({ description: 'When the person logged in: seconds since 1970.' }),
+    auth_time: z.int().meta({
+      description: 'When the person logged in, or last stepped up: seconds since 1970.',
+    }),
+    amr: z.array(z.string()).meta({ description: 'How the person has proved who they are.' }),
+    acr: z.string().optional().meta({ description: '`aal2`: with two factors.' }),
   }),
 )

@@ -33,5 +33,7 @@ export async function describeAccount(
     tenants: tenants.map(({ tenantId, tenantName }) => ({ id: tenantId, name: tenantName })),
     sid: session.id,
     auth_time: Math.floor(session.authenticatedAt / 1000),
+    amr: session.amr,
+    ...(session.acr === undefined ? {} : { acr: session.acr }),
   }
 }

@@ -98,6 +98,9 @@ const ownData = lazy(() =>
   z.object({
     account: z.looseObject({ id: z.string(), username: z.string() }),
     memberships: records(),
+    factors: records(),
+    recoveryCodesLeft: z.int(),
+    devices: records(),
     sessions: records(),
     audit: records(),
   }),
@@ -135,6 +138,7 @@ export const accountRoutes: readonly ApiRoute[] = [
           tenants: [{ id: 'ten_c2l4dGVlbiBieXRlcw', name: 'acme' }],
           sid: '8Lr0jlbXlTn3vN0xkKqYIw',
           auth_time: 1_795_000_000,
+          amr: ['pwd'],
         },
       },
     ],
@@ -338,7 +342,7 @@ export const accountRoutes: readonly ApiRoute[] = [
     method: 'GET',
     path: '/auth/me/export',
     summary: 'Get everything that is stored about you',
-    description: `The account, its memberships, and its newest ${limits.auditExportedMax} sessions and audit lines, without secrets.`,
+    description: `The account, its memberships, second factors and remembered browsers, and its newest ${limits.auditExportedMax} sessions and audit lines, without secrets.`,
     gate: loggedInReader,
     feature: ownAccounts,
     answers: () => [
@@ -350,6 +354,9 @@ export const accountRoutes: readonly ApiRoute[] = [
         example: {
           account: { id: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g', username: 'alice' },
           memberships: [],
+          factors: [],
+          recoveryCodesLeft: 0,
+          devices: [],
           sessions: [],
           audit: [],
         },

@@ -201,6 +201,7 @@ export const browserRoutes: readonly ApiRoute[] = [
           tenants: [],
           sid: SESSION_EXAMPLE.sid,
           auth_time: 1_795_000_000,
+          amr: ['pwd'],
           csrf_token: SESSION_EXAMPLE.csrf_token,
           access_expires_in: 212,
         },

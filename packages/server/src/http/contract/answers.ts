@@ -72,6 +72,7 @@ export function answerRefusal(code: RefusalCode): Response {
     case 'ticket_void':
     case 'factor_wrong':
     case 'passkey_refused':
+    case 'passkey_unknown':
       return answerJson(401, { detail: refusals[code].text, code }, challenge)
     case 'factor_locked':
     case 'factor_unavailable':

@@ -102,8 +102,8 @@ export function readEnrolment({
     : undefined
 }
 
-/** Forms send the credential as JSON text. */
-function readResponse(given: unknown): unknown {
+/** Reads the credential of a body. Forms send it as JSON text. */
+export function readResponse(given: unknown): unknown {
   if (typeof given !== 'string') return given
   try {
     return JSON.parse(given)

@@ -9,23 +9,21 @@ import {
   removeOwnFactor,
   renameOwnFactor,
   replaceOwnRecoveryCodes,
-  type FactorAdded,
 } from '../../with-factors/own-factors.ts'
 import { refuseUnlessFresh } from '../../sessions/freshness.ts'
 import { auditContextOf } from '../../sessions/own-sessions.ts'
-import { refuse, type Refusal } from '../../sessions/services.ts'
-import { answerRenewed } from '../account/renewed.ts'
+import { refuse } from '../../sessions/services.ts'
 import { loggedIn, loggedInReader, type LoggedIn } from '../account/gates.ts'
 import { FIELD_MEDIA } from '../browser/media.ts'
-import { answerJson, sessionCookies } from '../browser/session-answers.ts'
+import { answerJson } from '../browser/session-answers.ts'
 import { problemFor } from '../problem.ts'
 import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { lazy } from '../router/lazy.ts'
-import type { Answer } from '../router/route.ts'
 import { sentText } from '../router/texts.ts'
 import type { HttpServices } from '../services.ts'
 import { FACTOR_REFUSALS, answerEnrolment, enrolmentAnswer } from './answers.ts'
 import { enrolmentFields, readEnrolment, type SentFactor } from './fields.ts'
+import { addedAnswers, answerAdded, answerRemoved, removedAnswers } from './own-answers.ts'
 
 const about = { tag: 'Second factors', style: 'problem' } as const
 
@@ -70,17 +68,6 @@ const policy = lazy(() =>
   }),
 )
 
-const added = lazy(() =>
-  z.object({
-    access: z.string().optional().meta({
-      description: 'A new access token, if the old one came in the header.',
-    }),
-    recovery_codes: z.array(z.string()).optional().meta({
-      description: 'New recovery codes. They are shown once.',
-    }),
-  }),
-)
-
 const deviceList = lazy(() =>
   z.object({
     devices: z.array(
@@ -115,36 +102,6 @@ const passkeyFields = lazy(() =>
 const nameFields = lazy(() => z.object({ name: sentText() }))
 
 const STALE = ['insufficient_user_authentication'] as const
-
-/** The answer to a change of the factors. */
-function addedAnswers(): readonly Answer[] {
-  return [
-    {
-      status: 200,
-      description:
-        'Done. Your session gets a new access token, in the cookie or in the body. The first factor comes with recovery codes.',
-      media: 'application/json',
-      schema: added(),
-      example: { recovery_codes: ['BCDF-GHJK-LMNP-QRST'] },
-    },
-  ]
-}
-
-function answerAdded(
-  services: HttpServices,
-  who: LoggedIn,
-  result: FactorAdded | Refusal,
-): Response {
-  if (!result.ok) return problemFor(result)
-  const { renewed, recoveryCodes } = result
-  const codes = recoveryCodes.length === 0 ? {} : { recovery_codes: recoveryCodes }
-  if (who.isCookie) {
-    const cookies =
-      renewed === undefined ? [] : sessionCookies(services.sessions, who.cookies, renewed)
-    return answerJson(200, codes, cookies)
-  }
-  return answerJson(200, { ...(renewed === undefined ? {} : { access: renewed.access }), ...codes })
-}
 
 /** Adds the factor that a body enrols. */
 async function add(
@@ -387,13 +344,13 @@ export const ownFactorRoutes: readonly ApiRoute[] = [
     gate: loggedIn,
     revokes: true,
     params: factorId,
-    answers: addedAnswers,
+    answers: removedAnswers,
     refusals: [...STALE, 'not_found'],
     handle:
-      ({ factors, sessions }) =>
+      (services) =>
       async ({ who, params, caller }) => {
-        const removed = await removeOwnFactor(factors, who, params.id, caller)
-        return removed.ok ? answerRenewed(sessions, who, removed) : problemFor(removed)
+        const done = await removeOwnFactor(services.factors, who, params.id, caller)
+        return done.ok ? answerRemoved(services, who, done) : problemFor(done)
       },
   }),
   defineRoute({

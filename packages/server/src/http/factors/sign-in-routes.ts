@@ -194,6 +194,7 @@ export const factorSignInRoutes: readonly ApiRoute[] = [
     answers: () => [sessionAnswer()],
     refusals: [
       'passkey_refused',
+      'passkey_unknown',
       'challenge_void',
       'credentials_invalid',
       'tenant_forbidden',

@@ -74,6 +74,49 @@ export function form(
   </form>`
 }
 
+/**
+ * A form that the script of the pages fills in with a passkey. Browsers without scripts do not show it. The script sends
+ * the form with `options=1` first, and gets the options as JSON; then it sends the answer of the passkey as a form.
+ */
+export function passkeyForm(
+  action: string,
+  { hidden, fields, button, tone, kind, isOffered, messages: { factors } }: PasskeyFormParts,
+): Html {
+  return html`<form
+    method="post"
+    action="${action}"
+    hidden
+    data-passkey="${kind}"
+    data-failed="${factors.passkeyFailed}"
+    data-exists="${factors.passkeyExists}"
+    ${isOffered === true ? 'data-offered' : ''}
+  >
+    ${hiddenFields({ ...hidden, challenge: '', response: '' })} ${fields}
+    <button type="submit" class="${tone ?? ''}">${button}</button>
+    <p class="error" role="alert"></p>
+  </form>`
+}
+
+/** A paragraph for browsers that run no scripts. */
+export function noScripts(text: string): Html {
+  return html`<noscript><p>${text}</p></noscript>`
+}
+
+/** A checkbox with its text. */
+export function checkbox(name: string, text: string): Html {
+  return html`<label class="check"
+    ><input type="checkbox" name="${name}" value="on" />${text}</label
+  >`
+}
+
+/** Values for the script of the pages, as JSON in an attribute. */
+export function dataFor(name: 'accepted' | 'unknown', value: unknown): Html {
+  const json = JSON.stringify(value)
+  return name === 'accepted'
+    ? html`<p hidden data-accepted="${json}"></p>`
+    : html`<p hidden data-unknown="${json}"></p>`
+}
+
 /** Values that a form sends and does not show. Undefined values are left out. */
 export function hiddenFields(
   hidden: Readonly<Record<string, string | undefined>>,
@@ -101,6 +144,15 @@ export interface FormParts {
   readonly isRepeatable?: boolean
 }
 
+/** The parts of a form for a passkey. */
+export interface PasskeyFormParts extends Omit<FormParts, 'isRepeatable'> {
+  /** Whether a passkey is used or made. */
+  readonly kind: 'get' | 'create'
+  /** Whether browsers offer passkeys in the field for the username, too. */
+  readonly isOffered?: boolean
+  readonly messages: Messages
+}
+
 /** The state of a field. */
 export interface FieldState {
   /** The value from the last time. A password is never sent back. */
@@ -116,10 +168,13 @@ const ATTRIBUTES = {
   email: { type: 'email', autocomplete: 'email', inputmode: 'email' },
   code: { type: 'text', autocomplete: 'one-time-code', inputmode: 'text' },
   password: { type: 'password', autocomplete: 'new-password', inputmode: 'text' },
-  // `webauthn` lets browsers offer passkeys in this field, once there are some.
+  // `webauthn` lets browsers offer passkeys in this field.
   username: { type: 'text', autocomplete: 'username webauthn', inputmode: 'text' },
   current_password: { type: 'password', autocomplete: 'current-password', inputmode: 'text' },
   new_username: { type: 'text', autocomplete: 'username', inputmode: 'text' },
+  totp: { type: 'text', autocomplete: 'one-time-code', inputmode: 'numeric' },
+  recovery_code: { type: 'text', autocomplete: 'off', inputmode: 'text' },
+  factor_name: { type: 'text', autocomplete: 'off', inputmode: 'text' },
 } as const satisfies Readonly<Record<FieldName, object>>
 
 /** A labelled field with its hint and its error. Screen readers read both with the field. */
@@ -129,7 +184,7 @@ export function field(
   { value, error, label = labels[name], isFirst = false }: FieldState,
 ): Html {
   const { type, autocomplete, inputmode } = ATTRIBUTES[name]
-  const hint = name === 'code' || name === 'password' ? hints[name] : undefined
+  const hint = name in hints ? hints[name as keyof typeof hints] : undefined // `in` has checked it.
   const described = [
     ...(error === undefined ? [] : [`${name}-error`]),
     ...(hint === undefined ? [] : [`${name}-hint`]),
@@ -145,9 +200,9 @@ export function field(
       autocomplete="${autocomplete}"
       inputmode="${inputmode}"
       value="${type === 'password' ? '' : (value ?? '')}"
-      autocapitalize="${name === 'code' ? 'characters' : 'none'}"
+      autocapitalize="${name === 'code' || name === 'recovery_code' ? 'characters' : 'none'}"
       spellcheck="false"
-      required
+      ${name === 'factor_name' ? '' : 'required'}
       ${described === '' ? '' : html`aria-describedby="${described}"`}
       ${error === undefined ? '' : html`aria-invalid="true"`}
       ${isFocused ? html`autofocus` : ''}

@@ -71,6 +71,10 @@ function pageHeaders({ headers: more, cookies = [] }: AnswerParts, formTarget?: 
   return headers
 }
 
+// In the page, because browsers otherwise ask for /favicon.ico.
+const ICON =
+  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' rx='4' fill='%232a6448'/%3E%3Cpath d='M4 8.5l3 3 5-7' fill='none' stroke='%23fff' stroke-width='2'/%3E%3C/svg%3E"
+
 function render(page: Page): string {
   const { speech, title, site, isWrong, body, goesTo } = page
   const { language, messages } = speech
@@ -85,6 +89,7 @@ function render(page: Page): string {
           <meta name="robots" content="noindex, nofollow" />
           ${goesTo === undefined ? '' : html`<meta http-equiv="refresh" content="0;url=${goesTo}" />`}
           <title>${headTitle}</title>
+          <link rel="icon" href="${ICON}" />
           <script src="/auth/account/page.js${version}"></script>
           <noscript><link rel="stylesheet" href="/auth/account/page.css${version}" /></noscript>
         </head>

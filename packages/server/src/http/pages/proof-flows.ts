@@ -15,6 +15,7 @@ import type { Site } from './look/site.ts'
 import { readFormSession } from './read-session.ts'
 import { rememberReturn, type Destination } from './return-to.ts'
 import { leaveSignIn } from './sign-in/leave.ts'
+import { toSecondFactor } from './sign-in/waiting.ts'
 import type { PagePurposes, ProofState } from './proof-state.ts'
 
 /** The fields of a form, and the values for its answer. */
@@ -111,6 +112,9 @@ export const logInFlow: ProofFlow = {
   submit: async (services, sent) => {
     const { presented, request, caller } = sent
     const done = await logInBrowserByMail(services, presented, { request, caller })
+    if (!done.ok && done.pending !== undefined) {
+      return toSecondFactor(services, done.pending, sent, forget(services))
+    }
     if (!done.ok) return done
     const { signedIn, cookies } = done
     return leaveSignIn(services, {

@@ -2,7 +2,14 @@ import type { Clock, EpochMs } from '../../base/clock.ts'
 import type { AuditContext } from '../audit-context.ts'
 import type { Change } from '../change.ts'
 import { decideGuess } from '../decide-guess.ts'
-import type { FactorOwner, FactorReset, FactorStore, GuessDecision, GuessKind } from '../factors.ts'
+import type {
+  FactorKind,
+  FactorOwner,
+  FactorReset,
+  FactorStore,
+  GuessDecision,
+  GuessKind,
+} from '../factors.ts'
 import { revokeAll, revokeAllExcept } from './account-rows.ts'
 import { auditChange, auditSession } from './audit.ts'
 import { findChallenge, insertChallenge, takeChallenge } from './challenges.ts'
@@ -29,6 +36,12 @@ const guesses = columnsOf('factor_guesses')
 const sessions = columnsOf('sessions')
 const accounts = columnsOf('accounts')
 const scope = columnsOf('passkey_scope')
+
+/** The conditions of the partial indexes: a table without such a factor is not read. */
+const ANY: Readonly<Record<FactorKind, string>> = {
+  totp: `SELECT 1 FROM factors WHERE kind = 'totp'`,
+  passkey: 'SELECT 1 FROM factors WHERE credential_id IS NOT NULL',
+}
 
 /** Second factors on SQLite. It is not split, because it lists the methods of one interface. */
 export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore {
@@ -188,15 +201,14 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
 
     rpId: async () => step(() => readRpId(db)),
 
-    hasPasskeys: async () =>
-      step(() => db.get(`SELECT 1 FROM factors WHERE kind = 'passkey' LIMIT 1`) !== undefined),
+    hasAny: async (kind) => step(() => db.get(ANY[kind]) !== undefined),
 
     chooseRpId: async (rpId) =>
       db.write(() => {
         db.run(
           `INSERT INTO passkey_scope (id, rp_id) VALUES (1, ?) ON CONFLICT (id) DO UPDATE
            SET rp_id = excluded.rp_id
-           WHERE NOT EXISTS (SELECT 1 FROM factors WHERE kind = 'passkey')`,
+           WHERE NOT EXISTS (${ANY.passkey})`,
           rpId,
         )
         return readRpId(db) ?? rpId
@@ -204,14 +216,16 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
 
     purge: async (limit) =>
       db.write(() => {
-        const purge = (table: string, key: string): number =>
+        const purge = (table: string, key: string, rows: number): number =>
           db.run(
             `DELETE FROM ${table} WHERE ${key} IN
                (SELECT ${key} FROM ${table} WHERE expires_at <= ? LIMIT ?)`,
             clock.nowMs(),
-            limit,
+            rows,
           )
-        return purge('challenges', 'id') + purge('trusted_devices', 'hash')
+        const challenges = purge('challenges', 'id', limit)
+        // A full step has exactly `limit` rows: then the caller takes another one.
+        return challenges + purge('trusted_devices', 'hash', limit - challenges)
       }),
   }
 }

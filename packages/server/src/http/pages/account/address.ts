@@ -10,6 +10,7 @@ import { redirectTo, type Html } from '../layout.ts'
 import type { PageSession } from '../page-session.ts'
 import { rememberReturn } from '../return-to.ts'
 import type { AccountBody } from './credentials.ts'
+import { isStepUp, toConfirm } from './confirm.ts'
 import { answerAccountForm, passwordWords } from './form-page.ts'
 import { pathOf, visitOf, type AccountQuery, type AccountVisit } from './frame.ts'
 
@@ -33,6 +34,7 @@ export async function submitAddress(
   }
   const asking = { email, password, locale: visit.speech.wanted }
   const asked = await askToChangeEmail(requireMail(services), input.who, asking, input.caller)
+  if (!asked.ok && isStepUp(asked)) return toConfirm(visit, pathOf('address'))
   return asked.ok ? answerAsked(visit, asked) : answerAddress(visit, { email, refusal: asked })
 }
 

@@ -13,6 +13,7 @@ import { form, paragraph, subtitle } from '../components.ts'
 import { pathIn } from '../language.ts'
 import { redirectTo } from '../layout.ts'
 import type { PageSession } from '../page-session.ts'
+import { isStale, isStepUp, toConfirm } from './confirm.ts'
 import { answerAccountForm, passwordWords } from './form-page.ts'
 import { answerDoneAt, pathOf, visitOf, type AccountQuery, type AccountVisit } from './frame.ts'
 
@@ -27,6 +28,9 @@ export interface AccountBody {
 
 type Show = Input<PageSession, undefined, AccountQuery, undefined>
 type Submit = Input<PageSession, undefined, AccountQuery, AccountBody>
+
+/** The forms prove the password, so only an account with a second factor must confirm more. */
+const WITH_PASSWORD = { hasProvenPassword: true }
 
 const EMPTY: Refusal = { ok: false, code: 'fields_invalid' }
 
@@ -59,7 +63,10 @@ function answerUsername(visit: AccountVisit, name: string, refusal?: Refusal): R
 
 /** Shows the form for a new password. */
 export async function showPassword(services: HttpServices, input: Show): Promise<Response> {
-  return answerPassword(visitOf(services, input))
+  const visit = visitOf(services, input)
+  return (await isStale(visit, WITH_PASSWORD))
+    ? toConfirm(visit, pathOf('password'))
+    : answerPassword(visit)
 }
 
 /** Changes the password, and ends all other sessions. */
@@ -71,6 +78,7 @@ export async function submitPassword(services: HttpServices, input: Submit): Pro
     oldPassword === '' || newPassword === ''
       ? EMPTY
       : await changePassword(sessions, input.who, { oldPassword, newPassword }, input.caller)
+  if (!changed.ok && isStepUp(changed)) return toConfirm(visit, pathOf('password'))
   if (!changed.ok) return answerPassword(visit, changed)
   const renewed = changed.renewed && sessionCookies(sessions, cookies, changed.renewed)
   return answerDoneAt(visit, pathOf('password'), 'password', renewed)
@@ -88,7 +96,10 @@ function answerPassword(visit: AccountVisit, refusal?: Refusal): Response {
 
 /** Shows the button that saves the person's data, and the form that deletes the account. */
 export async function showDelete(services: HttpServices, input: Show): Promise<Response> {
-  return answerDelete(visitOf(services, input))
+  const visit = visitOf(services, input)
+  return (await isStale(visit, WITH_PASSWORD))
+    ? toConfirm(visit, pathOf('delete'))
+    : answerDelete(visit)
 }
 
 /** Deletes the account. */
@@ -99,6 +110,7 @@ export async function submitDelete(services: HttpServices, input: Submit): Promi
     password === ''
       ? EMPTY
       : await deleteOwnAccount(services.sessions, input.who, password, input.caller)
+  if (!deleted.ok && isStepUp(deleted)) return toConfirm(visit, pathOf('delete'))
   return deleted.ok
     ? redirectTo(
         pathIn(visit.speech, '/sign-in', { done: 'deleted' }),

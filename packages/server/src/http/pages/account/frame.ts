@@ -16,6 +16,10 @@ export interface AccountQuery {
   readonly done?: string | undefined
   readonly before?: string | undefined
   readonly return_to?: string | undefined
+  /** A factor. */
+  readonly id?: string | undefined
+  readonly method?: string | undefined
+  readonly challenge?: string | undefined
 }
 
 /** A request for one of the account pages, and what its answer needs. */

@@ -8,6 +8,7 @@ import { pathIn } from '../language.ts'
 import { redirectTo, type Html } from '../layout.ts'
 import type { PageSession } from '../page-session.ts'
 import { html } from 'hono/html'
+import { overviewNotice } from './factors.ts'
 import {
   answerAccountPage,
   pathOf,
@@ -30,6 +31,7 @@ export async function showOverview(
     isOverview: true,
     body: [
       paragraph(account.signedInAs(who.state.username)),
+      ...(await overviewNotice(visit)),
       rows(sectionsOf(services).map((section) => linkOf(visit, section))),
       form(pathIn(speech, '/auth/account/sign-out'), {
         hidden: { csrf },
@@ -54,13 +56,14 @@ export async function signOut(
   )
 }
 
-/** The parts that this server has. Second factors come after the password. */
+/** The parts that this server has. */
 function sectionsOf({ accounts, byMail }: HttpServices): readonly AccountSection[] {
   const isOwn = accounts !== undefined
   return [
     ...(isOwn ? (['username'] as const) : []),
     ...(byMail === undefined ? [] : (['address'] as const)),
     ...(isOwn ? (['password'] as const) : []),
+    'factors',
     'sessions',
     'activity',
     'tenants',

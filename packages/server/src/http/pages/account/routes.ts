@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import type { RefusalCode } from '../../../base/refusals.ts'
+import { FACTOR_REFUSALS } from '../../factors/answers.ts'
 import { NEW_PASSWORD_REFUSALS } from '../../account/password-refusals.ts'
 import type { ApiRoute, Input } from '../../router/define.ts'
 import { PAGE, defineHtmlForm, defineHtmlPage } from '../../router/html-page.ts'
@@ -9,10 +10,19 @@ import type { Answer, Feature } from '../../router/route.ts'
 import type { HttpServices } from '../../services.ts'
 import { mailPages, ownAccountPages, withPages } from '../features.ts'
 import { formWithSession, pageWithSession } from '../gate.ts'
-import { lang, returnTo } from '../parameters.ts'
+import { factorName, lang, methodFields, returnTo } from '../parameters.ts'
 import type { PageSession } from '../page-session.ts'
 import { showActivity } from './activity.ts'
 import { showAddress, submitAddress, submitVerification } from './address.ts'
+import {
+  showApp,
+  showCodes,
+  showPasskey,
+  submitApp,
+  submitCodes,
+  submitPasskey,
+} from './add-factor.ts'
+import { showConfirm, submitConfirm } from './confirm.ts'
 import {
   showDelete,
   showPassword,
@@ -22,8 +32,11 @@ import {
   submitPassword,
   submitUsername,
 } from './credentials.ts'
+import { showFactor, submitFactor } from './factor.ts'
+import { showFactors, submitFactors } from './factors.ts'
 import type { AccountQuery } from './frame.ts'
 import { showOverview, signOut } from './overview.ts'
+import { showDue, showReview } from './review.ts'
 import { showSessions, submitSessions } from './sessions.ts'
 import { showChoice, showTenants, submitChoice, submitTenants } from './tenants.ts'
 
@@ -34,6 +47,9 @@ const query = lazy(() =>
     lang,
     return_to: returnTo,
     done: z.string().optional().meta({ description: 'What the form before has done.' }),
+    id: z.string().optional().meta({ description: 'The id of a factor.' }),
+    method: z.string().optional().meta({ description: 'The way to confirm who you are.' }),
+    challenge: z.string().optional().meta({ description: 'The id of a challenge.' }),
     before: z.string().optional().meta({ description: 'Shows activity before this line.' }),
   }),
 )
@@ -63,6 +79,40 @@ const tenantFields = lazy(() =>
     none: text('With any value, the session leaves its tenant.'),
     accept: text('The id of an invitation.'),
     decline: text('The id of an invitation.'),
+    return_to: returnTo,
+  }),
+)
+
+const factorsFields = lazy(() =>
+  z.object({ csrf, forget: text('With any value, all remembered browsers are forgotten.') }),
+)
+
+const factorFields = lazy(() =>
+  z.object({
+    csrf,
+    id: text('The id of the factor.'),
+    factor_name: factorName(),
+    remove: text('With any value, the factor is removed.'),
+  }),
+)
+
+const addFields = lazy(() =>
+  z.object({
+    csrf,
+    begin: text('With any value, the enrolment of an app begins.'),
+    options: text('With any value, the answer is the options of a passkey, as JSON.'),
+    challenge: text('The id of the challenge.'),
+    totp: text('The six digits that the app shows.'),
+    response: text('The credential that the browser made, as JSON.'),
+    factor_name: factorName(),
+  }),
+)
+
+const confirmFields = lazy(() =>
+  z.object({
+    ...methodFields(),
+    csrf,
+    current_password: text('For `password`: the current password.'),
     return_to: returnTo,
   }),
 )
@@ -218,6 +268,126 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     example: {},
     refusals: ['email_missing', 'throttled'],
     submit: submitVerification,
+  }),
+  page({
+    id: 'Factors',
+    path: '/factors',
+    summary: 'Show your second factors',
+    feature: withPages,
+    render: showFactors,
+  }),
+  action({
+    id: 'Factors',
+    path: '/factors',
+    summary: 'Forget remembered browsers on the account page',
+    feature: withPages,
+    fields: factorsFields,
+    example: { forget: '1' },
+    answers: [PAGE, DONE],
+    submit: submitFactors,
+  }),
+  page({
+    id: 'Factor',
+    path: '/factor',
+    summary: 'Show one of your second factors',
+    feature: withPages,
+    render: showFactor,
+  }),
+  action({
+    id: 'Factor',
+    path: '/factor',
+    summary: 'Rename or remove a second factor on the account page',
+    feature: withPages,
+    fields: factorFields,
+    example: { id: 'fac_0rZ2Rk0tQnq3b1bIY2Tq6g', factor_name: 'Phone' },
+    refusals: ['fields_invalid', 'not_found'],
+    submit: submitFactor,
+  }),
+  page({
+    id: 'App',
+    path: '/app',
+    summary: 'Show the form for an authenticator app',
+    feature: withPages,
+    render: showApp,
+  }),
+  action({
+    id: 'App',
+    path: '/app',
+    summary: 'Add an authenticator app on the account page',
+    feature: withPages,
+    fields: addFields,
+    example: { challenge: '8Lr0jlbXlTn3vN0xkKqYIw', totp: '123456' },
+    answers: [PAGE, DONE],
+    refusals: FACTOR_REFUSALS,
+    submit: submitApp,
+  }),
+  page({
+    id: 'Passkey',
+    path: '/passkey',
+    summary: 'Show the form for a passkey',
+    feature: withPages,
+    render: showPasskey,
+  }),
+  action({
+    id: 'Passkey',
+    path: '/passkey',
+    summary: 'Add a passkey on the account page',
+    feature: withPages,
+    fields: addFields,
+    example: { challenge: '8Lr0jlbXlTn3vN0xkKqYIw', response: '{"id":"..."}' },
+    answers: [PAGE, DONE],
+    refusals: ['passkey_taken', 'factors_full', ...FACTOR_REFUSALS],
+    submit: submitPasskey,
+  }),
+  page({
+    id: 'RecoveryCodes',
+    path: '/recovery-codes',
+    summary: 'Show the button for new recovery codes',
+    feature: withPages,
+    render: showCodes,
+  }),
+  action({
+    id: 'RecoveryCodes',
+    path: '/recovery-codes',
+    summary: 'Make new recovery codes on the account page',
+    feature: withPages,
+    fields: addFields,
+    example: {},
+    answers: [PAGE, DONE],
+    refusals: ['factor_unavailable'],
+    submit: submitCodes,
+  }),
+  page({
+    id: 'Confirm',
+    path: '/confirm',
+    summary: 'Show how you can confirm who you are',
+    feature: withPages,
+    render: showConfirm,
+  }),
+  action({
+    id: 'Confirm',
+    path: '/confirm',
+    summary: 'Confirm who you are on the account page',
+    feature: withPages,
+    fields: confirmFields,
+    example: { method: 'totp', totp: '123456', return_to: '/auth/account/factors' },
+    refusals: ['credentials_invalid', 'password_queue_full', ...FACTOR_REFUSALS],
+    hashes: true,
+    submit: submitConfirm,
+  }),
+  page({
+    id: 'Review',
+    path: '/review',
+    summary: 'Show what can log in to your account, after a reset of the password',
+    feature: withPages,
+    render: showReview,
+  }),
+  page({
+    id: 'Due',
+    path: '/due',
+    summary: 'Show by when you need a second factor',
+    feature: withPages,
+    render: showDue,
   }),
   page({
     id: 'Sessions',

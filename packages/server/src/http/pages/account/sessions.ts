@@ -100,12 +100,30 @@ function buttonFor({ speech }: AccountVisit, which: 'others' | 'all'): Html {
     : html`<button type="submit" class="plain" name="end" value="all">${endAll}</button>`
 }
 
-function rowOf(
+function rowOf(visit: AccountVisit, session: SessionSummary, device: string): Html {
+  const { sessions: words, sections } = visit.speech.messages.account
+  const { id } = session
+  return html`${describeSession(visit, session, device)}
+  ${id === visit.who.state.session.id
+    ? ''
+    : html`<button
+        type="submit"
+        class="plain"
+        name="end"
+        value="${id}"
+        aria-label="${words.end(device)}"
+      >
+        ${sections.sessions.button}
+      </button>`}`
+}
+
+/** A session with its device and its times. */
+export function describeSession(
   { who, speech }: AccountVisit,
   { id, address, createdAt, rotatedAt }: SessionSummary,
   device: string,
 ): Html {
-  const { sessions: words, sections } = speech.messages.account
+  const { sessions: words } = speech.messages.account
   const isCurrent = id === who.state.session.id
   const { language } = speech
   return html`<p>
@@ -114,16 +132,5 @@ function rowOf(
     <p class="soft">
       ${address === '' ? '' : html`${words.from(address)} · `}${words.begun}
       ${time(createdAt, language)} · ${words.used} ${time(rotatedAt, language)}
-    </p>
-    ${isCurrent
-      ? ''
-      : html`<button
-          type="submit"
-          class="plain"
-          name="end"
-          value="${id}"
-          aria-label="${words.end(device)}"
-        >
-          ${sections.sessions.button}
-        </button>`}`
+    </p>`
 }

@@ -5,6 +5,7 @@ export type AccountSection =
   | 'username'
   | 'address'
   | 'password'
+  | 'factors'
   | 'sessions'
   | 'activity'
   | 'tenants'
@@ -19,6 +20,10 @@ export type AccountNotice =
   | 'tenant'
   | 'joined'
   | 'declined'
+  | 'factor-added'
+  | 'factor-renamed'
+  | 'factor-removed'
+  | 'devices-forgotten'
 
 /** All notices of the account page. */
 export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
@@ -29,6 +34,10 @@ export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
   'tenant',
   'joined',
   'declined',
+  'factor-added',
+  'factor-renamed',
+  'factor-removed',
+  'devices-forgotten',
 ]
 
 /** The words of one part of the account page. */

@@ -1,3 +1,4 @@
+import { factorsDe } from './factors-de.ts'
 import type { Messages } from './messages.ts'
 
 const VOID =
@@ -24,6 +25,7 @@ export const de: Messages = {
       'signed-out': 'Sie sind abgemeldet.',
       'all-ended': 'Alle Sitzungen Ihres Kontos sind beendet, auch diese.',
       deleted: 'Ihr Konto ist gelöscht.',
+      expired: 'Die Anmeldung wurde abgeschlossen oder ist abgelaufen. Melden Sie sich wieder an.',
     },
   },
   signUp: {
@@ -53,6 +55,13 @@ export const de: Messages = {
         about: 'Wählen Sie ein neues Passwort.',
         lead: 'Das neue Passwort beendet alle anderen Sitzungen Ihres Kontos.',
         button: 'Passwort ändern',
+      },
+      factors: {
+        title: 'Zweite Faktoren',
+        about:
+          'Fügen Sie eine Authenticator-App oder einen Passkey hinzu, und verwalten Sie Ihre Wiederherstellungscodes.',
+        lead: 'Sie melden sich mit Ihrem Passwort und einem davon an, oder nur mit einem Passkey.',
+        button: 'Hinzufügen',
       },
       sessions: {
         title: 'Geräte',
@@ -87,6 +96,10 @@ export const de: Messages = {
       tenant: 'Die Organisation ist gewechselt.',
       joined: 'Sie sind jetzt Mitglied.',
       declined: 'Die Einladung ist abgelehnt.',
+      'factor-added': 'Der Faktor ist hinzugefügt. Er gilt ab der nächsten Anmeldung.',
+      'factor-renamed': 'Der Name ist geändert.',
+      'factor-removed': 'Der Faktor ist entfernt. Alle anderen Sitzungen sind beendet.',
+      'devices-forgotten': 'Alle gemerkten Browser sind vergessen.',
     },
     wrongPassword: 'Das Passwort ist falsch. Versuchen Sie es noch einmal.',
     usernameRefusals: {
@@ -155,6 +168,17 @@ export const de: Messages = {
         account_reclaimed: 'Konto durch den Inhaber der Adresse übernommen',
         account_renamed: 'Benutzername geändert',
         account_exported: 'Daten gespeichert',
+        second_factor_asked: 'Nach dem zweiten Faktor gefragt',
+        factor_added: 'Zweiter Faktor hinzugefügt',
+        factor_removed: 'Zweiter Faktor entfernt',
+        factor_renamed: 'Zweiter Faktor umbenannt',
+        factor_refused: 'Falscher zweiter Faktor',
+        factors_reset: 'Zweite Faktoren zurückgesetzt',
+        recovery_codes_replaced: 'Neue Wiederherstellungscodes erzeugt',
+        recovery_code_used: 'Wiederherstellungscode verwendet',
+        stepped_up: 'Mit einem weiteren Nachweis bestätigt',
+        device_trusted: 'Browser gemerkt',
+        devices_forgotten: 'Gemerkte Browser vergessen',
       },
       other: 'Anderes Ereignis',
     },
@@ -178,6 +202,7 @@ export const de: Messages = {
     exportLead: 'Sie bekommen eine Datei mit allem, was dieser Server über Sie speichert.',
     exportButton: 'Als Datei speichern',
   },
+  factors: factorsDe,
   proof: {
     reset: {
       title: 'Neues Passwort setzen',
@@ -276,8 +301,16 @@ export const de: Messages = {
     username: 'Benutzername oder E-Mail-Adresse',
     current_password: 'Aktuelles Passwort',
     new_username: 'Neuer Benutzername',
+    totp: 'Code aus der App',
+    recovery_code: 'Wiederherstellungscode',
+    factor_name: 'Name (freiwillig)',
   },
-  hints: { code: 'Acht Buchstaben, zum Beispiel WDJB-MJHT.', password: 'Mindestens 12 Zeichen.' },
+  hints: {
+    totp: 'Sechs Ziffern.',
+    recovery_code: 'Sechzehn Buchstaben, zum Beispiel BCDF-GHJK-LMNP-QRST.',
+    code: 'Acht Buchstaben, zum Beispiel WDJB-MJHT.',
+    password: 'Mindestens 12 Zeichen.',
+  },
   error: 'Fehler',
   refusals: {
     fields_invalid: 'Ein Feld ist leer oder nicht gültig. Füllen Sie alle Felder aus.',
@@ -319,6 +352,19 @@ export const de: Messages = {
       'Zurzeit kann niemand beitreten. Fragen Sie die Person, die Sie eingeladen hat.',
     credentials_invalid: 'Dieses Konto kann sich nicht anmelden.',
     session_ended: 'Ihre Sitzung ist beendet. Melden Sie sich wieder an.',
+    factor_wrong:
+      'Der Code ist falsch, abgelaufen oder wurde schon benutzt. Geben Sie den nächsten Code ein.',
+    factor_locked:
+      'Zu viele falsche Codes. Dieser Weg ist deshalb gesperrt. Wählen Sie einen anderen, oder fragen Sie die Betreiber dieses Dienstes.',
+    factor_unavailable: 'Ihr Konto kann diesen Weg nicht verwenden. Wählen Sie einen anderen.',
+    factors_full:
+      'Sie haben schon so viele Passkeys, wie ein Konto haben darf. Entfernen Sie zuerst einen.',
+    challenge_void:
+      'Diese Seite wurde schon benutzt oder ist zu alt. Versuchen Sie es noch einmal.',
+    passkey_refused:
+      'Der Passkey wurde nicht angenommen. Versuchen Sie es noch einmal, oder wählen Sie einen anderen Weg.',
+    passkey_taken: 'Dieser Passkey ist schon in Gebrauch. Verwenden Sie ein anderes Gerät.',
+    passkeys_off: 'Dieser Server kann keine Passkeys verwenden. Wählen Sie einen anderen Weg.',
   },
   failures: {
     request: {

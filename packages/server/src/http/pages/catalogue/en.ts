@@ -1,3 +1,4 @@
+import { factorsEn } from './factors-en.ts'
 import type { Messages } from './messages.ts'
 
 const VOID =
@@ -22,6 +23,7 @@ export const en: Messages = {
       'signed-out': 'You are logged out.',
       'all-ended': 'All sessions of your account have ended, including this one.',
       deleted: 'Your account is deleted.',
+      expired: 'The login was finished or has expired. Log in again.',
     },
   },
   signUp: {
@@ -51,6 +53,12 @@ export const en: Messages = {
         about: 'Choose a new password.',
         lead: 'The new password ends all other sessions of your account.',
         button: 'Change password',
+      },
+      factors: {
+        title: 'Second factors',
+        about: 'Add an authenticator app or a passkey, and see your recovery codes.',
+        lead: 'You log in with your password and one of these, or with a passkey alone.',
+        button: 'Add',
       },
       sessions: {
         title: 'Devices',
@@ -85,6 +93,10 @@ export const en: Messages = {
       tenant: 'The organisation is changed.',
       joined: 'You are a member now.',
       declined: 'The invitation is declined.',
+      'factor-added': 'The factor is added. It counts from the next login on.',
+      'factor-renamed': 'The name is changed.',
+      'factor-removed': 'The factor is removed. All other sessions have ended.',
+      'devices-forgotten': 'All remembered browsers are forgotten.',
     },
     wrongPassword: 'The password is wrong. Try again.',
     usernameRefusals: {
@@ -151,6 +163,17 @@ export const en: Messages = {
         account_reclaimed: 'Account claimed by the owner of its address',
         account_renamed: 'Username changed',
         account_exported: 'Data saved',
+        second_factor_asked: 'Asked for the second factor',
+        factor_added: 'Second factor added',
+        factor_removed: 'Second factor removed',
+        factor_renamed: 'Second factor renamed',
+        factor_refused: 'Wrong second factor',
+        factors_reset: 'Second factors reset',
+        recovery_codes_replaced: 'New recovery codes made',
+        recovery_code_used: 'Recovery code used',
+        stepped_up: 'Confirmed with another proof',
+        device_trusted: 'Browser remembered',
+        devices_forgotten: 'Remembered browsers forgotten',
       },
       other: 'Other event',
     },
@@ -174,6 +197,7 @@ export const en: Messages = {
     exportLead: 'You get a file with everything that this server stores about you.',
     exportButton: 'Save as a file',
   },
+  factors: factorsEn,
   proof: {
     reset: {
       title: 'Set a new password',
@@ -269,8 +293,16 @@ export const en: Messages = {
     username: 'Username or e-mail address',
     current_password: 'Current password',
     new_username: 'New username',
+    totp: 'Code from the app',
+    recovery_code: 'Recovery code',
+    factor_name: 'Name (optional)',
   },
-  hints: { code: 'Eight letters, such as WDJB-MJHT.', password: 'At least 12 characters.' },
+  hints: {
+    totp: 'Six digits.',
+    recovery_code: 'Sixteen letters, such as BCDF-GHJK-LMNP-QRST.',
+    code: 'Eight letters, such as WDJB-MJHT.',
+    password: 'At least 12 characters.',
+  },
   error: 'Error',
   refusals: {
     fields_invalid: 'A field is empty or not valid. Fill in all fields.',
@@ -305,6 +337,15 @@ export const en: Messages = {
     tenant_disabled: 'Nobody can join at the moment. Ask the person who invited you.',
     credentials_invalid: 'This account cannot log in.',
     session_ended: 'Your session has ended. Log in again.',
+    factor_wrong: 'The code is wrong, has expired, or was used before. Enter the next code.',
+    factor_locked:
+      'Too many wrong codes, so this way is locked. Use another way, or ask the people who run this service.',
+    factor_unavailable: 'Your account cannot use this way. Use another one.',
+    factors_full: 'You have as many passkeys as an account may have. Remove one first.',
+    challenge_void: 'This page was used already or is too old. Try again.',
+    passkey_refused: 'The passkey was not accepted. Try again, or use another way.',
+    passkey_taken: 'This passkey is in use already. Use another device.',
+    passkeys_off: 'This server cannot use passkeys. Use another way.',
   },
   failures: {
     request: { title: 'The form could not be read', text: 'Go back and try again.' },

@@ -1,6 +1,7 @@
 import type { RefusalCode } from '../../../base/refusals.ts'
 import type { SiteLinkName } from '../../../base/site-links.ts'
 import type { AccountMessages } from './account-messages.ts'
+import type { FactorMessages } from './factor-messages.ts'
 
 /** The pages on which people use a link or a code from a mail. */
 export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
@@ -20,6 +21,10 @@ export type FieldName =
   | 'username'
   | 'current_password'
   | 'new_username'
+  /** The code of an authenticator app. */
+  | 'totp'
+  | 'recovery_code'
+  | 'factor_name'
 
 /** The words of a page for a link or a code. */
 export interface ProofMessages {
@@ -59,7 +64,7 @@ export interface InviteMessages {
 }
 
 /** What brought a person to the sign-in page. */
-export type SignInNotice = 'signed-out' | 'signed-up' | 'all-ended' | 'deleted'
+export type SignInNotice = 'signed-out' | 'signed-up' | 'all-ended' | 'deleted' | 'expired'
 
 /** All notices of the sign-in page. */
 export const SIGN_IN_NOTICES: readonly SignInNotice[] = [
@@ -67,6 +72,7 @@ export const SIGN_IN_NOTICES: readonly SignInNotice[] = [
   'signed-up',
   'all-ended',
   'deleted',
+  'expired',
 ]
 
 /** The words of the sign-in page. */
@@ -117,6 +123,14 @@ export type ShownRefusal = Extract<
   | 'invitation_for_another'
   | 'tenant_disabled'
   | 'session_ended'
+  | 'factor_wrong'
+  | 'factor_locked'
+  | 'factor_unavailable'
+  | 'factors_full'
+  | 'challenge_void'
+  | 'passkey_refused'
+  | 'passkey_taken'
+  | 'passkeys_off'
 >
 
 /** The words of all pages in one language. Values in them are not escaped. */
@@ -128,6 +142,7 @@ export interface Messages {
   /** The page of a sign-up without a mail. */
   readonly signUp: { readonly title: string; readonly lead: string; readonly username: string }
   readonly account: AccountMessages
+  readonly factors: FactorMessages
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
   readonly done: Readonly<Record<DonePage, Message>>
@@ -147,7 +162,7 @@ export interface Messages {
   readonly toApplication: string
   readonly logInByMail: string
   readonly labels: Readonly<Record<FieldName, string>>
-  readonly hints: Readonly<Record<'code' | 'password', string>>
+  readonly hints: Readonly<Record<'code' | 'password' | 'totp' | 'recovery_code', string>>
   /** Begins the title of a page that shows an error. */
   readonly error: string
   readonly refusals: Readonly<Record<ShownRefusal, string>>

@@ -13,7 +13,7 @@ h1 { margin: 0 0 .75rem; font-size: 1.5rem; line-height: 1.25 } h2 { margin: 2re
 p { margin: .75rem 0 } .site, .hint, footer, .soft { color: var(--soft); font-size: .9rem } .site, .back { margin: 0 0 .5rem } .site b { color: var(--ink); font-weight: 600 }
 label { display: block; margin-top: 1.25rem; font-weight: 600 } .hint { margin: 0 } .error { margin: .25rem 0; color: var(--bad); font-weight: 600 }
 input { width: 100%; min-height: 2.75rem; margin-top: .35rem; padding: .5rem .75rem; background: var(--card); color: inherit; border: 1px solid var(--line); border-radius: 8px; font: inherit }
-input[name=code] { font-family: ui-monospace, monospace; letter-spacing: .1em }
+input[name=code], input[name=totp], input[name=recovery_code], pre { font-family: ui-monospace, monospace; letter-spacing: .1em }
 input[aria-invalid] { border: 2px solid var(--bad) }
 button, .button { display: block; width: 100%; min-height: 2.75rem; margin-top: 1.5rem; padding: .5rem 1rem; background: var(--mark); color: var(--on); border: 2px solid var(--mark); border-radius: 8px; font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer }
 button.plain { background: none; color: var(--mark) } button.bad { background: var(--bad); border-color: var(--bad); color: var(--onbad) } button[aria-busy] { opacity: .7; cursor: progress }
@@ -22,6 +22,9 @@ button.plain { background: none; color: var(--mark) } button.bad { background: v
 a { color: var(--mark) } .links a, footer a, .back a { display: inline-block; padding: .35rem 0 } .links { margin-top: 1.25rem; padding: 0; list-style: none }
 .rows { margin: 1rem 0 0; padding: 0; list-style: none; border-top: 1px solid var(--rule) } .rows > li { padding: .75rem 0; border-bottom: 1px solid var(--rule) } .rows p { margin: 0 } .rows a { display: block; padding: .2rem 0; font-weight: 600 } .rows button { width: auto; margin-top: .5rem; min-height: 2.5rem } .tag { display: inline-block; padding: 0 .5rem; border: 1px solid var(--line); border-radius: 99px; font-size: .85rem; font-weight: 400 }
 footer { max-width: 26rem; margin: 0 auto; padding: 1rem 1.25rem } main.wide + footer { max-width: 38rem } @media (min-width: 30rem) { footer { padding: 1rem 2.5rem } } footer a { margin-right: 1.25rem }
+[hidden] { display: none !important } .check { display: flex; gap: .6rem; align-items: center; font-weight: 400 } input[type=checkbox] { width: 1.4rem; min-height: 1.4rem; margin: 0; flex: none; accent-color: var(--mark) }
+pre { margin: 1rem 0; padding: 1rem; border: 1px solid var(--line); border-radius: 8px; line-height: 1.9; white-space: pre-wrap } .qr { display: block; width: 13rem; height: 13rem; margin: 1rem auto; border-radius: 8px } form + form button { margin-top: .75rem }
+@media print { form, footer, .site, .button, nav, [data-copy] { display: none } }
 .logo { display: block; height: 2.5rem; margin-bottom: .75rem; background: var(--logo) left / contain no-repeat }
 `
 

@@ -1,3 +1,4 @@
+import { factorDueAt } from '../../../with-factors/own-factors.ts'
 import type { AccountClaims } from '../../../store/rows.ts'
 import type { HttpServices } from '../../services.ts'
 import { pathIn, type Speech } from '../language.ts'
@@ -19,14 +20,25 @@ export interface Leaving {
  * Ends a sign-in on the pages: sends the browser on, with its new cookies. Every way to sign in on a page ends here,
  * after its last proof.
  */
-export async function leaveSignIn(
-  { sessions: { store } }: HttpServices,
-  { account, namesTenant, destination, speech, cookies }: Leaving,
-): Promise<Response> {
-  const tenants = namesTenant ? [] : await store.tenants.membershipsOf(account.id)
-  const next =
+export async function leaveSignIn(services: HttpServices, leaving: Leaving): Promise<Response> {
+  return redirectTo(await nextAfterSignIn(services, leaving), leaving.cookies)
+}
+
+/**
+ * Returns where a person goes after a sign-in: to the application, after choosing a tenant. During the grace of an
+ * account that needs a second factor, a page says so first.
+ */
+export async function nextAfterSignIn(
+  { sessions }: HttpServices,
+  { account, namesTenant, destination, speech }: Omit<Leaving, 'cookies'>,
+): Promise<string> {
+  const tenants = namesTenant ? [] : await sessions.store.tenants.membershipsOf(account.id)
+  const choice =
     tenants.length > 1
       ? pathIn(speech, '/auth/account/choose-tenant', { return_to: destination.given })
-      : destination.href
-  return redirectTo(next, cookies)
+      : undefined
+  const dueAt = await factorDueAt(sessions, account)
+  return dueAt === undefined
+    ? (choice ?? destination.href)
+    : pathIn(speech, '/auth/account/due', { return_to: choice ?? destination.given })
 }

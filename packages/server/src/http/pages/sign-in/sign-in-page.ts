@@ -1,12 +1,25 @@
 import { refusals } from '../../../base/refusals.ts'
 import { inspectToken } from '../../../sessions/inspect.ts'
-import type { Refusal } from '../../../sessions/services.ts'
+import { refuse, type Refusal } from '../../../sessions/services.ts'
 import type { SessionState } from '../../../store/refresh.ts'
+import { askForAnyPasskey } from '../../../with-factors/passkey-login.ts'
 import { signInBrowser } from '../../browser/open-session.ts'
+import { passkeyInBrowser } from '../../factors/completed.ts'
+import { readResponse } from '../../factors/fields.ts'
 import type { Input } from '../../router/define.ts'
 import type { HttpServices } from '../../services.ts'
 import { SIGN_IN_NOTICES, type SignInNotice } from '../catalogue/messages.ts'
-import { buttonLink, field, form, linkList, notice, paragraph } from '../components.ts'
+import {
+  buttonLink,
+  dataFor,
+  field,
+  form,
+  linkList,
+  notice,
+  paragraph,
+  passkeyForm,
+} from '../components.ts'
+import { answerOptions } from '../factor-parts.ts'
 import { answerAgain, mayHideSession } from '../gate.ts'
 import { pathIn, speechFor, type Speech } from '../language.ts'
 import { answerPage, type Html } from '../layout.ts'
@@ -14,6 +27,8 @@ import { statusOf, wordsFor } from '../proof-page.ts'
 import { destinationOf, type Destination } from '../return-to.ts'
 import { leaveSignIn } from './leave.ts'
 import { SIGN_UP_PATH } from './sign-up-page.ts'
+import { unknownPasskey, type UnknownPasskey } from './unknown-passkey.ts'
+import { toSecondFactor } from './waiting.ts'
 
 /** The parameters of the sign-in page. */
 export interface SignInQuery {
@@ -31,6 +46,15 @@ export interface SignInBody {
   readonly tenant?: string | undefined
 }
 
+/** The fields of the form for a passkey. */
+export interface PasskeyBody {
+  readonly challenge?: string | undefined
+  readonly response?: string | undefined
+  readonly options?: string | undefined
+  readonly return_to?: string | undefined
+  readonly tenant?: string | undefined
+}
+
 interface SignInView {
   readonly services: HttpServices
   readonly speech: Speech
@@ -39,9 +63,15 @@ interface SignInView {
   readonly username?: string
   readonly refusal?: Refusal
   readonly done?: SignInNotice | undefined
+  /** The refusal is about a passkey, not about a password. */
+  readonly isPasskey?: boolean
+  readonly unknown?: UnknownPasskey | undefined
 }
 
 const PATH = '/sign-in'
+
+/** Where the form for a passkey goes. */
+export const PASSKEY_PATH = '/sign-in/passkey'
 
 /** Shows the form, or who is signed in. It changes nothing: the session is not refreshed. */
 export async function showSignIn(
@@ -77,6 +107,7 @@ export async function submitSignIn(
   const credentials = { username, password, tenant }
   const done = await signInBrowser(services, credentials, { request, caller })
   // A second factor continues here: it is a refusal with a ticket, and its page ends with `leaveSignIn`, too.
+  if (!done.ok && done.pending !== undefined) return toSecondFactor(services, done.pending, view)
   if (!done.ok) return answerForm({ ...view, refusal: done })
   return leaveSignIn(services, {
     account: done.signedIn.account,
@@ -85,6 +116,37 @@ export async function submitSignIn(
     speech,
     cookies: done.cookies,
   })
+}
+
+/** Signs in with a passkey alone, or answers the script with the options for it. */
+export async function submitPasskey(
+  services: HttpServices,
+  { request, caller, body }: Input<undefined, undefined, SignInQuery, PasskeyBody>,
+): Promise<Response> {
+  const { options, challenge = '', response = '', tenant, return_to: returnTo } = body
+  if (options !== undefined) return answerOptions(await askForAnyPasskey(services.factors, caller))
+  const speech = speechFor(request, services.site)
+  const destination = destinationOf(services, returnTo)
+  const sent = { challenge, response: readResponse(response), tenant }
+  const done =
+    response === ''
+      ? refuse('passkey_refused')
+      : await passkeyInBrowser(services, sent, { request, caller })
+  if (done.ok) {
+    const { signedIn, cookies } = done
+    const namesTenant = tenant !== undefined
+    return leaveSignIn(services, {
+      account: signedIn.account,
+      namesTenant,
+      destination,
+      speech,
+      cookies,
+    })
+  }
+  const view = { services, speech, destination, tenant }
+  if (done.pending !== undefined) return toSecondFactor(services, done.pending, view)
+  const unknown = await unknownPasskey(services, done, response)
+  return answerForm({ ...view, refusal: done, isPasskey: true, unknown })
 }
 
 /** Reads who is signed in, by the access cookie or the refresh cookie. Changes nothing. */
@@ -107,7 +169,7 @@ async function readVisitor(
   return sid === undefined || csh === undefined ? undefined : sessions.store.sessions.state(sid)
 }
 
-function answerForm(view: SignInView): Response {
+async function answerForm(view: SignInView): Promise<Response> {
   const { services, speech, destination, tenant, refusal } = view
   const { status, headers } = statusOf(refusal)
   return answerPage(
@@ -119,17 +181,17 @@ function answerForm(view: SignInView): Response {
       title: speech.messages.signIn.title,
       isWrong: refusal !== undefined,
       formTarget: destination.foreignOrigin,
-      body: bodyOf(view),
+      body: bodyOf(view, await hasPasskeys(services)),
     },
     { status, headers },
   )
 }
 
-function bodyOf(view: SignInView): readonly Html[] {
-  const { speech, destination, tenant, username, refusal, done } = view
+function bodyOf(view: SignInView, withPasskeys: boolean): readonly Html[] {
+  const { speech, destination, tenant, username, refusal, done, unknown } = view
   const { messages } = speech
   const { signIn } = messages
-  const isWrong = refusal?.code === 'credentials_invalid'
+  const isWrong = refusal?.code === 'credentials_invalid' && view.isPasskey !== true
   const error = isWrong ? signIn.wrong : refusal && wordsFor(messages, refusal.code)
   return [
     ...(done === undefined ? [] : [notice(signIn.notices[done], { isError: false })]),
@@ -145,8 +207,29 @@ function bodyOf(view: SignInView): readonly Html[] {
       ],
       button: signIn.title,
     }),
+    ...(withPasskeys
+      ? [
+          passkeyForm(pathIn(speech, PASSKEY_PATH), {
+            kind: 'get',
+            hidden: { return_to: destination.given, tenant },
+            fields: [],
+            button: messages.factors.signInWithPasskey,
+            tone: 'plain',
+            isOffered: true,
+            messages,
+          }),
+        ]
+      : []),
+    ...(unknown === undefined ? [] : [dataFor('unknown', unknown)]),
     linksOf(view),
   ]
+}
+
+/** Browsers of a server on which nobody has a passkey need not ask for a challenge. */
+async function hasPasskeys({
+  factors: { relyingParty, sessions },
+}: HttpServices): Promise<boolean> {
+  return relyingParty !== undefined && sessions.store.factors.hasAny('passkey')
 }
 
 function linksOf({ services, speech, destination }: SignInView): Html {
@@ -191,6 +274,16 @@ function answerSignedIn(
     ],
   })
 }
+
+/** The refusals of the form for a passkey, for the route table. */
+export const PASSKEY_REFUSALS = [
+  'passkey_refused',
+  'challenge_void',
+  'credentials_invalid',
+  'tenant_forbidden',
+  'passkeys_off',
+  'throttled',
+] as const satisfies readonly (keyof typeof refusals)[]
 
 /** The refusals of the form, for the route table. */
 export const SIGN_IN_REFUSALS = [
