@@ -13,6 +13,7 @@ import {
   openFactorPeople,
   outcomeOf,
   type FactorPeople,
+  type PasskeyBody,
 } from './support/factor-people.ts'
 import { enrolApp } from './support/factors.ts'
 import { PageBrowser } from './support/pages.ts'
@@ -177,6 +178,44 @@ const WAYS: Readonly<Record<string, Way>> = {
         expect([api.status, browser.status].every((status) => status >= 400)).toBe(true)
       }
       return first
+    },
+  },
+  'a passkey on the page': {
+    ends: ['/sign-in/passkey'],
+    kind: 'passkey',
+    run: async (person) => {
+      const { challenge, response } = await passkeyBody(person.it, person.authenticator)
+      const values = { challenge, response: JSON.stringify(response) }
+      return formAnswer(person, '/sign-in/passkey', values)
+    },
+  },
+  'the page of the second step without its factor': {
+    ends: ['/sign-in/second-factor'],
+    kind: 'browser',
+    run: async (person) => {
+      const { name, page } = person
+      await formAnswer(person, '/sign-in', { username: name, current_password: PASSWORD })
+      if (page.cookies.has('cs_access')) return undefined
+      const browser = new PageBrowser(person.it)
+      for (const [cookie, value] of page.cookies) browser.jar.cookies.set(cookie, value)
+      const second = await browser.open('/sign-in/second-factor')
+      const hidden = second.forms[0]?.fields ?? {}
+      for (const values of [
+        {},
+        { method: 'totp', totp: '000000', code: '000000' },
+        {
+          method: 'recovery_code',
+          recovery_code: 'BBBB-BBBB-BBBB-BBBB',
+          code: 'BBBB-BBBB-BBBB-BBBB',
+        },
+        { method: 'passkey', response: '{}', challenge: 'x' },
+        { method: 'mail', code: 'BBBB-BBBB', challenge: 'x' },
+        { method: 'totp', totp: '000000', challenge: 'x', enrol: 'true' },
+        { method: 'password', current_password: PASSWORD },
+      ]) {
+        await browser.post('/sign-in/second-factor', { ...hidden, ...values })
+      }
+      for (const [cookie, value] of browser.jar.cookies) page.cookies.set(cookie, value)
     },
   },
   'the library without mfa': {
@@ -354,7 +393,7 @@ function sessionsOf({ it, id }: Person): readonly Record<string, unknown>[] {
 }
 
 /** The answer to a passkey, or of one that the server does not know. */
-async function passkeyBody(it: FactorPeople, authenticator: Authenticator): Promise<object> {
+async function passkeyBody(it: FactorPeople, authenticator: Authenticator): Promise<PasskeyBody> {
   const asked = await it.send('/auth/passkey/challenge', {})
   if (authenticator.passkeys.length === 0) {
     authenticator.register({ challenge: 'AAAA', user: { id: 'AAAA' } })
