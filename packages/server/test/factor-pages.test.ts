@@ -347,6 +347,15 @@ describe('the second factors of the account page', () => {
       allAcceptedCredentialIds: [authenticator.passkeys[0]?.id],
     })
 
+    // Everything that the sign-in page needs, with the button for the passkey.
+    const signIn = await new PageBrowser(it).open('/sign-in')
+    expectSafe(signIn)
+    const file = signIn.tags.find(({ name }) => name === 'script')?.attributes['src'] ?? ''
+    const script = await it.authority.fetch(
+      new Request(`${ISSUER}${file}`, { headers: { 'accept-encoding': 'gzip' } }),
+    )
+    expect(signIn.html.length + (await script.arrayBuffer()).byteLength).toBeLessThan(14_000)
+
     const other = new PageBrowser(it)
     const signedIn = await signInByPasskey(other, authenticator)
     expect([signedIn.status, hasSession(other)]).toEqual([303, true])

@@ -116,7 +116,7 @@ function bodyOf(
       fields: [
         field('factor_name', messages, {
           value: name,
-          label: factors.renameButton,
+          label: factors.name,
           error: refusal && messages.refusals.fields_invalid,
         }),
       ],

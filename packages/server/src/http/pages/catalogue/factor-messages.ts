@@ -66,6 +66,7 @@ export interface FactorMessages {
   readonly neverUsed: string
   readonly edit: (name: string) => string
   readonly editTitle: string
+  readonly name: string
   readonly renameButton: string
   readonly removeTitle: string
   readonly removeLead: string

@@ -92,6 +92,7 @@ export const factorsDe: FactorMessages = {
   neverUsed: 'Noch nicht verwendet',
   edit: (name) => `Umbenennen oder entfernen: ${name}`,
   editTitle: 'Umbenennen oder entfernen',
+  name: 'Name',
   renameButton: 'Umbenennen',
   removeTitle: 'Entfernen',
   removeLead:

@@ -88,6 +88,7 @@ export const factorsEn: FactorMessages = {
   neverUsed: 'Not used yet',
   edit: (name) => `Rename or remove: ${name}`,
   editTitle: 'Rename or remove',
+  name: 'Name',
   renameButton: 'Rename',
   removeTitle: 'Remove',
   removeLead: 'You cannot log in with it any more. All other sessions of your account end.',
