@@ -72,7 +72,6 @@ export interface FactorMessages {
   readonly removeLead: string
   readonly removeLast: string
   readonly removeButton: string
-  readonly gone: string
   readonly devicesTitle: string
   readonly devicesNone: string
   readonly devicesUntil: string

@@ -95,7 +95,6 @@ export const factorsEn: FactorMessages = {
   removeLast:
     'It is your last factor. Your recovery codes go with it, and your password alone logs you in.',
   removeButton: 'Remove it',
-  gone: 'This factor does not exist any more.',
   devicesTitle: 'Remembered browsers',
   devicesNone: 'Every browser is asked for your second factor.',
   devicesUntil: 'Not asked until',
