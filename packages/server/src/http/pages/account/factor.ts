@@ -76,7 +76,6 @@ async function answerFactor(
   refusal?: Refusal,
 ): Promise<Response> {
   const { services, who, speech } = visit
-  const { factors: words } = speech.messages
   if (await isStale(visit)) return toConfirm(visit, pathIn(speech, PATH, { id }))
   const { factors } = await listOwnFactors(services.factors, who)
   const factor = factors.find((each) => each.id === id)
