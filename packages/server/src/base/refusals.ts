@@ -184,11 +184,11 @@ export const refusals = {
   },
   second_factor_required: {
     status: 401,
-    text: 'The password is right. This account also needs a second factor: send the ticket with a code to /api/token/second-factor/.',
+    text: 'The login is right so far, and also needs a second factor: send the ticket with a code to /api/token/second-factor/.',
   },
   second_factor_enrolment_required: {
     status: 401,
-    text: 'The password is right. This account must set up a second factor before it can log in: open /sign-in in a browser.',
+    text: 'The login is right so far, but this account must set up a second factor first: open /sign-in in a browser.',
   },
   ticket_void: {
     status: 401,

@@ -10,6 +10,7 @@ import type { Answer, Feature } from '../../router/route.ts'
 import type { HttpServices } from '../../services.ts'
 import { mailPages, ownAccountPages, withPages } from '../features.ts'
 import { formWithSession, pageWithSession } from '../gate.ts'
+import { optionsAnswers } from '../options-answers.ts'
 import { factorName, lang, methodFields, returnTo } from '../parameters.ts'
 import type { PageSession } from '../page-session.ts'
 import { showActivity } from './activity.ts'
@@ -336,7 +337,7 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     feature: withPages,
     fields: addFields,
     example: { challenge: '8Lr0jlbXlTn3vN0xkKqYIw', response: '{"id":"..."}' },
-    answers: [PAGE, DONE],
+    answers: [PAGE, DONE, ...optionsAnswers()],
     refusals: ['passkey_taken', 'factors_full', ...FACTOR_REFUSALS],
     submit: submitPasskey,
   }),
@@ -372,6 +373,7 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     feature: withPages,
     fields: confirmFields,
     example: { method: 'totp', totp: '123456', return_to: '/auth/account/factors' },
+    answers: [PAGE, DONE, ...optionsAnswers()],
     refusals: ['credentials_invalid', 'password_queue_full', ...FACTOR_REFUSALS],
     hashes: true,
     submit: submitConfirm,

@@ -361,6 +361,8 @@ export const de: Messages = {
       'Sie haben schon so viele Passkeys, wie ein Konto haben darf. Entfernen Sie zuerst einen.',
     challenge_void:
       'Diese Seite wurde schon benutzt oder ist zu alt. Versuchen Sie es noch einmal.',
+    passkey_unknown:
+      'Dieser Passkey wurde entfernt oder gehört zu einer anderen Seite. Nehmen Sie einen anderen Weg.',
     passkey_refused:
       'Der Passkey wurde nicht angenommen. Versuchen Sie es noch einmal, oder wählen Sie einen anderen Weg.',
     passkey_taken: 'Dieser Passkey ist schon in Gebrauch. Verwenden Sie ein anderes Gerät.',

@@ -344,6 +344,7 @@ export const en: Messages = {
     factors_full: 'You have as many passkeys as an account may have. Remove one first.',
     challenge_void: 'This page was used already or is too old. Try again.',
     passkey_refused: 'The passkey was not accepted. Try again, or use another way.',
+    passkey_unknown: 'This passkey was removed, or belongs to another site. Use another way.',
     passkey_taken: 'This passkey is in use already. Use another device.',
     passkeys_off: 'This server cannot use passkeys. Use another way.',
   },

@@ -129,6 +129,7 @@ export type ShownRefusal = Extract<
   | 'factors_full'
   | 'challenge_void'
   | 'passkey_refused'
+  | 'passkey_unknown'
   | 'passkey_taken'
   | 'passkeys_off'
 >

@@ -8,6 +8,7 @@ import { FACTOR_REFUSALS } from '../../factors/answers.ts'
 import { NEW_PASSWORD_REFUSALS } from '../../account/password-refusals.ts'
 import { plainSignUpPages, withPages } from '../features.ts'
 import { ownForm } from '../gate.ts'
+import { optionsAnswers } from '../options-answers.ts'
 import { factorName, lang, methodFields, returnTo } from '../parameters.ts'
 import { showSecond, submitSecond } from './second-factor.ts'
 import {
@@ -144,6 +145,7 @@ export const signInRoutes: readonly ApiRoute[] = [
     answers: [
       PAGE,
       { status: 303, description: 'Signed in. `Location` is where the person goes on.' },
+      ...optionsAnswers(),
     ],
     refusals: PASSKEY_REFUSALS,
     submit: submitPasskey,
@@ -177,6 +179,7 @@ export const signInRoutes: readonly ApiRoute[] = [
     answers: [
       PAGE,
       { status: 303, description: 'Signed in. `Location` is where the person goes on.' },
+      ...optionsAnswers(),
     ],
     refusals: ['tenant_forbidden', 'passkey_taken', 'factors_full', ...FACTOR_REFUSALS],
     submit: submitSecond,

@@ -278,6 +278,7 @@ function answerSignedIn(
 /** The refusals of the form for a passkey, for the route table. */
 export const PASSKEY_REFUSALS = [
   'passkey_refused',
+  'passkey_unknown',
   'challenge_void',
   'credentials_invalid',
   'tenant_forbidden',

@@ -8,6 +8,8 @@ export interface UnknownPasskey {
   readonly credentialId: string
 }
 
+const REFUSED: ReadonlySet<string> = new Set(['passkey_refused', 'passkey_unknown'])
+
 /**
  * Returns the passkey of a refused form if the server does not know it, so that password managers stop offering it. A
  * passkey that was refused for another reason must stay.
@@ -17,7 +19,7 @@ export async function unknownPasskey(
   { code }: Refusal,
   response: string | undefined,
 ): Promise<UnknownPasskey | undefined> {
-  if (code !== 'passkey_refused' || relyingParty === undefined) return undefined
+  if (!REFUSED.has(code) || relyingParty === undefined) return undefined
   const credentialId = readAssertion(parse(response))?.credentialId
   if (credentialId === undefined) return undefined
   const found = await sessions.store.factors.findPasskey(credentialId)
