@@ -42,7 +42,7 @@ const NOT_OF_TOKEN = /^(?:credentials|factor|passkey|ticket)_/
 /** Loads the code for second factors and passkeys, which most pages never need. */
 const loadFactors = (): Promise<typeof import('./factors.ts')> =>
   import('./factors.ts').catch((cause: unknown) => {
-    throw new ClientError('unavailable', { cause })
+    throw new ClientError(undefined, { cause })
   })
 
 /**
@@ -207,7 +207,7 @@ export function createClient(options: ClientOptions = {}): Client {
 
     login: (credentials) => client.logInAt('', credentials),
 
-    loginWithPasskey: async (options) => (await loadFactors()).loginWithPasskey(client, options),
+    loginWithPasskey: async (how) => (await loadFactors()).loginWithPasskey(client, how),
 
     async logInAt(path, body) {
       try {
@@ -226,6 +226,11 @@ export function createClient(options: ClientOptions = {}): Client {
         return (await loadFactors()).nextStep(client, members)
       }
     },
+
+    signIn: (returnTo) =>
+      page?.location.assign(
+        `${authority}/sign-in?return_to=${encodeURIComponent(returnTo ?? page.location.href)}`,
+      ),
 
     logout: () =>
       tabs.exclusive(async () => {

@@ -13,7 +13,7 @@ type Listen = (
 
 /** The parts of a page that the client uses. Node, React Native and older browsers lack some of them. */
 export interface Page {
-  readonly location: { readonly origin: string }
+  readonly location: { readonly origin: string; readonly href: string; assign(url: string): void }
   readonly document?: {
     readonly visibilityState: string
     /** The base of relative URLs. */

@@ -14,7 +14,7 @@ export async function exchange(url: string, init: RequestInit): Promise<Members>
     return await readAnswer(await fetch(url, { ...init, cache: 'no-store', signal: limit.signal }))
   } catch (cause) {
     if (cause instanceof ClientError) throw cause
-    throw new ClientError('unavailable', { cause })
+    throw new ClientError(undefined, { cause })
   } finally {
     clearTimeout(timer)
   }
@@ -27,10 +27,11 @@ export async function readAnswer(answer: Response): Promise<Members> {
   const members = (await answer.json().catch(() => noJson)) as Members | undefined
   if (answer.ok && members) return members
   const { code, detail } = members ?? {}
-  throw new ClientError(textOf(code) ?? 'unavailable', {
+  throw new ClientError(textOf(code), {
     status: answer.ok ? undefined : answer.status,
     message: textOf(detail),
-    retryAfterMs: retryAfterMs(answer),
+    // The other form of the header is a date, which a wrong clock would misread.
+    retryAfterMs: Number(answer.headers.get('retry-after')) * 1000 || undefined,
     members,
   })
 }
@@ -61,10 +62,4 @@ export function isStepUp(code?: string, challenge?: string | null): boolean {
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined
-}
-
-function retryAfterMs({ headers }: Response): number | undefined {
-  // The other form of the header is a date, which a wrong clock would misread.
-  const seconds = headers.get('retry-after')
-  return seconds && /^\d+$/.test(seconds) ? Number(seconds) * 1000 : undefined
 }

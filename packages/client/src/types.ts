@@ -93,6 +93,11 @@ export interface Client {
    */
   readonly onStepUp: (handler: StepUpHandler) => () => void
   /**
+   * Sends the person to the sign-in page of the authority, which leads back to `returnTo`: an absolute URL of the
+   * authority or of a configured origin. Default: this page. Does nothing outside of a page.
+   */
+  readonly signIn: (returnTo?: string) => void
+  /**
    * Logs out. With cookies, rejects if the authority cannot be reached: the person is then still logged in. In the
    * mode `memory`, the tokens are gone in any case.
    */

@@ -12,13 +12,13 @@ import { PageBrowser } from './support/pages.ts'
 const EMAIL = 'alice@example.com'
 const NEW_PASSWORD = 'staple and no donkey'
 
-/** The pages that need no session. `sign-in-page.test.ts` has the sign-in page and the plain sign-up. */
+/** The pages that need no session. Those of a sign-in and of the plain sign-up have suites of their own. */
 const pages = routes.filter(
   ({ tag, kind, authentication, path }) =>
     tag === 'Account pages' &&
     kind === 'page' &&
     authentication === 'none' &&
-    path !== '/sign-in' &&
+    !path.startsWith('/sign-in') &&
     !path.endsWith('/new'),
 )
 const paths = [...new Set(pages.map(({ path }) => path))]

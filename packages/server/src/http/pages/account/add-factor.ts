@@ -15,7 +15,7 @@ import type { Input } from '../../router/define.ts'
 import type { HttpServices } from '../../services.ts'
 import { field, form, noScripts, notice, paragraph, passkeyForm } from '../components.ts'
 import { answerOptions, appParts, codesParts, wordsOf } from '../factor-parts.ts'
-import { pathIn } from '../language.ts'
+import { pathIn, speechFor } from '../language.ts'
 import { redirectTo, type Html } from '../layout.ts'
 import type { PageSession } from '../page-session.ts'
 import { statusOf } from '../proof-page.ts'
@@ -117,11 +117,13 @@ export async function submitCodes(services: HttpServices, input: Submit): Promis
 
 async function add(
   services: HttpServices,
-  { who, caller }: Submit,
+  { who, caller, request }: Submit,
   sent: SentFactor,
 ): Promise<FactorAdded | Refusal> {
   const stale = await refuseUnlessFresh(services.sessions, who, { hasProvenPassword: false })
-  const enrolment = readEnrolment(sent)
+  const { kinds } = speechFor(request, services.site).messages.factors
+  const kind = sent.method === 'passkey' ? 'passkey' : 'totp'
+  const enrolment = readEnrolment({ ...sent, name: sent.name || kinds[kind] })
   if (stale !== undefined) return stale
   return enrolment === undefined
     ? refuse('fields_invalid')

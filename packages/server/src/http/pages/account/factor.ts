@@ -9,8 +9,9 @@ import {
 import { sessionCookies } from '../../browser/session-answers.ts'
 import type { Input } from '../../router/define.ts'
 import type { HttpServices } from '../../services.ts'
-import { field, form, linkTo, paragraph, subtitle } from '../components.ts'
+import { field, form, paragraph, subtitle } from '../components.ts'
 import { pathIn } from '../language.ts'
+import { redirectTo } from '../layout.ts'
 import type { PageSession } from '../page-session.ts'
 import { statusOf } from '../proof-page.ts'
 import {
@@ -75,19 +76,11 @@ async function answerFactor(
   refusal?: Refusal,
 ): Promise<Response> {
   const { services, who, speech } = visit
-  const { factors: words } = speech.messages
   if (await isStale(visit)) return toConfirm(visit, pathIn(speech, PATH, { id }))
   const { factors } = await listOwnFactors(services.factors, who)
   const factor = factors.find((each) => each.id === id)
-  if (factor === undefined) {
-    // It was removed in another tab, or the link is an old one.
-    const back = linkTo(
-      pathIn(speech, pathOf('factors')),
-      speech.messages.account.sections.factors.title,
-    )
-    const body = [paragraph(words.gone), back]
-    return answerAccountPage(visit, { path: PATH, title: words.editTitle, body }, { status: 404 })
-  }
+  // It was removed in another tab, or the link is an old one. The list shows what there is.
+  if (factor === undefined) return redirectTo(pathIn(speech, pathOf('factors')), who.newCookies)
   return answerAccountPage(
     visit,
     {
@@ -116,7 +109,7 @@ function bodyOf(
       fields: [
         field('factor_name', messages, {
           value: name,
-          label: factors.renameButton,
+          label: factors.name,
           error: refusal && messages.refusals.fields_invalid,
         }),
       ],

@@ -76,8 +76,8 @@ export function rowOf({ speech }: AccountVisit, each: FactorSummary): Html {
   const { factors } = messages
   const { id, kind, name, createdAt, lastUsedAt } = each
   return html`<p>
-      <strong>${nameOf(speech.messages, each)}</strong>
-      ${name === '' ? '' : html`<span class="tag">${factors.kinds[kind]}</span>`}
+      <strong>${name}</strong>
+      ${name === factors.kinds[kind] ? '' : html`<span class="tag">${factors.kinds[kind]}</span>`}
     </p>
     <p class="soft">
       ${factors.added} ${time(createdAt, language)} ·
@@ -104,10 +104,6 @@ export async function deviceRows({ services, who, speech }: AccountVisit): Promi
           ${time(expiresAt, speech.language)}
         </p>`,
   )
-}
-
-function nameOf({ factors }: AccountVisit['speech']['messages'], factor: FactorSummary): string {
-  return factor.name === '' ? factors.kinds[factor.kind] : factor.name
 }
 
 function addLinks({ speech, services }: AccountVisit): Html {

@@ -300,7 +300,8 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     feature: withPages,
     fields: factorFields,
     example: { id: 'fac_0rZ2Rk0tQnq3b1bIY2Tq6g', factor_name: 'Phone' },
-    refusals: ['fields_invalid', 'not_found'],
+    answers: [PAGE, DONE],
+    refusals: ['fields_invalid'],
     submit: submitFactor,
   }),
   page({

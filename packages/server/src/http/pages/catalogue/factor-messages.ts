@@ -66,12 +66,12 @@ export interface FactorMessages {
   readonly neverUsed: string
   readonly edit: (name: string) => string
   readonly editTitle: string
+  readonly name: string
   readonly renameButton: string
   readonly removeTitle: string
   readonly removeLead: string
   readonly removeLast: string
   readonly removeButton: string
-  readonly gone: string
   readonly devicesTitle: string
   readonly devicesNone: string
   readonly devicesUntil: string

@@ -92,6 +92,7 @@ export const factorsDe: FactorMessages = {
   neverUsed: 'Noch nicht verwendet',
   edit: (name) => `Umbenennen oder entfernen: ${name}`,
   editTitle: 'Umbenennen oder entfernen',
+  name: 'Name',
   renameButton: 'Umbenennen',
   removeTitle: 'Entfernen',
   removeLead:
@@ -99,7 +100,6 @@ export const factorsDe: FactorMessages = {
   removeLast:
     'Es ist Ihr letzter Faktor. Ihre Wiederherstellungscodes werden mit ihm entfernt, und Ihr Passwort allein genügt zur Anmeldung.',
   removeButton: 'Entfernen',
-  gone: 'Diesen Faktor gibt es nicht mehr.',
   devicesTitle: 'Gemerkte Browser',
   devicesNone: 'Jeder Browser wird nach Ihrem zweiten Faktor gefragt.',
   devicesUntil: 'Nicht gefragt bis',

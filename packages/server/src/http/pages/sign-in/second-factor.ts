@@ -107,7 +107,7 @@ async function submitEnrolment(waiting: Waiting, input: Submit): Promise<Respons
     method: kind,
     ...given,
     challenge,
-    name,
+    name: name || waiting.speech.messages.factors.kinds[kind],
     enrol: true,
   })
   if (done instanceof Response) return done
