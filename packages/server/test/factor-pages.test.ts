@@ -392,7 +392,7 @@ describe('the second factors of the account page', () => {
     )
     const unknown = await signInByPasskey(new PageBrowser(it), authenticator, '/sign-in/passkey')
     expectSafe(unknown)
-    expect([unknown.status, unknown.text]).toEqual([401, expect.stringContaining('not accepted')])
+    expect([unknown.status, unknown.text]).toEqual([401, expect.stringContaining('was removed')])
     const told = unknown.tags.find(({ attributes }) => 'data-unknown' in attributes)
     expect(JSON.parse(told?.attributes['data-unknown'] ?? '')).toEqual({
       rpId: 'localhost',
