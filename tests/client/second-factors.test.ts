@@ -114,6 +114,20 @@ describe('a login with a second factor', () => {
   })
 })
 
+test('recovery codes are not lost in an outage after the setup of a factor', async () => {
+  await client.login(ALICE)
+  const begun = await createFactors(client).beginTotp()
+  const watched = globalThis.fetch
+  globalThis.fetch = async (input, init) => {
+    if (String(input).endsWith('/refresh/')) throw new TypeError('fetch failed')
+    return watched(input, init)
+  }
+  const { recoveryCodes } = await begun.submit(codeOf(begun.secret))
+  expect(recoveryCodes).toHaveLength(10)
+  globalThis.fetch = watched
+  expect(await statusOf(client.fetch(`${authority.url}/auth/me`))).toBe(200)
+})
+
 describe('mailed codes', () => {
   const CAROL = { username: 'carol', password: ALICE.password } as const
   const ACCOUNT = { ...CAROL, email: 'carol@example.com', emailVerified: true }

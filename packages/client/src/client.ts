@@ -12,6 +12,7 @@ import type { StepUpHandler } from './factors/types.ts'
 import type { Client, ClientOptions, Session } from './types.ts'
 import { watchPage } from './wake.ts'
 
+/** Makes a function that adds to a set, and returns a function that removes it again. */
 const addTo =
   <Each>(all: Set<Each>) =>
   (each: Each) => {
