@@ -9,7 +9,8 @@ import { createPause } from './pause.ts'
 import { startLife, type Life } from './life.ts'
 import { connectTabs } from './tabs.ts'
 import type { StepUpHandler } from './factors/types.ts'
-import type { Client, ClientOptions, Session } from './types.ts'
+import type { Session } from './session.ts'
+import type { Client, ClientOptions } from './types.ts'
 import { watchPage } from './wake.ts'
 
 /** Makes a function that adds to a set, and returns a function that removes it again. */
@@ -208,7 +209,7 @@ export function createClient(options: ClientOptions = {}): Client {
 
     login: (credentials) => client.logInAt('', credentials),
 
-    loginWithPasskey: async (options) => (await loadFactors()).loginWithPasskey(client, options),
+    loginWithPasskey: async (given) => (await loadFactors()).loginWithPasskey(client, given),
 
     async logInAt(path, body) {
       try {

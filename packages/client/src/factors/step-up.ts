@@ -1,4 +1,5 @@
-import type { Client, Session } from '../types.ts'
+import type { Session } from '../session.ts'
+import type { Client } from '../types.ts'
 import { askLoggedIn } from './ask.ts'
 import { getPasskey } from './ceremony.ts'
 import type { StepUpHandler, StepUpMethod, StepUpRequest } from './types.ts'
