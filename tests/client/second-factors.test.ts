@@ -119,7 +119,8 @@ test('recovery codes are not lost in an outage after the setup of a factor', asy
   const begun = await createFactors(client).beginTotp()
   const watched = globalThis.fetch
   globalThis.fetch = async (input, init) => {
-    if (String(input).endsWith('/refresh/')) throw new TypeError('fetch failed')
+    const url = input instanceof Request ? input.url : input.toString()
+    if (url.endsWith('/refresh/')) throw new TypeError('fetch failed')
     return watched(input, init)
   }
   const { recoveryCodes } = await begun.submit(codeOf(begun.secret))
