@@ -17,10 +17,11 @@ export function Account() {
 
   async function send(event: FormEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
-    const fields = new FormData(event.currentTarget)
-    const textOf = (name: string): string => String(fields.get(name))
-    if (step?.next === 'second-factor') await proceed(() => step.totp(textOf('code')))
-    else await login({ username: textOf('username'), password: textOf('password') })
+    // The form has no file inputs.
+    const fields = Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>
+    const { username = '', password = '', code = '' } = fields
+    if (step?.next === 'second-factor') await proceed(() => step.totp(code))
+    else await login({ username, password })
   }
 
   async function logOut(): Promise<void> {

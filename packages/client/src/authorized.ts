@@ -1,4 +1,4 @@
-import type { Session } from './types.ts'
+import type { Session } from './session.ts'
 
 /** The roles and permissions that a person needs to see a part of a page. The rules are those of the guard. */
 export interface Requirement {

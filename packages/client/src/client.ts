@@ -9,9 +9,11 @@ import { createPause } from './pause.ts'
 import { startLife, type Life } from './life.ts'
 import { connectTabs } from './tabs.ts'
 import type { StepUpHandler } from './factors/types.ts'
-import type { Client, ClientOptions, Session } from './types.ts'
+import type { Session } from './session.ts'
+import type { Client, ClientOptions } from './types.ts'
 import { watchPage } from './wake.ts'
 
+/** Makes a function that adds to a set, and returns a function that removes it again. */
 const addTo =
   <Each>(all: Set<Each>) =>
   (each: Each) => {

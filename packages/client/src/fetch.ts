@@ -7,7 +7,7 @@ export function createFetch(
 ): typeof globalThis.fetch {
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const url = request?.url ?? input.toString()
+    const url = input instanceof Request ? input.url : input.toString()
     const method = init?.method ?? request?.method ?? 'GET'
 
     const send = async (isLast: boolean): Promise<{ prepared: Prepared; answer: Response }> => {

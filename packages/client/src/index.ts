@@ -15,11 +15,5 @@ export type {
   StepUpMethod,
   StepUpRequest,
 } from './factors/types.ts'
-export type {
-  Client,
-  ClientOptions,
-  Credentials,
-  Prepared,
-  Session,
-  TokenStorage,
-} from './types.ts'
+export type { Session } from './session.ts'
+export type { Client, ClientOptions, Credentials, Prepared, TokenStorage } from './types.ts'

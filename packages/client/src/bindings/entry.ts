@@ -1,5 +1,5 @@
 import { isAuthorized, type Requirement } from '../authorized.ts'
-import type { Session } from '../types.ts'
+import type { Session } from '../session.ts'
 
 /** The people who may enter a route, and the page for all others. */
 export interface EntryOptions extends Requirement {

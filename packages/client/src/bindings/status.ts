@@ -1,4 +1,4 @@
-import type { Session } from '../types.ts'
+import type { Session } from '../session.ts'
 
 /** Whether somebody is logged in. `loading`: the authority has not said it yet. */
 export type SessionStatus = 'loading' | 'signed-in' | 'signed-out'

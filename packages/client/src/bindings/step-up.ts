@@ -13,7 +13,7 @@ export function watchStepUps(
   const remove = client.onStepUp((request) => {
     open = request
     set(request)
-    void request.settled.then(() => {
+    void request.settled.finally(() => {
       if (open !== request) return
       open = undefined
       set(undefined)

@@ -12,7 +12,8 @@ import {
 
 import type { ClientError } from '../error.ts'
 import type { StepUpRequest } from '../factors/types.ts'
-import type { Client, Session } from '../types.ts'
+import type { Session } from '../session.ts'
+import type { Client } from '../types.ts'
 import { askUntilKnown } from './ask.ts'
 import { decideEntry, type Elsewhere, type EntryOptions } from './entry.ts'
 import { createSignIn, FIRST_STATE, type SignInActions, type SignInState } from './sign-in.ts'

@@ -88,7 +88,8 @@ export function createFactors(client: Pick<Client, 'authority' | 'fetch' | 'refr
 
   /** After a change, the old access token is stale. */
   async function renewed(answer: Members): Promise<FactorAdded> {
-    await client.refresh()
+    // Nobody can read the recovery codes again, so an outage at this moment must not lose them.
+    await client.refresh().catch(() => {})
     const codes = answer['recovery_codes']
     return { recoveryCodes: Array.isArray(codes) ? codes : [] }
   }

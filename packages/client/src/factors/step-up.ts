@@ -1,4 +1,5 @@
-import type { Client, Session } from '../types.ts'
+import type { Session } from '../session.ts'
+import type { Client } from '../types.ts'
 import { askLoggedIn } from './ask.ts'
 import { getPasskey } from './ceremony.ts'
 import type { StepUpHandler, StepUpMethod, StepUpRequest } from './types.ts'
@@ -87,7 +88,8 @@ function methodsOf(
 ): Pick<StepUpRequest, 'totp' | 'recoveryCode' | 'password' | 'passkey' | 'mail'> {
   async function prove(method: StepUpMethod, fields: object): Promise<void> {
     await askLoggedIn(client, 'POST', PATH, { method, ...fields })
-    await client.refresh()
+    // The proof is used up, whatever happens to the refresh. A call with the old token is refused and refreshes again.
+    await client.refresh().catch(() => {})
     settle(true)
   }
   const challenge = (method: StepUpMethod): ReturnType<typeof askLoggedIn> =>

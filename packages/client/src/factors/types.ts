@@ -1,4 +1,4 @@
-import type { Session } from '../types.ts'
+import type { Session } from '../session.ts'
 
 /** A way to give a second factor at a login. */
 export type FactorMethod = 'passkey' | 'totp' | 'recovery_code' | 'mail'

@@ -56,5 +56,5 @@ export function credentialToJson(credential: Credential): unknown {
 function parseDescriptors(given: unknown): readonly Members[] {
   // The authority's schema for the options of both ceremonies.
   const list = (given ?? []) as readonly { readonly id: string }[]
-  return list.map((each) => ({ ...each, id: fromBase64url(each.id) }))
+  return list.map(({ id, ...rest }) => Object.assign(rest, { id: fromBase64url(id) }))
 }

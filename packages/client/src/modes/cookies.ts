@@ -1,6 +1,6 @@
 import type { ClientError } from '../error.ts'
 import { exchange, jsonPost, type Members } from '../exchange.ts'
-import type { Session } from '../types.ts'
+import type { Session } from '../session.ts'
 import type { Grant, Mode } from './mode.ts'
 
 const INCLUDE = { credentials: 'include' } as const

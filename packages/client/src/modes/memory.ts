@@ -1,6 +1,7 @@
 import { ClientError, isOver } from '../error.ts'
 import { exchange, jsonPost, type Members } from '../exchange.ts'
-import type { Session, TokenStorage } from '../types.ts'
+import type { Session } from '../session.ts'
+import type { TokenStorage } from '../types.ts'
 import type { Grant, Mode } from './mode.ts'
 
 /** The mode for native applications: the access token is in memory, the refresh token in the storage. */

@@ -1,4 +1,4 @@
-import type { Session } from '../types.ts'
+import type { Session } from '../session.ts'
 
 /** The result of a login or a refresh. */
 export interface Grant {

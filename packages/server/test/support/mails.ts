@@ -27,6 +27,14 @@ export interface MailingAuthority extends TestAuthority {
 export async function openMailingAuthority(
   config: AuthorityConfig = {},
 ): Promise<MailingAuthority> {
+  const { config: own, ...collected } = collectMails()
+  return Object.assign(await openTestAuthority({ ...own, ...config }), collected)
+}
+
+/** Collects the mails of an authority in development, which is opened with `config`. */
+export function collectMails(): Pick<MailingAuthority, 'mails' | 'nextMail'> & {
+  readonly config: AuthorityConfig
+} {
   const mails: SentMail[] = []
   let taken = 0
   const write = (line: string): void => {
@@ -35,12 +43,11 @@ export async function openMailingAuthority(
     const link = url === '' ? '' : (new URL(url).searchParams.get('link') ?? '')
     mails.push({ kind, url, code, link })
   }
-  const it = await openTestAuthority({
-    logger: pino({ level: 'info' }, { write }),
-    random: withoutDelay(createSystemRandom()),
-    ...config,
-  })
-  return Object.assign(it, {
+  return {
+    config: {
+      logger: pino({ level: 'info' }, { write }),
+      random: withoutDelay(createSystemRandom()),
+    },
     mails,
     async nextMail() {
       for (const until = performance.now() + 10_000; performance.now() < until;) {
@@ -53,7 +60,7 @@ export async function openMailingAuthority(
       }
       throw new Error('No mail came within 10 s.')
     },
-  })
+  }
 }
 
 /** The delay of mails is the only use of four random bytes. */

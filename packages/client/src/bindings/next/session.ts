@@ -2,7 +2,7 @@ import { headers as requestHeaders } from 'next/headers.js'
 import { cache } from 'react'
 
 import { exchange } from '../../exchange.ts'
-import type { Session } from '../../types.ts'
+import type { Session } from '../../session.ts'
 import { readClaims, type Claims } from './claims.ts'
 import { cookiesNamed, readCookie } from './cookie-header.ts'
 import type { Settings } from './settings.ts'
