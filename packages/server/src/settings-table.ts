@@ -212,7 +212,7 @@ export const table = {
     env: 'COUNTERSIGN_THROTTLE',
     schema: throttle(),
     describe:
-      'How many wrong logins are allowed. `account` counts those to one account from unknown addresses and browsers. `source` counts those to one account from one address. `address` counts those to all accounts from one address. `device` counts those to one account from a browser that has logged in to it before. `login` counts the correct logins to one account. `recipient` counts the mails to one address that one network asks for, and allows four times as many from all networks together. `sender` counts the mails that one network asks for. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
+      'How many wrong logins are allowed. `account` counts those to one account from unknown addresses and browsers. `source` counts those to one account from one address. `address` counts those to all accounts from one address. `device` counts those to one account from a browser that has logged in to it before. `login` counts the correct logins to one account from one network, and allows ten times as many from all networks together. `recipient` counts the mails to one address that one network asks for, and allows four times as many from all networks together. `sender` counts the mails that one network asks for. Each rate allows at most 999999 attempts in 1s to 24h. A rate that is not named keeps its default.',
   },
   signUp: {
     env: 'COUNTERSIGN_SIGN_UP',

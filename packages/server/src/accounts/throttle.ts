@@ -47,7 +47,7 @@ export interface Throttle {
   /** Returns the buckets in which an attempt counts. Empty if throttling is off. */
   bucketsOf(attempt: Try): readonly ThrottleBucket[]
   /** Returns the bucket in which correct passwords of an account count. Empty if throttling is off. */
-  loginsOf(usernameKey: string): readonly ThrottleBucket[]
+  loginsOf(usernameKey: string, address: string): readonly ThrottleBucket[]
   /**
    * Returns the buckets in which a request for a mail counts. They are the same whether or not an account has
    * the address. Empty if throttling is off.
@@ -128,8 +128,18 @@ export function createThrottle(
       return attempt.isKnownAddress ? own : [...own, bucket('account', rates.account, usernameKey)]
     },
 
-    loginsOf: (usernameKey) =>
-      rates === undefined ? [] : [bucket('login', rates.login, usernameKey)],
+    loginsOf(usernameKey, address) {
+      if (rates === undefined) return []
+      const network = addressNetwork(address)
+      const { login } = rates
+      if (network === '') return [bucket('login', login, usernameKey)]
+      // Whoever has the password, but no second factor, must not use up the logins of the owner.
+      const total = { ...login, triesMax: login.triesMax * 10 }
+      return [
+        bucket('login', login, usernameKey, network),
+        bucket('logins', total, usernameKey),
+      ]
+    },
 
     mailsOf(emailKey, address) {
       if (rates === undefined) return []

@@ -29,6 +29,8 @@ export interface CodeMail {
   readonly account: Account | undefined
   /** False for a decoy: everything is done but the sending. */
   readonly isSent: boolean
+  /** What a newer code replaces the code of. Default: the account, or the address. */
+  readonly subject?: string
   readonly details?: unknown
   readonly locale: MailLocale | undefined
 }
@@ -167,7 +169,8 @@ export async function issueCode(
  * Otherwise whoever asks for a reset and then for a sign-up would learn from the first ticket, which would be void,
  * that there is an account.
  */
-function subjectOf({ kind, account, email }: CodeMail): string {
+function subjectOf({ kind, account, email, subject: given }: CodeMail): string {
+  if (given !== undefined) return given
   const subject = account?.id ?? email.key
   return kind === 'account_exists' ? `${SIGN_UP_SUBJECT}${subject}` : subject
 }

@@ -42,7 +42,9 @@ export type FactorDecision =
  * not be two factors.
  */
 export function decideSecondFactor(facts: FactorFacts): FactorDecision {
-  const { factors, proofs, policy, isRequired, isTrusted, now } = facts
+  const { factors, proofs, policy, isRequired, now } = facts
+  // Beside a mail, a stolen laptop with its open mailbox would be a whole login.
+  const isTrusted = facts.isTrusted && proofs.every(({ kind }) => kind !== 'mail')
   const isEnrolled = factors.hasTotp || factors.passkeys > 0
   const allowsMail = !isEnrolled && isRequired && policy.mailed
   const given = secondFactorOf(allowsMail ? proofs : proofs.filter(isStrongOrFirst))

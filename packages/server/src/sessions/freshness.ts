@@ -14,6 +14,9 @@ export interface FreshnessFacts {
   readonly now: number
 }
 
+/** How far the clocks of the store and the server may differ. */
+const SKEW_MS = 60_000
+
 /**
  * Whether a session is fresh enough for a change that a stolen session must not make. Pure. An account with a second
  * factor must have given one lately. Otherwise a recent sign-in is enough, or the password in the request.
@@ -25,7 +28,9 @@ export function isFresh({
   freshMs,
   now,
 }: FreshnessFacts): boolean {
-  const isRecent = now - session.authenticatedAt <= freshMs
+  // A proof from the future was given before the clock was set back. Nobody knows how old it is.
+  const ageMs = now - session.authenticatedAt
+  const isRecent = ageMs <= freshMs && ageMs >= -SKEW_MS
   if (isEnrolled(factors)) return isRecent && session.secondFactor === 'given'
   return isRecent || hasProvenPassword
 }

@@ -11,11 +11,12 @@ import { refuse, type Caller, type Refusal, type SessionServices } from './servi
  */
 export async function renameOwnAccount(
   services: SessionServices,
-  { state }: CurrentSession,
+  current: CurrentSession,
   username: string,
   caller: Caller,
 ): Promise<{ readonly ok: true; readonly username: string } | Refusal> {
   const { store } = services
+  const { state } = current
   const problem = checkUsername(username)
   if (problem !== undefined) return { ok: false, code: problem.code, text: problem.text }
   const key = usernameKey(username)
@@ -29,6 +30,9 @@ export async function renameOwnAccount(
       text: 'A username that is an e-mail address must be the verified address of the account.',
     }
   }
+  // A thief with an open session would keep the owner from logging in, and free the name for somebody else.
+  const stale = await refuseUnlessFresh(services, current, { hasProvenPassword: false })
+  if (stale !== undefined) return stale
   const context = auditContextOf(services, account.id, caller)
   const renamed = await store.accounts.rename(account.id, { username, usernameKey: key }, context)
   if (renamed === 'taken') return refuse('username_taken')

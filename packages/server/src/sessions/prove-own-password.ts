@@ -37,7 +37,7 @@ export async function proveOwnPassword(
     isKnownAddress: true,
     sessionId: session.id,
   })
-  const logins = throttle.loginsOf(key)
+  const logins = throttle.loginsOf(key, caller.address)
   const all = [...guesses, ...logins]
   const throttled = await countTry(services, all)
   if (throttled !== undefined) return throttled

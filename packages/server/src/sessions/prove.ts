@@ -32,7 +32,7 @@ export async function provePassword(
     isKnownAddress,
     hardPosition: account?.hardPosition,
   })
-  const logins = throttle.loginsOf(throttleKey)
+  const logins = throttle.loginsOf(throttleKey, caller.address)
   const throttled = await countTry(services, [...guesses, ...logins])
   if (throttled !== undefined) return throttled
 

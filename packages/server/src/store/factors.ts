@@ -193,6 +193,8 @@ export interface FactorStore {
   userHandle(accountId: string, fresh: Uint8Array): Promise<Uint8Array | undefined>
   /** Counts a guess before it is checked, and decides whether it may be made. A use resets all budgets of the account. */
   countGuess(accountId: string, kind: GuessKind): Promise<GuessDecision>
+  /** Whether one of these hashes is a recovery code of the account. Uses nothing up. */
+  hasRecoveryCode(accountId: string, hashes: readonly Uint8Array[]): Promise<boolean>
   /** Removes one guess, because the guess could not be checked. */
   giveBackGuess(accountId: string, kind: GuessKind): Promise<void>
   /** Sets by when the account must enrol a factor, unless it is set. */

@@ -27,7 +27,16 @@ export async function askForMail(
   const { email, locale } = account
   const asked = await issueCode(
     byMail,
-    { purpose: 'second_factor', kind: 'factor_code', email, account, isSent: true, locale },
+    {
+      purpose: 'second_factor',
+      kind: 'factor_code',
+      email,
+      account,
+      isSent: true,
+      locale,
+      // Whoever else has the password cannot void the code of the owner.
+      subject: bearer.subject,
+    },
     caller,
   )
   if (asked === 'outdated') return refuse('ticket_void')

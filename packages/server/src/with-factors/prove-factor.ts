@@ -64,10 +64,11 @@ async function proveRecoveryCode(
   code: string,
   caller: Caller,
 ): Promise<FactorProven | Refusal> {
-  const tooMany = await countGuess(services, accountId, 'recovery_code')
-  if (tooMany !== undefined) return tooMany
   const hashes = services.recovery.candidates(accountId, code)
-  if (hashes === undefined) return refuseFactor(services, accountId, 'recovery_code', caller)
+  const { factors } = services.sessions.store
+  if (hashes === undefined || !(await factors.hasRecoveryCode(accountId, hashes))) {
+    return refuseWrong(services, accountId, 'recovery_code', caller)
+  }
   // RFC 8176 has no value of its own for a code from a list. It is a one-time password.
   return proven(services, 'recovery_code', ['otp'], { kind: 'recovery_code', hashes })
 }
@@ -82,15 +83,30 @@ async function proveMailedCode(
   if (byMail === undefined) return refuse('factor_unavailable')
   const details = await readChallenge(services, 'mail_second', challenge, bearer)
   if (details === undefined) return refuse('challenge_void')
-  const tooMany = await countGuess(services, bearer.accountId, 'mail')
-  if (tooMany !== undefined) return tooMany
   // Only `askForMail` writes challenges of this purpose.
   const { ticket } = details as { readonly ticket: string }
   const right = await checkCode(byMail, { ticket, code }, ['second_factor'], caller)
-  if (!right.ok)
-    return right.code === 'code_void' ? refuse('challenge_void') : refuse('factor_wrong')
+  if (!right.ok) {
+    return right.code === 'code_void'
+      ? refuse('challenge_void')
+      : refuseWrong(services, bearer.accountId, 'mail', caller)
+  }
   if (right.account?.id !== bearer.accountId) return refuse('challenge_void')
   return proven(services, 'mail', ['otp'], { kind: 'mail', codeId: right.code.id })
+}
+
+/**
+ * Refuses a wrong code that is long enough to be checked without a budget. Only wrong ones are counted and wait: a wait for
+ * all codes would let anybody with the password keep the owner out. A mailed code is void after five wrong ones by itself.
+ */
+async function refuseWrong(
+  services: FactorServices,
+  accountId: string,
+  kind: 'recovery_code' | 'mail',
+  caller: Caller,
+): Promise<Refusal> {
+  const tooMany = await countGuess(services, accountId, kind)
+  return tooMany ?? refuseFactor(services, accountId, kind, caller)
 }
 
 /** Counts a guess. Returns the refusal if no guess is allowed now. */

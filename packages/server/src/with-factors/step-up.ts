@@ -47,17 +47,26 @@ export function stepUpMethods(
 
 /** Reads how the person of a session can confirm who they are. */
 export async function listStepUpMethods(
+  services: FactorServices,
+  current: CurrentSession,
+): Promise<readonly StepUpMethod[]> {
+  return (await readStepUp(services, current)).methods
+}
+
+/** The methods, and the version of the account that they belong to. */
+async function readStepUp(
   { sessions: { store }, byMail }: FactorServices,
   { state }: CurrentSession,
-): Promise<readonly StepUpMethod[]> {
+): Promise<{ readonly methods: readonly StepUpMethod[]; readonly version: number }> {
   const [factors, account] = await Promise.all([
     store.factors.view(state.account.id),
     store.accounts.get(state.account.id),
   ])
-  return stepUpMethods(factors, {
+  const methods = stepUpMethods(factors, {
     password: account?.passwordHash !== undefined,
     mailbox: byMail !== undefined && account?.email?.verifiedAt !== undefined,
   })
+  return { methods, version: factors.version }
 }
 
 /**
@@ -70,19 +79,20 @@ export async function stepUp(
   presented: PresentedStepUp,
   caller: Caller,
 ): Promise<Renewed | Refusal> {
-  const methods = await listStepUpMethods(services, current)
+  // Compared when the session is raised: a proof that was enough before the owner enrolled a factor is none after it.
+  const { methods, version } = await readStepUp(services, current)
   if (!methods.includes(presented.method)) return refuse('factor_unavailable')
   if (presented.method !== 'password') {
     const bearer = { subject: current.state.session.id, accountId: current.state.account.id }
     const proven = await proveFactor(services, bearer, presented, caller)
-    return proven.ok ? raiseSession(services, current, proven, caller) : proven
+    return proven.ok ? raiseSession(services, current, { ...proven, version }, caller) : proven
   }
   const { sessions } = services
   const proven = await proveOwnPassword(sessions, current, presented.password, caller)
   if (!proven.ok) return proven
   await giveBackTries(sessions, proven.guesses)
   const proof: Proof = { kind: 'password', amr: ['pwd'], at: sessions.clock.nowMs() }
-  return raiseSession(services, current, { proof, use: undefined }, caller)
+  return raiseSession(services, current, { proof, use: undefined, version }, caller)
 }
 
 /** A proof that raises a session, and the factor that it uses up. */
@@ -127,9 +137,10 @@ export function raise(
   if (!isStrong) {
     const amr = [...new Set([...session.amr, ...proof.amr])]
     const { acr, secondFactor } = session
-    return { authenticatedAt: Math.max(session.authenticatedAt, proof.at), amr, acr, secondFactor }
+    return { authenticatedAt: proof.at, amr, acr, secondFactor }
   }
   // The sign-in has proved the first factor, whatever it was.
   const first: Proof = { kind: 'password', amr: session.amr, at: session.authenticatedAt }
-  return { ...summarizeProofs([first, proof]), secondFactor: 'given' }
+  // Not the newest of both: the clock may have been set back since the sign-in.
+  return { ...summarizeProofs([first, proof]), authenticatedAt: proof.at, secondFactor: 'given' }
 }

@@ -702,7 +702,7 @@ describe.each(engines)('factors on %s', (_, open) => {
     expect(await factors.view('acct_1')).toMatchObject({
       passkeys: 0,
       recoveryCodes: 0,
-      dueAt: undefined,
+      dueAt: BY.at,
     })
     expect(await factors.reset('acct_1', 'all', BY)).toBe('unchanged')
     await factors.countGuess('acct_1', 'totp')

@@ -76,6 +76,12 @@ export function insertAccount(db: SqliteDatabase, account: Account, usernameKey:
 export function revokeAll(db: SqliteDatabase, accountId: string, context: AuditContext): void {
   const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
   db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
+  forgetTrusted(db, accountId)
+}
+
+/** Whoever ends all sessions of an account wants no browser to get in without a second factor either. */
+export function forgetTrusted(db: SqliteDatabase, accountId: string): void {
+  db.run('DELETE FROM trusted_devices WHERE account_id = ?', accountId)
 }
 
 /**
@@ -99,6 +105,7 @@ export function revokeAllExcept(
     )
   }
   db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
+  forgetTrusted(db, accountId)
 }
 
 /** Reads a whole row of accounts. */

@@ -8,6 +8,7 @@ import {
   type TotpFactor,
 } from '../factors.ts'
 import type { AuditContext } from '../audit-context.ts'
+import { forgetTrusted } from './account-rows.ts'
 import { columnsOf } from './columns.ts'
 import type { Row, SqliteDatabase } from './database.ts'
 
@@ -142,7 +143,7 @@ export function countChange(db: SqliteDatabase, accountId: string): void {
     'UPDATE accounts SET credentials_version = credentials_version + 1 WHERE id = ?',
     accountId,
   )
-  db.run('DELETE FROM trusted_devices WHERE account_id = ?', accountId)
+  forgetTrusted(db, accountId)
 }
 
 /** Forgets all wrong guesses at the factors of an account. */

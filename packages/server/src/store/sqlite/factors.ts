@@ -103,6 +103,18 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
       )
     },
 
+    hasRecoveryCode: async (accountId, hashes) =>
+      step(() =>
+        hashes.some(
+          (hash) =>
+            db.get(
+              'SELECT 1 FROM recovery_codes WHERE account_id = ? AND hash = ?',
+              accountId,
+              hash,
+            ) !== undefined,
+        ),
+      ),
+
     setDue: async (accountId, dueAt) => {
       db.write(() =>
         db.run(
@@ -178,7 +190,13 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
         )
         if (removed === undefined) return 'unknown'
         // Without a factor they would be a factor of their own.
-        if (!hasFactor(db, accountId)) insertRecoveryCodes(db, accountId, [])
+        if (!hasFactor(db, accountId)) {
+          insertRecoveryCodes(db, accountId, [])
+          db.run(
+            `UPDATE sessions SET second_factor = 'none', acr = NULL WHERE id = ?`,
+            sessionId,
+          )
+        }
         countChange(db, accountId)
         auditChange(db, accountId, 'factor_removed', context, factors.text(removed, 'kind'))
         revokeAllExcept(db, accountId, sessionId, context)
@@ -293,8 +311,8 @@ function reset(
   // An operator also unlocks a factor with it.
   forgetGuesses(db, accountId)
   if (removed === 0 && hadGuesses === undefined) return 'unchanged'
-  // The account gets a new grace.
-  db.run('UPDATE accounts SET factor_due_at = NULL WHERE id = ?', accountId)
+  // No new grace: whoever has talked the operator into it must not get in with the password alone.
+  db.run('UPDATE accounts SET factor_due_at = ? WHERE id = ?', context.at, accountId)
   countChange(db, accountId)
   auditChange(db, accountId, 'factors_reset', context, what)
   revokeAll(db, accountId, context)

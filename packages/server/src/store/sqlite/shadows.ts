@@ -1,5 +1,6 @@
 import type { Account } from '../rows.ts'
 import type { ShadowStore } from '../store.ts'
+import { forgetTrusted } from './account-rows.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import type { SqliteDatabase } from './database.ts'
@@ -36,6 +37,7 @@ export function createShadowStore(db: SqliteDatabase): ShadowStore {
         auditChange(db, accountId, 'sessions_ended', context)
         const position = appendRevocation(db, 'account', accountId, 'hard', context.at)
         db.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
+        forgetTrusted(db, accountId)
       }),
   }
 }

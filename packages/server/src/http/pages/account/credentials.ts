@@ -37,7 +37,9 @@ const EMPTY: Refusal = { ok: false, code: 'fields_invalid' }
 /** Shows the form for a new username. */
 export async function showUsername(services: HttpServices, input: Show): Promise<Response> {
   const visit = visitOf(services, input)
-  return answerUsername(visit, visit.who.state.username)
+  return (await isStale(visit, { hasProvenPassword: false }))
+    ? toConfirm(visit, pathOf('username'))
+    : answerUsername(visit, visit.who.state.username)
 }
 
 /** Changes the username. */
@@ -46,6 +48,7 @@ export async function submitUsername(services: HttpServices, input: Submit): Pro
   const { new_username: name = '' } = input.body
   const renamed =
     name === '' ? EMPTY : await renameOwnAccount(services.sessions, input.who, name, input.caller)
+  if (!renamed.ok && isStepUp(renamed)) return toConfirm(visit, pathOf('username'))
   return renamed.ok
     ? answerDoneAt(visit, pathOf('username'), 'username')
     : answerUsername(visit, name, renamed)
