@@ -62,8 +62,8 @@ test('mail list shows mails by their state, without decoys', async () => {
 test('mail preview writes all mails, and its folder can be used as templates', async () => {
   const out = join(folder, 'preview')
   const first = await run(['mail', 'preview', '--out', out])
-  expect(first).toMatchObject({ code: 0, stdout: `66 files written to ${out}.\n` })
-  expect(readdirSync(out)).toHaveLength(66)
+  expect(first).toMatchObject({ code: 0, stdout: `78 files written to ${out}.\n` })
+  expect(readdirSync(out)).toHaveLength(78)
   expect(readFileSync(join(out, 'login_code.de.txt'), 'utf8')).toContain('WDJB-MJHT')
 
   const templates = join(folder, 'templates')

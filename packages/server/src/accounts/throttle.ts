@@ -135,10 +135,7 @@ export function createThrottle(
       if (network === '') return [bucket('login', login, usernameKey)]
       // Whoever has the password, but no second factor, must not use up the logins of the owner.
       const total = { ...login, triesMax: login.triesMax * 10 }
-      return [
-        bucket('login', login, usernameKey, network),
-        bucket('logins', total, usernameKey),
-      ]
+      return [bucket('login', login, usernameKey, network), bucket('logins', total, usernameKey)]
     },
 
     mailsOf(emailKey, address) {

@@ -2,7 +2,12 @@ import type { EpochMs } from '../base/clock.ts'
 import { randomId } from '../base/random.ts'
 import { decideSecondFactor, type FactorDecision } from '../factors/decide.ts'
 import { requiresFactor } from '../factors/policy.ts'
-import { summarizeProofs, type Authentication, type Proof } from '../factors/proof.ts'
+import {
+  summarizeProofs,
+  type Authentication,
+  type Proof,
+  type ProofKind,
+} from '../factors/proof.ts'
 import { changeOf } from '../factors/use-notice.ts'
 import type { SignInUse } from '../store/factors.ts'
 import { NO_GRACE } from '../store/refresh.ts'
@@ -84,6 +89,9 @@ export async function openSession(
   return notOpened(services, opening, 'revoked')
 }
 
+/** The proofs that a ticket may remember. */
+const FIRST_FACTORS: ReadonlySet<ProofKind> = new Set(['password', 'mail', 'application'])
+
 /** Each further try needs another change of the account in between. */
 const TRIES_MAX = 4
 
@@ -113,8 +121,12 @@ async function tryToOpen(
   const now = await services.store.nowMs()
   const decision = await decideNeed(services, opening, account, now)
   if (decision.kind !== 'enough') {
+    // Only what the first step proved. A factor that opens nothing is not used up either: in the new ticket, the same
+    // proof would count a second time, and a factor that may not be enrolled would count as one of the account.
+    const [first, ...others] = proofs.filter(({ kind }) => FIRST_FACTORS.has(kind))
+    if (first === undefined) return notOpened(services, opening, 'revoked')
     const details = {
-      proofs,
+      proofs: opening.uses === undefined ? ([first, ...others] as const) : ([first] as const),
       position: opening.position ?? position,
       tenantName: candidate.namesTenant ? membership?.tenantName : undefined,
       vouchedBy,

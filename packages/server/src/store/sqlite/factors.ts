@@ -192,10 +192,7 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
         // Without a factor they would be a factor of their own.
         if (!hasFactor(db, accountId)) {
           insertRecoveryCodes(db, accountId, [])
-          db.run(
-            `UPDATE sessions SET second_factor = 'none', acr = NULL WHERE id = ?`,
-            sessionId,
-          )
+          db.run(`UPDATE sessions SET second_factor = 'none', acr = NULL WHERE id = ?`, sessionId)
         }
         countChange(db, accountId)
         auditChange(db, accountId, 'factor_removed', context, factors.text(removed, 'kind'))
