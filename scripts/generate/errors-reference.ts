@@ -53,6 +53,20 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   token_stale: 'Refresh once, then repeat the request. Nobody has to log in again.',
   token_wrong_type:
     'Send an access token where one is expected, and a refresh token only to refresh.',
+  second_factor_required:
+    'Ask for one of the `methods`, and send it with the ticket to `/api/token/second-factor/` or `/auth/login/second-factor`.',
+  second_factor_enrolment_required:
+    'Send the person to `/sign-in`, or set up one of `enrol` with the ticket: `/auth/second-factor/enrol`.',
+  ticket_void: 'Begin the login again.',
+  factor_wrong: 'Ask for the next code. The ticket stays valid.',
+  passkey_refused: 'Try again with a new challenge, or use another method.',
+  challenge_void: 'Ask for a new challenge.',
+  factor_unavailable:
+    'Use one of the `methods`. To set up a factor at a login, send `enrol: true`.',
+  factor_locked:
+    'Use another method. An operator unlocks the app: `countersign accounts factors reset`.',
+  insufficient_user_authentication:
+    'Let the person confirm who they are at `/auth/step-up`, then repeat the request. An account without a second factor reaches `aal2` by setting one up.',
   passkey_unknown:
     'Use another method. The client tells the password manager to forget the passkey.',
   session_ended: 'Log in again.',

@@ -253,7 +253,7 @@ export function names(): z.ZodType<readonly string[], string | readonly string[]
       (values) => values.every((each) => /^[A-Za-z0-9][\w.:/-]{0,63}$/.test(each)),
       'must be names such as admin, separated by commas',
     )
-    .meta({ values: 'names, separated by commas: `admin`' })
+    .meta({ values: 'names, separated by commas' })
 }
 
 /** A domain in lower case, without a dot in front. */

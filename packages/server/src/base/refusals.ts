@@ -212,7 +212,7 @@ export const refusals = {
   },
   factor_unavailable: {
     status: 400,
-    text: 'The account cannot use this method. Use one of the methods of the answer before.',
+    text: 'The account cannot use this method. Use one of the methods of the answer before, or set one up with enrol: true.',
   },
   factor_locked: {
     status: 403,

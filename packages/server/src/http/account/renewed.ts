@@ -9,7 +9,7 @@ import type { LoggedIn } from './gates.ts'
 
 const renewedBody = lazy(() =>
   z.object({
-    access: z.string().meta({ description: 'A new access token. The old token was revoked.' }),
+    access: z.string().meta({ description: 'A new access token. Services refuse the old one.' }),
   }),
 )
 
