@@ -77,7 +77,7 @@ async function answerFactor(
 ): Promise<Response> {
   const { services, who, speech } = visit
   if (await isStale(visit)) return toConfirm(visit, pathIn(speech, PATH, { id }))
-  const { factors } = await listOwnFactors(services.factors, who)
+  const { factors, isRequired } = await listOwnFactors(services.factors, who)
   const factor = factors.find((each) => each.id === id)
   // It was removed in another tab, or the link is an old one. The list shows what there is.
   if (factor === undefined) return redirectTo(pathIn(speech, pathOf('factors')), who.newCookies)
@@ -87,7 +87,7 @@ async function answerFactor(
       path: PATH,
       title: factor.name,
       isWrong: refusal !== undefined,
-      body: bodyOf(visit, factor, factors.length === 1, refusal),
+      body: bodyOf(visit, factor, { isLast: factors.length === 1, isRequired }, refusal),
     },
     statusOf(refusal),
   )
@@ -96,7 +96,7 @@ async function answerFactor(
 function bodyOf(
   { speech, csrf }: AccountVisit,
   { id, name, kind }: FactorSummary,
-  isLast: boolean,
+  { isLast, isRequired }: { readonly isLast: boolean; readonly isRequired: boolean },
   refusal: Refusal | undefined,
 ) {
   const { messages } = speech
@@ -118,7 +118,7 @@ function bodyOf(
     }),
     subtitle(factors.removeTitle),
     paragraph(factors.removeLead),
-    ...(isLast ? [paragraph(factors.removeLast)] : []),
+    ...(isLast ? [paragraph(isRequired ? factors.removeLastRequired : factors.removeLast)] : []),
     form(action, {
       hidden: { csrf, id, remove: '1' },
       fields: [],

@@ -71,6 +71,8 @@ export interface FactorMessages {
   readonly removeTitle: string
   readonly removeLead: string
   readonly removeLast: string
+  /** The same for an account that must have a second factor. */
+  readonly removeLastRequired: string
   readonly removeButton: string
   readonly devicesTitle: string
   readonly devicesNone: string

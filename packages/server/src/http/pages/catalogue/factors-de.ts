@@ -97,6 +97,8 @@ export const factorsDe: FactorMessages = {
   removeTitle: 'Entfernen',
   removeLead:
     'Sie können sich damit nicht mehr anmelden. Alle anderen Sitzungen Ihres Kontos enden.',
+  removeLastRequired:
+    'Es ist Ihr letzter Faktor, und dieses Konto braucht einen. Sie werden gebeten, einen anderen einzurichten. Ihre Wiederherstellungscodes werden mit entfernt.',
   removeLast:
     'Es ist Ihr letzter Faktor. Ihre Wiederherstellungscodes werden mit ihm entfernt, und Ihr Passwort allein genügt zur Anmeldung.',
   removeButton: 'Entfernen',

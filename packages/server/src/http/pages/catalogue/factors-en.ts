@@ -92,6 +92,8 @@ export const factorsEn: FactorMessages = {
   renameButton: 'Rename',
   removeTitle: 'Remove',
   removeLead: 'You cannot log in with it any more. All other sessions of your account end.',
+  removeLastRequired:
+    'It is your last factor, and this account needs one. You will be asked to set up another one. Your recovery codes go with it.',
   removeLast:
     'It is your last factor. Your recovery codes go with it, and your password alone logs you in.',
   removeButton: 'Remove it',
