@@ -168,3 +168,19 @@ test('a remembered browser is not asked again, until the password changes', asyn
   const asked = await browser.login({ username: USERNAME, password: 'another long password' })
   expect(membersOf(asked)).toMatchObject({ code: 'second_factor_required' })
 })
+
+test('a ticket still enrols a factor if the account no longer needs one', async () => {
+  await using it = await openTestAuthority({ secondFactor: 'required', secondFactorGrace: 'off' })
+  const { ticket } = await logIn(it)
+  await it.restart({ secondFactor: 'optional' })
+  const begun = await it.post('/auth/second-factor/enrol', { ticket, method: 'totp' })
+  const { challenge, secret } = (await begun.json()) as Record<string, string>
+  const code = totpAt(secret!, it.clock.nowMs())
+  const body = { ticket, method: 'totp', enrol: true, challenge, code }
+  const done = await it.post('/api/token/second-factor/', body)
+  const { access } = (await done.json()) as Pair
+  expect(claimsOf(access)).toMatchObject({ amr: ['pwd', 'otp', 'mfa'], acr: 'aal2' })
+  expect(query(it.dataDir, 'SELECT second_factor FROM sessions')).toEqual([
+    { second_factor: 'given' },
+  ])
+})

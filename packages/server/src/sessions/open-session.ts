@@ -200,7 +200,7 @@ export async function decideNeed(
   // A factor may be enrolled only where there is none: whoever has the password could otherwise replace it.
   if (uses?.use?.kind === 'enrol') {
     const without = decideSecondFactor({ ...facts, proofs: proofs.slice(0, -1) })
-    if (without.kind !== 'enrol') return without
+    if (without.kind === 'needed') return without
   }
   const decision = decideSecondFactor(facts)
   if (decision.kind === 'enough') return decision
