@@ -10,6 +10,7 @@ export function Account() {
   const { step, error, login, proceed } = useSignIn()
   const router = useRouter()
   const isDone = step?.next === 'signed-in'
+  const message = step?.next === 'enrol' ? 'Set up a second factor first.' : error?.message
 
   useEffect(() => {
     if (isDone) router.refresh() // the server components now see the session
@@ -22,11 +23,6 @@ export function Account() {
     const { username = '', password = '', code = '' } = fields
     if (step?.next === 'second-factor') await proceed(() => step.totp(code))
     else await login({ username, password })
-  }
-
-  async function logOut(): Promise<void> {
-    await client.logout()
-    router.refresh()
   }
 
   return (
@@ -50,14 +46,12 @@ export function Account() {
             </>
           )}
           <button>Log in</button>
-          <p role="alert">
-            {step?.next === 'enrol' ? 'Set up a second factor first.' : error?.message}
-          </p>
+          <p role="alert">{message}</p>
         </form>
       </SignedOut>
       <SignedIn>
         <p>Hello {session?.username}, says the browser.</p>
-        <button onClick={() => void logOut()}>Log out</button>
+        <button onClick={() => void client.logout().then(router.refresh)}>Log out</button>
       </SignedIn>
     </>
   )
