@@ -785,6 +785,9 @@ function voidCodes(account: Account): void {
   account.usedCodes.push(...account.recoveryCodes.splice(0))
 }
 
+/** The same sequences in each run. `MODEL_SEED=2` tries others: a new failure should not meet somebody else's change. */
+const SEED = Number(process.env['MODEL_SEED'] ?? 1)
+
 test('no session exists without the proofs that the policy requires, and no honest use is refused', async () => {
   const seen = new Set<string>()
   await fc.assert(
@@ -822,7 +825,8 @@ test('no session exists without the proofs that the policy requires, and no hone
       },
     ),
     {
-      numRuns: sized(8, 200),
+      numRuns: sized(8, 100),
+      seed: SEED,
       ...(isLong ? {} : { endOnFailure: true }),
     },
   )
