@@ -203,17 +203,13 @@ describeWith('chromium', 'the pages of second factors, in Chromium', () => {
 
     // The offer in the field for the username.
     await passkeys.answer(true)
-    await page.goto(`${originOf(page)}/sign-in?return_to=/auth/account`)
-    await page.waitForURL(`${originOf(page)}/auth/account`)
+    // The passkey may answer, and lead on, before the page has loaded.
+    await page
+      .goto(`${originOf(page)}/sign-in?return_to=/auth/account`, { waitUntil: 'commit' })
+      .catch(() => undefined)
+    await expect.poll(() => page.url()).toBe(`${originOf(page)}/auth/account`)
+    await page.waitForLoadState()
     await passkeys.answer(false)
-    await signOut(person)
-
-    // The button takes over from an offer that waits. A person who does not know the PIN can try again.
-    await openSignIn(page)
-    await passkeys.verify(false)
-    await passkeys.answer(true)
-    await page.getByRole('button', { name: 'Log in with a passkey' }).click()
-    await page.getByText('The passkey was not used.').waitFor()
     await person.leave()
   })
 
@@ -316,15 +312,6 @@ describeWith('chromium', 'the pages of second factors, in Chromium', () => {
   })
 })
 
-/** Opens the sign-in page and waits until it offers passkeys. */
-async function openSignIn(page: Page): Promise<void> {
-  const origin = originOf(page)
-  await Promise.all([
-    page.waitForResponse(`${origin}/sign-in/passkey`),
-    page.goto(`${origin}/sign-in?return_to=/auth/account`),
-  ])
-}
-
 function originOf(page: Page): string {
   return new URL(page.url()).origin
 }
@@ -368,12 +355,6 @@ class VirtualAuthenticator {
       authenticatorId,
       enabled,
     })
-  }
-
-  /** Whether the person knows the PIN. */
-  async verify(isUserVerified: boolean): Promise<void> {
-    const authenticatorId = this.#authenticatorId
-    await this.#devtools.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified })
   }
 
   async count(): Promise<number> {
