@@ -285,7 +285,7 @@ export function createClient(options: ClientOptions = {}): Client {
       } else if (status !== 401 || NOT_OF_TOKEN.test(code)) {
         return false
       } else if (isStepUp(code, challenge)) {
-        // A request that was sent before the last step-up needs none of its own.
+        // A request that was sent before the last step-up needs no further one.
         if (before?.auth_time === session?.auth_time) {
           if (!handlers.size) return false
           const asked = loadFactors().then((it) => it.askToStepUp(client, handlers, challenge))

@@ -29,7 +29,7 @@ export interface OwnFactorList {
   readonly due_at: number | null
 }
 
-/** What the authority asks of the account. The members are those of `GET /auth/factors/policy`. */
+/** The rules of the authority for the factors of the account. The members are those of `GET /auth/factors/policy`. */
 export interface FactorPolicy {
   readonly required: boolean
   readonly due_at: number | null

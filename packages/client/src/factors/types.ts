@@ -9,7 +9,7 @@ export type EnrolMethod = 'totp' | 'passkey'
 /** A way to confirm who one is while one is logged in. */
 export type StepUpMethod = FactorMethod | 'password'
 
-/** What comes next in a login. */
+/** The next step of a login. */
 export type SignInStep = SignedIn | SecondFactorStep | EnrolStep
 
 /** The login is complete. */

@@ -133,7 +133,7 @@ export function createThrottle(
       const network = addressNetwork(address)
       const { login } = rates
       if (network === '') return [bucket('login', login, usernameKey)]
-      // Whoever has the password, but no second factor, must not use up the logins of the owner.
+      // An attacker who has the password, but no second factor, must not use up the logins of the owner.
       const total = { ...login, triesMax: login.triesMax * 10 }
       return [bucket('login', login, usernameKey, network), bucket('logins', total, usernameKey)]
     },

@@ -29,7 +29,7 @@ export interface CodeMail {
   readonly account: Account | undefined
   /** False for a decoy: everything is done but the sending. */
   readonly isSent: boolean
-  /** What a newer code replaces the code of. Default: the account, or the address. */
+  /** A newer code with the same subject replaces this one. Defaults to the account, or to the address. */
   readonly subject?: string
   readonly details?: unknown
   readonly locale: MailLocale | undefined

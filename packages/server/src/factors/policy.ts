@@ -1,4 +1,4 @@
-/** Who needs a second factor, and what counts as one. */
+/** The rules of who needs a second factor, and what counts as one. */
 export interface FactorPolicy {
   /** Whether every account needs one. */
   readonly everyone: boolean

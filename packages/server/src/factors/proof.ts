@@ -1,7 +1,7 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { SecondFactor } from '../store/rows.ts'
 
-/** What a person proved with. `application`: the application vouches for the person. */
+/** The means by which a person proved who they are. `application`: the application vouches for the person. */
 export type ProofKind = 'password' | 'mail' | 'totp' | 'recovery_code' | 'passkey' | 'application'
 
 /**

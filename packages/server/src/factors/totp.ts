@@ -12,7 +12,7 @@ export function newTotpSecret(random: Random): Uint8Array {
   return new Uint8Array(random.bytes(SECRET_BYTES))
 }
 
-/** What a person needs to set up an authenticator app. Secret. */
+/** The secret of a new authenticator app, in the two forms that apps read. Never log it. */
 export interface TotpSetup {
   /** The secret in Base32, for apps without a camera. */
   readonly secret: string

@@ -19,7 +19,7 @@ export interface FactorManager {
   /**
    * Removes factors of an account, for a person who has lost them. All its sessions and remembered devices end, wrong
    * guesses are forgotten, and the person gets a mail. The recovery codes go with the last factor. An account that needs
-   * a factor gets a new grace. `unchanged` if there was nothing to remove.
+   * a factor sets one up at its next login. `unchanged` if there was nothing to remove.
    */
   reset(account: string, options: FactorResetOptions, by: string): Promise<Managed<Change>>
 }

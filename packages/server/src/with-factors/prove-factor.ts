@@ -14,8 +14,9 @@ export type PresentedFactor =
   | { readonly method: 'passkey'; readonly challenge: string; readonly response: unknown }
 
 /**
- * Checks a second factor. A guess is counted before it is checked, so a thousand guesses at once get no more checks than
- * guesses in sequence, on whichever path they come.
+ * Checks a second factor. A guess at the code of an app is counted before it is checked, so a thousand guesses at once
+ * get no more checks than guesses in sequence. All paths share the count. Other codes are too long to guess, or void
+ * after five wrong ones: only wrong ones are counted, after the check.
  */
 export async function proveFactor(
   services: FactorServices,

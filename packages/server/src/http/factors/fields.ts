@@ -54,7 +54,7 @@ export function enrolmentFields() {
   }
 }
 
-/** What a body says about a factor, before it is known which fields the method needs. */
+/** The factor that a body names. The fields are not yet compared with those that the method needs. */
 export interface SentFactor {
   readonly method: PresentedFactor['method']
   readonly code?: string | undefined
@@ -108,6 +108,6 @@ export function readResponse(given: unknown): unknown {
   try {
     return JSON.parse(given)
   } catch {
-    return undefined // It is no credential, and is refused like every other value that is none.
+    return undefined // The text is not a credential, so the check of the credential refuses it.
   }
 }

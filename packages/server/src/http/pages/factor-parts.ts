@@ -40,7 +40,7 @@ const FIELDS = {
   password: 'current_password',
 } as const satisfies Readonly<Record<Exclude<StepUpMethod, 'passkey'>, FieldName>>
 
-/** What the forms for a proof send. */
+/** The fields of the forms for a proof. */
 export interface MethodBody {
   readonly method?: string | undefined
   readonly totp?: string | undefined

@@ -6,7 +6,7 @@ import { pathIn, speechFor } from './language.ts'
 import { answerPage, type Html } from './layout.ts'
 import type { Site } from './look/site.ts'
 
-/** What the page of a failure knows besides its code. */
+/** The parts of the page of a failure besides its code. */
 export interface FailureParts {
   readonly headers?: Readonly<Record<string, string>>
   /** Undefined where the router answers: the page then has neither name nor words of the operator. */

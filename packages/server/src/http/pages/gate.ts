@@ -83,7 +83,7 @@ export function mayHideSession({ cookies }: HttpServices, request: Request): boo
   if (isSecondLoad(request)) return false
   const site = request.headers.get('sec-fetch-site')
   const isFromOutside = site === null || site === 'cross-site'
-  // Whoever has never signed in here has no session, and need not wait.
+  // A person who has never signed in with this browser has no session, and need not wait.
   const device = cookies.read(request, 'device')
   const refresh = cookies.read(request, 'refresh')
   return (

@@ -12,7 +12,7 @@ const problem = lazy(() =>
 function refusal(status: number): Answer {
   return {
     status,
-    description: 'With `options`: why there are none.',
+    description: 'The options of a passkey cannot be given. The body says why.',
     media: 'application/problem+json',
     schema: problem(),
     example: {

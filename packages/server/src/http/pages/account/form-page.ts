@@ -12,7 +12,7 @@ import { answerAccountPage, pathOf, type AccountVisit } from './frame.ts'
 export interface AccountForm {
   readonly section: AccountSection
   readonly fields: readonly FieldName[]
-  /** What the person typed. Passwords are not sent back. */
+  /** The values that the person typed. Passwords are not sent back. */
   readonly values?: Readonly<Partial<Record<FieldName, string | undefined>>>
   /** The username for password managers, in a form that sets a password. */
   readonly managedName?: string

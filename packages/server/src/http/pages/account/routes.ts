@@ -47,7 +47,10 @@ const query = lazy(() =>
   z.object({
     lang,
     return_to: returnTo,
-    done: z.string().optional().meta({ description: 'What the form before has done.' }),
+    done: z
+      .string()
+      .optional()
+      .meta({ description: 'The result of the form that was sent before.' }),
     id: z.string().optional().meta({ description: 'The id of a factor.' }),
     method: z.string().optional().meta({ description: 'The way to confirm who you are.' }),
     challenge: z.string().optional().meta({ description: 'The id of a challenge.' }),

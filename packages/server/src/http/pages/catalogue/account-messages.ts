@@ -11,7 +11,7 @@ export type AccountSection =
   | 'tenants'
   | 'delete'
 
-/** What a form of the account page has done. */
+/** The result of a form of the account page. */
 export type AccountNotice =
   | 'username'
   | 'password'
@@ -43,7 +43,7 @@ export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
 /** The words of one part of the account page. */
 export interface SectionMessages {
   readonly title: string
-  /** What people do there, on the overview. */
+  /** The purpose of the section, for the overview. */
   readonly about: string
   readonly lead: string
   readonly button: string

@@ -63,7 +63,7 @@ export interface InviteMessages {
   readonly login: string
 }
 
-/** What brought a person to the sign-in page. */
+/** The reason why a person is on the sign-in page. */
 export type SignInNotice = 'signed-out' | 'signed-up' | 'all-ended' | 'deleted' | 'expired'
 
 /** All notices of the sign-in page. */
