@@ -45,12 +45,12 @@ export function decideSecondFactor(facts: FactorFacts): FactorDecision {
   const { factors, proofs, policy, isRequired, now } = facts
   // Beside a mail, a stolen laptop with its open mailbox would be a whole login.
   const isTrusted = facts.isTrusted && proofs.every(({ kind }) => kind !== 'mail')
-  const isEnrolled = factors.hasTotp || factors.passkeys > 0
-  const allowsMail = !isEnrolled && isRequired && policy.mailed
+  const hasFactor = isEnrolled(factors)
+  const allowsMail = !hasFactor && isRequired && policy.mailed
   const given = secondFactorOf(allowsMail ? proofs : proofs.filter(isStrongOrFirst))
   if (given !== 'none') return enough(given)
-  if (isEnrolled)
-    return isTrusted ? enough('device') : { kind: 'needed', methods: methodsOf(facts) }
+  if (hasFactor)
+    return isTrusted ? enough('device') : { kind: 'needed', methods: enrolledMethods(factors) }
   if (!isRequired) return enough('none')
   if (isTrusted) return enough('device')
   if (canMail(facts)) return { kind: 'needed', methods: ['mail'] }
@@ -68,11 +68,21 @@ function isStrongOrFirst({ kind }: Proof, index: number): boolean {
   return kind !== 'mail' || index === 0
 }
 
-function methodsOf({ factors }: FactorFacts): readonly FactorMethod[] {
+/** Whether an account has a factor that it must give. Pure. */
+export function isEnrolled({ hasTotp, passkeys }: FactorView): boolean {
+  return hasTotp || passkeys > 0
+}
+
+/** Returns the ways to give a factor that the account has enrolled, the easiest first. Pure. */
+export function enrolledMethods({
+  hasTotp,
+  passkeys,
+  recoveryCodes,
+}: FactorView): readonly FactorMethod[] {
   return [
-    ...(factors.passkeys > 0 ? (['passkey'] as const) : []),
-    ...(factors.hasTotp ? (['totp'] as const) : []),
-    ...(factors.recoveryCodes > 0 ? (['recovery_code'] as const) : []),
+    ...(passkeys > 0 ? (['passkey'] as const) : []),
+    ...(hasTotp ? (['totp'] as const) : []),
+    ...(recoveryCodes > 0 ? (['recovery_code'] as const) : []),
   ]
 }
 

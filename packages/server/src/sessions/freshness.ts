@@ -1,3 +1,4 @@
+import { isEnrolled } from '../factors/decide.ts'
 import { TWO_FACTORS } from '../factors/proof.ts'
 import type { FactorView } from '../store/factors.ts'
 import type { Session } from '../store/rows.ts'
@@ -35,24 +36,31 @@ export function isFresh({
   return isRecent || hasProvenPassword
 }
 
-/** Whether an account has a factor that it must give. Pure. */
-export function isEnrolled({ hasTotp, passkeys }: FactorView): boolean {
-  return hasTotp || passkeys > 0
-}
-
 /**
  * Returns the refusal that asks for a step-up (RFC 9470 §3) if the session is not fresh. The decision comes from the row
  * of the session, not from its token.
  */
 export async function refuseUnlessFresh(
-  { store, factors: policy }: SessionServices,
-  { state: { session } }: Pick<CurrentSession, 'state'>,
+  services: SessionServices,
+  current: Pick<CurrentSession, 'state'>,
   options: { readonly hasProvenPassword: boolean },
 ): Promise<Refusal | undefined> {
-  const factors = await store.factors.view(session.accountId)
+  const factors = await services.store.factors.view(current.state.session.accountId)
+  return refuseIfStale(services, current, { ...options, factors })
+}
+
+/** As {@link refuseUnlessFresh}, for factors that are already read. */
+export async function refuseIfStale(
+  { store, factors: policy }: SessionServices,
+  { state: { session } }: Pick<CurrentSession, 'state'>,
+  {
+    factors,
+    hasProvenPassword,
+  }: { readonly factors: FactorView; readonly hasProvenPassword: boolean },
+): Promise<Refusal | undefined> {
   const now = await store.nowMs()
   const { freshMs } = policy
-  if (isFresh({ session, factors, ...options, freshMs, now })) return undefined
+  if (isFresh({ session, factors, hasProvenPassword, freshMs, now })) return undefined
   return {
     ok: false,
     code: 'insufficient_user_authentication',

@@ -76,7 +76,7 @@ export async function findPending(
 }
 
 /** Whether a text is the secret of a challenge. Compares in constant time. */
-export function hasSecret({ secretHash }: Pick<Challenge, 'secretHash'>, secret: string): boolean {
+function hasSecret({ secretHash }: Pick<Challenge, 'secretHash'>, secret: string): boolean {
   const hash = hashSecret(secret)
   return hash.length === secretHash.length && timingSafeEqual(hash, secretHash)
 }

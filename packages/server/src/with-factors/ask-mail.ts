@@ -1,5 +1,5 @@
 import { countMail, issueCode } from '../by-mail/ask.ts'
-import { isEnrolled } from '../sessions/freshness.ts'
+import { isEnrolled } from '../factors/decide.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import { writeChallenge, type Bearer } from './challenges.ts'
 import type { TicketBearer } from './complete.ts'

@@ -14,11 +14,17 @@ export interface Bearer {
   readonly accountId: string
 }
 
+/** The owner of a challenge that anybody can answer: before a login with a passkey alone, nobody is known. */
+export interface Anybody {
+  readonly subject: ''
+  readonly accountId: undefined
+}
+
 /** Writes a challenge for a bearer and returns its id. The details are sealed. */
 export async function writeChallenge(
   { sessions: { store, random }, sealer }: FactorServices,
   purpose: ChallengePurpose,
-  { subject, accountId }: Bearer,
+  { subject, accountId }: Bearer | Anybody,
   details: unknown,
   by: Pick<AuditContext, 'actor' | 'address'>,
 ): Promise<string> {

@@ -1,5 +1,6 @@
 import { limits } from '../base/limits.ts'
 import { randomId } from '../base/random.ts'
+import { isEnrolled } from '../factors/decide.ts'
 import { newRecoveryCodes } from '../factors/recovery-codes.ts'
 import { describeTotp, findTotpStep, newTotpSecret, type TotpSetup } from '../factors/totp.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
@@ -64,7 +65,7 @@ export async function proveEnrolment(
       : await readPasskey(services, bearer, presented, caller)
   if (!read.ok) return read
   const view = await services.sessions.store.factors.view(bearer.accountId)
-  const isFirst = !view.hasTotp && view.passkeys === 0
+  const isFirst = !isEnrolled(view)
   const recoveryCodes = isFirst ? newRecoveryCodes(services.sessions.random) : []
   const recovery = recoveryCodes.map((code) => services.recovery.hash(bearer.accountId, code))
   const { factor, amr } = read

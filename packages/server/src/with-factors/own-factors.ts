@@ -1,6 +1,7 @@
 import { newRecoveryCodes } from '../factors/recovery-codes.ts'
 import { requiresFactor, type PolicySubject } from '../factors/policy.ts'
-import { isEnrolled, refuseUnlessFresh } from '../sessions/freshness.ts'
+import { isEnrolled } from '../factors/decide.ts'
+import { refuseIfStale } from '../sessions/freshness.ts'
 import {
   auditContextOf,
   renew,
@@ -86,17 +87,21 @@ export async function addOwnFactor(
 }
 
 /**
- * Checks that a session is fresh enough for a change of factors. The version is read before the check, and the store
- * compares it with the change. Otherwise a stolen session could replace a factor that its owner adds at that moment.
+ * Checks that a session is fresh enough for a change of factors. The check and the version come from one read, and the
+ * store compares the version with the change. Otherwise a stolen session could replace a factor that its owner adds at that moment.
  */
 async function checkFresh(
   { sessions }: FactorServices,
   current: CurrentSession,
 ): Promise<{ readonly ok: true; readonly by: FactorOwner } | Refusal> {
   const { session, account } = current.state
-  const { version } = await sessions.store.factors.view(account.id)
-  const stale = await refuseUnlessFresh(sessions, current, { hasProvenPassword: false })
-  return stale ?? { ok: true, by: { accountId: account.id, sessionId: session.id, version } }
+  const factors = await sessions.store.factors.view(account.id)
+  const stale = await refuseIfStale(sessions, current, { factors, hasProvenPassword: false })
+  if (stale !== undefined) return stale
+  return {
+    ok: true,
+    by: { accountId: account.id, sessionId: session.id, version: factors.version },
+  }
 }
 
 /** Returns why a change was not made: the session has ended, or the account changed after the check. */

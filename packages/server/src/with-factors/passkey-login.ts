@@ -1,13 +1,11 @@
 import { authenticationOptions, type AuthenticationOptions } from '../factors/passkeys/options.ts'
 import { readAssertion } from '../factors/passkeys/responses.ts'
-import { limits } from '../base/limits.ts'
-import { randomId } from '../base/random.ts'
 import { countTry } from '../sessions/count-try.ts'
 import { identify } from '../sessions/identify.ts'
 import { openSession, type SignedIn } from '../sessions/open-session.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import { openChallenge } from './challenges.ts'
-import { checkAssertion, type PasskeyAsked } from './passkeys.ts'
+import { checkAssertion, writePasskeyChallenge, type PasskeyAsked } from './passkeys.ts'
 import type { FactorServices } from './services.ts'
 
 /**
@@ -18,28 +16,12 @@ export async function askForAnyPasskey(
   services: FactorServices,
   caller: Caller,
 ): Promise<PasskeyAsked<AuthenticationOptions> | Refusal> {
-  const { relyingParty, sessions, sealer } = services
-  const { store, random, throttle } = sessions
+  const { relyingParty, sessions } = services
   if (relyingParty === undefined) return refuse('passkeys_off')
-  const throttled = await countTry(sessions, throttle.challengesOf(caller.address))
+  const throttled = await countTry(sessions, sessions.throttle.challengesOf(caller.address))
   if (throttled !== undefined) return throttled
-  const bytes = random.bytes(32)
-  const id = randomId(random)
-  const now = await store.nowMs()
-  const details = Buffer.from(JSON.stringify({ challenge: bytes.toString('base64url') }))
-  await store.factors.addChallenge(
-    {
-      id,
-      purpose: 'passkey_login',
-      subject: '',
-      accountId: undefined,
-      secretHash: new Uint8Array(),
-      details: new Uint8Array(sealer.seal(details, `challenge ${id}`)),
-      createdAt: now,
-      expiresAt: now + limits.challengeLifeMs,
-    },
-    { at: now, actor: 'anonymous', address: caller.address },
-  )
+  const anybody = { subject: '', accountId: undefined } as const
+  const { id, bytes } = await writePasskeyChallenge(services, 'passkey_login', anybody, caller)
   const options = authenticationOptions({
     rpId: relyingParty.id,
     allow: 'discoverable',

@@ -9,9 +9,9 @@ import {
 import { readAssertion } from '../factors/passkeys/responses.ts'
 import { verifyAuthentication } from '../factors/passkeys/verify-authentication.ts'
 import { verifyRegistration, type NewCredential } from '../factors/passkeys/verify-registration.ts'
-import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
+import { refuse, type Caller, type Refusal, type SessionServices } from '../sessions/services.ts'
 import type { PasskeyFactor } from '../store/factors.ts'
-import { takeChallenge, writeChallenge, type Bearer } from './challenges.ts'
+import { takeChallenge, writeChallenge, type Anybody, type Bearer } from './challenges.ts'
 import { proven, refuseFactor, type FactorProven } from './factor-proven.ts'
 import type { FactorServices, RelyingParty } from './services.ts'
 
@@ -41,15 +41,14 @@ export async function askForPasskey(
   if (relyingParty === undefined) return refuse('passkeys_off')
   const passkeys = await sessions.store.factors.passkeys(bearer.accountId)
   if (passkeys.length === 0) return refuse('factor_unavailable')
-  const bytes = sessions.random.bytes(CHALLENGE_BYTES)
-  const challenge = await writePasskeyChallenge(services, 'passkey_second', bearer, bytes, caller)
+  const { id, bytes } = await writePasskeyChallenge(services, 'passkey_second', bearer, caller)
   const options = authenticationOptions({
     rpId: relyingParty.id,
     allow: passkeys.map(describe),
     challenge: bytes,
     userVerification: 'required',
   })
-  return { ok: true, challenge, options }
+  return { ok: true, challenge: id, options }
 }
 
 /** Checks the answer to {@link askForPasskey}. The challenge is used up before the answer is checked. */
@@ -81,8 +80,7 @@ export async function checkAssertion(
 ): Promise<FactorProven | Refusal> {
   const { relyingParty, sessions } = services
   if (relyingParty === undefined) return refuse('passkeys_off')
-  const fresh = new Uint8Array(sessions.random.bytes(USER_HANDLE_BYTES))
-  const userHandle = await sessions.store.factors.userHandle(accountId, fresh)
+  const userHandle = await readUserHandle(sessions, accountId)
   if (userHandle === undefined) return refuse('passkey_refused')
   const result = await verifyAuthentication({
     ...given,
@@ -105,14 +103,11 @@ export async function askForNewPasskey(
 ): Promise<PasskeyAsked<RegistrationOptions> | Refusal> {
   const { relyingParty, sessions } = services
   if (relyingParty === undefined) return refuse('passkeys_off')
-  const { factors } = sessions.store
-  const passkeys = await factors.passkeys(bearer.accountId)
+  const passkeys = await sessions.store.factors.passkeys(bearer.accountId)
   if (passkeys.length >= limits.passkeysMax) return refuse('factors_full')
-  const fresh = new Uint8Array(sessions.random.bytes(USER_HANDLE_BYTES))
-  const userHandle = await factors.userHandle(bearer.accountId, fresh)
+  const userHandle = await readUserHandle(sessions, bearer.accountId)
   if (userHandle === undefined) return refuse('account_disabled')
-  const bytes = sessions.random.bytes(CHALLENGE_BYTES)
-  const challenge = await writePasskeyChallenge(services, 'passkey_enrol', bearer, bytes, caller)
+  const { id, bytes } = await writePasskeyChallenge(services, 'passkey_enrol', bearer, caller)
   beginToLoadPasskeyLibrary()
   const options = registrationOptions({
     rpId: relyingParty.id,
@@ -123,7 +118,7 @@ export async function askForNewPasskey(
     exclude: passkeys.map(describe),
     challenge: bytes,
   })
-  return { ok: true, challenge, options }
+  return { ok: true, challenge: id, options }
 }
 
 /** Checks the answer to {@link askForNewPasskey}. The challenge is used up before the answer is checked. */
@@ -156,34 +151,42 @@ export async function readAcceptedPasskeys(
   { relyingParty, sessions }: FactorServices,
   accountId: string,
 ): Promise<AcceptedPasskeys | undefined> {
-  const { factors } = sessions.store
-  const fresh = new Uint8Array(sessions.random.bytes(USER_HANDLE_BYTES))
-  const userHandle = await factors.userHandle(accountId, fresh)
+  const userHandle = await readUserHandle(sessions, accountId)
   if (relyingParty === undefined || userHandle === undefined) return undefined
+  const passkeys = await sessions.store.factors.passkeys(accountId)
   return {
     rpId: relyingParty.id,
     userId: Buffer.from(userHandle).toString('base64url'),
-    credentialIds: (await factors.passkeys(accountId)).map(({ credentialId }) => credentialId),
+    credentialIds: passkeys.map(({ credentialId }) => credentialId),
   }
 }
 
-/** Writes the challenge of a passkey for a bearer. */
-async function writePasskeyChallenge(
+/** Reads the user handle of an account. The first call makes it. Undefined if there is no such account. */
+export async function readUserHandle(
+  { store, random }: SessionServices,
+  accountId: string,
+): Promise<Uint8Array | undefined> {
+  return store.factors.userHandle(accountId, new Uint8Array(random.bytes(USER_HANDLE_BYTES)))
+}
+
+/** Makes the challenge of a passkey, and writes it for a bearer or for anybody. */
+export async function writePasskeyChallenge(
   services: FactorServices,
-  purpose: 'passkey_enrol' | 'passkey_second',
-  bearer: Bearer,
-  bytes: Buffer,
+  purpose: 'passkey_enrol' | 'passkey_second' | 'passkey_login',
+  bearer: Bearer | Anybody,
   { address }: Caller,
-): Promise<string> {
+): Promise<{ readonly id: string; readonly bytes: Buffer }> {
+  const bytes = services.sessions.random.bytes(CHALLENGE_BYTES)
   const details: PasskeyChallenge = { challenge: bytes.toString('base64url') }
-  return writeChallenge(services, purpose, bearer, details, { actor: bearer.accountId, address })
+  const by = { actor: bearer.accountId ?? 'anonymous', address }
+  return { id: await writeChallenge(services, purpose, bearer, details, by), bytes }
 }
 
 function expectationOf(
   { id, origins }: RelyingParty,
   details: unknown,
 ): { challenge: Uint8Array; rpId: string; origins: readonly string[] } {
-  // Only this file and `passkey-login.ts` write challenges of passkeys.
+  // Only `writePasskeyChallenge` writes challenges of passkeys.
   const { challenge } = details as PasskeyChallenge
   return { challenge: Buffer.from(challenge, 'base64url'), rpId: id, origins }
 }

@@ -1,6 +1,5 @@
-import type { FactorMethod } from '../factors/decide.ts'
+import { enrolledMethods, isEnrolled, type FactorMethod } from '../factors/decide.ts'
 import { summarizeProofs, type Proof } from '../factors/proof.ts'
-import { isEnrolled } from '../sessions/freshness.ts'
 import { giveBackTries } from '../sessions/count-try.ts'
 import {
   auditContextOf,
@@ -32,13 +31,7 @@ export function stepUpMethods(
   factors: FactorView,
   has: { readonly password: boolean; readonly mailbox: boolean },
 ): readonly StepUpMethod[] {
-  if (isEnrolled(factors)) {
-    return [
-      ...(factors.passkeys > 0 ? (['passkey'] as const) : []),
-      ...(factors.hasTotp ? (['totp'] as const) : []),
-      ...(factors.recoveryCodes > 0 ? (['recovery_code'] as const) : []),
-    ]
-  }
+  if (isEnrolled(factors)) return enrolledMethods(factors)
   return [
     ...(has.password ? (['password'] as const) : []),
     ...(has.mailbox ? (['mail'] as const) : []),

@@ -12,7 +12,7 @@ import {
 } from '../../with-factors/own-factors.ts'
 import { refuseUnlessFresh } from '../../sessions/freshness.ts'
 import { auditContextOf } from '../../sessions/own-sessions.ts'
-import { refuse } from '../../sessions/services.ts'
+import { refuse, type Caller } from '../../sessions/services.ts'
 import { loggedIn, loggedInReader, type LoggedIn } from '../account/gates.ts'
 import { FIELD_MEDIA } from '../browser/media.ts'
 import { answerJson } from '../browser/session-answers.ts'
@@ -108,7 +108,7 @@ async function add(
   services: HttpServices,
   who: LoggedIn,
   sent: SentFactor,
-  caller: Parameters<typeof addOwnFactor>[3],
+  caller: Caller,
 ): Promise<Response> {
   const enrolment = readEnrolment(sent)
   return answerAdded(
@@ -125,7 +125,7 @@ async function begin(
   { factors, sessions }: HttpServices,
   who: LoggedIn,
   method: 'totp' | 'passkey',
-  caller: Parameters<typeof addOwnFactor>[3],
+  caller: Caller,
 ): Promise<Response> {
   const stale = await refuseUnlessFresh(sessions, who, { hasProvenPassword: false })
   if (stale !== undefined) return problemFor(stale)

@@ -78,16 +78,19 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
           : { factor: toPasskey(row), accountId: factors.text(row, 'account_id') }
       }),
 
-    userHandle: async (accountId, fresh) =>
-      db.write(() => {
+    userHandle: async (accountId, fresh) => {
+      // Each login with a passkey asks for it, so only the first call writes.
+      const known = step(() => readUserHandle(db, accountId))
+      if (known !== undefined) return known
+      return db.write(() => {
         db.run(
           'UPDATE accounts SET passkey_user = ? WHERE id = ? AND passkey_user IS NULL',
           fresh,
           accountId,
         )
-        const row = db.get('SELECT passkey_user FROM accounts WHERE id = ?', accountId)
-        return row === undefined ? undefined : accounts.bytes(row, 'passkey_user')
-      }),
+        return readUserHandle(db, accountId)
+      })
+    },
 
     countGuess: async (accountId, kind) =>
       db.write(() => countGuess(db, accountId, kind, clock.nowMs())),
@@ -256,6 +259,14 @@ function maySteer(db: SqliteDatabase, { accountId, sessionId, version }: FactorO
       version,
     ) !== undefined
   )
+}
+
+function readUserHandle(db: SqliteDatabase, accountId: string): Uint8Array | undefined {
+  const row = db.get(
+    'SELECT passkey_user FROM accounts WHERE id = ? AND passkey_user IS NOT NULL',
+    accountId,
+  )
+  return row === undefined ? undefined : accounts.bytes(row, 'passkey_user')
 }
 
 function readRpId(db: SqliteDatabase): string | undefined {

@@ -37,7 +37,7 @@ const EMPTY: Refusal = { ok: false, code: 'fields_invalid' }
 /** Shows the form for a new username. */
 export async function showUsername(services: HttpServices, input: Show): Promise<Response> {
   const visit = visitOf(services, input)
-  return (await isStale(visit, { hasProvenPassword: false }))
+  return (await isStale(visit))
     ? toConfirm(visit, pathOf('username'))
     : answerUsername(visit, visit.who.state.username)
 }

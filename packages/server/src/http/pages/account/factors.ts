@@ -4,6 +4,7 @@ import { loadDescribeDevice } from '../../../accounts/device.ts'
 import { auditContextOf } from '../../../sessions/own-sessions.ts'
 import type { FactorSummary } from '../../../store/factors.ts'
 import { listOwnFactors, type OwnFactors } from '../../../with-factors/own-factors.ts'
+import { readUserHandle } from '../../../with-factors/passkeys.ts'
 import type { Input } from '../../router/define.ts'
 import type { HttpServices } from '../../services.ts'
 import { dataFor, form, linkList, notice, paragraph, rows, subtitle, time } from '../components.ts'
@@ -153,14 +154,11 @@ async function acceptedPasskeys(
   const allAcceptedCredentialIds = own.factors.flatMap(({ credentialId }) => credentialId ?? [])
   const isRemoved = new URL(request.url).searchParams.get('done') === 'factor-removed'
   if (relyingParty === undefined || (allAcceptedCredentialIds.length === 0 && !isRemoved)) return []
-  const fresh = new Uint8Array(sessions.random.bytes(USER_HANDLE_BYTES))
-  const handle = await sessions.store.factors.userHandle(who.state.account.id, fresh)
+  const handle = await readUserHandle(sessions, who.state.account.id)
   if (handle === undefined) return []
   const userId = Buffer.from(handle).toString('base64url')
   return [dataFor('accepted', { rpId: relyingParty.id, userId, allAcceptedCredentialIds })]
 }
-
-const USER_HANDLE_BYTES = 64
 
 /** The notice of the overview during a grace, with its link. */
 export async function overviewNotice(visit: AccountVisit): Promise<readonly Html[]> {
