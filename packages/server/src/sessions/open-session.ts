@@ -2,12 +2,7 @@ import type { EpochMs } from '../base/clock.ts'
 import { randomId } from '../base/random.ts'
 import { decideSecondFactor, type FactorDecision } from '../factors/decide.ts'
 import { requiresFactor } from '../factors/policy.ts'
-import {
-  summarizeProofs,
-  type Authentication,
-  type Proof,
-  type ProofKind,
-} from '../factors/proof.ts'
+import { summarizeProofs, type Authentication, type Proof } from '../factors/proof.ts'
 import { changeOf } from '../factors/use-notice.ts'
 import type { SignInUse } from '../store/factors.ts'
 import { NO_GRACE } from '../store/refresh.ts'
@@ -38,7 +33,10 @@ export type NotOpened = 'unknown_account' | 'account_disabled' | 'tenant_forbidd
 /** The input for a new session. */
 export interface Opening {
   readonly candidate: Candidate
+  /** The proofs of the first step. If they are not enough, the ticket remembers them. */
   readonly proofs: readonly [Proof, ...Proof[]]
+  /** The proof of the second step, which completes a ticket. */
+  readonly second?: Proof | undefined
   readonly caller: Caller
   /** The buckets from which the counted attempts are removed when the session opens. */
   readonly giveBack?: readonly ThrottleBucket[]
@@ -89,9 +87,6 @@ export async function openSession(
   return notOpened(services, opening, 'revoked')
 }
 
-/** The proofs that a ticket may remember. */
-const FIRST_FACTORS: ReadonlySet<ProofKind> = new Set(['password', 'mail', 'application'])
-
 /** Each further try needs another change of the account in between. */
 const TRIES_MAX = 4
 
@@ -121,12 +116,10 @@ async function tryToOpen(
   const now = await services.store.nowMs()
   const decision = await decideNeed(services, opening, account, now)
   if (decision.kind !== 'enough') {
-    // Only what the first step proved. A factor that opens nothing is not used up either: in the new ticket, the same
-    // proof would count a second time, and a factor that may not be enrolled would count as one of the account.
-    const [first, ...others] = proofs.filter(({ kind }) => FIRST_FACTORS.has(kind))
-    if (first === undefined) return notOpened(services, opening, 'revoked')
+    // Without the second step. A factor that opens nothing is not used up either: in the new ticket, the same proof
+    // would count a second time, and a factor that may not be enrolled would count as one of the account.
     const details = {
-      proofs: opening.uses === undefined ? ([first, ...others] as const) : ([first] as const),
+      proofs,
       position: opening.position ?? position,
       tenantName: candidate.namesTenant ? membership?.tenantName : undefined,
       vouchedBy,
@@ -138,7 +131,7 @@ async function tryToOpen(
 
   const session: Session = {
     ...newSession(services, account, caller, now),
-    ...summarizeProofs(proofs),
+    ...summarizeProofs(allProofs(opening)),
     secondFactor: decision.secondFactor,
     tenantId: membership?.tenantId,
     signedInPosition: opening.position ?? position,
@@ -175,14 +168,22 @@ async function tryToOpen(
   return { ...granted, device: services.throttle.rememberDevice(throttleKey, account.hardPosition) }
 }
 
+function allProofs({
+  proofs,
+  second,
+}: Pick<Opening, 'proofs' | 'second'>): readonly [Proof, ...Proof[]] {
+  return second === undefined ? proofs : [...proofs, second]
+}
+
 /** Asks whether the proofs are enough for this account now. Writes nothing. */
 export async function decideNeed(
   { store, factors: policy }: SessionServices,
-  { candidate, proofs, caller, uses }: Pick<Opening, 'candidate' | 'proofs' | 'caller' | 'uses'>,
+  opening: Pick<Opening, 'candidate' | 'proofs' | 'second' | 'caller' | 'uses'>,
   account: Pick<Account, 'roles' | 'email' | 'id'>,
   now: EpochMs,
 ): Promise<FactorDecision> {
-  const { factors, membership } = candidate
+  const { proofs, caller, uses } = opening
+  const { factors, membership } = opening.candidate
   const subject = {
     roles: account.roles,
     tenantName: membership?.tenantName,
@@ -190,7 +191,7 @@ export async function decideNeed(
   }
   const facts = {
     factors,
-    proofs,
+    proofs: allProofs(opening),
     policy,
     isRequired: requiresFactor(policy, subject),
     hasMailbox: account.email?.verifiedAt !== undefined,
@@ -199,7 +200,7 @@ export async function decideNeed(
   }
   // A factor may be enrolled only where there is none: whoever has the password could otherwise replace it.
   if (uses?.use?.kind === 'enrol') {
-    const without = decideSecondFactor({ ...facts, proofs: proofs.slice(0, -1) })
+    const without = decideSecondFactor({ ...facts, proofs })
     if (without.kind === 'needed') return without
   }
   const decision = decideSecondFactor(facts)

@@ -93,7 +93,8 @@ export async function completeSignIn(
   const wishes = { tenantName: pending.tenantName, address: caller.address }
   const opened = await openSession(sessions, {
     candidate: await identify(sessions, { accountId }, wishes),
-    proofs: [...pending.proofs, proven.proof],
+    proofs: pending.proofs,
+    second: proven.proof,
     caller,
     forCookies,
     position: pending.position,
