@@ -195,8 +195,6 @@ export interface FactorStore {
   countGuess(accountId: string, kind: GuessKind): Promise<GuessDecision>
   /** Whether one of these hashes is a recovery code of the account. Uses nothing up. */
   hasRecoveryCode(accountId: string, hashes: readonly Uint8Array[]): Promise<boolean>
-  /** Removes one guess, because the guess could not be checked. */
-  giveBackGuess(accountId: string, kind: GuessKind): Promise<void>
   /** Sets by when the account must enrol a factor, unless it is set. */
   setDue(accountId: string, dueAt: EpochMs): Promise<void>
 

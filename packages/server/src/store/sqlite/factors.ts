@@ -95,17 +95,6 @@ export function createFactorStore(db: SqliteDatabase, clock: Clock): FactorStore
     countGuess: async (accountId, kind) =>
       db.write(() => countGuess(db, accountId, kind, clock.nowMs())),
 
-    giveBackGuess: async (accountId, kind) => {
-      db.write(() =>
-        db.run(
-          `UPDATE factor_guesses SET failures = failures - 1
-           WHERE account_id = ? AND kind = ? AND failures > 0`,
-          accountId,
-          kind,
-        ),
-      )
-    },
-
     hasRecoveryCode: async (accountId, hashes) =>
       step(() =>
         hashes.some(
