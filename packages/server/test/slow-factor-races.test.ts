@@ -25,7 +25,13 @@ import { STEP_MS } from './support/factor-people.ts'
 import { toBase32, totpAt } from './support/factors.ts'
 import { claimsOf } from './support/forge.ts'
 import { sized } from './support/long.ts'
-import { scheduledHasher, scheduledStore, schedulerArbitrary } from './support/scheduled.ts'
+import {
+  eachSideFirst,
+  later,
+  scheduledHasher,
+  scheduledStore,
+  schedulerArbitrary,
+} from './support/scheduled.ts'
 import { HERE } from './support/session-rows.ts'
 import {
   NO_POLICY,
@@ -157,16 +163,6 @@ async function setUpApp(scheduler: fc.Scheduler): Promise<AppRace> {
 const codeOf = ({ secret }: { readonly secret: string }) =>
   ({ method: 'totp', code: totpAt(secret, it.clock.nowMs()) }) as const
 
-/** Delays the work by some steps, so that each side is first in some races. */
-async function later<T>(
-  scheduler: fc.Scheduler,
-  steps: number,
-  work: () => Promise<T>,
-): Promise<T> {
-  for (let n = 0; n < steps; n += 1) await scheduler.schedule(Promise.resolve())
-  return work()
-}
-
 async function refreshes(token: string | undefined): Promise<boolean> {
   if (token === undefined) throw new Error('no token')
   return (await createRefresher(it.services)(token, CALLER)).ok
@@ -241,7 +237,7 @@ describe('P13 at every interleaving, completing a sign-in', () => {
           )
           expect(again.ok).toBe(false)
         }),
-        { numRuns },
+        eachSideFirst(numRuns),
       )
       expect(seen.size).toBe(2)
     },
@@ -336,7 +332,7 @@ describe('P15 at every interleaving, a password', () => {
         const removed = await removeOwnFactor(plain(), stolen, factor!.id, CALLER)
         expect(removed).toMatchObject({ code: 'insufficient_user_authentication' })
       }),
-      { numRuns },
+      eachSideFirst(numRuns),
     )
     expect(seen.size).toBe(2)
   })
@@ -431,7 +427,7 @@ describe('P18 at every interleaving, a stolen session', () => {
           )
           expect(used.ok).toBe(true)
         }),
-        { numRuns },
+        eachSideFirst(numRuns),
       )
       expect(seen.has(true)).toBe(true)
     },
@@ -463,7 +459,7 @@ describe('P18 at every interleaving, a stolen session', () => {
           expect(version).toBe(versionAtEnd)
           if (!changed.ok) expect(await it.store.factors.list(race.id)).toEqual(before)
         }),
-        { numRuns },
+        eachSideFirst(numRuns),
       )
       expect(seen.size).toBe(2)
     },
@@ -495,7 +491,7 @@ describe('P18 at every interleaving, a stolen session', () => {
           seen.add(raised.ok)
           expect(await refreshes(thief.refresh)).toBe(false)
         }),
-        { numRuns },
+        eachSideFirst(numRuns),
       )
       expect(seen.size).toBe(2)
     },

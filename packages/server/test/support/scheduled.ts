@@ -18,6 +18,36 @@ export function schedulerArbitrary(): fc.Arbitrary<fc.Scheduler> {
   })
 }
 
+/** Delays the work by some steps, so that each side is first in some races. */
+export async function later<T>(
+  scheduler: fc.Scheduler,
+  steps: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let n = 0; n < steps; n += 1) await scheduler.schedule(Promise.resolve())
+  return work()
+}
+
+/** More steps than any operation takes, so the other side has ended before the work begins. */
+const AFTER_THE_OTHER = 600
+
+/**
+ * Parameters for races of two sides, each with its delay. The first two runs let each side win, so that a test may
+ * expect both outcomes; random delays alone would sometimes show only one of them.
+ */
+export function eachSideFirst(
+  numRuns: number,
+): Pick<fc.Parameters<[fc.Scheduler, number, number]>, 'numRuns' | 'examples'> {
+  const [one, other] = fc.sample(schedulerArbitrary(), 2)
+  return {
+    numRuns,
+    examples: [
+      [one!, 0, AFTER_THE_OTHER],
+      [other!, AFTER_THE_OTHER, 0],
+    ],
+  }
+}
+
 /** A store for which the scheduler decides when each call begins and when its answer arrives. */
 export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
   return {
