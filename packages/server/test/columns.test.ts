@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { StoreFault } from '../src/base/faults.ts'
-import { columnsOf } from '../src/store/sqlite/columns.ts'
+import { columnsOf } from '../src/store/sql/columns.ts'
 import { openTestAuthority } from './support/authority.ts'
 import { withDatabase } from './support/database.ts'
 

@@ -7,23 +7,23 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { StoreFault } from '../src/base/faults.ts'
 import { limits } from '../src/base/limits.ts'
 import { SqliteDatabase } from '../src/store/sqlite/database.ts'
-import { GroupCommit } from '../src/store/sqlite/group-commit.ts'
-import { appendRevocation, readHead } from '../src/store/sqlite/revocations.ts'
+import { Batches } from '../src/store/sql/group-commit.ts'
+import { appendRevocation, readHead } from '../src/store/sql/revocations.ts'
 
 // Called directly, because a client cannot choose which requests share a commit.
 let directory: string
 let db: SqliteDatabase
-let together: GroupCommit
+let together: Batches
 let commits = 0
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'countersign-together-'))
   db = SqliteDatabase.open(join(directory, 'test.db'), { busyTimeoutMs: 100 })
-  together = new GroupCommit(db)
+  together = new Batches(db)
   commits = 0
   db.watch(() => (commits += 1))
 })
-afterEach(() => {
-  db.close()
+afterEach(async () => {
+  await db.close()
   rmSync(directory, { recursive: true, force: true })
 })
 
@@ -32,7 +32,7 @@ function insert(name: string): number {
 }
 
 function define(name: string): Promise<number> {
-  return together.run(() => insert(name))
+  return together.run(async () => insert(name))
 }
 
 function names(): unknown[] {
@@ -68,9 +68,9 @@ test('a batch has a limit, and other events run between two batches', async () =
 })
 
 test('the queue is full at its limit, and empty afterwards', async () => {
-  const all = Array.from({ length: limits.refreshQueueMax - 1 }, () => together.run(() => 0))
+  const all = Array.from({ length: limits.refreshQueueMax - 1 }, () => together.run(async () => 0))
   expect(together.isFull).toBe(false)
-  all.push(together.run(() => 0))
+  all.push(together.run(async () => 0))
   expect(together.isFull).toBe(true)
   await Promise.all(all)
   expect(together.isFull).toBe(false)
@@ -80,7 +80,7 @@ test('work that throws undoes only its own changes', async () => {
   const results = await Promise.allSettled([
     define('a'),
     define('a'),
-    together.run(() => {
+    together.run(async () => {
       insert('x')
       throw new Error('no')
     }),
@@ -98,11 +98,12 @@ test('work that throws undoes only its own changes', async () => {
 })
 
 test('log entries of work that throws are undone with it', async () => {
-  const append = (subject: string): number => appendRevocation(db, 'session', subject, 'hard', 1)
+  const append = (subject: string): Promise<number> =>
+    appendRevocation(db, 'session', subject, 'hard', 1)
   const results = await Promise.allSettled([
     together.run(() => append('a')),
-    together.run(() => {
-      append('undone')
+    together.run(async () => {
+      await append('undone')
       throw new Error('no')
     }),
     together.run(() => append('b')),
@@ -110,16 +111,17 @@ test('log entries of work that throws are undone with it', async () => {
   expect(results).toMatchObject([{ value: 1 }, { status: 'rejected' }, { value: 2 }])
   const entries = db.all('SELECT subject FROM revocations ORDER BY position')
   expect(entries.map(({ subject }) => subject)).toEqual(['a', 'b'])
-  expect(readHead(db).position).toBe(2)
+  expect((await readHead(db)).position).toBe(2)
 })
 
-test('an entry outside a write transaction throws', () => {
-  expect(() => appendRevocation(db, 'session', 'a', 'hard', 1)).toThrow(/write transaction/)
+test('an entry outside a write transaction throws', async () => {
+  const entry = appendRevocation(db, 'session', 'a', 'hard', 1)
+  await expect(entry).rejects.toThrow(/write transaction/)
 })
 
 test('if the commit fails, every promise rejects', async () => {
   const both = [define('a'), define('b')]
-  db.close()
+  await db.close()
   for (const each of await Promise.allSettled(both)) {
     expect(each).toMatchObject({ status: 'rejected', reason: expect.any(StoreFault) })
   }

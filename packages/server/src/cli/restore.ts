@@ -35,7 +35,7 @@ export const restore: Command = {
       )
     }
     const by = { issuer: publicUrl, at: systemClock.nowMs(), actor: actorName() }
-    const { position, kept, keepsKilled } = restoreDatabase(dataDir, copy, by)
+    const { position, kept, keepsKilled } = await restoreDatabase(dataDir, copy, by)
     if (kept !== undefined) print(`The replaced database was kept as ${kept}.`)
     if (!keepsKilled) {
       print(

@@ -77,7 +77,7 @@ export function decideMemberChange({
   after,
   rights,
   definitions,
-  hasOther,
+  heldByOthers,
 }: {
   /** The roles of the member. Undefined if the account is not a member. */
   readonly before: readonly string[] | undefined
@@ -85,8 +85,8 @@ export function decideMemberChange({
   readonly after: readonly string[] | undefined
   readonly rights: TenantRights
   readonly definitions: readonly RoleDefinition[]
-  /** Whether another enabled member has this permission. */
-  readonly hasOther: (permission: TenantPermission) => boolean
+  /** The permissions that another enabled member has. */
+  readonly heldByOthers: readonly TenantPermission[]
 }): TenantRefusal | undefined {
   const needed = after === undefined ? TENANT_MEMBERS : TENANT_ROLES
   if (!rights.permissions.includes(needed)) return 'permission_missing'
@@ -98,7 +98,7 @@ export function decideMemberChange({
   if (forbidden !== undefined) return forbidden
   const keeps = permissionsOf(after ?? [], definitions)
   const isLast = ([TENANT_MEMBERS, TENANT_ROLES] as const).some(
-    (each) => had.includes(each) && !keeps.includes(each) && !hasOther(each),
+    (each) => had.includes(each) && !keeps.includes(each) && !heldByOthers.includes(each),
   )
   return isLast ? 'last_administrator' : undefined
 }

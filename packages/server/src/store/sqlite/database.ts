@@ -1,17 +1,22 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
 
 import type { LogHead } from '@countersign/guard/revocations/entry'
 
+import { systemClock, type Clock, type EpochMs } from '../../base/clock.ts'
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
 import type { Revocation } from '../rows.ts'
+import type { Attempted, Awaitable, Database, Row, SqlValue, Transaction } from '../sql/database.ts'
+import { writeEntries } from '../sql/revocations.ts'
 import { CODES, codeOf, connect } from './connection.ts'
 import { migrations } from './migrations.ts'
 import { Presence } from './presence.ts'
+import { turnsOf, type Turns } from './turns.ts'
 
 /** How a database is opened. */
 export interface DatabaseOptions {
   /** How long a statement waits for a lock that another process holds, in milliseconds. */
   readonly busyTimeoutMs: number
+  readonly clock?: Clock
   /** Whether a server opens it. A server may start on a full disk: see `Connection.isCramped`. */
   readonly isServer?: boolean
   /** Called every 50 ms. Throws if another server may use the same files. */
@@ -20,18 +25,17 @@ export interface DatabaseOptions {
   readonly onLost?: (fault: StoreFault | undefined) => void
 }
 
-/** A row as SQLite returns it. `columns.ts` reads it. */
-export type Row = Record<string, unknown>
-
 const VERSION_POLL_MS = 50
 /** How often a full disk is tried again, in milliseconds. */
 const ROOM_RETRY_MS = 1_000
 
 /**
- * One connection to a SQLite file. It prepares each statement once. All calls are synchronous, so a
- * transaction is a plain function: no other request can run in the middle of it.
+ * One connection to a SQLite file. It prepares each statement once. Statements are synchronous. Transactions and steps
+ * wait for each other in the order of their calls, so none runs in the middle of another.
  */
-export class SqliteDatabase {
+export class SqliteDatabase implements Database, Transaction {
+  readonly engine = 'sqlite'
+  readonly #turns: Turns
   readonly #options: DatabaseOptions
   readonly #path: string
   readonly #statements = new Map<string, StatementSync>()
@@ -51,6 +55,7 @@ export class SqliteDatabase {
   private constructor(path: string, options: DatabaseOptions) {
     const { db, isCramped } = connect(path, options.busyTimeoutMs, options.isServer ?? false)
     this.#path = path
+    this.#turns = turnsOf(path)
     this.#options = options
     this.#db = db
     this.#isCramped = isCramped
@@ -69,7 +74,7 @@ export class SqliteDatabase {
       database.#migrate(path)
       return database
     } catch (error) {
-      database?.close()
+      if (database !== undefined) database.#close()
       if (error instanceof SetupError) throw error
       throw new SetupError(`The database ${path} cannot be used: ${messageOf(error)}.`, {
         cause: error,
@@ -85,40 +90,49 @@ export class SqliteDatabase {
       )
     }
     if (at() === migrations.length) return
-    this.write(() => {
+    // By itself, because nothing else can use the database before it is open.
+    this.#begin('BEGIN IMMEDIATE')
+    try {
       for (const migration of migrations.slice(at())) this.#db.exec(migration)
       this.#db.exec(`PRAGMA user_version = ${migrations.length}`)
-    })
+      this.#prepare('COMMIT').run()
+    } catch (error) {
+      this.#rollback()
+      throw asFault(error)
+    }
   }
 
   /** Returns the first row, or undefined. */
-  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+  get(sql: string, ...values: SqlValue[]): Row | undefined {
     return this.#prepare(sql).get(...values)
   }
 
   /** Returns all rows. */
-  all(sql: string, ...values: SQLInputValue[]): Row[] {
+  all(sql: string, ...values: SqlValue[]): Row[] {
     return this.#prepare(sql).all(...values)
   }
 
   /** Runs a change. Returns the number of rows that it changed. */
-  run(sql: string, ...values: SQLInputValue[]): number {
+  run(sql: string, ...values: SqlValue[]): number {
     return Number(this.#prepare(sql).run(...values).changes)
   }
 
   /**
    * Runs `work` in one durable transaction. It holds the write lock from its beginning, so values that it
-   * read cannot change before it writes. A thrown error rolls everything back. Errors of SQLite become
-   * `StoreFault`.
+   * read cannot change before it writes.
    */
-  write<T>(work: () => T): T {
+  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#turns.take(() => this.#write(work))
+  }
+
+  async #write<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const log: LogInTransaction = { entries: [], head: undefined }
     if (this.#isCramped) this.#tryRoom(() => this.#reconnect())
     this.#log = log
     try {
-      const result = this.#transaction('BEGIN IMMEDIATE', () => {
-        const value = work()
-        this.#writeEntries(log.entries)
+      const result = await this.#transaction('BEGIN IMMEDIATE', async () => {
+        const value = await work(this)
+        await writeEntries(this, log.entries)
         // Undone, so that a client which gets 503 and retries later finds its session unchanged.
         this.#assertFiles()
         return value
@@ -137,13 +151,13 @@ export class SqliteDatabase {
    * `work`. Throws if SQLite has rolled back the whole transaction by itself, for example because the disk is
    * full.
    */
-  attempt<T>(work: () => T): Attempted<T> {
+  async attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> {
     const log = this.#logInTransaction()
     const kept = log.entries.length
     const { head } = log
     this.#prepare('SAVEPOINT part').run()
     try {
-      const value = work()
+      const value = await work()
       this.#prepare('RELEASE part').run()
       return { ok: true, value }
     } catch (error) {
@@ -156,39 +170,24 @@ export class SqliteDatabase {
     }
   }
 
-  /**
-   * Appends an entry to the revocation log at the end of the current write transaction, after all its other
-   * writes. So the log's counter is always locked last, even if several methods share a transaction. {@link
-   * head} returns the entry at once.
-   */
+  nowMs(): EpochMs {
+    return (this.#options.clock ?? systemClock).nowMs()
+  }
+
   append(entry: Revocation): void {
     const log = this.#logInTransaction()
     log.entries.push(entry)
     log.head = entry
   }
 
-  /**
-   * Returns the head of the log: the entry that this transaction appended last, or what `read` returns. A write
-   * transaction reads once, because no other connection can move the head before it ends.
-   */
-  head(read: () => LogHead): LogHead {
-    if (this.#log === undefined) return read()
-    this.#log.head ??= read()
-    return this.#log.head
+  head(read: () => Promise<LogHead>): Awaitable<LogHead> {
+    const log = this.#log
+    return log === undefined ? read() : (log.head ?? keepHead(log, read))
   }
 
   #logInTransaction(): LogInTransaction {
     if (this.#log === undefined) throw new Error('This work needs a write transaction.')
     return this.#log
-  }
-
-  #writeEntries(entries: readonly Revocation[]): void {
-    const newest = entries.at(-1)
-    if (newest === undefined) return
-    for (const { position, kind, subject, strength, at, chain } of entries) {
-      this.run(INSERT_ENTRY, position, kind, subject, strength === 'hard' ? 1 : 0, at, chain)
-    }
-    this.run(MOVE_HEAD, newest.position, newest.chain)
   }
 
   /** See `Store.watch`. */
@@ -203,7 +202,7 @@ export class SqliteDatabase {
 
   // `data_version` changes only when another connection has committed.
   #pollVersion(): NodeJS.Timeout {
-    const read = (): unknown => step(() => this.get('PRAGMA data_version')?.['data_version'])
+    const read = (): unknown => this.get('PRAGMA data_version')?.['data_version']
     let seen = read()
     return setInterval(() => {
       let now: unknown
@@ -225,14 +224,25 @@ export class SqliteDatabase {
   }
 
   /** Runs `work`, which must only read, on one snapshot. */
-  read<T>(work: () => T): T {
-    return this.#transaction('BEGIN', work)
+  read<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#turns.take(() => this.#transaction('BEGIN', () => work(this)))
   }
 
-  #transaction<T>(begin: string, work: () => T): T {
+  /** Runs a single statement without a transaction. */
+  step<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#turns.take(async () => {
+      try {
+        return await work(this)
+      } catch (error) {
+        throw asFault(error)
+      }
+    })
+  }
+
+  async #transaction<T>(begin: string, work: () => Promise<T>): Promise<T> {
     try {
       this.#begin(begin)
-      const result = work()
+      const result = await work()
       this.#prepare('COMMIT').run()
       return result
     } catch (error) {
@@ -338,8 +348,12 @@ export class SqliteDatabase {
     return statement
   }
 
-  /** Copies everything from the write-ahead log into the file and closes it. */
-  close(): void {
+  /** Copies everything from the write-ahead log into the file and closes it, when all earlier calls have ended. */
+  close(): Promise<void> {
+    return this.#turns.take(async () => this.#close())
+  }
+
+  #close(): void {
     if (!this.#db.isOpen) return
     this.#stopPoll()
     this.#statements.clear()
@@ -359,14 +373,9 @@ interface LogInTransaction {
   head: LogHead | undefined
 }
 
-/** The result of work that can be undone separately. */
-export type Attempted<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly error: unknown }
-
-const INSERT_ENTRY =
-  'INSERT INTO revocations (position, kind, subject, hard, at, chain) VALUES (?, ?, ?, ?, ?, ?)'
-const MOVE_HEAD = 'UPDATE revocation_head SET position = ?, chain = ? WHERE id = 1'
+async function keepHead(log: LogInTransaction, read: () => Promise<LogHead>): Promise<LogHead> {
+  return (log.head ??= await read())
+}
 
 function asFault(error: unknown): unknown {
   if (error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR') {
@@ -379,13 +388,4 @@ function asFault(error: unknown): unknown {
     return new StoreFault('The database is closed.', { cause: error })
   }
   return error
-}
-
-/** Runs statements that need no separate transaction. Errors of SQLite become `StoreFault`. */
-export function step<T>(work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw asFault(error)
-  }
 }

@@ -19,9 +19,9 @@ import {
   syncFolder,
 } from './files.ts'
 import { ServerLock } from './lock.ts'
-import { startOver } from './log-repair.ts'
-import { failWaiting } from './mail.ts'
-import { readHead } from './revocations.ts'
+import { startOver } from '../sql/log-repair.ts'
+import { failWaiting } from '../sql/mail.ts'
+import { readHead } from '../sql/revocations.ts'
 import { ensureDirectory } from './store.ts'
 
 const BUSY_MS = 5_000
@@ -48,22 +48,26 @@ export interface Restored {
  *
  * Throws a `SetupError` if a server runs, or the copy is not an intact backup.
  */
-export function restoreDatabase(dataDir: string, copy: string | undefined, by: RepairBy): Restored {
+export async function restoreDatabase(
+  dataDir: string,
+  copy: string | undefined,
+  by: RepairBy,
+): Promise<Restored> {
   const database = join(dataDir, 'countersign.db')
   ensureDirectory(dataDir)
   const lock = ServerLock.takeAlone(dataDir)
   try {
-    if (copy !== undefined) return replace(database, copy, by)
+    if (copy !== undefined) return await replace(database, copy, by)
     // One transaction starts the log over, so a crash leaves all of it or nothing.
     assertBackup(database, database)
-    const position = continueLog(database, UNKNOWN, by)
+    const position = await continueLog(database, UNKNOWN, by)
     return { position, kept: undefined, keepsKilled: false }
   } finally {
     lock.release()
   }
 }
 
-function replace(database: string, copy: string, by: RepairBy): Restored {
+async function replace(database: string, copy: string, by: RepairBy): Promise<Restored> {
   const fresh = restoringPath(database)
   if (isSameFile(copy, database)) {
     throw new SetupError(
@@ -79,7 +83,7 @@ function replace(database: string, copy: string, by: RepairBy): Restored {
     copyBackup(copy, fresh)
     assertBackup(fresh, copy)
     replaced = openReplaced(database)
-    const position = continueLog(fresh, replaced, by)
+    const position = await continueLog(fresh, replaced, by)
     chmodSync(fresh, 0o600)
     giveToOwnerOf(fresh, replaced.exists ? database : dirname(database))
     const kept = swap(fresh, database, replaced, by.at)
@@ -184,24 +188,28 @@ function openReplaced(database: string): Replaced {
 }
 
 /** Starts the log over above the positions of both databases, and leaves one file without a write-ahead log. */
-function continueLog(path: string, { killed, position }: Replaced, by: RepairBy): number {
+async function continueLog(
+  path: string,
+  { killed, position }: Replaced,
+  by: RepairBy,
+): Promise<number> {
   const db = SqliteDatabase.open(path, { busyTimeoutMs: BUSY_MS })
   try {
-    const outcome = db.write(() => {
-      const head = readHead(db)
-      failWaiting(db, 'database_restored', by.at)
+    const outcome = await db.write(async (tx) => {
+      const head = await readHead(tx)
+      await failWaiting(tx, 'database_restored', by.at)
       // A code of the backup may have been used since, and an invitation may have been withdrawn.
-      db.run('DELETE FROM mail_codes')
-      db.run("UPDATE invitations SET state = 'withdrawn' WHERE state = 'open'")
+      await tx.run('DELETE FROM mail_codes')
+      await tx.run("UPDATE invitations SET state = 'withdrawn' WHERE state = 'open'")
       // The log continues above the replaced database too, because no position may have two meanings. The replaced
       // database may itself have been restored.
-      return startOver(db, Math.max(head.position, position), head, by, { killed })
+      return startOver(tx, Math.max(head.position, position), head, by, { killed })
     })
     const mode = db.get('PRAGMA journal_mode = DELETE')?.['journal_mode']
     if (mode !== 'delete') throw new Error('the write-ahead log cannot be closed')
     return outcome.position
   } finally {
-    db.close()
+    await db.close()
   }
 }
 

@@ -6,25 +6,13 @@ import { SetupError, messageOf } from '../../base/faults.ts'
 import { canEverybodyWrite, makePrivate } from '../../base/ownership.ts'
 import type { StoreEvent } from '../events.ts'
 import type { Store } from '../store.ts'
-import { createAccountStore } from './accounts.ts'
-import { createAuditStore } from './audit.ts'
-import { createClientStore } from './clients.ts'
-import { consume, purgeConsumed } from './consume.ts'
+import { Batches } from '../sql/group-commit.ts'
+import { refreshTogether } from '../sql/refresh.ts'
+import { createSqlStore } from '../sql/store.ts'
+import { createThrottleStore } from '../sql/throttles.ts'
 import { SqliteDatabase, type DatabaseOptions } from './database.ts'
-import { createFactorStore } from './factors.ts'
 import { assertNoRemains } from './files.ts'
-import { GroupCommit } from './group-commit.ts'
-import { createKeyStore } from './keys.ts'
 import { ServerLock } from './lock.ts'
-import { createInvitationStore } from './invitations.ts'
-import { createMailCodeStore } from './mail-codes.ts'
-import { createMailStore } from './mail.ts'
-import { createRevocationStore } from './log-store.ts'
-import { createRoleStore } from './roles.ts'
-import { createSessionStore } from './sessions.ts'
-import { createShadowStore } from './shadows.ts'
-import { createTenantStore } from './tenants.ts'
-import { createThrottleStore } from './throttles.ts'
 
 // While SQLite waits for another writer, all other calls wait with it. Commands hold the lock for some milliseconds.
 // If the lock is held much longer, the server answers 503.
@@ -47,40 +35,30 @@ export function openSqliteStore(
   try {
     const path = join(dataDir, 'countersign.db')
     assertNoRemains(path)
-    db = SqliteDatabase.open(path, options.exclusive ? serving(lock, options) : COMMAND)
+    db = SqliteDatabase.open(
+      path,
+      options.exclusive ? serving(lock, options) : { ...COMMAND, clock },
+    )
     makePrivate(path)
   } catch (error) {
     lock.release()
     throw error
   }
-  const together = new GroupCommit(db)
+  const together = new Batches(db)
   return {
+    ...createSqlStore(db, together, (attempt, rules) => refreshTogether(together, attempt, rules)),
+    throttles: createThrottleStore(db, together),
     nowMs: async () => clock.nowMs(),
-    accounts: createAccountStore(db),
-    shadows: createShadowStore(db),
-    sessions: createSessionStore(db, together, clock),
-    tenants: createTenantStore(db),
-    roles: createRoleStore(db),
-    throttles: createThrottleStore(db, together, clock),
-    revocations: createRevocationStore(db, clock),
-    audit: createAuditStore(db, clock),
-    keys: createKeyStore(db),
-    clients: createClientStore(db),
-    factors: createFactorStore(db, clock),
-    mailCodes: createMailCodeStore(db, clock),
-    invitations: createInvitationStore(db, clock),
-    mail: createMailStore(db, clock),
-    consume: (kind, id, expiresAt) =>
-      together.run(() => consume(db, { kind, id, expiresAt }, clock.nowMs())),
-    purgeConsumed: async (limit) => purgeConsumed(db, clock, limit),
     watch: (changed) => db.watch(changed),
     check: async () => {
       // The value changes at each check. SQLite does not write an unchanged page, so a full disk would go
       // unnoticed.
-      db.write(() => db.run('UPDATE write_checks SET checks = checks + 1 WHERE id = 1'))
+      await db.write(async (tx) =>
+        tx.run('UPDATE write_checks SET checks = checks + 1 WHERE id = 1'),
+      )
     },
     close: async () => {
-      db.close()
+      await db.close()
       lock.release()
     },
   }
@@ -90,10 +68,11 @@ const COMMAND: DatabaseOptions = { busyTimeoutMs: COMMAND_BUSY_MS }
 
 function serving(
   lock: ServerLock,
-  { onEvent }: { readonly onEvent?: (event: StoreEvent) => void },
+  { clock, onEvent }: { readonly clock: Clock; readonly onEvent?: (event: StoreEvent) => void },
 ): DatabaseOptions {
   return {
     busyTimeoutMs: SERVER_BUSY_MS,
+    clock,
     isServer: true,
     keepLock: () => lock.keep(),
     onLost: (fault) =>

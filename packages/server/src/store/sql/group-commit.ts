@@ -1,0 +1,97 @@
+import { limits } from '../../base/limits.ts'
+import type { Database, GroupCommit, Transaction } from './database.ts'
+
+type Settlement = () => void
+
+interface Job {
+  /** Runs the work inside the shared transaction. Returns the function that resolves its promise. */
+  readonly run: (tx: Transaction) => Promise<Settlement>
+  readonly reject: (fault: unknown) => void
+}
+
+/**
+ * Group commit: pieces of work that arrive together share one transaction and one wait for the disk.
+ *
+ * A batch begins after the event loop has read all sockets that are ready. So batches grow under load, and a
+ * single piece of work does not wait for others. The pieces run in the order of their arrival. If a piece
+ * throws, only its own changes are undone. If the commit fails, every promise of the batch rejects.
+ *
+ * A piece of work may run twice, because a savepoint for each piece would cost a refresh several percent. It must
+ * have no effect outside the database.
+ */
+export class Batches implements GroupCommit {
+  readonly #db: Database
+  #waiting: Job[] = []
+  #isScheduled = false
+
+  constructor(db: Database) {
+    this.#db = db
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.length >= limits.refreshQueueMax
+  }
+
+  run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        run: async (tx) => {
+          const value = await work(tx)
+          return () => resolve(value)
+        },
+        reject,
+      })
+      this.#schedule()
+    })
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => void this.#runBatch())
+  }
+
+  async #runBatch(): Promise<void> {
+    const batch = this.#waiting.splice(0, limits.refreshBatchMax)
+    try {
+      const settlements = (await this.#together(batch)) ?? (await this.#separately(batch))
+      for (const settle of settlements) settle()
+    } catch (fault) {
+      for (const { reject } of batch) reject(fault)
+    }
+    this.#isScheduled = false
+    // Other events run before the next batch, so health checks and echoes do not wait for a long queue.
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+
+  /** Runs all pieces in one transaction. Returns undefined, with everything undone, if a piece threw. */
+  async #together(batch: readonly Job[]): Promise<readonly Settlement[] | undefined> {
+    let hasThrown = false
+    try {
+      return await this.#db.write(async (tx) => {
+        const settlements: Settlement[] = []
+        for (const { run } of batch) {
+          hasThrown = true
+          settlements.push(await run(tx))
+          hasThrown = false
+        }
+        return settlements
+      })
+    } catch (fault) {
+      if (hasThrown) return undefined
+      throw fault
+    }
+  }
+
+  /** Runs all pieces in one transaction again, and undoes only those that throw. */
+  #separately(batch: readonly Job[]): Promise<readonly Settlement[]> {
+    return this.#db.write(async (tx) => {
+      const settlements: Settlement[] = []
+      for (const { run, reject } of batch) {
+        const outcome = await tx.attempt(() => run(tx))
+        settlements.push(outcome.ok ? outcome.value : () => reject(outcome.error))
+      }
+      return settlements
+    })
+  }
+}

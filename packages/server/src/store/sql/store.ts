@@ -1,0 +1,45 @@
+import type { Store } from '../store.ts'
+import { createAccountStore } from './accounts.ts'
+import { createAuditStore } from './audit.ts'
+import { createClientStore } from './clients.ts'
+import { consume, purgeConsumed } from './consume.ts'
+import type { Database, GroupCommit } from './database.ts'
+import { createFactorStore } from './factors.ts'
+import { createInvitationStore } from './invitations.ts'
+import { createKeyStore } from './keys.ts'
+import { createRevocationStore } from './log-store.ts'
+import { createMailCodeStore } from './mail-codes.ts'
+import { createMailStore } from './mail.ts'
+import { createRoleStore } from './roles.ts'
+import { createSessionStore } from './sessions.ts'
+import { createShadowStore } from './shadows.ts'
+import { createTenantStore } from './tenants.ts'
+
+/** The members of a store that both engines share. The others differ by engine. */
+export type SqlStore = Omit<Store, 'nowMs' | 'throttles' | 'watch' | 'check' | 'close'>
+
+/** Puts together what both engines share. Refreshes, logouts and consumed ids share transactions by `together`. */
+export function createSqlStore(
+  db: Database,
+  together: GroupCommit,
+  refresh: Store['sessions']['refresh'],
+): SqlStore {
+  return {
+    accounts: createAccountStore(db),
+    shadows: createShadowStore(db),
+    sessions: createSessionStore(db, together, refresh),
+    tenants: createTenantStore(db),
+    roles: createRoleStore(db),
+    revocations: createRevocationStore(db),
+    audit: createAuditStore(db),
+    keys: createKeyStore(db),
+    clients: createClientStore(db),
+    factors: createFactorStore(db),
+    mailCodes: createMailCodeStore(db),
+    invitations: createInvitationStore(db),
+    mail: createMailStore(db),
+    consume: (kind, id, expiresAt) =>
+      together.run(async (tx) => consume(tx, { kind, id, expiresAt }, tx.nowMs())),
+    purgeConsumed: (limit) => purgeConsumed(db, limit),
+  }
+}
