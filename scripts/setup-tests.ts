@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 import { announceInstall, installDebian, mayInstall } from './lib/installs.ts'
 
@@ -13,6 +14,8 @@ export interface Requirement {
    * may contain other versions.
    */
   readonly detect: readonly [command: string, ...args: string[]]
+  /** Files that are written before the packages are installed, if they do not exist. */
+  readonly files?: Readonly<Record<string, string>>
   /** The folders of the suites that do not run without it. */
   readonly suites: readonly string[]
 }
@@ -48,6 +51,19 @@ export const requirements = {
       "/usr/bin/redis-server --version && /usr/bin/python3 -c 'import redis, jwt, cryptography'",
     ],
     suites: ['tests/redis'],
+  },
+  postgres: {
+    name: 'PostgreSQL',
+    debianPackages: ['postgresql'],
+    // The folder is named after the version. Debian's package brings no server into PATH.
+    detect: [
+      '/bin/sh',
+      '-c',
+      'ls /usr/lib/postgresql/*/bin/postgres && /usr/bin/setpriv --version',
+    ],
+    // Otherwise Debian creates and starts a server that nobody needs.
+    files: { '/etc/postgresql-common/createcluster.conf': 'create_main_cluster = false\n' },
+    suites: ['tests/support/slow-postgres.test.ts'],
   },
   faketime: {
     name: 'faketime',
@@ -101,6 +117,10 @@ function canInstall(): boolean {
 async function install(missing: readonly Requirement[]): Promise<void> {
   const packages = [...new Set(missing.flatMap(({ debianPackages }) => debianPackages))]
   announceInstall(`the Debian packages ${packages.join(', ')} for ${suitesOf(missing)}`)
+  for (const [path, text] of missing.flatMap(({ files = {} }) => Object.entries(files))) {
+    mkdirSync(dirname(path), { recursive: true })
+    if (!existsSync(path)) writeFileSync(path, text)
+  }
   await installDebian(packages, { aptGet: APT_GET, lockMsMax: 300_000, pauseMs: 2_000 })
 }
 

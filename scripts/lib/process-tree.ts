@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Programs that stop cleanly, such as a server or a browser, get this long. */
@@ -13,8 +13,8 @@ export async function endTree(pid: number): Promise<void> {
   send(-pid, 'SIGTERM')
   for (const each of tree) send(each, 'SIGTERM')
   const late = performance.now() + CLEAN_MS
-  const isRunning = (): boolean => [-pid, ...tree].some((each) => send(each, 0))
-  while (performance.now() < late && isRunning()) await sleep(20)
+  const isAnyRunning = (): boolean => [-pid, ...tree].some((each) => send(each, 0))
+  while (performance.now() < late && isAnyRunning()) await sleep(20)
   send(-pid, 'SIGKILL')
   for (const each of tree) send(each, 'SIGKILL')
 }
@@ -29,7 +29,7 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** The processes that a process has started, directly or through others (proc(5): field 4 of stat). */
-function descendantsOf(pid: number): readonly number[] {
+export function descendantsOf(pid: number): readonly number[] {
   const parents = new Map<number, number>()
   for (const name of readProc()) {
     const fields = readStat(name)?.split(') ').at(-1)?.split(' ')
@@ -40,6 +40,12 @@ function descendantsOf(pid: number): readonly number[] {
     for (const [child, its] of parents) if (its === parent) found.push(child)
   }
   return found.slice(1)
+}
+
+/** Whether a process runs. A process that has ended, but that its parent has not noticed yet, does not. */
+export function isRunning(pid: number): boolean {
+  const state = readStat(String(pid))?.split(') ').at(-1)?.[0]
+  return state === undefined ? !existsSync('/proc') && send(pid, 0) : state !== 'Z'
 }
 
 function readProc(): readonly string[] {
