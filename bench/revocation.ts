@@ -181,7 +181,7 @@ async function logOutAll(
 }
 
 async function readCommits(dataDir: string): Promise<ReadonlyMap<string, number>> {
-  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
+  const store = await openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const { entries } = await store.revocations.tail(0, -1)
   await store.close()
   return new Map(entries.map(({ subject, at }) => [subject, at]))

@@ -14,7 +14,7 @@ export interface Credentials {
 
 /** Creates the service account of the guards of a benchmark. */
 export async function createGuardsClient(dataDir: string): Promise<Credentials> {
-  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
+  const store = await openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const random = createSystemRandom()
   const clients = createClientManager({ store, clock: systemClock, random })
   const created = await clients.create({ name: 'guards' }, 'bench')

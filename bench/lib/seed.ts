@@ -83,7 +83,7 @@ export async function currentPairs(
   issuer: string,
   count: number,
 ): Promise<SeededPair[]> {
-  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
+  const store = await openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const random = createSystemRandom()
   const ring = await KeyRing.read({
     store: store.keys,

@@ -18,7 +18,7 @@ test('a guard that reconnects below the pruned part gets a snapshot, and nobody 
   // The log continues and is pruned while the guard is away. The guard has position 1, which is no longer in
   // the log.
   const clock = { nowMs: () => Date.now() + 100 * DAY_MS }
-  const store = openStore(it, { exclusive: false, clock })
+  const store = await openStore(it, { exclusive: false, clock })
   const by = { at: Date.now(), actor: 'test' }
   for (const jti of ['a', 'b', 'c', 'd']) await store.revocations.revokeToken(jti, 'acct_x', by)
   const before = await store.revocations.head()

@@ -35,7 +35,7 @@ const VOID = '401 ticket_void'
 
 /** What an operator does on the command line beside the server. */
 async function resetFactors(accountId: string, what: FactorReset = 'all'): Promise<void> {
-  const store = openStore({ dataDir: it.dataDir }, { exclusive: false, clock: it.clock })
+  const store = await openStore({ dataDir: it.dataDir }, { exclusive: false, clock: it.clock })
   try {
     const context = { at: it.clock.nowMs(), actor: 'operator', address: undefined }
     expect(await store.factors.reset(accountId, what, context)).toBe('changed')

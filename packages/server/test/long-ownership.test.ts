@@ -104,7 +104,7 @@ describe('the data directory', () => {
     mkdirSync(dataDir)
     chownSync(dataDir, NOBODY, NOBODY)
     chmodSync(folder, 0o755)
-    await openStore({ dataDir }, { exclusive: false, clock: systemClock }).close()
+    await (await openStore({ dataDir }, { exclusive: false, clock: systemClock })).close()
     const input = 'a password for bob\n'
     expect(await runCommand(['accounts', 'create', 'bob'], { dataDir, input })).toMatchObject({
       code: 0,

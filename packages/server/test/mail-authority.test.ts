@@ -25,7 +25,7 @@ async function post(it: TestAuthority, username: string): Promise<void> {
     url: `${ISSUER}/reset?a=1&b="2"`.replaceAll('"', ''),
     expiresAt: now + 900_000,
   }
-  const store = openStore({ dataDir: it.dataDir }, { exclusive: false, clock: it.clock })
+  const store = await openStore({ dataDir: it.dataDir }, { exclusive: false, clock: it.clock })
   const to = { to: 'alice@example.com', accountId: undefined, values }
   await store.mail.add([mailer.compose('reset_password', to, now)])
   await store.close()

@@ -233,7 +233,7 @@ describe('the log', () => {
     const pairs: Pair[] = []
     for (let n = 0; n < 60; n += 1) pairs.push(await http.login(ADMIN))
 
-    const beside = openStore(server, { exclusive: false, clock: systemClock })
+    const beside = await openStore(server, { exclusive: false, clock: systemClock })
     const admin = accountId(server)
     const answers = Promise.all(
       pairs.map(({ refresh }) => http.post('/api/token/blacklist/', { refresh })),

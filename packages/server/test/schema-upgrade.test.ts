@@ -52,7 +52,7 @@ test('an older database is brought up to date with its rows', async () => {
     writeOld(dataDir)
     const origin = queryOne(dataDir, 'SELECT origin FROM revocation_head')['origin']
     const clock = new TestClock()
-    const store = openStore({ dataDir }, { exclusive: true, clock })
+    const store = await openStore({ dataDir }, { exclusive: true, clock })
     // Shadows are now marked by their column.
     expect((await store.accounts.list()).map(({ id }) => id)).toEqual([
       'acct_3',

@@ -413,7 +413,7 @@ function codesOf(answer: Answer): readonly string[] {
 }
 
 async function resetByOperator({ it }: Real, account: Account, what: FactorReset): Promise<string> {
-  const store = openStore({ dataDir: it.dataDir }, { exclusive: false, clock: it.clock })
+  const store = await openStore({ dataDir: it.dataDir }, { exclusive: false, clock: it.clock })
   try {
     const context = { at: it.clock.nowMs(), actor: 'operator', address: undefined }
     return await store.factors.reset(account.id, what, context)

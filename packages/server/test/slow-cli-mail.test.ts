@@ -31,7 +31,7 @@ function mail(id: string): NewMail {
 }
 
 test('mail list shows mails by their state, without decoys', async () => {
-  const store = openStore({ dataDir: folder }, { exclusive: false, clock: systemClock })
+  const store = await openStore({ dataDir: folder }, { exclusive: false, clock: systemClock })
   expect(await run(['mail', 'list'])).toMatchObject({ stdout: 'There are no mails.\n', code: 0 })
   await store.mail.add([mail('one'), mail('two'), { ...mail('decoy'), recipient: undefined }])
   const now = systemClock.nowMs()
@@ -88,7 +88,7 @@ test('a restore revives no invitation and no mail of the backup, so nothing work
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-cli-mail-'))
   const command = (...words: string[]): Promise<CommandResult> => runCommand(words, { dataDir })
   try {
-    const store = openStore({ dataDir }, { exclusive: true, clock: systemClock })
+    const store = await openStore({ dataDir }, { exclusive: true, clock: systemClock })
     await store.mail.add([mail('one')])
     const at = systemClock.nowMs()
     const by = { at, actor: 'cli:test' }

@@ -46,7 +46,7 @@ afterAll(async () => {
 
 /** Creates an account for one test. */
 async function newAccount(): Promise<{ username: string; password: string }> {
-  const store = openStore(server, { exclusive: false, clock: systemClock })
+  const store = await openStore(server, { exclusive: false, clock: systemClock })
   const accounts = createAccountManager({
     store,
     newPasswords: createNewPasswords({ hasher, publicUrl: server.url, breached: undefined }),
@@ -453,7 +453,7 @@ describe.concurrent('without a database', () => {
 
   test('token inspect creates neither keys nor a secret', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'countersign-empty-'))
-    await openStore({ dataDir }, { exclusive: false, clock: systemClock }).close()
+    await (await openStore({ dataDir }, { exclusive: false, clock: systemClock })).close()
     const { access } = await http.login(ADMIN)
     const early = await runCommand(['token', 'inspect', access], { dataDir })
     expect(early).toMatchObject({ code: 1 })

@@ -18,7 +18,7 @@ let it: TestAuthority
 let store: Store
 beforeEach(async () => {
   it = await openTestAuthority()
-  store = openStore(it.authority.settings, { exclusive: false, clock: it.clock })
+  store = await openStore(it.authority.settings, { exclusive: false, clock: it.clock })
 })
 afterEach(async () => {
   await store.close()

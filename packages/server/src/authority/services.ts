@@ -87,7 +87,7 @@ export async function createSessionServices(
       idleMs: settings.refreshLifetimeSec * 1000,
       absoluteMs: settings.sessionLifetimeSec * 1000,
       graceMs: settings.rotationGraceMs,
-      startedAt: await store.nowMs(),
+      startedAt: store.clock.nowMs(),
       healing: settings.healing,
     },
     factors: settings.factors,

@@ -131,7 +131,7 @@ export async function issueCode(
   const { store, random, hasher, sealer } = services
   const { account, purpose, email } = mail
   const secrets = newCodeSecrets(random)
-  const now = await store.nowMs()
+  const now = store.clock.nowMs()
   const expiresAt = now + limits.codeLifeMs
   const issued = await store.mailCodes.issue(
     {

@@ -57,7 +57,7 @@ export async function withWorkbench(
 ): Promise<void> {
   const { settings } = await loadInput(given)
   assertDatabase(settings.dataDir)
-  const store = openStore(settings, { exclusive: false, clock: systemClock })
+  const store = await openStore(settings, { exclusive: false, clock: systemClock })
   try {
     await work(createWorkbench(settings, store))
   } finally {

@@ -58,7 +58,7 @@ export async function refuseIfStale(
     hasProvenPassword,
   }: { readonly factors: FactorView; readonly hasProvenPassword: boolean },
 ): Promise<Refusal | undefined> {
-  const now = await store.nowMs()
+  const now = store.clock.nowMs()
   const { freshMs } = policy
   if (isFresh({ session, factors, hasProvenPassword, freshMs, now })) return undefined
   return {

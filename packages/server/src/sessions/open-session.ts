@@ -113,7 +113,7 @@ async function tryToOpen(
   if (account === undefined || why !== undefined)
     return notOpened(services, opening, why ?? 'revoked')
 
-  const now = await services.store.nowMs()
+  const now = services.store.clock.nowMs()
   const decision = await decideNeed(services, opening, account, now)
   if (decision.kind !== 'enough') {
     // Without the second step. A factor that opens nothing is not used up either: in the new ticket, the same proof

@@ -34,7 +34,7 @@ export async function askForFactor(
 ): Promise<Refusal> {
   const id = randomId(random)
   const secret = random.bytes(32).toString('base64url')
-  const now = await store.nowMs()
+  const now = store.clock.nowMs()
   await store.factors.addChallenge(
     {
       id,

@@ -1,11 +1,14 @@
-import type { Clock } from '../base/clock.ts'
-import { openSqliteStore } from './sqlite/store.ts'
+import { systemClock, type Clock } from '../base/clock.ts'
 import type { Store } from './store.ts'
 
 /** The settings that select the engine and its location. `Settings` has them. */
 export interface StoreSettings {
   /** The directory of the embedded database. */
   readonly dataDir: string
+  /** The PostgreSQL that is used instead of the embedded database. */
+  readonly databaseUrl?: string | undefined
+  /** The most connections of this process to PostgreSQL. */
+  readonly databaseConnectionsMax?: number
 }
 
 /** How a process opens the store in its own thread. */
@@ -15,15 +18,34 @@ export interface OpenStoreOptions {
    * open the store while a server may be running.
    */
   readonly exclusive: boolean
-  /** SQLite measures grace and expiry by this clock. PostgreSQL uses the clock of its server. */
+  /** Decides grace and expiry. `systemClock` stands for the clock of the database server on PostgreSQL. */
   readonly clock: Clock
 }
 
 /**
- * Opens the store that the settings choose, and brings its schema up to date. Only SQLite exists so far. Commands use
- * it: they do one thing, so a thread would only delay them.
- * Throws a `SetupError` if the store cannot be used, for example because another server runs on it.
+ * Opens the store that the settings choose, and brings its schema up to date. Commands use it: they do one thing, so a
+ * thread would only delay them. Rejects with a `SetupError` if the store cannot be used, for example because another server runs on it.
  */
-export function openStore(settings: StoreSettings, options: OpenStoreOptions): Store {
+export async function openStore(
+  settings: StoreSettings,
+  options: OpenStoreOptions,
+): Promise<Store> {
+  if (settings.databaseUrl !== undefined) {
+    return openPostgres(settings, settings.databaseUrl, options.clock)
+  }
+  const { openSqliteStore } = await import('./sqlite/store.ts')
   return openSqliteStore(settings.dataDir, options)
 }
+
+/** The driver is loaded only where it is used. */
+export async function openPostgres(
+  { databaseConnectionsMax = CONNECTIONS_MAX }: StoreSettings,
+  url: string,
+  clock: Clock,
+): Promise<Store> {
+  const { openPostgresStore } = await import('./postgres/store.ts')
+  const settings = { url, connectionsMax: databaseConnectionsMax }
+  return openPostgresStore(settings, clock === systemClock ? undefined : clock)
+}
+
+const CONNECTIONS_MAX = 10

@@ -1,6 +1,6 @@
 import type { LogHead } from '@countersign/guard/revocations/entry'
 
-import type { EpochMs } from '../base/clock.ts'
+import type { Clock, EpochMs } from '../base/clock.ts'
 import type { AuditContext } from './audit-context.ts'
 import type { Change } from './change.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
@@ -600,8 +600,8 @@ export interface Store {
   readonly mailCodes: MailCodeStore
   readonly invitations: InvitationStore
   readonly mail: MailStore
-  /** Returns the time of the store's clock, which decides grace and expiry. */
-  nowMs(): Promise<EpochMs>
+  /** The store's clock, which decides grace and expiry. All nodes on one PostgreSQL have the same time. */
+  readonly clock: Clock
   /**
    * Uses up an id: the primitive for everything that works once (reset links, codes, TOTP steps, recovery
    * codes, WebAuthn challenges, authorization codes, DPoP proofs). Returns true for the first call with this

@@ -29,7 +29,7 @@ export async function writeChallenge(
   by: Pick<AuditContext, 'actor' | 'address'>,
 ): Promise<string> {
   const id = randomId(random)
-  const now = await store.nowMs()
+  const now = store.clock.nowMs()
   const plain = Buffer.from(JSON.stringify(details))
   await store.factors.addChallenge(
     {

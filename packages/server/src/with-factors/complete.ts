@@ -66,7 +66,7 @@ export async function readNeed(
   const candidate = await identify(sessions, { accountId }, wishes)
   if (candidate.account === undefined) return refuse('ticket_void')
   const opening = { candidate, proofs: pending.proofs, caller }
-  const now = await sessions.store.nowMs()
+  const now = sessions.store.clock.nowMs()
   return { ok: true, bearer, need: await decideNeed(sessions, opening, candidate.account, now) }
 }
 

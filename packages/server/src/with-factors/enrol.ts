@@ -87,7 +87,7 @@ async function readTotp(
   const secret = await readTotpSecret(services, bearer, challenge)
   if (secret === undefined) return refuse('challenge_void')
   // Guesses need no budget: whoever enrols knows the secret.
-  const step = await findTotpStep(secret, code, -1, await store.nowMs())
+  const step = await findTotpStep(secret, code, -1, store.clock.nowMs())
   if (step === undefined) return refuseFactor(services, bearer.accountId, 'totp', caller)
   if ((await store.factors.takeChallenge(challenge, 'totp_enrol', bearer.subject)) === undefined) {
     return refuse('challenge_void')

@@ -49,7 +49,7 @@ async function proveTotp(
   if (tooMany !== undefined) return tooMany
   const secret = services.sealer.open(totp.secret, totpContext(accountId))
   if (secret === undefined) throw new Error('The secret of an authenticator app cannot be opened.')
-  const step = await findTotpStep(secret, code, totp.lastStep, await store.nowMs())
+  const step = await findTotpStep(secret, code, totp.lastStep, store.clock.nowMs())
   if (step === undefined) return refuseFactor(services, accountId, 'totp', caller)
   return proven(services, 'totp', ['otp'], { kind: 'totp', factorId: totp.id, step })
 }

@@ -14,7 +14,7 @@ export async function trustDevice(
 ): Promise<string | undefined> {
   if (policy.rememberMs === undefined) return undefined
   const secret = random.bytes(32).toString('base64url')
-  const createdAt = await store.nowMs()
+  const createdAt = store.clock.nowMs()
   const device = {
     hash: hashSecret(secret),
     accountId,

@@ -40,7 +40,7 @@ parentPort?.on('message', (question: Question) => {
 async function call({ dataDir, method, values }: Question): Promise<unknown> {
   const store =
     stores.get(dataDir) ??
-    openStore({ dataDir }, { exclusive: false, clock: { nowMs: () => nowMs } })
+    await openStore({ dataDir }, { exclusive: false, clock: { nowMs: () => nowMs } })
   if (method === 'close') stores.delete(dataDir)
   else stores.set(dataDir, store)
   let [owner, found]: [unknown, unknown] = [undefined, store]

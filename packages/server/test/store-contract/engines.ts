@@ -25,7 +25,7 @@ export interface OpenedEngine extends AsyncDisposable {
 type Open = (dataDir: string, clock: TestClock) => Promise<Store>
 
 const inThisThread: Open = async (dataDir, clock) =>
-  openStore({ dataDir }, { exclusive: true, clock })
+  await openStore({ dataDir }, { exclusive: true, clock })
 const inItsThread: Open = (dataDir, clock) =>
   openServerStore({ dataDir }, { clock, onEvent: () => {} })
 
@@ -34,7 +34,7 @@ async function openSqlite(openMain: Open): Promise<OpenedEngine> {
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-contract-'))
   const open = async (): Promise<readonly [Store, Store]> => [
     await openMain(dataDir, clock),
-    openStore({ dataDir }, { exclusive: false, clock }),
+    await openStore({ dataDir }, { exclusive: false, clock }),
   ]
   let [store, beside] = await open()
   const close = async (): Promise<void> => {

@@ -17,7 +17,7 @@ export interface Forge {
 
 /** Opens the keys in the data directory of an authority, running or stopped. */
 export async function openForge(dataDir: string): Promise<Forge> {
-  const store = openStore({ dataDir }, { exclusive: false, clock: systemClock })
+  const store = await openStore({ dataDir }, { exclusive: false, clock: systemClock })
   const keys = await store.keys.list()
   await store.close()
   const random = createSystemRandom()

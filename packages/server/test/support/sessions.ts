@@ -63,7 +63,7 @@ export async function openTestSessions(
   const hasher = options.hasher ?? plainHasher
   const newPasswords = newPasswordsWith(hasher)
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
-  const store = openStore({ dataDir }, { exclusive: true, clock })
+  const store = await openStore({ dataDir }, { exclusive: true, clock })
   const sealer = createSealer([SECRET], random)
   const ring = await KeyRing.open({
     store: store.keys,

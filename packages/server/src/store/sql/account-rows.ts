@@ -36,7 +36,7 @@ export async function findByLogin(tx: Transaction, key: string): Promise<Account
   const row = await tx.get(
     `SELECT * FROM accounts
      WHERE username_key = ? OR (email_key = ? AND email_verified_at IS NOT NULL)
-     ORDER BY email_key IS ? AND email_verified_at IS NOT NULL DESC LIMIT 1`,
+     ORDER BY (email_key IS NOT DISTINCT FROM ? AND email_verified_at IS NOT NULL) DESC LIMIT 1`,
     key,
     key,
     key,

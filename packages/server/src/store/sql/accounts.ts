@@ -313,7 +313,7 @@ async function findMembership(
   const row = await tx.get(
     `SELECT m.tenant_id, m.roles, t.name FROM memberships m JOIN tenants t ON t.id = m.tenant_id
      WHERE m.account_id = ? AND t.disabled_at IS NULL
-       AND (t.name = ? OR (? IS NULL AND t.id = ?))`,
+       AND (t.name = ? OR (CAST(? AS TEXT) IS NULL AND t.id = ?))`,
     account.id,
     tenantName ?? null,
     tenantName ?? null,

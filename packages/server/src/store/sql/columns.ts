@@ -9,7 +9,7 @@ export interface ColumnReader {
   /** A safe integer. */
   integer(row: Row, column: string): number
   integerOrUndefined(row: Row, column: string): number | undefined
-  /** An integer column that holds 0 or 1. */
+  /** An integer column that holds 0 or 1, or a condition, which is a boolean in PostgreSQL. */
   flag(row: Row, column: string): boolean
   bytes(row: Row, column: string): Uint8Array
   /** A text column that holds a JSON array of strings. */
@@ -53,6 +53,7 @@ export function columnsOf(table: string): ColumnReader {
     flag(row, column) {
       const value = row[column]
       if (value === 0 || value === 1) return value === 1
+      if (typeof value === 'boolean') return value
       throw fault(column, '0 or 1')
     },
     bytes(row, column) {

@@ -52,15 +52,34 @@ export type Attempted<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: unknown }
 
+/**
+ * What a write transaction reads and changes. SQLite ignores it, because it has one writer at a time.
+ *
+ * - Undefined: anything. No other write transaction of any node runs meanwhile. It is the default, so that a
+ *   transaction for which nobody has thought about others is slow, and never wrong.
+ * - `account` or `session`: rows of one account, of its sessions, codes and factors, and whatever only transactions
+ *   without a scope change. Transactions of one account run one after another.
+ * - `none`: single statements that are right by themselves, such as an insertion into the audit.
+ *
+ * Refreshes lock nothing but the row of their session, so a transaction must not rely on the generation of a session
+ * that it has only read.
+ */
+export type WriteScope =
+  | { readonly account: string }
+  | { readonly session: string }
+  | 'none'
+  | undefined
+
 /** A database on one of the engines. Errors of the engine become `StoreFault`. */
 export interface Database {
   /**
    * Runs `work` in one durable transaction, as if nothing else ran meanwhile: values that it read cannot change
    * before it has written. A thrown error rolls everything back.
    *
-   * PostgreSQL runs `work` again if another transaction interfered, so it must have no effect outside the database.
+   * `scope` lets transactions of PostgreSQL run beside each other: see {@link WriteScope}. PostgreSQL may run `work`
+   * again after a deadlock, so it must have no effect outside the database.
    */
-  write<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  write<T>(work: (tx: Transaction) => Promise<T>, scope?: WriteScope): Promise<T>
   /** Runs `work`, which must only read, on one snapshot. */
   read<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
   /** Runs `work`, which must be a single statement, without a transaction of its own. */
@@ -75,5 +94,5 @@ export interface GroupCommit {
    * Runs `work` in the next batch. The promise settles when the batch is durable. A piece that throws undoes only its
    * own changes. A piece may run several times, so it must have no effect outside the database.
    */
-  run<T>(work: (tx: Transaction) => Promise<T>): Promise<T>
+  run<T>(work: (tx: Transaction) => Promise<T>, scope?: WriteScope): Promise<T>
 }

@@ -301,7 +301,7 @@ async function countGuess(
   if (decision.kind !== 'allowed') return decision
   await tx.run(
     `INSERT INTO factor_guesses (account_id, kind, failures, last_at) VALUES (?, ?, 1, ?)
-     ON CONFLICT (account_id, kind) DO UPDATE SET failures = failures + 1, last_at = excluded.last_at`,
+     ON CONFLICT (account_id, kind) DO UPDATE SET failures = factor_guesses.failures + 1, last_at = excluded.last_at`,
     accountId,
     kind,
     now,

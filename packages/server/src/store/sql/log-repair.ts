@@ -28,6 +28,9 @@ import {
 const headColumns = columnsOf('revocation_head')
 const keys = columnsOf('keys')
 
+/** The sealed bytes of a key that was killed. */
+const ERASED = new Uint8Array(0)
+
 /** Repairs the log: see `RevocationStore.repair`. Call it inside a transaction. */
 export async function repair(
   tx: Transaction,
@@ -148,7 +151,7 @@ async function appendAndApply(
   const { kind, subject, strength, at } = entry
   const position = await appendRevocation(tx, kind, subject, strength, at)
   if (kind === 'key') {
-    await tx.run(`UPDATE keys SET state = 'revoked', sealed = x'' WHERE kid = ?`, subject)
+    await tx.run(`UPDATE keys SET state = 'revoked', sealed = ? WHERE kid = ?`, ERASED, subject)
   }
   if (strength === 'soft') return position
   switch (kind) {

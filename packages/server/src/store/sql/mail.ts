@@ -36,7 +36,9 @@ export function createMailStore(db: Database): MailStore {
 
     claim: async (now, leaseMs, limit) => {
       // Most calls find nothing, and a read takes no lock.
-      const due = db.step(async (tx) => tx.get(`SELECT 1 FROM mails WHERE ${DUE} LIMIT 1`, now))
+      const due = await db.step(async (tx) =>
+        tx.get(`SELECT 1 FROM mails WHERE ${DUE} LIMIT 1`, now),
+      )
       return due === undefined ? [] : db.write(async (tx) => claim(tx, now, leaseMs, limit))
     },
 

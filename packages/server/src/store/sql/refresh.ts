@@ -44,7 +44,7 @@ export async function refreshTogether(
 }
 
 /** One attempt, and the values that decide it. */
-interface Refresh {
+export interface Refresh {
   readonly tx: Transaction
   readonly attempt: RefreshAttempt
   readonly rules: RefreshRules
@@ -145,7 +145,7 @@ const ROTATE_CURRENT = `
             (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
             (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
 
-async function decideSlowly(it: Refresh): Promise<RefreshOutcome> {
+export async function decideSlowly(it: Refresh): Promise<RefreshOutcome> {
   const { tx, attempt, rules, now, position } = it
   const state = await readState(tx, attempt.sessionId, position)
   if (state === undefined) return { kind: 'refused', code: 'session_unknown' }

@@ -91,7 +91,7 @@ export async function readAfter(
     await tx.all(
       'SELECT * FROM revocations WHERE position > ? ORDER BY position LIMIT ?',
       after,
-      limit,
+      limit < 0 ? Number.MAX_SAFE_INTEGER : limit,
     )
   ).map(toRevocation)
 }

@@ -133,6 +133,9 @@ async function end(
   return 'changed'
 }
 
+/** More rows than any query returns: SQLite has no OFFSET without a LIMIT. */
+const ROWS_MAX = Number.MAX_SAFE_INTEGER
+
 /** Ends the account's oldest live sessions beyond `liveMax`. The new session counts, but is never ended. */
 async function endOldest(
   tx: Transaction,
@@ -145,7 +148,7 @@ async function endOldest(
     `SELECT id FROM (
        SELECT s.id, s.created_at FROM sessions s
        WHERE s.account_id = ? AND s.id <> ? AND ${SESSION_LIVES} AND ${MAY_LIVE[tx.engine]}
-       ORDER BY s.created_at DESC, s.id LIMIT -1 OFFSET ?)
+       ORDER BY s.created_at DESC, s.id LIMIT ${ROWS_MAX} OFFSET ?)
      ORDER BY created_at, id DESC LIMIT ?`,
     accountId,
     id,
@@ -173,7 +176,7 @@ async function insert(tx: Transaction, session: Session): Promise<number> {
                            second_factor)
      SELECT ?, a.id, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM accounts a
      WHERE a.id = ? AND a.disabled_at IS NULL AND a.hard_position <= ?
-       AND (? IS NULL OR EXISTS (
+       AND (CAST(? AS TEXT) IS NULL OR EXISTS (
          SELECT 1 FROM memberships m JOIN tenants t ON t.id = m.tenant_id
          WHERE m.account_id = a.id AND t.id = ? AND t.disabled_at IS NULL AND t.hard_position <= ?))
        AND ? >= (SELECT oldest_position FROM revocation_head)

@@ -14,9 +14,10 @@ import { createRoleStore } from './roles.ts'
 import { createSessionStore } from './sessions.ts'
 import { createShadowStore } from './shadows.ts'
 import { createTenantStore } from './tenants.ts'
+import { createThrottleStore } from './throttles.ts'
 
 /** The members of a store that both engines share. The others differ by engine. */
-export type SqlStore = Omit<Store, 'nowMs' | 'throttles' | 'watch' | 'check' | 'close'>
+export type SqlStore = Omit<Store, 'clock' | 'watch' | 'check' | 'close'>
 
 /** Puts together what both engines share. Refreshes, logouts and consumed ids share transactions by `together`. */
 export function createSqlStore(
@@ -30,6 +31,7 @@ export function createSqlStore(
     sessions: createSessionStore(db, together, refresh),
     tenants: createTenantStore(db),
     roles: createRoleStore(db),
+    throttles: createThrottleStore(db, together),
     revocations: createRevocationStore(db),
     audit: createAuditStore(db),
     keys: createKeyStore(db),
@@ -39,7 +41,7 @@ export function createSqlStore(
     invitations: createInvitationStore(db),
     mail: createMailStore(db),
     consume: (kind, id, expiresAt) =>
-      together.run(async (tx) => consume(tx, { kind, id, expiresAt }, tx.nowMs())),
+      together.run((tx) => consume(tx, { kind, id, expiresAt }, tx.nowMs()), 'none'),
     purgeConsumed: (limit) => purgeConsumed(db, limit),
   }
 }

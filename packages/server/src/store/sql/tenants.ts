@@ -128,7 +128,7 @@ export function createTenantStore(db: Database): TenantStore {
         (
           await tx.all(
             `SELECT m.account_id, m.roles, m.created_at AS since, a.username, a.disabled_at,
-               a.default_tenant IS m.tenant_id AS is_default
+               a.default_tenant IS NOT DISTINCT FROM m.tenant_id AS is_default
              FROM memberships m JOIN accounts a ON a.id = m.account_id
              WHERE m.tenant_id = ? ORDER BY a.username LIMIT ?`,
             tenantId,

@@ -9,7 +9,6 @@ import type { Store } from '../store.ts'
 import { Batches } from '../sql/group-commit.ts'
 import { refreshTogether } from '../sql/refresh.ts'
 import { createSqlStore } from '../sql/store.ts'
-import { createThrottleStore } from '../sql/throttles.ts'
 import { SqliteDatabase, type DatabaseOptions } from './database.ts'
 import { assertNoRemains } from './files.ts'
 import { ServerLock } from './lock.ts'
@@ -47,8 +46,7 @@ export function openSqliteStore(
   const together = new Batches(db)
   return {
     ...createSqlStore(db, together, (attempt, rules) => refreshTogether(together, attempt, rules)),
-    throttles: createThrottleStore(db, together),
-    nowMs: async () => clock.nowMs(),
+    clock,
     watch: (changed) => db.watch(changed),
     check: async () => {
       // The value changes at each check. SQLite does not write an unchanged page, so a full disk would go

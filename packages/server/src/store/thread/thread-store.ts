@@ -38,7 +38,7 @@ export async function openThreadStore(
   const store: object = {
     ...Object.fromEntries(groups.map((group) => [group, remote(group)])),
     ...remote(''),
-    nowMs: async () => options.clock.nowMs(),
+    clock: options.clock,
     watch: (changed: Watcher) => thread.watch(changed),
     close: () => thread.close(),
   }

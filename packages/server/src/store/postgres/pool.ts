@@ -1,0 +1,59 @@
+import pg from 'pg'
+
+/** Settings of the connections to PostgreSQL. Times are in milliseconds. */
+export interface PoolSettings {
+  /** `postgres://USER:PASSWORD@HOST:5432/DATABASE`, with `?sslmode=verify-full` for TLS. */
+  readonly url: string
+  /** The most connections of this process. */
+  readonly connectionsMax: number
+}
+
+/** How long a connection attempt, or the wait for a free connection, may take. */
+const CONNECT_MS = 3_000
+/** How long the client waits for any answer. A server that vanished without closing the connection never answers. */
+const ANSWER_MS = 6_000
+const IDLE_MS = 30_000
+const KEEP_ALIVE_MS = 10_000
+
+/** The server ends a statement after this time. */
+export const STATEMENT_MS = 5_000
+/** How long a transaction waits for the locks of others. */
+export const LOCK_MS = 2_000
+/**
+ * The server ends a transaction whose node does nothing for this long, for example because the node is paused. Until
+ * then, its locks stop others.
+ */
+export const IDLE_TRANSACTION_MS = 3_000
+
+/** Settings for one connection of its own, outside a pool. */
+export function clientConfig(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: ANSWER_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    fallback_application_name: 'countersign',
+    types: TYPES,
+  }
+}
+
+/** Creates a pool. It connects when it is used. */
+export function createPool({ url, connectionsMax }: PoolSettings): pg.Pool {
+  const pool = new pg.Pool({
+    ...clientConfig(url),
+    max: connectionsMax,
+    idleTimeoutMillis: IDLE_MS,
+  })
+  // An idle connection that ends is replaced at the next use. Without a listener, it would end the process.
+  pool.on('error', () => {})
+  return pool
+}
+
+const INT8 = pg.types.builtins.INT8
+
+// The driver returns bigint as text, because it may exceed 2^53. `columns.ts` rejects such a number.
+const TYPES: pg.CustomTypesConfig = {
+  getTypeParser: (id, format) =>
+    id === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(id, format),
+}

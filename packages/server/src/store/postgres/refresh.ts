@@ -1,0 +1,225 @@
+import { limits } from '../../base/limits.ts'
+import { isGenuineJti } from '../refresh-jti.ts'
+import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
+import type { GrantedSession } from '../rows.ts'
+import { columnsOf } from '../sql/columns.ts'
+import type { Row } from '../sql/database.ts'
+import { Forgery, decideSlowly } from '../sql/refresh.ts'
+import { toAuthentication, toClaims } from '../sql/session-rows.ts'
+import { SESSION_LIVES } from '../sql/standing.ts'
+import type { PostgresDatabase } from './database.ts'
+import type { PostgresTransaction } from './transaction.ts'
+
+const sessions = columnsOf('sessions')
+
+interface Job {
+  readonly attempt: RefreshAttempt
+  readonly rules: RefreshRules
+  readonly resolve: (outcome: RefreshOutcome | Promise<RefreshOutcome>) => void
+  readonly reject: (fault: unknown) => void
+}
+
+/**
+ * Refreshes that arrive while the batch before is written share one statement and one commit. A session whose row the
+ * statement does not change is decided by itself: see `decideSlowly`.
+ */
+export class RefreshBatches {
+  readonly #db: PostgresDatabase
+  #waiting: Job[] = []
+  #isRunning = false
+
+  constructor(db: PostgresDatabase) {
+    this.#db = db
+  }
+
+  /** See `SessionStore.refresh`. */
+  refresh(attempt: RefreshAttempt, rules: RefreshRules): Promise<RefreshOutcome> {
+    if (!rules.rotates || attempt.tenant !== undefined) return this.#alone(attempt, rules)
+    if (this.#waiting.length >= limits.refreshQueueMax) {
+      return Promise.resolve({ kind: 'refused', code: 'refresh_queue_full' })
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ attempt, rules, resolve, reject })
+      this.#run()
+    })
+  }
+
+  #run(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    // All requests that have arrived in this turn of the event loop are in the first batch.
+    setImmediate(() => void this.#runAll())
+  }
+
+  async #runAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, limits.refreshBatchMax)
+      await this.#runBatch(batch)
+    }
+    this.#isRunning = false
+  }
+
+  async #runBatch(batch: readonly Job[]): Promise<void> {
+    try {
+      const outcomes = await this.#rotate(firstOfEach(batch))
+      // The others are decided in the order of their arrival, so the second attempt of a session sees the first.
+      const after = new Map<string, Promise<unknown>>()
+      for (const { attempt, rules, resolve, reject } of batch) {
+        const outcome = outcomes.get(attempt)
+        if (outcome !== undefined) {
+          resolve(outcome)
+          continue
+        }
+        const { sessionId } = attempt
+        const decided = (after.get(sessionId) ?? Promise.resolve()).then(() =>
+          this.#alone(attempt, rules),
+        )
+        after.set(
+          sessionId,
+          decided.catch(() => {}),
+        )
+        decided.then(resolve, reject)
+      }
+    } catch (fault) {
+      for (const { reject } of batch) reject(fault)
+    }
+  }
+
+  /** Rotates what the second line of the rotation table allows. Attempts without an outcome changed no row. */
+  async #rotate(jobs: readonly Job[]): Promise<Map<RefreshAttempt, RefreshOutcome>> {
+    const forged = new Map<RefreshAttempt, RefreshOutcome>()
+    for (;;) {
+      const genuine = jobs.filter(({ attempt }) => !forged.has(attempt))
+      try {
+        return new Map([
+          ...forged,
+          ...(await this.#db.writeRows((tx) => rotateTogether(tx, genuine))),
+        ])
+      } catch (error) {
+        // Its write is undone with all others, which are then written without it.
+        if (!(error instanceof ForgedAttempt)) throw error
+        forged.set(error.attempt, { kind: 'refused', code: 'token_invalid' })
+      }
+    }
+  }
+
+  async #alone(attempt: RefreshAttempt, rules: RefreshRules): Promise<RefreshOutcome> {
+    try {
+      return await this.#db.write(
+        async (tx) => {
+          const head = await tx.get('SELECT position FROM revocation_head WHERE id = 1')
+          // Without this lock, another refresh could rotate the session between the decision and its write.
+          await tx.get('SELECT 1 FROM sessions WHERE id = ? FOR UPDATE', attempt.sessionId)
+          const position = Number(head?.['position'])
+          return decideSlowly({ tx, attempt, rules, now: tx.nowMs(), position })
+        },
+        { session: attempt.sessionId },
+      )
+    } catch (error) {
+      if (error instanceof Forgery) return { kind: 'refused', code: 'token_invalid' }
+      throw error
+    }
+  }
+}
+
+class ForgedAttempt extends Error {
+  override readonly name = 'ForgedAttempt'
+  readonly attempt: RefreshAttempt
+
+  constructor(attempt: RefreshAttempt) {
+    super('forged')
+    this.attempt = attempt
+  }
+}
+
+function firstOfEach(batch: readonly Job[]): readonly Job[] {
+  const seen = new Set<string>()
+  return batch.filter(({ attempt: { sessionId } }) => !seen.has(sessionId) && seen.add(sessionId))
+}
+
+async function rotateTogether(
+  tx: PostgresTransaction,
+  jobs: readonly Job[],
+): Promise<Map<RefreshAttempt, RefreshOutcome>> {
+  if (jobs.length === 0) return new Map()
+  const now = tx.nowMs()
+  const rows = await tx.allOf(ROTATE, [
+    jobs.map(({ attempt }) => attempt.sessionId),
+    jobs.map(({ attempt }) => attempt.generation),
+    jobs.map(({ attempt }) => attempt.address),
+    jobs.map(({ attempt }) => attempt.userAgent),
+    jobs.map(({ rules }) => rules.refreshKid),
+    jobs.map(({ rules }) => now + rules.idleMs),
+    jobs.map(({ rules }) => rules.graceMs),
+    now,
+    now,
+  ])
+  const bySession = new Map(jobs.map((job) => [job.attempt.sessionId, job]))
+  const outcomes = new Map<RefreshAttempt, RefreshOutcome>()
+  for (const row of rows) {
+    const job = bySession.get(sessions.text(row, 'id'))
+    if (job === undefined) continue
+    const session = toGranted(row, job, now)
+    if (!isGenuineJti(session, job.attempt)) throw new ForgedAttempt(job.attempt)
+    const account = toClaims(session.accountId, row)
+    const position = sessions.integer(row, 'position')
+    outcomes.set(job.attempt, { kind: 'rotated', session, account, position, now })
+  }
+  return outcomes
+}
+
+function toGranted(row: Row, { attempt, rules }: Job, now: number): GrantedSession {
+  return {
+    id: attempt.sessionId,
+    accountId: sessions.text(row, 'account_id'),
+    clientId: sessions.text(row, 'client_id'),
+    tenantId: sessions.textOrUndefined(row, 'tenant_id'),
+    seed: sessions.bytes(row, 'seed'),
+    generation: attempt.generation + 1,
+    createdAt: sessions.integer(row, 'created_at'),
+    rotatedAt: now,
+    expiresAt: sessions.integer(row, 'expires_at'),
+    endsAt: sessions.integer(row, 'ends_at'),
+    refreshKid: rules.refreshKid,
+    ...toAuthentication(row),
+  }
+}
+
+/** See `nextGrace`. */
+const WINDOW_IS_OVER = 'abs(t.now - s.grace_began_at) >= a.grace_ms'
+
+/**
+ * Rows are locked in the order of their ids. A row that another transaction has locked is left out, so that one session
+ * does not delay the others. Position, account and tenant come from the snapshot of this statement.
+ */
+const ROTATE = `
+  WITH attempts AS (
+    SELECT * FROM unnest(CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]),
+                         CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS bigint[]))
+      AS a (id, generation, address, user_agent, kid, idle_until, grace_ms)),
+  times AS (SELECT CAST(? AS bigint) AS now),
+  held AS MATERIALIZED (
+    SELECT s.id FROM sessions s JOIN attempts a ON a.id = s.id AND a.generation = s.generation
+    ORDER BY s.id FOR UPDATE OF s SKIP LOCKED)
+  UPDATE sessions s
+  SET generation = s.generation + 1, rotated_at = t.now,
+      prior_generation = CASE WHEN ${WINDOW_IS_OVER} THEN s.grace_generation ELSE s.prior_generation END,
+      prior_rotated_at = CASE WHEN ${WINDOW_IS_OVER} THEN s.rotated_at ELSE s.prior_rotated_at END,
+      grace_generation = CASE WHEN ${WINDOW_IS_OVER} THEN s.generation ELSE s.grace_generation END,
+      grace_began_at = CASE WHEN ${WINDOW_IS_OVER} THEN t.now ELSE s.grace_began_at END,
+      expires_at = least(a.idle_until, s.ends_at), refresh_kid = a.kid,
+      address = a.address, user_agent = a.user_agent
+  FROM attempts a, times t, held h
+  WHERE s.id = h.id AND a.id = s.id AND s.generation = a.generation AND ${SESSION_LIVES}
+  RETURNING s.id, s.account_id, s.client_id, s.seed, s.created_at, s.expires_at, s.ends_at, s.tenant_id,
+            s.authenticated_at, s.amr, s.acr, s.second_factor,
+            CASE WHEN s.tenant_id IS NULL THEN NULL ELSE
+              (SELECT m.roles FROM memberships m
+               WHERE m.account_id = s.account_id AND m.tenant_id = s.tenant_id)
+            END AS tenant_roles,
+            CASE WHEN s.tenant_id IS NULL THEN NULL ELSE
+              (SELECT w.name FROM tenants w WHERE w.id = s.tenant_id)
+            END AS tenant_name,
+            (SELECT o.user_id FROM accounts o WHERE o.id = s.account_id) AS user_id,
+            (SELECT o.roles FROM accounts o WHERE o.id = s.account_id) AS roles,
+            (SELECT h.position FROM revocation_head h WHERE h.id = 1) AS position`

@@ -1,0 +1,95 @@
+import type { LogHead } from '@countersign/guard/revocations/entry'
+import type { PoolClient, QueryResult } from 'pg'
+
+import type { Clock, EpochMs } from '../../base/clock.ts'
+import type { Revocation } from '../rows.ts'
+import type { Attempted, Awaitable, Row, SqlValue, Transaction } from '../sql/database.ts'
+import { asFault } from './errors.ts'
+import { readHeadAlone, writeLog } from './log.ts'
+import type { Statements } from './statements.ts'
+
+/** What a transaction needs besides its connection. */
+export interface TransactionOptions {
+  readonly statements: Statements
+  readonly clock: Clock
+  /** Whether it may append to the revocation log. */
+  readonly mayAppend: boolean
+}
+
+/** Statements on one connection. */
+export class PostgresTransaction implements Transaction {
+  readonly engine = 'postgres'
+  readonly #client: PoolClient
+  readonly #options: TransactionOptions
+  readonly #entries: Revocation[] = []
+  #head: LogHead | undefined
+
+  constructor(client: PoolClient, options: TransactionOptions) {
+    this.#client = client
+    this.#options = options
+  }
+
+  async get(sql: string, ...values: SqlValue[]): Promise<Row | undefined> {
+    return (await this.#query(sql, values)).rows[0]
+  }
+
+  async all(sql: string, ...values: SqlValue[]): Promise<Row[]> {
+    return (await this.#query(sql, values)).rows
+  }
+
+  async run(sql: string, ...values: SqlValue[]): Promise<number> {
+    return (await this.#query(sql, values)).rowCount ?? 0
+  }
+
+  /** Runs a statement with arrays, which only PostgreSQL has. */
+  async allOf(sql: string, values: readonly unknown[]): Promise<Row[]> {
+    return (await this.#query(sql, values)).rows
+  }
+
+  nowMs(): EpochMs {
+    return this.#options.clock.nowMs()
+  }
+
+  append(entry: Revocation): void {
+    if (!this.#options.mayAppend) throw new Error('This work needs a write transaction.')
+    this.#entries.push(entry)
+    this.#head = entry
+  }
+
+  head(read: () => Promise<LogHead>): Awaitable<LogHead> {
+    if (!this.#options.mayAppend) return read()
+    return this.#head ?? this.#lockHead()
+  }
+
+  // Nobody else appends before this transaction ends, so the positions are in commit order and have no gap.
+  async #lockHead(): Promise<LogHead> {
+    return (this.#head ??= await readHeadAlone(this))
+  }
+
+  async attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> {
+    const kept = this.#entries.length
+    const head = this.#head
+    await this.#client.query('SAVEPOINT part')
+    try {
+      const value = await work()
+      await this.#client.query('RELEASE SAVEPOINT part')
+      return { ok: true, value }
+    } catch (error) {
+      await this.#client.query('ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part')
+      this.#entries.length = kept
+      this.#head = head
+      return { ok: false, error: asFault(error) }
+    }
+  }
+
+  /** Writes the appended entries. Returns whether there are any. */
+  async finish(): Promise<boolean> {
+    if (this.#entries.length === 0) return false
+    await writeLog(this, this.#entries)
+    return true
+  }
+
+  #query(sql: string, values: readonly unknown[]): Promise<QueryResult<Row>> {
+    return this.#client.query<Row>({ ...this.#options.statements.of(sql), values: [...values] })
+  }
+}
