@@ -50,7 +50,7 @@ export const requirements = {
       '-c',
       "/usr/bin/redis-server --version && /usr/bin/python3 -c 'import redis, jwt, cryptography'",
     ],
-    suites: ['tests/redis'],
+    suites: ['tests/redis', 'tests/support/slow-redis.test.ts'],
   },
   postgres: {
     name: 'PostgreSQL',
@@ -63,7 +63,17 @@ export const requirements = {
     ],
     // Otherwise Debian creates and starts a server that nobody needs.
     files: { '/etc/postgresql-common/createcluster.conf': 'create_main_cluster = false\n' },
-    suites: ['tests/support/slow-postgres.test.ts'],
+    suites: ['tests/support/slow-postgres.test.ts', 'tests/support/slow-postgres-replica.test.ts'],
+  },
+  pgbouncer: {
+    name: 'PgBouncer with PostgreSQL',
+    debianPackages: ['pgbouncer', 'postgresql'],
+    detect: [
+      '/bin/sh',
+      '-c',
+      'ls /usr/lib/postgresql/*/bin/postgres && /usr/sbin/pgbouncer --version',
+    ],
+    suites: ['tests/support/slow-pgbouncer.test.ts'],
   },
   faketime: {
     name: 'faketime',

@@ -7,7 +7,7 @@ import { freePort, startProgram, type Started } from '../../scripts/lib/processe
 import { startServerProcess } from '../../packages/server/test/support/server-process.ts'
 import { runAuthority, type RunningAuthority } from '../revocation/support.ts'
 import { describeWith } from '../support/requirements.ts'
-import { startRedis, type RunningRedis } from './redis.ts'
+import { startRedis, type RunningRedis } from '../support/redis.ts'
 
 const PREFIX = 'countersign:revoked:'
 const SERVICE_DIR = `${import.meta.dirname}/../../examples/python-service`

@@ -1,56 +1,9 @@
-import { connect, createServer, type Server, type Socket } from 'node:net'
-import type { AddressInfo } from 'node:net'
-
 import { afterEach, expect, test } from 'vitest'
 
 import { startServerProcess, ADMIN } from '../../packages/server/test/support/server-process.ts'
+import { TcpProxy } from '../support/tcp-proxy.ts'
 import { createServiceAccount, Service } from './service.ts'
 import { runAuthority, type RunningAuthority } from './support.ts'
-
-/** A proxy in front of the authority that can be cut. */
-class Proxy implements AsyncDisposable {
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  #isCut = false
-
-  constructor(to: number) {
-    this.#server = createServer((from) => {
-      const target = connect(to, '127.0.0.1')
-      for (const socket of [from, target]) {
-        this.#sockets.add(socket)
-        socket.on('error', () => socket.destroy())
-        socket.once('close', () => this.#sockets.delete(socket))
-      }
-      if (this.#isCut) return
-      from.pipe(target)
-      target.pipe(from)
-    })
-  }
-
-  async listen(): Promise<number> {
-    await new Promise<void>((resolve) => void this.#server.listen(0, '127.0.0.1', resolve))
-    return (this.#server.address() as AddressInfo).port
-  }
-
-  /** Cuts the network silently: connections stay open but nothing passes, as behind a broken router. */
-  cut(): void {
-    this.#isCut = true
-    for (const socket of this.#sockets) {
-      socket.unpipe()
-      socket.pause()
-    }
-  }
-
-  mend(): void {
-    this.#isCut = false
-    for (const socket of this.#sockets) socket.destroy()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy()
-    this.#server.close()
-  }
-}
 
 const open: AsyncDisposable[] = []
 afterEach(async () => {
@@ -72,21 +25,21 @@ async function logOut(it: RunningAuthority, refresh: string): Promise<void> {
 
 test('a feed that a proxy cuts: strict routes refuse after 3 s, bounded routes continue, and all recover', async () => {
   const it = use(await runAuthority())
-  const proxy = use(new Proxy(Number(new URL(it.url).port)))
-  const feed = { ...it.feed, url: `http://127.0.0.1:${await proxy.listen()}` }
+  const proxy = use(await TcpProxy.start(Number(new URL(it.url).port)))
+  const feed = { ...it.feed, url: `http://127.0.0.1:${proxy.port}` }
   const service = use(await Service.start({ issuer: it.url, feed }))
   const gone = await it.login('alice')
   const honest = await it.login('bob')
   expect(await service.verify(gone.access, 'strict')).toBe('ok')
 
-  proxy.cut()
+  await proxy.cut('silence')
   await logOut(it, gone.refresh)
   await sleep(3_200)
   expect(await service.verify(gone.access, 'strict')).toBe('revocations_unavailable')
   expect(await service.verify(honest.access, 'strict')).toBe('revocations_unavailable')
   expect(await service.verify(honest.access, 'bounded')).toBe('ok')
 
-  proxy.mend()
+  await proxy.restore()
   await expect.poll(() => service.verify(honest.access, 'strict')).toBe('ok')
   expect(await service.verify(gone.access, 'strict')).toBe('session_ended')
 })

@@ -1,6 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -9,6 +6,7 @@ import { Client, type QueryResultRow } from 'pg'
 import { descendantsOf, isRunning } from '../../scripts/lib/process-tree.ts'
 import { freePort } from '../../scripts/lib/processes.ts'
 import { LeftBehind } from './left-behind.ts'
+import { LoggedProcess } from './logged-process.ts'
 import { asNobody, createCluster, makeFolder, programPath, removeFolder } from './postgres-files.ts'
 
 /** A database of its own for one test. It is dropped at the end. */
@@ -46,8 +44,6 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** A busy machine may need much longer than the usual 0.2 seconds. */
-const READY_MS_MAX = 60_000
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   max_connections: '200',
@@ -71,6 +67,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 }
 
 let shared: Promise<Postgres> | undefined
+let databases = 0
 
 /**
  * Returns the PostgreSQL that all tests of this process share. A test creates a database of its own in it, and does not
@@ -97,11 +94,9 @@ class Server implements Postgres {
   readonly folder: string
   readonly port: number
   readonly url: string
-  readonly #command: readonly string[]
-  #child: ChildProcess | undefined
+  readonly #process: LoggedProcess
   readonly #leftBehind: LeftBehind
   #isFrozen = false
-  #databases = 0
 
   constructor(folder: string, port: number, { durable = false, settings }: PostgresOptions) {
     this.folder = folder
@@ -109,34 +104,19 @@ class Server implements Postgres {
     this.url = this.#urlOf('postgres')
     this.#leftBehind = new LeftBehind(folder)
     const all = { ...SETTINGS, ...(durable ? {} : UNSAFE), ...settings }
-    this.#command = [
+    const command = [
       programPath('postgres'),
-      ...['-D', join(folder, 'data'), '-k', folder, '-p', String(port)],
+      `-D${join(folder, 'data')}`,
+      `-k${folder}`,
+      `-p${port}`,
       ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ]
+    // SIGQUIT is an immediate shutdown: the postmaster ends its children and frees its shared memory.
+    this.#process = new LoggedProcess(asNobody('QUIT', command), join(folder, 'log'))
   }
 
   async start(): Promise<void> {
-    if (this.#pid() !== undefined) return
-    const log = openSync(join(this.folder, 'log'), 'a')
-    // SIGQUIT is an immediate shutdown: the postmaster ends its children and frees its shared memory.
-    const [program, args] = asNobody('QUIT', this.#command)
-    this.#child = spawn(program, args, { cwd: '/', stdio: ['ignore', log, log] })
-    closeSync(log)
-    await this.#untilReady(performance.now() + READY_MS_MAX)
-  }
-
-  async #untilReady(late: number): Promise<void> {
-    while (this.#pid() !== undefined && performance.now() < late) {
-      try {
-        await this.query('SELECT')
-        return
-      } catch {
-        await sleep(10)
-      }
-    }
-    await this.kill()
-    throw new Error(`PostgreSQL did not start:\n${readFileSync(join(this.folder, 'log'), 'utf8')}`)
+    await this.#process.start(() => this.query('SELECT'))
   }
 
   query<Row extends QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]> {
@@ -144,7 +124,8 @@ class Server implements Postgres {
   }
 
   async createDatabase(options: { readonly template?: string } = {}): Promise<Database> {
-    const name = `test_${++this.#databases}`
+    // Also unique on a replica that was promoted, which has the databases of its primary.
+    const name = `test_${++databases}`
     const url = this.#urlOf(name)
     await this.query(`CREATE DATABASE ${name} TEMPLATE ${options.template ?? 'template1'}`)
     return {
@@ -152,33 +133,30 @@ class Server implements Postgres {
       url,
       query: (sql, values) => ask(url, sql, values),
       [Symbol.asyncDispose]: async () => {
-        if (this.#pid() === undefined) return // It is removed with the server.
+        if (this.#process.pid === undefined) return // It is removed with the server.
         await this.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
       },
     }
   }
 
   async kill(): Promise<void> {
-    const pid = this.#pid()
+    const pid = this.#process.pid
     if (pid === undefined) return
     // A stopped postmaster starts no more processes. The others survive it for a moment.
     process.kill(pid, 'SIGSTOP')
-    const all = [pid, ...descendantsOf(pid)]
-    for (const each of all) send(each, 'SIGKILL')
-    await this.#ended()
-    while (all.some(isRunning)) await sleep(5)
+    const children = descendantsOf(pid)
+    for (const child of children) send(child, 'SIGKILL')
+    await this.#process.end('SIGKILL')
+    while (children.some(isRunning)) await sleep(5)
     this.#setFrozen([])
   }
 
   async stop(mode: 'fast' | 'immediate' = 'fast'): Promise<void> {
-    const pid = this.#pid()
-    if (pid === undefined) return
-    process.kill(pid, mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
-    await this.#ended()
+    await this.#process.end(mode === 'fast' ? 'SIGINT' : 'SIGQUIT')
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    const pid = this.#pid()
+    const pid = this.#process.pid
     if (pid === undefined) throw new Error('PostgreSQL does not run')
     process.kill(pid, signal)
     const children = descendantsOf(pid)
@@ -196,16 +174,6 @@ class Server implements Postgres {
     await this.kill()
     removeFolder(this.folder)
     this.#leftBehind.release()
-  }
-
-  /** The postmaster, or undefined if it does not run. */
-  #pid(): number | undefined {
-    const child = this.#child
-    return child?.exitCode === null && child.signalCode === null ? child.pid : undefined
-  }
-
-  async #ended(): Promise<void> {
-    if (this.#child !== undefined && this.#pid() !== undefined) await once(this.#child, 'exit')
   }
 
   #urlOf(database: string): string {

@@ -72,6 +72,12 @@ describeWith('postgres', 'a PostgreSQL of its own', () => {
     },
   )
 
+  test('waits for the disk only if it is durable', async () => {
+    await using durable = await startPostgres({ durable: true })
+    expect(await durable.query('SHOW fsync')).toEqual([{ fsync: 'on' }])
+    expect(await postgres.query('SHOW fsync')).toEqual([{ fsync: 'off' }])
+  })
+
   test('says why it does not start', async () => {
     await expect(startPostgres({ settings: { wal_level: 'none' } })).rejects.toThrow(
       'invalid value for parameter "wal_level"',
