@@ -20,10 +20,9 @@ export async function lacksFactor(
   const { store, factors: policy } = services
   if (session.secondFactor !== 'none' || !requiresFactor(policy, subject)) return false
   const { accountId } = session
-  const [factors, account, now] = await Promise.all([
+  const [factors, account] = await Promise.all([
     store.factors.view(accountId),
     policy.mailed ? store.accounts.get(accountId) : undefined,
-    store.nowMs(),
   ])
   const decision = decideSecondFactor({
     factors,
@@ -32,7 +31,7 @@ export async function lacksFactor(
     isRequired: true,
     hasMailbox: account?.email?.verifiedAt !== undefined,
     isTrusted: false,
-    now,
+    now: store.clock.nowMs(),
   })
   if (decision.kind !== 'enough') return true
   if (decision.startsGraceUntil !== undefined) {

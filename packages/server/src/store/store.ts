@@ -218,9 +218,8 @@ export interface SessionStore {
   ): Promise<'created' | 'refused' | 'outdated' | 'used'>
   /**
    * Decides an attempt by the rotation table and writes the result, in one step. Attempts that arrive
-   * together share a transaction and one wait for the disk. They are decided in the order of their arrival,
-   * so the second attempt of a session sees the first rotation. Logouts and {@link Store.consume} join the
-   * same transactions.
+   * together share a transaction and one wait for the disk. Attempts of one session are decided in the order of
+   * their arrival, so the second attempt sees the first rotation.
    *
    * The store's clock measures grace and expiry. A fault of one attempt undoes only that attempt. If the
    * commit fails, all attempts of the batch reject. `refresh_queue_full` if `limits.refreshQueueMax` pieces

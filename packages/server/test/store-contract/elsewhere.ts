@@ -1,14 +1,14 @@
 import { parentPort } from 'node:worker_threads'
 
 import { messageOf } from '../../src/base/faults.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openStore, type StoreSettings } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** A call that another thread makes. */
 export interface Question {
   readonly id: number
-  readonly dataDir: string
-  /** `close` closes the connection to that directory. */
+  readonly settings: StoreSettings
+  /** `close` closes the connection to that database. */
   readonly method: string
   readonly values: readonly unknown[]
   readonly nowMs: number
@@ -22,7 +22,7 @@ export interface Answer {
 }
 
 let nowMs = 0
-const stores = new Map<string, Store>()
+const stores = new Map<string, Promise<Store>>()
 
 parentPort?.on('message', (question: Question) => {
   nowMs = question.nowMs
@@ -37,12 +37,13 @@ parentPort?.on('message', (question: Question) => {
   )
 })
 
-async function call({ dataDir, method, values }: Question): Promise<unknown> {
-  const store =
-    stores.get(dataDir) ??
-    await openStore({ dataDir }, { exclusive: false, clock: { nowMs: () => nowMs } })
-  if (method === 'close') stores.delete(dataDir)
-  else stores.set(dataDir, store)
+async function call({ settings, method, values }: Question): Promise<unknown> {
+  const name = settings.databaseUrl ?? settings.dataDir
+  const opened =
+    stores.get(name) ?? openStore(settings, { exclusive: false, clock: { nowMs: () => nowMs } })
+  if (method === 'close') stores.delete(name)
+  else stores.set(name, opened)
+  const store = await opened
   let [owner, found]: [unknown, unknown] = [undefined, store]
   for (const name of method.split('.')) {
     if (typeof found !== 'object' || found === null) throw new TypeError(`no ${method}`)

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
 import { openServerStore } from '../../src/store/open-server.ts'
-import { openStore } from '../../src/store/open.ts'
+import { openStore, type StoreSettings } from '../../src/store/open.ts'
 import type { Store } from '../../src/store/store.ts'
+import { sharedPostgres } from '../../../../tests/support/postgres.ts'
 import { TestClock } from '../support/authority.ts'
 import type { Answer, Question } from './elsewhere.ts'
 
@@ -22,23 +23,41 @@ export interface OpenedEngine extends AsyncDisposable {
   reopen(): Promise<void>
 }
 
-type Open = (dataDir: string, clock: TestClock) => Promise<Store>
+type Open = (settings: StoreSettings, clock: TestClock) => Promise<Store>
 
-const inThisThread: Open = async (dataDir, clock) =>
-  await openStore({ dataDir }, { exclusive: true, clock })
-const inItsThread: Open = (dataDir, clock) =>
-  openServerStore({ dataDir }, { clock, onEvent: () => {} })
+const inThisThread: Open = (settings, clock) => openStore(settings, { exclusive: true, clock })
+const beside: Open = (settings, clock) => openStore(settings, { exclusive: false, clock })
+const forServer: Open = (settings, clock) => openServerStore(settings, { clock, onEvent: () => {} })
 
 async function openSqlite(openMain: Open): Promise<OpenedEngine> {
-  const clock = new TestClock()
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-contract-'))
+  return openEngine({ dataDir }, openMain, async () =>
+    rmSync(dataDir, { recursive: true, force: true }),
+  )
+}
+
+async function openPostgres(): Promise<OpenedEngine> {
+  const postgres = await sharedPostgres()
+  const database = await postgres.createDatabase()
+  const settings = { dataDir: '', databaseUrl: database.url, databaseConnectionsMax: 5 }
+  return openEngine(settings, forServer, async () => {
+    await database[Symbol.asyncDispose]()
+  })
+}
+
+async function openEngine(
+  settings: StoreSettings,
+  openMain: Open,
+  remove: () => Promise<void>,
+): Promise<OpenedEngine> {
+  const clock = new TestClock()
   const open = async (): Promise<readonly [Store, Store]> => [
-    await openMain(dataDir, clock),
-    await openStore({ dataDir }, { exclusive: false, clock }),
+    await openMain(settings, clock),
+    await beside(settings, clock),
   ]
-  let [store, beside] = await open()
+  let [store, other] = await open()
   const close = async (): Promise<void> => {
-    await beside.close()
+    await other.close()
     await store.close()
   }
   return {
@@ -46,19 +65,19 @@ async function openSqlite(openMain: Open): Promise<OpenedEngine> {
       return store
     },
     get beside() {
-      return beside
+      return other
     },
     clock,
     elsewhere: (method, ...values) =>
-      (thread ??= new Thread()).ask({ dataDir, method, values, nowMs: clock.nowMs() }),
+      (thread ??= new Thread()).ask({ settings, method, values, nowMs: clock.nowMs() }),
     async reopen() {
       await close()
-      ;[store, beside] = await open()
+      ;[store, other] = await open()
     },
     async [Symbol.asyncDispose]() {
-      await thread?.ask({ dataDir, method: 'close', values: [], nowMs: 0 })
+      await thread?.ask({ settings, method: 'close', values: [], nowMs: 0 })
       await close()
-      rmSync(dataDir, { recursive: true, force: true })
+      await remove()
     },
   }
 }
@@ -99,5 +118,6 @@ let thread: Thread | undefined
 /** Every engine that must keep the contract. Add a line for a new engine. */
 export const engines: readonly (readonly [name: string, open: () => Promise<OpenedEngine>])[] = [
   ['SQLite', () => openSqlite(inThisThread)],
-  ['SQLite in its thread', () => openSqlite(inItsThread)],
+  ['SQLite in its thread', () => openSqlite(forServer)],
+  ['PostgreSQL', openPostgres],
 ]

@@ -189,7 +189,7 @@ describe.each(engines)('refresh on %s', (_, open) => {
     ])
   })
 
-  test('a logout between two attempts of a batch ends the session for the second one', async () => {
+  test('a logout between two attempts ends the session in one of the possible orders', async () => {
     await using it = await open()
     await signedIn(it.store)
     const [first, ended, second] = await Promise.all([
@@ -197,11 +197,14 @@ describe.each(engines)('refresh on %s', (_, open) => {
       it.store.sessions.end('session-1', { event: 'logout' }, BY),
       it.store.sessions.refresh(attempt(1), rules()),
     ])
-    expect([named(first), ended, named(second)]).toEqual([
-      'rotated',
-      'changed',
-      'refused session_ended',
-    ])
+    const over = 'refused session_ended'
+    expect(ended).toBe('changed')
+    expect([
+      ['rotated', 'rotated'],
+      ['rotated', over],
+      [over, over],
+    ]).toContainEqual([named(first), named(second)])
+    expect(named(await it.store.sessions.refresh(attempt(1), rules()))).toBe(over)
     expect(await logOf(it.store)).toEqual(['session session-1 hard'])
   })
 

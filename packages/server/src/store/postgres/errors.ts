@@ -15,6 +15,12 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined
 }
 
+/** Whether the server rejected a value of the statement. */
+export function isOfValue(fault: unknown): boolean {
+  // Class 22: data exception.
+  return fault instanceof StoreFault && codeOf(fault.cause)?.startsWith('22') === true
+}
+
 /** Whether the transaction was rolled back only because another transaction was in its way. */
 export function isConflict(error: unknown): boolean {
   const code = codeOf(error)

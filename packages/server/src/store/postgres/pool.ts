@@ -50,10 +50,21 @@ export function createPool({ url, connectionsMax }: PoolSettings): pg.Pool {
   return pool
 }
 
-const INT8 = pg.types.builtins.INT8
+const { INT8, BYTEA } = pg.types.builtins
+const parseBytes: (text: string) => Buffer = pg.types.getTypeParser(BYTEA, 'text')
 
-// The driver returns bigint as text, because it may exceed 2^53. `columns.ts` rejects such a number.
+// The driver returns bigint as text, because it may exceed 2^53. `columns.ts` rejects such a number. Bytes are the same
+// type as on SQLite.
 const TYPES: pg.CustomTypesConfig = {
-  getTypeParser: (id, format) =>
-    id === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(id, format),
+  getTypeParser: (id, format) => {
+    if (format === 'binary') return pg.types.getTypeParser(id, format)
+    if (id === INT8) return Number
+    if (id === BYTEA) return toBytes
+    return pg.types.getTypeParser(id, format)
+  },
+}
+
+function toBytes(text: string): Uint8Array {
+  const { buffer, byteOffset, byteLength } = parseBytes(text)
+  return new Uint8Array(buffer, byteOffset, byteLength)
 }

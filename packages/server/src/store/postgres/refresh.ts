@@ -8,6 +8,7 @@ import { Forgery, decideSlowly } from '../sql/refresh.ts'
 import { toAuthentication, toClaims } from '../sql/session-rows.ts'
 import { SESSION_LIVES } from '../sql/standing.ts'
 import type { PostgresDatabase } from './database.ts'
+import { isOfValue } from './errors.ts'
 import type { PostgresTransaction } from './transaction.ts'
 
 const sessions = columnsOf('sessions')
@@ -61,7 +62,7 @@ export class RefreshBatches {
 
   async #runBatch(batch: readonly Job[]): Promise<void> {
     try {
-      const outcomes = await this.#rotate(firstOfEach(batch))
+      const outcomes = await this.#rotateOrNone(firstOfEach(batch))
       // The others are decided in the order of their arrival, so the second attempt of a session sees the first.
       const after = new Map<string, Promise<unknown>>()
       for (const { attempt, rules, resolve, reject } of batch) {
@@ -82,6 +83,16 @@ export class RefreshBatches {
       }
     } catch (fault) {
       for (const { reject } of batch) reject(fault)
+    }
+  }
+
+  async #rotateOrNone(jobs: readonly Job[]): Promise<Map<RefreshAttempt, RefreshOutcome>> {
+    try {
+      return await this.#rotate(jobs)
+    } catch (fault) {
+      // One attempt spoils the statement of all. Each is then decided by itself.
+      if (isOfValue(fault)) return new Map()
+      throw fault
     }
   }
 

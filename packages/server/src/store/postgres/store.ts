@@ -12,10 +12,7 @@ import { Watch } from './watch.ts'
  * Opens the store on PostgreSQL and brings its schema up to date. Rejects with a `SetupError` if the database cannot be
  * used. Without `clock`, the clock of the server decides, so that nodes agree whatever their own clocks show.
  */
-export async function openPostgresStore(
-  settings: PoolSettings,
-  clock?: Clock,
-): Promise<Store> {
+export async function openPostgresStore(settings: PoolSettings, clock?: Clock): Promise<Store> {
   const pool = createPool(settings)
   try {
     await migrate(pool)

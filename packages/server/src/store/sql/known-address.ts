@@ -18,7 +18,7 @@ export async function isKnownAddress(
   if (address === '') return false
   const row = await tx.get(
     `SELECT 1 FROM (SELECT address FROM sessions WHERE account_id = ?
-                    ORDER BY created_at DESC LIMIT ${KNOWN_SESSIONS}) WHERE address = ?`,
+                    ORDER BY created_at DESC LIMIT ${KNOWN_SESSIONS}) newest WHERE address = ?`,
     accountId,
     address,
   )

@@ -148,7 +148,7 @@ async function endOldest(
     `SELECT id FROM (
        SELECT s.id, s.created_at FROM sessions s
        WHERE s.account_id = ? AND s.id <> ? AND ${SESSION_LIVES} AND ${MAY_LIVE[tx.engine]}
-       ORDER BY s.created_at DESC, s.id LIMIT ${ROWS_MAX} OFFSET ?)
+       ORDER BY s.created_at DESC, s.id LIMIT ${ROWS_MAX} OFFSET ?) old
      ORDER BY created_at, id DESC LIMIT ?`,
     accountId,
     id,
