@@ -156,7 +156,9 @@ export async function createAuthority(
     onEvent: (event) => logStoreEvent(logger, event),
   })
   try {
-    return await assemble(settings, store, { clock, random, claims, source, signer, input }, logger)
+    // On PostgreSQL, all nodes have the clock of its server.
+    const given = { clock: store.clock, random, claims, source, signer, input }
+    return await assemble(settings, store, given, logger)
   } catch (error) {
     await store.close()
     throw error

@@ -121,6 +121,16 @@ export function redisUrl(): z.ZodType<string, string> {
     .meta({ values: '`redis://HOST:6379/0`, or `rediss://` for TLS' })
 }
 
+/** The URL of a PostgreSQL database. It may contain a password. */
+export function databaseUrl(): z.ZodType<string, string> {
+  const message =
+    'must be a URL such as postgres://USER:PASSWORD@HOST:5432/DATABASE, with ?sslmode=verify-full for TLS'
+  return z
+    .string(message)
+    .refine((value) => URL.canParse(value) && /^postgres(?:ql)?:\/\/.+/.test(value), message)
+    .meta({ values: '`postgres://USER:PASSWORD@HOST:5432/DATABASE`' })
+}
+
 /** The URL of an SMTP server. It may contain a password. */
 export function smtpUrl(): z.ZodType<SmtpServer, string> {
   const message =

@@ -21,6 +21,7 @@ import {
   networks,
   oneOf,
   origins,
+  databaseUrl,
   redisUrl,
   siteLinks,
   siteName,
@@ -365,6 +366,18 @@ export const table = {
     schema: integerOrOff(1, 100_000),
     describe:
       'How many live sessions an account may have. A login ends the oldest sessions beyond this number. `off` sets no limit.',
+  },
+  databaseUrl: {
+    env: 'DATABASE_URL',
+    schema: databaseUrl().optional(),
+    describe:
+      'The PostgreSQL (13 or newer) that keeps everything, for one or several servers. `?sslmode=verify-full` requires TLS and checks the certificate. The server needs a database of its own, or a schema of its own with `?options=-csearch_path%3DNAME`. All servers on it need the same `COUNTERSIGN_SECRET`. Without it, the embedded database in `COUNTERSIGN_DATA_DIR` is used.',
+  },
+  databaseConnectionsMax: {
+    env: 'COUNTERSIGN_DATABASE_CONNECTIONS_MAX',
+    schema: integer(2, 500).default(10),
+    describe:
+      'The most connections of one process to PostgreSQL, besides the one that listens for changes. The sum over all processes must stay below `max_connections` of PostgreSQL.',
   },
   redisUrl: {
     env: 'REDIS_URL',

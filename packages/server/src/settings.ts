@@ -66,6 +66,10 @@ export interface Settings {
     readonly rotationMs: number | undefined
     readonly leadMs: number
   }
+  /** The PostgreSQL that keeps everything. Undefined: the embedded database. The URL may contain a password. */
+  readonly databaseUrl: string | undefined
+  /** The most connections of this process to PostgreSQL. */
+  readonly databaseConnectionsMax: number
   /** The Redis from which services in other languages read revocations. The URL may contain a password. */
   readonly redisUrl: string | undefined
   /** How long audit lines and revocation log entries are kept. */
@@ -160,6 +164,7 @@ export function parseSettings(
   checkPages(given, mistakes)
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
+  checkShared(given, secrets, mistakes)
   mistakes.throwIfAny()
 
   // Every key has a value here. A key without a value is a mistake, and `throwIfAny` has thrown.
@@ -227,6 +232,8 @@ export function parseSettings(
     },
     links: parsed.links,
     keepAliveMs: parsed.keepAlive * 1000,
+    databaseUrl: parsed.databaseUrl,
+    databaseConnectionsMax: parsed.databaseConnectionsMax,
     redisUrl: parsed.redisUrl,
     retention: {
       auditMs: toMs(parsed.auditRetention),
@@ -276,6 +283,7 @@ const HIDDEN: ReadonlySet<SettingName> = new Set([
   'sharedSecretFile',
   'adminPassword',
   'adminPasswordFile',
+  'databaseUrl',
   'redisUrl',
   'smtpUrl',
 ])
@@ -532,6 +540,21 @@ function checkProduction(
   // A server in production whose clients are all on the same machine has forgotten its public URL.
   if (given.publicUrl?.startsWith('https://') !== true && kind === 'loopback') {
     mistakes.add('publicUrl', 'must begin with https:// with NODE_ENV=production')
+  }
+}
+
+/** Every server on a database must open the same keys, so none may generate a secret of its own. */
+function checkShared(
+  given: Partial<Parsed>,
+  secrets: readonly string[] | undefined,
+  mistakes: Mistakes,
+): void {
+  if (given.databaseUrl === undefined) return
+  if (secrets === undefined && given.secretFile === undefined) {
+    mistakes.add(
+      'secret',
+      `must be set with ${mistakes.nameOf('databaseUrl')}, and be the same for all servers (or ${mistakes.nameOf('secretFile')}). Generate one: openssl rand -base64 32`,
+    )
   }
 }
 

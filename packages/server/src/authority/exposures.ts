@@ -16,8 +16,9 @@ const SECRET_FILES = ['secretFile', 'sharedSecretFile', 'adminPasswordFile'] as 
  * opened.
  */
 export function warnOfExposures(input: SettingsInput, settings: Settings, logger: Logger): void {
-  const { dataDir } = settings
-  const own = [dataDir, join(dataDir, 'countersign.db')].map((path) => findWriter(path))
+  const { dataDir, databaseUrl } = settings
+  const files = databaseUrl === undefined ? [dataDir, join(dataDir, 'countersign.db')] : []
+  const own = files.map((path) => findWriter(path))
   const secrets = SECRET_FILES.map((key) => findReader(input[key]))
   for (const exposure of [...own, ...secrets]) {
     if (exposure !== undefined) logger.warn({ event: 'files_exposed', ...exposure })

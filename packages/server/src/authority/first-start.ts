@@ -7,15 +7,20 @@ import type { Store } from '../store/store.ts'
 
 /**
  * Whether this is the first start on this database, so that no guard can hold a lease of this issuer yet. It
- * is true if the ring has no keys, and there is no shared secret, no signer of the application and no Redis.
+ * is true if the ring has no keys, and there is no shared secret, no signer of the application, no Redis and no
+ * PostgreSQL, on which other nodes may run.
  * Call it before the key ring is opened.
  */
 export async function isFirstStart(
   { keys }: Store,
-  { sharedSecrets, redisUrl }: Settings,
+  { sharedSecrets, redisUrl, databaseUrl }: Settings,
   signer: ForeignSigner | undefined,
 ): Promise<boolean> {
-  const isAlone = sharedSecrets === undefined && signer === undefined && redisUrl === undefined
+  const isAlone =
+    sharedSecrets === undefined &&
+    signer === undefined &&
+    redisUrl === undefined &&
+    databaseUrl === undefined
   return isAlone && (await keys.list()).length === 0
 }
 

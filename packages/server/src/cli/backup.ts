@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 
+import { SetupError } from '../base/faults.ts'
 import type { Command } from './command.ts'
 import { print } from './print.ts'
 import { createProgressBar } from './progress.ts'
@@ -19,7 +20,12 @@ export const backup: Command = {
       import('./workbench.ts'),
       import('../store/sqlite/backup.ts'),
     ])
-    const { dataDir } = (await loadInput(given)).settings
+    const { dataDir, databaseUrl } = (await loadInput(given)).settings
+    if (databaseUrl !== undefined) {
+      throw new SetupError(
+        'This command copies the embedded database. Back up PostgreSQL with its own tools, for example pg_dump or pg_basebackup.',
+      )
+    }
     const database = assertDatabase(dataDir)
     const bar = createProgressBar(process.stderr)
     const { bytes, position } = await backUpDatabase(dataDir, resolve(file), {

@@ -27,7 +27,16 @@ export const restore: Command = {
       import('./workbench.ts'),
       import('../store/sqlite/restore.ts'),
     ])
-    const { dataDir, publicUrl } = (await loadInput(given)).settings
+    const { dataDir, publicUrl, databaseUrl } = (await loadInput(given)).settings
+    if (databaseUrl !== undefined) {
+      if (copy !== undefined) {
+        throw new SetupError(
+          'Restore PostgreSQL with its own tools, then run: countersign restore, without FILE.',
+        )
+      }
+      await withWorkbench(continueRestored)
+      return
+    }
     const database = join(dataDir, 'countersign.db')
     if (copy === undefined && !existsSync(database)) {
       throw new SetupError(
@@ -53,6 +62,24 @@ export const restore: Command = {
       'Everybody must log in again. Service accounts keep working. Start the server now: countersign start',
     )
   },
+}
+
+/** Starts the log over in a PostgreSQL that was restored from a backup. */
+async function continueRestored({ store, settings, actor }: Workbench): Promise<void> {
+  const by = { issuer: settings.publicUrl, at: store.clock.nowMs(), actor }
+  const head = await store.revocations.head()
+  const { kind, position } = await store.revocations.startOver(head.position, head, by, {
+    killed: [],
+  })
+  if (kind === 'head_moved') {
+    throw new SetupError('The database is in use. Stop all servers, then run this command again.')
+  }
+  print(
+    `The revocation log continues at position ${position}. Tokens from before the restore are rejected.`,
+  )
+  print(
+    'Everybody must log in again. If you killed keys of refresh tokens since the backup was made, kill them again: countersign keys kill KID. Start the servers now.',
+  )
 }
 
 /**

@@ -1,4 +1,3 @@
-import { systemClock } from '../base/clock.ts'
 import { SetupError } from '../base/faults.ts'
 import { openSharedSecrets } from '../keys/foreign-signer.ts'
 import { ACCESS_TYP, KeyRing, type KeyRingOptions } from '../keys/ring.ts'
@@ -30,7 +29,7 @@ export async function ringParts({
   return {
     store: store.keys,
     sealer: createSealer(secrets, random),
-    clock: systemClock,
+    clock: store.clock,
     random,
     // Only for reading. Commands that change the ring use the stored schedule: see `openRing`.
     schedule: ringSchedule(settings),

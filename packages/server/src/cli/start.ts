@@ -21,7 +21,7 @@ export const start: Command = {
   async run({ given }) {
     // Loaded here, so that the help of this command does not wait for the server.
     const { prepareThread } = await import('../store/thread/pool.ts')
-    prepareThread()
+    if (process.env['DATABASE_URL'] === undefined) prepareThread()
     const [{ createAuthority }, { serve }, { loadInput }] = await Promise.all([
       import('../authority.ts'),
       import('../http/serve.ts'),
@@ -87,11 +87,18 @@ async function createFirstAccount({
   return { username, generatedPassword }
 }
 
+/** Names the database without its password. */
+function nameDatabase({ databaseUrl, dataDir }: Authority['settings']): string {
+  if (databaseUrl === undefined) return dataDir
+  const { host, pathname } = new URL(databaseUrl)
+  return `PostgreSQL ${host}${pathname}`
+}
+
 function printWelcome({ settings }: Authority, hasAccounts: boolean, first?: FirstAccount): void {
   // The commands below are for a terminal on this machine, which may not reach the public URL.
-  const { publicUrl, host, port, dataDir, production, http } = settings
+  const { publicUrl, host, port, production, http } = settings
   const url = isLocal(publicUrl) ? publicUrl : `http://${host}:${port}`
-  print(`Countersign ${version} is running at ${url} (data in ${dataDir})`)
+  print(`Countersign ${version} is running at ${url} (data in ${nameDatabase(settings)})`)
   if (url !== publicUrl) print(`Its public URL is ${publicUrl}`)
   printFirstAccount(first)
   if (!hasAccounts) {

@@ -56,7 +56,7 @@ export async function withWorkbench(
   work: (bench: Workbench) => Promise<void>,
 ): Promise<void> {
   const { settings } = await loadInput(given)
-  assertDatabase(settings.dataDir)
+  if (settings.databaseUrl === undefined) assertDatabase(settings.dataDir)
   const store = await openStore(settings, { exclusive: false, clock: systemClock })
   try {
     await work(createWorkbench(settings, store))
@@ -81,7 +81,7 @@ export function assertDatabase(dataDir: string): string {
 
 function createWorkbench(settings: Settings, store: Store): Workbench {
   const random = createSystemRandom()
-  const base = { store, clock: systemClock, random }
+  const base = { store, clock: store.clock, random }
   const hasher = createPasswordHasher({
     parameters: settings.argon2,
     concurrency: availableParallelism(),

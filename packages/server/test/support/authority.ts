@@ -7,6 +7,24 @@ import pino from 'pino'
 import { createAuthority, type Authority, type AuthorityConfig } from '../../src/authority.ts'
 import type { Clock } from '../../src/base/clock.ts'
 
+/**
+ * The settings of a database of its own: with `TEST_DATABASE=postgres` one of PostgreSQL, so that the suites can run on
+ * both engines.
+ */
+export async function openTestDatabase(): Promise<AsyncDisposable & { settings: AuthorityConfig }> {
+  if (process.env['TEST_DATABASE'] !== 'postgres') {
+    return { settings: {}, [Symbol.asyncDispose]: () => Promise.resolve() }
+  }
+  const { sharedPostgres } = await import('../../../../tests/support/postgres.ts')
+  const database = await (await sharedPostgres()).createDatabase()
+  return {
+    settings: { databaseUrl: database.url, databaseConnectionsMax: 4, secret: SHARED_SECRET },
+    [Symbol.asyncDispose]: async () => database[Symbol.asyncDispose](),
+  }
+}
+
+const SHARED_SECRET = 'the-secret-of-all-nodes-of-a-test-0123456789'
+
 /** A clock that stands still until a test moves it. */
 export class TestClock implements Clock {
   #nowMs: number
@@ -62,6 +80,7 @@ export async function openTestAuthority(
 ): Promise<TestAuthority> {
   const clock = new TestClock()
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
+  const database = await openTestDatabase()
   const open = async (more: AuthorityConfig): Promise<Authority> => {
     const opened = await createAuthority({
       publicUrl: ISSUER,
@@ -75,6 +94,7 @@ export async function openTestAuthority(
       keyRotation: 'off',
       clock,
       logger: pino({ level: 'silent' }),
+      ...database.settings,
       ...config,
       ...more,
     })
@@ -119,6 +139,7 @@ export async function openTestAuthority(
     },
     async [Symbol.asyncDispose]() {
       await authority.close()
+      await database[Symbol.asyncDispose]()
       rmSync(dataDir, { recursive: true, force: true })
     },
   }

@@ -142,22 +142,25 @@ export function createAccountStore(db: Database): AccountStore {
       }),
 
     changePassword: async (accountId, { from, to }, keepSessionId, context) =>
-      db.write(async (tx) => {
-        const changed = await tx.run(
-          `UPDATE accounts SET password_hash = ?, credentials_version = credentials_version + 1
+      db.write(
+        async (tx) => {
+          const changed = await tx.run(
+            `UPDATE accounts SET password_hash = ?, credentials_version = credentials_version + 1
            WHERE id = ? AND password_hash = ? AND disabled_at IS NULL AND EXISTS
              (SELECT 1 FROM sessions s
               WHERE s.id = ? AND s.account_id = accounts.id AND ${SESSION_STANDS})`,
-          to,
-          accountId,
-          from,
-          keepSessionId,
-        )
-        if (changed === 0) return 'unchanged'
-        await auditChange(tx, accountId, 'password_changed', context)
-        await revokeAllExcept(tx, accountId, keepSessionId, context)
-        return 'changed'
-      }),
+            to,
+            accountId,
+            from,
+            keepSessionId,
+          )
+          if (changed === 0) return 'unchanged'
+          await auditChange(tx, accountId, 'password_changed', context)
+          await revokeAllExcept(tx, accountId, keepSessionId, context)
+          return 'changed'
+        },
+        { account: accountId },
+      ),
 
     setEmail: async (accountId, email, context) => setEmail(db, accountId, email, context),
 
@@ -228,11 +231,14 @@ async function change(
   accountId: string,
   work: (tx: Transaction) => Promise<boolean>,
 ): Promise<Change> {
-  return db.write(async (tx) => {
-    if ((await tx.get('SELECT 1 FROM accounts WHERE id = ?', accountId)) === undefined)
-      return 'unknown'
-    return (await work(tx)) ? 'changed' : 'unchanged'
-  })
+  return db.write(
+    async (tx) => {
+      if ((await tx.get('SELECT 1 FROM accounts WHERE id = ?', accountId)) === undefined)
+        return 'unknown'
+      return (await work(tx)) ? 'changed' : 'unchanged'
+    },
+    { account: accountId },
+  )
 }
 
 async function setEmail(

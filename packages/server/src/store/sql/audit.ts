@@ -106,7 +106,7 @@ export async function auditElsewhere(
 /** The audit in SQL. */
 export function createAuditStore(db: Database): AuditStore {
   return {
-    append: async (entry) => db.write(async (tx) => appendAudit(tx, entry)),
+    append: async (entry) => db.write(async (tx) => appendAudit(tx, entry), 'none'),
 
     list: async ({ accountId, limit, before }) =>
       db.step(async (tx) =>

@@ -114,7 +114,7 @@ export function createClientStore(db: Database): ClientStore {
           secretId,
         )
         return noted === 0 ? 'refused' : 'noted'
-      }),
+      }, 'none'),
   }
 }
 

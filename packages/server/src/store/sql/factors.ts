@@ -89,124 +89,143 @@ export function createFactorStore(db: Database): FactorStore {
           accountId,
         )
         return readUserHandle(tx, accountId)
-      })
+      }, 'none')
     },
 
     countGuess: async (accountId, kind) =>
-      db.write(async (tx) => countGuess(tx, accountId, kind, tx.nowMs())),
+      db.write(async (tx) => countGuess(tx, accountId, kind, tx.nowMs()), { account: accountId }),
 
     hasRecoveryCode: async (accountId, hashes) =>
       db.step(async (tx) => hasRecoveryCode(tx, accountId, hashes)),
 
     setDue: async (accountId, dueAt) => {
-      await db.write(async (tx) =>
-        tx.run(
-          'UPDATE accounts SET factor_due_at = ? WHERE id = ? AND factor_due_at IS NULL',
-          dueAt,
-          accountId,
-        ),
+      await db.write(
+        async (tx) =>
+          tx.run(
+            'UPDATE accounts SET factor_due_at = ? WHERE id = ? AND factor_due_at IS NULL',
+            dueAt,
+            accountId,
+          ),
+        'none',
       )
     },
 
     addChallenge: async (challenge, context) =>
-      db.write(async (tx) => {
-        await insertChallenge(tx, challenge)
-        const { purpose, accountId } = challenge
-        if (purpose === 'sign_in') await auditChange(tx, accountId, 'second_factor_asked', context)
-      }),
+      db.write(
+        async (tx) => {
+          await insertChallenge(tx, challenge)
+          const { purpose, accountId } = challenge
+          if (purpose === 'sign_in')
+            await auditChange(tx, accountId, 'second_factor_asked', context)
+        },
+        challenge.accountId === undefined ? undefined : { account: challenge.accountId },
+      ),
 
     findChallenge: async (id, purpose) =>
       db.step(async (tx) => findChallenge(tx, id, purpose, tx.nowMs())),
 
     takeChallenge: async (id, purpose, subject) =>
-      db.write(async (tx) => takeChallenge(tx, id, purpose, subject, tx.nowMs())),
+      db.write(async (tx) => takeChallenge(tx, id, purpose, subject, tx.nowMs()), 'none'),
 
     raise: async (sessionId, to, { use, version }, context) =>
-      writeOrUndo(db, async (tx, undo) => {
-        const row = await tx.get(
-          `SELECT s.account_id, a.credentials_version FROM sessions s
+      writeOrUndo(
+        db,
+        async (tx, undo) => {
+          const row = await tx.get(
+            `SELECT s.account_id, a.credentials_version FROM sessions s
            JOIN accounts a ON a.id = s.account_id WHERE s.id = ? AND ${SESSION_STANDS}`,
-          sessionId,
-        )
-        if (row === undefined) return 'over'
-        if (version !== undefined && accounts.integer(row, 'credentials_version') !== version) {
-          return 'outdated'
-        }
-        const accountId = sessions.text(row, 'account_id')
-        const by = { accountId, sessionId }
-        if (use !== undefined && !(await useFactor(tx, by, use, context))) return undo('used')
-        await tx.run(
-          `UPDATE sessions SET authenticated_at = ?, amr = ?, acr = ?, second_factor = ?
-           WHERE id = ?`,
-          to.authenticatedAt,
-          JSON.stringify(to.amr),
-          to.acr ?? null,
-          to.secondFactor,
-          sessionId,
-        )
-        await auditSession(
-          tx,
-          { id: sessionId, accountId },
-          'stepped_up',
-          context,
-          to.amr.join(' '),
-        )
-        await appendRevocation(tx, 'session', sessionId, 'soft', context.at)
-        return 'raised'
-      }),
-
-    rename: async (accountId, factorId, name, context) =>
-      db.write(async (tx) => {
-        const row = await tx.get(
-          'SELECT name FROM factors WHERE id = ? AND account_id = ?',
-          factorId,
-          accountId,
-        )
-        if (row === undefined) return 'unknown'
-        if (factors.text(row, 'name') === name) return 'unchanged'
-        await tx.run('UPDATE factors SET name = ? WHERE id = ?', name, factorId)
-        await auditChange(tx, accountId, 'factor_renamed', context, factorId)
-        return 'changed'
-      }),
-
-    remove: async (by, factorId, context) =>
-      db.write(async (tx) => {
-        const { accountId, sessionId } = by
-        if (!(await maySteer(tx, by))) return 'outdated'
-        const removed = await tx.get(
-          'DELETE FROM factors WHERE id = ? AND account_id = ? RETURNING kind',
-          factorId,
-          accountId,
-        )
-        if (removed === undefined) return 'unknown'
-        // Without a factor they would be a factor of their own.
-        if (!(await hasFactor(tx, accountId))) {
-          await insertRecoveryCodes(tx, accountId, [])
-          await tx.run(
-            `UPDATE sessions SET second_factor = 'none', acr = NULL WHERE id = ?`,
             sessionId,
           )
-        }
-        await countChange(tx, accountId)
-        await auditChange(tx, accountId, 'factor_removed', context, factors.text(removed, 'kind'))
-        await revokeAllExcept(tx, accountId, sessionId, context)
-        return 'changed'
-      }),
+          if (row === undefined) return 'over'
+          if (version !== undefined && accounts.integer(row, 'credentials_version') !== version) {
+            return 'outdated'
+          }
+          const accountId = sessions.text(row, 'account_id')
+          const by = { accountId, sessionId }
+          if (use !== undefined && !(await useFactor(tx, by, use, context))) return undo('used')
+          await tx.run(
+            `UPDATE sessions SET authenticated_at = ?, amr = ?, acr = ?, second_factor = ?
+           WHERE id = ?`,
+            to.authenticatedAt,
+            JSON.stringify(to.amr),
+            to.acr ?? null,
+            to.secondFactor,
+            sessionId,
+          )
+          await auditSession(
+            tx,
+            { id: sessionId, accountId },
+            'stepped_up',
+            context,
+            to.amr.join(' '),
+          )
+          await appendRevocation(tx, 'session', sessionId, 'soft', context.at)
+          return 'raised'
+        },
+        { session: sessionId },
+      ),
+
+    rename: async (accountId, factorId, name, context) =>
+      db.write(
+        async (tx) => {
+          const row = await tx.get(
+            'SELECT name FROM factors WHERE id = ? AND account_id = ?',
+            factorId,
+            accountId,
+          )
+          if (row === undefined) return 'unknown'
+          if (factors.text(row, 'name') === name) return 'unchanged'
+          await tx.run('UPDATE factors SET name = ? WHERE id = ?', name, factorId)
+          await auditChange(tx, accountId, 'factor_renamed', context, factorId)
+          return 'changed'
+        },
+        { account: accountId },
+      ),
+
+    remove: async (by, factorId, context) =>
+      db.write(
+        async (tx) => {
+          const { accountId, sessionId } = by
+          if (!(await maySteer(tx, by))) return 'outdated'
+          const removed = await tx.get(
+            'DELETE FROM factors WHERE id = ? AND account_id = ? RETURNING kind',
+            factorId,
+            accountId,
+          )
+          if (removed === undefined) return 'unknown'
+          // Without a factor they would be a factor of their own.
+          if (!(await hasFactor(tx, accountId))) {
+            await insertRecoveryCodes(tx, accountId, [])
+            await tx.run(
+              `UPDATE sessions SET second_factor = 'none', acr = NULL WHERE id = ?`,
+              sessionId,
+            )
+          }
+          await countChange(tx, accountId)
+          await auditChange(tx, accountId, 'factor_removed', context, factors.text(removed, 'kind'))
+          await revokeAllExcept(tx, accountId, sessionId, context)
+          return 'changed'
+        },
+        { account: by.accountId },
+      ),
 
     replaceRecoveryCodes: async (by, hashes, context) =>
-      db.write(async (tx) => {
-        const { accountId } = by
-        if (!(await maySteer(tx, by))) return 'outdated'
-        if (!(await hasFactor(tx, accountId))) return 'unknown'
-        await insertRecoveryCodes(tx, accountId, hashes)
-        await countChange(tx, accountId)
-        await auditChange(tx, accountId, 'recovery_codes_replaced', context)
-        await appendRevocation(tx, 'account', accountId, 'soft', context.at)
-        return 'changed'
-      }),
+      db.write(
+        async (tx) => {
+          const { accountId } = by
+          if (!(await maySteer(tx, by))) return 'outdated'
+          if (!(await hasFactor(tx, accountId))) return 'unknown'
+          await insertRecoveryCodes(tx, accountId, hashes)
+          await countChange(tx, accountId)
+          await auditChange(tx, accountId, 'recovery_codes_replaced', context)
+          await appendRevocation(tx, 'account', accountId, 'soft', context.at)
+          return 'changed'
+        },
+        { account: by.accountId },
+      ),
 
     reset: async (accountId, what, context) =>
-      db.write(async (tx) => reset(tx, accountId, what, context)),
+      db.write(async (tx) => reset(tx, accountId, what, context), { account: accountId }),
 
     rpId: async () => db.step(async (tx) => readRpId(tx)),
 

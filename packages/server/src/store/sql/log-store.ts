@@ -40,16 +40,19 @@ export function createRevocationStore(db: Database): RevocationStore {
       }),
 
     revokeToken: async (jti, accountId, context) =>
-      db.write(async (tx) => {
-        const known = await tx.get(
-          `SELECT 1 FROM revocations WHERE kind = 'token' AND subject = ? LIMIT 1`,
-          jti,
-        )
-        if (known !== undefined) return 'unchanged'
-        await auditChange(tx, accountId, 'token_revoked', context, jti)
-        await appendRevocation(tx, 'token', jti, 'soft', context.at)
-        return 'changed'
-      }),
+      db.write(
+        async (tx) => {
+          const known = await tx.get(
+            `SELECT 1 FROM revocations WHERE kind = 'token' AND subject = ? LIMIT 1`,
+            jti,
+          )
+          if (known !== undefined) return 'unchanged'
+          await auditChange(tx, accountId, 'token_revoked', context, jti)
+          await appendRevocation(tx, 'token', jti, 'soft', context.at)
+          return 'changed'
+        },
+        { account: accountId },
+      ),
 
     repair: async (evidence, by) => db.write(async (tx) => repair(tx, evidence, by)),
 

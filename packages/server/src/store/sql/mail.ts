@@ -32,7 +32,7 @@ export async function insertMails(tx: Transaction, list: readonly NewMail[] = []
 /** The outbox in SQL. */
 export function createMailStore(db: Database): MailStore {
   return {
-    add: async (list) => db.write(async (tx) => insertMails(tx, list)),
+    add: async (list) => db.write(async (tx) => insertMails(tx, list), 'none'),
 
     claim: async (now, leaseMs, limit) => {
       // Most calls find nothing, and a read takes no lock.
@@ -50,13 +50,13 @@ export function createMailStore(db: Database): MailStore {
           await tx.run(`UPDATE mails SET state = 'sent', ${FINISH} WHERE id = ?`, now, id)
         }
         return 'changed'
-      }),
+      }, 'none'),
 
     noteFailed: async (id, failure, now) =>
       db.write(async (tx) => {
         if ((await stateOf(tx, id)) === undefined) return 'unknown'
         return (await noteFailed(tx, id, failure, now)) === 0 ? 'unchanged' : 'changed'
-      }),
+      }, 'none'),
 
     nextDueAt: async () =>
       db.step(async (tx) => {
@@ -78,12 +78,14 @@ export function createMailStore(db: Database): MailStore {
       ),
 
     purge: async (keptMs, limit) =>
-      db.write(async (tx) =>
-        tx.run(
-          'DELETE FROM mails WHERE number IN (SELECT number FROM mails WHERE done_at < ? LIMIT ?)',
-          tx.nowMs() - keptMs,
-          limit,
-        ),
+      db.write(
+        async (tx) =>
+          tx.run(
+            'DELETE FROM mails WHERE number IN (SELECT number FROM mails WHERE done_at < ? LIMIT ?)',
+            tx.nowMs() - keptMs,
+            limit,
+          ),
+        'none',
       ),
   }
 }

@@ -26,31 +26,35 @@ export function createSessionStore(
 ): SessionStore {
   return {
     create: async (session, context, { shadow, liveMax, factorsVersion, uses } = {}) =>
-      writeOrUndo<CreatedSession>(db, async (tx, undo) => {
-        // A new row has no hard position yet, so its first session is never refused, and no row stays without
-        // a session.
-        if (shadow !== undefined) await keepShadow(tx, shadow)
-        if (
-          factorsVersion !== undefined &&
-          !(await isVersion(tx, session.accountId, factorsVersion))
-        ) {
-          return undo('outdated')
-        }
-        if ((await insert(tx, session)) === 0) return undo('refused')
-        if (uses !== undefined && !(await useForSignIn(tx, session, uses, context))) {
-          return undo('used')
-        }
-        if (shadow !== undefined) await updateShadow(tx, shadow)
-        const { detail, ...by } = context
-        await auditSession(tx, session, 'login', by, detail)
-        if (liveMax !== undefined) await endOldest(tx, session, liveMax, tx.nowMs(), context)
-        return 'created'
-      }),
+      writeOrUndo<CreatedSession>(
+        db,
+        async (tx, undo) => {
+          // A new row has no hard position yet, so its first session is never refused, and no row stays without
+          // a session.
+          if (shadow !== undefined) await keepShadow(tx, shadow)
+          if (
+            factorsVersion !== undefined &&
+            !(await isVersion(tx, session.accountId, factorsVersion))
+          ) {
+            return undo('outdated')
+          }
+          if ((await insert(tx, session)) === 0) return undo('refused')
+          if (uses !== undefined && !(await useForSignIn(tx, session, uses, context))) {
+            return undo('used')
+          }
+          if (shadow !== undefined) await updateShadow(tx, shadow)
+          const { detail, ...by } = context
+          await auditSession(tx, session, 'login', by, detail)
+          if (liveMax !== undefined) await endOldest(tx, session, liveMax, tx.nowMs(), context)
+          return 'created'
+        },
+        { account: session.accountId },
+      ),
 
     refresh,
 
     end: (sessionId, ending, context) =>
-      together.run(async (tx) => end(tx, sessionId, ending, context)),
+      together.run((tx) => end(tx, sessionId, ending, context), { session: sessionId }),
 
     state: async (sessionId) =>
       db.read(async (tx) => {
@@ -61,12 +65,14 @@ export function createSessionStore(
     list: async (filter) => db.step(async (tx) => list(tx, filter, tx.nowMs())),
 
     purge: async (keptMs, limit) =>
-      db.write(async (tx) =>
-        tx.run(
-          'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at < ? LIMIT ?)',
-          tx.nowMs() - keptMs,
-          limit,
-        ),
+      db.write(
+        async (tx) =>
+          tx.run(
+            'DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ends_at < ? LIMIT ?)',
+            tx.nowMs() - keptMs,
+            limit,
+          ),
+        'none',
       ),
   }
 }

@@ -24,26 +24,32 @@ export function createShadowStore(db: Database): ShadowStore {
       }),
 
     noteChange: async (accountId, context) =>
-      db.write(async (tx) => {
-        await auditChange(tx, accountId, 'account_changed', context)
-        await appendRevocation(tx, 'account', accountId, 'soft', context.at)
-      }),
+      db.write(
+        async (tx) => {
+          await auditChange(tx, accountId, 'account_changed', context)
+          await appendRevocation(tx, 'account', accountId, 'soft', context.at)
+        },
+        { account: accountId },
+      ),
 
     endSessions: async (accountId, context) =>
-      db.write(async (tx) => {
-        // Also creates the row of an account that has never logged in. A first login may be in progress, and
-        // must find the new position.
-        await keepShadow(tx, {
-          id: accountId,
-          username: accountId,
-          roles: [],
-          createdAt: context.at,
-        })
-        await auditChange(tx, accountId, 'sessions_ended', context)
-        const position = await appendRevocation(tx, 'account', accountId, 'hard', context.at)
-        await tx.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
-        await forgetTrusted(tx, accountId)
-      }),
+      db.write(
+        async (tx) => {
+          // Also creates the row of an account that has never logged in. A first login may be in progress, and
+          // must find the new position.
+          await keepShadow(tx, {
+            id: accountId,
+            username: accountId,
+            roles: [],
+            createdAt: context.at,
+          })
+          await auditChange(tx, accountId, 'sessions_ended', context)
+          const position = await appendRevocation(tx, 'account', accountId, 'hard', context.at)
+          await tx.run('UPDATE accounts SET hard_position = ? WHERE id = ?', position, accountId)
+          await forgetTrusted(tx, accountId)
+        },
+        { account: accountId },
+      ),
   }
 }
 

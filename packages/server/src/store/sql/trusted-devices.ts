@@ -16,36 +16,39 @@ export function createDeviceStore(
 ): Pick<FactorStore, 'trust' | 'isTrusted' | 'trusted' | 'forgetDevices'> {
   return {
     trust: async (device, sessionId) =>
-      db.write(async (tx) => {
-        const { hash, accountId, createdAt, expiresAt, userAgent, address } = device
-        // A new password meanwhile ended the session. The device would count for the credentials after it.
-        const inserted = await tx.run(
-          `INSERT INTO trusted_devices (hash, account_id, version, created_at, expires_at, user_agent,
+      db.write(
+        async (tx) => {
+          const { hash, accountId, createdAt, expiresAt, userAgent, address } = device
+          // A new password meanwhile ended the session. The device would count for the credentials after it.
+          const inserted = await tx.run(
+            `INSERT INTO trusted_devices (hash, account_id, version, created_at, expires_at, user_agent,
                                         address)
            SELECT ?, a.id, a.credentials_version, ?, ?, ?, ?
            FROM sessions s JOIN accounts a ON a.id = s.account_id
            WHERE s.id = ? AND a.id = ? AND ${SESSION_STANDS}`,
-          hash,
-          createdAt,
-          expiresAt,
-          userAgent,
-          address,
-          sessionId,
-          accountId,
-        )
-        if (inserted === 0) return false
-        await appendAudit(tx, {
-          at: createdAt,
-          actor: accountId,
-          event: 'device_trusted',
-          outcome: 'ok',
-          accountId,
-          sessionId: undefined,
-          address,
-          detail: undefined,
-        })
-        return true
-      }),
+            hash,
+            createdAt,
+            expiresAt,
+            userAgent,
+            address,
+            sessionId,
+            accountId,
+          )
+          if (inserted === 0) return false
+          await appendAudit(tx, {
+            at: createdAt,
+            actor: accountId,
+            event: 'device_trusted',
+            outcome: 'ok',
+            accountId,
+            sessionId: undefined,
+            address,
+            detail: undefined,
+          })
+          return true
+        },
+        { account: device.accountId },
+      ),
 
     isTrusted: async (accountId, hash) =>
       db.step(

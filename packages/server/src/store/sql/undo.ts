@@ -1,4 +1,4 @@
-import type { Database, Transaction } from './database.ts'
+import type { Database, Transaction, WriteScope } from './database.ts'
 
 /** A step that is not taken after all. Throwing it undoes the writes before. */
 class Undone extends Error {
@@ -18,12 +18,13 @@ class Undone extends Error {
 export async function writeOrUndo<Outcome>(
   db: Database,
   work: (tx: Transaction, undo: (outcome: Outcome) => never) => Promise<Outcome>,
+  scope?: WriteScope,
 ): Promise<Outcome> {
   const undo = (outcome: Outcome): never => {
     throw new Undone(outcome)
   }
   try {
-    return await db.write((tx) => work(tx, undo))
+    return await db.write((tx) => work(tx, undo), scope)
   } catch (error) {
     // Only `undo` throws it, with an outcome.
     if (error instanceof Undone) return error.outcome as Outcome
