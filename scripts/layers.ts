@@ -52,6 +52,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     'ioredis',
     'nodemailer',
     'otplib',
+    'pg',
     'pino',
     'qrcode',
     'swagger-ui-dist',

@@ -38,11 +38,11 @@ parentPort?.on('message', (question: Question) => {
 })
 
 async function call({ settings, method, values }: Question): Promise<unknown> {
-  const name = settings.databaseUrl ?? settings.dataDir
+  const database = settings.databaseUrl ?? settings.dataDir
   const opened =
-    stores.get(name) ?? openStore(settings, { exclusive: false, clock: { nowMs: () => nowMs } })
-  if (method === 'close') stores.delete(name)
-  else stores.set(name, opened)
+    stores.get(database) ?? openStore(settings, { exclusive: false, clock: { nowMs: () => nowMs } })
+  if (method === 'close') stores.delete(database)
+  else stores.set(database, opened)
   const store = await opened
   let [owner, found]: [unknown, unknown] = [undefined, store]
   for (const name of method.split('.')) {

@@ -1,18 +1,21 @@
 import type { LogHead } from '@countersign/guard/revocations/entry'
 
 import type { Revocation } from '../rows.ts'
+import type { Row } from '../sql/database.ts'
 import { toHead } from '../sql/revocations.ts'
-import type { PostgresTransaction } from './transaction.ts'
 
 /** The channel on which nodes learn of new entries. */
 export const CHANNEL = 'countersign_log'
+
+/** Runs a statement, whose values may be arrays. */
+export type RunRows = (sql: string, values: readonly unknown[]) => Promise<Row[]>
 
 /**
  * Reads the head of the log and locks it. The row is the last that a transaction locks: transactions that append wait
  * for each other here, until the one before has committed.
  */
-export async function readHeadAlone(tx: PostgresTransaction): Promise<LogHead> {
-  const row = await tx.get('SELECT position, chain FROM revocation_head WHERE id = 1 FOR UPDATE')
+export async function readHeadAlone(run: RunRows): Promise<LogHead> {
+  const [row] = await run('SELECT position, chain FROM revocation_head WHERE id = 1 FOR UPDATE', [])
   return toHead(row ?? {})
 }
 
@@ -20,13 +23,10 @@ export async function readHeadAlone(tx: PostgresTransaction): Promise<LogHead> {
  * Writes entries, moves the head, and notifies the other nodes, in one round trip. PostgreSQL locks the whole database
  * for a moment when a transaction with a notification commits, so no other transaction sends one.
  */
-export async function writeLog(
-  tx: PostgresTransaction,
-  entries: readonly Revocation[],
-): Promise<void> {
+export async function writeLog(run: RunRows, entries: readonly Revocation[]): Promise<void> {
   const newest = entries.at(-1)
   if (newest === undefined) return
-  await tx.allOf(APPEND, [
+  await run(APPEND, [
     entries.map(({ position }) => position),
     entries.map(({ kind }) => kind),
     entries.map(({ subject }) => subject),

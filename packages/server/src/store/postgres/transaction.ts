@@ -63,7 +63,7 @@ export class PostgresTransaction implements Transaction {
 
   // Nobody else appends before this transaction ends, so the positions are in commit order and have no gap.
   async #lockHead(): Promise<LogHead> {
-    return (this.#head ??= await readHeadAlone(this))
+    return (this.#head ??= await readHeadAlone((sql, values) => this.allOf(sql, values)))
   }
 
   async attempt<T>(work: () => Promise<T>): Promise<Attempted<T>> {
@@ -85,7 +85,7 @@ export class PostgresTransaction implements Transaction {
   /** Writes the appended entries. Returns whether there are any. */
   async finish(): Promise<boolean> {
     if (this.#entries.length === 0) return false
-    await writeLog(this, this.#entries)
+    await writeLog((sql, values) => this.allOf(sql, values), this.#entries)
     return true
   }
 

@@ -145,6 +145,7 @@ const ROTATE_CURRENT = `
             (SELECT user_id FROM accounts a WHERE a.id = account_id) AS user_id,
             (SELECT roles FROM accounts a WHERE a.id = account_id) AS roles`
 
+/** Reads the session and decides the attempt by the whole rotation table. */
 export async function decideSlowly(it: Refresh): Promise<RefreshOutcome> {
   const { tx, attempt, rules, now, position } = it
   const state = await readState(tx, attempt.sessionId, position)
