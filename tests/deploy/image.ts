@@ -212,11 +212,17 @@ function imageOf(stage: Stage | undefined, layer: string, made: readonly string[
   return {
     stage,
     files: join(layer, 'files'),
-    start: (options) =>
-      spawn('unshare', argsOf([...(entry ?? []), ...(options.command ?? command ?? [])], options), {
+    start: (options) => {
+      const program = [...(entry ?? []), ...(options.command ?? command ?? [])]
+      const child = spawn('unshare', argsOf(program, options), {
         env: envOf(options),
         stdio: ['ignore', 'pipe', 'pipe'],
-      }),
+      })
+      const kill = (): boolean => child.kill('SIGKILL')
+      process.once('exit', kill)
+      child.once('exit', () => process.off('exit', kill))
+      return child
+    },
     run: (options) => {
       const { status, stdout, stderr } = spawnSync('unshare', argsOf(options.program, options), {
         encoding: 'utf8',

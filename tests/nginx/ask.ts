@@ -1,4 +1,8 @@
-import { connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2'
+import {
+  connect as connectHttp2,
+  type ClientHttp2Session,
+  type OutgoingHttpHeaders,
+} from 'node:http2'
 import { request, type Agent, type RequestOptions } from 'node:https'
 import type { IncomingHttpHeaders } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -49,25 +53,40 @@ export function ask(front: Front, question: Question): Promise<Answer> {
   })
 }
 
-/** Sends a request over HTTP/2. */
-export async function askHttp2(front: Front, headers: OutgoingHttpHeaders): Promise<Answer> {
+/** Sends requests over one connection of HTTP/2, all at once. */
+export async function askHttp2(
+  front: Front,
+  questions: readonly Question[],
+): Promise<readonly Answer[]> {
   const { port, certificate } = front
   const session = connectHttp2(`https://127.0.0.1:${port}`, {
     ca: certificate.cert,
     servername: HOST,
     checkServerIdentity: () => undefined,
   })
+  const failed = new Promise<never>((_, reject) => session.once('error', reject))
   try {
-    const stream = session.request({ ':authority': HOST, ...headers })
-    const answered = new Promise<IncomingHttpHeaders & { ':status'?: number }>(
-      (resolve, reject) => {
-        stream.once('response', resolve)
-        for (const source of [stream, session]) source.once('error', reject)
-      },
-    )
-    const received = await answered
-    return { status: received[':status'] ?? 0, headers: received, body: await text(stream) }
+    return await Promise.race([
+      failed,
+      Promise.all(questions.map((question) => send(session, question))),
+    ])
   } finally {
     session.close()
   }
+}
+
+async function send(session: ClientHttp2Session, question: Question): Promise<Answer> {
+  const { path, method = 'GET', headers, body } = question
+  const stream = session.request({
+    ':authority': HOST,
+    ':path': path,
+    ':method': method,
+    ...(headers as OutgoingHttpHeaders | undefined),
+  })
+  const answered = new Promise<IncomingHttpHeaders & { ':status'?: number }>((resolve, reject) => {
+    stream.once('response', resolve).once('error', reject)
+  })
+  stream.end(body)
+  const received = await answered
+  return { status: received[':status'] ?? 0, headers: received, body: await text(stream) }
 }

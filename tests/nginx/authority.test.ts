@@ -74,8 +74,8 @@ describeWith('nginx', 'Countersign behind deploy/nginx', () => {
 
   test('a browser logs in over HTTP/2, and the audit has its address', async () => {
     await authority.accounts.create({ username: 'alice', password: PASSWORD }, 'test')
-    const answer = await askHttp2(front, { ':path': '/auth/csrf' })
-    expect(answer.status).toBe(200)
+    const [answer] = await askHttp2(front, [{ path: '/auth/csrf' }])
+    expect(answer?.status).toBe(200)
     const login = await ask(front, {
       path: '/api/token/',
       method: 'POST',
