@@ -50,7 +50,11 @@ export const requirements = {
       '-c',
       "/usr/bin/redis-server --version && /usr/bin/python3 -c 'import redis, jwt, cryptography'",
     ],
-    suites: ['tests/redis', 'tests/support/slow-redis.test.ts'],
+    suites: [
+      'tests/redis',
+      'tests/support/slow-redis.test.ts',
+      'tests/deploy/slow-compose.test.ts',
+    ],
   },
   postgres: {
     name: 'PostgreSQL',
@@ -82,11 +86,18 @@ export const requirements = {
     suites: ['tests/faults/slow-clock.test.ts'],
   },
   nginx: {
-    name: 'nginx',
-    debianPackages: ['nginx-light'],
+    name: 'nginx with openssl',
+    debianPackages: ['nginx-light', 'openssl'],
     // Debian installs it in a folder that is not in everybody's PATH.
-    detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v'],
+    detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v && openssl version'],
     suites: ['tests/nginx'],
+  },
+  systemd: {
+    name: 'systemd-analyze and strace',
+    debianPackages: ['systemd', 'strace'],
+    // Some containers do not let strace trace.
+    detect: ['/bin/sh', '-c', 'systemd-analyze --version && strace -o /dev/null /bin/true'],
+    suites: ['tests/deploy/slow-systemd.test.ts'],
   },
 } as const satisfies Record<string, Requirement>
 

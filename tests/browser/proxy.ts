@@ -23,7 +23,7 @@ export interface ProxyOptions {
   readonly port: number
   /** Returns the server for a request, by its path. */
   readonly target: (path: string) => string
-  /** Changes the forwarded request, as the nginx of docs/guides/browsers.md does. */
+  /** Changes the forwarded request, as deploy/nginx does. */
   readonly cookies?: (path: string, header: string) => string
   readonly tls?: Certificate
   /** Answers a request instead of the server. */
