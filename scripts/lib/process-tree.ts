@@ -29,7 +29,7 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** The processes that a process has started, directly or through others (proc(5): field 4 of stat). */
-function descendantsOf(pid: number): readonly number[] {
+export function descendantsOf(pid: number): readonly number[] {
   const parents = new Map<number, number>()
   for (const name of readProc()) {
     const fields = readStat(name)?.split(') ').at(-1)?.split(' ')
