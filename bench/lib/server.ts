@@ -19,6 +19,8 @@ export async function startServer(options: {
   node: string
   dataDir: string
   cores?: string
+  /** More settings. */
+  env?: Readonly<Record<string, string>>
   /** A module that the process loads first. */
   probe?: { readonly module: string; readonly env: Readonly<Record<string, string>> }
 }): Promise<BenchServer> {
@@ -35,6 +37,7 @@ export async function startServer(options: {
       COUNTERSIGN_LOG_LEVEL: 'error',
       // All load comes from one address and one account.
       COUNTERSIGN_THROTTLE: 'off',
+      ...options.env,
       ...options.probe?.env,
     },
     readyUrl: `http://127.0.0.1:${port}/readyz`,
@@ -48,8 +51,8 @@ export async function startServer(options: {
   }
 }
 
-// proc(5): fields 14 and 15 of stat, in ticks of 10 ms.
-function readCpuSec(pid: number): number {
+/** Returns the CPU time of a process, in seconds (proc(5): fields 14 and 15 of stat, in ticks of 10 ms). */
+export function readCpuSec(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) / 100
 }

@@ -35,6 +35,7 @@ const charts: Readonly<Record<string, (name: string) => BarChart>> = {
   'jwt-sign': () => drawJwt('sign'),
   memory: drawMemory,
   start: drawStart,
+  peers: drawPeers,
 }
 
 /** One file for each chart. */
@@ -202,6 +203,35 @@ function drawStart(name: string): BarChart {
     notes: notesOf(results, spreadPercent(results.rows)),
     scaleByGroup: true,
   }
+}
+
+/** The operations of `npm run bench -- peers`, with their headings. */
+const PEER_GROUPS = {
+  refresh: 'Refresh, or renewal of the session',
+  login: 'Login with the default password hash',
+  'protected route': 'Protected route',
+} as const
+
+function drawPeers(name: string): BarChart {
+  const results = readResults(name)
+  const groups = Object.entries(PEER_GROUPS).map(([operation, heading]) => ({
+    heading,
+    bars: results.rows.filter((row) => row['operation'] === operation).map(barOfPeer),
+  }))
+  return {
+    title: 'Compared with other projects, on one core each',
+    subtitle: 'Requests per second over HTTP. Bars compare within an operation. Longer is better.',
+    groups,
+    notes: notesOf(results, spreadPercent(results.rows)),
+    scaleByGroup: true,
+  }
+}
+
+function barOfPeer(row: Row): Bar {
+  const system = String(row['system'])
+  const tone = system === 'countersign' ? 'ours' : 'other'
+  const { text, ...drawn } = bar(system, row, 'per_sec', '/s', tone)
+  return { ...drawn, text: row['variant'] === '' ? text : `${text}, ${row['variant']}` }
 }
 
 function bar(label: string, row: Row, key: string, unit: string, tone: Bar['tone']): Bar {
