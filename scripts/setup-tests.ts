@@ -67,7 +67,12 @@ export const requirements = {
     ],
     // Otherwise Debian creates and starts a server that nobody needs.
     files: { '/etc/postgresql-common/createcluster.conf': 'create_main_cluster = false\n' },
-    suites: ['tests/support/slow-postgres.test.ts', 'tests/support/slow-postgres-replica.test.ts'],
+    suites: [
+      'packages/server/test/store-contract',
+      'packages/server/test/slow-postgres.test.ts',
+      'tests/support/slow-postgres.test.ts',
+      'tests/support/slow-postgres-replica.test.ts',
+    ],
   },
   pgbouncer: {
     name: 'PgBouncer with PostgreSQL',

@@ -75,7 +75,7 @@ export function findMistakes(objects: readonly KubernetesObject[]): readonly str
 export function settingNames(): ReadonlySet<string> {
   const page = readFileSync(join(ROOT, 'docs/reference/settings.md'), 'utf8')
   const names = [...page.matchAll(/^\| `([A-Z_]+)`<br>/gm)].map(([, name = '']) => name)
-  return new Set([...names, 'DATABASE_URL'])
+  return new Set(names)
 }
 
 /** The version of the packages. */

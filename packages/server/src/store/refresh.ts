@@ -94,7 +94,7 @@ export const NO_GRACE: GraceWindows = {
 }
 
 /**
- * The windows after a rotation at `now`. Pure. The statement of the fast path in `sqlite/refresh.ts` does the same, and
+ * The windows after a rotation at `now`. Pure. The statement of the fast path in `sql/refresh.ts` (and in `postgres/refresh.ts`) does the same, and
  * a property test holds the two against each other. When a session heals, the generation that the row had counts as
  * rotated now: the store lost the time of that rotation.
  */
