@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startPgBouncer } from '../../../tests/support/pgbouncer.ts'
 import { startPostgres, type Postgres } from '../../../tests/support/postgres.ts'
 import { describeWith } from '../../../tests/support/requirements.ts'
+import { TcpProxy } from '../../../tests/support/tcp-proxy.ts'
 import { systemClock } from '../src/base/clock.ts'
 import { SetupError, StoreFault } from '../src/base/faults.ts'
 import { openServerStore } from '../src/store/open-server.ts'
@@ -201,6 +202,29 @@ describeWith('postgres', 'the store on PostgreSQL', () => {
       )
       .toBe(true)
     expect(await store.sessions.refresh(attempt(0), rules())).toMatchObject({ kind: 'rotated' })
+    await store.close()
+  })
+
+  test('while the server does not answer, calls fail at once after the first ones', async () => {
+    await using database = await postgres.createDatabase()
+    await using proxy = await TcpProxy.start(postgres.port)
+    const store = await open(database.url.replace(`:${postgres.port}`, `:${proxy.port}`))
+    const unwatch = store.watch(() => {})
+    await signedIn(store)
+    await proxy.cut('silence')
+    await Promise.allSettled(Array.from({ length: 30 }, () => store.sessions.state('session-1')))
+    const began = performance.now()
+    for (let n = 0; n < 100; n += 1) {
+      await expect(store.sessions.state('session-1')).rejects.toThrow(StoreFault)
+    }
+    expect(performance.now() - began).toBeLessThan(2_000)
+    proxy.restore()
+    await expect
+      .poll(() => store.sessions.refresh(attempt(0), rules()).catch(() => undefined), {
+        timeout: 30_000,
+      })
+      .toMatchObject({ kind: expect.stringMatching(/rotated|repeated/) })
+    unwatch()
     await store.close()
   })
 

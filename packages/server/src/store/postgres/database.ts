@@ -1,6 +1,7 @@
 import pg from 'pg'
 
 import type { Clock } from '../../base/clock.ts'
+import type { StoreFault } from '../../base/faults.ts'
 import type { Database, Transaction, WriteScope } from '../sql/database.ts'
 import { ServerClock } from './clock.ts'
 import {
@@ -49,6 +50,8 @@ export class PostgresDatabase implements Database {
   readonly #statements = new Statements()
   readonly #serverClock = new ServerClock()
   readonly #watchers = new Set<Watcher>()
+  /** Why no connection can be made. */
+  #unreachable: StoreFault | undefined
   /** The clock that decides: the server's, unless a test brings its own. */
   readonly clock: Clock
 
@@ -89,14 +92,20 @@ export class PostgresDatabase implements Database {
     })
   }
 
-  /** Reads the time of the server into the clock. Returns the head of the log, read at the same time. */
+  /**
+   * Reads the time of the server into the clock. Returns the head of the log, read at the same time. While the server
+   * cannot be reached, this call tries it, and all other calls fail at once: otherwise each would wait for seconds.
+   */
   async look(): Promise<number> {
-    return this.step(async (tx) => {
+    const position = await this.#withClient(async (client) => {
+      const tx = this.#on(client, false)
       const sentAtMs = performance.now()
       const row = await tx.get(LOOK)
       if (typeof row?.['now'] === 'number') this.#serverClock.note(row['now'], sentAtMs)
       return Number(row?.['position'])
-    })
+    }, true)
+    this.#unreachable = undefined
+    return position
   }
 
   /** Calls `changed` after each commit of this process. */
@@ -139,12 +148,15 @@ export class PostgresDatabase implements Database {
     })
   }
 
-  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>, isProbe = false): Promise<T> {
+    if (this.#unreachable !== undefined && !isProbe) throw this.#unreachable
     let client: pg.PoolClient
     try {
       client = await this.#pool.connect()
     } catch (error) {
-      throw asConnectionFault(error)
+      const fault = asConnectionFault(error)
+      if (this.#watchers.size > 0) this.#unreachable = fault
+      throw fault
     }
     let broken: Error | undefined
     const ended = (error: Error): void => {

@@ -17,6 +17,8 @@ const KEEP_ALIVE_MS = 10_000
 
 /** The server ends a statement after this time. */
 export const STATEMENT_MS = 5_000
+/** The same for a statement that changes every row of a large table. */
+export const LONG_STATEMENT_MS = 600_000
 /** How long a transaction waits for the locks of others. */
 export const LOCK_MS = 2_000
 /**

@@ -1,11 +1,12 @@
 import type { LogHead } from '@countersign/guard/revocations/entry'
-import type { PoolClient, QueryResult } from 'pg'
+import type { PoolClient, QueryConfig, QueryResult } from 'pg'
 
 import type { Clock, EpochMs } from '../../base/clock.ts'
 import type { Revocation } from '../rows.ts'
 import type { Attempted, Awaitable, Row, SqlValue, Transaction } from '../sql/database.ts'
 import { asFault } from './errors.ts'
 import { readHeadAlone, writeLog } from './log.ts'
+import { LONG_STATEMENT_MS, STATEMENT_MS } from './pool.ts'
 import type { Statements } from './statements.ts'
 
 /** What a transaction needs besides its connection. */
@@ -39,6 +40,22 @@ export class PostgresTransaction implements Transaction {
 
   async run(sql: string, ...values: SqlValue[]): Promise<number> {
     return (await this.#query(sql, values)).rowCount ?? 0
+  }
+
+  async runLong(sql: string, ...values: SqlValue[]): Promise<number> {
+    const limit = (ms: number): Promise<unknown> =>
+      this.#client.query(`SET LOCAL statement_timeout = ${ms}`)
+    await limit(LONG_STATEMENT_MS)
+    const { text } = this.#options.statements.of(sql)
+    // The types of the driver lack this option of a single statement.
+    const query: QueryConfig & { query_timeout: number } = {
+      text,
+      values,
+      query_timeout: LONG_STATEMENT_MS,
+    }
+    const { rowCount } = await this.#client.query(query)
+    await limit(STATEMENT_MS)
+    return rowCount ?? 0
   }
 
   /** Runs a statement with arrays, which only PostgreSQL has. */

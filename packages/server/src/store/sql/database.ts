@@ -24,6 +24,8 @@ export interface Transaction {
   all(sql: string, ...values: SqlValue[]): Awaitable<Row[]>
   /** Runs a change. Returns the number of rows that it changed. */
   run(sql: string, ...values: SqlValue[]): Awaitable<number>
+  /** Runs a change of so many rows that no limit of time may stop it. */
+  runLong(sql: string, ...values: SqlValue[]): Awaitable<number>
   /** Returns the time of the store's clock. It decides grace and expiry. */
   nowMs(): EpochMs
   /**

@@ -173,7 +173,7 @@ async function appendAndApply(
       break
     case 'issuer':
       // This updates many rows, but it is rare, and it saves every sign-in and refresh a comparison.
-      await tx.run('UPDATE accounts SET hard_position = ?', position)
+      await tx.runLong('UPDATE accounts SET hard_position = ?', position)
       await tx.run('UPDATE clients SET hard_position = ?', position)
       await tx.run('UPDATE revocation_head SET started_over_at = ? WHERE id = 1', at)
       break

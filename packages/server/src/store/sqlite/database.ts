@@ -117,6 +117,10 @@ export class SqliteDatabase implements Database, Transaction {
     return Number(this.#prepare(sql).run(...values).changes)
   }
 
+  runLong(sql: string, ...values: SqlValue[]): number {
+    return this.run(sql, ...values)
+  }
+
   /**
    * Runs `work` in one durable transaction. It holds the write lock from its beginning, so values that it
    * read cannot change before it writes.
