@@ -70,6 +70,7 @@ export const requirements = {
     suites: [
       'packages/server/test/store-contract',
       'packages/server/test/slow-postgres.test.ts',
+      'packages/server/test/slow-postgres-http.test.ts',
       'tests/support/slow-postgres.test.ts',
       'tests/support/slow-postgres-replica.test.ts',
     ],

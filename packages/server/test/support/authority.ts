@@ -23,6 +23,9 @@ export async function openTestDatabase(): Promise<AsyncDisposable & { settings: 
   }
 }
 
+/** The settings of the databases of test authorities, by their data directories. */
+export const databases = new Map<string, AuthorityConfig>()
+
 const SHARED_SECRET = 'the-secret-of-all-nodes-of-a-test-0123456789'
 
 /** A clock that stands still until a test moves it. */
@@ -81,6 +84,7 @@ export async function openTestAuthority(
   const clock = new TestClock()
   const dataDir = mkdtempSync(join(tmpdir(), 'countersign-test-'))
   const database = await openTestDatabase()
+  databases.set(dataDir, database.settings)
   const open = async (more: AuthorityConfig): Promise<Authority> => {
     const opened = await createAuthority({
       publicUrl: ISSUER,

@@ -6,6 +6,7 @@ import { createSealer, type Sealer } from '../../src/keys/sealing.ts'
 import { readOrCreateSecret } from '../../src/keys/secret.ts'
 import type { StoredKey } from '../../src/store/rows.ts'
 import { openStore } from '../../src/store/open.ts'
+import { databases } from './authority.ts'
 
 /** Signs any claims with the keys of the authority, like an attacker who has stolen them. */
 export interface Forge {
@@ -17,11 +18,13 @@ export interface Forge {
 
 /** Opens the keys in the data directory of an authority, running or stopped. */
 export async function openForge(dataDir: string): Promise<Forge> {
-  const store = await openStore({ dataDir }, { exclusive: false, clock: systemClock })
+  const { databaseUrl, secret } = databases.get(dataDir) ?? {}
+  const store = await openStore({ dataDir, databaseUrl }, { exclusive: false, clock: systemClock })
   const keys = await store.keys.list()
   await store.close()
   const random = createSystemRandom()
-  const sealer = createSealer([readOrCreateSecret(dataDir, random)], random)
+  const secrets = secret === undefined ? readOrCreateSecret(dataDir, random) : String(secret)
+  const sealer = createSealer([secrets], random)
 
   const [accessKey, accessSecret] = openActive(keys, 'access', sealer)
   const privateKey = createPrivateKey({ key: accessSecret, format: 'der', type: 'pkcs8' })
