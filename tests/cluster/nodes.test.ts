@@ -128,7 +128,7 @@ test('one node leads; another takes over when it leaves', async () => {
   await using cluster = await openCluster()
   const [one, two] = await openTwo(cluster)
   const events = ({ lines }: TestNode): readonly string[] =>
-    lines.map(({ event }) => event).filter((event) => event.startsWith('lead_'))
+    lines.map(({ event }) => String(event)).filter((event) => event.startsWith('lead_'))
   await expect.poll(() => events(one), PATIENCE).toEqual(['lead_taken'])
   expect(events(two)).toEqual([])
   await one.close()

@@ -1,19 +1,17 @@
 import { createGuard, type Guard, type GuardOptions } from '@countersign/guard'
 import { createAuthority, type Authority, type AuthorityConfig } from 'countersign'
-import pino from 'pino'
 
+import { logTo } from '../../packages/server/test/support/log-lines.ts'
 import { sharedPostgres, type Database } from '../support/postgres.ts'
 
 export const PASSWORD = 'correct horse battery'
 export const SECRET = 'the-secret-of-all-nodes-of-a-test-0123456789'
 
-/** A log line of a node. */
-export type Line = Readonly<Record<string, unknown>> & { readonly event: string }
-
 /** One node in this process. It listens on no port. */
 export interface TestNode {
   readonly authority: Authority
-  readonly lines: readonly Line[]
+  /** Its log lines. */
+  readonly lines: readonly Readonly<Record<string, unknown>>[]
   post(path: string, body: unknown): Promise<Response>
   /** Returns a guard that gets its lease from this node. */
   guard(options?: Partial<GuardOptions>): Promise<Guard>
@@ -75,11 +73,8 @@ export async function openCluster(url = 'http://localhost:8000'): Promise<Cluste
 }
 
 async function openTestNode(config: AuthorityConfig, url: string): Promise<TestNode> {
-  const lines: Line[] = []
-  const logger = pino(
-    { level: 'info' },
-    { write: (text: string) => lines.push(JSON.parse(text) as Line) },
-  )
+  const lines: Record<string, unknown>[] = []
+  const logger = logTo(lines, 'info')
   const authority = await createAuthority({ ...config, logger })
   const guards: Guard[] = []
   let closed: Promise<void> | undefined
@@ -127,8 +122,8 @@ export async function logoutEverywhere(
 }
 
 /** Removes the newest entries of the log, as a failover to a replica that lagged does. */
-export async function loseEntries({ query }: Database, kept: number): Promise<void> {
-  await query(`
+export async function loseEntries(database: Database, kept: number): Promise<void> {
+  await database.query(`
     BEGIN;
     ALTER TABLE revocations DISABLE TRIGGER ALL;
     DELETE FROM revocations WHERE position > ${kept};
