@@ -15,6 +15,7 @@ const LAYERS = [
   'store',
   'keys',
   'revocations',
+  'nodes',
   'accounts',
   'mail',
   'factors',

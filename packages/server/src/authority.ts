@@ -22,7 +22,7 @@ import { openBreachedPasswords } from './authority/breached.ts'
 import { createMailServices } from './authority/by-mail.ts'
 import { warnOfExposures } from './authority/exposures.ts'
 import { createFactorServices } from './authority/factors.ts'
-import { openFeed } from './authority/feed.ts'
+import { openFeed, type OpenedFeed } from './authority/feed.ts'
 import { isFirstStart, repeatStartOver } from './authority/first-start.ts'
 import { serveHttp, warnOfOtherSites } from './authority/http.ts'
 import { openKeyRing, warnOfAlgorithms } from './authority/keys.ts'
@@ -155,11 +155,13 @@ export async function createAuthority(
     clock,
     onEvent: (event) => logStoreEvent(logger, event),
   })
+  const opened: OpenedFeed[] = []
   try {
     // On PostgreSQL, all nodes have the clock of its server.
-    const given = { clock: store.clock, random, claims, source, signer, input }
+    const given = { clock: store.clock, random, claims, source, signer, input, opened }
     return await assemble(settings, store, given, logger)
   } catch (error) {
+    for (const feed of opened) await feed.close()
     await store.close()
     throw error
   }
@@ -173,6 +175,8 @@ interface Parameters {
   readonly signer: ForeignSigner | undefined
   /** The settings as they were given, with the paths of secret files. */
   readonly input: SettingsInput
+  /** Gets what must be closed if a later step fails. */
+  readonly opened: OpenedFeed[]
 }
 
 async function assemble(
@@ -199,6 +203,7 @@ async function assemble(
   await repeatStartOver(store, settings.publicUrl, clock, logger)
   const mail = await openMail({ ...base, settings })
   const feed = await openFeed({ ...base, settings, ring, isFirst })
+  given.opened.push(feed)
   const { settling } = feed
   const notices = mail.mailer && createNotices(mail.mailer)
   const parts = { ...base, ring, hasher, newPasswords, notices, log: feed.log }
@@ -217,6 +222,7 @@ async function assemble(
     byMail,
     factors,
     hub: feed.hub,
+    effective: feed.effective,
     devOutbox: mail.devOutbox,
     logger,
   })
@@ -225,6 +231,7 @@ async function assemble(
     retention: settings.retention,
     hasher,
     keepUpKeys: () => ring.keepUp(),
+    leads: feed.leads,
   })
   const stopPreload = startPreload(store, logger)
   const stopMail = mail.start()
@@ -237,7 +244,7 @@ async function assemble(
     feed: {
       ...http.feed,
       close: () => {
-        feed.hub.close()
+        feed.stop()
         http.feed.close()
       },
     },

@@ -22,6 +22,8 @@ export interface UpkeepOptions {
   readonly random: Random
   /** Rotates and removes keys that are due. */
   readonly keepUpKeys: () => Promise<void>
+  /** Whether this server does the work that one node does for all. */
+  readonly leads: () => boolean
   readonly logger: Logger
 }
 
@@ -37,6 +39,8 @@ const SESSION_KEPT_MS = 86_400_000
 const MAIL_KEPT_MS = 7 * 86_400_000
 /** Expired invitations stay in lists for a month, so that they can be sent again. */
 const INVITATION_KEPT_MS = 30 * 86_400_000
+/** The row of a node that died stays for some minutes. Its last lease ends after half a minute. */
+const NODE_KEPT_MS = 300_000
 /** One step deletes at most this many rows. */
 const STEP_ROWS = 500
 /**
@@ -50,22 +54,33 @@ const HASH_SAMPLE = 200
  * Starts the background work: it rotates keys on schedule and deletes rows that are no longer needed, in
  * small steps. Failed work is logged and repeated in its next round. Returns the function that stops the
  * work.
+ *
+ * One node does it for all. Each step is one atomic call of the store that is right whoever makes it, and however late:
+ * a deletion has its condition in itself, and a change of the ring names the ring that it expects. So a node that was
+ * paused and continues beside the new leader does no harm.
  */
 export function startUpkeep(options: UpkeepOptions): () => void {
-  const { logger, store, retention } = options
-  const signal = { isStopped: false }
+  const { logger, store, retention, leads } = options
+  let isStopped = false
   let round = 0
+  let purgedAtRound = -Infinity
+  const goesOn = (): boolean => !isStopped && leads()
   const timer = setInterval(() => {
-    void attempt(logger, 'keys', options.keepUpKeys)
-    if (round % ROUNDS_AN_HOUR === 0) {
-      void attempt(logger, 'purge', () => purge(store, retention, logger, signal))
+    round += 1
+    // Each node imitates for its own logins.
+    if (round % ROUNDS_AN_HOUR === 1) {
       void attempt(logger, 'imitate_hashes', () => imitateStoredHashes(options))
     }
-    round += 1
+    if (!leads()) return
+    void attempt(logger, 'keys', options.keepUpKeys)
+    void attempt(logger, 'nodes', () => store.nodes.purge(NODE_KEPT_MS))
+    if (round - purgedAtRound < ROUNDS_AN_HOUR) return
+    purgedAtRound = round
+    void attempt(logger, 'purge', () => purge(store, retention, logger, goesOn))
   }, ROUND_MS)
   timer.unref()
   return () => {
-    signal.isStopped = true
+    isStopped = true
     clearInterval(timer)
   }
 }
@@ -91,7 +106,7 @@ async function purge(
   store: Store,
   { auditMs, revocationsMs }: Retention,
   logger: Logger,
-  signal: { readonly isStopped: boolean },
+  goesOn: () => boolean,
 ): Promise<void> {
   const steps: Readonly<Record<string, () => Promise<number>>> = {
     sessions: () => store.sessions.purge(SESSION_KEPT_MS, STEP_ROWS),
@@ -107,7 +122,7 @@ async function purge(
   for (const [rows, step] of Object.entries(steps)) {
     let removed = 0
     let last = STEP_ROWS
-    while (last === STEP_ROWS && !signal.isStopped) {
+    while (last === STEP_ROWS && goesOn()) {
       last = await step()
       removed += last
       await setImmediate() // Requests run first.
@@ -127,7 +142,7 @@ async function pruning(
   return { [rows]: () => table.prune(keptMs, STEP_ROWS, oldestAt + ROUND_DELETES_MS) }
 }
 
-async function attempt(logger: Logger, work: string, run: () => Promise<void>): Promise<void> {
+async function attempt(logger: Logger, work: string, run: () => Promise<unknown>): Promise<void> {
   try {
     await run()
   } catch (error) {

@@ -31,6 +31,7 @@ function open(connections: number): {
       return head
     },
     isHeld: () => false,
+    reading: () => {},
     connections: () => connections,
     send: ({ guard }, messages) => {
       for (const message of messages) sent.push({ guard, text: message.toString() })

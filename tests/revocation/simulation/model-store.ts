@@ -90,6 +90,7 @@ export class ModelStore {
       head: headOf(this.#state),
       oldest: ORIGIN,
       startedOverAt,
+      startedOverPosition: entries.findLast(({ kind }) => kind === 'issuer')?.position ?? 0,
       chainAt: (position) => chainAt(this.#state, position),
       isSettled: (head) => settled.has(nameOf(head)),
     })

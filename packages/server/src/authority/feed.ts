@@ -6,6 +6,9 @@ import { messageOf } from '../base/faults.ts'
 import type { Random } from '../base/random.ts'
 import type { KeyRing } from '../keys/ring.ts'
 import type { Sealer } from '../keys/sealing.ts'
+import type { ClusterNode } from '../nodes/node.ts'
+import { NODE_LEASES_MS } from '../nodes/peers.ts'
+import { LEASE_MS, type EffectiveReport } from '../revocations/confirmations.ts'
 import { FeedHub, type HubEvent } from '../revocations/hub.ts'
 import { retainMs } from '../revocations/log-copy.ts'
 import { LogMirror } from '../revocations/mirror.ts'
@@ -15,6 +18,7 @@ import { createTopics } from '../revocations/topics.ts'
 import type { LogQuestions } from '../sessions/services.ts'
 import type { Settings } from '../settings.ts'
 import type { Store } from '../store/store.ts'
+import { openNode } from './nodes.ts'
 import { createSettling, type Settling } from './settle.ts'
 
 /** Settings and dependencies of the revocation feed. */
@@ -35,14 +39,31 @@ export interface OpenedFeed {
   readonly hub: FeedHub
   readonly log: LogQuestions
   readonly settling: Settling
-  /** Stops following the log and closes the hub. Call it before the store is closed. */
+  /** Resolves when a position, which was committed, is in force at the guards of all nodes. */
+  readonly effective: (position: number) => Promise<EffectiveReport>
+  /** Whether this server does the background work of all nodes. */
+  readonly leads: () => boolean
+  /** Ends all connections and waits. The server still answers requests, and the other nodes see it. */
+  stop(): void
+  /** Stops following the log, and leaves the other nodes. Call it before the store is closed. */
   close(): Promise<void>
 }
 
-/** Opens the hub of the revocation feed and, if a Redis URL is set, the mirror of the log. */
+/**
+ * Opens the hub of the revocation feed and, if a Redis URL is set, the mirror of the log. Every node has a mirror of
+ * its own into the same Redis: see `docs/decisions/0022-nodes.md`.
+ */
 export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
   const { settings, store, logger } = options
-  const hub = await openHub(options)
+  const node = await openNode(settings, { ...options, timers: systemTimers })
+  let hub: FeedHub
+  try {
+    hub = await openHub(options, node)
+  } catch (error) {
+    await node?.leave()
+    throw error
+  }
+  node?.serve(hub)
   const mirror =
     settings.redisUrl === undefined ? undefined : await openMirror(settings.redisUrl, hub, options)
   const noteAhead = createAheadWatch(hub, logger)
@@ -66,15 +87,22 @@ export async function openFeed(options: FeedOptions): Promise<OpenedFeed> {
         return decideStanding(claims, hub.log)
       },
     },
+    effective: (position) => (node ?? hub).effective(position),
+    leads: () => node?.leads() ?? true,
+    stop: () => {
+      hub.close()
+      node?.stop()
+    },
     close: async () => {
       unwatch()
       await mirror?.close()
       hub.close()
+      await node?.leave()
     },
   }
 }
 
-async function openHub(options: FeedOptions): Promise<FeedHub> {
+async function openHub(options: FeedOptions, node: ClusterNode | undefined): Promise<FeedHub> {
   const { settings, store, ring, sealer, clock, isFirst, logger } = options
   const { publicUrl: issuer } = settings
   return FeedHub.open({
@@ -91,6 +119,8 @@ async function openHub(options: FeedOptions): Promise<FeedHub> {
     ...systemTimers,
     retainMs: retainMs(settings),
     isFirst,
+    unknownMs: node === undefined ? LEASE_MS : NODE_LEASES_MS,
+    mayEcho: () => node?.mayEcho() ?? true,
     nowMs: () => clock.nowMs(),
     onEvent: (event) => logHubEvent(logger, event),
   })

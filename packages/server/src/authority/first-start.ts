@@ -7,20 +7,15 @@ import type { Store } from '../store/store.ts'
 
 /**
  * Whether this is the first start on this database, so that no guard can hold a lease of this issuer yet. It
- * is true if the ring has no keys, and there is no shared secret, no signer of the application, no Redis and no
- * PostgreSQL, on which other nodes may run.
- * Call it before the key ring is opened.
+ * is true if the ring has no keys, and there is no shared secret, no signer of the application and no Redis. Nodes that
+ * start together on one PostgreSQL know each other's leases. Call it before the key ring is opened.
  */
 export async function isFirstStart(
   { keys }: Store,
-  { sharedSecrets, redisUrl, databaseUrl }: Settings,
+  { sharedSecrets, redisUrl }: Settings,
   signer: ForeignSigner | undefined,
 ): Promise<boolean> {
-  const isAlone =
-    sharedSecrets === undefined &&
-    signer === undefined &&
-    redisUrl === undefined &&
-    databaseUrl === undefined
+  const isAlone = sharedSecrets === undefined && signer === undefined && redisUrl === undefined
   return isAlone && (await keys.list()).length === 0
 }
 

@@ -14,6 +14,7 @@ import { routes } from '../http/routes.ts'
 import { maybeSameSite } from '../http/same-site.ts'
 import type { RequestContext } from '../http/services.ts'
 import type { DevOutbox } from '../mail/dev-outbox.ts'
+import type { EffectiveReport } from '../revocations/confirmations.ts'
 import type { FeedHub } from '../revocations/hub.ts'
 import type { CreatedSession } from '../sessions/create-session.ts'
 import { createFeedAccess } from '../sessions/feed-access.ts'
@@ -44,10 +45,13 @@ export function serveHttp(options: {
   readonly byMail: MailServices | undefined
   readonly factors: FactorServices
   readonly hub: FeedHub
+  /** Resolves when a log position is in force at the guards of all nodes. */
+  readonly effective: (position: number) => Promise<EffectiveReport>
   readonly devOutbox: DevOutbox | undefined
   readonly logger: Logger
 }): HttpSide {
-  const { settings, services, accounts, byMail, factors, hub, devOutbox, logger } = options
+  const { settings, services, accounts, byMail, factors, hub, effective, devOutbox, logger } =
+    options
   const { http } = settings
   const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
   const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
@@ -64,7 +68,7 @@ export function serveHttp(options: {
       feed: { hub, authenticate },
       devOutbox,
       isReady: createReadiness(services),
-      waitUntilEffective: () => waitUntilEffective(services.store, hub),
+      waitUntilEffective: () => waitUntilEffective(services.store, effective),
     }),
     feed: createFeedSocket({
       hub,

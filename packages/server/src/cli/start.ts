@@ -79,6 +79,8 @@ async function createFirstAccount({
     { username, password: given ?? generatedPassword ?? '', roles: ['admin'] },
     'system',
   )
+  // Of several nodes that start on an empty database, one creates the account.
+  if (!created.ok && (await accounts.count()) > 0) return undefined
   if (!created.ok) {
     throw new SetupError(
       `COUNTERSIGN_ADMIN_USERNAME or COUNTERSIGN_ADMIN_PASSWORD: ${created.text}`,

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 
-import type { Clock } from '../base/clock.ts'
+import type { Clock, EpochMs } from '../base/clock.ts'
 import { messageOf } from '../base/faults.ts'
 import type { Random } from '../base/random.ts'
 import type { Sealer } from '../keys/sealing.ts'
@@ -57,6 +57,9 @@ const CONCURRENCY = 4
 /**
  * The worker of the outbox. It looks for due mails soon after each commit and when the next mail is due, and
  * hands them over.
+ *
+ * All nodes deliver. Each mail belongs to one of them for the time of its lease, so a leader would add nothing but a
+ * delay when it dies.
  *
  * A mail is sent at least once, unless it is refused for good or too old. A mail whose hand-over was acknowledged
  * is not sent again: if the store cannot record it, the worker remembers the mail and repeats the record before
@@ -148,10 +151,11 @@ export class Delivery {
     for (const id of this.#unrecorded) await this.#record(id)
     const free = CONCURRENCY - this.#inFlight.size
     if (this.#isClosed || free <= 0) return // The end of a mail in flight looks again.
+    const leasedUntil = clock.nowMs() + this.#times.leaseMs
     const mails = await store.mail.claim(clock.nowMs(), this.#times.leaseMs, free)
     for (const mail of mails) {
       // Its lease has ended, because the machine slept. The attempt that is in flight goes on.
-      if (!this.#inFlight.has(mail.id)) this.#track(this.#deliver(mail))
+      if (!this.#inFlight.has(mail.id)) this.#track(this.#deliver(mail, leasedUntil))
     }
     if (mails.length > 0) return
     const dueAt = await store.mail.nextDueAt()
@@ -160,10 +164,12 @@ export class Delivery {
   }
 
   /** Never rejects. */
-  async #deliver(mail: ClaimedMail): Promise<void> {
+  async #deliver(mail: ClaimedMail, leasedUntil: EpochMs): Promise<void> {
     this.#inFlight.add(mail.id)
     try {
       if (this.#unrecorded.has(mail.id)) await this.#record(mail.id)
+      // This process was paused meanwhile, and another node has the mail now.
+      else if (this.#options.clock.nowMs() >= leasedUntil) this.#lookIn(0)
       else await this.#finish(mail, await this.#handOver(mail))
       this.#lookIn(0)
     } catch (error) {

@@ -28,14 +28,21 @@ export interface EffectiveReport {
   readonly isInForce: boolean
 }
 
+/** The guards of one node that may hold a lease. */
+export interface Leases {
+  /** Each of them has confirmed the log up to this position. */
+  readonly confirmed: number
+  readonly guards: number
+}
+
 /** Guards with an expired lease are removed only if more than this many guards are known. */
 const FORGET_MIN = 1_024
 
 interface Guard {
   applied: number
   /**
-   * When the last echo was sent to the guard, on the monotonic clock. The guard's lease began at this time or
-   * earlier.
+   * When the head of the guard's last echo was about to be read, on the monotonic clock. The guard's lease began at
+   * this time or earlier, because it counts from the sending of the nonce.
    */
   echoedAtMs: number
 }
@@ -61,11 +68,12 @@ interface Waiting {
  */
 export class Confirmations {
   readonly #timers: Timers
+  readonly #unknownMs: number
   readonly #guards = new Map<string, Guard>()
   /** The waits, by position. Many callers that wait for the same position cost no more than one. */
   readonly #waiting = new Map<number, Waiting>()
   /** Guards of an earlier process are not known. All leases that they hold have expired at this time. */
-  readonly #unknownUntilMs: number
+  #unknownUntilMs: number
   #isSettling = false
   #isClosed = false
   #forgetAt = FORGET_MIN
@@ -73,6 +81,7 @@ export class Confirmations {
   /** `unknownMs` is how long guards may still hold leases of an earlier process. */
   constructor(timers: Timers, unknownMs: number) {
     this.#timers = timers
+    this.#unknownMs = unknownMs
     this.#unknownUntilMs = timers.elapsed() + unknownMs
   }
 
@@ -82,12 +91,42 @@ export class Confirmations {
     return this.#guards.size
   }
 
-  /** Records that an echo is about to be sent to a guard. */
-  echoed(guard: string): void {
+  /** Whether the leases of all earlier processes are known or have expired. */
+  get isSettled(): boolean {
+    return this.#timers.elapsed() >= this.#unknownUntilMs
+  }
+
+  /** Records that the leases of all earlier processes are known elsewhere, or not known any more. */
+  setSettled(isSettled: boolean): void {
+    this.#unknownUntilMs = this.#timers.elapsed() + (isSettled ? 0 : this.#unknownMs)
+  }
+
+  /**
+   * Counts the guards that may hold a lease, and finds the position up to which each of them has confirmed the log.
+   * That is at most `head`, because a guard that gets its first echo later gets a head that is at `head` or above.
+   */
+  leases(head: number): Leases {
+    const since = this.#timers.elapsed() - LEASE_MS
+    let [confirmed, guards] = [head, 0]
+    for (const { applied, echoedAtMs } of this.#guards.values()) {
+      if (echoedAtMs <= since) continue
+      guards += 1
+      if (applied < confirmed) confirmed = applied
+    }
+    return { confirmed, guards }
+  }
+
+  /**
+   * Records that the head of an echo is about to be read for a guard, which has confirmed a position. It counts as a
+   * lease from now on, even if the echo is not sent. So a wait that begins between the read and the echo includes the
+   * guard.
+   */
+  echoed(guard: string, applied = 0): void {
     const known = this.#guards.get(guard)
     const echoedAtMs = this.#timers.elapsed()
     if (known !== undefined) {
       known.echoedAtMs = echoedAtMs
+      if (applied > known.applied) known.applied = applied
       return
     }
     // Guards choose a new name at each start, so old names must be removed even if no caller waits.
@@ -95,7 +134,7 @@ export class Confirmations {
       this.#forget()
       this.#forgetAt = Math.max(FORGET_MIN, 2 * this.#guards.size)
     }
-    this.#guards.set(guard, { applied: 0, echoedAtMs })
+    this.#guards.set(guard, { applied, echoedAtMs })
   }
 
   /** Records the position of a guard. */
@@ -172,7 +211,7 @@ export class Confirmations {
   }
 
   #isInForce({ open }: Waiting): boolean {
-    return open.size === 0 && this.#timers.elapsed() >= this.#unknownUntilMs
+    return open.size === 0 && this.isSettled
   }
 
   /** Removes guards whose leases have expired, unless a caller waits for a report about them. */

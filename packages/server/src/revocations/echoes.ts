@@ -36,6 +36,11 @@ export interface EchoesOptions extends Timers {
   readonly freshHead: () => Promise<LogHead>
   /** Whether no echo may be sent at the moment. The nonces then wait. */
   readonly isHeld: () => boolean
+  /**
+   * Called before the head is read, with the connections that will get an echo of it. From now on their guards may hold
+   * a lease that begins before any entry which the head lacks.
+   */
+  readonly reading: (subscribers: readonly Subscriber[]) => void
   /** The number of connections. */
   readonly connections: () => number
   /** Sends the echoes of one connection, unless it may not get any. */
@@ -77,11 +82,13 @@ export class Echoes {
   async #pass(): Promise<void> {
     const { freshHead, isHeld, elapsed } = this.#options
     if (isHeld() || this.#waiting.length === 0) return
-    const asked = this.#waiting.map((subscriber) => ({
+    const subscribers = this.#waiting
+    const asked = subscribers.map((subscriber) => ({
       subscriber,
       nonces: subscriber.nonces.splice(0),
     }))
     this.#waiting = []
+    this.#options.reading(subscribers)
     const encode = this.#encoder(await freshHead())
     for (let from = 0; from < asked.length; from += CONNECTIONS_AT_ONCE) {
       if (from > 0) await pause(this.#options, 0)

@@ -9,7 +9,7 @@ import {
   type WireBatch,
 } from '@countersign/guard/revocations'
 
-import { Confirmations, LEASE_MS, type EffectiveReport } from './confirmations.ts'
+import { Confirmations, LEASE_MS, type EffectiveReport, type Leases } from './confirmations.ts'
 import { CONNECTIONS_AT_ONCE, Echoes } from './echoes.ts'
 import { LogPages } from './log-pages.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
@@ -75,6 +75,10 @@ export interface FeedHubOptions extends Omit<LogTailOptions, 'onEvent'> {
   readonly topics: FeedTopics
   /** Whether no process has served this log before, so no guard can hold a lease of it. */
   readonly isFirst?: boolean
+  /** How long guards may hold leases of processes that this one does not know. Default: one lease. */
+  readonly unknownMs?: number
+  /** Whether this node may echo nonces now. Default: always. */
+  readonly mayEcho?: () => boolean
 }
 
 /**
@@ -99,16 +103,22 @@ export class FeedHub {
    * is complete.
    */
   #isIncomplete = false
+  #isClosed = false
   #tags: readonly string[]
 
   private constructor(parts: FeedHubOptions) {
     this.#parts = parts
     this.#pages = new LogPages(parts)
-    this.#confirmations = new Confirmations(parts, parts.isFirst === true ? 0 : LEASE_MS)
+    const { isFirst = false, unknownMs = LEASE_MS } = parts
+    this.#confirmations = new Confirmations(parts, unknownMs)
+    if (isFirst) this.#confirmations.setSettled(true)
     this.#echoes = new Echoes({
       ...parts,
       freshHead: () => this.tail.freshHead(),
-      isHeld: () => this.#isIncomplete,
+      isHeld: () => this.#isIncomplete || this.#isClosed || parts.mayEcho?.() === false,
+      reading: (subscribers) => {
+        for (const { guard, applied } of subscribers) this.#confirmations.echoed(guard, applied)
+      },
       connections: () => this.#subscribers.size,
       send: (subscriber, echoes) => this.#sendEchoes(subscriber, echoes),
     })
@@ -180,12 +190,12 @@ export class FeedHub {
         subscriber.era += 1
         return this.#resume(subscriber, message)
       case 'nonce':
-        this.#confirmations.applied(subscriber.guard, message.applied)
+        this.#applied(subscriber, message.applied)
         this.#noteClock(subscriber, message.clock)
         if (!this.#echoes.add(subscriber, message.nonce)) return this.#drop(subscriber, 'slow')
         return this.#echoes.answer()
       case 'applied':
-        return this.#confirmations.applied(subscriber.guard, message.position)
+        return this.#applied(subscriber, message.position)
       case 'evidence':
         return this.#takeEvidence(subscriber, message.batches)
       case 'bye':
@@ -200,6 +210,11 @@ export class FeedHub {
   #takeBye(guard: string): void {
     for (const each of this.#subscribers) if (each.guard === guard) this.#drop(each, 'closing')
     this.#confirmations.left(guard)
+  }
+
+  #applied(subscriber: Subscriber, position: number): void {
+    subscriber.applied = Math.max(subscriber.applied, position)
+    this.#confirmations.applied(subscriber.guard, position)
   }
 
   #noteClock(subscriber: Subscriber, clock: number | undefined): void {
@@ -226,6 +241,31 @@ export class FeedHub {
     // costs nothing.
     if (isNew && this.#confirmations.awaits(position)) this.#askToConfirm(position)
     return report
+  }
+
+  /** Answers the nonces that wait because this node was not allowed to echo. */
+  async answerWaiting(): Promise<void> {
+    await this.#echoes.answer()
+  }
+
+  /** Asks every guard of this node to confirm a position that a caller of another node waits for. */
+  askFor(position: number): void {
+    this.#askToConfirm(position)
+  }
+
+  /** The guards that may hold a lease of this node. */
+  get leases(): Leases {
+    return this.#confirmations.leases(this.log.position)
+  }
+
+  /** Whether all leases of earlier processes are known to some node, or have expired. */
+  get isSettled(): boolean {
+    return this.#confirmations.isSettled
+  }
+
+  /** See {@link isSettled}. */
+  setSettled(isSettled: boolean): void {
+    this.#confirmations.setSettled(isSettled)
   }
 
   /**
@@ -261,6 +301,7 @@ export class FeedHub {
 
   /** Ends all connections. */
   close(): void {
+    this.#isClosed = true
     this.tail.close()
     this.#confirmations.close()
     for (const each of this.#subscribers) each.link.end('closing')
@@ -280,7 +321,7 @@ export class FeedHub {
       return
     }
     // A polling guard sends no other confirmation before its request is answered.
-    this.#confirmations.applied(subscriber.guard, position)
+    this.#applied(subscriber, position)
     // For a position below the floor, a snapshot is shorter than the entries.
     if (position < this.log.floor) return this.#snapshot(subscriber)
     this.#send(subscriber, { type: 'resumed', retain_ms: this.#parts.retainMs })
@@ -422,8 +463,7 @@ export class FeedHub {
   #sendEchoes(subscriber: Subscriber, echoes: readonly Buffer[]): void {
     const { state } = subscriber
     // Checked again, because entries may have been found to be missing after the head was read.
-    if (this.#isIncomplete || (state !== 'live' && state !== 'behind')) return
-    this.#confirmations.echoed(subscriber.guard)
+    if (this.#isIncomplete || this.#isClosed || (state !== 'live' && state !== 'behind')) return
     for (const echo of echoes) this.#sendOrDrop(subscriber, echo)
   }
 

@@ -53,7 +53,7 @@ export interface LogMirrorOptions extends Timers {
   readonly keys: { readonly killed: readonly string[] }
   /** The longest life of a token, in milliseconds. */
   readonly retainMs: number
-  /** Called before each write of the head without a position, and after it with the position. */
+  /** Called without a position before the log is read for a head, and with the position after the head was written. */
   readonly onHead: (position?: number) => void
   readonly onEvent: (event: MirrorEvent) => void
 }
@@ -146,13 +146,14 @@ export class LogMirror {
     const era = this.#era
     // The log is read after the time. So the validity of the head counts from that time, not from its
     // arrival.
+    // A caller that waits for an entry which this read misses must know that a head without it may come.
+    onHead()
     await tail.read()
     const { position } = tail.head
     const { floor } = tail.log
     const copied = await this.#copyUpTo(position, floor)
     if (era !== this.#era) throw new Error('the connection was lost while the log was copied')
     this.#copied = copied
-    onHead()
     await target.setHead({ issuer, position, floor }, timeMs + MIRROR_HEAD_MS)
     onHead(position)
   }

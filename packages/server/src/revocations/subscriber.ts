@@ -29,6 +29,8 @@ export class Subscriber {
   sent: LogHead = { position: 0, chain: new Uint8Array() }
   /** Whether the guard's clock differs too much, so that this is reported once. */
   isClockOff = false
+  /** The newest position that the guard has confirmed on this connection. */
+  applied = 0
   /** Nonces that wait for an echo. */
   nonces: string[] = []
   /** Counts the restarts of this connection. Work from before a restart stops. */

@@ -1,5 +1,4 @@
 import type { EffectiveReport } from '../revocations/confirmations.ts'
-import type { FeedHub } from '../revocations/hub.ts'
 import type { Store } from '../store/store.ts'
 
 /** The report about a revocation that is in force at every guard, and its log position. */
@@ -9,12 +8,12 @@ export interface Effective extends EffectiveReport {
 
 /**
  * Waits until all current entries of the log are in force at every guard: each guard has confirmed them, or
- * its lease has expired. Resolves earlier, with `isInForce: false`, if the authority stops.
+ * its lease has expired. `effective` asks the guards of all nodes. Resolves earlier, with `isInForce: false`, if the authority stops.
  */
 export async function waitUntilEffective(
   { revocations }: Pick<Store, 'revocations'>,
-  hub: FeedHub,
+  effective: (position: number) => Promise<EffectiveReport>,
 ): Promise<Effective> {
   const { position } = await revocations.head()
-  return { ...(await hub.effective(position)), position }
+  return { ...(await effective(position)), position }
 }

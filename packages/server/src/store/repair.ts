@@ -30,6 +30,8 @@ export interface LogKnowledge {
   isSettled(head: LogHead): boolean
   /** When everybody last had to log in again, in milliseconds since 1970. 0 means never. */
   readonly startedOverAt: number
+  /** The position at which that happened, if its entry is kept. 0 means never. */
+  readonly startedOverPosition: number
 }
 
 /** The action for some evidence. */
@@ -68,6 +70,9 @@ export function decideRepair(evidence: LossEvidence, known: LogKnowledge): Repai
   // The evidence is from before everybody had to log in again. No token or session of that time is still
   // valid.
   if (signedAt <= known.startedOverAt) return NOTHING
+  // The same by positions: every token and session of the lost branch is below the entry that ended everything. Of
+  // several nodes that notice one loss, each with another newest entry, only the first makes everybody log in again.
+  if (tip.position < known.startedOverPosition) return NOTHING
   const jumps = jumpsAbove(tip.position, known.head.position)
   if (jumps > JUMPS_MAX) return { kind: 'too_far' }
   const isNew = (head: LogHead): boolean => !isKnown(head, known) && !known.isSettled(head)

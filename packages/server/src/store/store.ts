@@ -7,6 +7,7 @@ import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from 
 import type { FactorStore, FactorView, SignInUse } from './factors.ts'
 import type { InvitationStore } from './invitations.ts'
 import type { MailCodeStore } from './mail-codes.ts'
+import type { NodeStore } from './nodes.ts'
 import type { LossEvidence, RepairBy, RepairOutcome } from './repair.ts'
 import type {
   Account,
@@ -599,6 +600,7 @@ export interface Store {
   readonly mailCodes: MailCodeStore
   readonly invitations: InvitationStore
   readonly mail: MailStore
+  readonly nodes: NodeStore
   /** The store's clock, which decides grace and expiry. All nodes on one PostgreSQL have the same time. */
   readonly clock: Clock
   /**

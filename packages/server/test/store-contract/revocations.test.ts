@@ -183,6 +183,29 @@ describe.each(engines)('the revocation log on %s', (_, open) => {
     expect((await eventsOf(it.store)).at(-1)).toBe('log_repaired')
   })
 
+  test('of several nodes that notice one loss, each with another newest entry, one starts over', async () => {
+    await using it = await open()
+    const { revocations } = it.store
+    await writeDays(it.store, 2)
+    // No node has the lost entries themselves. The later a node notices the loss, the later it signs.
+    const notices = [5, 4, 7, 3].map((position, index): LossEvidence => {
+      const tip = { position, chain: new Uint8Array(32).fill(position) }
+      return { start: tip, entries: [], tip, signedAt: BY.at + index * 1_000 }
+    })
+    const kinds: string[] = []
+    for (const evidence of notices) {
+      kinds.push((await revocations.repair(evidence, REPAIR)).kind)
+    }
+    expect(kinds).toEqual(['start_over', 'nothing', 'nothing', 'nothing'])
+    const issuers = (await logOf(it.store)).filter((line) => line.startsWith('issuer'))
+    expect(issuers).toHaveLength(1)
+    // A loss after that is another loss.
+    const { position } = await revocations.head()
+    const next = { position: position + 1, chain: new Uint8Array(32).fill(9) }
+    const later = { start: next, entries: [], tip: next, signedAt: BY.at + 9_000 }
+    expect((await revocations.repair(later, REPAIR)).kind).toBe('start_over')
+  })
+
   test('prune deletes a prefix up to its limit, and never the newest entry', async () => {
     await using it = await open()
     const { revocations } = it.store

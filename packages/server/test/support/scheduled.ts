@@ -65,6 +65,7 @@ export function scheduledStore(store: Store, scheduler: fc.Scheduler): Store {
     mailCodes: scheduled(store.mailCodes, scheduler),
     invitations: scheduled(store.invitations, scheduler),
     mail: scheduled(store.mail, scheduler),
+    nodes: scheduled(store.nodes, scheduler),
     clock: store.clock,
     consume: (kind, id, expiresAt) => store.consume(kind, id, expiresAt),
     purgeConsumed: (limit) => store.purgeConsumed(limit),

@@ -352,6 +352,30 @@ export const migrations: readonly string[] = [
   CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
     FOR EACH ROW EXECUTE FUNCTION countersign_keep_audit();
   `,
+  `
+  -- The servers that run on this database. PostgreSQL rewrites a row in its page, because no index has its columns.
+  CREATE TABLE nodes (
+    id           text COLLATE "C" PRIMARY KEY,
+    name         text COLLATE "C" NOT NULL,
+    version      text COLLATE "C" NOT NULL,
+    started_at   bigint NOT NULL,
+    heartbeat_at bigint NOT NULL,
+    beats        bigint NOT NULL,
+    confirmed    bigint NOT NULL,
+    guards       bigint NOT NULL,
+    awaits       bigint NOT NULL,
+    is_settled   integer NOT NULL,
+    has_left     integer NOT NULL
+  ) WITH (fillfactor = 50);
+
+  -- The node that does the background work, and until when.
+  CREATE TABLE node_lead (
+    id      integer PRIMARY KEY CHECK (id = 1),
+    node_id text COLLATE "C" NOT NULL,
+    until   bigint NOT NULL
+  ) WITH (fillfactor = 50);
+  INSERT INTO node_lead (id, node_id, until) VALUES (1, '', 0);
+  `,
 ]
 
 /**

@@ -22,6 +22,7 @@ import {
   readHead,
   readIssuerOfStartOver,
   readOldest,
+  readStartOver,
   toHead,
 } from './revocations.ts'
 
@@ -211,6 +212,7 @@ async function knowledge(
     head: await readHead(tx),
     oldest,
     startedOverAt: headColumns.integer(startedOver ?? {}, 'started_over_at'),
+    startedOverPosition: (await readStartOver(tx))?.position ?? 0,
     chainAt: (position) =>
       own.get(position) ?? (position === oldest.position ? oldest.chain : undefined),
     isSettled: (head) => settled.has(nameHead(head)),

@@ -114,10 +114,15 @@ export async function readOldestAt(tx: Transaction): Promise<EpochMs | undefined
 
 /** Returns the issuer for which the log last started over, if that entry is still kept. */
 export async function readIssuerOfStartOver(tx: Transaction): Promise<string | undefined> {
+  return (await readStartOver(tx))?.subject
+}
+
+/** Returns the newest entry that made everybody log in again, if it is still kept. */
+export async function readStartOver(tx: Transaction): Promise<Revocation | undefined> {
   const row = await tx.get(
-    `SELECT subject FROM revocations WHERE kind = 'issuer' ORDER BY position DESC LIMIT 1`,
+    `SELECT * FROM revocations WHERE kind = 'issuer' ORDER BY position DESC LIMIT 1`,
   )
-  return row === undefined ? undefined : log.text(row, 'subject')
+  return row === undefined ? undefined : toRevocation(row)
 }
 
 /**

@@ -10,6 +10,7 @@ import { createKeyStore } from './keys.ts'
 import { createRevocationStore } from './log-store.ts'
 import { createMailCodeStore } from './mail-codes.ts'
 import { createMailStore } from './mail.ts'
+import { createNodeStore } from './nodes.ts'
 import { createRoleStore } from './roles.ts'
 import { createSessionStore } from './sessions.ts'
 import { createShadowStore } from './shadows.ts'
@@ -40,6 +41,7 @@ export function createSqlStore(
     mailCodes: createMailCodeStore(db),
     invitations: createInvitationStore(db),
     mail: createMailStore(db),
+    nodes: createNodeStore(db),
     consume: (kind, id, expiresAt) =>
       together.run((tx) => consume(tx, { kind, id, expiresAt }, tx.nowMs()), 'none'),
     purgeConsumed: (limit) => purgeConsumed(db, limit),

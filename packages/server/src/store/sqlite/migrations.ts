@@ -415,4 +415,27 @@ export const migrations: readonly string[] = [
   -- How the session met the need for a second factor.
   ALTER TABLE sessions ADD COLUMN second_factor TEXT NOT NULL DEFAULT 'none';
   `,
+  `
+  -- The servers on one PostgreSQL. Both engines have the same tables. A server on this database writes no row.
+  CREATE TABLE nodes (
+    id           TEXT PRIMARY KEY,
+    name         TEXT NOT NULL,
+    version      TEXT NOT NULL,
+    started_at   INTEGER NOT NULL,
+    heartbeat_at INTEGER NOT NULL,
+    beats        INTEGER NOT NULL,
+    confirmed    INTEGER NOT NULL,
+    guards       INTEGER NOT NULL,
+    awaits       INTEGER NOT NULL,
+    is_settled   INTEGER NOT NULL,
+    has_left     INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE node_lead (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    node_id TEXT NOT NULL,
+    until   INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO node_lead (id, node_id, until) VALUES (1, '', 0);
+  `,
 ]
