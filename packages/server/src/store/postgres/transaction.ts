@@ -14,6 +14,8 @@ export interface TransactionOptions {
   readonly clock: Clock
   /** Whether it may append to the revocation log. */
   readonly mayAppend: boolean
+  /** Whether PostgreSQL must tell the other nodes about new entries. */
+  readonly notifies: () => boolean
 }
 
 /** Statements on one connection. */
@@ -82,11 +84,12 @@ export class PostgresTransaction implements Transaction {
     }
   }
 
-  /** Writes the appended entries. Returns whether there are any. */
-  async finish(): Promise<boolean> {
-    if (this.#entries.length === 0) return false
-    await writeLog(this, this.#entries)
-    return true
+  /** Writes the appended entries. Returns the position of the newest one, if there are any. */
+  async finish(): Promise<number | undefined> {
+    const newest = this.#entries.at(-1)
+    if (newest === undefined) return undefined
+    await writeLog(this, this.#entries, this.#options.notifies())
+    return newest.position
   }
 
   #query(sql: string, values: readonly unknown[]): Promise<QueryResult<Row>> {
