@@ -153,14 +153,11 @@ describeWith('redis', 'the script in Redis keeps the rule', () => {
     }
   })
 
-  test.each([2, 3])(
-    'on a server that knows only RESP2, with protocol=%i',
-    async (protocol) => {
-      await using redis: RunningRedis = await startLegacyRedis()
-      await expect(redis.client.call('HELLO', '3')).rejects.toThrow('unknown command')
-      await keepsRule(`${redis.url}?protocol=${protocol}`)
-    },
-  )
+  test.each([2, 3])('on a server that knows only RESP2, with protocol=%i', async (protocol) => {
+    await using redis: RunningRedis = await startLegacyRedis()
+    await expect(redis.client.call('HELLO', '3')).rejects.toThrow('unknown command')
+    await keepsRule(`${redis.url}?protocol=${protocol}`)
+  })
 
   test('with Sentinels', async () => {
     await using sentinels = await startRedisWithSentinels()
@@ -181,7 +178,16 @@ describeWith('redis', 'the script in Redis keeps the rule', () => {
     await using redis = await startRedis()
     await withRedis(redis.url, async (throttles, clock) => {
       const bucket = { key: 'a', triesMax: 3, intervalMs: 1_000 }
-      for (const value of ['', 'x', 'nan', 'inf', '-inf', '-1', '1e300', String(clock.nowMs() + 3_000)]) {
+      for (const value of [
+        '',
+        'x',
+        'nan',
+        'inf',
+        '-inf',
+        '-1',
+        '1e300',
+        String(clock.nowMs() + 3_000),
+      ]) {
         await redis.client.set('countersign:{throttle}:a', value)
         const taken = await throttles.take([bucket])
         expect(taken.ok ? 0 : taken.retryAfterMs).toBeLessThanOrEqual(1_000)

@@ -21,7 +21,10 @@ test.each<[string, Partial<RedisAddress>]>([
   ['redis://127.0.0.1', {}],
   ['redis://127.0.0.1:6379/', {}],
   ['redis://127.0.0.1/3?protocol=3', { database: 3, protocol: 3 }],
-  ['rediss://redis.example.com:6380', { isTls: true, hosts: [{ host: 'redis.example.com', port: 6380 }] }],
+  [
+    'rediss://redis.example.com:6380',
+    { isTls: true, hosts: [{ host: 'redis.example.com', port: 6380 }] },
+  ],
   ['redis://[::1]:7000', { hosts: [{ host: '::1', port: 7000 }] }],
   ['redis://:p%40ss@127.0.0.1', { password: 'p@ss' }],
   ['redis://me:a:b@c@127.0.0.1', { username: 'me', password: 'a:b@c' }],

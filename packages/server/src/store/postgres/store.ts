@@ -50,7 +50,9 @@ function createStore(
   const inSql = createSqlStore(db, together, (attempt, rules) => refreshes.refresh(attempt, rules))
   return {
     ...inSql,
-    throttles: redis ? createRedisThrottles(redis.link, db.clock, inSql.throttles) : inSql.throttles,
+    throttles: redis
+      ? createRedisThrottles(redis.link, db.clock, inSql.throttles)
+      : inSql.throttles,
     clock: db.clock,
     watch: (changed) => watch.add(changed),
     check: async () => {

@@ -1,0 +1,142 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { decodeJwt } from 'jose'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { runAuthority, type RunningAuthority } from '../revocation/support.ts'
+import { startRedisCluster, type RedisCluster } from '../support/redis-cluster.ts'
+import { startRedisWithSentinels, type RedisWithSentinels } from '../support/redis-sentinel.ts'
+import { describeWith } from '../support/requirements.ts'
+import { clusterUrl, sentinelUrl, startLegacyRedis } from './support.ts'
+
+const PREFIX = 'countersign:revoked:'
+
+/** What a reader needs of a client. */
+interface Reader {
+  get(key: string): Promise<string | null>
+}
+
+/** Decides as a reader of the mirror does: it reads the keys one by one, and the head last. */
+async function decide(reader: Reader, access: string): Promise<'valid' | 'revoked' | 'unknown'> {
+  const claims = decodeJwt(access)
+  const keys = [`session:${String(claims['sid'])}`, `account:${String(claims.sub)}`]
+  try {
+    const marks = await Promise.all(keys.map((key) => reader.get(PREFIX + key)))
+    const head = await reader.get(`${PREFIX}head`)
+    if (head === null) return 'unknown'
+    return marks.some((mark) => Number(mark ?? -1) > Number(claims['rvp'])) ? 'revoked' : 'valid'
+  } catch {
+    return 'unknown'
+  }
+}
+
+function until(reader: Reader, access: string, expected: string): Promise<void> {
+  return expect.poll(() => decide(reader, access)).toBe(expected)
+}
+
+/** Logs in and out at once. Returns the revoked token, when readers refuse it. */
+async function revoke(it: RunningAuthority, reader: Reader, username: string): Promise<string> {
+  const { access, refresh } = await it.login(username)
+  await it.post('/api/token/blacklist/', { refresh })
+  await until(reader, access, 'revoked')
+  return access
+}
+
+/** A head is valid for three seconds. After that, a lost mark must be back, or there must be no head. */
+async function expectNeverValid(reader: Reader, access: string): Promise<void> {
+  await sleep(3_100)
+  for (let tries = 0; tries < 100; tries += 1) {
+    expect(await decide(reader, access)).not.toBe('valid')
+    await sleep(20)
+  }
+  await until(reader, access, 'revoked')
+}
+
+describeWith('redis', 'the mirror in a Redis that knows only RESP2', () => {
+  test.each([2, 3])('is filled with protocol=%i', async (protocol) => {
+    await using redis = await startLegacyRedis()
+    await using it = await runAuthority({ redisUrl: `${redis.url}?protocol=${protocol}` })
+    await revoke(it, redis.client, 'alice')
+    await until(redis.client, (await it.login('bob')).access, 'valid')
+  })
+})
+
+describeWith('redis', 'the mirror with Sentinels', () => {
+  let sentinels: RedisWithSentinels
+  let it: RunningAuthority
+  beforeAll(async () => {
+    sentinels = await startRedisWithSentinels()
+    it = await runAuthority({ redisUrl: sentinelUrl(sentinels) })
+  })
+  afterAll(async () => {
+    await it?.[Symbol.asyncDispose]()
+    await sentinels?.[Symbol.asyncDispose]()
+  })
+
+  test('is filled, and filled again after a flush', async () => {
+    const access = await revoke(it, sentinels.client, 'alice')
+    await until(sentinels.client, (await it.login('bob')).access, 'valid')
+    await sentinels.flush()
+    await expectNeverValid(sentinels.client, access)
+  })
+
+  test('is filled again after a failover, also by replicas that lost everything', async () => {
+    const access = await revoke(it, sentinels.client, 'carol')
+    await sentinels.killPrimary()
+    await expectNeverValid(sentinels.client, access)
+    await until(sentinels.client, (await it.login('bob')).access, 'valid')
+    // Writes that a primary acknowledged can be lost in a failover.
+    const primary = await sentinels.primary()
+    for (const node of sentinels.nodes) {
+      if (node !== primary)
+        await node.client.call('CONFIG', 'SET', 'replica-read-only', 'no').catch(() => {})
+      if (node !== primary) await node.client.flushall().catch(() => {})
+    }
+    await sentinels.killPrimary()
+    await expectNeverValid(sentinels.client, access)
+  })
+})
+
+describeWith('redis', 'the mirror in a cluster', () => {
+  let cluster: RedisCluster
+  let it: RunningAuthority
+  beforeAll(async () => {
+    cluster = await startRedisCluster()
+    it = await runAuthority({ redisUrl: clusterUrl(cluster) })
+  })
+  afterAll(async () => {
+    await it?.[Symbol.asyncDispose]()
+    await cluster?.[Symbol.asyncDispose]()
+  })
+
+  const keyOf = (access: string): string => `${PREFIX}session:${String(decodeJwt(access)['sid'])}`
+
+  test('is filled on all primaries', async () => {
+    const used = new Set<number>()
+    for (let at = 0; used.size < 3 && at < 50; at += 1) {
+      const access = await revoke(it, cluster.client, `user-${at}`)
+      used.add((await cluster.primaryOf(keyOf(access))).port)
+    }
+    expect(used.size).toBe(3)
+    await until(cluster.client, (await it.login('bob')).access, 'valid')
+  })
+
+  test('is filled again after one primary was flushed', async () => {
+    const access = await revoke(it, cluster.client, 'carol')
+    const primary = await cluster.primaryOf(keyOf(access))
+    await primary.client.flushall()
+    await expectNeverValid(cluster.client, access)
+  })
+
+  test('is filled again after a failover', async () => {
+    const access = await revoke(it, cluster.client, 'dora')
+    const primary = await cluster.primaryOf(keyOf(access))
+    // The replica has lost everything, as after writes that were acknowledged and not replicated.
+    const replica = await cluster.replicaOf(primary)
+    await replica.client.call('CONFIG', 'SET', 'replica-read-only', 'no')
+    await replica.client.flushall().catch(() => {})
+    await cluster.killPrimary(primary)
+    await expectNeverValid(cluster.client, access)
+    await until(cluster.client, (await it.login('bob')).access, 'valid')
+  })
+})
