@@ -26,9 +26,9 @@ interface Answer {
 async function duringLogIns(it: Nodes, fault: () => Promise<unknown>): Promise<readonly Answer[]> {
   const answers: Answer[] = []
   let isBefore = true
-  let isOver = false
+  const over = new AbortController()
   const log = async (kind: Answer['kind'], at: number): Promise<void> => {
-    for (let round = 0; !isOver; round += 1) {
+    for (let round = 0; !over.signal.aborted; round += 1) {
       const node = it.nodes[(round + at) % 2]!
       const wasBefore = isBefore
       const from = performance.now()
@@ -52,7 +52,7 @@ async function duringLogIns(it: Nodes, fault: () => Promise<unknown>): Promise<r
       .poll(() => answers.filter(({ status }) => status === 429).length)
       .toBeGreaterThan(3)
   } finally {
-    isOver = true
+    over.abort()
     await Promise.all(loops)
   }
   return answers

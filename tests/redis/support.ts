@@ -1,12 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
-
-import pino from 'pino'
 
 import { createAuthority, type Authority, type AuthorityConfig } from 'countersign'
 
+import { createLogger } from '../../packages/server/src/base/logger.ts'
 import { sharedPostgres } from '../support/postgres.ts'
 import type { RedisCluster } from '../support/redis-cluster.ts'
 import type { RedisWithSentinels } from '../support/redis-sentinel.ts'
@@ -79,13 +77,13 @@ export async function openNodes(config: AuthorityConfig): Promise<Nodes> {
 
 async function openNode(settings: AuthorityConfig): Promise<Node> {
   const events: string[] = []
-  const lines = new Writable({
-    write(line: Buffer, _encoding, done) {
-      events.push((JSON.parse(String(line)) as { event: string }).event)
-      done()
-    },
+  const logger = createLogger('info', (lines, done) => {
+    for (const line of String(lines).trim().split('\n')) {
+      events.push((JSON.parse(line) as { event: string }).event)
+    }
+    done(undefined)
   })
-  const authority = await createAuthority({ ...settings, logger: pino({}, lines) })
+  const authority = await createAuthority({ ...settings, logger })
   return {
     authority,
     events,

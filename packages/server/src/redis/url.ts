@@ -16,6 +16,7 @@ export interface RedisAddress {
   readonly protocol: 2 | 3
 }
 
+/** The address of one server. */
 export interface RedisHost {
   readonly host: string
   readonly port: number

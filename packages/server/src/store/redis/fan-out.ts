@@ -75,17 +75,20 @@ export class RedisFanOut {
     this.#subscribedAtMs = performance.now()
     const subscriber = connectRedis(this.#url)
     subscriber.on('message', (_channel: string, message: string) => this.#receive(message))
-    subscriber.on('ready', () => {
-      subscriber.subscribe(this.#channel).then(
-        () => {
-          // Entries that were written before have no message here.
-          this.#call()
-          this.#send(0)
-        },
-        () => {},
-      )
-    })
+    subscriber.on('ready', () => void this.#join(subscriber))
     return subscriber
+  }
+
+  async #join(subscriber: RedisConnection): Promise<void> {
+    try {
+      await subscriber.subscribe(this.#channel)
+    } catch {
+      // The connection has ended again. It reconnects, or is replaced when no message comes.
+      return
+    }
+    // Entries that were written before have no message here.
+    this.#call()
+    this.#send(0)
   }
 
   #receive(message: string): void {
