@@ -12,7 +12,7 @@ import { clusterUrl, sentinelUrl, startLegacyRedis } from './support.ts'
 
 const PREFIX = 'countersign:revoked:'
 
-/** What a reader needs of a client. */
+/** The part of a client that a reader uses. */
 interface Reader {
   get(key: string): Promise<string | null>
 }

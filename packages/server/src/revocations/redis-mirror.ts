@@ -71,7 +71,7 @@ export function createRedisMirror({
   const redis = connectRedis(url)
   const lastError = new LastError(redis)
   const isCluster = redis.isCluster
-  /** What the servers were when they were last asked. After a failover it differs, and marks may be lost. */
+  /** The identities of the servers when they were last asked. After a failover they differ, and marks may be lost. */
   let known = ''
   redis.on('ready', onConnect)
 

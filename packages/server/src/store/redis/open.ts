@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { RedisLink, type RedisLinkEvent } from '../../redis/link.ts'
 import { RedisFanOut } from './fan-out.ts'
 
-/** What the store does in Redis beside PostgreSQL. */
+/** The parts of a store on PostgreSQL that use Redis. */
 export interface StoreRedis {
   /** For counted attempts. */
   readonly link: RedisLink
