@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { startRedisWithSentinels } from '../support/redis-sentinel.ts'
-import { startRedis } from '../support/redis.ts'
+import { startRedis, untilTrue } from '../support/redis.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { clusterUrl, openNodes, PASSWORD, sentinelUrl, type Nodes } from './support.ts'
@@ -87,6 +87,13 @@ function untilEvent(it: Nodes, event: string, times = 1): Promise<void> {
   return expect
     .poll(() => it.nodes.every(({ events }) => events.filter((e) => e === event).length >= times))
     .toBe(true)
+}
+
+/** Waits until Redis is used by both nodes, as far as their logs say. */
+async function untilRecovered(it: Nodes): Promise<void> {
+  const last = (): readonly unknown[] =>
+    it.nodes.map(({ events }) => events.findLast((event) => event.startsWith('redis_')))
+  await expect.poll(last).toEqual(['redis_recovered', 'redis_recovered'])
 }
 
 let closing: AsyncDisposable[] = []
@@ -219,16 +226,18 @@ describeWith('redis', 'two nodes with a Redis', () => {
     expectSound(await duringLogIns(it, () => sentinels.killPrimary()))
     await untilEvent(it, 'redis_recovered')
     await expectCounting(it)
+    for (const node of sentinels.nodes) await node.start()
+    await sentinels.untilComplete()
     // A primary that hangs keeps its connections.
     const frozen = await sentinels.primary()
     expectSound(
       await duringLogIns(it, async () => {
         frozen.signal('SIGSTOP')
-        await expect.poll(async () => (await sentinels.primary()) !== frozen).toBe(true)
+        await untilTrue(async () => (await sentinels.primary()) !== frozen)
       }),
       3,
     )
-    await untilEvent(it, 'redis_recovered', 2)
+    await untilRecovered(it)
     await expectCounting(it)
     frozen.signal('SIGCONT')
     await expectCounting(it)
@@ -240,9 +249,7 @@ describeWith('redis', 'two nodes with a Redis', () => {
     await expectCounting(it)
     const primary = await cluster.primaryOf('{throttle}')
     expectSound(await duringLogIns(it, () => cluster.killPrimary(primary)))
-    await expect
-      .poll(() => it.nodes.map(({ events }) => events.findLast((e) => e.startsWith('redis_'))))
-      .toEqual(['redis_recovered', 'redis_recovered'])
+    await untilRecovered(it)
     await expectCounting(it)
   })
 })
