@@ -12,6 +12,7 @@ import { readSources, type SourceFile } from './lib/modules.ts'
 /** The folders of packages/server/src, lowest first. Files directly in `src` may import all of them. */
 const LAYERS = [
   'base',
+  'redis',
   'store',
   'keys',
   'revocations',

@@ -11,6 +11,7 @@ import { parseNetworks } from './base/address.ts'
 import { limits } from './base/limits.ts'
 import { SITE_LINK_NAMES, type SiteLinkName, type SiteLinks } from './base/site-links.ts'
 import { parseSmtpUrl, type SmtpServer } from './mail/smtp-url.ts'
+import { parseRedisUrl } from './redis/url.ts'
 
 /**
  * The kinds of settings: the values that each kind accepts, and the message for all other values. Each schema
@@ -112,13 +113,18 @@ export function url(): z.ZodType<string, string> {
     .meta({ values: 'an http or https URL without path, query, user and fragment' })
 }
 
-/** The URL of a Redis. It may contain a password. */
+/** The URL of a Redis: one server, Sentinels or a cluster. It may contain a password. */
 export function redisUrl(): z.ZodType<string, string> {
-  const message = 'must be a URL such as redis://127.0.0.1:6379/0, or rediss:// for TLS'
   return z
-    .string(message)
-    .refine((value) => URL.canParse(value) && /^rediss?:\/\/[^/]*[^/@]/.test(value), message)
-    .meta({ values: '`redis://HOST:6379/0`, or `rediss://` for TLS' })
+    .string('must be a URL such as redis://127.0.0.1:6379/0')
+    .superRefine((value, context) => {
+      const parsed = parseRedisUrl(value)
+      if ('problem' in parsed) context.addIssue({ code: 'custom', message: parsed.problem })
+    })
+    .meta({
+      values:
+        '`redis://HOST:6379/0`, `redis+sentinel://HOST:26379,HOST:26379/NAME/0` or `redis+cluster://HOST:6379,HOST:6379`',
+    })
 }
 
 /** The URL of a PostgreSQL database. It may contain a password. */

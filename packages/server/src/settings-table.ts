@@ -383,7 +383,7 @@ export const table = {
     env: 'REDIS_URL',
     schema: redisUrl().optional(),
     describe:
-      'The Redis (6 or newer) or Valkey from which services in other languages read revocations.',
+      'The Redis (6 or newer) or Valkey from which services in other languages read revocations. With `DATABASE_URL`, servers also tell each other about revocations and count log-ins there ([guide](../operations/redis.md)). `rediss` instead of `redis` uses TLS. Usernames and passwords stand before the hosts and are percent-encoded: `redis://USER:PASSWORD@HOST`. With Sentinels, NAME is the name of the primary, and `?sentinel_username=` and `?sentinel_password=` log in to the Sentinels. `?protocol=3` uses RESP3; without it, RESP2 is used, which every server and proxy knows.',
   },
   smtpUrl: {
     env: 'COUNTERSIGN_SMTP_URL',

@@ -133,10 +133,11 @@ async function openMirror(
   { settings, store, ring, random, logger }: FeedOptions,
 ): Promise<LogMirror> {
   const { createRedisMirror } = await import('../revocations/redis-mirror.ts')
-  const target = createRedisMirror({ url, random, onConnect: () => mirror.forget() })
+  const issuer = settings.publicUrl
+  const target = createRedisMirror({ url, issuer, random, onConnect: () => mirror.forget() })
   const mirror = new LogMirror({
     ...systemTimers,
-    issuer: settings.publicUrl,
+    issuer,
     target,
     tail: hub.tail,
     store: store.revocations,

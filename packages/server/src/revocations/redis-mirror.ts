@@ -1,16 +1,10 @@
-import { once } from 'node:events'
-
-import { Redis } from 'ioredis'
-
 import { randomId, type Random } from '../base/random.ts'
-import type { MirrorHead, MirrorMark, MirrorTarget } from './mirror.ts'
+import { connectRedis, LastError, untilReady } from '../redis/connect.ts'
+import { primariesOf, type RedisPrimary } from '../redis/primaries.ts'
+import { MIRROR_HEAD_MS, type MirrorHead, type MirrorMark, type MirrorTarget } from './mirror.ts'
 
 const PREFIX = 'countersign:revoked:'
 const HEAD = `${PREFIX}head`
-
-const CONNECT_MS = 2_000
-const COMMAND_MS = 2_000
-const RECONNECT_MS_MAX = 1_000
 
 // Several nodes write at the same time, and a node may lag behind. So a mark is only raised, never lowered.
 const RAISE = `
@@ -26,72 +20,96 @@ for at, key in ipairs(KEYS) do
   end
 end`
 
-// Each process has its own key. A flush or a lost disk removes it together with the marks.
+// Each process has its own key on each primary. A flush or a lost disk removes it together with the marks.
 const PROBE = `
 local held = redis.call('EXISTS', KEYS[1])
 redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
-local now = redis.call('TIME')
-return { held, now[1], now[2] }`
+return held`
 
 // The head expires by the clock of Redis, which was read before the log was read. So a head that arrives late
-// has already expired. The head never goes back, so a lagging node cannot replace the head of a current node.
+// has already expired. The head never goes back, so a lagging node cannot replace the head of a current node. After a
+// failover the clock may be another one, which must not make the head live longer.
 const SET_HEAD = `
-if redis.call('EXISTS', KEYS[2]) == 0 then return 'emptied' end
+for at = 2, #KEYS do
+  if redis.call('EXISTS', KEYS[at]) == 0 then return 'emptied' end
+end
 local old = redis.call('GET', KEYS[1])
 if old then
   local head = cjson.decode(old)
   if head.issuer ~= ARGV[1] then return 'other_issuer' end
   if head.position > tonumber(ARGV[2]) then return 'behind' end
 end
+local now = redis.call('TIME')
+local latest = now[1] * 1000 + math.floor(now[2] / 1000) + ${MIRROR_HEAD_MS}
 redis.call('SET', KEYS[1], ARGV[4])
-redis.call('PEXPIREAT', KEYS[1], ARGV[3])
+redis.call('PEXPIREAT', KEYS[1], string.format('%.0f', math.min(tonumber(ARGV[3]), latest)))
 return 'ok'`
 
+// Another issuer's head is not ours to remove.
+const DROP_HEAD = `
+local old = redis.call('GET', KEYS[1])
+if old and cjson.decode(old).issuer == ARGV[1] then redis.call('DEL', KEYS[1]) end`
+
 /**
- * Opens the mirror in a Redis or Valkey. Redis must be version 6 or newer, because of KEEPTTL. It connects
- * and reconnects automatically.
+ * Opens the mirror in a Redis or Valkey: one server, a primary with Sentinels, or a cluster. Redis must be version 6 or
+ * newer, because of KEEPTTL. It connects and reconnects automatically.
  */
 export function createRedisMirror({
   url,
+  issuer,
   random,
   onConnect,
 }: {
   readonly url: string
+  readonly issuer: string
   readonly random: Random
   /** Called when a connection opens. The content of the mirror may have been lost before. */
   readonly onConnect: () => void
 }): MirrorTarget {
   const closing = new AbortController()
-  const own = `${PREFIX}held:${randomId(random)}`
-  const redis = connect(url)
-  let lastError: Error | undefined
+  const id = randomId(random)
+  const redis = connectRedis(url)
+  const lastError = new LastError(redis)
+  const isCluster = redis.isCluster
+  /** The identities of the servers when they were last asked. After a failover they differ, and marks may be lost. */
+  let known = ''
   redis.on('ready', onConnect)
-  redis.on('error', (error) => (lastError = error))
 
-  async function connected(): Promise<void> {
-    if (redis.status === 'ready') return
-    const signal = AbortSignal.any([AbortSignal.timeout(CONNECT_MS), closing.signal])
-    await once(redis, 'ready', { signal }).catch(() => {
-      throw lastError ?? new Error('Redis did not answer')
-    })
+  const ownKeyOf = ({ tag }: RedisPrimary): string =>
+    isCluster ? `${PREFIX}held:{${tag}}:${id}` : `${PREFIX}held:${id}`
+
+  async function primaries(): Promise<readonly RedisPrimary[]> {
+    const found = await primariesOf(redis)
+    for (const { info } of found) refuseEviction(info)
+    return found
   }
 
   async function raise(marks: readonly MirrorMark[], keepMs: number): Promise<void> {
     if (marks.length === 0) return
     const keys = marks.map(({ kind, subject }) => `${PREFIX}${kind}:${subject}`)
-    await redis.eval(RAISE, keys.length, ...keys, keepMs, ...marks.map(({ position }) => position))
+    const positions = marks.map(({ position }) => position)
+    // The keys of marks have no common tag, so a cluster has them in different slots.
+    if (isCluster) {
+      await Promise.all(keys.map((key, at) => redis.eval(RAISE, 1, key, keepMs, positions[at]!)))
+    } else {
+      await redis.eval(RAISE, keys.length, ...keys, keepMs, ...positions)
+    }
   }
 
   return {
     async probe(keepMs) {
-      await connected()
-      const [reply, info] = await Promise.all([
-        redis.eval(PROBE, 1, own, keepMs),
-        redis.info('memory'),
-      ])
-      refuseEviction(info)
-      const [held, seconds, micros] = (reply as readonly unknown[]).map(Number)
-      return { holds: held === 1, timeMs: (seconds ?? 0) * 1000 + Math.floor((micros ?? 0) / 1000) }
+      await untilReady(redis, lastError, closing.signal)
+      const found = await primaries()
+      const held = await Promise.all(
+        found.map((primary) => primary.redis.eval(PROBE, 1, ownKeyOf(primary), keepMs)),
+      )
+      const holds = held.every((each) => each === 1) && identityOf(found) === known
+      // In a cluster, the head may have survived on another primary than the one that lost marks.
+      if (isCluster && !holds && known !== '') await redis.eval(DROP_HEAD, 1, HEAD, issuer)
+      known = identityOf(found)
+      const time = await redis.eval(`return redis.call('TIME')`, 1, HEAD)
+      const [seconds = 0, micros = 0] = (time as readonly unknown[]).map(Number)
+      return { holds, timeMs: seconds * 1000 + Math.floor(micros / 1000) }
     },
     async raise(marks, keepMs) {
       await raise(
@@ -104,12 +122,15 @@ export function createRedisMirror({
       )
     },
     async setHead(head: MirrorHead, untilMs) {
+      const found = await primaries()
+      if (identityOf(found) !== known) throw new Error(FAULTS['emptied'])
+      if (isCluster) await assertHeld(found, ownKeyOf)
+      const keys = isCluster ? [HEAD] : [HEAD, ...found.map(ownKeyOf)]
       const text = JSON.stringify(head)
       const said = await redis.eval(
         SET_HEAD,
-        2,
-        HEAD,
-        own,
+        keys.length,
+        ...keys,
         head.issuer,
         head.position,
         untilMs,
@@ -125,23 +146,25 @@ export function createRedisMirror({
   }
 }
 
-function connect(url: string): Redis {
-  return new Redis(url, {
-    connectionName: 'countersign',
-    connectTimeout: CONNECT_MS,
-    commandTimeout: COMMAND_MS,
-    // A command that is sent later would be out of date.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(times * 100, RECONNECT_MS_MAX),
-  })
+const FAULTS: Readonly<Record<string, string>> = {
+  emptied: 'Redis was emptied or replaced while the log was copied',
+  other_issuer:
+    'another issuer writes to this Redis. Use a separate database number for each issuer, such as redis://host:6379/1, or a separate cluster',
 }
 
-const FAULTS: Readonly<Record<string, string>> = {
-  emptied: 'Redis was emptied while the log was copied',
-  other_issuer:
-    'another issuer writes to this Redis. Use a separate database number for each issuer, such as redis://host:6379/1',
+function identityOf(primaries: readonly RedisPrimary[]): string {
+  return primaries
+    .map(({ identity }) => identity)
+    .toSorted((one, other) => (one < other ? -1 : 1))
+    .join()
+}
+
+async function assertHeld(
+  primaries: readonly RedisPrimary[],
+  keyOf: (primary: RedisPrimary) => string,
+): Promise<void> {
+  const held = await Promise.all(primaries.map((each) => each.redis.exists(keyOf(each))))
+  if (held.includes(0)) throw new Error(FAULTS['emptied'])
 }
 
 /** Throws if Redis may evict keys when its memory is full, because revoked tokens would be accepted again. */

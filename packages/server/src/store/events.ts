@@ -1,3 +1,5 @@
+import type { RedisLinkEvent } from '../redis/link.ts'
+
 /** An event that the store reports to the operator. */
 export type StoreEvent =
   /** The thread of the store has not answered for a while. Calls fail at once until it answers. */
@@ -8,3 +10,4 @@ export type StoreEvent =
   | { readonly event: 'store_lost'; readonly error: string }
   /** The store answers again. */
   | { readonly event: 'store_recovered' }
+  | RedisLinkEvent

@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../base/clock.ts'
+import type { StoreRedis } from './redis/open.ts'
 import type { Store } from './store.ts'
 
 /** The settings that select the engine and its location. `Settings` has them. */
@@ -9,6 +10,10 @@ export interface StoreSettings {
   readonly databaseUrl?: string | undefined
   /** The most connections of this process to PostgreSQL. */
   readonly databaseConnectionsMax?: number
+  /** The Redis that a server uses beside PostgreSQL. Commands do not use it. */
+  readonly redisUrl?: string | undefined
+  /** The public URL of the authority. */
+  readonly publicUrl?: string
 }
 
 /** How a process opens the store in its own thread. */
@@ -37,15 +42,16 @@ export async function openStore(
   return openSqliteStore(settings.dataDir, options)
 }
 
-/** The driver is loaded only where it is used. */
+/** The driver is loaded only where it is used. Only servers use Redis. */
 export async function openPostgres(
   { databaseConnectionsMax = CONNECTIONS_MAX }: StoreSettings,
   url: string,
   clock: Clock,
+  openRedis?: () => Promise<StoreRedis>,
 ): Promise<Store> {
   const { openPostgresStore } = await import('./postgres/store.ts')
   const settings = { url, connectionsMax: databaseConnectionsMax }
-  return openPostgresStore(settings, clock === systemClock ? undefined : clock)
+  return openPostgresStore(settings, clock === systemClock ? undefined : clock, openRedis)
 }
 
 const CONNECTIONS_MAX = 10

@@ -41,6 +41,15 @@ const LOCK_ACCOUNT_OF_SESSION =
 
 type Watcher = (mayHaveEntries: boolean) => void
 
+/** Tells other nodes about new entries in place of PostgreSQL, while it works. */
+export interface FanOut {
+  readonly isUp: boolean
+  /** Called after the commit of entries, with the newest position. */
+  publish(position: number): void
+  /** Calls `changed` when another node may have appended entries, until the returned function is called. */
+  watch(changed: () => void): () => void
+}
+
 /**
  * A PostgreSQL database, by a pool of connections. Advisory locks keep write transactions apart: see
  * `docs/decisions/0020-postgresql.md`.
@@ -52,25 +61,28 @@ export class PostgresDatabase implements Database {
   readonly #watchers = new Set<Watcher>()
   /** Why no connection can be made. */
   #unreachable: StoreFault | undefined
+  readonly #fanOut: FanOut | undefined
   /** The clock that decides: the server's, unless a test brings its own. */
   readonly clock: Clock
 
-  constructor(pool: pg.Pool, clock?: Clock) {
+  constructor(pool: pg.Pool, clock?: Clock, fanOut?: FanOut) {
     this.#pool = pool
+    this.#fanOut = fanOut
     this.clock = clock ?? this.#serverClock
   }
 
   write<T>(work: (tx: Transaction) => Promise<T>, scope?: WriteScope): Promise<T> {
     return this.#retrying(async () => {
-      let hasEntries = false
+      let position: number | undefined
       const begins = scope === undefined ? BEGIN.alone : BEGIN.beside
       const result = await this.#inTransaction(begins, true, async (tx) => {
         await lock(tx, scope)
         const value = await work(tx)
-        hasEntries = await tx.finish()
+        position = await tx.finish()
         return value
       })
-      this.#committed(hasEntries)
+      if (position !== undefined) this.#fanOut?.publish(position)
+      this.#committed(position !== undefined)
       return result
     })
   }
@@ -123,6 +135,7 @@ export class PostgresDatabase implements Database {
       statements: this.#statements,
       clock: this.clock,
       mayAppend,
+      notifies: () => this.#fanOut?.isUp !== true,
     })
   }
 

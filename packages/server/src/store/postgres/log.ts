@@ -21,12 +21,17 @@ export async function readHeadAlone(run: RunRows): Promise<LogHead> {
 
 /**
  * Writes entries, moves the head, and notifies the other nodes, in one round trip. PostgreSQL locks the whole database
- * for a moment when a transaction with a notification commits, so no other transaction sends one.
+ * for a moment when a transaction with a notification commits. So no other transaction sends one, and none does while
+ * Redis tells the other nodes.
  */
-export async function writeLog(run: RunRows, entries: readonly Revocation[]): Promise<void> {
+export async function writeLog(
+  run: RunRows,
+  entries: readonly Revocation[],
+  notifies: boolean,
+): Promise<void> {
   const newest = entries.at(-1)
   if (newest === undefined) return
-  await run(APPEND, [
+  await run(notifies ? APPEND_AND_NOTIFY : APPEND, [
     entries.map(({ position }) => position),
     entries.map(({ kind }) => kind),
     entries.map(({ subject }) => subject),
@@ -35,14 +40,16 @@ export async function writeLog(run: RunRows, entries: readonly Revocation[]): Pr
     entries.map(({ chain }) => Buffer.from(chain)),
     newest.position,
     newest.chain,
-    CHANNEL,
+    ...(notifies ? [CHANNEL] : []),
   ])
 }
 
-const APPEND = `
+const WRITE = `
   WITH written AS (
     INSERT INTO revocations (position, kind, subject, hard, at, chain)
     SELECT * FROM unnest(CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]), CAST(? AS integer[]),
                          CAST(? AS bigint[]), CAST(? AS bytea[]))),
   moved AS (UPDATE revocation_head SET position = ?, chain = ? WHERE id = 1)
-  SELECT pg_notify(?, '')`
+  SELECT `
+const APPEND = `${WRITE} 1`
+const APPEND_AND_NOTIFY = `${WRITE} pg_notify(?, '')`

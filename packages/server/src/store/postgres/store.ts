@@ -1,5 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { GroupCommit } from '../sql/database.ts'
+import { createRedisThrottles } from '../redis/throttles.ts'
+import type { StoreRedis } from '../redis/open.ts'
 import { createSqlStore } from '../sql/store.ts'
 import type { Store } from '../store.ts'
 import { PostgresDatabase } from './database.ts'
@@ -11,29 +13,46 @@ import { Watch } from './watch.ts'
 /**
  * Opens the store on PostgreSQL and brings its schema up to date. Rejects with a `SetupError` if the database cannot be
  * used. Without `clock`, the clock of the server decides, so that nodes agree whatever their own clocks show.
+ * With `redis`, attempts are counted there, and other nodes learn of new entries by it. The store closes it.
  */
-export async function openPostgresStore(settings: PoolSettings, clock?: Clock): Promise<Store> {
+export async function openPostgresStore(
+  settings: PoolSettings,
+  clock?: Clock,
+  openRedis?: () => Promise<StoreRedis>,
+): Promise<Store> {
   const pool = createPool(settings)
+  let redis: StoreRedis | undefined
   try {
     await migrate(pool)
-    const db = new PostgresDatabase(pool, clock)
+    redis = await openRedis?.()
+    const db = new PostgresDatabase(pool, clock, redis?.fanOut)
     // The clock is right from the beginning.
     await db.look()
-    const watch = new Watch(db, settings.url)
-    return createStore(db, watch, () => pool.end())
+    const watch = new Watch(db, settings.url, redis?.fanOut)
+    return createStore(db, watch, redis, () => pool.end())
   } catch (error) {
+    await redis?.close()
     await pool.end()
     throw error
   }
 }
 
-function createStore(db: PostgresDatabase, watch: Watch, end: () => Promise<void>): Store {
+function createStore(
+  db: PostgresDatabase,
+  watch: Watch,
+  redis: StoreRedis | undefined,
+  end: () => Promise<void>,
+): Store {
   const refreshes = new RefreshBatches(db)
   let ended: Promise<void> | undefined
   // PostgreSQL itself lets commits at the same moment share one wait for the disk.
   const together: GroupCommit = { isFull: false, run: (work, scope) => db.write(work, scope) }
+  const inSql = createSqlStore(db, together, (attempt, rules) => refreshes.refresh(attempt, rules))
   return {
-    ...createSqlStore(db, together, (attempt, rules) => refreshes.refresh(attempt, rules)),
+    ...inSql,
+    throttles: redis
+      ? createRedisThrottles(redis.link, db.clock, inSql.throttles)
+      : inSql.throttles,
     clock: db.clock,
     watch: (changed) => watch.add(changed),
     check: async () => {
@@ -41,6 +60,7 @@ function createStore(db: PostgresDatabase, watch: Watch, end: () => Promise<void
     },
     close: async () => {
       await watch.stop()
+      await redis?.close()
       await (ended ??= end())
     },
   }

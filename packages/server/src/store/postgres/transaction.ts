@@ -5,7 +5,7 @@ import type { Clock, EpochMs } from '../../base/clock.ts'
 import type { Revocation } from '../rows.ts'
 import type { Attempted, Awaitable, Row, SqlValue, Transaction } from '../sql/database.ts'
 import { asFault } from './errors.ts'
-import { readHeadAlone, writeLog } from './log.ts'
+import { readHeadAlone, writeLog, type RunRows } from './log.ts'
 import { LONG_STATEMENT_MS, STATEMENT_MS } from './pool.ts'
 import type { Statements } from './statements.ts'
 
@@ -15,6 +15,8 @@ export interface TransactionOptions {
   readonly clock: Clock
   /** Whether it may append to the revocation log. */
   readonly mayAppend: boolean
+  /** Whether PostgreSQL must tell the other nodes about new entries. */
+  readonly notifies: () => boolean
 }
 
 /** Statements on one connection. */
@@ -99,11 +101,13 @@ export class PostgresTransaction implements Transaction {
     }
   }
 
-  /** Writes the appended entries. Returns whether there are any. */
-  async finish(): Promise<boolean> {
-    if (this.#entries.length === 0) return false
-    await writeLog((sql, values) => this.allOf(sql, values), this.#entries)
-    return true
+  /** Writes the appended entries. Returns the position of the newest one, if there are any. */
+  async finish(): Promise<number | undefined> {
+    const newest = this.#entries.at(-1)
+    if (newest === undefined) return undefined
+    const run: RunRows = (sql, values) => this.allOf(sql, values)
+    await writeLog(run, this.#entries, this.#options.notifies())
+    return newest.position
   }
 
   #query(sql: string, values: readonly unknown[]): Promise<QueryResult<Row>> {

@@ -1,6 +1,6 @@
 import { Client } from 'pg'
 
-import type { PostgresDatabase } from './database.ts'
+import type { FanOut, PostgresDatabase } from './database.ts'
 import { CHANNEL } from './log.ts'
 import { clientConfig } from './pool.ts'
 
@@ -13,12 +13,15 @@ const RECONNECT_MS = 1_000
 type Watcher = (mayHaveEntries: boolean) => void
 
 /**
- * Notices commits of other nodes: by notifications of PostgreSQL, which arrive at once, and by a poll of the head,
- * which closes every gap, for example behind a connection pool that passes no notifications on.
+ * Notices commits of other nodes: by Redis or by notifications of PostgreSQL, which arrive at once, and by a poll of the
+ * head, which closes every gap, for example behind a connection pool that passes no notifications on.
+ *
+ * It listens to PostgreSQL also if Redis is used: commands, and nodes that do not reach Redis, notify there.
  */
 export class Watch {
   readonly #db: PostgresDatabase
   readonly #url: string
+  readonly #fanOut: FanOut | undefined
   readonly #watchers = new Set<Watcher>()
   #unwatch: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
@@ -27,7 +30,8 @@ export class Watch {
   #position = -1
   #calledAtMs = 0
 
-  constructor(db: PostgresDatabase, url: string) {
+  constructor(db: PostgresDatabase, url: string, fanOut?: FanOut) {
+    this.#fanOut = fanOut
     this.#db = db
     this.#url = url
   }
@@ -53,7 +57,12 @@ export class Watch {
 
   #start(): void {
     this.#isStopped = false
-    this.#unwatch = this.#db.onCommit((mayHaveEntries) => this.#call(mayHaveEntries))
+    const uncommit = this.#db.onCommit((mayHaveEntries) => this.#call(mayHaveEntries))
+    const unhear = this.#fanOut?.watch(() => this.#call(true))
+    this.#unwatch = () => {
+      uncommit()
+      unhear?.()
+    }
     void this.#listen()
     this.#pollLater()
   }
