@@ -1,11 +1,10 @@
-import { describeWith } from '../../../tests/support/requirements.ts'
+import { isPresent, requirements } from '../../../scripts/setup-tests.ts'
 
-// Suites that use the front door only, with PostgreSQL behind it. `openTestAuthority` reads the variable.
-process.env['TEST_DATABASE'] = 'postgres'
+// Suites that use the front door only, with PostgreSQL behind it. `openTestAuthority` reads the variable. Without
+// PostgreSQL, they run on the embedded database once more.
+if (isPresent(requirements.postgres)) process.env['TEST_DATABASE'] = 'postgres'
 
-describeWith('postgres', 'on PostgreSQL', async () => {
-  await import('./model.test.ts')
-  await import('./csrf.test.ts')
-  await import('./me.test.ts')
-  await import('./contract-common.test.ts')
-})
+await import('./model.test.ts')
+await import('./csrf.test.ts')
+await import('./me.test.ts')
+await import('./contract-common.test.ts')

@@ -218,7 +218,7 @@ describeWith('postgres', 'the store on PostgreSQL', () => {
       await expect(store.sessions.state('session-1')).rejects.toThrow(StoreFault)
     }
     expect(performance.now() - began).toBeLessThan(2_000)
-    proxy.restore()
+    await proxy.restore()
     await expect
       .poll(() => store.sessions.refresh(attempt(0), rules()).catch(() => undefined), {
         timeout: 30_000,
