@@ -3,19 +3,24 @@ import type { GroupCommit } from '../sql/database.ts'
 import { createSqlStore } from '../sql/store.ts'
 import type { Store } from '../store.ts'
 import { PostgresDatabase } from './database.ts'
-import { migrate } from './migrate.ts'
+import { CURRENT, migrate, type Schema } from './migrate.ts'
 import { createPool, type PoolSettings } from './pool.ts'
 import { RefreshBatches } from './refresh.ts'
 import { Watch } from './watch.ts'
 
 /**
  * Opens the store on PostgreSQL and brings its schema up to date. Rejects with a `SetupError` if the database cannot be
- * used. Without `clock`, the clock of the server decides, so that nodes agree whatever their own clocks show.
+ * used. Without `clock`, the clock of the server decides, so that nodes agree whatever their own clocks show. Tests
+ * bring the schema of another version.
  */
-export async function openPostgresStore(settings: PoolSettings, clock?: Clock): Promise<Store> {
+export async function openPostgresStore(
+  settings: PoolSettings,
+  clock?: Clock,
+  schema: Schema = CURRENT,
+): Promise<Store> {
   const pool = createPool(settings)
   try {
-    await migrate(pool)
+    await migrate(pool, schema)
     const db = new PostgresDatabase(pool, clock)
     // The clock is right from the beginning.
     await db.look()
