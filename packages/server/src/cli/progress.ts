@@ -19,7 +19,8 @@ export function createProgressBar(stream: NodeJS.WriteStream): ProgressBar {
     stream.write(`\r\u001b[K${text}`)
   }
   return {
-    show(part, text = '') {
+    show(whole, text = '') {
+      const part = Math.min(whole, 1)
       const filled = Math.round(part * CELLS)
       const percent = String(Math.floor(part * 100)).padStart(3)
       const cells = `[${'#'.repeat(filled)}${' '.repeat(CELLS - filled)}] ${percent} %`

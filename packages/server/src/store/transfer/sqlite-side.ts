@@ -177,6 +177,7 @@ class SqliteTarget extends SqliteSide implements Target {
     this.#transaction(() => {
       for (const [table, number] of Object.entries(numbers)) {
         this.db.prepare('DELETE FROM sqlite_sequence WHERE name = ?').run(table)
+        if (number === 0) continue
         this.db.prepare('INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)').run(table, number)
       }
       this.db.exec('DROP TABLE IF EXISTS countersign_import')
