@@ -165,12 +165,16 @@ async function connected<T>(pool: Pool, work: (client: PoolClient) => Promise<T>
       { cause: error },
     )
   }
+  // A connection that ends fails the statement that runs. Without a listener, it would also end the process.
+  const ended = (): void => {}
+  client.on('error', ended)
   try {
     return await work(client)
   } catch (error) {
     if (error instanceof SetupError) throw error
     throw new SetupError(`PostgreSQL cannot be used: ${messageOf(error)}.`, { cause: error })
   } finally {
+    client.off('error', ended)
     client.release()
   }
 }
