@@ -36,7 +36,7 @@ afterEach(async () => {
 interface Run {
   readonly child: ChildProcess
   readonly ended: Promise<number | null>
-  output(): string
+  readonly output: () => string
 }
 
 function run(words: readonly string[], dataDir: string): Run {

@@ -58,9 +58,18 @@ export function fillEmptyTables(dataDir: string): void {
       const names = columns.map((column) => column.name).join(', ')
       const marks = columns.map(() => '?').join(', ')
       const insert = db.prepare(`INSERT INTO ${name} (${names}) VALUES (${marks})`)
+      const referred = db.prepare('SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)')
+      const parents = new Map(
+        referred.all(name).map((row) => {
+          const found = db
+            .prepare(`SELECT ${String(row['to'])} AS id FROM ${String(row['table'])} LIMIT 3`)
+            .all()
+          return [row['from'], found.map(({ id }) => String(id))]
+        }),
+      )
       const isSingle = columns.some((column) => column.name === 'id' && column.type === 'integer')
       for (const n of isSingle ? [1] : [1, 2, 3])
-        insert.run(...columns.map((each) => value(each, n)))
+        insert.run(...columns.map((each) => parents.get(each.name)?.[n - 1] ?? value(each, n)))
     }
   } finally {
     db.close()

@@ -6,7 +6,7 @@ import type { Progress, Side, Target, Values } from './side.ts'
 import { describeTables, type Table } from './tables.ts'
 
 /** The rows of one transaction. A kill loses the work of one such batch. */
-const BATCH_ROWS = 2_000
+const BATCH_ROWS = 1_000
 
 /** What an import reports while it runs. */
 export interface CopyEvents {

@@ -27,6 +27,8 @@ import { pageSql, type Progress, type Side, type Target, type Values } from './s
 import { IMPORT_TABLE, WITH_FIRST_ROW, type Numbered, type Table } from './tables.ts'
 
 const BUSY_MS = 5_000
+/** Each page is read or written once, so a large cache would hold nothing that is used again. */
+const CACHE_KIB = 16_384
 
 class SqliteSide implements Side {
   readonly name: string
@@ -79,7 +81,7 @@ export function openSqliteSource(dataDir: string): Side {
   let db: DatabaseSync | undefined
   try {
     db = connect(path, BUSY_MS, false).db
-    db.exec('PRAGMA query_only = ON')
+    db.exec(`PRAGMA query_only = ON; PRAGMA cache_size = -${CACHE_KIB}`)
     const version = versionOf(db)
     if (version > migrations.length) throw new SetupError(newerVersion(path, version))
     if (version < migrations.length) {
@@ -114,7 +116,7 @@ export function openSqliteTarget(dataDir: string): Target {
     }
     db = connect(importingPath(path), BUSY_MS, false).db
     // A power failure may undo the newest batches. The progress is in the same file, so it is undone with them.
-    db.exec('PRAGMA synchronous = NORMAL')
+    db.exec(`PRAGMA synchronous = NORMAL; PRAGMA cache_size = -${CACHE_KIB}`)
     return new SqliteTarget(path, db, lock)
   } catch (error) {
     db?.close()
