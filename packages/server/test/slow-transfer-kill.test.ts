@@ -67,9 +67,7 @@ async function killOften(words: readonly string[], dataDir: string, copied: Copi
   for (let kill = 0; kill < KILLS; kill += 1) {
     const before = (await copied()) ?? 0
     const { child, ended, output } = run(words, dataDir)
-    let isRunning = true
-    void ended.then(() => (isRunning = false))
-    while (isRunning && ((await copied()) ?? 0) <= before) await sleep(1)
+    while (child.exitCode === null && ((await copied()) ?? 0) <= before) await sleep(1)
     await sleep(Math.random() * 30)
     child.kill('SIGKILL')
     if ((await ended) === null) continue

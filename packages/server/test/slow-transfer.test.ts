@@ -274,6 +274,52 @@ describe('moving data', () => {
   })
 })
 
+describe('countersign migrate', () => {
+  const check = ['migrate', '--check']
+
+  test.each(['sqlite', 'postgres'])(
+    'upgrades the schema and exits, and --check tells whether it must: %s',
+    async (engine) => {
+      const env: Record<string, string> =
+        engine === 'sqlite' ? {} : { DATABASE_URL: database.url, COUNTERSIGN_SECRET: SECRET }
+      const dataDir = mkdtempSync(join(folder, 'data-'))
+      const run = (words: readonly string[]): ReturnType<typeof runCommand> =>
+        runCommand(words, { dataDir, env })
+      expect(await run(check)).toMatchObject({
+        code: 3,
+        stdout: expect.stringMatching(/^An upgrade is pending: from schema 0 to \d+\./),
+        stderr: '',
+      })
+      expect(await run(['migrate'])).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^The schema was upgraded from version 0 to \d+\.\n$/),
+      })
+      for (const words of [check, ['migrate']]) {
+        expect(await run(words)).toMatchObject({
+          code: 0,
+          stdout: expect.stringMatching(/^The schema is current \(version \d+\)\.\n$/),
+        })
+      }
+      if (engine === 'sqlite') execute(dataDir, 'PRAGMA user_version = 1000')
+      else
+        await database.query('UPDATE countersign_schema SET version = 1000, compatible_from = 1000')
+      expect(await run(check)).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringContaining('was written by a newer version'),
+      })
+    },
+  )
+
+  test('--check fails with exit code 1 if PostgreSQL cannot be reached', async () => {
+    const env = { DATABASE_URL: 'postgres://u@127.0.0.1:1/none', COUNTERSIGN_SECRET: SECRET }
+    expect(await runCommand(check, { dataDir: folder, env })).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('PostgreSQL cannot be reached'),
+    })
+  })
+})
+
 test('the progress of an import is not a table that is copied', () => {
   expect(IMPORT_TABLE).toContain('countersign_import')
   expect(NOT_COPIED.has('countersign_import')).toBe(true)
