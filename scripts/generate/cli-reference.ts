@@ -21,7 +21,7 @@ In this repository run commands with \`npm run countersign -- COMMAND\`. Where t
 - A command works while the server runs: it opens the same database, and the server applies each change at once.
 - Commands read the same [settings](settings.md) as the server. Run them in the directory of the server, or set
   \`COUNTERSIGN_DATA_DIR\`. Every command also has the flag \`--data-dir DIR\`, which takes precedence.
-- Only \`start\` creates a database. Other commands fail in a directory without one.
+- Only \`start\`, \`restore\` and \`migrate\` create a database. Other commands fail in a directory without one.
 - Output has colours only on a terminal. \`NO_COLOR=1\` turns them off, and \`FORCE_COLOR=1\` turns them on.
 - \`--json\` prints one JSON object a line, with times in the form of RFC 3339.
 - The audit records each change, with \`cli:USER\` as the actor.
@@ -33,6 +33,7 @@ ${renderTable(
     ['0', 'The command succeeded, also if nothing had to change.'],
     ['1', 'The command failed. Standard error shows why. `token inspect`: the token is rejected.'],
     ['2', 'The command line was not understood. Standard error shows the usage.'],
+    ['3', 'Only \`migrate --check\`: an upgrade of the schema is pending.'],
   ],
 )}
 

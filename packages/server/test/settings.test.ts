@@ -66,6 +66,7 @@ test('an empty environment configures a development server', () => {
     argon2: { memoryKib: 19_456, passes: 2, lanes: 1 },
     keys: { alg: 'ES256', rotationMs: 30 * 86_400_000, leadMs: 86_400_000 },
     keepAliveMs: 75_000,
+    databaseConnectionsMax: 10,
     throttle: {
       account: { triesMax: 50, periodMs: 3_600_000 },
       source: { triesMax: 10, periodMs: 900_000 },

@@ -13,6 +13,7 @@ const groups: Readonly<Record<string, () => Promise<readonly Command[]>>> = {
   keys: async () => (await import('./keys.ts')).keyCommands,
   backup: async () => [(await import('./backup.ts')).backup],
   restore: async () => [(await import('./restore.ts')).restore],
+  migrate: async () => (await import('./migrate.ts')).migrateCommands,
   mail: async () => (await import('./mail.ts')).mailCommands,
   audit: async () => (await import('./audit.ts')).auditCommands,
   token: async () => (await import('./token.ts')).tokenCommands,

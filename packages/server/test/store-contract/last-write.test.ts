@@ -79,7 +79,8 @@ async function change(store: Store): Promise<void> {
   const by = { issuer: 'https://auth.example', at: BY.at, actor: 'system' }
   await revocations.startOver(0, await revocations.head(), by)
   await revocations.startOverAs({ ...by, issuer: 'https://other.example' })
-  const unknown = { position: 5, chain: new Uint8Array(32) }
+  const { position } = await revocations.head()
+  const unknown = { position: position + 5, chain: new Uint8Array(32) }
   const evidence = { start: unknown, entries: [], tip: unknown, signedAt: BY.at + 1 }
   await revocations.repair(evidence, by)
 }

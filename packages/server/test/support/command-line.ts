@@ -19,9 +19,11 @@ export interface CommandOptions {
   readonly node?: string
   /** Runs it as this user. */
   readonly uid?: number
+  /** Default: a minute. */
+  readonly timeoutMs?: number
 }
 
-/** Runs `countersign WORDS` as a process until it ends, at most a minute. */
+/** Runs `countersign WORDS` as a process until it ends, or its time has passed. */
 export function runCommand(
   words: readonly string[],
   options: CommandOptions,
@@ -39,7 +41,7 @@ export function runProgram(
     cwd: options.cwd ?? options.dataDir,
     env: commandEnvironment(options),
     stdio: 'pipe',
-    timeout: 60_000,
+    timeout: options.timeoutMs ?? 60_000,
     killSignal: 'SIGKILL',
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   })

@@ -1,13 +1,35 @@
-import type { Pool, PoolClient } from 'pg'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { DatabaseError, type ClientBase, type Pool, type PoolClient, type QueryConfig } from 'pg'
 
 import { SetupError, messageOf } from '../../base/faults.ts'
 import { COMPATIBLE_FROM, migrations } from './migrations.ts'
+import { createPool } from './pool.ts'
 
-/** One node migrates, and the others wait for it this long, in milliseconds. */
-const WAIT_MS = 120_000
+/** How long a node waits for another node that migrates, and then for the tables, in milliseconds. */
+const WAIT_MS = 600_000
+/**
+ * A step that changes a table waits this long for it. Meanwhile all statements of the running nodes that use the table
+ * wait behind the step, so it lets them pass and tries again.
+ */
+const TABLE_WAIT_MS = 1_000
+const RETRY_MS = 500
 
 /** The key of the lock that a migration holds. */
 const LOCK = '(1129270867, 2)'
+
+/** Codes of PostgreSQL: the lock was not available in time, deadlock. */
+const IN_THE_WAY: ReadonlySet<string | undefined> = new Set(['55P03', '40P01'])
+
+/** The steps that a release knows. */
+export interface Schema {
+  readonly steps: readonly string[]
+  /** The oldest version whose nodes work with this schema. */
+  readonly compatibleFrom: number
+}
+
+/** The schema of this release. */
+export const CURRENT: Schema = { steps: migrations, compatibleFrom: COMPATIBLE_FROM }
 
 /** Where the schema of a database stands. */
 export interface SchemaState {
@@ -20,37 +42,69 @@ export interface SchemaState {
 }
 
 /** Reads the version of the schema. Throws a `SetupError` if this release cannot use it. */
-export async function readSchema(pool: Pool): Promise<SchemaState> {
-  return connected(pool, async (client) => stateOf(client))
+export async function readSchema(pool: Pool, schema: Schema = CURRENT): Promise<SchemaState> {
+  return connected(pool, async (client) => stateOf(client, schema))
+}
+
+/** Does the same with a connection of its own. */
+export async function readSchemaAt(url: string): Promise<SchemaState> {
+  const pool = createPool({ url, connectionsMax: 1 })
+  try {
+    return await readSchema(pool)
+  } finally {
+    await pool.end()
+  }
 }
 
 /**
  * Brings the schema up to date. Of several nodes that start at once, one applies the steps, in one transaction; nodes
  * of the previous version go on meanwhile.
  */
-export async function migrate(pool: Pool): Promise<SchemaState> {
+export async function migrate(pool: Pool, schema: Schema = CURRENT): Promise<SchemaState> {
   return connected(pool, async (client) => {
-    const before = await stateOf(client)
+    const before = await stateOf(client, schema)
     if (before.isCurrent) return before
-    await client.query('BEGIN')
-    try {
-      await client.query(`SET LOCAL lock_timeout = ${WAIT_MS}; SET LOCAL statement_timeout = 0`)
-      await client.query(`SELECT pg_advisory_xact_lock${LOCK}`)
-      // Another node may have migrated while this one waited.
-      const { version, newest } = await stateOf(client)
-      if (version === 0) await createSchemaTable(client)
-      for (const step of migrations.slice(version)) await client.query(step)
-      await client.query(
-        'UPDATE countersign_schema SET version = $1, compatible_from = $2 WHERE version < $1',
-        [newest, COMPATIBLE_FROM],
-      )
-      await client.query('COMMIT')
-      return { version: newest, newest, isCurrent: true }
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => {})
-      throw error
+    const until = performance.now() + WAIT_MS
+    for (;;) {
+      try {
+        return await applySteps(client, schema)
+      } catch (error) {
+        const isInTheWay = error instanceof DatabaseError && IN_THE_WAY.has(error.code)
+        if (!isInTheWay || performance.now() > until) throw error
+        await sleep(RETRY_MS)
+      }
     }
   })
+}
+
+async function applySteps(client: PoolClient, schema: Schema): Promise<SchemaState> {
+  // Many nodes wait for one, whose steps may take minutes.
+  const run = (text: string): Promise<unknown> => {
+    const query: QueryConfig & { query_timeout: number } = {
+      text,
+      query_timeout: WAIT_MS + RETRY_MS,
+    }
+    return client.query(query)
+  }
+  await client.query('BEGIN')
+  try {
+    await client.query(`SET LOCAL lock_timeout = ${WAIT_MS}; SET LOCAL statement_timeout = 0`)
+    await run(`SELECT pg_advisory_xact_lock${LOCK}`)
+    // Another node may have migrated while this one waited.
+    const { version, newest } = await stateOf(client, schema)
+    await client.query(`SET LOCAL lock_timeout = ${TABLE_WAIT_MS}`)
+    if (version === 0) await createSchemaTable(client)
+    for (const step of schema.steps.slice(version)) await run(step)
+    await client.query(
+      'UPDATE countersign_schema SET version = $1, compatible_from = $2 WHERE version < $1',
+      [newest, schema.compatibleFrom],
+    )
+    await client.query('COMMIT')
+    return { version: Math.max(version, newest), newest, isCurrent: true }
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {})
+    throw error
+  }
 }
 
 async function createSchemaTable(client: PoolClient): Promise<void> {
@@ -61,8 +115,8 @@ async function createSchemaTable(client: PoolClient): Promise<void> {
   )
 }
 
-async function stateOf(client: PoolClient): Promise<SchemaState> {
-  const newest = migrations.length
+async function stateOf(client: PoolClient, { steps }: Schema): Promise<SchemaState> {
+  const newest = steps.length
   const found = await client.query<{ ours: string | null; others: string | null }>(
     `SELECT to_regclass('countersign_schema')::text AS ours, to_regclass('accounts')::text AS others`,
   )
@@ -78,6 +132,11 @@ async function stateOf(client: PoolClient): Promise<SchemaState> {
   const { rows } = await client.query<{ version: number; compatible_from: number }>(
     'SELECT version, compatible_from FROM countersign_schema',
   )
+  if (await hasImport(client)) {
+    throw new SetupError(
+      'The PostgreSQL database contains an unfinished import. Continue it: countersign migrate sqlite-to-postgres. If you do not want it, empty the database.',
+    )
+  }
   const { version = 0, compatible_from: compatibleFrom = 0 } = rows[0] ?? {}
   if (version > newest && compatibleFrom > newest) {
     throw new SetupError(
@@ -85,6 +144,14 @@ async function stateOf(client: PoolClient): Promise<SchemaState> {
     )
   }
   return { version, newest, isCurrent: version >= newest }
+}
+
+/** Whether `countersign migrate sqlite-to-postgres` has filled only a part of the database. */
+export async function hasImport(client: ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `SELECT to_regclass('countersign_import') IS NOT NULL AS found`,
+  )
+  return rows[0]?.found === true
 }
 
 /** Runs work on a connection of the pool. Errors become a `SetupError` that says what to do. */
@@ -98,12 +165,16 @@ async function connected<T>(pool: Pool, work: (client: PoolClient) => Promise<T>
       { cause: error },
     )
   }
+  // A connection that ends fails the statement that runs. Without a listener, it would also end the process.
+  const ended = (): void => {}
+  client.on('error', ended)
   try {
     return await work(client)
   } catch (error) {
     if (error instanceof SetupError) throw error
     throw new SetupError(`PostgreSQL cannot be used: ${messageOf(error)}.`, { cause: error })
   } finally {
+    client.off('error', ended)
     client.release()
   }
 }

@@ -13,6 +13,9 @@ const CONNECT_MS = 3_000
 /** How long the client waits for any answer. A server that vanished without closing the connection never answers. */
 const ANSWER_MS = 6_000
 const IDLE_MS = 30_000
+
+/** What PostgreSQL lists connections of servers and commands as, unless `DATABASE_URL` names something else. */
+export const NODE_NAME = 'countersign'
 const KEEP_ALIVE_MS = 10_000
 
 /** The server ends a statement after this time. */
@@ -35,7 +38,7 @@ export function clientConfig(url: string): pg.ClientConfig {
     query_timeout: ANSWER_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    fallback_application_name: 'countersign',
+    fallback_application_name: NODE_NAME,
     types: TYPES,
   }
 }

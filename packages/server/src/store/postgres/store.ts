@@ -5,7 +5,7 @@ import type { StoreRedis } from '../redis/open.ts'
 import { createSqlStore } from '../sql/store.ts'
 import type { Store } from '../store.ts'
 import { PostgresDatabase } from './database.ts'
-import { migrate } from './migrate.ts'
+import { CURRENT, migrate, type Schema } from './migrate.ts'
 import { createPool, type PoolSettings } from './pool.ts'
 import { RefreshBatches } from './refresh.ts'
 import { Watch } from './watch.ts'
@@ -14,16 +14,18 @@ import { Watch } from './watch.ts'
  * Opens the store on PostgreSQL and brings its schema up to date. Rejects with a `SetupError` if the database cannot be
  * used. Without `clock`, the clock of the server decides, so that nodes agree whatever their own clocks show.
  * With `redis`, attempts are counted there, and other nodes learn of new entries by it. The store closes it.
+ * Tests bring the schema of another version.
  */
 export async function openPostgresStore(
   settings: PoolSettings,
   clock?: Clock,
   openRedis?: () => Promise<StoreRedis>,
+  schema: Schema = CURRENT,
 ): Promise<Store> {
   const pool = createPool(settings)
   let redis: StoreRedis | undefined
   try {
-    await migrate(pool)
+    await migrate(pool, schema)
     redis = await openRedis?.()
     const db = new PostgresDatabase(pool, clock, redis?.fanOut)
     // The clock is right from the beginning.

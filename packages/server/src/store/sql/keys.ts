@@ -131,7 +131,8 @@ async function audit(
   await auditChange(tx, undefined, event, context, kid)
 }
 
-function toKey(row: Row): StoredKey {
+/** Reads a row of the table of keys. */
+export function toKey(row: Row): StoredKey {
   return {
     kid: keys.text(row, 'kid'),
     alg: keys.text(row, 'alg'),

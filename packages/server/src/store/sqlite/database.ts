@@ -9,6 +9,7 @@ import type { Attempted, Awaitable, Database, Row, SqlValue, Transaction } from 
 import { writeEntries } from '../sql/revocations.ts'
 import { CODES, codeOf, connect } from './connection.ts'
 import { migrations } from './migrations.ts'
+import { newerVersion } from './schema.ts'
 import { Presence } from './presence.ts'
 import { turnsOf, type Turns } from './turns.ts'
 
@@ -85,9 +86,7 @@ export class SqliteDatabase implements Database, Transaction {
   #migrate(path: string): void {
     const at = (): number => Number(this.get('PRAGMA user_version')?.['user_version'])
     if (at() > migrations.length) {
-      throw new SetupError(
-        `The database ${path} was written by a newer version (schema ${at()}, this one knows ${migrations.length}). Start that version, or restore an older copy.`,
-      )
+      throw new SetupError(newerVersion(path, at()))
     }
     if (at() === migrations.length) return
     // By itself, because nothing else can use the database before it is open.

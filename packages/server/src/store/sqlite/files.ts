@@ -30,11 +30,27 @@ export function keptPrefix(database: string): string {
   return `${database}.before-`
 }
 
+/** Where `countersign migrate postgres-to-sqlite` prepares the database of this path. */
+export function importingPath(database: string): string {
+  return `${database}.importing`
+}
+
 /**
- * Throws a `SetupError` where there is no database, but files of a restore are. A server that created an empty database
- * there would serve no account, and nobody would notice at once that the data is missing.
+ * Throws a `SetupError` where there is no database, but files of a restore or of an import are. A server that created an
+ * empty database there would serve no account, and nobody would notice at once that the data is missing.
  */
 export function assertNoRemains(database: string): void {
+  assertNoRestore(database)
+  if (existsSync(database) && statSync(database).size > 0) return
+  const importing = importingPath(database)
+  if (!existsSync(importing)) return
+  throw new SetupError(
+    `There is no database at ${database}, but an unfinished import from PostgreSQL: ${importing}. Continue it: countersign migrate postgres-to-sqlite. If you want to begin with an empty database, delete that file first.`,
+  )
+}
+
+/** Throws a `SetupError` where there is no database, but files of a restore are. */
+export function assertNoRestore(database: string): void {
   if (existsSync(database) && statSync(database).size > 0) return
   const prefixes = [restoringPath(database), keptPrefix(database)].map((path) => basename(path))
   const remains = readdirSync(dirname(database))
