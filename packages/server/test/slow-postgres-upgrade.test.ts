@@ -52,6 +52,10 @@ describe('every released schema', () => {
         fillSessions(dataDir, 20)
         fillEmptyTables(dataDir)
         await toPostgres(dataDir, database.url)
+        // A transfer leaves out the servers of the source.
+        await database.query(
+          `INSERT INTO nodes VALUES ('node-1', 'host', '0.1.0', 1, 2, 3, 4, 5, 6, 1, 0)`,
+        )
         writeFixture(database)
       } finally {
         rmSync(dataDir, { recursive: true, force: true })

@@ -60,7 +60,8 @@ describe('moving data', () => {
       await emptyDatabase(),
       `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`,
     )
-    expect(inSqlite.map(({ name }) => String(name)).toSorted()).toEqual([...TABLES].toSorted())
+    const names = inSqlite.map(({ name }) => String(name)).filter((name) => !NOT_COPIED.has(name))
+    expect(names.toSorted()).toEqual([...TABLES].toSorted())
   })
 
   test('a database with rows in every table comes back from PostgreSQL as it was, and everything keeps working', async () => {

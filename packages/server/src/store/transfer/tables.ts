@@ -45,7 +45,7 @@ export const TABLES = [
   'write_checks',
 ] as const
 
-/** Tables of PostgreSQL that describe the database or its servers. They are not copied. */
+/** Tables that describe the database or its servers. They are not copied. */
 export const NOT_COPIED: ReadonlySet<string> = new Set([
   'countersign_schema',
   'countersign_import',
