@@ -86,7 +86,7 @@ export const requirements = {
     debianPackages: ['nginx-light'],
     // Debian installs it in a folder that is not in everybody's PATH.
     detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v'],
-    suites: ['tests/nginx'],
+    suites: ['tests/nginx', 'tests/cluster'],
   },
 } as const satisfies Record<string, Requirement>
 
