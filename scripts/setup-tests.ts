@@ -81,12 +81,22 @@ export const requirements = {
     detect: ['/usr/bin/faketime', '+1 hour', '/bin/true'],
     suites: ['tests/faults/slow-clock.test.ts'],
   },
+  cluster: {
+    name: 'PostgreSQL with nginx',
+    debianPackages: ['postgresql', 'nginx-light'],
+    detect: [
+      '/bin/sh',
+      '-c',
+      'ls /usr/lib/postgresql/*/bin/postgres && /usr/sbin/nginx -v && /usr/bin/setpriv --version',
+    ],
+    suites: ['tests/cluster', 'tests/faults'],
+  },
   nginx: {
     name: 'nginx',
     debianPackages: ['nginx-light'],
     // Debian installs it in a folder that is not in everybody's PATH.
     detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v'],
-    suites: ['tests/nginx', 'tests/cluster'],
+    suites: ['tests/nginx'],
   },
 } as const satisfies Record<string, Requirement>
 

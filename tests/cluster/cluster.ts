@@ -45,7 +45,7 @@ export interface Cluster extends AsyncDisposable {
   /** The clock of the first node, with `ownClock`. */
   readonly clock: MovableClock | undefined
   /** Asks the database. */
-  query<Row extends object>(sql: string, values?: unknown[]): Promise<Row[]>
+  query<Row extends Record<string, unknown>>(sql: string, values?: unknown[]): Promise<Row[]>
   /** Runs a command on the same database. Throws if it fails. */
   run(...words: readonly string[]): Promise<CommandResult>
   /** A client of nginx. `address` is where it connects from: 127.0.0.1 to 127.0.0.254. */

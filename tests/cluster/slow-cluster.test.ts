@@ -13,7 +13,7 @@ const AT_ONCE = 50
 const REFRESH_ROUNDS = sized(20, 200)
 const REVOCATIONS = sized(30, 300)
 
-describeWith('postgres', 'three nodes on one database', () => {
+describeWith('cluster', 'three nodes on one database', () => {
   let it: Cluster
   let http: HttpClient
   beforeAll(async () => {

@@ -84,7 +84,7 @@ class Reader {
   }
 }
 
-describeWith('postgres', 'the order of the revocation log', () => {
+describeWith('cluster', 'the order of the revocation log', () => {
   let postgres: Postgres
   beforeAll(async () => void (postgres = await startPostgres()))
   afterAll(() => postgres?.[Symbol.asyncDispose]())

@@ -50,7 +50,7 @@ function expectOneWinner(answers: readonly { readonly status: number; readonly t
   return won[0]!
 }
 
-describeWith('postgres', 'over three nodes, fifty at once', () => {
+describeWith('cluster', 'over three nodes, fifty at once', () => {
   let it: Cluster
   let http: HttpClient
   let smtp: SmtpTestServer
@@ -240,7 +240,7 @@ describeWith('postgres', 'over three nodes, fifty at once', () => {
   })
 })
 
-describeWith('postgres', 'over three nodes, the throttle', () => {
+describeWith('cluster', 'over three nodes, the throttle', () => {
   test('never lets more wrong passwords through than it allows, per address and per account', async () => {
     const allowed = 7
     const rates = `source=${allowed}/1h,account=20/1h,address=1000/1h`
