@@ -19,7 +19,7 @@ export interface ClusterFault {
   readonly name: string
   readonly fault: string
   /** Breaks something, and returns when it is mended. Default of the time between both: {@link LASTS_MS}. */
-  readonly breakAndMend: () => Promise<void>
+  readonly breakAndMend: (load: HonestLoad) => Promise<void>
   /** These nodes answer health checks and keys all the time. Default: all. */
   readonly healthy?: readonly ClusterNode[]
   /** Asks the database afterwards, if it is another one. */
@@ -45,7 +45,7 @@ export async function breakUnderLoad(cluster: Cluster, it: ClusterFault): Promis
     await load.untilMore({ rotations: 50, logOuts: 1 })
     const probes = (it.healthy ?? cluster.nodes).map(({ url }) => new Probe(url, MUST_ANSWER))
     load.longestGapMs = 0
-    await it.breakAndMend()
+    await it.breakAndMend(load)
     const answers = (await Promise.all(probes.map((probe) => probe.stop()))).flat()
     const from = performance.now()
     await load.untilMore({ rotations: 50, logOuts: 1 })

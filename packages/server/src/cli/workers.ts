@@ -104,7 +104,7 @@ async function keepRunning(state: State, first: Worker): Promise<void> {
       event: 'worker_ended',
       worker: worker.id,
       ...(signalCode === null ? { code: exitCode } : { signal: signalCode }),
-      restartMs: waitMs,
+      restart_ms: waitMs,
     })
     await Promise.race([sleep(waitMs, undefined, { ref: false }), state.stopped])
     if (state.isStopping) return
