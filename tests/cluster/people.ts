@@ -21,6 +21,8 @@ export interface AppPerson extends Person {
 }
 
 /** The members of a JSON answer with this status. Throws for another status. */
+// The caller knows the shape.
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters
 export function bodyOf<Body>(answer: HttpAnswer, status = 200): Body {
   if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`)
   return JSON.parse(answer.text) as Body

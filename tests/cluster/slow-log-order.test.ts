@@ -175,7 +175,7 @@ describeWith('cluster', 'the order of the revocation log', () => {
       await held.query(
         `INSERT INTO revocations (position, kind, subject, hard, at, chain)
          VALUES (2, 'session', 'held', 1, 1, $1)`,
-        [chainValue(await chainAt(it.database, 1), entry(2, 'held'))],
+        [chainValue(await chainAt(it.database, 1), sessionEntry(2, 'held'))],
       )
       await held.query(
         'UPDATE revocation_head SET position = 2, chain = (SELECT chain FROM revocations WHERE position = 2)',
@@ -234,7 +234,7 @@ function isLockTimeout(error: unknown): boolean {
   return error instanceof StoreFault && error.message.includes('55P03')
 }
 
-function entry(position: number, subject: string) {
+function sessionEntry(position: number, subject: string) {
   return { position, kind: 'session', subject, strength: 'hard', at: 1 } as const
 }
 

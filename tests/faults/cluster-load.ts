@@ -52,7 +52,7 @@ export async function breakUnderLoad(cluster: Cluster, it: ClusterFault): Promis
     const backMs = Math.round(performance.now() - from)
     await load.stop()
 
-    load.expectAllIn(await (it.query ?? cluster.query)(SESSIONS))
+    load.expectAllIn(await (it.query?.(SESSIONS) ?? cluster.query(SESSIONS)))
     await load.expectAnswersTrue()
     for (const { statuses } of answers) expect(Object.keys(statuses)).toEqual(['200'])
     expect(load.failed.unanswered).toBe(0)

@@ -103,12 +103,12 @@ function withWorker(input: SettingsInput, logLevel: string): SettingsInput {
   const worker = workerNumber()
   if (worker === undefined) return input
   const logger = 'logger' in input ? (input.logger as Logger) : createLogger(logLevel)
-  return { ...input, ...{ logger: logger.child({ worker }) } }
+  return Object.assign({}, input, { logger: logger.child({ worker }) })
 }
 
 function readWorkers(given: unknown): number {
   if (given === undefined) return 1
-  const count = /^\d{1,3}$/.test(String(given)) ? Number(given) : 0
+  const count = typeof given === 'string' && /^\d{1,3}$/.test(given) ? Number(given) : 0
   if (count >= 1 && count <= WORKERS_MAX) return count
   throw new UsageError(`--workers must be a number from 1 to ${WORKERS_MAX}.`, ['start'])
 }

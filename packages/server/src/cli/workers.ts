@@ -36,6 +36,7 @@ export function leaveMain(): void {
   if (cluster.isWorker) process.channel?.unref()
 }
 
+/** What the main process needs. */
 export interface WorkersOptions {
   readonly count: number
   readonly logger: Logger
@@ -50,10 +51,7 @@ export interface WorkersOptions {
  */
 export async function runWorkers({ count, logger, stopped }: WorkersOptions): Promise<void> {
   const state: State = { logger, stopped, isStopping: false }
-  void stopped.then(() => {
-    state.isStopping = true
-    for (const worker of all()) worker.process.kill('SIGTERM')
-  })
+  void stopAfter(state)
   const first = cluster.fork()
   await Promise.race([untilReady(first), once(first, 'exit')])
   if (first.isDead() && !state.isStopping) {
@@ -69,6 +67,12 @@ export async function runWorkers({ count, logger, stopped }: WorkersOptions): Pr
   }, STOP_MS)
   await Promise.all(places)
   clearTimeout(hanging)
+}
+
+async function stopAfter(state: State): Promise<void> {
+  await state.stopped
+  state.isStopping = true
+  for (const worker of all()) worker.process.kill('SIGTERM')
 }
 
 interface State {
