@@ -91,6 +91,16 @@ export const requirements = {
     detect: ['/usr/bin/faketime', '+1 hour', '/bin/true'],
     suites: ['tests/faults/slow-clock.test.ts'],
   },
+  cluster: {
+    name: 'PostgreSQL with nginx',
+    debianPackages: ['postgresql', 'nginx-light'],
+    detect: [
+      '/bin/sh',
+      '-c',
+      'ls /usr/lib/postgresql/*/bin/postgres && /usr/sbin/nginx -v && /usr/bin/setpriv --version',
+    ],
+    suites: ['tests/cluster', 'tests/faults'],
+  },
   nginx: {
     name: 'nginx with openssl',
     debianPackages: ['nginx-light', 'openssl'],

@@ -21,9 +21,19 @@ export interface LoadOptions {
   readonly refreshers?: number
   /** Clients that log in and out again and again. */
   readonly loginClients?: number
+  /**
+   * The server is a proxy that sends a request to another node when its node does not answer. So 502 and 504 count as no
+   * answer, and a log-out that is done twice gets 401.
+   */
+  readonly isProxied?: boolean
 }
 
 const RETRY_MS = 20
+
+/** What {@link HonestLoad.expectAllIn} compares. */
+export const SESSIONS = 'SELECT id, generation, ended_at FROM sessions'
+
+type Row = Readonly<Record<string, unknown>>
 
 /**
  * Honest clients that refresh, log in and log out while something breaks, and remember every answer. Afterwards
@@ -42,13 +52,19 @@ export class HonestLoad {
   readonly acknowledged = { rotations: 0, logins: 0, logOuts: 0 }
   /** How long each acknowledged refresh took, in milliseconds. */
   readonly rotationMs: number[] = []
-  /** How many requests got 503, and how many got no answer. */
+  /** How many requests got 503, and how many got no answer. A proxy without an answer sends 502 or 504. */
   readonly failed = { busy: 0, unanswered: 0 }
+  /** The longest time between two acknowledged refreshes of any client, in milliseconds. */
+  longestGapMs = 0
+  #rotatedAt = 0
   /** Answers that no honest client may get, as text. */
   readonly unexpected: string[] = []
 
-  constructor(url: string, { refreshers = 8, loginClients = 2 }: LoadOptions = {}) {
-    this.#options = { refreshers, loginClients }
+  constructor(
+    url: string,
+    { refreshers = 8, loginClients = 2, isProxied = false }: LoadOptions = {},
+  ) {
+    this.#options = { refreshers, loginClients, isProxied }
     this.#http = new HttpClient(url)
   }
 
@@ -63,6 +79,7 @@ export class HonestLoad {
       this.#sessions.unshift({ token, state: 'live' })
     }
     this.#isStopped = false
+    this.#rotatedAt = 0
     this.#running = Promise.all([
       ...this.#refreshed().map((session) => this.#refreshOnAndOn(session)),
       ...Array.from({ length: this.#options.loginClients }, () => this.#logInAndOut()),
@@ -86,17 +103,17 @@ export class HonestLoad {
 
   /** Asserts that the database has everything that was acknowledged, and that nobody was logged out. */
   expectNothingLost(dataDir: string): void {
-    expect(this.unexpected).toEqual([])
     expect(query(dataDir, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }])
-    const rows = new Map(
-      query(dataDir, 'SELECT id, generation, ended_at FROM sessions').map((row) => [
-        row['id'],
-        row,
-      ]),
-    )
+    this.expectAllIn(query(dataDir, SESSIONS))
+  }
+
+  /** The same for the rows of the query {@link SESSIONS}. */
+  expectAllIn(rows: readonly Row[]): void {
+    expect(this.unexpected).toEqual([])
+    const all = new Map(rows.map((row) => [row['id'], row]))
     for (const { token, state } of this.#sessions) {
       const { sid, gen } = claimsOf(token)
-      const row = rows.get(String(sid))
+      const row = all.get(String(sid))
       // One ahead: the rotation was committed, but its answer was lost.
       expect([0, 1]).toContain(Number(row?.['generation']) - Number(gen))
       if (state === 'ended') expect(row?.['ended_at']).not.toBeNull()
@@ -135,6 +152,11 @@ export class HonestLoad {
       this.rotationMs.push(performance.now() - from)
       session.token = (JSON.parse(answer.text) as Pair).refresh
       this.acknowledged.rotations += 1
+      const now = performance.now()
+      if (this.#rotatedAt > 0) {
+        this.longestGapMs = Math.max(this.longestGapMs, now - this.#rotatedAt)
+      }
+      this.#rotatedAt = now
     }
   }
 
@@ -159,7 +181,8 @@ export class HonestLoad {
   async #ask(path: string, body: object): Promise<HttpAnswer | undefined> {
     const answer = await this.#http.post(path, body).catch(() => undefined)
     if (answer?.status === 200) return answer
-    if (answer === undefined) this.failed.unanswered += 1
+    if (this.#isDone(path, answer)) return answer
+    if (answer === undefined || this.#isFromProxy(answer)) this.failed.unanswered += 1
     else if (answer.status === 503 && answer.headers['retry-after'] !== undefined) {
       this.failed.busy += 1
     } else {
@@ -168,5 +191,14 @@ export class HonestLoad {
     }
     await sleep(RETRY_MS)
     return undefined
+  }
+
+  #isFromProxy({ status }: HttpAnswer): boolean {
+    return this.#options.isProxied && (status === 502 || status === 504)
+  }
+
+  /** The first node ended before it answered, and the second one found the session ended. */
+  #isDone(path: string, answer: HttpAnswer | undefined): boolean {
+    return this.#options.isProxied && path === '/api/token/blacklist/' && answer?.status === 401
   }
 }

@@ -32,9 +32,12 @@ export function asNobody(
   ]
 }
 
-/** Creates a folder for the user of `asNobody`. `onDisk` false puts it in memory where Linux offers that. */
-export function makeFolder(onDisk: boolean): string {
-  const base = onDisk ? tmpdir() : memoryFolder()
+/**
+ * Creates a folder for the user of `asNobody`, inside the folder `inside`. Without that, `onDisk` false puts it in memory
+ * where Linux offers that.
+ */
+export function makeFolder(onDisk: boolean, inside?: string): string {
+  const base = inside ?? (onDisk ? tmpdir() : memoryFolder())
   const folder = mkdtempSync(join(base, 'countersign-postgres-'))
   if (process.getuid?.() === 0) chownSync(folder, NOBODY, NOBODY)
   return folder

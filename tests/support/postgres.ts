@@ -42,6 +42,8 @@ export interface PostgresOptions {
   readonly durable?: boolean
   /** More settings of postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Keeps its data in a new folder inside this one, for example on a disk that the test fills. */
+  readonly inside?: string
 }
 
 const SETTINGS = {
@@ -56,7 +58,7 @@ const UNSAFE = { fsync: 'off', full_page_writes: 'off' }
 
 /** Starts an empty PostgreSQL of its own, for tests that kill, stop or configure it. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
-  const folder = makeFolder(options.durable ?? false)
+  const folder = makeFolder(options.durable ?? false, options.inside)
   try {
     await createCluster(folder)
     return await runCluster(folder, options)

@@ -13,7 +13,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly bytes = { fromClients: 0, fromServer: 0 }
   /** How many connections clients have made so far. */
   accepted = 0
-  readonly #target: number
+  #target: number
   readonly #sockets = new Set<Socket>()
   #server: Server | undefined
   #isSilent = false
@@ -54,6 +54,11 @@ export class TcpProxy implements AsyncDisposable {
     if (this.#isSilent) for (const socket of this.#sockets) socket.resetAndDestroy()
     this.#isSilent = false
     await this.#listen()
+  }
+
+  /** Leads new connections to another server, as a name whose address changes. Those that are open stay. */
+  leadTo(target: number): void {
+    this.#target = target
   }
 
   /** Delays everything that arrives from now on, in each direction. */

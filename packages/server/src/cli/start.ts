@@ -1,11 +1,16 @@
+import type { Logger } from 'pino'
+
 import type { Authority } from '../authority.ts'
 import { SetupError } from '../base/faults.ts'
 import { limits } from '../base/limits.ts'
-import { flushLogger } from '../base/logger.ts'
+import { createLogger, flushLogger } from '../base/logger.ts'
 import { createSystemRandom } from '../base/random.ts'
 import { version } from '../base/version.ts'
+import type { SettingsInput } from '../settings-table.ts'
 import type { Command } from './command.ts'
 import { print } from './print.ts'
+import { UsageError } from './usage-error.ts'
+import { WORKERS_MAX, leaveMain, reportReady, runWorkers, workerNumber } from './workers.ts'
 
 /** `countersign start`: runs the server until a signal stops it. */
 export const start: Command = {
@@ -16,46 +21,96 @@ export const start: Command = {
   operands: [],
   flags: {
     port: { type: 'string', value: 'PORT', text: 'The port. Takes precedence over `PORT`.' },
+    workers: {
+      type: 'string',
+      value: 'N',
+      text: `Run N processes that share the port, to use N processor cores: 1 to ${WORKERS_MAX}. More than one needs \`DATABASE_URL\`.`,
+    },
   },
   example: 'start --port 8001 --data-dir ./data',
-  async run({ given }) {
-    // Loaded here, so that the help of this command does not wait for the server.
-    const { prepareThread } = await import('../store/thread/pool.ts')
-    if (process.env['DATABASE_URL'] === undefined) prepareThread()
-    const [{ createAuthority }, { serve }, { loadInput }] = await Promise.all([
-      import('../authority.ts'),
-      import('../http/serve.ts'),
+  async run({ given, options }) {
+    const count = readWorkers(options['workers'])
+    if (count === 1 || workerNumber() !== undefined) return runServer(given)
+    const [{ loadInput }, { assertPortFree }] = await Promise.all([
       import('./load-settings.ts'),
+      import('../http/listeners.ts'),
     ])
-    const authority = await createAuthority((await loadInput(given)).input)
-    try {
-      // Registered first, because another process may send a signal as soon as the server runs.
-      const stopped = untilStopped()
-      const { port, host, keepAliveMs } = authority.settings
-      const firstAccount = await createFirstAccount(authority)
-      const server = await serve({
-        fetch: (request, context) => authority.fetch(request, context),
-        feed: authority.feed,
-        port,
-        host,
-        keepAliveMs,
-      }).catch((error: unknown) => {
-        // Printed also if the start failed: the account exists, and the next start cannot print its password.
-        printFirstAccount(firstAccount)
-        throw error
-      })
-      printWelcome(authority, (await authority.accounts.count()) > 0, firstAccount)
-      authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
-      await stopped
-      authority.logger.info({ event: 'stopping' })
-      await server.close()
-    } finally {
-      await authority.close()
+    const { input, settings } = await loadInput(given)
+    if (settings.databaseUrl === undefined) {
+      throw new SetupError(
+        '--workers needs PostgreSQL, because the embedded database has one server process. Set DATABASE_URL, or start without --workers.',
+      )
     }
-    authority.logger.info({ event: 'stopped' })
-    // Lines for a reader that reads nothing would keep the process alive.
-    if (!(await flushLogger(authority.logger, limits.logFlushMs))) process.exit()
+    const logger = 'logger' in input ? (input.logger as Logger) : createLogger(settings.logLevel)
+    const stopped = untilStopped()
+    // Otherwise each worker would say it.
+    await assertPortFree(settings)
+    await runWorkers({ count, logger, stopped })
+    await endLog(logger)
   },
+}
+
+/** Runs one server in this process. */
+async function runServer(given: SettingsInput): Promise<void> {
+  leaveMain()
+  // Loaded here, so that the help of this command does not wait for the server.
+  const { prepareThread } = await import('../store/thread/pool.ts')
+  if (process.env['DATABASE_URL'] === undefined) prepareThread()
+  const [{ createAuthority }, { serve }, { loadInput }] = await Promise.all([
+    import('../authority.ts'),
+    import('../http/serve.ts'),
+    import('./load-settings.ts'),
+  ])
+  const { input, settings } = await loadInput(given)
+  const authority = await createAuthority(withWorker(input, settings.logLevel))
+  try {
+    // Registered first, because another process may send a signal as soon as the server runs.
+    const stopped = untilStopped()
+    const { port, host, keepAliveMs } = authority.settings
+    const firstAccount = await createFirstAccount(authority)
+    const server = await serve({
+      fetch: (request, context) => authority.fetch(request, context),
+      feed: authority.feed,
+      port,
+      host,
+      keepAliveMs,
+    }).catch((error: unknown) => {
+      // Printed also if the start failed: the account exists, and the next start cannot print its password.
+      printFirstAccount(firstAccount)
+      throw error
+    })
+    const hasAccounts = (await authority.accounts.count()) > 0
+    if ((workerNumber() ?? 1) === 1) printWelcome(authority, hasAccounts, firstAccount)
+    authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
+    reportReady()
+    await stopped
+    authority.logger.info({ event: 'stopping' })
+    await server.close()
+  } finally {
+    await authority.close()
+  }
+  authority.logger.info({ event: 'stopped' })
+  await endLog(authority.logger)
+}
+
+/** Lines for a reader that reads nothing would keep the process alive. */
+async function endLog(logger: Logger): Promise<void> {
+  if (!(await flushLogger(logger, limits.logFlushMs))) process.exit()
+}
+
+/** In a worker, each line of the log names the worker. */
+function withWorker(input: SettingsInput, logLevel: string): SettingsInput {
+  const worker = workerNumber()
+  if (worker === undefined) return input
+  const logger = 'logger' in input ? (input.logger as Logger) : createLogger(logLevel)
+  return Object.assign({}, input, { logger: logger.child({ worker }) })
+}
+
+function readWorkers(given: unknown): number {
+  if (given === undefined) return 1
+  const count = typeof given === 'string' && /^\d{1,3}$/.test(given) ? Number(given) : 0
+  if (count >= 1 && count <= WORKERS_MAX) return count
+  throw new UsageError(`--workers must be a number from 1 to ${WORKERS_MAX}.`, ['start'])
 }
 
 interface FirstAccount {
@@ -82,6 +137,8 @@ async function createFirstAccount({
   // Of several nodes that start on an empty database, one creates the account.
   if (!created.ok && (await accounts.count()) > 0) return undefined
   if (!created.ok) {
+    // Another node that started at the same moment has created it.
+    if ((await accounts.count()) > 0) return undefined
     throw new SetupError(
       `COUNTERSIGN_ADMIN_USERNAME or COUNTERSIGN_ADMIN_PASSWORD: ${created.text}`,
     )

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { createServer, type AddressInfo, type ListenOptions, type Server } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 
@@ -24,7 +25,9 @@ export interface Listeners {
  * cannot listen.
  */
 export async function openListeners(server: Server, endpoint: Endpoint): Promise<Listeners> {
-  const port = await reserve(endpoint)
+  // The port of a worker of `node:cluster` is not free, because the other workers have it.
+  const isTaken = cluster.isWorker && endpoint.port !== 0
+  const port = isTaken ? endpoint.port : await assertPortFree(endpoint)
   const isShared = process.platform === 'linux'
   const options = { ...endpoint, port, backlog: limits.backlogMax, reusePort: isShared }
   const others = Array.from({ length: isShared ? limits.listeners - 1 : 0 }, () =>
@@ -61,9 +64,10 @@ const TURNS_MAX = 200
 
 /**
  * Checks that the port is free, and returns its number. Sockets that share a port would not fail beside
- * another server of the same user: each server would get some of the connections.
+ * another server of the same user: each server would get some of the connections. Throws a `SetupError` that names the
+ * port if it is not free.
  */
-async function reserve(endpoint: Endpoint): Promise<number> {
+export async function assertPortFree(endpoint: Endpoint): Promise<number> {
   const probe = createServer()
   await listen(probe, endpoint)
   const { port } = probe.address() as AddressInfo

@@ -6,6 +6,7 @@ import { limits } from '../base/limits.ts'
 import { problemText } from './problem.ts'
 import { POLL_PATH } from './revocations/poll.ts'
 import type { RequestContext } from './services.ts'
+import { unlessGivenUp, watchForStalls } from './stalls.ts'
 import { Turns } from './turns.ts'
 
 /** The handler of a web-standard request, as `authority.fetch`. */
@@ -31,6 +32,7 @@ export function inTurns(fetch: Fetch, turns: Turns): NodeHandler {
     // Host.
     { hostname: 'localhost' },
   )
+  watchForStalls()
   return (incoming, outgoing) => {
     if (incoming.readableDidRead) {
       throw new Error('The body was read already. Mount the authority before body parsers.')
@@ -38,7 +40,7 @@ export function inTurns(fetch: Fetch, turns: Turns): NodeHandler {
     turns.take(incoming, outgoing, () => {
       if (isAmbiguous(incoming)) refuse(outgoing, 'request_ambiguous')
       else if (hasOneSpelling(incoming.url ?? '')) {
-        withBody(incoming, () => void answer(incoming, outgoing))
+        withBody(incoming, () => unlessGivenUp(incoming, () => void answer(incoming, outgoing)))
       } else refuse(outgoing, 'not_found')
     })
   }

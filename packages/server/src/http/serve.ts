@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
 import { limits } from '../base/limits.ts'
+import { whileStopping } from './public/health.ts'
 import { openListeners, type Endpoint, type Listeners } from './listeners.ts'
 import { inTurns, type Fetch } from './node-handler.ts'
 import { isFeedRequest, type FeedSocket } from './revocations/feed-socket.ts'
@@ -21,8 +22,9 @@ export interface ServeOptions extends Endpoint {
 export interface RunningServer {
   readonly port: number
   /**
-   * Stops without dropping a request: for one second it still accepts connections, and each answer ends its
-   * connection. Then it waits at most 25 s for requests in flight.
+   * Stops without dropping a request: for one second it still accepts connections, each answer ends its
+   * connection, and `/readyz` answers 503, so that load balancers choose other nodes. Then it waits at most 25 s
+   * for requests in flight.
    */
   close(): Promise<void>
 }
@@ -31,6 +33,8 @@ export interface RunningServer {
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { feed } = options
   const turns = new Turns()
+  let isStopping = false
+  const fetchLast = whileStopping(options.fetch)
   const server = createServer(
     {
       // Both count from the first byte of a request, so they do not end idle connections.
@@ -42,7 +46,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       // An upgrade on another path is ignored, and answered as HTTP (RFC 9110 §7.8).
       ...(feed === undefined ? {} : { shouldUpgradeCallback: isFeedRequest }),
     },
-    inTurns(options.fetch, turns),
+    inTurns(
+      (request, context) => (isStopping ? fetchLast : options.fetch)(request, context),
+      turns,
+    ),
   )
   const open: Connections = new Map()
   server.on('connection', (socket: Socket) => {
@@ -59,6 +66,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   return {
     port: listeners.port,
     close: async () => {
+      isStopping = true
       turns.endConnections()
       await untilLeft(open)
       feed?.close()

@@ -1,3 +1,4 @@
+import type { Fetch } from '../node-handler.ts'
 import { RETRY_AFTER_SEC } from '../problem.ts'
 
 /** `GET /healthz`: answers while the process runs. Reads neither the store nor the keys. */
@@ -11,6 +12,14 @@ export function createReadinessAnswer(isReady: () => Promise<boolean>): () => Pr
     (await isReady())
       ? status(200, 'ok')
       : status(503, 'store_unavailable', { 'retry-after': String(RETRY_AFTER_SEC) })
+}
+
+/** Answers `/readyz` with 503 and everything else as before, for a server that stops. */
+export function whileStopping(fetch: Fetch): Fetch {
+  return async (request, context) =>
+    new URL(request.url).pathname === '/readyz'
+      ? status(503, 'stopping', { 'retry-after': String(RETRY_AFTER_SEC) })
+      : fetch(request, context)
 }
 
 function status(code: number, text: string, headers: Record<string, string> = {}): Response {

@@ -38,7 +38,7 @@ const metadata = lazy(() =>
 )
 
 const ok = lazy(() => z.object({ status: z.literal('ok') }))
-const notReady = lazy(() => z.object({ status: z.literal('store_unavailable') }))
+const notReady = lazy(() => z.object({ status: z.enum(['store_unavailable', 'stopping']) }))
 const openApi = lazy(() => z.looseObject({ openapi: z.string() }))
 
 /** The routes without authentication: the start page, discovery, health and documentation. */
@@ -150,7 +150,7 @@ export const publicRoutes: readonly ApiRoute[] = [
       },
       {
         status: 503,
-        description: 'The database cannot be read or written.',
+        description: 'The database cannot be read or written, or the server stops.',
         media: 'application/json',
         schema: notReady(),
         example: { status: 'store_unavailable' },

@@ -1,3 +1,4 @@
+import { StoreFault } from '../../base/faults.ts'
 import { limits } from '../../base/limits.ts'
 import { isGenuineJti } from '../refresh-jti.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
@@ -13,8 +14,16 @@ import type { PostgresTransaction } from './transaction.ts'
 
 const sessions = columnsOf('sessions')
 
+/**
+ * An attempt that waited longer is given up, in milliseconds. If this process stood still meanwhile, the client has sent
+ * the token to another node. A decision now would take the token for a stolen one.
+ */
+const WAIT_MS_MAX = 5_000
+
 interface Job {
   readonly attempt: RefreshAttempt
+  /** When it arrived, on the monotonic clock. */
+  readonly arrivedAtMs: number
   readonly rules: RefreshRules
   readonly resolve: (outcome: RefreshOutcome | Promise<RefreshOutcome>) => void
   readonly reject: (fault: unknown) => void
@@ -35,12 +44,13 @@ export class RefreshBatches {
 
   /** See `SessionStore.refresh`. */
   refresh(attempt: RefreshAttempt, rules: RefreshRules): Promise<RefreshOutcome> {
+    const arrivedAtMs = performance.now()
     if (!rules.rotates || attempt.tenant !== undefined) return this.#alone(attempt, rules)
     if (this.#waiting.length >= limits.refreshQueueMax) {
       return Promise.resolve({ kind: 'refused', code: 'refresh_queue_full' })
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ attempt, rules, resolve, reject })
+      this.#waiting.push({ attempt, arrivedAtMs, rules, resolve, reject })
       this.#run()
     })
   }
@@ -55,7 +65,7 @@ export class RefreshBatches {
   async #runAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, limits.refreshBatchMax)
-      await this.#runBatch(batch)
+      await this.#runBatch(batch.filter((job) => !giveUp(job)))
     }
     this.#isRunning = false
   }
@@ -65,7 +75,8 @@ export class RefreshBatches {
       const outcomes = await this.#rotateOrNone(firstOfEach(batch))
       // The others are decided in the order of their arrival, so the second attempt of a session sees the first.
       const after = new Map<string, Promise<unknown>>()
-      for (const { attempt, rules, resolve, reject } of batch) {
+      for (const job of batch) {
+        const { attempt, rules, resolve, reject } = job
         const outcome = outcomes.get(attempt)
         if (outcome !== undefined) {
           resolve(outcome)
@@ -73,7 +84,7 @@ export class RefreshBatches {
         }
         const { sessionId } = attempt
         const decided = (after.get(sessionId) ?? Promise.resolve()).then(() =>
-          this.#alone(attempt, rules),
+          this.#alone(attempt, rules, job.arrivedAtMs),
         )
         after.set(
           sessionId,
@@ -114,10 +125,15 @@ export class RefreshBatches {
     }
   }
 
-  async #alone(attempt: RefreshAttempt, rules: RefreshRules): Promise<RefreshOutcome> {
+  async #alone(
+    attempt: RefreshAttempt,
+    rules: RefreshRules,
+    arrivedAtMs = performance.now(),
+  ): Promise<RefreshOutcome> {
     try {
       return await this.#db.write(
         async (tx) => {
+          if (isLate(arrivedAtMs)) throw lateFault()
           const head = await tx.get('SELECT position FROM revocation_head WHERE id = 1')
           // Without this lock, another refresh could rotate the session between the decision and its write.
           await tx.get('SELECT 1 FROM sessions WHERE id = ? FOR UPDATE', attempt.sessionId)
@@ -131,6 +147,21 @@ export class RefreshBatches {
       throw error
     }
   }
+}
+
+function isLate(arrivedAtMs: number): boolean {
+  return performance.now() - arrivedAtMs > WAIT_MS_MAX
+}
+
+function lateFault(): StoreFault {
+  return new StoreFault('The refresh waited too long for the database.')
+}
+
+/** Rejects an attempt that has waited too long. Returns whether it has. */
+function giveUp({ arrivedAtMs, reject }: Job): boolean {
+  const late = isLate(arrivedAtMs)
+  if (late) reject(lateFault())
+  return late
 }
 
 class ForgedAttempt extends Error {
