@@ -25,6 +25,9 @@ const SIZED = [
   'packages/server/test/slow-mail-races.test.ts',
   'packages/server/test/slow-mixture.test.ts',
   'packages/server/test/usernames.test.ts',
+  'tests/cluster/slow-cluster.test.ts',
+  'tests/cluster/slow-log-order.test.ts',
+  'tests/cluster/slow-single-use.test.ts',
   'tests/revocation/simulation/slow-simulation.test.ts',
 ]
 

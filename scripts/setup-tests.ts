@@ -95,7 +95,7 @@ export const requirements = {
     debianPackages: ['nginx-light', 'openssl'],
     // Debian installs it in a folder that is not in everybody's PATH.
     detect: ['/bin/sh', '-c', 'PATH="$PATH:/usr/sbin" nginx -v && openssl version'],
-    suites: ['tests/nginx'],
+    suites: ['tests/nginx', 'tests/cluster'],
   },
   systemd: {
     name: 'systemd-analyze and strace',

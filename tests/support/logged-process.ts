@@ -10,12 +10,18 @@ const READY_MS_MAX = 60_000
 export class LoggedProcess {
   readonly #command: readonly [program: string, args: readonly string[]]
   readonly #log: string
+  readonly #env: Readonly<Record<string, string>> | undefined
   #child: ChildProcess | undefined
 
-  /** Prepares a command. `log` is the path of the file. */
-  constructor(command: readonly [program: string, args: readonly string[]], log: string) {
+  /** Prepares a command. `log` is the path of the file. Without `env`, it gets the environment of this process. */
+  constructor(
+    command: readonly [program: string, args: readonly string[]],
+    log: string,
+    env?: Readonly<Record<string, string>>,
+  ) {
     this.#command = command
     this.#log = log
+    this.#env = env
   }
 
   /** The process, or undefined if it does not run. */
@@ -29,7 +35,11 @@ export class LoggedProcess {
     if (this.pid !== undefined) return
     const log = openSync(this.#log, 'a')
     const [program, args] = this.#command
-    this.#child = spawn(program, args, { cwd: '/', stdio: ['ignore', log, log] })
+    this.#child = spawn(program, args, {
+      cwd: '/',
+      stdio: ['ignore', log, log],
+      ...(this.#env === undefined ? {} : { env: this.#env }),
+    })
     closeSync(log)
     const late = performance.now() + READY_MS_MAX
     while (this.pid !== undefined && performance.now() < late) {
@@ -48,11 +58,17 @@ export class LoggedProcess {
     if (this.pid !== undefined) this.#child?.kill(signal)
   }
 
-  /** Sends a signal that ends it, and waits for its end. */
-  async end(signal: NodeJS.Signals): Promise<void> {
-    if (this.#child === undefined || this.pid === undefined) return
+  /** Sends a signal that ends it, and waits for its end. Returns the exit code, or null if a signal ended it. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.#child === undefined || this.pid === undefined) return this.#child?.exitCode ?? null
     const ended = once(this.#child, 'exit')
     this.#child.kill(signal)
     await ended
+    return this.#child.exitCode
+  }
+
+  /** Its whole output so far, also from before a restart. */
+  output(): string {
+    return readFileSync(this.#log, 'utf8')
   }
 }

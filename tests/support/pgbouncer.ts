@@ -49,7 +49,7 @@ export async function startPgBouncer(
     urlOf,
     // Its own console answers without the server.
     start: () => server.start(() => connectOnce(urlOf({ name: 'pgbouncer' }))),
-    kill: () => server.end('SIGKILL'),
+    kill: async () => void (await server.end('SIGKILL')),
     signal: (signal) => server.send(signal),
     async [Symbol.asyncDispose]() {
       await server.end('SIGKILL')

@@ -80,6 +80,8 @@ async function createFirstAccount({
     'system',
   )
   if (!created.ok) {
+    // Another node that started at the same moment has created it.
+    if ((await accounts.count()) > 0) return undefined
     throw new SetupError(
       `COUNTERSIGN_ADMIN_USERNAME or COUNTERSIGN_ADMIN_PASSWORD: ${created.text}`,
     )

@@ -14,9 +14,12 @@ export type RequestHeaders = Readonly<Record<string, string>>
 export class HttpClient {
   readonly #url: string
   readonly #agent: Agent
+  readonly #localAddress: string | undefined
 
-  constructor(url: string, connectionsMax = 64) {
+  /** `localAddress` is where it connects from, for example `127.0.0.2`. */
+  constructor(url: string, connectionsMax = 64, localAddress?: string) {
     this.#url = url
+    this.#localAddress = localAddress
     this.#agent = new Agent({ keepAlive: true, maxSockets: connectionsMax })
   }
 
@@ -39,6 +42,7 @@ export class HttpClient {
       const sent = request(`${this.#url}${path}`, {
         method,
         agent: this.#agent,
+        localAddress: this.#localAddress,
         headers: { 'content-type': 'application/json', 'user-agent': 'test-client', ...headers },
       })
       sent.once('error', reject)
