@@ -50,7 +50,7 @@ async function measure({ guards, perSec }: Case): Promise<Row> {
   const revocations = warm + Math.max(4, perSec * seconds)
   const dataDir = await seedSessions(revocations)
   try {
-    const credentials = await createGuardsClient(dataDir)
+    const credentials = await createGuardsClient({ dataDir })
     await using server = await startServer({ node: process.execPath, dataDir, cores: '0' })
     const issuer = `http://localhost:${server.port}`
     const pairs = await currentPairs(dataDir, issuer, revocations)

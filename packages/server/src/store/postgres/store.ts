@@ -37,7 +37,7 @@ function createStore(db: PostgresDatabase, watch: Watch, end: () => Promise<void
     clock: db.clock,
     watch: (changed) => watch.add(changed),
     check: async () => {
-      await db.writeRows((tx) => tx.run('UPDATE write_checks SET checks = checks + 1 WHERE id = 1'))
+      await db.writeRows('UPDATE write_checks SET checks = checks + 1 WHERE id = 1', [])
     },
     close: async () => {
       await watch.stop()
