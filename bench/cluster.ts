@@ -28,8 +28,8 @@ const WARM_UP_MS = 1_000
 
 const quick = process.argv.includes('--quick')
 /** `npm run bench -- cluster 1000000`: only with this many sessions. */
-const only = Number(process.argv.find((each) => /^\d+$/.test(each)))
-const sizes = only > 0 ? [only] : quick ? [10_000] : [10_000, 1_000_000]
+const given = process.argv.filter((each) => /^\d+$/.test(each)).map(Number)
+const sizes = given.length > 0 ? given : quick ? [10_000] : [10_000, 1_000_000]
 const rounds = quick ? 3 : 5
 const turnMs = quick ? 3_000 : 4_000
 const logoutMs = 1_000

@@ -31,7 +31,10 @@ function createStore(db: PostgresDatabase, watch: Watch, end: () => Promise<void
   const refreshes = new RefreshBatches(db)
   let ended: Promise<void> | undefined
   // PostgreSQL itself lets commits at the same moment share one wait for the disk.
-  const together: GroupCommit = { isFull: false, run: (work, scope) => db.write(work, scope) }
+  const together: GroupCommit = {
+    isFull: false,
+    run: (work, scope) => db.write(async (tx) => work(tx), scope),
+  }
   return {
     ...createSqlStore(db, together, (attempt, rules) => refreshes.refresh(attempt, rules)),
     clock: db.clock,
