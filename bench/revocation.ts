@@ -25,6 +25,10 @@ const FEED_PROCESSES = 2
 const SETTLE_MS = 1_500
 const WARM_SEC = 2
 const CALM_MS = 200
+/** A logout that is answered 503 is repeated after this time. */
+const BUSY_MS = 250
+/** Answers 503 of the present case. */
+let busy = 0
 
 const { values, positionals } = parseArgs({
   options: { quick: { type: 'boolean' }, nodes: { type: 'string' } },
@@ -65,6 +69,7 @@ if (nodeCount === undefined) {
 async function measure({ guards, perSec }: Case): Promise<Row> {
   const warm = perSec * WARM_SEC
   const revocations = warm + Math.max(4, perSec * seconds)
+  busy = 0
   await using site = await openSite(revocations, nodeCount)
   const { issuer, urls, pairs } = site
   const credentials = await createGuardsClient(site.settings)
@@ -138,6 +143,7 @@ async function collect(site: Site, measured: Measured): Promise<Row> {
     max_ms: at(1),
     deliveries: delivered,
     lost: guards * counted - delivered,
+    busy,
     authority_cpu_percent: Math.round(cpu * 100),
   }
 }
@@ -185,8 +191,13 @@ async function logOutAll(
       for (let index = lane; index < pairs.length; index += lanes) {
         await sleep(started + (index * 1000) / perSec - performance.now())
         const body = JSON.stringify({ refresh: pairs[index]?.refresh })
-        const { status } = await connection.post('/api/token/blacklist/', body)
-        if (status !== 200) throw new Error(`a logout answered ${status}`)
+        for (;;) {
+          const { status } = await connection.post('/api/token/blacklist/', body)
+          if (status === 200) break
+          if (status !== 503) throw new Error(`a logout answered ${status}`)
+          busy += 1
+          await sleep(BUSY_MS)
+        }
       }
       connection.close()
     }),
