@@ -38,7 +38,7 @@ const dataDir = await seedSessions(logouts)
 try {
   const delays = join(dataDir, 'loop-delay')
   writeFileSync(delays, '')
-  const { clientId, clientSecret } = await createGuardsClient(dataDir)
+  const { clientId, clientSecret } = await createGuardsClient({ dataDir })
   const module = join(import.meta.dirname, 'lib/loop-delay.ts')
   await using server = await startServer({
     node: process.execPath,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createClientManager } from '../../packages/server/src/accounts/clients.ts'
 import { systemClock } from '../../packages/server/src/base/clock.ts'
 import { createSystemRandom } from '../../packages/server/src/base/random.ts'
-import { openStore } from '../../packages/server/src/store/open.ts'
+import { openStore, type StoreSettings } from '../../packages/server/src/store/open.ts'
 
 /** The credentials of a service account. */
 export interface Credentials {
@@ -13,8 +13,8 @@ export interface Credentials {
 }
 
 /** Creates the service account of the guards of a benchmark. */
-export async function createGuardsClient(dataDir: string): Promise<Credentials> {
-  const store = await openStore({ dataDir }, { exclusive: false, clock: systemClock })
+export async function createGuardsClient(settings: StoreSettings): Promise<Credentials> {
+  const store = await openStore(settings, { exclusive: false, clock: systemClock })
   const random = createSystemRandom()
   const clients = createClientManager({ store, clock: systemClock, random })
   const created = await clients.create({ name: 'guards' }, 'bench')

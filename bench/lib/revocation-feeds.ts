@@ -13,7 +13,9 @@ import { WebSocket } from 'ws'
  */
 
 interface Start {
-  readonly url: string
+  readonly issuer: string
+  /** The feed of each node. Connections are spread over them. */
+  readonly urls: readonly string[]
   readonly authorization: string
   readonly connections: number
 }
@@ -32,12 +34,11 @@ process.once('message', (message) => {
   void run(message as Start)
 })
 
-async function run({ url, authorization, connections }: Start): Promise<void> {
+async function run({ issuer, urls, authorization, connections }: Start): Promise<void> {
   const sockets: WebSocket[] = []
   for (let index = 0; index < connections; index++) {
-    sockets.push(
-      await connect(`${url}?guard=feed-of-process-${process.pid}-${index}`, authorization),
-    )
+    const url = `${urls[index % urls.length]}?guard=feed-of-process-${process.pid}-${index}`
+    sockets.push(await connect(url, { issuer, authorization }))
   }
   // The guards ask at different moments, like guards that were not started together.
   const asking = sockets.map((socket, index) => {
@@ -62,7 +63,10 @@ async function run({ url, authorization, connections }: Start): Promise<void> {
   process.send?.('ready')
 }
 
-function connect(url: string, authorization: string): Promise<WebSocket> {
+function connect(
+  url: string,
+  { issuer, authorization }: Pick<Start, 'issuer' | 'authorization'>,
+): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, { headers: { authorization }, perMessageDeflate: false })
     socket.once('error', reject)
@@ -73,7 +77,7 @@ function connect(url: string, authorization: string): Promise<WebSocket> {
       const message = parseAuthorityMessage(data.toString())
       if (message?.type === 'keys') {
         const keys = keySetFromJwks(message.jwks)
-        if (keys !== undefined) open ??= createBatchOpener(keys, issuerOf(url))
+        if (keys !== undefined) open ??= createBatchOpener(keys, issuer)
       }
       if (message?.type === 'snapshot' || message?.type === 'resumed') {
         isLive = true
@@ -105,10 +109,6 @@ function note(data: Buffer): void {
 
 // Long enough to include the positions, which differ between batches. They follow the header and the issuer.
 const HEAD_CHARS = 480
-
-function issuerOf(url: string): string {
-  return url.replace(/^ws/, 'http').replace('/revocations/feed', '').split('?')[0] ?? ''
-}
 
 let nonces = 0
 

@@ -9,6 +9,8 @@ interface Start {
   readonly issuer: string
   readonly clientId: string
   readonly clientSecret: string
+  /** The node to whose feed it connects. */
+  readonly url: string
   readonly tokens: readonly string[]
 }
 
@@ -16,10 +18,10 @@ process.once('message', (message) => {
   void run(message as Start)
 })
 
-async function run({ issuer, clientId, clientSecret, tokens }: Start): Promise<void> {
+async function run({ issuer, clientId, clientSecret, url, tokens }: Start): Promise<void> {
   const guard = createGuard({
     issuer,
-    feed: { clientId, clientSecret },
+    feed: { clientId, clientSecret, url },
     cacheEntriesMax: 32_768,
     readyTimeoutMs: 60_000,
   })

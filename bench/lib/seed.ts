@@ -12,10 +12,13 @@ import { createSealer } from '../../packages/server/src/keys/sealing.ts'
 import { readOrCreateSecret } from '../../packages/server/src/keys/secret.ts'
 import { mintAccessToken } from '../../packages/server/src/sessions/access-token.ts'
 import { makeRefreshToken } from '../../packages/server/src/sessions/refresh-token.ts'
-import { openStore } from '../../packages/server/src/store/open.ts'
+import { openStore, type StoreSettings } from '../../packages/server/src/store/open.ts'
 
 const DAY_MS = 86_400_000
-const ACCOUNTS = 1_000
+/** Reads that share the connections to PostgreSQL. */
+const TOGETHER = 40
+/** Seeded sessions belong to this many accounts, `user0` and so on. */
+export const ACCOUNTS = 1_000
 
 /**
  * Makes a data directory with this many live sessions of a thousand accounts. It writes them directly into
@@ -83,11 +86,29 @@ export async function currentPairs(
   issuer: string,
   count: number,
 ): Promise<SeededPair[]> {
-  const store = await openStore({ dataDir }, { exclusive: false, clock: systemClock })
+  const db = new DatabaseSync(join(dataDir, 'countersign.db'), { readOnly: true })
+  const total = Number(db.prepare('SELECT count(*) AS n FROM sessions').get()?.['n'])
+  const step = Math.max(1, Math.floor(total / count))
+  const all = db
+    .prepare('SELECT id FROM sessions ORDER BY id')
+    .all()
+    .map((row) => String(row['id']))
+  db.close()
+  const ids = Array.from({ length: count }, (_, i) => all[(i * step) % all.length] ?? '')
+  const secret = readOrCreateSecret(dataDir, createSystemRandom())
+  return pairsOf({ settings: { dataDir }, secret, issuer }, ids)
+}
+
+/** Returns the current tokens of these sessions. */
+export async function pairsOf(
+  { settings, secret, issuer }: { settings: StoreSettings; secret: string; issuer: string },
+  ids: readonly string[],
+): Promise<SeededPair[]> {
+  const store = await openStore(settings, { exclusive: false, clock: systemClock })
   const random = createSystemRandom()
   const ring = await KeyRing.read({
     store: store.keys,
-    sealer: createSealer([readOrCreateSecret(dataDir, random)], random),
+    sealer: createSealer([secret], random),
     clock: systemClock,
     random,
     schedule: {
@@ -97,30 +118,26 @@ export async function currentPairs(
       livesMs: { access: 0, refresh: 0 },
     },
   })
-  const db = new DatabaseSync(join(dataDir, 'countersign.db'), { readOnly: true })
-  const total = Number(db.prepare('SELECT count(*) AS n FROM sessions').get()?.['n'])
-  const step = Math.max(1, Math.floor(total / count))
-  const ids = db
-    .prepare('SELECT id FROM sessions ORDER BY id')
-    .all()
-    .map((row) => String(row['id']))
-  db.close()
   const pairs: SeededPair[] = []
-  const settings = { issuer, audience: issuer, lifetimeSec: 3_600 }
-  for (let i = 0; pairs.length < count; i += step) {
-    const state = await store.sessions.state(ids[i % ids.length] ?? '')
+  const claims = { issuer, audience: issuer, lifetimeSec: 3_600 }
+  const add = async (id: string, i: number): Promise<void> => {
+    const state = await store.sessions.state(id)
     if (state === undefined) throw new Error('a seeded session is missing')
     const { session, account, position } = state
-    pairs.push({
+    const now = systemClock.nowMs()
+    pairs[i] = {
       sid: session.id,
       refresh: makeRefreshToken(ring, issuer, session, account.userId),
-      access: await mintAccessToken(ring.accessSigner, settings, random, {
+      access: await mintAccessToken(ring.accessSigner, claims, random, {
         session,
         account,
         position,
-        now: systemClock.nowMs(),
+        now,
       }),
-    })
+    }
+  }
+  for (let from = 0; from < ids.length; from += TOGETHER) {
+    await Promise.all(ids.slice(from, from + TOGETHER).map((id, i) => add(id, from + i)))
   }
   await store.close()
   return pairs

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 
 import type { Machine } from '../../bench/lib/machine.ts'
 import type { FaultRecord } from '../../tests/faults/record.ts'
-import { generatedNotice, renderTable } from '../lib/markdown.ts'
+import { formatDay, generatedNotice, renderTable } from '../lib/markdown.ts'
 
 /** docs/reliability.md, from the records that `npm run test:faults` writes to bench/results/faults.json. */
 
@@ -56,10 +56,4 @@ ${platform}. The load and the server shared the cores, so the times are upper bo
 - A disk that reports a write as durable and loses it later.
 - A power cut of a whole machine. The tests kill the process instead.
 `
-}
-
-function formatDay(iso: string): string {
-  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(
-    new Date(iso),
-  )
 }

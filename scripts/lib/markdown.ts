@@ -20,3 +20,10 @@ export function code(text: string): string {
 function escapeCell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
 }
+
+/** Writes a moment as a day, such as `29 November 2026`. */
+export function formatDay(iso: string): string {
+  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(
+    new Date(iso),
+  )
+}

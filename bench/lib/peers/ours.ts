@@ -24,7 +24,7 @@ export async function startOurs(): Promise<System> {
   await using started = new AsyncDisposableStack()
   started.defer(() => rmSync(dataDir, { recursive: true, force: true }))
   await createAccounts(dataDir)
-  const credentials = await createGuardsClient(dataDir)
+  const credentials = await createGuardsClient({ dataDir })
   const server = started.use(
     await startServer({
       node: process.execPath,

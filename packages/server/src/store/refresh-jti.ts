@@ -2,7 +2,8 @@ import { hash, timingSafeEqual } from 'node:crypto'
 
 import type { Session } from './rows.ts'
 
-const JTI_HEX_CHARS = 32
+/** The length of a `jti`. */
+export const JTI_HEX_CHARS = 32
 
 /**
  * Whether this `jti` was made from this row. An attacker who has only the signing key cannot make it. Takes

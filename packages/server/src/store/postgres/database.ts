@@ -2,7 +2,7 @@ import pg from 'pg'
 
 import type { Clock } from '../../base/clock.ts'
 import type { StoreFault } from '../../base/faults.ts'
-import type { Database, Transaction, WriteScope } from '../sql/database.ts'
+import type { Database, Row, Transaction, WriteScope } from '../sql/database.ts'
 import { ServerClock } from './clock.ts'
 import {
   asConnectionFault,
@@ -75,8 +75,7 @@ export class PostgresDatabase implements Database {
     return this.#retrying(async () => {
       let position: number | undefined
       const begins = scope === undefined ? BEGIN.alone : BEGIN.beside
-      const result = await this.#inTransaction(begins, true, async (tx) => {
-        await lock(tx, scope)
+      const result = await this.#inTransaction({ begins, scope, mayAppend: true }, async (tx) => {
         const value = await work(tx)
         position = await tx.finish()
         return value
@@ -88,19 +87,33 @@ export class PostgresDatabase implements Database {
   }
 
   read<T>(work: (tx: PostgresTransaction) => Promise<T>): Promise<T> {
-    return this.#retrying(() => this.#inTransaction(BEGIN.read, false, work))
+    return this.#retrying(() =>
+      this.#inTransaction({ begins: BEGIN.read, scope: 'none', mayAppend: false }, work),
+    )
   }
 
   step<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     return this.#retrying(() => this.#withClient((client) => work(this.#on(client, false))))
   }
 
-  /** Runs work that locks nothing but the rows that it changes. It cannot append to the log. */
-  writeRows<T>(work: (tx: PostgresTransaction) => Promise<T>): Promise<T> {
+  /**
+   * Runs one statement that locks nothing but the rows that it changes, and returns its rows. Beginning, statement and
+   * commit are sent together, so they cost one round trip. It cannot append to the log.
+   */
+  writeRows(sql: string, values: readonly unknown[]): Promise<Row[]> {
     return this.#retrying(async () => {
-      const result = await this.#inTransaction(BEGIN.rows, false, work)
+      const rows = await this.#withClient(async (client) => {
+        const begun = this.#begin(client, BEGIN.rows)
+        const written = this.#on(client, false).allOf(sql, values)
+        // The server rolls back instead if the statement has failed.
+        const ended = client.query('COMMIT')
+        for (const result of await Promise.allSettled([written, begun, ended])) {
+          if (result.status === 'rejected') throw result.reason
+        }
+        return written
+      })
       this.#committed(false)
-      return result
+      return rows
     })
   }
 
@@ -140,17 +153,15 @@ export class PostgresDatabase implements Database {
   }
 
   #inTransaction<T>(
-    begins: string,
-    mayAppend: boolean,
+    { begins, scope, mayAppend }: { begins: string; scope: WriteScope; mayAppend: boolean },
     work: (tx: PostgresTransaction) => Promise<T>,
   ): Promise<T> {
     return this.#withClient(async (client) => {
       try {
-        const sentAtMs = performance.now()
-        const now = readNow(await client.query(begins))
-        // The wait for a lock would make the measurement worse.
-        if (now !== undefined) this.#serverClock.note(now, sentAtMs)
-        const value = await work(this.#on(client, mayAppend))
+        const tx = this.#on(client, mayAppend)
+        // Sent together, which saves a round trip.
+        await Promise.all([this.#begin(client, begins), lock(tx, scope)])
+        const value = await work(tx)
         await client.query('COMMIT')
         return value
       } catch (error) {
@@ -159,6 +170,13 @@ export class PostgresDatabase implements Database {
         throw error
       }
     })
+  }
+
+  async #begin(client: pg.PoolClient, begins: string): Promise<void> {
+    const sentAtMs = performance.now()
+    const now = readNow(await client.query(begins))
+    // The wait for a lock would make the measurement worse.
+    if (now !== undefined) this.#serverClock.note(now, sentAtMs)
   }
 
   async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>, isProbe = false): Promise<T> {

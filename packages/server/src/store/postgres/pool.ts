@@ -47,6 +47,8 @@ export function clientConfig(url: string): pg.ClientConfig {
 export function createPool({ url, connectionsMax }: PoolSettings): pg.Pool {
   const pool = new pg.Pool({
     ...clientConfig(url),
+    // A statement is sent at once, also while others on its connection have no answer yet.
+    pipeline: true,
     max: connectionsMax,
     idleTimeoutMillis: IDLE_MS,
   })

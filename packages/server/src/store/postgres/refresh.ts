@@ -1,6 +1,6 @@
 import { StoreFault } from '../../base/faults.ts'
 import { limits } from '../../base/limits.ts'
-import { isGenuineJti } from '../refresh-jti.ts'
+import { JTI_HEX_CHARS } from '../refresh-jti.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
 import type { GrantedSession } from '../rows.ts'
 import { columnsOf } from '../sql/columns.ts'
@@ -10,7 +10,6 @@ import { toAuthentication, toClaims } from '../sql/session-rows.ts'
 import { SESSION_LIVES } from '../sql/standing.ts'
 import type { PostgresDatabase } from './database.ts'
 import { isOfValue } from './errors.ts'
-import type { PostgresTransaction } from './transaction.ts'
 
 const sessions = columnsOf('sessions')
 
@@ -65,7 +64,8 @@ export class RefreshBatches {
   async #runAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, limits.refreshBatchMax)
-      await this.#runBatch(batch.filter((job) => !giveUp(job)))
+      const inTime = batch.filter((job) => !giveUp(job))
+      if (inTime.length > 0) await this.#runBatch(inTime)
     }
     this.#isRunning = false
   }
@@ -109,20 +109,30 @@ export class RefreshBatches {
 
   /** Rotates what the second line of the rotation table allows. Attempts without an outcome changed no row. */
   async #rotate(jobs: readonly Job[]): Promise<Map<RefreshAttempt, RefreshOutcome>> {
-    const forged = new Map<RefreshAttempt, RefreshOutcome>()
-    for (;;) {
-      const genuine = jobs.filter(({ attempt }) => !forged.has(attempt))
-      try {
-        return new Map([
-          ...forged,
-          ...(await this.#db.writeRows((tx) => rotateTogether(tx, genuine))),
-        ])
-      } catch (error) {
-        // Its write is undone with all others, which are then written without it.
-        if (!(error instanceof ForgedAttempt)) throw error
-        forged.set(error.attempt, { kind: 'refused', code: 'token_invalid' })
-      }
+    const now = this.#db.clock.nowMs()
+    const rows = await this.#db.writeRows(ROTATE, [
+      jobs.map(({ attempt }) => attempt.sessionId),
+      jobs.map(({ attempt }) => attempt.generation),
+      jobs.map(({ attempt }) => attempt.jti),
+      jobs.map(({ attempt }) => attempt.address),
+      jobs.map(({ attempt }) => attempt.userAgent),
+      jobs.map(({ rules }) => rules.refreshKid),
+      jobs.map(({ rules }) => now + rules.idleMs),
+      jobs.map(({ rules }) => rules.graceMs),
+      now,
+      now,
+    ])
+    const bySession = new Map(jobs.map((job) => [job.attempt.sessionId, job]))
+    const outcomes = new Map<RefreshAttempt, RefreshOutcome>()
+    for (const row of rows) {
+      const job = bySession.get(sessions.text(row, 'id'))
+      if (job === undefined) continue
+      const session = toGranted(row, job, now)
+      const account = toClaims(session.accountId, row)
+      const position = sessions.integer(row, 'position')
+      outcomes.set(job.attempt, { kind: 'rotated', session, account, position, now })
     }
+    return outcomes
   }
 
   async #alone(
@@ -164,50 +174,9 @@ function giveUp({ arrivedAtMs, reject }: Job): boolean {
   return late
 }
 
-class ForgedAttempt extends Error {
-  override readonly name = 'ForgedAttempt'
-  readonly attempt: RefreshAttempt
-
-  constructor(attempt: RefreshAttempt) {
-    super('forged')
-    this.attempt = attempt
-  }
-}
-
 function firstOfEach(batch: readonly Job[]): readonly Job[] {
   const seen = new Set<string>()
   return batch.filter(({ attempt: { sessionId } }) => !seen.has(sessionId) && seen.add(sessionId))
-}
-
-async function rotateTogether(
-  tx: PostgresTransaction,
-  jobs: readonly Job[],
-): Promise<Map<RefreshAttempt, RefreshOutcome>> {
-  if (jobs.length === 0) return new Map()
-  const now = tx.nowMs()
-  const rows = await tx.allOf(ROTATE, [
-    jobs.map(({ attempt }) => attempt.sessionId),
-    jobs.map(({ attempt }) => attempt.generation),
-    jobs.map(({ attempt }) => attempt.address),
-    jobs.map(({ attempt }) => attempt.userAgent),
-    jobs.map(({ rules }) => rules.refreshKid),
-    jobs.map(({ rules }) => now + rules.idleMs),
-    jobs.map(({ rules }) => rules.graceMs),
-    now,
-    now,
-  ])
-  const bySession = new Map(jobs.map((job) => [job.attempt.sessionId, job]))
-  const outcomes = new Map<RefreshAttempt, RefreshOutcome>()
-  for (const row of rows) {
-    const job = bySession.get(sessions.text(row, 'id'))
-    if (job === undefined) continue
-    const session = toGranted(row, job, now)
-    if (!isGenuineJti(session, job.attempt)) throw new ForgedAttempt(job.attempt)
-    const account = toClaims(session.accountId, row)
-    const position = sessions.integer(row, 'position')
-    outcomes.set(job.attempt, { kind: 'rotated', session, account, position, now })
-  }
-  return outcomes
 }
 
 function toGranted(row: Row, { attempt, rules }: Job, now: number): GrantedSession {
@@ -231,17 +200,25 @@ function toGranted(row: Row, { attempt, rules }: Job, now: number): GrantedSessi
 const WINDOW_IS_OVER = 'abs(t.now - s.grace_began_at) >= a.grace_ms'
 
 /**
+ * See `refreshJti`. The statement commits by itself, so it must not rotate a session for a forged token. A forged
+ * attempt changes no row, and is then refused by a comparison in constant time.
+ */
+const IS_GENUINE = `a.jti =
+  left(encode(sha256(s.seed || convert_to(s.id || '.' || s.generation, 'UTF8')), 'hex'), ${JTI_HEX_CHARS})`
+
+/**
  * Rows are locked in the order of their ids. A row that another transaction has locked is left out, so that one session
  * does not delay the others. Position, account and tenant come from the snapshot of this statement.
  */
-const ROTATE = `
+export const ROTATE = `
   WITH attempts AS (
     SELECT * FROM unnest(CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]),
-                         CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS bigint[]))
-      AS a (id, generation, address, user_agent, kid, idle_until, grace_ms)),
+                         CAST(? AS text[]), CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS bigint[]))
+      AS a (id, generation, jti, address, user_agent, kid, idle_until, grace_ms)),
   times AS (SELECT CAST(? AS bigint) AS now),
   held AS MATERIALIZED (
     SELECT s.id FROM sessions s JOIN attempts a ON a.id = s.id AND a.generation = s.generation
+    WHERE ${IS_GENUINE}
     ORDER BY s.id FOR UPDATE OF s SKIP LOCKED)
   UPDATE sessions s
   SET generation = s.generation + 1, rotated_at = t.now,

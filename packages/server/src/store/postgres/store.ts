@@ -48,7 +48,10 @@ function createStore(
   const refreshes = new RefreshBatches(db)
   let ended: Promise<void> | undefined
   // PostgreSQL itself lets commits at the same moment share one wait for the disk.
-  const together: GroupCommit = { isFull: false, run: (work, scope) => db.write(work, scope) }
+  const together: GroupCommit = {
+    isFull: false,
+    run: (work, scope) => db.write(async (tx) => work(tx), scope),
+  }
   const inSql = createSqlStore(db, together, (attempt, rules) => refreshes.refresh(attempt, rules))
   return {
     ...inSql,
@@ -58,7 +61,7 @@ function createStore(
     clock: db.clock,
     watch: (changed) => watch.add(changed),
     check: async () => {
-      await db.writeRows((tx) => tx.run('UPDATE write_checks SET checks = checks + 1 WHERE id = 1'))
+      await db.writeRows('UPDATE write_checks SET checks = checks + 1 WHERE id = 1', [])
     },
     close: async () => {
       await watch.stop()

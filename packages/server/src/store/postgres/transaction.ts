@@ -75,7 +75,7 @@ export class PostgresTransaction implements Transaction {
     this.#head = entry
   }
 
-  head(read: () => Promise<LogHead>): Awaitable<LogHead> {
+  head(read: () => Awaitable<LogHead>): Awaitable<LogHead> {
     if (!this.#options.mayAppend) return read()
     return this.#head ?? this.#lockHead()
   }

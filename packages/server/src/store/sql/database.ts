@@ -13,6 +13,17 @@ export type SqlValue = string | number | null | Uint8Array
 export type Awaitable<T> = T | Promise<T>
 
 /**
+ * Continues with a value: at once if it is there already, as on SQLite. Promises between the statements of a refresh made
+ * the embedded store a quarter slower.
+ */
+export function whenThere<T, Result>(
+  value: Awaitable<T>,
+  next: (value: T) => Awaitable<Result>,
+): Awaitable<Result> {
+  return value instanceof Promise ? value.then(next) : next(value)
+}
+
+/**
  * Statements of one transaction, or of one step outside a transaction. All statements are SQL that both engines
  * understand, with `?` for each value. Statements of one transaction run one after another.
  */
@@ -38,7 +49,7 @@ export interface Transaction {
    * Returns the head of the log: the entry that this transaction appended last, or what `read` returns. A write
    * transaction reads once, because nobody else can move the head before it ends.
    */
-  head(read: () => Promise<LogHead>): Awaitable<LogHead>
+  head(read: () => Awaitable<LogHead>): Awaitable<LogHead>
   /**
    * Runs a part of a write transaction that can be undone without the rest. Returns the value or the error of
    * `work`. Throws if the engine has ended the whole transaction.
@@ -96,5 +107,5 @@ export interface GroupCommit {
    * Runs `work` in the next batch. The promise settles when the batch is durable. A piece that throws undoes only its
    * own changes. A piece may run several times, so it must have no effect outside the database.
    */
-  run<T>(work: (tx: Transaction) => Promise<T>, scope?: WriteScope): Promise<T>
+  run<T>(work: (tx: Transaction) => Awaitable<T>, scope?: WriteScope): Promise<T>
 }

@@ -1,11 +1,17 @@
 import { limits } from '../../base/limits.ts'
-import type { Database, GroupCommit, Transaction } from './database.ts'
+import {
+  whenThere,
+  type Awaitable,
+  type Database,
+  type GroupCommit,
+  type Transaction,
+} from './database.ts'
 
 type Settlement = () => void
 
 interface Job {
   /** Runs the work inside the shared transaction. Returns the function that resolves its promise. */
-  readonly run: (tx: Transaction) => Promise<Settlement>
+  readonly run: (tx: Transaction) => Awaitable<Settlement>
   readonly reject: (fault: unknown) => void
 }
 
@@ -32,13 +38,10 @@ export class Batches implements GroupCommit {
     return this.#waiting.length >= limits.refreshQueueMax
   }
 
-  run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  run<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({
-        run: async (tx) => {
-          const value = await work(tx)
-          return () => resolve(value)
-        },
+        run: (tx) => whenThere(work(tx), (value) => () => resolve(value)),
         reject,
       })
       this.#schedule()
@@ -72,7 +75,8 @@ export class Batches implements GroupCommit {
         const settlements: Settlement[] = []
         for (const { run } of batch) {
           hasThrown = true
-          settlements.push(await run(tx))
+          const settlement = run(tx)
+          settlements.push(settlement instanceof Promise ? await settlement : settlement)
           hasThrown = false
         }
         return settlements
@@ -88,7 +92,7 @@ export class Batches implements GroupCommit {
     return this.#db.write(async (tx) => {
       const settlements: Settlement[] = []
       for (const { run, reject } of batch) {
-        const outcome = await tx.attempt(() => run(tx))
+        const outcome = await tx.attempt(async () => run(tx))
         settlements.push(outcome.ok ? outcome.value : () => reject(outcome.error))
       }
       return settlements

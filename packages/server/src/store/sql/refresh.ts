@@ -10,7 +10,13 @@ import {
 import type { GrantedSession, Session } from '../rows.ts'
 import { auditElsewhere, auditSession } from './audit.ts'
 import { columnsOf } from './columns.ts'
-import type { GroupCommit, Transaction } from './database.ts'
+import {
+  whenThere,
+  type Awaitable,
+  type GroupCommit,
+  type Row,
+  type Transaction,
+} from './database.ts'
 import { readPosition } from './revocations.ts'
 import { readClaims, readState, toAuthentication, toClaims } from './session-rows.ts'
 import { SESSION_LIVES } from './standing.ts'
@@ -61,36 +67,38 @@ export interface Refresh {
  * was not made from the row's seed, which proves that a signing key was stolen. The fast path can check this
  * only after its write, so the caller must undo the attempt.
  */
-export async function refresh(
+export function refresh(
   tx: Transaction,
   attempt: RefreshAttempt,
   rules: RefreshRules,
   now: EpochMs,
-): Promise<RefreshOutcome> {
-  const it: Refresh = { tx, attempt, rules, now, position: await readPosition(tx) }
-  const isPlain = rules.rotates && attempt.tenant === undefined
-  return (isPlain ? await rotateFast(it) : undefined) ?? (await decideSlowly(it))
+): Awaitable<RefreshOutcome> {
+  return whenThere(readPosition(tx), (position) => {
+    const it: Refresh = { tx, attempt, rules, now, position }
+    const isPlain = rules.rotates && attempt.tenant === undefined
+    if (!isPlain) return decideSlowly(it)
+    return whenThere(rotateFast(it), (outcome) => outcome ?? decideSlowly(it))
+  })
 }
 
 /**
  * Applies the second line of the rotation table as one compare-and-set. Returns undefined if it changed no
  * row.
  */
-async function rotateFast({
-  tx,
-  attempt,
-  rules,
-  now,
-  position,
-}: Refresh): Promise<RefreshOutcome | undefined> {
-  const sinceWindow = [now, rules.graceMs] as const
-  const row = await tx.get(
+function rotateFast(it: Refresh): Awaitable<RefreshOutcome | undefined> {
+  const { tx, attempt, rules, now } = it
+  const { graceMs } = rules
+  const row = tx.get(
     ROTATE_CURRENT,
     now,
-    ...sinceWindow,
-    ...sinceWindow,
-    ...sinceWindow,
-    ...sinceWindow,
+    now,
+    graceMs,
+    now,
+    graceMs,
+    now,
+    graceMs,
+    now,
+    graceMs,
     now,
     now + rules.idleMs,
     rules.refreshKid,
@@ -100,7 +108,10 @@ async function rotateFast({
     attempt.generation,
     now,
   )
-  if (row === undefined) return undefined
+  return whenThere(row, (found) => (found === undefined ? undefined : toRotated(it, found)))
+}
+
+function toRotated({ attempt, rules, now, position }: Refresh, row: Row): RefreshOutcome {
   const session: GrantedSession = {
     id: attempt.sessionId,
     accountId: sessions.text(row, 'account_id'),

@@ -3,7 +3,7 @@ import { chainValue, type LogHead, type RevocationKind } from '@countersign/guar
 import type { EpochMs } from '../../base/clock.ts'
 import type { Revocation } from '../rows.ts'
 import { columnsOf } from './columns.ts'
-import type { Row, Transaction } from './database.ts'
+import { whenThere, type Awaitable, type Row, type Transaction } from './database.ts'
 
 const heads = columnsOf('revocation_head')
 const log = columnsOf('revocations')
@@ -12,8 +12,8 @@ const log = columnsOf('revocations')
  * Returns the position of the head. Inside a transaction, it is the head of the snapshot, including the
  * entries that the transaction has appended.
  */
-export async function readPosition(tx: Transaction): Promise<number> {
-  return (await readHead(tx)).position
+export function readPosition(tx: Transaction): Awaitable<number> {
+  return whenThere(readHead(tx), ({ position }) => position)
 }
 
 /**
@@ -59,12 +59,12 @@ const MOVE_HEAD = 'UPDATE revocation_head SET position = ?, chain = ? WHERE id =
 /**
  * Returns the position and chain value of the newest entry. Without entries, returns the start of the log.
  */
-export async function readHead(tx: Transaction): Promise<LogHead> {
-  const { position, chain } = await tx.head(async () =>
-    toHead((await tx.get('SELECT position, chain FROM revocation_head WHERE id = 1')) ?? {}),
-  )
-  return { position, chain }
+export function readHead(tx: Transaction): Awaitable<LogHead> {
+  const read = (): Awaitable<LogHead> => whenThere(tx.get(READ_HEAD), (row) => toHead(row ?? {}))
+  return whenThere(tx.head(read), ({ position, chain }) => ({ position, chain }))
 }
+
+const READ_HEAD = 'SELECT position, chain FROM revocation_head WHERE id = 1'
 
 /**
  * Returns the chain value at a position of an entry, or at the position where the kept part of the log

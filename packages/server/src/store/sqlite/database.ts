@@ -5,7 +5,15 @@ import type { LogHead } from '@countersign/guard/revocations/entry'
 import { systemClock, type Clock, type EpochMs } from '../../base/clock.ts'
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
 import type { Revocation } from '../rows.ts'
-import type { Attempted, Awaitable, Database, Row, SqlValue, Transaction } from '../sql/database.ts'
+import {
+  whenThere,
+  type Attempted,
+  type Awaitable,
+  type Database,
+  type Row,
+  type SqlValue,
+  type Transaction,
+} from '../sql/database.ts'
 import { writeEntries } from '../sql/revocations.ts'
 import { CODES, codeOf, connect } from './connection.ts'
 import { migrations } from './migrations.ts'
@@ -183,7 +191,7 @@ export class SqliteDatabase implements Database, Transaction {
     log.head = entry
   }
 
-  head(read: () => Promise<LogHead>): Awaitable<LogHead> {
+  head(read: () => Awaitable<LogHead>): Awaitable<LogHead> {
     const log = this.#log
     return log === undefined ? read() : (log.head ?? keepHead(log, read))
   }
@@ -376,8 +384,8 @@ interface LogInTransaction {
   head: LogHead | undefined
 }
 
-async function keepHead(log: LogInTransaction, read: () => Promise<LogHead>): Promise<LogHead> {
-  return (log.head ??= await read())
+function keepHead(log: LogInTransaction, read: () => Awaitable<LogHead>): Awaitable<LogHead> {
+  return whenThere(read(), (head) => (log.head ??= head))
 }
 
 function asFault(error: unknown): unknown {
