@@ -33,7 +33,7 @@ ${renderTable(
     ['0', 'The command succeeded, also if nothing had to change.'],
     ['1', 'The command failed. Standard error shows why. `token inspect`: the token is rejected.'],
     ['2', 'The command line was not understood. Standard error shows the usage.'],
-    ['3', 'Only \`migrate --check\`: an upgrade of the schema is pending.'],
+    ['3', 'Only `migrate --check`: an upgrade of the schema is pending.'],
   ],
 )}
 

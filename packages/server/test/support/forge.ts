@@ -23,7 +23,7 @@ export async function openForge(dataDir: string): Promise<Forge> {
   const keys = await store.keys.list()
   await store.close()
   const random = createSystemRandom()
-  const secrets = secret === undefined ? readOrCreateSecret(dataDir, random) : String(secret)
+  const secrets = secret === undefined ? readOrCreateSecret(dataDir, random) : secret
   const sealer = createSealer([secrets], random)
 
   const [accessKey, accessSecret] = openActive(keys, 'access', sealer)

@@ -20,6 +20,7 @@ export function whenThere<T, Result>(
   value: Awaitable<T>,
   next: (value: T) => Awaitable<Result>,
 ): Awaitable<Result> {
+  // oxlint-disable-next-line promise/no-callback-in-promise
   return value instanceof Promise ? value.then(next) : next(value)
 }
 
