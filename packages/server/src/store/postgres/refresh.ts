@@ -14,8 +14,8 @@ import { isOfValue } from './errors.ts'
 const sessions = columnsOf('sessions')
 
 /**
- * An attempt that waited longer is given up, in milliseconds. If this process stood still meanwhile, the client has sent
- * the token to another node. A decision now would take the token for a stolen one.
+ * An attempt that waited longer ends no session, in milliseconds. If this process stood still meanwhile, the client has
+ * sent the token to another node, and it is an old one now. Whoever still waits gets 503.
  */
 const WAIT_MS_MAX = 5_000
 
@@ -64,8 +64,7 @@ export class RefreshBatches {
   async #runAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, limits.refreshBatchMax)
-      const inTime = batch.filter((job) => !giveUp(job))
-      if (inTime.length > 0) await this.#runBatch(inTime)
+      await this.#runBatch(batch)
     }
     this.#isRunning = false
   }
@@ -143,12 +142,13 @@ export class RefreshBatches {
     try {
       return await this.#db.write(
         async (tx) => {
-          if (isLate(arrivedAtMs)) throw lateFault()
           const head = await tx.get('SELECT position FROM revocation_head WHERE id = 1')
           // Without this lock, another refresh could rotate the session between the decision and its write.
           await tx.get('SELECT 1 FROM sessions WHERE id = ? FOR UPDATE', attempt.sessionId)
           const position = Number(head?.['position'])
-          return decideSlowly({ tx, attempt, rules, now: tx.nowMs(), position })
+          const outcome = await decideSlowly({ tx, attempt, rules, now: tx.nowMs(), position })
+          if (outcome.kind === 'ending' && isLate(arrivedAtMs)) throw lateFault()
+          return outcome
         },
         { session: attempt.sessionId },
       )
@@ -165,13 +165,6 @@ function isLate(arrivedAtMs: number): boolean {
 
 function lateFault(): StoreFault {
   return new StoreFault('The refresh waited too long for the database.')
-}
-
-/** Rejects an attempt that has waited too long. Returns whether it has. */
-function giveUp({ arrivedAtMs, reject }: Job): boolean {
-  const late = isLate(arrivedAtMs)
-  if (late) reject(lateFault())
-  return late
 }
 
 function firstOfEach(batch: readonly Job[]): readonly Job[] {
