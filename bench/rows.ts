@@ -65,8 +65,7 @@ try {
         throw new Error(`${path} answered ${answer.status}: ${answer.body}`)
       return answer.body
     }
-    const refreshOf = (body: string): string =>
-      String((JSON.parse(body) as { refresh: string }).refresh)
+    const refreshOf = (body: string): string => (JSON.parse(body) as { refresh: string }).refresh
     await count(database, 'login', async () => {
       const credentials = { username: 'admin', password: 'only for benchmarks' }
       tokens.push(refreshOf(await post('/api/token/', credentials)))
