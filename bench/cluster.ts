@@ -72,6 +72,7 @@ async function measureSize(sessions: number): Promise<Row[]> {
   )
   const database = parts.use(await postgres.createDatabase())
   await database.query('CREATE EXTENSION pg_stat_statements')
+  await countStatements(database, false)
   const nodes: BenchServer[] = []
   const startOn = async (port: number): Promise<BenchServer> => {
     const url = new URL(database.url)
@@ -113,7 +114,6 @@ async function measureSize(sessions: number): Promise<Row[]> {
     Object.assign(row, {
       statements: round((after.statements - before.statements) / done),
       round_trips: round(trips / done),
-      commits: round((after.commits - before.commits) / done),
       wal_bytes: Math.round((after.walBytes - before.walBytes) / done),
       hot_percent: percentOf(after.hotUpdates - before.hotUpdates, after.updates - before.updates),
     })

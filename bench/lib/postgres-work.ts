@@ -12,30 +12,24 @@ export interface Work {
   readonly hotUpdates: number
   /** Statements, if it counts them: see {@link countStatements}. */
   readonly statements: number
-  readonly commits: number
 }
 
 /** Settings for `startPostgres`, with which {@link countStatements} works. */
-export const COUNTING = {
-  shared_preload_libraries: 'pg_stat_statements',
-  'pg_stat_statements.track': 'none',
-} as const
+export const COUNTING = { shared_preload_libraries: 'pg_stat_statements' } as const
 
 export async function readWork(postgres: Postgres, database: Database): Promise<Work> {
   // Each backend reports at most once a second what it has done.
   await new Promise((resolve) => setTimeout(resolve, 1_100))
   const [row] = await database.query<Record<string, string>>(`
-    SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS wal, t.n_tup_upd AS updates, t.n_tup_hot_upd AS hot,
-           d.xact_commit AS commits, (SELECT coalesce(sum(calls), 0) FROM pg_stat_statements) AS statements
-    FROM pg_stat_user_tables t, pg_stat_database d
-    WHERE t.relname = 'sessions' AND d.datname = current_database()`)
+    SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') AS wal, t.n_tup_upd AS updates, t.n_tup_hot_upd AS hot, (SELECT coalesce(sum(calls), 0) FROM pg_stat_statements) AS statements
+    FROM pg_stat_user_tables t
+    WHERE t.relname = 'sessions'`)
   return {
     cpuSec: cpuSecOf(postgres),
     walBytes: Number(row?.['wal']),
     updates: Number(row?.['updates']),
     hotUpdates: Number(row?.['hot']),
     statements: Number(row?.['statements']),
-    commits: Number(row?.['commits']),
   }
 }
 

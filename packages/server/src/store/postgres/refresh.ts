@@ -203,7 +203,7 @@ const IS_GENUINE = `a.jti =
  * Rows are locked in the order of their ids. A row that another transaction has locked is left out, so that one session
  * does not delay the others. Position, account and tenant come from the snapshot of this statement.
  */
-export const ROTATE = `
+const ROTATE = `
   WITH attempts AS (
     SELECT * FROM unnest(CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS text[]), CAST(? AS text[]),
                          CAST(? AS text[]), CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS bigint[]))

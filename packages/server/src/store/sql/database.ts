@@ -18,10 +18,9 @@ export type Awaitable<T> = T | Promise<T>
  */
 export function whenThere<T, Result>(
   value: Awaitable<T>,
-  next: (value: T) => Awaitable<Result>,
+  use: (value: T) => Awaitable<Result>,
 ): Awaitable<Result> {
-  // oxlint-disable-next-line promise/no-callback-in-promise
-  return value instanceof Promise ? value.then(next) : next(value)
+  return value instanceof Promise ? value.then(use) : use(value)
 }
 
 /**
