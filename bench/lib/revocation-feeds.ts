@@ -30,6 +30,8 @@ let open: BatchOpener | undefined
 /** When the entries of each batch were written, keyed by its signed head. */
 const known = new Map<string, readonly number[]>()
 
+// Also when the benchmark has failed.
+process.once('disconnect', () => process.exit())
 process.once('message', (message) => {
   void run(message as Start)
 })

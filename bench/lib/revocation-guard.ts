@@ -14,6 +14,8 @@ interface Start {
   readonly tokens: readonly string[]
 }
 
+// Also when the benchmark has failed.
+process.once('disconnect', () => process.exit())
 process.once('message', (message) => {
   void run(message as Start)
 })
