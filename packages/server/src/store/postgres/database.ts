@@ -71,7 +71,7 @@ export class PostgresDatabase implements Database {
     this.clock = clock ?? this.#serverClock
   }
 
-  write<T>(work: (tx: Transaction) => Promise<T>, scope?: WriteScope): Promise<T> {
+  write<T>(work: (tx: PostgresTransaction) => Promise<T>, scope?: WriteScope): Promise<T> {
     return this.#retrying(async () => {
       let position: number | undefined
       const begins = scope === undefined ? BEGIN.alone : BEGIN.beside

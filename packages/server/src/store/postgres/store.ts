@@ -7,6 +7,7 @@ import type { Store } from '../store.ts'
 import { PostgresDatabase } from './database.ts'
 import { CURRENT, migrate, type Schema } from './migrate.ts'
 import { createPool, type PoolSettings } from './pool.ts'
+import { EndBatches } from './end-sessions.ts'
 import { RefreshBatches } from './refresh.ts'
 import { Watch } from './watch.ts'
 
@@ -52,7 +53,11 @@ function createStore(
     isFull: false,
     run: (work, scope) => db.write(async (tx) => work(tx), scope),
   }
-  const inSql = createSqlStore(db, together, (attempt, rules) => refreshes.refresh(attempt, rules))
+  const ends = new EndBatches(db)
+  const inSql = createSqlStore(db, together, {
+    refresh: (attempt, rules) => refreshes.refresh(attempt, rules),
+    end: (id, ending, context) => ends.end(id, ending, context),
+  })
   return {
     ...inSql,
     throttles: redis

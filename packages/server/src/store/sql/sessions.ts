@@ -6,7 +6,7 @@ import type { Change } from '../change.ts'
 import type { SessionEnding, SessionStore, SessionSummary } from '../store.ts'
 import { auditSession } from './audit.ts'
 import { columnsOf } from './columns.ts'
-import type { Database, Engine, GroupCommit, Row, Transaction } from './database.ts'
+import type { Database, Engine, Row, Transaction } from './database.ts'
 import { useForSignIn } from './factor-uses.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
 import { readState, toSession } from './session-rows.ts'
@@ -18,12 +18,11 @@ const sessions = columnsOf('sessions')
 
 type CreatedSession = Awaited<ReturnType<SessionStore['create']>>
 
-/** Sessions in SQL. Refreshes and logouts share transactions through `together`. */
-export function createSessionStore(
-  db: Database,
-  together: GroupCommit,
-  refresh: SessionStore['refresh'],
-): SessionStore {
+/** The methods that run most often, which each engine has in its own form. */
+export type HotSessionMethods = Pick<SessionStore, 'refresh' | 'end'>
+
+/** Sessions in SQL. */
+export function createSessionStore(db: Database, hot: HotSessionMethods): SessionStore {
   return {
     create: async (session, context, { shadow, liveMax, factorsVersion, uses } = {}) =>
       writeOrUndo<CreatedSession>(
@@ -51,10 +50,7 @@ export function createSessionStore(
         { account: session.accountId },
       ),
 
-    refresh,
-
-    end: (sessionId, ending, context) =>
-      together.run((tx) => end(tx, sessionId, ending, context), { session: sessionId }),
+    ...hot,
 
     state: async (sessionId) =>
       db.read(async (tx) => {
@@ -123,7 +119,8 @@ async function list(
   ).map(toSummary)
 }
 
-async function end(
+/** Ends a session inside a transaction: see `SessionStore.end`. */
+export async function endSession(
   tx: Transaction,
   sessionId: string,
   { event, detail }: SessionEnding,
@@ -166,7 +163,7 @@ async function endOldest(
   const ending: SessionEnding = { event: 'session_ended', detail: 'session_limit' }
   // Ended in the order of their ids, because every transaction locks rows in that order.
   const ids = rows.map((row) => sessions.text(row, 'id')).toSorted()
-  for (const oldId of ids) await end(tx, oldId, ending, context)
+  for (const oldId of ids) await endSession(tx, oldId, ending, context)
 }
 
 /**

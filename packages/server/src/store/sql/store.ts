@@ -12,7 +12,7 @@ import { createMailCodeStore } from './mail-codes.ts'
 import { createMailStore } from './mail.ts'
 import { createNodeStore } from './nodes.ts'
 import { createRoleStore } from './roles.ts'
-import { createSessionStore } from './sessions.ts'
+import { createSessionStore, type HotSessionMethods } from './sessions.ts'
 import { createShadowStore } from './shadows.ts'
 import { createTenantStore } from './tenants.ts'
 import { createThrottleStore } from './throttles.ts'
@@ -20,16 +20,16 @@ import { createThrottleStore } from './throttles.ts'
 /** The members of a store that both engines share. The others differ by engine. */
 export type SqlStore = Omit<Store, 'clock' | 'watch' | 'check' | 'close'>
 
-/** Puts together what both engines share. Refreshes, logouts and consumed ids share transactions by `together`. */
+/** Puts together what both engines share. Consumed ids share transactions by `together`. */
 export function createSqlStore(
   db: Database,
   together: GroupCommit,
-  refresh: Store['sessions']['refresh'],
+  hot: HotSessionMethods,
 ): SqlStore {
   return {
     accounts: createAccountStore(db),
     shadows: createShadowStore(db),
-    sessions: createSessionStore(db, together, refresh),
+    sessions: createSessionStore(db, hot),
     tenants: createTenantStore(db),
     roles: createRoleStore(db),
     throttles: createThrottleStore(db, together),

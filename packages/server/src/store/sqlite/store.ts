@@ -8,6 +8,7 @@ import type { StoreEvent } from '../events.ts'
 import type { Store } from '../store.ts'
 import { Batches } from '../sql/group-commit.ts'
 import { refreshTogether } from '../sql/refresh.ts'
+import { endSession } from '../sql/sessions.ts'
 import { createSqlStore } from '../sql/store.ts'
 import { SqliteDatabase, type DatabaseOptions } from './database.ts'
 import { assertNoRemains } from './files.ts'
@@ -45,7 +46,10 @@ export function openSqliteStore(
   }
   const together = new Batches(db)
   return {
-    ...createSqlStore(db, together, (attempt, rules) => refreshTogether(together, attempt, rules)),
+    ...createSqlStore(db, together, {
+      refresh: (attempt, rules) => refreshTogether(together, attempt, rules),
+      end: (id, ending, context) => together.run((tx) => endSession(tx, id, ending, context)),
+    }),
     clock,
     watch: (changed) => db.watch(changed),
     check: async () => {
