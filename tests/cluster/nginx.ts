@@ -43,13 +43,15 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
 
 /**
  * A request that reached no node, or whose node ended before it answered, is
- * sent to another node: each request of Countersign may be repeated. One process, so that nothing is left behind.
+ * sent to another node: each request of Countersign may be repeated. Nginx never counts a node as dead: a database
+ * that stands still makes all nodes slow, and then nginx would answer 502 itself. One process, so that nothing is left
+ * behind.
  */
 function configuration({ folder, nodePorts }: NginxOptions, port: number): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder}/${kind};`)
     .join('\n  ')
-  const nodes = nodePorts.map((each) => `server 127.0.0.1:${each} max_fails=1 fail_timeout=1s;`)
+  const nodes = nodePorts.map((each) => `server 127.0.0.1:${each} max_fails=0;`)
   return `
 daemon off;
 master_process off;
