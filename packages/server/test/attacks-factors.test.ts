@@ -80,10 +80,11 @@ describe('P13 guesses at an authenticator app', () => {
     const paths = await pathsOf('bob', app.access)
     const body = { method: 'totp', code: it.wrongCode(app) }
     const tries = Array.from({ length: 200 }, (_, n) => paths[n % paths.length]!(body))
-    expect(tally((await Promise.all(tries)).map(outcomeOf))).toEqual({
-      [WRONG]: 5,
-      429: 195,
-    })
+    const counts = tally((await Promise.all(tries)).map(outcomeOf))
+    expect(counts[WRONG]).toBe(5)
+    // On a busy machine, logins of the attack may find the queue of passwords full.
+    const rejected = Object.keys(counts).filter((outcome) => outcome !== WRONG)
+    for (const outcome of rejected) expect(outcome).toMatch(/^(?:429|503 password_queue_full)$/)
   })
 
   test('do not count against the password, and wrong passwords do not count against the app', async () => {

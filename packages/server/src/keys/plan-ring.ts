@@ -15,9 +15,9 @@ export interface RingMaker {
 
 /**
  * Retired keys are kept this many milliseconds longer, so that setting the clock forward does not remove them
- * too early.
+ * too early. It allows for a clock that was an hour behind when the key retired, and is an hour ahead now.
  */
-const CLOCK_STEP_MS = 3_600_000
+const CLOCK_STEP_MS = 7_200_000
 
 /**
  * Decides the changes that the ring needs now. Returns undefined if it needs none. Pure, except for the keys
