@@ -135,7 +135,9 @@ async function openWorld(it: TestAuthority): Promise<World> {
     '@client id': client.id,
     '@client secret': client.secret,
   }
-  const real = (text: string): string => values[text] ?? text
+  // A generated text may be the name of a member of every object, such as `constructor`.
+  const real = (text: string): string =>
+    (Object.hasOwn(values, text) ? values[text] : undefined) ?? text
   let browser = new TestBrowser(it)
   let sent = 0
   let isPasswordChanged = false
