@@ -357,12 +357,12 @@ describe.concurrent('a command line that is not understood', () => {
       'This command takes at most 2 arguments.',
       '',
     ],
-    [['start', 'now'], 1, 'This command takes no arguments.', '[--port PORT]'],
+    [['start', 'now'], 1, 'This command takes no arguments.', '[--port PORT] [--workers N]'],
     [
       ['start', '--prot', '1'],
       1,
       'There is no flag --prot here. Did you mean --port?',
-      '[--port PORT]',
+      '[--port PORT] [--workers N]',
     ],
   ])('%j names its mistake', async (words, count, message, flags) => {
     const { code, stdout, stderr } = await run(words)
