@@ -24,6 +24,10 @@ import { fetchNode, isNodeAvailable } from './lib/nodes.ts'
 const VERSIONS = ['20.20.2', '22.23.3', '24.21.0', '26.10.0']
 const ML_DSA_SINCE = 24
 
+/** A run takes about two minutes. Vitest on Node 20 once waited for a worker for ever. */
+const RUN_SEC_MAX = 900
+const TRIES = 2
+
 // Without `external`, Vitest would rewrite the modules of the package before they run.
 const VITEST_CONFIG = `export default {
   test: {
@@ -104,10 +108,6 @@ function buildStage(): void {
   writeFileSync(join(stage, 'vitest.config.js'), VITEST_CONFIG)
   writeFileSync(join(stage, 'setup.js'), SETUP)
 }
-
-/** A run takes about two minutes. Vitest on Node 20 once waited for a worker for ever. */
-const RUN_SEC_MAX = 900
-const TRIES = 2
 
 /** Runs all suites on one version of Node. A run that ends without a report is repeated. */
 function testOn(version: string): Row {
