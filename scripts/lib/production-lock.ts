@@ -23,7 +23,7 @@ export interface OwnPackage {
   readonly manifest: { readonly version: string; readonly [member: string]: unknown }
 }
 
-/** What `productionLock` reads. */
+/** The input of `productionLock`. */
 export interface ProductionLockOptions {
   readonly lock: PackageLock
   /** The package to install, by its name. */

@@ -105,7 +105,7 @@ async function openTestNode(config: AuthorityConfig, url: string): Promise<TestN
   }
 }
 
-/** Logs a person in at a node, with a new account if there is none. */
+/** Logs a person in at a node. Creates the account if it does not exist. */
 export async function login(node: TestNode, username = 'alice'): Promise<Pair> {
   await node.authority.accounts.create({ username, password: PASSWORD }, 'test')
   return (await (await node.post('/api/token/', { username, password: PASSWORD })).json()) as Pair

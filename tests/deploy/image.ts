@@ -171,7 +171,7 @@ function plainDots(path: string): string {
   return path.replaceAll(/(^|\/)\./g, '$1:')
 }
 
-/** What `inLayer` mounts besides the layer itself. */
+/** Mounts of `inLayer` besides the layer itself. */
 interface LayerOptions {
   readonly user?: string
   readonly data?: string

@@ -30,7 +30,7 @@ export function readObjects(file: string): readonly KubernetesObject[] {
   return parseObjects(readFileSync(join(ROOT, 'deploy/kubernetes', file), 'utf8'))
 }
 
-/** Returns the only object of a kind. Throws an `Error` if there is none, or more than one. */
+/** Returns the only object of a kind. Throws an `Error` if the list has no such object, or several. */
 export function onlyOf(objects: readonly KubernetesObject[], kind: string): KubernetesObject {
   const found = objects.filter((object) => object.kind === kind)
   const [first] = found

@@ -26,7 +26,7 @@ export interface ClusterFault {
   readonly query?: (sql: string) => Promise<Readonly<Record<string, unknown>>[]>
 }
 
-/** What clients saw. Times are in milliseconds. */
+/** The experience of clients. Times are in milliseconds. */
 export interface Seen {
   readonly load: HonestLoad
   /** How long it took after the end of the fault until 50 refreshes and a log-out were acknowledged. */

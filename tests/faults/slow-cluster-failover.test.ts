@@ -16,7 +16,7 @@ import type { Pair } from '../../packages/server/test/support/authority.ts'
 import { breakUnderLoad } from './cluster-load.ts'
 import { recordFault } from './record.ts'
 
-/** What the operator's tools do when the primary has died: the replica takes over its address. */
+/** Does the work of the operator's tools after the primary has died: the replica takes over its address. */
 async function failOver(it: Cluster, primary: Postgres, replica: Replica): Promise<void> {
   await primary.kill()
   await replica.promote()
@@ -93,7 +93,7 @@ describeWith('cluster', 'failover of PostgreSQL', () => {
       const ends = `SELECT subject FROM revocations WHERE kind = 'session'`
       expect(await query(ends)).toEqual([{ subject: claimsOf(ended.access)['sid'] }])
 
-      // Whoever logged in last must log in again. All others go on.
+      // The session of the lost login is gone. All other sessions continue.
       const refused = await http.post('/api/token/refresh/', { refresh: lost.refresh })
       expect(refused.status).toBe(401)
       const next = bodyOf<Pair>(await http.post('/api/token/refresh/', { refresh: kept.refresh }))

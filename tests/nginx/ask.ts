@@ -16,7 +16,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** What a test sends. A list of values makes several headers. */
+/** A request of a test. A list of values makes several headers. */
 export interface Question {
   readonly path: string
   readonly method?: string

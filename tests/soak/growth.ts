@@ -11,7 +11,7 @@ export interface Bound {
   readonly atLeast: number
 }
 
-/** What the soak test watches. Latencies may double, because other programs may use the machine. */
+/** The values that the soak test watches. Latencies may double, because other programs may use the machine. */
 export const BOUNDS: readonly Bound[] = [
   { name: 'Memory of a node', unit: 'MB', of: (it) => it.rssMb, share: 0.25, atLeast: 25 },
   { name: 'Heap of a node', unit: 'MB', of: (it) => it.heapMb, share: 0.25, atLeast: 10 },

@@ -9,7 +9,7 @@ import { PASSWORD, signUp, type Person } from '../cluster/people.ts'
 
 export type Operation = 'login' | 'refresh' | 'logout' | 'mailed code'
 
-/** What has happened since the last call of {@link SoakLoad.take}. */
+/** The requests since the last call of {@link SoakLoad.take}. */
 export interface Done {
   /** The milliseconds of each request that succeeded. */
   readonly latencies: Readonly<Record<Operation, readonly number[]>>

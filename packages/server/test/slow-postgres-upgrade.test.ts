@@ -35,8 +35,8 @@ const NEXT: Schema = {
   compatibleFrom: COMPATIBLE_FROM,
 }
 
-function openNode(schema?: Schema): Promise<Store> {
-  return openPostgresStore({ url: database.url, connectionsMax: 5 }, undefined, undefined, schema)
+function openNode(schema = CURRENT): Promise<Store> {
+  return openPostgresStore({ url: database.url, connectionsMax: 5 }, { schema })
 }
 
 describe('every released schema', () => {

@@ -81,7 +81,7 @@ describeWith('postgres', 'the store on PostgreSQL', () => {
     await expect(open('postgres://127.0.0.1:1/none')).rejects.toThrow(/Check DATABASE_URL/)
   })
 
-  test('works behind PgBouncer in transaction mode, and hears of entries by its poll', async () => {
+  test('works behind PgBouncer in transaction mode, and finds new entries by its poll', async () => {
     await using database = await postgres.createDatabase()
     await using bouncer = await startPgBouncer(postgres, { poolSize: 2 })
     const store = await open(bouncer.urlOf(database))

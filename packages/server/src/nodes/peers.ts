@@ -26,8 +26,8 @@ export interface Peer {
 export type PeerState = 'confirmed' | 'expired' | 'open'
 
 /**
- * What this node knows about the others. Only this node's monotonic clock is used. A row that has disappeared counts
- * until the leases of its node have expired: the database may have lost it.
+ * The other nodes, as far as this node knows. Times are measured by the monotonic clock of this node. A row that has
+ * disappeared counts until the leases of its node have expired, because the database may have lost the row.
  */
 export class Peers {
   readonly #known = new Map<string, Peer>()

@@ -1,6 +1,6 @@
 import type { EpochMs } from '../base/clock.ts'
 
-/** What a node reports with each heartbeat. */
+/** The report of a node in each heartbeat. */
 export interface NodeReport {
   /** Random. A node has a new one at each start. */
   readonly id: string

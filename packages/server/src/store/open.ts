@@ -51,7 +51,10 @@ export async function openPostgres(
 ): Promise<Store> {
   const { openPostgresStore } = await import('./postgres/store.ts')
   const settings = { url, connectionsMax: databaseConnectionsMax }
-  return openPostgresStore(settings, clock === systemClock ? undefined : clock, openRedis)
+  return openPostgresStore(settings, {
+    clock: clock === systemClock ? undefined : clock,
+    openRedis,
+  })
 }
 
 const CONNECTIONS_MAX = 10

@@ -34,7 +34,7 @@ export async function askForMail(
       account,
       isSent: true,
       locale,
-      // Whoever else has the password cannot void the code of the owner.
+      // So a stranger who has the password cannot void the code of the owner.
       subject: bearer.subject,
     },
     caller,

@@ -72,7 +72,8 @@ export async function stepUp(
   presented: PresentedStepUp,
   caller: Caller,
 ): Promise<Renewed | Refusal> {
-  // Compared when the session is raised: a proof that was enough before the owner enrolled a factor is none after it.
+  // The version is compared when the session is raised. A proof that was enough is not enough any more if the owner has
+  // enrolled a factor meanwhile.
   const { methods, version } = await readStepUp(services, current)
   if (!methods.includes(presented.method)) return refuse('factor_unavailable')
   if (presented.method !== 'password') {

@@ -120,6 +120,6 @@ let thread: Thread | undefined
 export const engines: readonly (readonly [name: string, open: () => Promise<OpenedEngine>])[] = [
   ['SQLite', () => openSqlite(inThisThread)],
   ['SQLite in its thread', () => openSqlite(forServer)],
-  // Where it is not installed, `npm test` says so, and fails in CI.
+  // If PostgreSQL is not installed, `npm test` says so, and CI fails.
   ...(isPresent(requirements.postgres) ? [['PostgreSQL', openPostgres] as const] : []),
 ]

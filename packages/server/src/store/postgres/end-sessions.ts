@@ -1,6 +1,7 @@
 import type { AuditContext } from '../audit-context.ts'
 import type { Change } from '../change.ts'
 import { auditSession } from '../sql/audit.ts'
+import { BatchQueue } from '../sql/batch-queue.ts'
 import { columnsOf } from '../sql/columns.ts'
 import { appendRevocation } from '../sql/revocations.ts'
 import type { SessionEnding } from '../store.ts'
@@ -27,26 +28,18 @@ interface Job {
  */
 export class EndBatches {
   readonly #db: PostgresDatabase
-  #waiting: Job[] = []
-  #isRunning = false
+  readonly #queue: BatchQueue<Job>
 
   constructor(db: PostgresDatabase) {
     this.#db = db
+    this.#queue = new BatchQueue(BATCH_MAX, (batch) => this.#run(batch))
   }
 
   /** See `SessionStore.end`. */
   end(sessionId: string, ending: SessionEnding, context: AuditContext): Promise<Change> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ sessionId, ending, context, resolve, reject })
-      if (this.#isRunning) return
-      this.#isRunning = true
-      setImmediate(() => void this.#runAll())
+      this.#queue.push({ sessionId, ending, context, resolve, reject })
     })
-  }
-
-  async #runAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#run(this.#waiting.splice(0, BATCH_MAX))
-    this.#isRunning = false
   }
 
   async #run(batch: readonly Job[]): Promise<void> {

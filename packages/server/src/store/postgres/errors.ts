@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg'
 
-import { StoreFault } from '../../base/faults.ts'
+import { StoreFault, messageOf } from '../../base/faults.ts'
 
 /** Error codes of PostgreSQL (appendix A of its manual). */
 const CODES = {
@@ -58,11 +58,7 @@ export function asFault(error: unknown): unknown {
 export function asConnectionFault(error: unknown): StoreFault {
   const reason =
     error instanceof AggregateError
-      ? error.errors.map((each) => textOf(each)).join(', ')
-      : textOf(error)
+      ? error.errors.map((each) => messageOf(each)).join(', ')
+      : messageOf(error)
   return new StoreFault(`The database cannot be reached: ${reason}`, { cause: error })
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -13,16 +13,16 @@ const CONNECT_MS = 3_000
 /** How long the client waits for any answer. A server that vanished without closing the connection never answers. */
 const ANSWER_MS = 6_000
 const IDLE_MS = 30_000
-
-/** What PostgreSQL lists connections of servers and commands as, unless `DATABASE_URL` names something else. */
-export const NODE_NAME = 'countersign'
 const KEEP_ALIVE_MS = 10_000
+
+/** The name of all connections in PostgreSQL's list (`application_name`), unless `DATABASE_URL` sets another one. */
+export const NODE_NAME = 'countersign'
 
 /** The server ends a statement after this time. */
 export const STATEMENT_MS = 5_000
-/** The same for a statement that changes every row of a large table. */
+/** The limit of a statement that changes every row of a large table. */
 export const LONG_STATEMENT_MS = 600_000
-/** How long a transaction waits for the locks of others. */
+/** A transaction waits for this time for a lock that another transaction holds. */
 export const LOCK_MS = 2_000
 /**
  * The server ends a transaction whose node does nothing for this long, for example because the node is paused. Until

@@ -2,11 +2,10 @@ import { StoreFault } from '../../base/faults.ts'
 import { limits } from '../../base/limits.ts'
 import { JTI_HEX_CHARS } from '../refresh-jti.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules } from '../refresh.ts'
-import type { GrantedSession } from '../rows.ts'
+import { BatchQueue } from '../sql/batch-queue.ts'
 import { columnsOf } from '../sql/columns.ts'
-import type { Row } from '../sql/database.ts'
 import { Forgery, decideSlowly } from '../sql/refresh.ts'
-import { toAuthentication, toClaims } from '../sql/session-rows.ts'
+import { toClaims, toGranted } from '../sql/session-rows.ts'
 import { SESSION_LIVES } from '../sql/standing.ts'
 import type { PostgresDatabase } from './database.ts'
 import { isOfValue } from './errors.ts'
@@ -14,8 +13,8 @@ import { isOfValue } from './errors.ts'
 const sessions = columnsOf('sessions')
 
 /**
- * An attempt that waited longer ends no session, in milliseconds. If this process stood still meanwhile, the client has
- * sent the token to another node, and it is an old one now. Whoever still waits gets 503.
+ * An attempt that waited longer, in milliseconds, ends no session, and its client gets 503. If this process stood still
+ * meanwhile, the client may have used the token at another node, so that it looks like a copy here.
  */
 const WAIT_MS_MAX = 5_000
 
@@ -34,39 +33,23 @@ interface Job {
  */
 export class RefreshBatches {
   readonly #db: PostgresDatabase
-  #waiting: Job[] = []
-  #isRunning = false
+  readonly #queue: BatchQueue<Job>
 
   constructor(db: PostgresDatabase) {
     this.#db = db
+    this.#queue = new BatchQueue(limits.refreshBatchMax, (batch) => this.#runBatch(batch))
   }
 
   /** See `SessionStore.refresh`. */
   refresh(attempt: RefreshAttempt, rules: RefreshRules): Promise<RefreshOutcome> {
     const arrivedAtMs = performance.now()
     if (!rules.rotates || attempt.tenant !== undefined) return this.#alone(attempt, rules)
-    if (this.#waiting.length >= limits.refreshQueueMax) {
+    if (this.#queue.length >= limits.refreshQueueMax) {
       return Promise.resolve({ kind: 'refused', code: 'refresh_queue_full' })
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ attempt, arrivedAtMs, rules, resolve, reject })
-      this.#run()
+      this.#queue.push({ attempt, arrivedAtMs, rules, resolve, reject })
     })
-  }
-
-  #run(): void {
-    if (this.#isRunning) return
-    this.#isRunning = true
-    // All requests that have arrived in this turn of the event loop are in the first batch.
-    setImmediate(() => void this.#runAll())
-  }
-
-  async #runAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, limits.refreshBatchMax)
-      await this.#runBatch(batch)
-    }
-    this.#isRunning = false
   }
 
   async #runBatch(batch: readonly Job[]): Promise<void> {
@@ -126,7 +109,7 @@ export class RefreshBatches {
     for (const row of rows) {
       const job = bySession.get(sessions.text(row, 'id'))
       if (job === undefined) continue
-      const session = toGranted(row, job, now)
+      const session = toGranted(row, job.attempt, job.rules, now)
       const account = toClaims(session.accountId, row)
       const position = sessions.integer(row, 'position')
       outcomes.set(job.attempt, { kind: 'rotated', session, account, position, now })
@@ -170,23 +153,6 @@ function lateFault(): StoreFault {
 function firstOfEach(batch: readonly Job[]): readonly Job[] {
   const seen = new Set<string>()
   return batch.filter(({ attempt: { sessionId } }) => !seen.has(sessionId) && seen.add(sessionId))
-}
-
-function toGranted(row: Row, { attempt, rules }: Job, now: number): GrantedSession {
-  return {
-    id: attempt.sessionId,
-    accountId: sessions.text(row, 'account_id'),
-    clientId: sessions.text(row, 'client_id'),
-    tenantId: sessions.textOrUndefined(row, 'tenant_id'),
-    seed: sessions.bytes(row, 'seed'),
-    generation: attempt.generation + 1,
-    createdAt: sessions.integer(row, 'created_at'),
-    rotatedAt: now,
-    expiresAt: sessions.integer(row, 'expires_at'),
-    endsAt: sessions.integer(row, 'ends_at'),
-    refreshKid: rules.refreshKid,
-    ...toAuthentication(row),
-  }
 }
 
 /** See `nextGrace`. */

@@ -11,17 +11,23 @@ import { EndBatches } from './end-sessions.ts'
 import { RefreshBatches } from './refresh.ts'
 import { Watch } from './watch.ts'
 
+/** How the store is opened. */
+export interface PostgresOptions {
+  /** Without it, the clock of the server decides, so that nodes agree whatever their own clocks show. */
+  readonly clock?: Clock | undefined
+  /** Opens the Redis that counts attempts and tells other nodes of new entries. The store closes it. */
+  readonly openRedis?: (() => Promise<StoreRedis>) | undefined
+  /** The schema of another version, for tests. */
+  readonly schema?: Schema
+}
+
 /**
  * Opens the store on PostgreSQL and brings its schema up to date. Rejects with a `SetupError` if the database cannot be
- * used. Without `clock`, the clock of the server decides, so that nodes agree whatever their own clocks show.
- * With `redis`, attempts are counted there, and other nodes learn of new entries by it. The store closes it.
- * Tests bring the schema of another version.
+ * used.
  */
 export async function openPostgresStore(
   settings: PoolSettings,
-  clock?: Clock,
-  openRedis?: () => Promise<StoreRedis>,
-  schema: Schema = CURRENT,
+  { clock, openRedis, schema = CURRENT }: PostgresOptions = {},
 ): Promise<Store> {
   const pool = createPool(settings)
   let redis: StoreRedis | undefined

@@ -9,7 +9,7 @@ import { readHeadAlone, writeLog, type RunRows } from './log.ts'
 import { LONG_STATEMENT_MS, STATEMENT_MS } from './pool.ts'
 import type { Statements } from './statements.ts'
 
-/** What a transaction needs besides its connection. */
+/** The parts of a transaction besides its connection. */
 export interface TransactionOptions {
   readonly statements: Statements
   readonly clock: Clock

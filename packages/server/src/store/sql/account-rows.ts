@@ -90,7 +90,7 @@ export async function revokeAll(
   await forgetTrusted(tx, accountId)
 }
 
-/** Whoever ends all sessions of an account wants no browser to get in without a second factor either. */
+/** After the end of all sessions, no browser may log in without a second factor. */
 export async function forgetTrusted(tx: Transaction, accountId: string): Promise<void> {
   await tx.run('DELETE FROM trusted_devices WHERE account_id = ?', accountId)
 }

@@ -66,7 +66,7 @@ export type Attempted<T> =
   | { readonly ok: false; readonly error: unknown }
 
 /**
- * What a write transaction reads and changes. SQLite ignores it, because it has one writer at a time.
+ * The rows that a write transaction reads and changes. SQLite ignores the scope, because it has one writer at a time.
  *
  * - Undefined: anything. No other write transaction of any node runs meanwhile. It is the default, so that a
  *   transaction for which nobody has thought about others is slow, and never wrong.

@@ -1,4 +1,5 @@
 import { limits } from '../../base/limits.ts'
+import { BatchQueue } from './batch-queue.ts'
 import {
   whenThere,
   type Awaitable,
@@ -18,53 +19,40 @@ interface Job {
 /**
  * Group commit: pieces of work that arrive together share one transaction and one wait for the disk.
  *
- * A batch begins after the event loop has read all sockets that are ready. So batches grow under load, and a
- * single piece of work does not wait for others. The pieces run in the order of their arrival. If a piece
- * throws, only its own changes are undone. If the commit fails, every promise of the batch rejects.
+ * If a piece throws, only its own changes are undone. If the commit fails, every promise of the batch rejects.
  *
  * A piece of work may run twice, because a savepoint for each piece would cost a refresh several percent. It must
  * have no effect outside the database.
  */
 export class Batches implements GroupCommit {
   readonly #db: Database
-  #waiting: Job[] = []
-  #isScheduled = false
+  readonly #queue: BatchQueue<Job>
 
   constructor(db: Database) {
     this.#db = db
+    this.#queue = new BatchQueue(limits.refreshBatchMax, (batch) => this.#runBatch(batch))
   }
 
   get isFull(): boolean {
-    return this.#waiting.length >= limits.refreshQueueMax
+    return this.#queue.length >= limits.refreshQueueMax
   }
 
   run<T>(work: (tx: Transaction) => Awaitable<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({
+      this.#queue.push({
         run: (tx) => whenThere(work(tx), (value) => () => resolve(value)),
         reject,
       })
-      this.#schedule()
     })
   }
 
-  #schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setImmediate(() => void this.#runBatch())
-  }
-
-  async #runBatch(): Promise<void> {
-    const batch = this.#waiting.splice(0, limits.refreshBatchMax)
+  async #runBatch(batch: readonly Job[]): Promise<void> {
     try {
       const settlements = (await this.#together(batch)) ?? (await this.#separately(batch))
       for (const settle of settlements) settle()
     } catch (fault) {
       for (const { reject } of batch) reject(fault)
     }
-    this.#isScheduled = false
-    // Other events run before the next batch, so health checks and echoes do not wait for a long queue.
-    if (this.#waiting.length > 0) this.#schedule()
   }
 
   /** Runs all pieces in one transaction. Returns undefined, with everything undone, if a piece threw. */

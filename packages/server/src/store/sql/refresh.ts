@@ -7,9 +7,8 @@ import {
   type RefreshOutcome,
   type RefreshRules,
 } from '../refresh.ts'
-import type { GrantedSession, Session } from '../rows.ts'
+import type { Session } from '../rows.ts'
 import { auditElsewhere, auditSession } from './audit.ts'
-import { columnsOf } from './columns.ts'
 import {
   whenThere,
   type Awaitable,
@@ -18,10 +17,8 @@ import {
   type Transaction,
 } from './database.ts'
 import { readPosition } from './revocations.ts'
-import { readClaims, readState, toAuthentication, toClaims } from './session-rows.ts'
+import { readClaims, readState, toClaims, toGranted } from './session-rows.ts'
 import { SESSION_LIVES } from './standing.ts'
-
-const sessions = columnsOf('sessions')
 
 /**
  * A refresh token was not made from the row's seed. Throwing it undoes the writes of the fast path. The
@@ -112,20 +109,7 @@ function rotateFast(it: Refresh): Awaitable<RefreshOutcome | undefined> {
 }
 
 function toRotated({ attempt, rules, now, position }: Refresh, row: Row): RefreshOutcome {
-  const session: GrantedSession = {
-    id: attempt.sessionId,
-    accountId: sessions.text(row, 'account_id'),
-    clientId: sessions.text(row, 'client_id'),
-    tenantId: sessions.textOrUndefined(row, 'tenant_id'),
-    seed: sessions.bytes(row, 'seed'),
-    generation: attempt.generation + 1,
-    createdAt: sessions.integer(row, 'created_at'),
-    rotatedAt: now,
-    expiresAt: sessions.integer(row, 'expires_at'),
-    endsAt: sessions.integer(row, 'ends_at'),
-    refreshKid: rules.refreshKid,
-    ...toAuthentication(row),
-  }
+  const session = toGranted(row, attempt, rules, now)
   if (!isGenuineJti(session, attempt)) throw new Forgery()
   return { kind: 'rotated', session, account: toClaims(session.accountId, row), position, now }
 }
@@ -212,8 +196,8 @@ async function stay({ tx, attempt }: Refresh, session: Session): Promise<Session
 }
 
 /**
- * Continues from the presented generation. No other writer can interfere, because the transaction holds the
- * write lock.
+ * Continues from the presented generation. No other writer can interfere, because the transaction has locked the whole
+ * database, or on PostgreSQL the row.
  */
 async function moveOn({ tx, attempt, rules, now }: Refresh, session: Session): Promise<Session> {
   const next: Session = {

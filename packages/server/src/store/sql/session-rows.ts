@@ -1,5 +1,6 @@
-import type { SessionState } from '../refresh.ts'
-import type { AccountClaims, GraceWindows, SecondFactor, Session } from '../rows.ts'
+import type { EpochMs } from '../../base/clock.ts'
+import type { RefreshAttempt, RefreshRules, SessionState } from '../refresh.ts'
+import type { AccountClaims, GraceWindows, GrantedSession, SecondFactor, Session } from '../rows.ts'
 import { columnsOf } from './columns.ts'
 import type { Row, Transaction } from './database.ts'
 
@@ -82,6 +83,29 @@ export function toClaims(accountId: string, row: Row): AccountClaims {
 }
 
 const NO_ROLES: readonly string[] = []
+
+/** Reads the row that a refresh has rotated. `attempt` is the token that was rotated. */
+export function toGranted(
+  row: Row,
+  attempt: RefreshAttempt,
+  { refreshKid }: Pick<RefreshRules, 'refreshKid'>,
+  rotatedAt: EpochMs,
+): GrantedSession {
+  return {
+    id: attempt.sessionId,
+    accountId: sessions.text(row, 'account_id'),
+    clientId: sessions.text(row, 'client_id'),
+    tenantId: sessions.textOrUndefined(row, 'tenant_id'),
+    seed: sessions.bytes(row, 'seed'),
+    generation: attempt.generation + 1,
+    createdAt: sessions.integer(row, 'created_at'),
+    rotatedAt,
+    expiresAt: sessions.integer(row, 'expires_at'),
+    endsAt: sessions.integer(row, 'ends_at'),
+    refreshKid,
+    ...toAuthentication(row),
+  }
+}
 
 /** Reads the columns `authenticated_at`, `amr`, `acr` and `second_factor` of a row of the table `sessions`. */
 export function toAuthentication(

@@ -8,7 +8,7 @@ import { describeTables, type Table } from './tables.ts'
 /** The rows of one transaction. A kill loses the work of one such batch. */
 const BATCH_ROWS = 1_000
 
-/** What an import reports while it runs. */
+/** The progress of an import. */
 export interface CopyEvents {
   /** Called before the first row, with the rows that an interrupted import has already copied. */
   readonly onStart: (copiedRows: number, totalRows: number) => void

@@ -6,7 +6,7 @@ export type Values = readonly SqlValue[]
 
 /** One of the two databases. It is read in pages, so the size of a table does not matter. */
 export interface Side {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string
   count(table: Table): Promise<number>
   /** Reads up to `limit` rows in the order of the key, beginning after a key. */
