@@ -8,7 +8,7 @@ import { createProgressBar } from './progress.ts'
 /** The command `countersign backup`. */
 export const backup: Command = {
   words: ['backup'],
-  summary: 'copy the database to a file, while the server runs',
+  summary: 'copy the embedded database to a file, while the server runs',
   details:
     'The copy is the state of one moment, in one file that only its owner can read. It is checked before it gets its name. It does not contain the secret: keep that in another place. `restore` restores it.',
   operands: [{ name: 'FILE', text: 'The file to write. It must not exist yet.' }],

@@ -16,7 +16,7 @@ export const restore: Command = {
   operands: [
     {
       name: 'FILE',
-      text: 'The backup. Leave it out if you have already copied a backup over the database file.',
+      text: 'The backup. Leave it out if you have already copied a backup over the database file, or restored PostgreSQL with its own tools.',
       optional: true,
     },
   ],

@@ -447,7 +447,8 @@ export interface RevocationStore {
    * ordinary revocation also moves the head.
    *
    * More than `JUMPS_MAX` jumps are `too_far`, except for a `restored` log, for which an operator gives the
-   * position. Its `killed` are the keys that were killed after the backup was made.
+   * position. Its `killed` are the keys that were killed after the backup was made. Mails, mailed codes and invitations
+   * of the backup become void.
    */
   startOver(
     lost: number,

@@ -302,4 +302,16 @@ describe.each(engines)('members who are changed by a person, on %s', (_, open) =
       await tenants.changeMember({ accountId: 'acct_1', tenantId: 'ten_3', roles: [] }, OWNER, BY),
     ).toBe('unknown')
   })
+
+  test('a restored database has no open invitation of the backup', async () => {
+    await using it = await open()
+    const { store } = it
+    await store.tenants.create(tenant(), BY)
+    await store.invitations.create(invitation('one'), undefined, BY)
+    expect(await store.invitations.find('one', 'ten_1')).toMatchObject({ state: 'open' })
+    const head = await store.revocations.head()
+    const by = { issuer: 'https://auth.example', at: NOW, actor: 'system' }
+    await store.revocations.startOver(head.position, head, by, { killed: [] })
+    expect(await store.invitations.find('one', 'ten_1')).toBeUndefined()
+  })
 })

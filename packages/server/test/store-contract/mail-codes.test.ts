@@ -340,4 +340,23 @@ describe.each(engines)('mailed codes on %s', (_, open) => {
       kind: 'taken',
     })
   })
+
+  test('a restored database has no codes of the backup, and sends none of its mails', async () => {
+    await using it = await open()
+    const { store } = it
+    await store.accounts.create(account(), 'acct_1', BY)
+    await store.mailCodes.issue(code('one'), { ...BY, mails: [mail('m1')] })
+    const by = { issuer: 'https://auth.example', at: NOW, actor: 'system' }
+    await store.revocations.startOver(0, await store.revocations.head(), by)
+    expect(await checkOf(store, present('one', ['link', 'ticket']))).toBe('asker')
+    expect(await store.mail.nextDueAt()).toBe(NOW)
+
+    const head = await store.revocations.head()
+    await store.revocations.startOver(head.position, head, by, { killed: [] })
+    expect(await checkOf(store, present('one', ['link', 'ticket']))).toBe('code_void')
+    expect(await store.mail.nextDueAt()).toBeUndefined()
+    expect(await store.mail.list({ limit: 9 })).toMatchObject([
+      { id: 'm1', state: 'failed', reason: 'database_restored' },
+    ])
+  })
 })

@@ -15,6 +15,7 @@ import type { AuditEvent, Revocation } from '../rows.ts'
 import { auditChange } from './audit.ts'
 import { columnsOf } from './columns.ts'
 import type { Transaction } from './database.ts'
+import { failWaiting } from './mail.ts'
 import {
   appendAt,
   appendRevocation,
@@ -68,10 +69,21 @@ export async function startOver(
   if (jumps > JUMPS_MAX && restored === undefined) {
     return { kind: 'too_far', position: head.position, recovered: 0 }
   }
+  if (restored !== undefined) await voidLetters(tx, by.at)
   await jump(tx, jumps, by.at)
   const outcome = await beginAnew(tx, by)
   for (const kid of restored?.killed ?? []) await killAgain(tx, kid, by)
   return outcome
+}
+
+/**
+ * Voids the mails, mailed codes and invitations of a backup. Since it was made, a mail may have been sent, a code used,
+ * and an invitation withdrawn.
+ */
+async function voidLetters(tx: Transaction, at: EpochMs): Promise<void> {
+  await failWaiting(tx, 'database_restored', at)
+  await tx.run('DELETE FROM mail_codes')
+  await tx.run("UPDATE invitations SET state = 'withdrawn' WHERE state = 'open'")
 }
 
 /** Revokes everything of another issuer: see `RevocationStore.startOverAs`. Call it inside a transaction. */

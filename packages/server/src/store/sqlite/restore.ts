@@ -20,7 +20,6 @@ import {
 } from './files.ts'
 import { ServerLock } from './lock.ts'
 import { startOver } from '../sql/log-repair.ts'
-import { failWaiting } from '../sql/mail.ts'
 import { readHead } from '../sql/revocations.ts'
 import { ensureDirectory } from './store.ts'
 
@@ -197,10 +196,6 @@ async function continueLog(
   try {
     const outcome = await db.write(async (tx) => {
       const head = await readHead(tx)
-      await failWaiting(tx, 'database_restored', by.at)
-      // A code of the backup may have been used since, and an invitation may have been withdrawn.
-      await tx.run('DELETE FROM mail_codes')
-      await tx.run("UPDATE invitations SET state = 'withdrawn' WHERE state = 'open'")
       // The log continues above the replaced database too, because no position may have two meanings. The replaced
       // database may itself have been restored.
       return startOver(tx, Math.max(head.position, position), head, by, { killed })
