@@ -232,6 +232,7 @@ async function assemble(
     hasher,
     keepUpKeys: () => ring.keepUp(),
     leads: feed.leads,
+    hasNodes: settings.databaseUrl !== undefined,
   })
   const stopPreload = startPreload(store, logger)
   const stopMail = mail.start()

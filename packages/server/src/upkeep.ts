@@ -22,6 +22,8 @@ export interface UpkeepOptions {
   readonly random: Random
   /** Rotates and removes keys that are due. */
   readonly keepUpKeys: () => Promise<void>
+  /** Whether several servers may run on this database, and register there. */
+  readonly hasNodes: boolean
   /** Whether this server does the work that one node does for all. */
   readonly leads: () => boolean
   readonly logger: Logger
@@ -73,7 +75,7 @@ export function startUpkeep(options: UpkeepOptions): () => void {
     }
     if (!leads()) return
     void attempt(logger, 'keys', options.keepUpKeys)
-    void attempt(logger, 'nodes', () => store.nodes.purge(NODE_KEPT_MS))
+    if (options.hasNodes) void attempt(logger, 'nodes', () => store.nodes.purge(NODE_KEPT_MS))
     if (round - purgedAtRound < ROUNDS_AN_HOUR) return
     purgedAtRound = round
     void attempt(logger, 'purge', () => purge(store, retention, logger, goesOn))

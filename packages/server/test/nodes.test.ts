@@ -4,12 +4,13 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
-import { ClusterNode, type NodeEvent } from '../src/nodes/node.ts'
+import { ClusterNode, type NodeEvent, type NodeFeed } from '../src/nodes/node.ts'
 import { decidePeer, NODE_LEASES_MS, Peers } from '../src/nodes/peers.ts'
 import { LEASE_MS } from '../src/revocations/confirmations.ts'
-import type { NodeRow } from '../src/store/nodes.ts'
+import { EVERY_POSITION, type NodeReport, type NodeRow } from '../src/store/nodes.ts'
 import { openStore } from '../src/store/open.ts'
 import { TestClock } from './support/authority.ts'
+import { execute } from './support/database.ts'
 
 function row(beats: number, more: Partial<NodeRow> = {}): NodeRow {
   return {
@@ -126,3 +127,78 @@ test.each(['the monotonic clock', 'the wall clock'])(
     }
   },
 )
+
+/** A feed that may not know all leases, and has no guards. */
+class IdleFeed implements NodeFeed {
+  isSettled = false
+  readonly leases = { confirmed: 3, guards: 0 }
+  readonly log = { position: 3 } as NodeFeed['log']
+  setSettled(isSettled: boolean): void {
+    this.isSettled = isSettled
+  }
+  askFor(): void {}
+  async answerWaiting(): Promise<void> {}
+  async effective(): Promise<never> {
+    throw new Error('nobody waits')
+  }
+}
+
+test('a node whose row was lost knows all leases again only when they have expired', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'countersign-nodes-'))
+  const clock = new TestClock()
+  const store = await openStore({ dataDir }, { exclusive: true, clock })
+  try {
+    let passedMs = 0
+    let tick = (): void => {}
+    const feed = new IdleFeed()
+    const node = await ClusterNode.join({
+      store: store.nodes,
+      identity: { id: 'own', name: 'host/2', version: '1.0.0' },
+      elapsed: () => passedMs,
+      wallMs: () => passedMs,
+      after: (_, call) => {
+        tick = call
+        return () => {}
+      },
+      onEvent: () => {},
+    })
+    node.serve(feed)
+    const other: Omit<NodeReport, 'beats'> = {
+      id: 'other',
+      name: 'host/1',
+      version: '1.0.0',
+      confirmed: 3,
+      guards: 0,
+      awaits: 0,
+      isSettled: true,
+    }
+    /** Both nodes beat at this time. */
+    const beatAt = async (atMs: number): Promise<boolean> => {
+      clock.advanceMs(atMs - passedMs)
+      passedMs = atMs
+      await store.nodes.beat({ ...other, beats: atMs }, 10_000)
+      const before = (await store.nodes.others('other'))[0]?.beats ?? 0
+      tick()
+      await expect
+        .poll(async () => (await store.nodes.others('other'))[0]?.beats)
+        .toBeGreaterThan(before)
+      // The answer of the store is read in the same turn.
+      await new Promise((resolve) => setImmediate(resolve))
+      return feed.isSettled
+    }
+    expect(await beatAt(1_000)).toBe(false)
+    expect(await beatAt(2_000)).toBe(true)
+    execute(dataDir, `DELETE FROM nodes WHERE id = 'own'`)
+    expect(await beatAt(3_000)).toBe(false)
+    expect(await beatAt(2_999 + NODE_LEASES_MS)).toBe(false)
+    expect(await beatAt(4_000 + NODE_LEASES_MS)).toBe(true)
+
+    node.stop()
+    await beatAt(5_000 + NODE_LEASES_MS)
+    // Nobody waits for a node that drains and has no guards, although it no longer follows the log.
+    expect((await store.nodes.others('other'))[0]?.confirmed).toBe(EVERY_POSITION)
+  } finally {
+    await store.close()
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+})

@@ -43,7 +43,7 @@ export interface OpenedFeed {
   readonly effective: (position: number) => Promise<EffectiveReport>
   /** Whether this server does the background work of all nodes. */
   readonly leads: () => boolean
-  /** Ends all connections and waits. The server still answers requests, and the other nodes see it. */
+  /** Ends all feed connections and waits. Until `close`, the server still answers requests and writes heartbeats. */
   stop(): void
   /** Stops following the log, and leaves the other nodes. Call it before the store is closed. */
   close(): Promise<void>

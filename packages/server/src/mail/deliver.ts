@@ -168,9 +168,9 @@ export class Delivery {
     this.#inFlight.add(mail.id)
     try {
       if (this.#unrecorded.has(mail.id)) await this.#record(mail.id)
-      // This process was paused meanwhile, and another node has the mail now.
-      else if (this.#options.clock.nowMs() >= leasedUntil) this.#lookIn(0)
-      else await this.#finish(mail, await this.#handOver(mail))
+      // Otherwise this process was paused past the lease, and another node may have the mail now.
+      else if (this.#options.clock.nowMs() < leasedUntil)
+        await this.#finish(mail, await this.#handOver(mail))
       this.#lookIn(0)
     } catch (error) {
       // Its lease will end, and then it is tried again.

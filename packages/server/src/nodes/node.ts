@@ -4,13 +4,13 @@ import type { EffectiveReport } from '../revocations/confirmations.ts'
 import type { FeedHub } from '../revocations/hub.ts'
 import { pause, type Timers } from '../revocations/tail.ts'
 import { EVERY_POSITION, type NodeReport, type NodeRow, type NodeStore } from '../store/nodes.ts'
-import { decidePeer, ECHO_MS, Peers, type Peer, type PeerState } from './peers.ts'
+import { decidePeer, ECHO_MS, NODE_LEASES_MS, Peers, type Peer, type PeerState } from './peers.ts'
 
 /** A heartbeat is written this often, and when the report has changed, in milliseconds. */
 const BEAT_MS = { usual: 1_000, least: 100 } as const
 /** How often a node compares its report, and how often a waiting call reads the rows, in milliseconds. */
 const TICK_MS = 50
-/** Who has the lead keeps it for this long after its last heartbeat, in milliseconds. */
+/** The leader keeps the lead for this long after its last heartbeat, in milliseconds. */
 const LEAD_MS = 10_000
 /** It gives up the lead before others can take it. */
 const LEAD_MARGIN_MS = 2_000
@@ -19,7 +19,7 @@ const ASK_AGAIN_MS = 1_000
 
 /** The events for an operator. */
 export type NodeEvent =
-  /** Heartbeats fail. No nonce is echoed until one succeeds. */
+  /** Heartbeats fail. From 3 s after the last successful one, no nonce is echoed. */
   | { readonly event: 'heartbeats_failed'; readonly error: unknown }
   | { readonly event: 'heartbeats_recovered' }
   | {
@@ -71,6 +71,8 @@ export class ClusterNode {
   #beats = 0
   /** When the row of this node was created. It changes if the database has lost the row. */
   #startedAt: EpochMs | undefined
+  /** Until then, no other node can vouch for all leases: the database has lost rows, and other nodes may not know yet. */
+  #doubtUntilMs = -Infinity
   /** The last report that was written, without its number. */
   #reported = ''
   #hasFailed = false
@@ -148,11 +150,8 @@ export class ClusterNode {
     this.#hasLeft = true
     this.#cancel()
     await this.#beating
-    const report = this.#report()
-    // Nobody has to wait for a node whose guards hold no lease.
-    const confirmed = report.guards === 0 ? EVERY_POSITION : report.confirmed
     try {
-      await this.#parts.store.leave({ ...report, confirmed, awaits: 0 })
+      await this.#parts.store.leave({ ...this.#report(), awaits: 0 })
     } catch {
       // The other nodes see that its heartbeats have ended.
     }
@@ -195,10 +194,13 @@ export class ClusterNode {
   #report(): NodeReport {
     const { confirmed, guards } = this.#feed?.leases ?? { confirmed: 0, guards: 0 }
     this.#beats += 1
+    // The feed of a stopping node is closed and echoes nothing any more. If no guard holds a lease, nobody has to wait
+    // for the node, although its copy of the log no longer grows.
+    const isDone = this.#isStopping && guards === 0
     return {
       ...this.#parts.identity,
       beats: this.#beats,
-      confirmed,
+      confirmed: isDone ? EVERY_POSITION : confirmed,
       guards,
       awaits: Math.max(0, ...this.#awaited.keys()),
       isSettled: this.#feed?.isSettled ?? false,
@@ -250,10 +252,11 @@ export class ClusterNode {
     // The database has lost rows, maybe also those of other nodes.
     if (this.#startedAt !== undefined && startedAt !== this.#startedAt) {
       this.#feed?.setSettled(false)
+      this.#doubtUntilMs = began.elapsedMs + NODE_LEASES_MS
     }
     this.#startedAt = startedAt
     this.#see(others)
-    if (wasSilent) await this.#feed?.answerWaiting().catch(() => {})
+    if (wasSilent) void this.#feed?.answerWaiting().catch(() => {})
   }
 
   async #read(): Promise<void> {
@@ -270,9 +273,11 @@ export class ClusterNode {
   }
 
   #see(rows: readonly NodeRow[]): void {
-    for (const { kind, row } of this.#peers.see(rows, this.#parts.elapsed())) {
+    const now = this.#parts.elapsed()
+    for (const { kind, row } of this.#peers.see(rows, now)) {
       this.#parts.onEvent({ event: `node_${kind}`, node: row.id, name: row.name })
     }
+    if (now < this.#doubtUntilMs) return
     if (this.#feed?.isSettled === false && this.#peers.hasSettled) this.#feed.setSettled(true)
   }
 

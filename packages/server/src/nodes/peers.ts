@@ -8,7 +8,7 @@ import type { NodeRow } from '../store/nodes.ts'
 export const ECHO_MS = 3_000
 /** Clocks of two machines may differ by this much within half a minute, in milliseconds. */
 const MARGIN_MS = 1_000
-/** Since a heartbeat that was the last one, all leases of its node have expired after this time, in milliseconds. */
+/** This long after the last heartbeat of a node, all leases of its guards have expired, in milliseconds. */
 export const NODE_LEASES_MS = ECHO_MS + LEASE_MS + MARGIN_MS
 /** A node that has not beaten for this long is reported, in milliseconds. */
 const SILENT_MS = 10_000

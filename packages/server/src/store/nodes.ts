@@ -44,12 +44,12 @@ export interface Beat {
   readonly others: readonly NodeRow[]
 }
 
-/** The position that stands for all. */
+/** The `confirmed` of a node for which no wait is needed. It is at or above every position. */
 export const EVERY_POSITION = Number.MAX_SAFE_INTEGER
 
 /**
  * The register of the nodes on one database. A server on PostgreSQL writes its row each second. The embedded database
- * has one server, which never calls this.
+ * has one server, which writes no row.
  */
 export interface NodeStore {
   /**
