@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { expect, test } from 'vitest'
 
@@ -33,6 +34,7 @@ async function run(
   redisUrl: string,
   until: string,
   env: Record<string, string> = {},
+  restMs = 0,
 ): Promise<string> {
   await using database = await (await sharedPostgres()).createDatabase()
   await using server = await startServerProcess({
@@ -45,6 +47,7 @@ async function run(
     },
   })
   await expect.poll(() => server.output()).toContain(until)
+  await sleep(restMs)
   const statuses: number[] = []
   for (let at = 0; at < 3; at += 1) {
     const { status } = await fetch(`${server.url}/api/token/`, {
@@ -71,6 +74,16 @@ describeWith('redis', 'a Redis with accounts', () => {
     expect((await redis.client.keys('countersign:{throttle}:source:*')).length).toBe(2)
     const wrong = `redis://countersign:wrong@127.0.0.1:${redis.port}`
     expect(await run(wrong, 'mirror_failed')).toContain('redis_unavailable')
+  })
+
+  test('that may not publish counts attempts all the same, and reports no failure again and again', async () => {
+    await using redis = await startRedis()
+    await restrict(redis)
+    await redis.client.call('ACL', 'SETUSER', 'countersign', '-publish')
+    const url = `redis://countersign:${ENCODED}@127.0.0.1:${redis.port}/0`
+    // The node sends itself a message each second.
+    expect(await run(url, 'mirror_ready', {}, 4_000)).not.toMatch(/redis_(?:unavailable|recovered)/)
+    expect((await redis.client.keys('countersign:{throttle}:source:*')).length).toBe(1)
   })
 
   test('is used through Sentinels that have a password of their own', async () => {

@@ -104,7 +104,10 @@ export class LastError {
   }
 }
 
-/** Waits until a connection is ready. Rejects with the last error after two seconds, or when `signal` aborts. */
+/**
+ * Waits until a connection is ready, for two seconds at most. Rejects with the last error when an attempt fails, after
+ * two seconds, or when `signal` aborts.
+ */
 export async function untilReady(
   connection: RedisConnection,
   lastError: LastError,

@@ -66,6 +66,20 @@ export class RedisLink {
     }
   }
 
+  /**
+   * Runs a command like `run`. But an error that Redis answers does not mean that Redis has failed: the account may have
+   * no permission for this command alone, and other commands work.
+   */
+  async tell(work: (redis: RedisConnection) => Promise<unknown>): Promise<void> {
+    if (!this.isUp) throw this.#lastError.get()
+    try {
+      await this.#bounded(work)
+    } catch (error) {
+      if (!isAnswer(error)) this.#fail(error)
+      throw error
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
@@ -118,4 +132,8 @@ export class RedisLink {
     this.#start()
     if (!wasDown) this.#onEvent({ event: 'redis_unavailable', error: messageOf(error) })
   }
+}
+
+function isAnswer(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError'
 }

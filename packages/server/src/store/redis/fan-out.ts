@@ -58,7 +58,7 @@ export class RedisFanOut {
 
   #send(position: number): void {
     this.#link
-      .run((redis) => redis.publish(this.#channel, `${this.#id} ${position}`))
+      .tell((redis) => redis.publish(this.#channel, `${this.#id} ${position}`))
       .catch(() => {})
   }
 

@@ -58,12 +58,11 @@ export function createRedisThrottles(
   async function take(buckets: readonly ThrottleBucket[]): Promise<number> {
     const keys = buckets.map(({ key }) => PREFIX + key)
     const rates = buckets.flatMap(({ triesMax, intervalMs }) => [triesMax, intervalMs])
-    const waitMs = await link.run(async (redis) => {
+    return link.run(async (redis) => {
       const reply = await redis.eval(TAKE, keys.length, ...keys, clock.nowMs(), ...rates)
       if (typeof reply !== 'number') throw new Error('Redis gave a wrong answer')
       return reply
     })
-    return waitMs
   }
 
   return {
