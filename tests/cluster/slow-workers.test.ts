@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runCommand } from '../../packages/server/test/support/command-line.ts'
 import { HttpClient } from '../../packages/server/test/support/http-client.ts'
 import { ADMIN, freePort } from '../../packages/server/test/support/server-process.ts'
+import { isRunning } from '../../scripts/lib/process-tree.ts'
 import { HonestLoad, SESSIONS } from '../faults/honest-load.ts'
 import { startPostgres, type Database, type Postgres } from '../support/postgres.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -28,15 +29,6 @@ function eventsOf(output: string, event: string): Line[] {
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return text.trim().split(' ').filter(Boolean).map(Number)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** Waits until processes have ended. */

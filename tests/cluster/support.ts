@@ -1,6 +1,7 @@
 import { createGuard, type Guard, type GuardOptions } from '@countersign/guard'
 import { createAuthority, type Authority, type AuthorityConfig } from 'countersign'
 
+import type { Pair } from '../../packages/server/test/support/authority.ts'
 import { logTo } from '../../packages/server/test/support/log-lines.ts'
 import { sharedPostgres, type Database } from '../support/postgres.ts'
 
@@ -24,11 +25,6 @@ export interface Cluster extends AsyncDisposable {
   readonly url: string
   /** Starts one more node. */
   open(config?: AuthorityConfig): Promise<TestNode>
-}
-
-export interface Pair {
-  readonly access: string
-  readonly refresh: string
 }
 
 export interface Effective {

@@ -41,7 +41,7 @@ export const start: Command = {
         '--workers needs PostgreSQL, because the embedded database has one server process. Set DATABASE_URL, or start without --workers.',
       )
     }
-    const logger = 'logger' in input ? (input.logger as Logger) : createLogger(settings.logLevel)
+    const logger = loggerOf(input, settings.logLevel)
     const stopped = untilStopped()
     // Otherwise each worker would say it.
     await assertPortFree(settings)
@@ -55,7 +55,8 @@ async function runServer(given: SettingsInput): Promise<void> {
   leaveMain()
   // Loaded here, so that the help of this command does not wait for the server.
   const { prepareThread } = await import('../store/thread/pool.ts')
-  if (process.env['DATABASE_URL'] === undefined) prepareThread()
+  // The embedded database needs it, whose URL is not set.
+  if (!process.env['DATABASE_URL']?.trim()) prepareThread()
   const [{ createAuthority }, { serve }, { loadInput }] = await Promise.all([
     import('../authority.ts'),
     import('../http/serve.ts'),
@@ -79,8 +80,10 @@ async function runServer(given: SettingsInput): Promise<void> {
       printFirstAccount(firstAccount)
       throw error
     })
-    const hasAccounts = (await authority.accounts.count()) > 0
-    if ((workerNumber() ?? 1) === 1) printWelcome(authority, hasAccounts, firstAccount)
+    if ((workerNumber() ?? 1) === 1) {
+      const hasAccounts = firstAccount !== undefined || (await authority.accounts.count()) > 0
+      printWelcome(authority, hasAccounts, firstAccount)
+    }
     authority.logger.info({ event: 'started', version, url: authority.settings.publicUrl })
     reportReady()
     await stopped
@@ -102,8 +105,12 @@ async function endLog(logger: Logger): Promise<void> {
 function withWorker(input: SettingsInput, logLevel: string): SettingsInput {
   const worker = workerNumber()
   if (worker === undefined) return input
-  const logger = 'logger' in input ? (input.logger as Logger) : createLogger(logLevel)
-  return Object.assign({}, input, { logger: logger.child({ worker }) })
+  return Object.assign({}, input, { logger: loggerOf(input, logLevel).child({ worker }) })
+}
+
+/** Returns the logger of the configuration file, otherwise a new one. */
+function loggerOf(input: SettingsInput, logLevel: string): Logger {
+  return 'logger' in input ? (input.logger as Logger) : createLogger(logLevel)
 }
 
 function readWorkers(given: unknown): number {
@@ -134,8 +141,6 @@ async function createFirstAccount({
     { username, password: given ?? generatedPassword ?? '', roles: ['admin'] },
     'system',
   )
-  // Of several nodes that start on an empty database, one creates the account.
-  if (!created.ok && (await accounts.count()) > 0) return undefined
   if (!created.ok) {
     // Another node that started at the same moment has created it.
     if ((await accounts.count()) > 0) return undefined

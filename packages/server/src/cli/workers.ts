@@ -28,7 +28,7 @@ export function workerNumber(): number | undefined {
 
 /** Tells the main process that this worker accepts requests. Does nothing outside workers. */
 export function reportReady(): void {
-  process.send?.(READY)
+  if (cluster.isWorker) process.send?.(READY)
 }
 
 /** Lets this process end although the main process runs. Does nothing outside workers. */
@@ -52,14 +52,14 @@ export interface WorkersOptions {
 export async function runWorkers({ count, logger, stopped }: WorkersOptions): Promise<void> {
   const state: State = { logger, stopped, isStopping: false }
   void stopAfter(state)
-  const first = cluster.fork()
-  await Promise.race([untilReady(first), once(first, 'exit')])
-  if (first.isDead() && !state.isStopping) {
+  const first = fork()
+  if (first !== undefined) await Promise.race([untilReady(first), untilEnded(first)])
+  if ((first === undefined || hasEnded(first)) && !state.isStopping) {
     throw new SetupError('The first worker did not start, so the server has stopped.')
   }
   const places = [keepRunning(state, first)]
   while (places.length < count && !state.isStopping) {
-    places.push(keepRunning(state, cluster.fork()))
+    places.push(keepRunning(state, fork()))
   }
   await stopped
   const hanging = setTimeout(() => {
@@ -93,20 +93,38 @@ function untilReady(worker: Worker): Promise<void> {
   })
 }
 
+/** Starts a worker. Returns undefined if the machine cannot start a process, for example because it has too many. */
+function fork(): Worker | undefined {
+  try {
+    return cluster.fork()
+  } catch {
+    return undefined
+  }
+}
+
+/** Resolves when a worker has ended. A worker that was never started emits `error` in place of `exit`. */
+async function untilEnded(worker: Worker): Promise<void> {
+  if (!hasEnded(worker)) await once(worker, 'exit').catch(() => {})
+}
+
+/** Whether a worker has ended or was never started. It sends no further event. */
+function hasEnded(worker: Worker): boolean {
+  return worker.isDead() || worker.process.pid === undefined
+}
+
 /** Starts a worker again whenever it ends, until the server stops. */
-async function keepRunning(state: State, first: Worker): Promise<void> {
+async function keepRunning(state: State, first: Worker | undefined): Promise<void> {
   let endsInRow = 0
-  for (let worker = first; ; worker = cluster.fork()) {
+  for (let worker = first; ; worker = fork()) {
     const startedAtMs = performance.now()
-    // A worker that has ended already sends no event.
-    if (!worker.isDead()) await once(worker, 'exit')
+    if (worker !== undefined) await untilEnded(worker)
     if (state.isStopping) return
     endsInRow = performance.now() - startedAtMs > HEALTHY_MS ? 1 : endsInRow + 1
     const waitMs = Math.min(BACK_OFF_MS * 2 ** (endsInRow - 1), BACK_OFF_MS_MAX)
-    const { exitCode, signalCode } = worker.process
+    const { exitCode = null, signalCode = null } = worker?.process ?? {}
     state.logger.error({
       event: 'worker_ended',
-      worker: worker.id,
+      worker: worker?.id,
       ...(signalCode === null ? { code: exitCode } : { signal: signalCode }),
       restart_ms: waitMs,
     })
