@@ -137,7 +137,6 @@ function startNode(dataDir: string, env: Readonly<Record<string, string>>): Prom
     dataDir,
     env: {
       COUNTERSIGN_PUBLIC_URL: ISSUER,
-      COUNTERSIGN_ACCESS_TTL: '1h',
       ...own,
       ...env,
     },

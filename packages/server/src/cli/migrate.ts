@@ -60,7 +60,7 @@ const postgresToSqlite: Command = {
 const migrate: Command = {
   words: ['migrate'],
   summary: 'upgrade the schema of the database, and exit',
-  details: `A server does the same when it starts. On PostgreSQL, servers of the previous version go on meanwhile. Stop the server before you upgrade the embedded database. \`--check\` changes nothing. Its exit code is 0 if the schema is current, and ${PENDING} if an upgrade is pending. It is 1 if the database cannot be reached or a newer version has written it.`,
+  details: `A server does the same when it starts. On PostgreSQL, servers of the previous version go on meanwhile. Stop the server before you upgrade the embedded database. \`--check\` changes nothing. Its exit code is 0 if the schema is current, and ${PENDING} if an upgrade is pending. It is 1 if the database cannot be reached, needs a newer version, or contains an unfinished import.`,
   operands: [],
   flags: { check: { type: 'boolean', text: 'Only report whether an upgrade is pending.' } },
   example: 'migrate --check',

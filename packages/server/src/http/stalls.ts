@@ -26,8 +26,8 @@ export function watchForStalls(): void {
 
 /**
  * Runs `next`, unless the client has given the request up while this process stood still: its machine was overloaded, or
- * the process was stopped. The client, or the proxy in front, has then sent the request to another node. Half a minute
- * later, its refresh token would be an old one here, and that ends the session.
+ * the process was stopped. The client, or the proxy in front, has then sent the request to another node. If this node ran
+ * the request too, it would see a refresh token that the other node has rotated long ago, and would end the session.
  */
 export function unlessGivenUp(incoming: IncomingMessage, next: () => void): void {
   if (!look()) return next()

@@ -7,8 +7,9 @@ export interface Effective extends EffectiveReport {
 }
 
 /**
- * Waits until all current entries of the log are in force at every guard: each guard has confirmed them, or
- * its lease has expired. `effective` asks the guards of all nodes. Resolves earlier, with `isInForce: false`, if the authority stops.
+ * Waits until all current entries of the log are in force at every guard of all nodes: each guard has confirmed them, or
+ * its lease has expired. `effective` waits for one position. Resolves earlier, with `isInForce: false`, if the authority
+ * stops.
  */
 export async function waitUntilEffective(
   { revocations }: Pick<Store, 'revocations'>,

@@ -154,16 +154,21 @@ export async function hasImport(client: ClientBase): Promise<boolean> {
   return rows[0]?.found === true
 }
 
+/** Returns the error for an operator whose database does not accept a connection. */
+export function unreachable(error: unknown): SetupError {
+  return new SetupError(
+    `PostgreSQL cannot be reached: ${messageOf(error)}. Check DATABASE_URL and that the server runs.`,
+    { cause: error },
+  )
+}
+
 /** Runs work on a connection of the pool. Errors become a `SetupError` that says what to do. */
 async function connected<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   let client: PoolClient
   try {
     client = await pool.connect()
   } catch (error) {
-    throw new SetupError(
-      `PostgreSQL cannot be reached: ${messageOf(error)}. Check DATABASE_URL and that the server runs.`,
-      { cause: error },
-    )
+    throw unreachable(error)
   }
   // A connection that ends fails the statement that runs. Without a listener, it would also end the process.
   const ended = (): void => {}

@@ -52,7 +52,7 @@ export async function copyDatabase(
   if (progress !== 'complete') await copyTables(source, target, tables, progress, count)
   const compared: Compared[] = []
   for (const table of tables) {
-    const [theirs, ours] = [await sum(source, table, count), await sum(target, table, count)]
+    const [theirs, ours] = await Promise.all([sum(source, table, count), sum(target, table, count)])
     const isSame = theirs.rows === ours.rows && theirs.sha256 === ours.sha256
     compared.push({ table: table.name, source: theirs, target: ours, isSame })
   }

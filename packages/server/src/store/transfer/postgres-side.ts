@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { Client, type QueryResult } from 'pg'
 
-import { SetupError, messageOf } from '../../base/faults.ts'
+import { SetupError } from '../../base/faults.ts'
 import { migrations } from '../postgres/migrations.ts'
-import { hasImport, migrate, readSchemaAt } from '../postgres/migrate.ts'
+import { hasImport, migrate, readSchemaAt, unreachable } from '../postgres/migrate.ts'
 import { clientConfig, createPool, NODE_NAME } from '../postgres/pool.ts'
 import type { SqlValue } from '../sql/database.ts'
 import { pageSql, type Progress, type Side, type Target, type Values } from './side.ts'
@@ -260,10 +260,7 @@ async function connected<T>(url: string, open: (client: Client) => Promise<T>): 
   try {
     await client.connect()
   } catch (error) {
-    throw new SetupError(
-      `PostgreSQL cannot be reached: ${messageOf(error)}. Check DATABASE_URL and that the server runs.`,
-      { cause: error },
-    )
+    throw unreachable(error)
   }
   try {
     return await open(client)
