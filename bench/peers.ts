@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { startPostgres } from '../tests/support/postgres.ts'
 import { startBetterAuth } from './lib/peers/better-auth.ts'
 import { startOidcProvider } from './lib/peers/oidc-provider.ts'
 import { startOurs } from './lib/peers/ours.ts'
@@ -15,7 +16,6 @@ import {
   type Operation,
   type System,
 } from './lib/peers/system.ts'
-import { startPostgres } from './lib/postgres.ts'
 import { report, round, type Row } from './lib/report.ts'
 import { pinSelf } from './lib/server.ts'
 import { median, quantile, spread } from './lib/statistics.ts'
@@ -26,7 +26,7 @@ import { compare, medianPerSec, type Turn } from './lib/turns.ts'
  * protected route. All systems run at the same time and take turns. Each has one core, which it shares with its database;
  * the load has the other. A run takes about 15 minutes. `--quick` takes fewer and shorter turns.
  *
- * Needs Debian's PostgreSQL 15, Gunicorn, SimpleJWT and psycopg2. Installs the Node packages in `bench/peers`.
+ * Needs Debian's PostgreSQL, Gunicorn, SimpleJWT and psycopg2. Installs the Node packages in `bench/peers`.
  */
 
 const LOAD_CORE = 1
@@ -41,7 +41,14 @@ const KINDS: readonly Kind[] = ['refresh', 'login', 'protected route']
 pinSelf(LOAD_CORE)
 installPeers()
 await using running = new AsyncDisposableStack()
-const postgres = running.use(await startPostgres(SERVER_CORE))
+const postgres = running.use(
+  await startPostgres({
+    durable: true,
+    core: SERVER_CORE,
+    // The defaults of PostgreSQL. Tests use less disk.
+    settings: { max_wal_size: '1GB', min_wal_size: '80MB', dynamic_shared_memory_type: 'posix' },
+  }),
+)
 const [ours, ...peers] = await startAll()
 for (const { name, settings } of [ours, ...peers]) process.stdout.write(`${name}: ${settings}\n`)
 

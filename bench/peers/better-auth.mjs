@@ -14,7 +14,8 @@ import pg from 'pg'
 
 process.once('disconnect', () => process.exit())
 const [accounts = '0'] = process.argv.slice(2)
-const { POSTGRES_SOCKETS, SQLITE_PATH, SQLITE_SYNCHRONOUS, ACCOUNT_PASSWORD } = process.env
+const { POSTGRES_SOCKETS, POSTGRES_PORT, SQLITE_PATH, SQLITE_SYNCHRONOUS, ACCOUNT_PASSWORD } =
+  process.env
 
 const database = POSTGRES_SOCKETS === undefined ? openSqlite() : openPostgres()
 
@@ -26,7 +27,12 @@ function openSqlite() {
 }
 
 function openPostgres() {
-  return new pg.Pool({ host: POSTGRES_SOCKETS, user: 'postgres', database: 'better_auth' })
+  return new pg.Pool({
+    host: POSTGRES_SOCKETS,
+    port: Number(POSTGRES_PORT),
+    user: 'postgres',
+    database: 'better_auth',
+  })
 }
 
 function optionsOf(session) {

@@ -22,6 +22,7 @@ else:
     database = {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": postgres,
+        "PORT": environment["POSTGRES_PORT"],
         "USER": "postgres",
         "NAME": "simplejwt",
     }

@@ -40,6 +40,8 @@ export interface Postgres extends AsyncDisposable {
 export interface PostgresOptions {
   /** Commits wait for the disk. Default: false, which is faster; data survives `kill` but no power failure. */
   readonly durable?: boolean
+  /** The only processor core that it uses. */
+  readonly core?: number
   /** More settings of postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>
   /** Keeps its data in a new folder inside this one, for example on a disk that the test fills. */
@@ -100,13 +102,14 @@ class Server implements Postgres {
   readonly #leftBehind: LeftBehind
   #isFrozen = false
 
-  constructor(folder: string, port: number, { durable = false, settings }: PostgresOptions) {
+  constructor(folder: string, port: number, { durable = false, core, settings }: PostgresOptions) {
     this.folder = folder
     this.port = port
     this.url = this.#urlOf('postgres')
     this.#leftBehind = new LeftBehind(folder)
     const all = { ...SETTINGS, ...(durable ? {} : UNSAFE), ...settings }
     const command = [
+      ...(core === undefined ? [] : ['/usr/bin/taskset', '-c', String(core)]),
       programPath('postgres'),
       `-D${join(folder, 'data')}`,
       `-k${folder}`,

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { HttpConnection } from '../http-connection.ts'
-import type { Postgres } from '../postgres.ts'
+import type { Postgres } from '../../../tests/support/postgres.ts'
+import { socketOf, versionOf } from './postgres-socket.ts'
 import { ACCOUNTS, forkPeer, loggingIn, PASSWORD, type Operation, type System } from './system.ts'
 
 interface Hello {
@@ -20,7 +21,7 @@ export async function startBetterAuth(version: string, storage: Storage): Promis
   const folder = mkdtempSync(join(tmpdir(), 'countersign-better-auth-'))
   await using started = new AsyncDisposableStack()
   started.defer(() => rmSync(folder, { recursive: true, force: true }))
-  const { name, text, env } = describe(storage, folder)
+  const { name, text, env } = await describe(storage, folder)
   const { hello } = started.use(await forkPeer<Hello>('better-auth.mjs', [String(ACCOUNTS)], env))
   const { cookies, ports } = hello
   const running = started.move()
@@ -45,10 +46,10 @@ export async function startBetterAuth(version: string, storage: Storage): Promis
   }
 }
 
-function describe(
+async function describe(
   storage: Storage,
   folder: string,
-): { name: string; text: string; env: Readonly<Record<string, string>> } {
+): Promise<{ name: string; text: string; env: Readonly<Record<string, string>> }> {
   if ('synchronous' in storage) {
     const { synchronous } = storage
     return {
@@ -57,11 +58,11 @@ function describe(
       env: { SQLITE_PATH: join(folder, 'auth.db'), SQLITE_SYNCHRONOUS: synchronous },
     }
   }
-  storage.createDatabase('better_auth')
+  await storage.query('CREATE DATABASE better_auth')
   return {
     name: 'PostgreSQL',
-    text: `pg with a pool, ${storage.version} with durable commits`,
-    env: { POSTGRES_SOCKETS: storage.sockets },
+    text: `pg with a pool, ${await versionOf(storage)} with durable commits`,
+    env: socketOf(storage),
   }
 }
 

@@ -10,9 +10,8 @@ import {
   ACCOUNTS,
   callingWith,
   CLIENTS,
-  loggingIn,
   PASSWORD,
-  rotating,
+  simpleJwtOperations,
   SERVER_CORE,
   type Pair,
   type System,
@@ -48,19 +47,7 @@ export async function startOurs(): Promise<System> {
     name: 'countersign',
     settings: 'SQLite, WAL, synchronous=FULL, one process, ES256, throttle off',
     operations: [
-      rotating({
-        port,
-        pairs,
-        send: (connection, refresh) =>
-          connection.post('/api/token/refresh/', JSON.stringify({ refresh })),
-        names: { refresh: 'refresh', access: 'access' },
-      }),
-      loggingIn({
-        port,
-        path: '/api/token/',
-        hash: 'argon2id, 19 MiB, 2 passes',
-        body: (username) => ({ username, password: PASSWORD }),
-      }),
+      ...simpleJwtOperations({ port, pairs, hash: 'argon2id, 19 MiB, 2 passes' }),
       callingWith({ port: routes.express, path: '/me', variant: 'guard in Express', pairs }),
       callingWith({ port: routes.fastify, path: '/me', variant: 'guard in Fastify', pairs }),
     ],

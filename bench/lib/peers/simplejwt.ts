@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { freePort, startProgram } from '../../../scripts/lib/processes.ts'
-import type { Postgres } from '../postgres.ts'
+import type { Postgres } from '../../../tests/support/postgres.ts'
+import { socketOf, versionOf } from './postgres-socket.ts'
 import {
   ACCOUNTS,
   callingWith,
-  loggingIn,
   PASSWORD,
   PEERS_FOLDER,
-  rotating,
+  simpleJwtOperations,
   SERVER_CORE,
   type Pair,
   type System,
@@ -30,13 +30,12 @@ export async function startSimpleJwt(postgres: Postgres | undefined): Promise<Sy
   const folder = mkdtempSync(join(tmpdir(), 'countersign-simplejwt-'))
   await using started = new AsyncDisposableStack()
   started.defer(() => rmSync(folder, { recursive: true, force: true }))
-  postgres?.createDatabase('simplejwt')
+  await postgres?.query('CREATE DATABASE simplejwt')
+  const database = postgres === undefined ? 'SQLite' : 'PostgreSQL'
   const env = {
     ACCOUNT_PASSWORD: PASSWORD,
     PYTHONDONTWRITEBYTECODE: '1',
-    ...(postgres === undefined
-      ? { SQLITE_PATH: join(folder, 'db.sqlite3') }
-      : { POSTGRES_SOCKETS: postgres.sockets }),
+    ...(postgres === undefined ? { SQLITE_PATH: join(folder, 'db.sqlite3') } : socketOf(postgres)),
   }
   const pairs = prepare(env)
   const port = await freePort()
@@ -65,24 +64,11 @@ export async function startSimpleJwt(postgres: Postgres | undefined): Promise<Sy
     }),
   )
   const running = started.move()
-  const database = postgres === undefined ? 'SQLite' : 'PostgreSQL'
   return {
     name: `simplejwt, ${database}`,
-    settings: `${versions()}, ${WORKERS} workers (gthread) of ${THREADS} threads, rotation and blacklist, HS256, open connections to ${postgres?.version ?? 'SQLite in WAL mode'} with durable commits`,
+    settings: `${versions()}, ${WORKERS} workers (gthread) of ${THREADS} threads, rotation and blacklist, HS256, open connections to ${postgres === undefined ? 'SQLite in WAL mode' : await versionOf(postgres)} with durable commits`,
     operations: [
-      rotating({
-        port,
-        pairs,
-        send: (connection, refresh) =>
-          connection.post('/api/token/refresh/', JSON.stringify({ refresh })),
-        names: { refresh: 'refresh', access: 'access' },
-      }),
-      loggingIn({
-        port,
-        path: '/api/token/',
-        hash: 'PBKDF2-SHA256, 260,000 iterations',
-        body: (username) => ({ username, password: PASSWORD }),
-      }),
+      ...simpleJwtOperations({ port, pairs, hash: 'PBKDF2-SHA256, 260,000 iterations' }),
       callingWith({ port, path: '/me', variant: 'JWTAuthentication', pairs }),
       callingWith({
         port,

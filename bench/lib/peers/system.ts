@@ -161,3 +161,27 @@ export function callingWith(options: {
     },
   }
 }
+
+/** The operations of SimpleJWT's contract, which Countersign keeps too. */
+export function simpleJwtOperations(options: {
+  readonly port: number
+  readonly pairs: readonly Pair[]
+  readonly hash: string
+}): Operation[] {
+  const { port, pairs, hash } = options
+  return [
+    rotating({
+      port,
+      pairs,
+      send: (connection, refresh) =>
+        connection.post('/api/token/refresh/', JSON.stringify({ refresh })),
+      names: { refresh: 'refresh', access: 'access' },
+    }),
+    loggingIn({
+      port,
+      path: '/api/token/',
+      hash,
+      body: (username) => ({ username, password: PASSWORD }),
+    }),
+  ]
+}
