@@ -11,7 +11,7 @@ export interface RedisWithSentinels extends AsyncDisposable {
   readonly sentinels: readonly RunningRedis[]
   /** A client that follows the primary. */
   readonly client: Redis
-  /** The node that the Sentinels call the primary. */
+  /** The node that all Sentinels call the primary. Waits until they agree. */
   primary(): Promise<RunningRedis>
   /** Lets the Sentinels exchange the primary and a replica. Returns the new primary when it accepts writes. */
   failover(): Promise<RunningRedis>
@@ -54,6 +54,12 @@ async function knowsAll(sentinel: RunningRedis): Promise<boolean> {
   return field('num-slaves') === '2' && field('num-other-sentinels') === '2'
 }
 
+async function primaryPortOf(sentinel: RunningRedis): Promise<number> {
+  const answer = await sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)
+  const [, port] = answer as string[]
+  return Number(port)
+}
+
 class Sentinels implements RedisWithSentinels {
   readonly name = NAME
   readonly nodes: readonly RunningRedis[]
@@ -69,25 +75,25 @@ class Sentinels implements RedisWithSentinels {
   }
 
   async primary(): Promise<RunningRedis> {
-    const found = await Promise.any(this.sentinels.map((each) => this.#primaryOf(each)))
-    if (found === undefined) throw new Error('the Sentinels know no primary')
-    return found
+    let found: RunningRedis | undefined
+    await untilTrue(async () => {
+      found = await this.#agreed()
+      return found !== undefined
+    })
+    return found!
   }
 
-  async #primaryOf(sentinel: RunningRedis): Promise<RunningRedis | undefined> {
-    const answer = await sentinel.client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)
-    const [, port] = answer as string[]
-    return this.nodes.find((node) => node.port === Number(port))
+  /** The Sentinel that led a failover knows the new primary up to two seconds before the others. */
+  async #agreed(): Promise<RunningRedis | undefined> {
+    const ports = await Promise.all(this.sentinels.map(primaryPortOf))
+    return this.nodes.find(({ port }) => ports.every((each) => each === port))
   }
 
   async failover(): Promise<RunningRedis> {
     const before = await this.primary()
-    // Sentinels refuse until they know that a replica is good enough.
-    const ask = Promise.any.bind(Promise)
-    await untilTrue(async () => {
-      await ask(this.sentinels.map(({ client }) => client.call('SENTINEL', 'FAILOVER', NAME)))
-      return true
-    })
+    // One Sentinel only: each that is asked starts a failover of its own. It refuses until it knows a good replica.
+    const { client } = this.sentinels[0]!
+    await untilTrue(async () => (await client.call('SENTINEL', 'FAILOVER', NAME)) === 'OK')
     return this.#successorOf(before)
   }
 
@@ -98,11 +104,12 @@ class Sentinels implements RedisWithSentinels {
   }
 
   async #successorOf(before: RunningRedis): Promise<RunningRedis> {
+    let now = before
     await untilTrue(async () => {
-      const now = await this.primary()
+      now = await this.primary()
       return now !== before && (await roleOf(now)).isPrimary
     })
-    return this.primary()
+    return now
   }
 
   async untilComplete(): Promise<void> {

@@ -25,7 +25,24 @@ export function connectRedis(url: string): RedisConnection {
   const connection = address.kind === 'cluster' ? toCluster(address) : toServer(address)
   // Without a listener, the library prints every error.
   connection.on('error', () => {})
+  connection.on('end', () => reopen(connection))
   return connection
+}
+
+/** Closes a connection for good. */
+export function closeRedis(connection: RedisConnection): void {
+  closed.add(connection)
+  connection.disconnect()
+}
+
+const closed = new WeakSet<RedisConnection>()
+
+// The library gives up for ever when Sentinels report a failover while it is already looking for the new primary.
+function reopen(connection: RedisConnection): void {
+  const again = (): void => {
+    if (!closed.has(connection)) connection.connect().catch(() => {})
+  }
+  setTimeout(again, RECONNECT_MS_MAX).unref()
 }
 
 function toServer(address: RedisAddress): Redis {

@@ -1,5 +1,5 @@
 import { messageOf } from '../base/faults.ts'
-import { connectRedis, LastError, type RedisConnection } from './connect.ts'
+import { closeRedis, connectRedis, LastError, type RedisConnection } from './connect.ts'
 
 /** How long a caller waits for Redis, in milliseconds. After that, the database does the work. */
 const WAIT_MS = 100
@@ -84,7 +84,7 @@ export class RedisLink {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#start()
-    this.#redis.disconnect()
+    closeRedis(this.#redis)
   }
 
   #bounded<T>(work: (redis: RedisConnection) => Promise<T>): Promise<T> {

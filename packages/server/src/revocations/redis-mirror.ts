@@ -1,5 +1,5 @@
 import { randomId, type Random } from '../base/random.ts'
-import { connectRedis, LastError, untilReady } from '../redis/connect.ts'
+import { closeRedis, connectRedis, LastError, untilReady } from '../redis/connect.ts'
 import { primariesOf, type RedisPrimary } from '../redis/primaries.ts'
 import { MIRROR_HEAD_MS, type MirrorHead, type MirrorMark, type MirrorTarget } from './mirror.ts'
 
@@ -141,7 +141,7 @@ export function createRedisMirror({
     },
     async close() {
       closing.abort()
-      redis.disconnect()
+      closeRedis(redis)
     },
   }
 }

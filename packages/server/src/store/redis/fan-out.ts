@@ -1,4 +1,4 @@
-import { connectRedis, type RedisConnection } from '../../redis/connect.ts'
+import { closeRedis, connectRedis, type RedisConnection } from '../../redis/connect.ts'
 import type { RedisLink } from '../../redis/link.ts'
 
 /** How often a node sends itself a message, to learn whether messages arrive, in milliseconds. */
@@ -53,7 +53,7 @@ export class RedisFanOut {
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
-    this.#subscriber.disconnect()
+    closeRedis(this.#subscriber)
   }
 
   #send(position: number): void {
@@ -65,7 +65,7 @@ export class RedisFanOut {
   #beat(): void {
     const now = performance.now()
     if (this.#link.isUp && now - Math.max(this.#heardAtMs, this.#subscribedAtMs) > SILENT_MS) {
-      this.#subscriber.disconnect()
+      closeRedis(this.#subscriber)
       this.#subscriber = this.#subscribe()
     }
     this.#send(0)
