@@ -50,7 +50,6 @@ const LONGEST = [
   'packages/server/test/slow-enumeration.test.ts',
   'tests/browser/slow-browser.test.ts',
   'tests/redis/slow-mirror.test.ts',
-  'tests/support/slow-redis.test.ts',
   'tests/faults/slow-kill.test.ts',
   'packages/server/test/own-users.test.ts',
 ]

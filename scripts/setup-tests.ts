@@ -52,7 +52,7 @@ export const requirements = {
     ],
     suites: [
       'tests/redis',
-      'tests/support/slow-redis.test.ts',
+      'tests/support/long-redis.test.ts',
       'tests/deploy/slow-compose.test.ts',
     ],
   },

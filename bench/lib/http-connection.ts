@@ -36,6 +36,13 @@ export class HttpConnection {
     )
   }
 
+  /** Sends JSON with one more header line. */
+  postWith(path: string, body: string, header: string): Promise<RawAnswer> {
+    return this.#send(
+      `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\n${header}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
+  }
+
   get(path: string, token: string): Promise<RawAnswer> {
     return this.getWith(path, `Authorization: Bearer ${token}`)
   }

@@ -111,3 +111,15 @@ test('a guard that has closed is not waited for', async () => {
   expect(await report).toMatchObject({ guards: 2, confirmed: 1, expired: 1, isInForce: true })
   expect(confirmations.live).toBe(1)
 })
+
+test('nobody waits longer than the lease of a guard, which may be shorter', async () => {
+  const { timers, confirmations } = await afterStart()
+  confirmations.echoed('mirror', 0, 6_000)
+  const report = confirmations.wait(7)
+  await timers.advance(5_000)
+  expect(confirmations.leases(9)).toEqual({ confirmed: 0, guards: 1 })
+  await timers.advance(1_000)
+  expect(await report).toMatchObject({ ms: 6_000, guards: 1, expired: 1, isInForce: true })
+  expect(confirmations.leases(9)).toEqual({ confirmed: 9, guards: 0 })
+  expect(confirmations.live).toBe(0)
+})

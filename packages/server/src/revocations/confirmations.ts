@@ -45,6 +45,8 @@ interface Guard {
    * this time or earlier, because it counts from the sending of the nonce.
    */
   echoedAtMs: number
+  /** How long it accepts tokens after that, in milliseconds. */
+  readonly leaseMs: number
 }
 
 /** All callers that wait for one position. */
@@ -63,8 +65,8 @@ interface Waiting {
 }
 
 /**
- * Tracks the position of each guard, and how long a silent guard may still accept tokens. That is at most 30
- * s after the last echo that was sent to it, in all cases.
+ * Tracks the position of each guard, and how long a silent guard may still accept tokens. That is at most one lease
+ * after the last echo that was sent to it, in all cases.
  */
 export class Confirmations {
   readonly #timers: Timers
@@ -106,10 +108,10 @@ export class Confirmations {
    * That is at most `head`, because a guard that gets its first echo later gets a head that is at `head` or above.
    */
   leases(head: number): Leases {
-    const since = this.#timers.elapsed() - LEASE_MS
+    const now = this.#timers.elapsed()
     let [confirmed, guards] = [head, 0]
-    for (const { applied, echoedAtMs } of this.#guards.values()) {
-      if (echoedAtMs <= since) continue
+    for (const { applied, echoedAtMs, leaseMs } of this.#guards.values()) {
+      if (echoedAtMs + leaseMs <= now) continue
       guards += 1
       if (applied < confirmed) confirmed = applied
     }
@@ -119,9 +121,9 @@ export class Confirmations {
   /**
    * Records that the head of an echo is about to be read for a guard, which has confirmed a position. It counts as a
    * lease from now on, even if the echo is not sent. So a wait that begins between the read and the echo includes the
-   * guard.
+   * guard. `leaseMs` is how long the guard accepts tokens afterwards.
    */
-  echoed(guard: string, applied = 0): void {
+  echoed(guard: string, applied = 0, leaseMs = LEASE_MS): void {
     const known = this.#guards.get(guard)
     const echoedAtMs = this.#timers.elapsed()
     if (known !== undefined) {
@@ -134,7 +136,7 @@ export class Confirmations {
       this.#forget()
       this.#forgetAt = Math.max(FORGET_MIN, 2 * this.#guards.size)
     }
-    this.#guards.set(guard, { applied, echoedAtMs })
+    this.#guards.set(guard, { applied, echoedAtMs, leaseMs })
   }
 
   /** Records the position of a guard. */
@@ -176,7 +178,7 @@ export class Confirmations {
   #begin(position: number): Waiting {
     this.#forget()
     const open = new Map(
-      [...this.#guards].map(([name, { echoedAtMs }]) => [name, echoedAtMs + LEASE_MS]),
+      [...this.#guards].map(([name, { echoedAtMs, leaseMs }]) => [name, echoedAtMs + leaseMs]),
     )
     let finish: Waiting['finish'] = () => {}
     const done = new Promise<number>((resolve) => (finish = resolve))
@@ -217,9 +219,9 @@ export class Confirmations {
   /** Removes guards whose leases have expired, unless a caller waits for a report about them. */
   #forget(): void {
     if (this.#waiting.size > 0) return
-    const since = this.#timers.elapsed() - LEASE_MS
-    for (const [name, { echoedAtMs }] of this.#guards) {
-      if (echoedAtMs <= since) this.#guards.delete(name)
+    const now = this.#timers.elapsed()
+    for (const [name, { echoedAtMs, leaseMs }] of this.#guards) {
+      if (echoedAtMs + leaseMs <= now) this.#guards.delete(name)
     }
   }
 }

@@ -10,7 +10,7 @@ const NONCES_MAX = 64
  * The shortest time between two passes, in milliseconds. A lone nonce is answered at once. The nonces of
  * thousands of guards share one read of the head.
  */
-const PASS_GAP_MS = 10
+const PASS_GAP_MS = 50
 /** How many connections are served before other work gets its turn. Sending 500 messages takes a few milliseconds. */
 export const CONNECTIONS_AT_ONCE = 500
 

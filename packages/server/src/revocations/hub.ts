@@ -12,6 +12,7 @@ import {
 import { Confirmations, LEASE_MS, type EffectiveReport, type Leases } from './confirmations.ts'
 import { CONNECTIONS_AT_ONCE, Echoes } from './echoes.ts'
 import { LogPages } from './log-pages.ts'
+import { MIRROR_HEAD_MS } from './mirror.ts'
 import { encodeMessage, Subscriber, type FeedLink } from './subscriber.ts'
 import { LogTail, pause, type LogTailOptions, type TailEvent } from './tail.ts'
 
@@ -42,6 +43,8 @@ const CONFIRM_GAP_MS = 50
 
 /** The name of the mirror. No guard can have this name, because the name of a guard contains a client id. */
 const MIRROR = 'mirror'
+/** A head of the mirror is valid for half of it, by the clock of Redis. */
+const MIRROR_LEASE_MS = 2 * MIRROR_HEAD_MS
 
 /** A message and the tag of the state that it describes. */
 export interface Topic {
@@ -273,7 +276,7 @@ export class FeedHub {
    * Callers that wait until a position is in force wait for the mirror like for a guard.
    */
   mirrored(position?: number): void {
-    if (position === undefined) this.#confirmations.echoed(MIRROR)
+    if (position === undefined) this.#confirmations.echoed(MIRROR, 0, MIRROR_LEASE_MS)
     else this.#confirmations.applied(MIRROR, position)
   }
 
