@@ -5,9 +5,11 @@ import type { AuditContext } from './audit-context.ts'
 import type { Change } from './change.ts'
 import type { RefreshAttempt, RefreshOutcome, RefreshRules, SessionState } from './refresh.ts'
 import type { FactorStore, FactorView, SignInUse } from './factors.ts'
+import type { IdentityStore } from './identities.ts'
 import type { InvitationStore } from './invitations.ts'
 import type { MailCodeStore } from './mail-codes.ts'
 import type { NodeStore } from './nodes.ts'
+import type { SsoStore } from './sso.ts'
 import type { LossEvidence, RepairBy, RepairOutcome } from './repair.ts'
 import type {
   Account,
