@@ -376,6 +376,120 @@ export const migrations: readonly string[] = [
   ) WITH (fillfactor = 50);
   INSERT INTO node_lead (id, node_id, until) VALUES (1, '', 0);
   `,
+  `
+  -- Single sign-on. Times are in milliseconds since 1970.
+  CREATE TABLE applications (
+    id           text COLLATE "C" PRIMARY KEY,
+    name         text COLLATE "C" NOT NULL UNIQUE,
+    title        text COLLATE "C" NOT NULL,
+    registration text COLLATE "C" NOT NULL,
+    disabled_at  bigint,
+    created_at   bigint NOT NULL
+  );
+
+  CREATE TABLE application_secrets (
+    application_id text COLLATE "C" NOT NULL REFERENCES applications (id),
+    id             text COLLATE "C" NOT NULL,
+    hash           bytea NOT NULL,
+    created_at     bigint NOT NULL,
+    last_used_at   bigint,
+    PRIMARY KEY (application_id, id)
+  );
+
+  -- Browser sessions, interactions, codes, pushed requests and grants. Ids are stored as hashes.
+  CREATE TABLE sso_records (
+    kind           text COLLATE "C" NOT NULL,
+    id_hash        bytea NOT NULL,
+    session_id     text COLLATE "C",
+    grant_id       text COLLATE "C",
+    application_id text COLLATE "C",
+    other_hash     bytea,
+    payload        text COLLATE "C" NOT NULL,
+    used_at        bigint,
+    expires_at     bigint NOT NULL,
+    PRIMARY KEY (kind, id_hash)
+  );
+  CREATE INDEX sso_records_by_other ON sso_records (kind, other_hash) WHERE other_hash IS NOT NULL;
+  CREATE INDEX sso_records_by_grant ON sso_records (grant_id) WHERE grant_id IS NOT NULL;
+  CREATE INDEX sso_records_by_session ON sso_records (session_id) WHERE session_id IS NOT NULL;
+  CREATE INDEX sso_records_by_end ON sso_records (expires_at);
+
+  -- One row for the refresh tokens of a grant. A rotation changes it.
+  CREATE TABLE sso_refreshes (
+    id               text COLLATE "C" PRIMARY KEY,
+    session_id       text COLLATE "C" NOT NULL,
+    grant_id         text COLLATE "C" NOT NULL,
+    application_id   text COLLATE "C" NOT NULL,
+    seed             bytea NOT NULL,
+    generation       bigint NOT NULL,
+    created_at       bigint NOT NULL,
+    rotated_at       bigint NOT NULL,
+    grace_generation bigint NOT NULL,
+    grace_began_at   bigint NOT NULL,
+    prior_generation bigint NOT NULL,
+    prior_rotated_at bigint NOT NULL,
+    expires_at       bigint NOT NULL,
+    ends_at          bigint NOT NULL,
+    payload          text COLLATE "C" NOT NULL
+  ) WITH (fillfactor = 80);
+  CREATE INDEX sso_refreshes_by_grant ON sso_refreshes (grant_id);
+  CREATE INDEX sso_refreshes_by_session ON sso_refreshes (session_id);
+  CREATE INDEX sso_refreshes_by_end ON sso_refreshes (ends_at);
+
+  CREATE TABLE sso_consents (
+    account_id     text COLLATE "C" NOT NULL,
+    application_id text COLLATE "C" NOT NULL,
+    allowed        text COLLATE "C" NOT NULL,
+    given_at       bigint NOT NULL,
+    changed_at     bigint NOT NULL,
+    PRIMARY KEY (account_id, application_id)
+  );
+
+  -- The applications in which a session signed in, until it ends.
+  CREATE TABLE sso_logins (
+    session_id     text COLLATE "C" NOT NULL,
+    application_id text COLLATE "C" NOT NULL,
+    account_id     text COLLATE "C" NOT NULL,
+    sid            text COLLATE "C" NOT NULL,
+    created_at     bigint NOT NULL,
+    expires_at     bigint NOT NULL,
+    PRIMARY KEY (session_id, application_id, sid)
+  );
+  CREATE INDEX sso_logins_by_account ON sso_logins (account_id);
+  CREATE INDEX sso_logins_by_end ON sso_logins (expires_at);
+
+  -- Logouts that applications must be told about.
+  CREATE TABLE sso_logouts (
+    id             text COLLATE "C" PRIMARY KEY,
+    application_id text COLLATE "C" NOT NULL,
+    account_id     text COLLATE "C" NOT NULL,
+    sid            text COLLATE "C" NOT NULL,
+    attempts       bigint NOT NULL,
+    created_at     bigint NOT NULL,
+    due_at         bigint NOT NULL
+  );
+  CREATE INDEX sso_logouts_by_due ON sso_logouts (due_at);
+
+  -- Up to which position of the log the logouts were collected.
+  CREATE TABLE sso_collected (
+    id       integer PRIMARY KEY CHECK (id = 1),
+    position bigint NOT NULL
+  );
+  INSERT INTO sso_collected (id, position) SELECT 1, position FROM revocation_head WHERE id = 1;
+
+  -- Identities of other issuers.
+  CREATE TABLE identities (
+    issuer       text COLLATE "C" NOT NULL,
+    subject      text COLLATE "C" NOT NULL,
+    provider     text COLLATE "C" NOT NULL,
+    account_id   text COLLATE "C" NOT NULL,
+    label        text COLLATE "C" NOT NULL,
+    linked_at    bigint NOT NULL,
+    last_used_at bigint,
+    PRIMARY KEY (issuer, subject)
+  );
+  CREATE INDEX identities_by_account ON identities (account_id);
+  `,
 ]
 
 /**

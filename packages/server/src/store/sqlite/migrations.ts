@@ -438,4 +438,118 @@ export const migrations: readonly string[] = [
   ) STRICT;
   INSERT INTO node_lead (id, node_id, until) VALUES (1, '', 0);
   `,
+  `
+  -- Single sign-on. Times are in milliseconds since 1970.
+  CREATE TABLE applications (
+    id           TEXT PRIMARY KEY,
+    name         TEXT NOT NULL UNIQUE,
+    title        TEXT NOT NULL,
+    registration TEXT NOT NULL,
+    disabled_at  INTEGER,
+    created_at   INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE application_secrets (
+    application_id TEXT NOT NULL REFERENCES applications (id),
+    id             TEXT NOT NULL,
+    hash           BLOB NOT NULL,
+    created_at     INTEGER NOT NULL,
+    last_used_at   INTEGER,
+    PRIMARY KEY (application_id, id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Browser sessions, interactions, codes, pushed requests and grants. Ids are stored as hashes.
+  CREATE TABLE sso_records (
+    kind           TEXT NOT NULL,
+    id_hash        BLOB NOT NULL,
+    session_id     TEXT,
+    grant_id       TEXT,
+    application_id TEXT,
+    other_hash     BLOB,
+    payload        TEXT NOT NULL,
+    used_at        INTEGER,
+    expires_at     INTEGER NOT NULL,
+    PRIMARY KEY (kind, id_hash)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sso_records_by_other ON sso_records (kind, other_hash) WHERE other_hash IS NOT NULL;
+  CREATE INDEX sso_records_by_grant ON sso_records (grant_id) WHERE grant_id IS NOT NULL;
+  CREATE INDEX sso_records_by_session ON sso_records (session_id) WHERE session_id IS NOT NULL;
+  CREATE INDEX sso_records_by_end ON sso_records (expires_at);
+
+  -- One row for the refresh tokens of a grant. A rotation changes it.
+  CREATE TABLE sso_refreshes (
+    id               TEXT PRIMARY KEY,
+    session_id       TEXT NOT NULL,
+    grant_id         TEXT NOT NULL,
+    application_id   TEXT NOT NULL,
+    seed             BLOB NOT NULL,
+    generation       INTEGER NOT NULL,
+    created_at       INTEGER NOT NULL,
+    rotated_at       INTEGER NOT NULL,
+    grace_generation INTEGER NOT NULL,
+    grace_began_at   INTEGER NOT NULL,
+    prior_generation INTEGER NOT NULL,
+    prior_rotated_at INTEGER NOT NULL,
+    expires_at       INTEGER NOT NULL,
+    ends_at          INTEGER NOT NULL,
+    payload          TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sso_refreshes_by_grant ON sso_refreshes (grant_id);
+  CREATE INDEX sso_refreshes_by_session ON sso_refreshes (session_id);
+  CREATE INDEX sso_refreshes_by_end ON sso_refreshes (ends_at);
+
+  CREATE TABLE sso_consents (
+    account_id     TEXT NOT NULL,
+    application_id TEXT NOT NULL,
+    allowed        TEXT NOT NULL,
+    given_at       INTEGER NOT NULL,
+    changed_at     INTEGER NOT NULL,
+    PRIMARY KEY (account_id, application_id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The applications in which a session signed in, until it ends.
+  CREATE TABLE sso_logins (
+    session_id     TEXT NOT NULL,
+    application_id TEXT NOT NULL,
+    account_id     TEXT NOT NULL,
+    sid            TEXT NOT NULL,
+    created_at     INTEGER NOT NULL,
+    expires_at     INTEGER NOT NULL,
+    PRIMARY KEY (session_id, application_id, sid)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sso_logins_by_account ON sso_logins (account_id);
+  CREATE INDEX sso_logins_by_end ON sso_logins (expires_at);
+
+  -- Logouts that applications must be told about.
+  CREATE TABLE sso_logouts (
+    id             TEXT PRIMARY KEY,
+    application_id TEXT NOT NULL,
+    account_id     TEXT NOT NULL,
+    sid            TEXT NOT NULL,
+    attempts       INTEGER NOT NULL,
+    created_at     INTEGER NOT NULL,
+    due_at         INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sso_logouts_by_due ON sso_logouts (due_at);
+
+  -- Up to which position of the log the logouts were collected.
+  CREATE TABLE sso_collected (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    position INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO sso_collected (id, position) SELECT 1, position FROM revocation_head WHERE id = 1;
+
+  -- Identities of other issuers.
+  CREATE TABLE identities (
+    issuer       TEXT NOT NULL,
+    subject      TEXT NOT NULL,
+    provider     TEXT NOT NULL,
+    account_id   TEXT NOT NULL,
+    label        TEXT NOT NULL,
+    linked_at    INTEGER NOT NULL,
+    last_used_at INTEGER,
+    PRIMARY KEY (issuer, subject)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX identities_by_account ON identities (account_id);
+  `,
 ]
