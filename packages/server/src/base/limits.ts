@@ -114,4 +114,7 @@ export const limits = {
   /** A setting that is text. Issuer and audience are shorter, because every token carries them. */
   settingCharsMax: 4_096,
   issuerCharsMax: 255,
+  /** The URIs of one kind that an application may register, and the length of each. */
+  redirectUrisMax: 20,
+  redirectUriCharsMax: 2_048,
 } as const
