@@ -66,6 +66,12 @@ export const en: Messages = {
         lead: 'Your account is logged in on these devices. If you do not know one of them, end its session and change your password.',
         button: 'End',
       },
+      applications: {
+        title: 'Applications',
+        about: 'See which applications may use your account, and remove their access.',
+        lead: 'You have allowed these applications to use your account. Without access, an application asks you again when you next log in there.',
+        button: 'Remove access',
+      },
       activity: {
         title: 'Recent activity',
         about: 'See what happened to your account.',
@@ -90,6 +96,7 @@ export const en: Messages = {
       password: 'Your password is changed. All other sessions have ended.',
       session: 'The session has ended.',
       others: 'All other sessions have ended.',
+      application: 'The application has no access any more.',
       tenant: 'The organisation is changed.',
       joined: 'You are a member now.',
       declined: 'The invitation is declined.',
@@ -122,6 +129,20 @@ export const en: Messages = {
       end: (device) => `End session: ${device}`,
       endOthers: 'End all other sessions',
       endAll: 'End all sessions, including this one',
+    },
+    applications: {
+      none: 'You have allowed no application to use your account.',
+      since: 'Allowed:',
+      disabled: 'Turned off',
+      scopes: {
+        openid: 'Recognise you when you log in there',
+        profile: 'See your username',
+        email: 'See your e-mail address',
+        offline_access: 'Use your account while you are not there, until your session ends',
+      },
+      otherScope: (scope) => `Use the permission “${scope}”`,
+      resource: (resource) => `Use ${resource} for you`,
+      revoke: (title) => `Remove access: ${title}`,
     },
     activity: {
       none: 'Nothing happened yet.',
