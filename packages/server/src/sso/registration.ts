@@ -83,6 +83,26 @@ export function parseRegistration(
   return { ok: false, problems: result.error.issues.flatMap(toProblems) }
 }
 
+/**
+ * Returns a registration with some members replaced. A change of the kind or the keys also changes how the application
+ * authenticates, unless the changes say how.
+ */
+export function mergeRegistration(
+  current: Registration,
+  changes: Partial<RegistrationInput>,
+): RegistrationInput {
+  const { authMethod, jwks, jwksUri, ...kept } = current
+  const isOther = ['kind', 'authMethod', 'jwks', 'jwksUri'].some((each) =>
+    Object.hasOwn(changes, each),
+  )
+  return { ...kept, ...(isOther ? {} : { authMethod, jwks, jwksUri }), ...changes }
+}
+
+/** Whether the application authenticates with a secret. */
+export function usesSecrets({ authMethod }: Registration): boolean {
+  return authMethod === 'client_secret_basic' || authMethod === 'client_secret_post'
+}
+
 /** Reads the registration of a stored application. Throws if it is not one, which is a bug or a broken row. */
 export function readRegistration(json: string): Registration {
   // Production may read what development has written: the row was checked when it was written.
@@ -118,6 +138,9 @@ const shape = z.strictObject(
   'must be an object',
 )
 
+/** The names of all members. */
+export const REGISTRATION_MEMBERS: readonly string[] = Object.keys(shape.shape)
+
 type Shape = z.output<typeof shape>
 type Report = (member: string, text: string | undefined) => void
 
@@ -135,7 +158,11 @@ function schemaFor(production: boolean): z.ZodType<Registration> {
       checkAuthentication(given, report)
       checkGrants(given, report)
     })
-    .transform((given) => ({ ...given, authMethod: methodOf(given) }))
+    // Always the same order: equal registrations are equal texts.
+    .transform((given) => {
+      const { kind, authMethod: _, ...others } = given
+      return { kind, authMethod: methodOf(given), ...others }
+    })
   schemas.set(production, schema)
   return schema
 }
@@ -217,8 +244,10 @@ function toProblems(issue: z.core.$ZodIssue): readonly RegistrationProblem[] {
 }
 
 function explainUnknown(member: string): RegistrationProblem {
-  const known = Object.keys(shape.shape)
-  const meant = findClosest(member, known)
-  const advice = meant === undefined ? `The members are ${known.join(', ')}` : `Did you mean ${meant}?`
+  const meant = findClosest(member, REGISTRATION_MEMBERS)
+  const advice =
+    meant === undefined
+      ? `The members are ${REGISTRATION_MEMBERS.join(', ')}`
+      : `Did you mean ${meant}?`
   return { member, text: `is not a member of a registration. ${advice}` }
 }
