@@ -109,39 +109,54 @@ export function readRegistration(json: string): Registration {
   return schemaFor(false).parse(JSON.parse(json))
 }
 
-const uris = z
-  .array(z.string('must be text'), 'must be a list of URIs')
-  .max(limits.redirectUrisMax, `must have at most ${limits.redirectUrisMax} URIs`)
-  .refine((list) => new Set(list).size === list.length, 'must name each URI once')
-  .default([])
-
-const shape = z.strictObject(
-  {
-    kind: z.enum(['public', 'confidential'], 'must be public or confidential'),
-    authMethod: z.enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`).optional(),
-    redirectUris: uris,
-    postLogoutRedirectUris: uris,
-    backchannelLogoutUri: z.string('must be text').optional(),
-    startUrl: z.string('must be text').optional(),
-    firstParty: z.boolean('must be true or false').default(false),
-    grants: z
-      .array(z.enum(APPLICATION_GRANTS, `must be one of ${APPLICATION_GRANTS.join(', ')}`))
-      .refine((list) => new Set(list).size === list.length, 'must name each grant once')
-      .default(['authorization_code', 'refresh_token']),
-    resources: uris,
-    jwks: z
-      .object({ keys: z.array(z.record(z.string(), z.unknown())) }, 'must be a JWK set')
-      .optional(),
-    jwksUri: z.string('must be text').optional(),
-    dpop: z.boolean('must be true or false').default(false),
-  },
-  'must be an object',
-)
-
 /** The names of all members. */
-export const REGISTRATION_MEMBERS: readonly string[] = Object.keys(shape.shape)
+export const REGISTRATION_MEMBERS: readonly (keyof Registration)[] = [
+  'kind',
+  'authMethod',
+  'redirectUris',
+  'postLogoutRedirectUris',
+  'backchannelLogoutUri',
+  'startUrl',
+  'firstParty',
+  'grants',
+  'resources',
+  'jwks',
+  'jwksUri',
+  'dpop',
+]
 
-type Shape = z.output<typeof shape>
+// Made with the first registration: most processes need none.
+function makeShape() {
+  const uris = z
+    .array(z.string('must be text'), 'must be a list of URIs')
+    .max(limits.redirectUrisMax, `must have at most ${limits.redirectUrisMax} URIs`)
+    .refine((list) => new Set(list).size === list.length, 'must name each URI once')
+    .default([])
+  return z.strictObject(
+    {
+      kind: z.enum(['public', 'confidential'], 'must be public or confidential'),
+      authMethod: z.enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`).optional(),
+      redirectUris: uris,
+      postLogoutRedirectUris: uris,
+      backchannelLogoutUri: z.string('must be text').optional(),
+      startUrl: z.string('must be text').optional(),
+      firstParty: z.boolean('must be true or false').default(false),
+      grants: z
+        .array(z.enum(APPLICATION_GRANTS, `must be one of ${APPLICATION_GRANTS.join(', ')}`))
+        .refine((list) => new Set(list).size === list.length, 'must name each grant once')
+        .default(['authorization_code', 'refresh_token']),
+      resources: uris,
+      jwks: z
+        .object({ keys: z.array(z.record(z.string(), z.unknown())) }, 'must be a JWK set')
+        .optional(),
+      jwksUri: z.string('must be text').optional(),
+      dpop: z.boolean('must be true or false').default(false),
+    },
+    'must be an object',
+  )
+}
+
+type Shape = z.output<ReturnType<typeof makeShape>>
 type Report = (member: string, text: string | undefined) => void
 
 const schemas = new Map<boolean, z.ZodType<Registration>>()
@@ -149,7 +164,7 @@ const schemas = new Map<boolean, z.ZodType<Registration>>()
 function schemaFor(production: boolean): z.ZodType<Registration> {
   const known = schemas.get(production)
   if (known !== undefined) return known
-  const schema = shape
+  const schema = makeShape()
     .superRefine((given, context) => {
       const report: Report = (member, message) => {
         if (message !== undefined) context.addIssue({ code: 'custom', path: [member], message })
