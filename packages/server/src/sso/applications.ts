@@ -67,7 +67,7 @@ export interface ApplicationManager {
   disable(name: string, by: string): Promise<Managed<Change>>
   /** Lets people log in there again. Revoked tokens stay revoked. */
   enable(name: string, by: string): Promise<Managed<Change>>
-  /** Deletes the application with its secrets and consents, and revokes its tokens. Its id is never used again. */
+  /** Deletes the application with its secrets and consents, and revokes its tokens. A new one can have its name and a chosen id. */
   delete(name: string, by: string): Promise<Managed<Change>>
   /** Adds a second secret. Both secrets are accepted until one is removed. */
   addSecret(name: string, by: string): Promise<Managed<ShownSecret>>
