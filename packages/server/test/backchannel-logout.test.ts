@@ -7,7 +7,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AuthorityConfig } from '../src/authority.ts'
 import type { Store } from '../src/store/store.ts'
 import { openSecondStore, registerApplication } from './support/applications.ts'
-import { ISSUER, openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+import {
+  ISSUER,
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type TestAuthority,
+} from './support/authority.ts'
 import { claimsOf } from './support/forge.ts'
 import { openLogoutReceiver, type LogoutReceiver } from './support/logout-receiver.ts'
 
@@ -92,7 +98,10 @@ function linesOf(event: string): readonly Record<string, unknown>[] {
   return lines.filter((line) => line['event'] === event)
 }
 
-async function verified(token: string, audience: string): Promise<{ claims: JWTPayload; typ: unknown }> {
+async function verified(
+  token: string,
+  audience: string,
+): Promise<{ claims: JWTPayload; typ: unknown }> {
   const answer = await it.authority.fetch(new Request(`${ISSUER}/.well-known/jwks.json`))
   const keys = createLocalJWKSet((await answer.json()) as JSONWebKeySet)
   const { payload, protectedHeader } = await jwtVerify(token, keys, {
@@ -152,7 +161,9 @@ describe('exactly the sessions that ended are told', () => {
     await logOut(second)
     await expect.poll(() => sidsAt(shop), WAIT).toEqual([first.sid, second.sid])
     expect(sidsAt(blog)).toEqual([first.sid])
-    const audiences = [...shop.received, ...blog.received].map(({ token }) => claimsOf(token)['aud'])
+    const audiences = [...shop.received, ...blog.received].map(
+      ({ token }) => claimsOf(token)['aud'],
+    )
     expect(audiences).toEqual([shopId, shopId, blogId])
   })
 
@@ -270,16 +281,14 @@ describe('an attempt that fails', () => {
       const { entries } = await it.authority.audit.list({ limit: 20 })
       return entries.filter(({ event }) => event === 'logout_not_delivered')
     }
-    await expect
-      .poll(audited, WAIT)
-      .toMatchObject([
-        {
-          actor: 'system',
-          outcome: 'refused',
-          accountId: session.sub,
-          detail: `${id} status_500`,
-        },
-      ])
+    await expect.poll(audited, WAIT).toMatchObject([
+      {
+        actor: 'system',
+        outcome: 'refused',
+        accountId: session.sub,
+        detail: `${id} status_500`,
+      },
+    ])
     it.clock.advanceMs(86_400_000)
     expect(await store.sso.logouts.take(10, 0)).toEqual([])
   })
