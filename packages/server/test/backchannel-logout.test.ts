@@ -90,8 +90,8 @@ async function lookAgain(): Promise<void> {
   await logOut(await signIn())
 }
 
-function sidsAt({ received }: LogoutReceiver): readonly unknown[] {
-  return received.map(({ token }) => claimsOf(token)['sid'])
+function sidsAt({ received }: LogoutReceiver): readonly string[] {
+  return received.map(({ token }) => String(claimsOf(token)['sid']))
 }
 
 function linesOf(event: string): readonly Record<string, unknown>[] {

@@ -99,10 +99,8 @@ test('keys come from a file, and an empty value removes what a flag sets', async
   const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const file = join(mkdtempSync(join(tmpdir(), 'countersign-keys-')), 'keys.json')
   writeFileSync(file, JSON.stringify({ keys: [publicKey.export({ format: 'jwk' })] }))
-  const created = await output(
-    ...['create', 'keyed', '--id', 'my-app', '--redirect-uri', CALLBACK, '--jwks', file],
-    ...['--start-url', 'https://shop.example.com/'],
-  )
+  const words = ['create', 'keyed', '--id', 'my-app', '--redirect-uri', CALLBACK, '--jwks', file]
+  const created = await output(...words, '--start-url', 'https://shop.example.com/')
   expect(created).toBe('Application keyed created.\nClient id:     my-app\n')
   expect(await shown('keyed')).toMatchObject({
     id: 'my-app',
@@ -117,18 +115,12 @@ test('keys come from a file, and an empty value removes what a flag sets', async
 })
 
 test('mistakes name the flag', async () => {
-  expect(
-    await failure(
-      ...['create', 'bad', '--redirect-uri', CALLBACK, '--redirect-uri', 'http://b.example/'],
-      ...['--backchannel-logout-uri', 'ftp://b.example/', '--kind', 'web'],
-    ),
-  ).toBe('1 The application is not valid:\n  --kind: must be public or confidential.\n')
-  expect(
-    await failure(
-      ...['create', 'bad', '--redirect-uri', CALLBACK, '--redirect-uri', 'http://b.example/'],
-      ...['--backchannel-logout-uri', 'ftp://b.example/'],
-    ),
-  ).toBe(
+  const uris = ['--redirect-uri', CALLBACK, '--redirect-uri', 'http://b.example/']
+  const words = ['create', 'bad', ...uris, '--backchannel-logout-uri', 'ftp://b.example/']
+  expect(await failure(...words, '--kind', 'web')).toBe(
+    '1 The application is not valid:\n  --kind: must be public or confidential.\n',
+  )
+  expect(await failure(...words)).toBe(
     [
       '1 The application is not valid:',
       '  --redirect-uri (number 2): must begin with https://. Plain http is accepted only for 127.0.0.1 and [::1].',
