@@ -23,6 +23,7 @@ const LAYERS = [
   'sessions',
   'by-mail',
   'with-factors',
+  'sso',
   'http',
 ]
 /** The folders on top, which may import everything below `src`. */

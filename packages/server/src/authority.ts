@@ -30,6 +30,7 @@ import { openMail } from './authority/mail.ts'
 import { startPreload } from './authority/preload.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
 import { settled } from './authority/settle.ts'
+import { openSso } from './authority/sso.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createLogger } from './base/logger.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
@@ -49,6 +50,7 @@ import { isProduction } from './settings-environment.ts'
 import type { SettingsInput } from './settings-table.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { logStoreEvent } from './authority/store-events.ts'
+import { createApplicationManager, type ApplicationManager } from './sso/applications.ts'
 import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
@@ -116,6 +118,7 @@ export interface AuthorityCore {
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
+  readonly applications: ApplicationManager
   readonly factors: FactorManager
   readonly settings: Settings
   readonly logger: Logger
@@ -215,6 +218,7 @@ async function assemble(
     accounts &&
     createMailServices(settings, { ...base, services, mailer: mail.mailer })
   const factors = await createFactorServices(settings, { ...base, services, byMail })
+  const sso = await openSso({ ...base, settings, ring, leads: feed.leads })
   const http = serveHttp({
     settings,
     services,
@@ -236,6 +240,7 @@ async function assemble(
   })
   const stopPreload = startPreload(store, logger)
   const stopMail = mail.start()
+  const stopSso = sso.start()
   const core: AuthorityCore = {
     fetch: async (request, context) => {
       const response = await http.fetch(request, context)
@@ -269,6 +274,10 @@ async function assemble(
     ),
     roles: settled(createRoleManager(base), settling),
     clients: settled(createClientManager(base), settling),
+    applications: settled(
+      createApplicationManager({ ...base, production: settings.production }),
+      settling,
+    ),
     factors: settled(
       createFactorManager({
         ...base,
@@ -285,7 +294,7 @@ async function assemble(
     close: async () => {
       stopUpkeep()
       stopPreload()
-      await stopMail()
+      await Promise.all([stopMail(), stopSso()])
       await feed.close()
       http.feed.close()
       await store.close()

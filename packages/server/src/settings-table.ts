@@ -326,6 +326,24 @@ export const table = {
     describe:
       'A JSON file that replaces texts of the pages, such as `{"en": {"signIn": {"title": "Welcome back"}}}` ([guide](../guides/account-pages.md#words)).',
   },
+  sso: {
+    env: 'COUNTERSIGN_SSO',
+    schema: flag().default(false),
+    describe:
+      'With `true`, applications can log people in with OpenID Connect. `COUNTERSIGN_APPLICATIONS_FILE` turns it on too.',
+  },
+  applicationsFile: {
+    env: 'COUNTERSIGN_APPLICATIONS_FILE',
+    schema: text('a path').optional(),
+    describe:
+      'A JSON file with a list of applications, which the server creates or changes when it starts ([guide](../applications.md#in-a-file)). Applications that the file does not name stay as they are.',
+  },
+  outboundPrivate: {
+    env: 'COUNTERSIGN_OUTBOUND_PRIVATE',
+    schema: flag().optional(),
+    describe:
+      'Whether the server may call applications at private and loopback addresses: their logout endpoints and key sets. Without it: `false` with `NODE_ENV=production`, otherwise `true`. Addresses of cloud metadata are refused in any case.',
+  },
   usernameField: {
     env: 'COUNTERSIGN_USERNAME_FIELD',
     schema: fieldName().default('username'),

@@ -58,6 +58,10 @@ export interface Settings {
   readonly site: SiteSettings
   /** The pages of the application that links in mails open. */
   readonly links: Links
+  /** A file with applications. An absolute path. */
+  readonly applicationsFile: string | undefined
+  /** Whether the server may call applications at private and loopback addresses. */
+  readonly outboundPrivate: boolean
   /** How long the server keeps an idle connection open. */
   readonly keepAliveMs: number
   /** The algorithm and the rotation times of the keys that sign access tokens. */
@@ -209,6 +213,7 @@ export function parseSettings(
       signUp: parsed.signUp || parsed.signUpVerified,
       signUpVerified: parsed.signUpVerified,
       mailLogin: parsed.mailLogin,
+      sso: parsed.sso || parsed.applicationsFile !== undefined,
       applicationUrl: parsed.links.app ?? '/',
       usernameField: parsed.usernameField,
     },
@@ -231,6 +236,8 @@ export function parseSettings(
       words: toPath(parsed.siteWords),
     },
     links: parsed.links,
+    applicationsFile: toPath(parsed.applicationsFile),
+    outboundPrivate: parsed.outboundPrivate ?? !options.production,
     keepAliveMs: parsed.keepAlive * 1000,
     databaseUrl: parsed.databaseUrl,
     databaseConnectionsMax: parsed.databaseConnectionsMax,

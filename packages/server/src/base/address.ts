@@ -23,7 +23,8 @@ export function normalizeAddress(address: string): string {
   return mapped?.[1] ?? plain
 }
 
-function groupsOf(address: string): string[] {
+/** Returns the eight groups of an IPv6 address in its one spelling (`normalizeAddress`). */
+export function groupsOf(address: string): string[] {
   const [head = '', tail] = address.split('::')
   const before = head === '' ? [] : head.split(':')
   const after = tail === undefined || tail === '' ? [] : tail.split(':')

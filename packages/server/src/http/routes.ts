@@ -11,6 +11,7 @@ import { oauthRoutes } from './oauth2/routes.ts'
 import { publicRoutes } from './public/routes.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { feedRoutes } from './revocations/routes.ts'
+import { ownApplicationRoutes } from './sso/own-routes.ts'
 import { invitationRoutes } from './tenants/invitation-routes.ts'
 import { memberRoutes } from './tenants/member-routes.ts'
 import { ownInvitationRoutes } from './tenants/own-invitation-routes.ts'
@@ -29,6 +30,7 @@ export const routes: readonly ApiRoute[] = [
   ...factorSignInRoutes,
   ...stepUpRoutes,
   ...ownFactorRoutes,
+  ...ownApplicationRoutes,
   ...byMailRoutes,
   ...pageRoutes,
   ...ownInvitationRoutes,

@@ -43,6 +43,8 @@ export interface HttpSettings {
   readonly applicationUrl: string
   /** Whether people can log in with a mailed code. */
   readonly mailLogin: boolean
+  /** Whether applications can log people in (OpenID Connect). */
+  readonly sso: boolean
   /** The name of the field with the username in `POST /api/token/`. */
   readonly usernameField: string
 }

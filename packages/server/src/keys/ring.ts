@@ -34,6 +34,8 @@ export const REFRESH_TYP = 'rt+jwt'
 /** The keys at one moment. The object is immutable: a change of the ring makes a new object. */
 export interface RingState {
   readonly accessSigner: AccessSigner
+  /** Returns a signer of tokens of another kind, with the key that signs access tokens. */
+  signerFor(typ: string): AccessSigner
   /**
    * The keys that verify access tokens: every published key that signs, or has signed. A key that is pending
    * has signed nothing yet, so a token of it was made by a thief of the key.
@@ -116,6 +118,10 @@ export class KeyRing implements RingState {
 
   get accessSigner(): AccessSigner {
     return this.#state.accessSigner
+  }
+
+  signerFor(typ: string): AccessSigner {
+    return this.#state.signerFor(typ)
   }
 
   get accessKeys(): KeySet {
@@ -294,6 +300,7 @@ function openState(
     .map(({ key }) => verifyingKeyOf(key))
   return {
     accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
+    signerFor: foreign?.signerFor ?? ((typ) => createSigner(active.key, { typ })),
     accessKeys: createKeySet([...used, ...(foreign?.keys ?? [])]),
     publishedKeys: createKeySet([...own, ...(foreign?.keys ?? [])]),
     refreshKid: activeOf(refresh, 'refresh').stored.kid,

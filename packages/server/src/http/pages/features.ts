@@ -1,6 +1,7 @@
 import { ownAccounts } from '../account/routes.ts'
 import { withMail, withMailLogin, withVerifiedSignUp } from '../by-mail/features.ts'
 import type { Feature } from '../router/route.ts'
+import { withSso } from '../sso/features.ts'
 
 /** The pages of the server. */
 export const withPages: Feature = {
@@ -26,6 +27,9 @@ export const mailLoginPages = onPages(withMailLogin)
 
 /** The pages that change an account that Countersign keeps. */
 export const ownAccountPages = onPages(ownAccounts)
+
+/** The pages about applications. */
+export const ssoPages = onPages(withSso)
 
 function onPages({ isOn, requires }: Feature): Feature {
   return {

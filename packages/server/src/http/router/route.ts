@@ -60,6 +60,8 @@ export interface Features {
   readonly devOutbox: boolean
   /** Whether the server has pages for people (`COUNTERSIGN_PAGES`). */
   readonly pages: boolean
+  /** Whether applications can log people in (`COUNTERSIGN_SSO`). */
+  readonly sso: boolean
 }
 
 /** A feature that adds routes, and the setting that an operator has to change. */

@@ -57,7 +57,7 @@ export async function signOut(
 }
 
 /** The parts that this server has. */
-function sectionsOf({ accounts, byMail }: HttpServices): readonly AccountSection[] {
+function sectionsOf({ accounts, byMail, http }: HttpServices): readonly AccountSection[] {
   const isOwn = accounts !== undefined
   return [
     ...(isOwn ? (['username'] as const) : []),
@@ -65,6 +65,7 @@ function sectionsOf({ accounts, byMail }: HttpServices): readonly AccountSection
     ...(isOwn ? (['password'] as const) : []),
     'factors',
     'sessions',
+    ...(http.sso ? (['applications'] as const) : []),
     'activity',
     'tenants',
     ...(isOwn ? (['delete'] as const) : []),

@@ -8,12 +8,13 @@ import { PAGE, defineHtmlForm, defineHtmlPage } from '../../router/html-page.ts'
 import { lazy } from '../../router/lazy.ts'
 import type { Answer, Feature } from '../../router/route.ts'
 import type { HttpServices } from '../../services.ts'
-import { mailPages, ownAccountPages, withPages } from '../features.ts'
+import { mailPages, ownAccountPages, ssoPages, withPages } from '../features.ts'
 import { formWithSession, pageWithSession } from '../gate.ts'
 import { optionsAnswers } from '../options-answers.ts'
 import { factorName, lang, methodFields, returnTo } from '../parameters.ts'
 import type { PageSession } from '../page-session.ts'
 import { showActivity } from './activity.ts'
+import { showApplications, submitApplications } from './applications.ts'
 import { showAddress, submitAddress, submitVerification } from './address.ts'
 import {
   showApp,
@@ -74,6 +75,10 @@ const fields = lazy(() =>
 
 const sessionFields = lazy(() =>
   z.object({ csrf, end: text('The id of a session, `others` or `all`.') }),
+)
+
+const applicationFields = lazy(() =>
+  z.object({ csrf, revoke: text('The id of the application that loses its access.') }),
 )
 
 const tenantFields = lazy(() =>
@@ -411,6 +416,22 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     example: { end: 'others' },
     refusals: ['throttled'],
     submit: submitSessions,
+  }),
+  page({
+    id: 'Applications',
+    path: '/applications',
+    summary: 'Show the applications that may use your account',
+    feature: ssoPages,
+    render: showApplications,
+  }),
+  action({
+    id: 'Applications',
+    path: '/applications',
+    summary: 'Remove the access of an application on the account page',
+    feature: ssoPages,
+    fields: applicationFields,
+    example: { revoke: 'app_0rZ2Rk0tQnq3b1bIY2Tq6g' },
+    submit: submitApplications,
   }),
   page({
     id: 'Activity',

@@ -7,6 +7,7 @@ export type AccountSection =
   | 'password'
   | 'factors'
   | 'sessions'
+  | 'applications'
   | 'activity'
   | 'tenants'
   | 'delete'
@@ -17,6 +18,7 @@ export type AccountNotice =
   | 'password'
   | 'session'
   | 'others'
+  | 'application'
   | 'tenant'
   | 'joined'
   | 'declined'
@@ -31,6 +33,7 @@ export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
   'password',
   'session',
   'others',
+  'application',
   'tenant',
   'joined',
   'declined',
@@ -39,6 +42,9 @@ export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
   'factor-removed',
   'devices-forgotten',
 ]
+
+/** The scopes that the server knows (OpenID Connect Core 1.0 §5.4 and §11). */
+export type KnownScope = 'openid' | 'profile' | 'email' | 'offline_access'
 
 /** The words of one part of the account page. */
 export interface SectionMessages {
@@ -81,6 +87,17 @@ export interface AccountMessages {
     readonly end: (device: string) => string
     readonly endOthers: string
     readonly endAll: string
+  }
+  readonly applications: {
+    readonly none: string
+    readonly since: string
+    readonly disabled: string
+    /** What an application may do, in words. */
+    readonly scopes: Readonly<Record<KnownScope, string>>
+    readonly otherScope: (scope: string) => string
+    readonly resource: (resource: string) => string
+    /** Names the application for people who hear the button without its row. */
+    readonly revoke: (title: string) => string
   }
   readonly activity: {
     readonly none: string

@@ -69,6 +69,13 @@ export const de: Messages = {
         lead: 'Ihr Konto ist auf diesen Geräten angemeldet. Wenn Sie eines nicht kennen, beenden Sie seine Sitzung und ändern Sie Ihr Passwort.',
         button: 'Beenden',
       },
+      applications: {
+        title: 'Anwendungen',
+        about:
+          'Sehen Sie, welche Anwendungen Ihr Konto verwenden dürfen, und entziehen Sie ihnen den Zugriff.',
+        lead: 'Sie haben diesen Anwendungen erlaubt, Ihr Konto zu verwenden. Ohne Zugriff fragt eine Anwendung Sie bei der nächsten Anmeldung dort erneut.',
+        button: 'Zugriff entziehen',
+      },
       activity: {
         title: 'Letzte Ereignisse',
         about: 'Sehen Sie, was mit Ihrem Konto geschehen ist.',
@@ -93,6 +100,7 @@ export const de: Messages = {
       password: 'Ihr Passwort ist geändert. Alle anderen Sitzungen sind beendet.',
       session: 'Die Sitzung ist beendet.',
       others: 'Alle anderen Sitzungen sind beendet.',
+      application: 'Die Anwendung hat keinen Zugriff mehr.',
       tenant: 'Die Organisation ist gewechselt.',
       joined: 'Sie sind jetzt Mitglied.',
       declined: 'Die Einladung ist abgelehnt.',
@@ -127,6 +135,20 @@ export const de: Messages = {
       end: (device) => `Sitzung beenden: ${device}`,
       endOthers: 'Alle anderen Sitzungen beenden',
       endAll: 'Alle Sitzungen beenden, auch diese',
+    },
+    applications: {
+      none: 'Sie haben keiner Anwendung erlaubt, Ihr Konto zu verwenden.',
+      since: 'Erlaubt:',
+      disabled: 'Abgeschaltet',
+      scopes: {
+        openid: 'Sie wiedererkennen, wenn Sie sich dort anmelden',
+        profile: 'Ihren Benutzernamen sehen',
+        email: 'Ihre E-Mail-Adresse sehen',
+        offline_access: 'Ihr Konto verwenden, wenn Sie nicht da sind, bis Ihre Sitzung endet',
+      },
+      otherScope: (scope) => `Die Berechtigung „${scope}“ verwenden`,
+      resource: (resource) => `${resource} für Sie verwenden`,
+      revoke: (title) => `Zugriff entziehen: ${title}`,
     },
     activity: {
       none: 'Es ist noch nichts geschehen.',
@@ -179,6 +201,10 @@ export const de: Messages = {
         stepped_up: 'Mit einem weiteren Nachweis bestätigt',
         device_trusted: 'Browser gemerkt',
         devices_forgotten: 'Gemerkte Browser vergessen',
+        consent_given: 'Anwendung darf das Konto verwenden',
+        consent_revoked: 'Anwendung den Zugriff entzogen',
+        grant_revoked: 'Zugriff einer Anwendung in einer Sitzung beendet',
+        logout_not_delivered: 'Eine Anwendung hat nicht erfahren, dass eine Sitzung beendet ist',
       },
       other: 'Anderes Ereignis',
     },
