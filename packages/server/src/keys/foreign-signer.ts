@@ -36,6 +36,8 @@ export interface AccessSigner {
 /** A signer of access tokens that replaces the ring's own keys, and the keys that verify its tokens. */
 export interface OpenedSigner {
   readonly signer: AccessSigner
+  /** Returns the signer of another kind of token with the same key. */
+  readonly signerOf: (typ: string) => AccessSigner
   readonly keys: readonly VerifyingKey[]
   /** The public keys to publish. */
   readonly jwks: readonly PublicJwk[]
@@ -50,25 +52,34 @@ export async function openForeignSigner(
   typ: string,
 ): Promise<OpenedSigner> {
   const key = readPublicKey(foreign)
-  const header = encode({ alg: foreign.alg, typ, kid: key.kid })
-  const signer: AccessSigner = {
-    sign: async (claims) => {
-      const text = `${header}.${encode(claims)}`
-      try {
-        const signature = await foreign.sign(Buffer.from(text, 'latin1'))
-        return `${text}.${Buffer.from(signature).toString('base64url')}`
-      } catch (error) {
-        throw new SignerFault(`The signer failed: ${messageOf(error)}`, { cause: error })
-      }
-    },
-  }
+  const signerOf = (kind: string): AccessSigner => createForeignSigner(foreign, key.kid, kind)
+  const signer = signerOf(typ)
   const probe = await signer.sign({ probe: true })
   if (!verifyJws(probe, key).ok) {
     throw new SetupError(
       'The signature of the signer does not match publicKey: the signer used another key or another format.',
     )
   }
-  return { signer, keys: [key], jwks: [publicJwkOf(key)] }
+  return { signer, signerOf, keys: [key], jwks: [publicJwkOf(key)] }
+}
+
+function createForeignSigner(
+  { alg, sign }: ForeignSigner,
+  kid: string | undefined,
+  typ: string,
+): AccessSigner {
+  const header = encode({ alg, typ, kid })
+  return {
+    sign: async (claims) => {
+      const text = `${header}.${encode(claims)}`
+      try {
+        const signature = await sign(Buffer.from(text, 'latin1'))
+        return `${text}.${Buffer.from(signature).toString('base64url')}`
+      } catch (error) {
+        throw new SignerFault(`The signer failed: ${messageOf(error)}`, { cause: error })
+      }
+    },
+  }
 }
 
 /**
@@ -80,6 +91,7 @@ export function openSharedSecrets(secrets: readonly string[], typ: string): Open
   if (first === undefined) throw new SetupError('There is no shared secret.')
   return {
     signer: createSigner(first, { typ }),
+    signerOf: (kind) => createSigner(first, { typ: kind }),
     keys: [first, ...others].map(verifyingKeyOf),
     jwks: [],
   }

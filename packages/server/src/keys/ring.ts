@@ -30,10 +30,16 @@ import { keyOf, planKill, planRing, type RingMaker, type RingSchedule } from './
 export const ACCESS_TYP = 'at+jwt'
 /** The `typ` of a refresh token. */
 export const REFRESH_TYP = 'rt+jwt'
+/** The `typ` of an ID token (OpenID Connect Core 1.0 §2). Its libraries expect this value or none. */
+export const ID_TYP = 'JWT'
 
 /** The keys at one moment. The object is immutable: a change of the ring makes a new object. */
 export interface RingState {
   readonly accessSigner: AccessSigner
+  /** Signs ID tokens, with the same key. */
+  readonly idSigner: AccessSigner
+  /** The algorithm of both. */
+  readonly accessAlg: string
   /**
    * The keys that verify access tokens: every published key that signs, or has signed. A key that is pending
    * has signed nothing yet, so a token of it was made by a thief of the key.
@@ -116,6 +122,14 @@ export class KeyRing implements RingState {
 
   get accessSigner(): AccessSigner {
     return this.#state.accessSigner
+  }
+
+  get idSigner(): AccessSigner {
+    return this.#state.idSigner
+  }
+
+  get accessAlg(): string {
+    return this.#state.accessAlg
   }
 
   get accessKeys(): KeySet {
@@ -294,6 +308,8 @@ function openState(
     .map(({ key }) => verifyingKeyOf(key))
   return {
     accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
+    idSigner: foreign?.signerOf(ID_TYP) ?? createSigner(active.key, { typ: ID_TYP }),
+    accessAlg: foreign?.keys[0]?.alg ?? active.key.alg,
     accessKeys: createKeySet([...used, ...(foreign?.keys ?? [])]),
     publishedKeys: createKeySet([...own, ...(foreign?.keys ?? [])]),
     refreshKid: activeOf(refresh, 'refresh').stored.kid,
