@@ -30,6 +30,7 @@ import { openMail } from './authority/mail.ts'
 import { startPreload } from './authority/preload.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
 import { settled } from './authority/settle.ts'
+import { openSso } from './authority/sso.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createLogger } from './base/logger.ts'
 import { createSystemRandom, type Random } from './base/random.ts'
@@ -215,12 +216,14 @@ async function assemble(
     accounts &&
     createMailServices(settings, { ...base, services, mailer: mail.mailer })
   const factors = await createFactorServices(settings, { ...base, services, byMail })
+  const sso = openSso(settings, { ...base, services })
   const http = serveHttp({
     settings,
     services,
     accounts,
     byMail,
     factors,
+    sso,
     hub: feed.hub,
     effective: feed.effective,
     devOutbox: mail.devOutbox,

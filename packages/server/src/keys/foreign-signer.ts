@@ -64,16 +64,16 @@ export async function openForeignSigner(
 }
 
 function createForeignSigner(
-  { alg, sign }: ForeignSigner,
+  foreign: ForeignSigner,
   kid: string | undefined,
   typ: string,
 ): AccessSigner {
-  const header = encode({ alg, typ, kid })
+  const header = encode({ alg: foreign.alg, typ, kid })
   return {
     sign: async (claims) => {
       const text = `${header}.${encode(claims)}`
       try {
-        const signature = await sign(Buffer.from(text, 'latin1'))
+        const signature = await foreign.sign(Buffer.from(text, 'latin1'))
         return `${text}.${Buffer.from(signature).toString('base64url')}`
       } catch (error) {
         throw new SignerFault(`The signer failed: ${messageOf(error)}`, { cause: error })

@@ -7,6 +7,7 @@ import { presentedClient, provenClient } from './client-request.ts'
 import { answerIntrospect } from './introspect.ts'
 import { answerRevoke } from './revoke.ts'
 import { answerToken } from './token.ts'
+import { withApplications } from '../sso/token.ts'
 
 const about = {
   tag: 'Service accounts (OAuth 2.0)',
@@ -77,13 +78,13 @@ const introspection = lazy(() =>
  * form.
  */
 export const oauthRoutes: readonly ApiRoute[] = [
-  defineRoute({
+  withApplications(defineRoute({
     ...about,
     id: 'issueToken',
     path: '/oauth2/token',
     summary: 'Get an access token for a service account',
     description:
-      'The client credentials grant (RFC 6749 §4.4). There is no refresh token: request a new access token before the old one expires.',
+      'The client credentials grant (RFC 6749 §4.4). There is no refresh token: request a new access token before the old one expires. With single sign-on, applications use the same path for `authorization_code`, `refresh_token` and the device grant ([guide](../sso.md)).',
     gate: presentedClient,
     body: {
       format: 'form',
@@ -109,7 +110,7 @@ export const oauthRoutes: readonly ApiRoute[] = [
       ({ sessions }) =>
       ({ who, caller }) =>
         answerToken(sessions, who, caller),
-  }),
+  })),
   defineRoute({
     ...about,
     id: 'revokeToken',
