@@ -50,6 +50,10 @@ import { isProduction } from './settings-environment.ts'
 import type { SettingsInput } from './settings-table.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { logStoreEvent } from './authority/store-events.ts'
+import {
+  createApplicationManager,
+  type ApplicationManager,
+} from './sso/applications.ts'
 import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
@@ -117,6 +121,7 @@ export interface AuthorityCore {
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
+  readonly applications: ApplicationManager
   readonly factors: FactorManager
   readonly settings: Settings
   readonly logger: Logger
@@ -216,14 +221,14 @@ async function assemble(
     accounts &&
     createMailServices(settings, { ...base, services, mailer: mail.mailer })
   const factors = await createFactorServices(settings, { ...base, services, byMail })
-  const sso = openSso(settings, { ...base, services })
+  const sso = await openSso({ ...base, settings, services, ring, leads: feed.leads })
   const http = serveHttp({
     settings,
     services,
     accounts,
     byMail,
     factors,
-    sso,
+    sso: sso.login,
     hub: feed.hub,
     effective: feed.effective,
     devOutbox: mail.devOutbox,
@@ -239,6 +244,7 @@ async function assemble(
   })
   const stopPreload = startPreload(store, logger)
   const stopMail = mail.start()
+  const stopSso = sso.start()
   const core: AuthorityCore = {
     fetch: async (request, context) => {
       const response = await http.fetch(request, context)
@@ -272,6 +278,10 @@ async function assemble(
     ),
     roles: settled(createRoleManager(base), settling),
     clients: settled(createClientManager(base), settling),
+    applications: settled(
+      createApplicationManager({ ...base, production: settings.production }),
+      settling,
+    ),
     factors: settled(
       createFactorManager({
         ...base,
@@ -288,7 +298,7 @@ async function assemble(
     close: async () => {
       stopUpkeep()
       stopPreload()
-      await stopMail()
+      await Promise.all([stopMail(), stopSso()])
       await feed.close()
       http.feed.close()
       await store.close()

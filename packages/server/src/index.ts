@@ -11,6 +11,18 @@ export {
   type SourcedAuthorityConfig,
 } from './authority.ts'
 export type { ClientManager, ShownSecret } from './accounts/clients.ts'
+export type {
+  ApplicationChanges,
+  ApplicationManager,
+  ApplicationSummary,
+  NewApplication,
+} from './sso/applications.ts'
+export type {
+  ApplicationGrant,
+  AuthMethod,
+  Registration,
+  RegistrationInput,
+} from './sso/registration.ts'
 export type { AuditFilter, AuditLine, AuditPage, AuditReader } from './accounts/audit.ts'
 export type {
   AccountData,

@@ -47,8 +47,10 @@ export function findClientSecret(
 // Nobody knows a text with this hash. Even such a text would match no stored secret.
 const NO_HASH = new Uint8Array(32)
 
-// A fast hash is enough. A slow hash makes guesses expensive when people choose the secret. These secrets are
-// random: no machine can try all 2^256 of them.
-function hashSecret(text: string): Buffer {
+/**
+ * Returns the SHA-256 of a secret. A fast hash is enough. A slow hash makes guesses expensive when people choose the
+ * secret. These secrets are random: no machine can try all 2^256 of them.
+ */
+export function hashSecret(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

@@ -25,6 +25,13 @@ export type ManagedCode =
   | 'client_name_invalid'
   | 'client_secrets_full'
   | 'client_secret_unknown'
+  | 'application_unknown'
+  | 'application_taken'
+  | 'application_name_invalid'
+  | 'application_invalid'
+  | 'application_without_secret'
+  | 'application_secrets_full'
+  | 'application_secret_unknown'
   | 'session_unknown'
 
 /** A change that was not made: a stable code, and a sentence that says why and what to do. */

@@ -176,8 +176,10 @@ async function send(
   })
   sent.on('response', resolve)
   sent.on('error', reject)
+  // An answer that switches protocols closes the connection without an error.
+  sent.on('close', () => reject(new Error('The connection was closed without an answer.')))
   sent.end(body)
-  const answer = await promise
+  const answer = await unlessAborted(promise, signal)
   try {
     const { statusCode: status = 0, headers: answered } = answer
     if (status >= 300 && status < 400) throw new OutboundFault('redirected')

@@ -17,6 +17,7 @@ const groups: Readonly<Record<string, () => Promise<readonly Command[]>>> = {
   mail: async () => (await import('./mail.ts')).mailCommands,
   audit: async () => (await import('./audit.ts')).auditCommands,
   token: async () => (await import('./token.ts')).tokenCommands,
+  applications: async () => (await import('./applications.ts')).applicationCommands,
   clients: async () => (await import('./clients.ts')).clientCommands,
 }
 

@@ -29,10 +29,12 @@ import { readSecret } from '../keys/secret.ts'
 import { createMailer, createMailSealer } from '../mail/compose.ts'
 import type { SettingsInput } from '../settings-table.ts'
 import type { Settings } from '../settings.ts'
+import { createApplicationManager, type ApplicationManager } from '../sso/applications.ts'
 import { openStore } from '../store/open.ts'
 import { assertNoRemains } from '../store/sqlite/files.ts'
 import type { Store } from '../store/store.ts'
 import { createFactorManager, type FactorManager } from '../with-factors/manage.ts'
+import { flagOf } from './application-flags.ts'
 import { loadInput } from './load-settings.ts'
 import { warn } from './print.ts'
 
@@ -44,6 +46,7 @@ export interface Workbench {
   readonly tenants: TenantManager
   readonly roles: RoleManager
   readonly clients: ClientManager
+  readonly applications: ApplicationManager
   readonly factors: FactorManager
   readonly random: Random
   /** The user, as the audit records it: `cli:USER`. */
@@ -102,6 +105,11 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
     tenants: createTenantManager({ ...base, writeInvitation: invitationWriter(settings, base) }),
     roles: createRoleManager(base),
     clients: createClientManager(base),
+    applications: createApplicationManager({
+      ...base,
+      production: settings.production,
+      nameOf: flagOf,
+    }),
     factors: createFactorManager({
       ...base,
       notices: () => {

@@ -28,7 +28,7 @@ export interface ForeignSigner {
   readonly sign: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>
 }
 
-/** Signs access tokens: synchronously with a key in this process, asynchronously with a key outside it. */
+/** Signs tokens of one kind: synchronously with a key in this process, asynchronously with a key outside it. */
 export interface AccessSigner {
   sign(claims: object): string | Promise<string>
 }
@@ -36,8 +36,8 @@ export interface AccessSigner {
 /** A signer of access tokens that replaces the ring's own keys, and the keys that verify its tokens. */
 export interface OpenedSigner {
   readonly signer: AccessSigner
-  /** Returns the signer of another kind of token with the same key. */
-  readonly signerOf: (typ: string) => AccessSigner
+  /** Returns a signer of tokens of another kind. */
+  readonly signerFor: (typ: string) => AccessSigner
   readonly keys: readonly VerifyingKey[]
   /** The public keys to publish. */
   readonly jwks: readonly PublicJwk[]
@@ -52,22 +52,18 @@ export async function openForeignSigner(
   typ: string,
 ): Promise<OpenedSigner> {
   const key = readPublicKey(foreign)
-  const signerOf = (kind: string): AccessSigner => createForeignSigner(foreign, key.kid, kind)
-  const signer = signerOf(typ)
+  const signerFor = (of: string): AccessSigner => signerOf(foreign, key.kid, of)
+  const signer = signerFor(typ)
   const probe = await signer.sign({ probe: true })
   if (!verifyJws(probe, key).ok) {
     throw new SetupError(
       'The signature of the signer does not match publicKey: the signer used another key or another format.',
     )
   }
-  return { signer, signerOf, keys: [key], jwks: [publicJwkOf(key)] }
+  return { signer, signerFor, keys: [key], jwks: [publicJwkOf(key)] }
 }
 
-function createForeignSigner(
-  foreign: ForeignSigner,
-  kid: string | undefined,
-  typ: string,
-): AccessSigner {
+function signerOf(foreign: ForeignSigner, kid: string | undefined, typ: string): AccessSigner {
   const header = encode({ alg: foreign.alg, typ, kid })
   return {
     sign: async (claims) => {
@@ -91,7 +87,7 @@ export function openSharedSecrets(secrets: readonly string[], typ: string): Open
   if (first === undefined) throw new SetupError('There is no shared secret.')
   return {
     signer: createSigner(first, { typ }),
-    signerOf: (kind) => createSigner(first, { typ: kind }),
+    signerFor: (of) => createSigner(first, { typ: of }),
     keys: [first, ...others].map(verifyingKeyOf),
     jwks: [],
   }

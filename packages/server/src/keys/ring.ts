@@ -36,9 +36,9 @@ export const ID_TYP = 'JWT'
 /** The keys at one moment. The object is immutable: a change of the ring makes a new object. */
 export interface RingState {
   readonly accessSigner: AccessSigner
-  /** Signs ID tokens, with the same key. */
-  readonly idSigner: AccessSigner
-  /** The algorithm of both. */
+  /** Returns a signer of tokens of another kind, with the key that signs access tokens. */
+  signerFor(typ: string): AccessSigner
+  /** The algorithm of that key. */
   readonly accessAlg: string
   /**
    * The keys that verify access tokens: every published key that signs, or has signed. A key that is pending
@@ -124,8 +124,8 @@ export class KeyRing implements RingState {
     return this.#state.accessSigner
   }
 
-  get idSigner(): AccessSigner {
-    return this.#state.idSigner
+  signerFor(typ: string): AccessSigner {
+    return this.#state.signerFor(typ)
   }
 
   get accessAlg(): string {
@@ -308,7 +308,7 @@ function openState(
     .map(({ key }) => verifyingKeyOf(key))
   return {
     accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
-    idSigner: foreign?.signerOf(ID_TYP) ?? createSigner(active.key, { typ: ID_TYP }),
+    signerFor: foreign?.signerFor ?? ((typ) => createSigner(active.key, { typ })),
     accessAlg: foreign?.keys[0]?.alg ?? active.key.alg,
     accessKeys: createKeySet([...used, ...(foreign?.keys ?? [])]),
     publishedKeys: createKeySet([...own, ...(foreign?.keys ?? [])]),

@@ -83,42 +83,80 @@ export function parseRegistration(
   return { ok: false, problems: result.error.issues.flatMap(toProblems) }
 }
 
+/**
+ * Returns a registration with some members replaced. A change of the kind or the keys also changes how the application
+ * authenticates, unless the changes say how.
+ */
+export function mergeRegistration(
+  current: Registration,
+  changes: Partial<RegistrationInput>,
+): RegistrationInput {
+  const { authMethod, jwks, jwksUri, ...kept } = current
+  const isOther = ['kind', 'authMethod', 'jwks', 'jwksUri'].some((each) =>
+    Object.hasOwn(changes, each),
+  )
+  return { ...kept, ...(isOther ? {} : { authMethod, jwks, jwksUri }), ...changes }
+}
+
+/** Whether the application authenticates with a secret. */
+export function usesSecrets({ authMethod }: Registration): boolean {
+  return authMethod === 'client_secret_basic' || authMethod === 'client_secret_post'
+}
+
 /** Reads the registration of a stored application. Throws if it is not one, which is a bug or a broken row. */
 export function readRegistration(json: string): Registration {
   // Production may read what development has written: the row was checked when it was written.
   return schemaFor(false).parse(JSON.parse(json))
 }
 
-const uris = z
-  .array(z.string('must be text'), 'must be a list of URIs')
-  .max(limits.redirectUrisMax, `must have at most ${limits.redirectUrisMax} URIs`)
-  .refine((list) => new Set(list).size === list.length, 'must name each URI once')
-  .default([])
+/** The names of all members. */
+export const REGISTRATION_MEMBERS: readonly (keyof Registration)[] = [
+  'kind',
+  'authMethod',
+  'redirectUris',
+  'postLogoutRedirectUris',
+  'backchannelLogoutUri',
+  'startUrl',
+  'firstParty',
+  'grants',
+  'resources',
+  'jwks',
+  'jwksUri',
+  'dpop',
+]
 
-const shape = z.strictObject(
-  {
-    kind: z.enum(['public', 'confidential'], 'must be public or confidential'),
-    authMethod: z.enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`).optional(),
-    redirectUris: uris,
-    postLogoutRedirectUris: uris,
-    backchannelLogoutUri: z.string('must be text').optional(),
-    startUrl: z.string('must be text').optional(),
-    firstParty: z.boolean('must be true or false').default(false),
-    grants: z
-      .array(z.enum(APPLICATION_GRANTS, `must be one of ${APPLICATION_GRANTS.join(', ')}`))
-      .refine((list) => new Set(list).size === list.length, 'must name each grant once')
-      .default(['authorization_code', 'refresh_token']),
-    resources: uris,
-    jwks: z
-      .object({ keys: z.array(z.record(z.string(), z.unknown())) }, 'must be a JWK set')
-      .optional(),
-    jwksUri: z.string('must be text').optional(),
-    dpop: z.boolean('must be true or false').default(false),
-  },
-  'must be an object',
-)
+// Made with the first registration: most processes need none.
+function makeShape() {
+  const uris = z
+    .array(z.string('must be text'), 'must be a list of URIs')
+    .max(limits.redirectUrisMax, `must have at most ${limits.redirectUrisMax} URIs`)
+    .refine((list) => new Set(list).size === list.length, 'must name each URI once')
+    .default([])
+  return z.strictObject(
+    {
+      kind: z.enum(['public', 'confidential'], 'must be public or confidential'),
+      authMethod: z.enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`).optional(),
+      redirectUris: uris,
+      postLogoutRedirectUris: uris,
+      backchannelLogoutUri: z.string('must be text').optional(),
+      startUrl: z.string('must be text').optional(),
+      firstParty: z.boolean('must be true or false').default(false),
+      grants: z
+        .array(z.enum(APPLICATION_GRANTS, `must be one of ${APPLICATION_GRANTS.join(', ')}`))
+        .refine((list) => new Set(list).size === list.length, 'must name each grant once')
+        .default(['authorization_code', 'refresh_token']),
+      resources: uris,
+      jwks: z
+        .object({ keys: z.array(z.record(z.string(), z.unknown())) }, 'must be a JWK set')
+        .optional(),
+      jwksUri: z.string('must be text').optional(),
+      dpop: z.boolean('must be true or false').default(false),
+    },
+    'must be an object',
+  )
+}
 
-type Shape = z.output<typeof shape>
+type Shape = z.output<ReturnType<typeof makeShape>>
 type Report = (member: string, text: string | undefined) => void
 
 const schemas = new Map<boolean, z.ZodType<Registration>>()
@@ -126,7 +164,7 @@ const schemas = new Map<boolean, z.ZodType<Registration>>()
 function schemaFor(production: boolean): z.ZodType<Registration> {
   const known = schemas.get(production)
   if (known !== undefined) return known
-  const schema = shape
+  const schema = makeShape()
     .superRefine((given, context) => {
       const report: Report = (member, message) => {
         if (message !== undefined) context.addIssue({ code: 'custom', path: [member], message })
@@ -135,7 +173,11 @@ function schemaFor(production: boolean): z.ZodType<Registration> {
       checkAuthentication(given, report)
       checkGrants(given, report)
     })
-    .transform((given) => ({ ...given, authMethod: methodOf(given) }))
+    // Always the same order: equal registrations are equal texts.
+    .transform((given) => {
+      const { kind, authMethod: _, ...others } = given
+      return { kind, authMethod: methodOf(given), ...others }
+    })
   schemas.set(production, schema)
   return schema
 }
@@ -217,8 +259,10 @@ function toProblems(issue: z.core.$ZodIssue): readonly RegistrationProblem[] {
 }
 
 function explainUnknown(member: string): RegistrationProblem {
-  const known = Object.keys(shape.shape)
-  const meant = findClosest(member, known)
-  const advice = meant === undefined ? `The members are ${known.join(', ')}` : `Did you mean ${meant}?`
+  const meant = findClosest(member, REGISTRATION_MEMBERS)
+  const advice =
+    meant === undefined
+      ? `The members are ${REGISTRATION_MEMBERS.join(', ')}`
+      : `Did you mean ${meant}?`
   return { member, text: `is not a member of a registration. ${advice}` }
 }

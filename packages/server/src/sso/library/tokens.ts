@@ -1,6 +1,8 @@
 import { Provider, type Context, type IdToken, type Token } from 'oidc-provider'
 
 import { toEpochSec } from '../../base/clock.ts'
+import type { AccessSigner } from '../../keys/foreign-signer.ts'
+import { ID_TYP, perRingState } from '../../keys/ring.ts'
 import { mintAccessToken } from '../../sessions/access-token.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 import { readIdHint } from '../id-hints.ts'
@@ -18,13 +20,14 @@ const ID_TOKEN_SEC = 3_600
  */
 export function overrideTokens(provider: Provider, services: SessionServices): void {
   const { AccessToken, RefreshToken, IdToken, Session, Client } = provider
+  const idSigner = perRingState(services.ring, (state) => state.signerFor(ID_TYP))
   AccessToken.prototype.getValueAndPayload = async function () {
     return { value: await mint(services, this) }
   }
   RefreshToken.prototype.generateTokenId = () => nextRefreshValue(services)
   IdToken.prototype.issue = async function ({ use }) {
     if (use !== 'idtoken') throw new TypeError(`Countersign signs no ${use} token here.`)
-    return issueIdToken(services, this)
+    return issueIdToken(services, idSigner(), this)
   }
   IdToken.validate = async (token, { clientId }) => ({
     payload: readIdToken(services, token, clientId),
@@ -53,8 +56,12 @@ async function mint(services: SessionServices, token: Token): Promise<string> {
   })
 }
 
-async function issueIdToken(services: SessionServices, token: IdToken): Promise<string> {
-  const { ring, access, clock } = services
+async function issueIdToken(
+  services: SessionServices,
+  signer: AccessSigner,
+  token: IdToken,
+): Promise<string> {
+  const { access, clock } = services
   const context = currentContext()
   const { session, account } = neededAccountOf(context).state
   const { clientId } = token.client
@@ -62,7 +69,7 @@ async function issueIdToken(services: SessionServices, token: IdToken): Promise<
   const chosen = await token.payload()
   const iat = toEpochSec(clock.nowMs())
   await noteLogin(services, token)
-  return ring.idSigner.sign({
+  return signer.sign({
     ...chosen,
     iss: access.issuer,
     sub: account.id,
