@@ -7,6 +7,7 @@ import { presentedClient, provenClient } from './client-request.ts'
 import { answerIntrospect } from './introspect.ts'
 import { answerRevoke } from './revoke.ts'
 import { answerToken } from './token.ts'
+import { withOwnTokens } from '../sso/own-tokens.ts'
 import { withApplications } from '../sso/token.ts'
 
 const about = {
@@ -111,13 +112,13 @@ export const oauthRoutes: readonly ApiRoute[] = [
       ({ who, caller }) =>
         answerToken(sessions, who, caller),
   })),
-  defineRoute({
+  withOwnTokens(defineRoute({
     ...about,
     id: 'revokeToken',
     path: '/oauth2/revoke',
     summary: 'Revoke an access token, or end the session of a refresh token',
     description:
-      'RFC 7009. A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke the tokens of people who logged in without a client. The answer is also 200 for a token that is not valid.',
+      'RFC 7009. An application may revoke its own tokens: a refresh token ends its grant. A service account may revoke its own tokens. Unless it is bound to a tenant, it may also revoke the tokens of people who logged in without a client. The answer is also 200 for a token that is not valid.',
     gate: provenClient,
     revokes: true,
     body: {
@@ -137,14 +138,14 @@ export const oauthRoutes: readonly ApiRoute[] = [
       ({ sessions }) =>
       ({ who, body, caller }) =>
         answerRevoke(sessions, who, body.token, caller),
-  }),
-  defineRoute({
+  }), 'revoke'),
+  withOwnTokens(defineRoute({
     ...about,
     id: 'introspectToken',
     path: '/oauth2/introspect',
     summary: 'Get the state and the claims of a token',
     description:
-      'RFC 7662, for services that do not read the revocation feed. A token that is not valid gets `active: false` without a reason. A service account that is bound to a tenant sees tokens of that tenant only.',
+      'RFC 7662, for services that do not read the revocation feed. An application sees its own tokens only. A token that is not valid gets `active: false` without a reason. A service account that is bound to a tenant sees tokens of that tenant only.',
     gate: provenClient,
     body: {
       format: 'form',
@@ -176,5 +177,5 @@ export const oauthRoutes: readonly ApiRoute[] = [
       ({ sessions }) =>
       ({ who, body }) =>
         answerIntrospect(sessions, who, body.token),
-  }),
+  }), 'introspect'),
 ]
