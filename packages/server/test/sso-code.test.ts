@@ -321,8 +321,7 @@ const TOLD: readonly (Refused & { readonly error: string })[] = [
   { name: 'the method plain', change: { code_challenge_method: 'plain' }, error: 'invalid_request' },
   { name: 'no method', change: { code_challenge_method: undefined }, error: 'invalid_request' },
   { name: 'a short challenge', change: { code_challenge: 'a'.repeat(42) }, error: 'invalid_request' },
-  { name: 'the implicit flow', change: { response_type: 'token' }, error: 'unsupported_response_type' },
-  { name: 'the hybrid flow', change: { response_type: 'code id_token' }, error: 'unsupported_response_type' },
+  { name: 'no flow', change: { response_type: 'none' }, error: 'unsupported_response_type' },
   { name: 'a foreign resource', change: { resource: 'https://other.example' }, error: 'invalid_target' },
   { name: 'a request object', change: { request: 'eyJhbGciOiJub25lIn0.e30.' }, error: 'request_not_supported' },
   { name: 'a wrong hint', change: { id_token_hint: 'a.b.c' }, error: 'invalid_request' },
@@ -340,6 +339,21 @@ test.each(TOLD)('the application is told about $name', async ({ change, error })
   expect(url.searchParams.get('iss')).toBe(ISSUER)
   expect(url.searchParams.has('code')).toBe(false)
 })
+
+test.each(['token', 'id_token', 'code id_token', 'id_token token'])(
+  'the flow %s does not exist',
+  async (response_type) => {
+    await using it = await openSsoAuthority()
+    const app = await registerApp(it, { firstParty: true })
+    const browser = new SsoBrowser(it)
+    await browser.jar.login()
+    const { query } = beginLogin(app, { response_type })
+    const { hash } = urlOf(await browser.goTo('/oauth2/authorize', query))
+    const answer = new URLSearchParams(hash.slice(1))
+    expect(answer.get('error')).toBe('invalid_request')
+    expect([...answer.keys()].toSorted()).toEqual(['error', 'error_description', 'iss', 'state'])
+  },
+)
 
 test('a repeated parameter is refused', async () => {
   await using it = await openSsoAuthority()

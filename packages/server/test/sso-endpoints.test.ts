@@ -296,7 +296,7 @@ test('a confidential application is refused without its secret', async () => {
 })
 
 test('wrong secrets are counted, and the right one is still accepted', async () => {
-  await using it = await openSsoAuthority({ throttle: 'on' })
+  await using it = await openSsoAuthority({ throttle: 'account=50/1h,source=10/15m,address=100/10m' })
   const app = await registerApp(it, { firstParty: true })
   const { refresh } = await tokensOf(it, app)
   const statuses: number[] = []

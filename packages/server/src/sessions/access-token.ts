@@ -96,7 +96,7 @@ function claimsOfApplication({
   audience,
   scope,
   jkt,
-}: TokenOfApplication): Pick<AccessTokenClaims, 'aud' | 'scope' | 'cnf'> {
+}: TokenOfApplication): Readonly<Record<string, unknown>> & Pick<AccessTokenClaims, 'aud'> {
   return {
     aud: audience,
     ...(scope === undefined ? {} : { scope }),

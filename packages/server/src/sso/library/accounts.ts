@@ -4,6 +4,7 @@ import { isOwnAccountId } from '../../accounts/source.ts'
 import { withCurrentAccount } from '../../sessions/current-account.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 import type { SessionState } from '../../store/refresh.ts'
+import type { Session } from '../../store/rows.ts'
 import { whyOver } from '../../store/standing.ts'
 import { personClaims } from '../scopes.ts'
 
@@ -65,7 +66,13 @@ export function neededAccountOf(context: Context): FoundAccount {
 /** The whole seconds until the session of the request ends, at least 1. Without a session, an hour. */
 export function secondsOfSession(services: SessionServices, context: Context): number {
   const account = accountOf(context)
-  if (account === undefined) return 3_600
-  const leftMs = account.state.session.endsAt - services.store.clock.nowMs()
-  return Math.max(1, Math.floor(leftMs / 1000))
+  return account === undefined ? 3_600 : secondsUntilEnd(services, account.state.session)
+}
+
+/** The whole seconds until a session ends, at least 1. */
+export function secondsUntilEnd(
+  { store }: SessionServices,
+  { endsAt }: Pick<Session, 'endsAt'>,
+): number {
+  return Math.max(1, Math.floor((endsAt - store.clock.nowMs()) / 1000))
 }

@@ -61,7 +61,7 @@ export function createConfiguration(
       idTokenSigningAlgValues: [UNUSED_ALG],
       dPoPSigningAlgValues: ['ES256', 'Ed25519', 'EdDSA'],
     },
-    assertJwtClientAuthClaimsAndHeader: (context: Context, claims: object) =>
+    assertJwtClientAuthClaimsAndHeader: (_: Context, claims: object) =>
       checkAssertion(access.issuer, claims),
     clientBasedCORS: (_: Context, origin: string, client: Client) =>
       isOriginOf(applicationOf(client), origin),
@@ -126,7 +126,8 @@ function ttlOf(sessions: SessionServices): object {
       Math.min(sessions.access.lifetimeSec, secondsOfSession(sessions, context)),
     AuthorizationCode: CODE_SEC,
     DeviceCode: DEVICE_CODE_SEC,
-    Grant: ofSession,
+    // Each grant is made with the end of its session: see `openGrant`.
+    Grant: 3_600,
     IdToken: 3_600,
     Interaction: INTERACTION_SEC,
     RefreshToken: ofSession,

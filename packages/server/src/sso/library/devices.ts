@@ -69,8 +69,8 @@ export function createDevices(provider: Provider, services: SessionServices): De
         return true
       }
       const wanted = wantedIn(payload, access.issuer)
-      const grant = await openGrant(provider, {
-        sessionId: session.id,
+      const grant = await openGrant(provider, services, {
+        session,
         application: { id: clientId },
         wanted,
         knownId: undefined,

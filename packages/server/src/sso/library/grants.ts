@@ -3,7 +3,8 @@ import type { Context, Grant, Provider } from 'oidc-provider'
 import type { SessionServices } from '../../sessions/services.ts'
 import { readAllowed, withoutOwn, type Allowed } from '../consent.ts'
 import { needsConsent } from '../decide-consent.ts'
-import { neededAccountOf } from './accounts.ts'
+import type { Session } from '../../store/rows.ts'
+import { neededAccountOf, secondsUntilEnd } from './accounts.ts'
 import { applicationOf, type KnownApplication } from './clients.ts'
 import { wantedOf } from './policy.ts'
 import { readResult } from './results.ts'
@@ -14,9 +15,10 @@ import { readResult } from './results.ts'
  */
 export async function loadGrant(
   provider: Provider,
-  { store, access }: SessionServices,
+  services: SessionServices,
   context: Context,
 ): Promise<Grant | undefined> {
+  const { store, access } = services
   const { oidc } = context
   const { state } = neededAccountOf(context)
   const application = applicationOf(oidc.client)
@@ -34,30 +36,35 @@ export async function loadGrant(
     if (isNeeded) return undefined
   }
   const knownId = oidc.session.grantIdFor(application.id)
-  return openGrant(provider, { sessionId: state.session.id, application, wanted, knownId })
+  return openGrant(provider, services, { session: state.session, application, wanted, knownId })
 }
 
-/** Returns the grant of a session for an application, with everything that is wanted. */
+/** Returns the grant of a session for an application, with everything that is wanted. It ends with the session. */
 export async function openGrant(
   { Grant }: Provider,
+  services: SessionServices,
   {
-    sessionId,
+    session,
     application,
     wanted,
     knownId,
   }: {
-    readonly sessionId: string
+    readonly session: Pick<Session, 'id' | 'endsAt'>
     readonly application: Pick<KnownApplication, 'id'>
     readonly wanted: Allowed
     readonly knownId: string | undefined
   },
 ): Promise<Grant> {
   const known = knownId === undefined ? undefined : await Grant.find(knownId)
-  const isOwn = known?.accountId === sessionId && known.clientId === application.id
+  const isOwn = known?.accountId === session.id && known.clientId === application.id
   const grant =
     known !== undefined && isOwn
       ? known
-      : new Grant({ accountId: sessionId, clientId: application.id })
+      : new Grant({
+          accountId: session.id,
+          clientId: application.id,
+          expiresIn: secondsUntilEnd(services, session),
+        })
   const missing = missingIn(grant, wanted)
   if (grant.jti !== undefined && missing.scopes.length + missing.resources.length === 0) return grant
   grant.addOIDCScope(wanted.scopes.join(' '))

@@ -99,7 +99,13 @@ declare module 'oidc-provider' {
       readonly session: Session
       readonly account?: Account
       readonly grant?: Grant
-      readonly params: Record<string, string | undefined> & { readonly resource?: unknown }
+      readonly params: Record<string, string | undefined> & {
+        readonly prompt?: string | undefined
+        readonly max_age?: string | undefined
+        readonly acr_values?: string | undefined
+        readonly claims?: string | undefined
+        readonly id_token_hint?: string | undefined
+      }
       readonly result?: Readonly<Record<string, unknown>>
       readonly entities: Readonly<Record<string, unknown>>
       readonly resourceServers: Readonly<Record<string, unknown>>
