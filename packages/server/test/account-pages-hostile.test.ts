@@ -124,6 +124,7 @@ describe('every page', () => {
           ownAccounts: true,
           devOutbox: false,
           pages: true,
+          sso: false,
         }) !== false,
     )
     expect(without).toEqual([])

@@ -62,8 +62,8 @@ async function accepted(running: TestAuthority, id = 'shop'): Promise<readonly s
 }
 
 async function auditOf({ authority }: TestAuthority): Promise<readonly string[]> {
-  const { lines } = await authority.audit.list({ limit: 50 })
-  return lines
+  const { entries } = await authority.audit.list({ limit: 50 })
+  return entries
     .filter(({ event }) => event.startsWith('application_'))
     .map(({ event }) => event)
     .toReversed()

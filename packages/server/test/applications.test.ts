@@ -207,8 +207,8 @@ test('an application is disabled, enabled and deleted, and the audit says so', a
   expect(await done(applications.delete('shop', 'cli:root'))).toBe('changed')
   expect(await done(applications.delete('shop', 'test'))).toBe('application_unknown')
   expect(await applications.list()).toEqual([])
-  const { lines } = await audit.list({ limit: 10 })
-  const own = lines.filter(({ event }) => event.startsWith('application_'))
+  const { entries } = await audit.list({ limit: 10 })
+  const own = entries.filter(({ event }) => event.startsWith('application_'))
   expect(own.map(({ event, actor }) => `${event} ${actor}`)).toEqual([
     'application_deleted cli:root',
     'application_enabled test',

@@ -259,7 +259,7 @@ describe('an attempt that fails', () => {
       { application: id, attempt: 2, reason: 'status_500' },
     ])
     await expect
-      .poll(async () => (await it.authority.audit.list({ limit: 1 })).lines, WAIT)
+      .poll(async () => (await it.authority.audit.list({ limit: 1 })).entries, WAIT)
       .toMatchObject([
         {
           event: 'logout_not_delivered',

@@ -101,8 +101,8 @@ describe('the API', () => {
     }
     expect(listed.applications.map(({ id }) => id)).toEqual([blog])
     expect((await ask(renewed.access, `/auth/applications/${shop}`, 'DELETE')).status).toBe(404)
-    const { lines } = await it.authority.audit.list({ accountId: sub, limit: 1 })
-    expect(lines).toMatchObject([{ event: 'consent_revoked', actor: sub }])
+    const { entries } = await it.authority.audit.list({ accountId: sub, limit: 1 })
+    expect(entries).toMatchObject([{ event: 'consent_revoked', actor: sub }])
   })
 
   test('touches nothing of another account', async () => {

@@ -295,7 +295,7 @@ describe('grants and resources', () => {
     expect(mistakesIn(web({ resources: ['urn:example:api', 'https://api.example.com'] }))).toEqual([])
   })
 
-  test.each([undefined, null, 'x', 7, []])('%j is no registration', (input) => {
+  test.each([[undefined], [null], ['x'], [7], [[]]])('%j is no registration', (input) => {
     expect(mistakesIn(input)).toEqual(['registration: must be an object'])
   })
 })

@@ -138,16 +138,18 @@ function checkAddresses(
   return secure.map(({ address }) => address)
 }
 
-/** `lookup` has no signal, so its answer is given up. */
+/** Gives work up that has no signal of its own, such as a look-up. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', abort)
+  let abort: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort)
+  })
   try {
     return await Promise.race([work, aborted])
   } finally {
-    signal.removeEventListener('abort', abort)
+    if (abort !== undefined) signal.removeEventListener('abort', abort)
   }
 }
 
@@ -163,7 +165,6 @@ async function send(
   addresses: readonly string[],
   { method, headers, body, signal }: Sending,
 ): Promise<OutboundAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   const sent = request(url, {
     method,
@@ -174,16 +175,18 @@ async function send(
     signal,
     maxHeaderSize: limits.headerBytesMax,
   })
-  sent.on('response', resolve)
-  sent.on('error', reject)
-  // An answer that switches protocols closes the connection without an error.
-  sent.on('close', () => reject(new Error('The connection was closed without an answer.')))
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    sent.on('response', resolve)
+    sent.on('error', reject)
+    // An answer that switches protocols closes the connection without an error.
+    sent.on('close', () => reject(new Error('The connection was closed without an answer.')))
+  })
   sent.end(body)
-  const answer = await unlessAborted(promise, signal)
+  const answer = await unlessAborted(answered, signal)
   try {
-    const { statusCode: status = 0, headers: answered } = answer
+    const { statusCode: status = 0, headers: fields } = answer
     if (status >= 300 && status < 400) throw new OutboundFault('redirected')
-    return { status, headers: answered, body: await readBody(answer) }
+    return { status, headers: fields, body: await readBody(answer) }
   } finally {
     answer.destroy()
   }

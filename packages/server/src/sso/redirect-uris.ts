@@ -9,7 +9,7 @@ export interface UriRules {
 }
 
 /** Printable ASCII without a backslash, which browsers read as a slash. Other characters have two spellings. */
-const URI = /^[!-[\]-~]+$/
+const URI = /^[!-[\]-~]*$/
 
 /**
  * Checks a URI to which browsers are redirected. Returns what is wrong, as the end of a sentence; undefined if nothing

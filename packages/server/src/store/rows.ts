@@ -311,6 +311,7 @@ export type AuditEvent =
   | 'consent_given'
   | 'consent_revoked'
   | 'grant_revoked'
+  | 'logout_not_delivered'
   | 'identity_linked'
   | 'identity_unlinked'
 
