@@ -50,10 +50,7 @@ import { isProduction } from './settings-environment.ts'
 import type { SettingsInput } from './settings-table.ts'
 import { parseSettings, type Settings } from './settings.ts'
 import { logStoreEvent } from './authority/store-events.ts'
-import {
-  createApplicationManager,
-  type ApplicationManager,
-} from './sso/applications.ts'
+import { createApplicationManager, type ApplicationManager } from './sso/applications.ts'
 import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'

@@ -156,13 +156,37 @@ describe('mistakes name the entry and the member', () => {
     ['an unknown member of its own', [{ ...shop, secret: 'x' }], 'Did you mean secrets?'],
     ['one id twice', [shop, shop], 'the id "shop": two entries have it'],
     ['one name twice', [shop, { ...shop, id: 'B', name: 'shop' }], 'the name "shop": two entries'],
-    ['three secrets', [{ ...shop, secrets: [{}, {}, {}] }], 'entry 1 (shop).secrets: must have at most 2'],
-    ['a plain secret', [{ ...shop, secrets: [SECRET] }], 'entry 1 (shop).secrets[0]: must be { "sha256"'],
+    [
+      'three secrets',
+      [{ ...shop, secrets: [{}, {}, {}] }],
+      'entry 1 (shop).secrets: must have at most 2',
+    ],
+    [
+      'a plain secret',
+      [{ ...shop, secrets: [SECRET] }],
+      'entry 1 (shop).secrets[0]: must be { "sha256"',
+    ],
     ['a short hash', [{ ...shop, secrets: [{ sha256: 'ab' }] }], 'secrets[0]: sha256 must be 64'],
-    ['another source', [{ ...shop, secrets: [{ value: SECRET }] }], 'secrets[0]: must have the member'],
-    ['no variable', [{ ...shop, secrets: [{ env: 'NO_SUCH' }] }], 'secrets[0]: the variable NO_SUCH is not set'],
-    ['no file', [{ ...shop, secrets: [{ file: '/no/such' }] }], 'secrets[0]: the file /no/such cannot be read'],
-    ['a weak secret', [{ ...shop, secrets: [{ env: 'WEAK_SECRET' }] }], 'at least 32 random characters'],
+    [
+      'another source',
+      [{ ...shop, secrets: [{ value: SECRET }] }],
+      'secrets[0]: must have the member',
+    ],
+    [
+      'no variable',
+      [{ ...shop, secrets: [{ env: 'NO_SUCH' }] }],
+      'secrets[0]: the variable NO_SUCH is not set',
+    ],
+    [
+      'no file',
+      [{ ...shop, secrets: [{ file: '/no/such' }] }],
+      'secrets[0]: the file /no/such cannot be read',
+    ],
+    [
+      'a weak secret',
+      [{ ...shop, secrets: [{ env: 'WEAK_SECRET' }] }],
+      'at least 32 random characters',
+    ],
   ])('%s', async (_, content, text) => {
     vi.stubEnv('WEAK_SECRET', 'hunter2')
     const message = await mistakesOf(content)
@@ -173,7 +197,10 @@ describe('mistakes name the entry and the member', () => {
   })
 
   test('all at once', async () => {
-    const message = await mistakesOf([{ ...shop, dpop: 1 }, { ...shop, id: 'b', kind: 'x' }])
+    const message = await mistakesOf([
+      { ...shop, dpop: 1 },
+      { ...shop, id: 'b', kind: 'x' },
+    ])
     expect(message.split('\n')).toHaveLength(3)
   })
 

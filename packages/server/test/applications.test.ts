@@ -63,10 +63,13 @@ test('only an application that authenticates with a secret gets one', async () =
 })
 
 describe('names', () => {
-  test.each(['', 'A', 'a_b', '-a', 'a-', 'a'.repeat(65), 'shop\n'])('%j is no name', async (name) => {
-    const created = it.authority.applications.create({ ...base, name }, 'test')
-    expect(await codeOf(created)).toBe('application_name_invalid')
-  })
+  test.each(['', 'A', 'a_b', '-a', 'a-', 'a'.repeat(65), 'shop\n'])(
+    '%j is no name',
+    async (name) => {
+      const created = it.authority.applications.create({ ...base, name }, 'test')
+      expect(await codeOf(created)).toBe('application_name_invalid')
+    },
+  )
 
   test.each(['', 'first-party', 'svc_x', 'acct_x', 'a/b', 'a:b', '-a', 'a'.repeat(65), 'ä', 'a\n'])(
     '%j is no id',
@@ -76,14 +79,17 @@ describe('names', () => {
     },
   )
 
-  test.each(['', '   ', 'a\nb', 'Shop \u202e', 'a'.repeat(61), 'a\u2028b'])('%j is no title', async (title) => {
-    const created = it.authority.applications.create({ ...base, title }, 'test')
-    expect(await codeOf(created)).toBe('application_name_invalid')
-    await registerApplication(it)
-    expect(await codeOf(it.authority.applications.change('shop', { title }, 'test'))).toBe(
-      'application_name_invalid',
-    )
-  })
+  test.each(['', '   ', 'a\nb', 'Shop \u202e', 'a'.repeat(61), 'a\u2028b'])(
+    '%j is no title',
+    async (title) => {
+      const created = it.authority.applications.create({ ...base, title }, 'test')
+      expect(await codeOf(created)).toBe('application_name_invalid')
+      await registerApplication(it)
+      expect(await codeOf(it.authority.applications.change('shop', { title }, 'test'))).toBe(
+        'application_name_invalid',
+      )
+    },
+  )
 
   test('a name and an id belong to one application', async () => {
     const { applications } = it.authority
@@ -217,4 +223,3 @@ test('an application is disabled, enabled and deleted, and the audit says so', a
   ])
   expect(new Set(own.map(({ accountId }) => accountId))).toEqual(new Set([application.id]))
 })
-

@@ -7,7 +7,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AuthorityConfig } from '../src/authority.ts'
 import type { Store } from '../src/store/store.ts'
 import { openSecondStore, registerApplication } from './support/applications.ts'
-import { ISSUER, openTestAuthority, PASSWORD, USERNAME, type TestAuthority } from './support/authority.ts'
+import {
+  ISSUER,
+  openTestAuthority,
+  PASSWORD,
+  USERNAME,
+  type TestAuthority,
+} from './support/authority.ts'
 import { claimsOf } from './support/forge.ts'
 import { openLogoutReceiver, type LogoutReceiver } from './support/logout-receiver.ts'
 
@@ -87,7 +93,10 @@ function linesOf(event: string): readonly Record<string, unknown>[] {
   return lines.filter((line) => line['event'] === event)
 }
 
-async function verified(token: string, audience: string): Promise<{ claims: JWTPayload; typ: unknown }> {
+async function verified(
+  token: string,
+  audience: string,
+): Promise<{ claims: JWTPayload; typ: unknown }> {
   const answer = await it.authority.fetch(new Request(`${ISSUER}/.well-known/jwks.json`))
   const keys = createLocalJWKSet((await answer.json()) as JSONWebKeySet)
   const { payload, protectedHeader } = await jwtVerify(token, keys, {
@@ -147,7 +156,9 @@ describe('exactly the sessions that ended are told', () => {
     await logOut(second)
     await expect.poll(() => sidsAt(shop), WAIT).toEqual([first.sid, second.sid])
     expect(sidsAt(blog)).toEqual([first.sid])
-    const audiences = [...shop.received, ...blog.received].map(({ token }) => claimsOf(token)['aud'])
+    const audiences = [...shop.received, ...blog.received].map(
+      ({ token }) => claimsOf(token)['aud'],
+    )
     expect(audiences).toEqual([shopId, shopId, blogId])
   })
 

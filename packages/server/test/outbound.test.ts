@@ -16,7 +16,12 @@ import {
 
 interface Receiver {
   readonly port: number
-  readonly requests: { readonly method: string; readonly path: string; readonly body: string; readonly headers: IncomingMessage['headers'] }[]
+  readonly requests: {
+    readonly method: string
+    readonly path: string
+    readonly body: string
+    readonly headers: IncomingMessage['headers']
+  }[]
   /** Connections, also those without a request. */
   readonly connections: () => number
   answer: (response: ServerResponse) => void
@@ -83,7 +88,10 @@ test('a request is sent, and its whole answer returned', async () => {
       method: 'POST',
       path: '/logout',
       body: 'token',
-      headers: expect.objectContaining({ 'user-agent': 'Countersign', 'content-type': 'text/plain' }),
+      headers: expect.objectContaining({
+        'user-agent': 'Countersign',
+        'content-type': 'text/plain',
+      }),
     },
   ])
 })
@@ -243,7 +251,9 @@ test('a certificate that is not trusted ends the connection before the request',
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo // It listens on TCP.
   const outbound = createOutbound({ allowPrivate: true })
-  const fault: unknown = await outbound(`https://localhost:${port}/`).catch((error: unknown) => error)
+  const fault: unknown = await outbound(`https://localhost:${port}/`).catch(
+    (error: unknown) => error,
+  )
   server.close()
   expect(describeOutboundFault(fault)).toEqual({
     reason: 'connection_failed',
@@ -296,7 +306,9 @@ describe('the answer', () => {
     [
       'switches protocols',
       (response: ServerResponse) => {
-        response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
+        response.socket?.end(
+          'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
+        )
       },
     ],
   ])('that %s is a fault', async (_, answer) => {

@@ -59,7 +59,10 @@ describe('the API', () => {
     expect(await (await ask(access, '/auth/applications')).json()).toEqual({ applications: [] })
     const shop = await allow(sub, 'shop')
     it.clock.advanceMs(1_000)
-    const blog = await allow(sub, 'blog', { scopes: ['openid'], resources: ['https://api.example'] })
+    const blog = await allow(sub, 'blog', {
+      scopes: ['openid'],
+      resources: ['https://api.example'],
+    })
     await it.authority.applications.disable('shop', 'test')
     const seconds = Math.floor(it.clock.nowMs() / 1000)
     expect(await (await ask(access, '/auth/applications')).json()).toEqual({
@@ -173,7 +176,9 @@ describe('the account page', () => {
     expect(done.text).toContain('The application has no access any more.')
     expect(done.text).toContain('The blog')
     expect(done.text).not.toContain('The shop')
-    expect((await store.sso.grants.consentsOf(sub)).map((each) => each.applicationId)).toEqual([blog])
+    expect((await store.sso.grants.consentsOf(sub)).map((each) => each.applicationId)).toEqual([
+      blog,
+    ])
     expect((await browser.open('/auth/account')).text).toContain('Logged in as alice')
   })
 

@@ -158,7 +158,21 @@ describe('redirect URIs', () => {
   })
 
   test('an accepted https URI is what a browser calls, and has the host that it shows', () => {
-    const part = fc.constantFrom('a', 'B', '/', '.', '..', '%2e', '\\', '@', ':', '?', '*', '[', '1')
+    const part = fc.constantFrom(
+      'a',
+      'B',
+      '/',
+      '.',
+      '..',
+      '%2e',
+      '\\',
+      '@',
+      ':',
+      '?',
+      '*',
+      '[',
+      '1',
+    )
     fc.assert(
       fc.property(fc.array(part, { maxLength: 8 }), (parts) => {
         const uri = `https://app.example.com${parts.join('')}`
@@ -253,7 +267,9 @@ describe('authentication', () => {
     expect(keys({ ...publicJwk(), use: 'enc' })[0]).toContain('keys that sign')
     expect(keys({ ...publicJwk(), kid: 'a' }, { ...publicJwk(), kid: 'a' })[0]).toContain('kid')
     const both = { ...web(), jwks: { keys: [publicJwk()] }, jwksUri: 'https://a.example/keys' }
-    expect(mistakesIn(both)).toEqual(['jwks: or jwksUri is needed for private_key_jwt, and not both'])
+    expect(mistakesIn(both)).toEqual([
+      'jwks: or jwksUri is needed for private_key_jwt, and not both',
+    ])
   })
 
   test('another kind or other keys also change how the application authenticates', () => {
@@ -284,7 +300,10 @@ describe('grants and resources', () => {
     [{ resources: ['https://api.example.com/#x'] }, 'resources[0]: must be an absolute URI'],
     [{ resources: ['https://api.example.com/ x'] }, 'resources[0]: must be an absolute URI'],
     [{ firstParty: 'yes' }, 'firstParty: must be true or false'],
-    [{ redirectUri: URI }, 'redirectUri: is not a member of a registration. Did you mean redirectUris?'],
+    [
+      { redirectUri: URI },
+      'redirectUri: is not a member of a registration. Did you mean redirectUris?',
+    ],
     [{ kind: 'web' }, 'kind: must be public or confidential'],
   ])('%j: %s', (more, text) => {
     expect(mistakesIn({ ...web(), ...more })[0]).toContain(text)
@@ -292,7 +311,9 @@ describe('grants and resources', () => {
 
   test('a device needs no redirect URI', () => {
     expect(mistakesIn({ kind: 'public', grants: [DEVICE_GRANT, 'refresh_token'] })).toEqual([])
-    expect(mistakesIn(web({ resources: ['urn:example:api', 'https://api.example.com'] }))).toEqual([])
+    expect(mistakesIn(web({ resources: ['urn:example:api', 'https://api.example.com'] }))).toEqual(
+      [],
+    )
   })
 
   test.each([[undefined], [null], ['x'], [7], [[]]])('%j is no registration', (input) => {

@@ -296,10 +296,22 @@ const LOCAL: readonly Refused[] = [
   { name: 'a redirect with a fragment', change: { redirect_uri: `${CALLBACK}#a` } },
   { name: 'a redirect with dots', change: { redirect_uri: `${CALLBACK}/../callback` } },
   { name: 'a redirect with capital letters', change: { redirect_uri: CALLBACK.toUpperCase() } },
-  { name: 'a redirect of a subdomain', change: { redirect_uri: 'https://a.shop.example.com/callback' } },
-  { name: 'a redirect with a user', change: { redirect_uri: 'https://shop.example.com@evil.example/' } },
-  { name: 'a redirect with a backslash', change: { redirect_uri: 'https://evil.example\\@shop.example.com/callback' } },
-  { name: 'a redirect with a port', change: { redirect_uri: 'https://shop.example.com:8443/callback' } },
+  {
+    name: 'a redirect of a subdomain',
+    change: { redirect_uri: 'https://a.shop.example.com/callback' },
+  },
+  {
+    name: 'a redirect with a user',
+    change: { redirect_uri: 'https://shop.example.com@evil.example/' },
+  },
+  {
+    name: 'a redirect with a backslash',
+    change: { redirect_uri: 'https://evil.example\\@shop.example.com/callback' },
+  },
+  {
+    name: 'a redirect with a port',
+    change: { redirect_uri: 'https://shop.example.com:8443/callback' },
+  },
   { name: 'a redirect without TLS', change: { redirect_uri: 'http://shop.example.com/callback' } },
   { name: 'a script', change: { redirect_uri: 'javascript:alert(1)' } },
   { name: 'no redirect', change: { redirect_uri: undefined } },
@@ -317,13 +329,33 @@ test.each(LOCAL)('no browser is redirected for $name', async ({ change }) => {
 })
 
 const TOLD: readonly (Refused & { readonly error: string })[] = [
-  { name: 'no challenge', change: { code_challenge: undefined, code_challenge_method: undefined }, error: 'invalid_request' },
-  { name: 'the method plain', change: { code_challenge_method: 'plain' }, error: 'invalid_request' },
+  {
+    name: 'no challenge',
+    change: { code_challenge: undefined, code_challenge_method: undefined },
+    error: 'invalid_request',
+  },
+  {
+    name: 'the method plain',
+    change: { code_challenge_method: 'plain' },
+    error: 'invalid_request',
+  },
   { name: 'no method', change: { code_challenge_method: undefined }, error: 'invalid_request' },
-  { name: 'a short challenge', change: { code_challenge: 'a'.repeat(42) }, error: 'invalid_request' },
+  {
+    name: 'a short challenge',
+    change: { code_challenge: 'a'.repeat(42) },
+    error: 'invalid_request',
+  },
   { name: 'no flow', change: { response_type: 'none' }, error: 'unsupported_response_type' },
-  { name: 'a foreign resource', change: { resource: 'https://other.example' }, error: 'invalid_target' },
-  { name: 'a request object', change: { request: 'eyJhbGciOiJub25lIn0.e30.' }, error: 'request_not_supported' },
+  {
+    name: 'a foreign resource',
+    change: { resource: 'https://other.example' },
+    error: 'invalid_target',
+  },
+  {
+    name: 'a request object',
+    change: { request: 'eyJhbGciOiJub25lIn0.e30.' },
+    error: 'request_not_supported',
+  },
   { name: 'a wrong hint', change: { id_token_hint: 'a.b.c' }, error: 'invalid_request' },
   { name: 'an unknown prompt', change: { prompt: 'dance' }, error: 'invalid_request' },
 ]
@@ -411,9 +443,7 @@ test('a code that is used twice ends everything that came from it', async () => 
 test('of 50 requests with one code, one gets tokens', async () => {
   await using it = await openSsoAuthority()
   const { app, login, url } = await codeOf(it)
-  const answers = await Promise.all(
-    Array.from({ length: 50 }, () => exchange(it, app, login, url)),
-  )
+  const answers = await Promise.all(Array.from({ length: 50 }, () => exchange(it, app, login, url)))
   expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
   expect(answers.filter(({ body }) => body['error'] === 'invalid_grant')).toHaveLength(49)
 })

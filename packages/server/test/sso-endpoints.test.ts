@@ -25,7 +25,11 @@ import {
 async function userinfo(it: TestAuthority, headers: Record<string, string>): Promise<JsonAnswer> {
   const answer = await it.authority.fetch(new Request(`${ISSUER}/oauth2/userinfo`, { headers }))
   const text = await answer.text()
-  return { status: answer.status, headers: answer.headers, body: text === '' ? {} : JSON.parse(text) }
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    body: text === '' ? {} : JSON.parse(text),
+  }
 }
 
 test('userinfo has the claims that the scopes allow', async () => {
@@ -213,7 +217,9 @@ test('a device that a person refuses gets no tokens', async () => {
   const device = await beginDevice(it, app)
   const browser = new SsoBrowser(it)
   await browser.jar.login()
-  const page = pageOf(await browser.goTo('/oauth2/device', { user_code: String(device['user_code']) }))
+  const page = pageOf(
+    await browser.goTo('/oauth2/device', { user_code: String(device['user_code']) }),
+  )
   const asked = await browser.press(page)
   await browser.press(asked, {}, { button: 'Do not allow' })
   expect((await pollWith(it, app, device)).body).toMatchObject({ error: 'access_denied' })
@@ -296,7 +302,9 @@ test('a confidential application is refused without its secret', async () => {
 })
 
 test('wrong secrets are counted, and the right one is still accepted', async () => {
-  await using it = await openSsoAuthority({ throttle: 'account=50/1h,source=10/15m,address=100/10m' })
+  await using it = await openSsoAuthority({
+    throttle: 'account=50/1h,source=10/15m,address=100/10m',
+  })
   const app = await registerApp(it, { firstParty: true })
   const { refresh } = await tokensOf(it, app)
   const statuses: number[] = []
@@ -311,9 +319,15 @@ test('wrong secrets are counted, and the right one is still accepted', async () 
 test('the token endpoint takes no other grants, and service accounts keep theirs', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it)
-  for (const grant_type of ['password', 'implicit', 'urn:ietf:params:oauth:grant-type:token-exchange']) {
+  for (const grant_type of [
+    'password',
+    'implicit',
+    'urn:ietf:params:oauth:grant-type:token-exchange',
+  ]) {
     const answer = await sendForm(it, '/oauth2/token', app, { grant_type })
     expect(answer.body).toMatchObject({ error: 'unsupported_grant_type' })
   }
-  expect((await sendForm(it, '/oauth2/token', app, { grant_type: 'client_credentials' })).status).toBe(401)
+  expect(
+    (await sendForm(it, '/oauth2/token', app, { grant_type: 'client_credentials' })).status,
+  ).toBe(401)
 })

@@ -38,7 +38,9 @@ test('with an ID token of the session, an application logs the person out at onc
   )
   expect(url.href).toBe(`${LEFT}?state=a+b`)
   expect(it.authority.verify(tokens.access)).toMatchObject({ ok: false, code: 'session_ended' })
-  expect((await refreshWith(it, app, tokens.refresh)).body).toMatchObject({ error: 'invalid_grant' })
+  expect((await refreshWith(it, app, tokens.refresh)).body).toMatchObject({
+    error: 'invalid_grant',
+  })
   expect(browser.jar.cookies.has('cs_refresh')).toBe(false)
 })
 
@@ -73,10 +75,22 @@ interface Wrong {
 }
 
 const WRONG: readonly Wrong[] = [
-  { name: 'an unregistered address', query: (_, id) => ({ id_token_hint: id, post_logout_redirect_uri: 'https://evil.example/' }) },
-  { name: 'a longer address', query: (app) => ({ client_id: app.id, post_logout_redirect_uri: `${LEFT}/more` }) },
-  { name: 'another application', query: (_, id) => ({ id_token_hint: id, client_id: 'app_other' }) },
-  { name: 'an unknown application', query: () => ({ client_id: 'app_other', post_logout_redirect_uri: LEFT }) },
+  {
+    name: 'an unregistered address',
+    query: (_, id) => ({ id_token_hint: id, post_logout_redirect_uri: 'https://evil.example/' }),
+  },
+  {
+    name: 'a longer address',
+    query: (app) => ({ client_id: app.id, post_logout_redirect_uri: `${LEFT}/more` }),
+  },
+  {
+    name: 'another application',
+    query: (_, id) => ({ id_token_hint: id, client_id: 'app_other' }),
+  },
+  {
+    name: 'an unknown application',
+    query: () => ({ client_id: 'app_other', post_logout_redirect_uri: LEFT }),
+  },
   { name: 'an access token as a hint', query: (_, __, access) => ({ id_token_hint: access }) },
   { name: 'a changed ID token', query: (_, id) => ({ id_token_hint: `${id.slice(0, -6)}AAAAAA` }) },
 ]

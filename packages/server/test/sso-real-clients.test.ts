@@ -94,7 +94,13 @@ test('openid-client pushes its request, binds its tokens to a key and revokes th
   const browser = new SsoBrowser(it)
   await browser.jar.login()
   const url = urlOf(await browser.goTo(`${start.pathname}${start.search}`))
-  const tokens = await openid.authorizationCodeGrant(config, url, { pkceCodeVerifier }, {}, { DPoP })
+  const tokens = await openid.authorizationCodeGrant(
+    config,
+    url,
+    { pkceCodeVerifier },
+    {},
+    { DPoP },
+  )
   expect(tokens.token_type).toBe('dpop')
   const refreshed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', {}, { DPoP })
   expect(refreshed.token_type).toBe('dpop')
@@ -123,7 +129,7 @@ test('oauth4webapi logs a person in with a public application', async () => {
   const app = await registerApp(it, { kind: 'public', firstParty: true })
   const options = {
     [oauth.allowInsecureRequests]: true,
-    [oauth.customFetch]: (url: string, init: object) => fetchOf(it)(url, init as RequestInit),
+    [oauth.customFetch]: (url: string, init: RequestInit) => fetchOf(it)(url, init),
   }
   const issuer = new URL(ISSUER)
   const server = await oauth.processDiscoveryResponse(

@@ -42,9 +42,7 @@ test('of 50 requests with one token, all get the same next token', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it)
   const { refresh } = await tokensOf(it, app)
-  const answers = await Promise.all(
-    Array.from({ length: 50 }, () => refreshWith(it, app, refresh)),
-  )
+  const answers = await Promise.all(Array.from({ length: 50 }, () => refreshWith(it, app, refresh)))
   expect(answers.every(({ status }) => status === 200)).toBe(true)
   const next = new Set(answers.map((answer) => readTokens(answer).refresh))
   expect(next.size).toBe(1)
@@ -128,13 +126,17 @@ test('scopes can only become fewer', async () => {
 
 interface Ending {
   readonly name: string
-  readonly end: (it: Awaited<ReturnType<typeof openSsoAuthority>>, browser: SsoBrowser) => Promise<unknown>
+  readonly end: (
+    it: Awaited<ReturnType<typeof openSsoAuthority>>,
+    browser: SsoBrowser,
+  ) => Promise<unknown>
 }
 
 const ENDINGS: readonly Ending[] = [
   {
     name: 'a logout',
-    end: async (_, browser) => browser.press(await browser.open('/auth/account'), {}, { form: 'sign-out' }),
+    end: async (_, browser) =>
+      browser.press(await browser.open('/auth/account'), {}, { form: 'sign-out' }),
   },
   {
     name: 'a new password',
@@ -208,7 +210,9 @@ test('an application revokes its refresh token, and with it the access tokens of
   const { access, refresh } = await tokensOf(it, app)
   expect((await sendForm(it, '/oauth2/revoke', other, { token: refresh })).status).toBe(200)
   expect(it.authority.verify(access).ok).toBe(true)
-  expect((await sendForm(it, '/oauth2/revoke', { ...app, secret: 'x' }, { token: refresh })).status).toBe(401)
+  expect(
+    (await sendForm(it, '/oauth2/revoke', { ...app, secret: 'x' }, { token: refresh })).status,
+  ).toBe(401)
   expect((await sendForm(it, '/oauth2/revoke', app, { token: refresh })).status).toBe(200)
   expect(it.authority.verify(access)).toMatchObject({ ok: false, code: 'token_stale' })
   expect(await refreshWith(it, app, refresh)).toMatchObject(REFUSED)

@@ -55,7 +55,9 @@ test('max_age asks for a new proof only after that time', async () => {
   await using _ = it
   clock.advanceMs(60_000)
   const enough = beginLogin(app, { max_age: '60' })
-  expect(urlOf(await browser.goTo('/oauth2/authorize', enough.query)).searchParams.has('code')).toBe(true)
+  expect(
+    urlOf(await browser.goTo('/oauth2/authorize', enough.query)).searchParams.has('code'),
+  ).toBe(true)
   const silent = beginLogin(app, { max_age: '59', prompt: 'none' })
   const refused = urlOf(await browser.goTo('/oauth2/authorize', silent.query))
   expect(refused.searchParams.get('error')).toBe('login_required')
@@ -82,5 +84,7 @@ test('a class that the application only would like does not stop a person withou
   const { id } = readTokens(await exchange(it, app, login, url))
   expect(claimsIn(id)).not.toHaveProperty('acr')
   const unknown = beginLogin(app, { acr_values: 'urn:something' })
-  expect(urlOf(await browser.goTo('/oauth2/authorize', unknown.query)).searchParams.has('code')).toBe(true)
+  expect(
+    urlOf(await browser.goTo('/oauth2/authorize', unknown.query)).searchParams.has('code'),
+  ).toBe(true)
 })

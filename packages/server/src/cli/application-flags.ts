@@ -26,7 +26,12 @@ const MEMBERS: Readonly<Record<string, keyof RegistrationInput>> = {
 }
 
 /** What a flag sets. */
-const LISTS: ReadonlySet<string> = new Set(['redirectUris', 'postLogoutRedirectUris', 'grants', 'resources'])
+const LISTS: ReadonlySet<string> = new Set([
+  'redirectUris',
+  'postLogoutRedirectUris',
+  'grants',
+  'resources',
+])
 const CHOICES: ReadonlySet<string> = new Set(['firstParty', 'dpop'])
 
 /** The flags that describe an application, for `create` and `change`. */

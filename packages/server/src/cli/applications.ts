@@ -144,7 +144,9 @@ const remove: Command = {
       const { id, title } = unwrap(await applications.show(name))
       if (options['yes'] !== true) await confirm(`Delete ${title} (${id}) for good?`, name)
       unwrap(await applications.delete(name, actor))
-      print(`Application ${name}: deleted, and its tokens are revoked. The audit lists it as ${id}.`)
+      print(
+        `Application ${name}: deleted, and its tokens are revoked. The audit lists it as ${id}.`,
+      )
     }),
 }
 

@@ -109,7 +109,13 @@ function parseEntry(
   }
   const hashes = secretHashes?.filter((each) => each !== undefined)
   return [
-    { id, name, title: titleOf(title, name), registration: registration.registration, secretHashes: hashes },
+    {
+      id,
+      name,
+      title: titleOf(title, name),
+      registration: registration.registration,
+      secretHashes: hashes,
+    },
   ]
 }
 
@@ -170,10 +176,7 @@ function readOrReport(
   }
 }
 
-function hashChecked(
-  secret: string,
-  report: (mistake: string) => void,
-): Uint8Array | undefined {
+function hashChecked(secret: string, report: (mistake: string) => void): Uint8Array | undefined {
   if (secret.length >= limits.secretCharsMin && !/\s/.test(secret)) return hashSecret(secret)
   report(
     `the secret needs at least ${limits.secretCharsMin} random characters, without spaces. Generate one: openssl rand -base64 32`,

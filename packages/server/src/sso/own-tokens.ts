@@ -10,7 +10,11 @@ import { isGenuineRefresh, readRefreshValue } from './refresh-value.ts'
 
 /** A live token of an application: the claims of an access token, or what is known about a refresh token. */
 export type OwnToken =
-  | { readonly kind: 'access'; readonly claims: AccessTokenClaims; readonly username: string | undefined }
+  | {
+      readonly kind: 'access'
+      readonly claims: AccessTokenClaims
+      readonly username: string | undefined
+    }
   | { readonly kind: 'refresh'; readonly claims: Readonly<Record<string, unknown>> }
 
 /**
@@ -31,7 +35,11 @@ export async function revokeOwnToken(
     return { ok: true, hasRevoked: change === 'changed' }
   }
   const inspected = await inspectToken(services, token)
-  if (!inspected.ok || inspected.kind !== 'access' || inspected.claims.client_id !== applicationId) {
+  if (
+    !inspected.ok ||
+    inspected.kind !== 'access' ||
+    inspected.claims.client_id !== applicationId
+  ) {
     return { ok: true, hasRevoked: false }
   }
   const { jti, sub } = inspected.claims
@@ -48,9 +56,7 @@ export async function inspectOwnToken(
   const refresh = await inspectRefresh(services, applicationId, token)
   if (refresh !== undefined) return refresh
   const inspected = await inspectAsGuard(services, token)
-  return inspected.ok &&
-    inspected.kind === 'access' &&
-    inspected.claims.client_id === applicationId
+  return inspected.ok && inspected.kind === 'access' && inspected.claims.client_id === applicationId
     ? { kind: 'access', claims: inspected.claims, username: inspected.username }
     : undefined
 }

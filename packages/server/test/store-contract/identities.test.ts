@@ -67,11 +67,7 @@ async function withIdentities(
   await store.accounts.create(account('acct_1', more), 'acct_1', BY)
   await addSession(store, 'session-1')
   for (const subject of subjects) {
-    const linked = await store.identities.link(
-      identity(subject),
-      { sessionId: 'session-1' },
-      BY,
-    )
+    const linked = await store.identities.link(identity(subject), { sessionId: 'session-1' }, BY)
     expect(linked).toBe('linked')
   }
 }

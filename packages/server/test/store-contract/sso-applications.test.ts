@@ -37,7 +37,9 @@ describe.each(engines)('applications on %s', (_, open) => {
 
   test('of several creates at once with one name, one succeeds with its secret', async () => {
     await using it = await open()
-    const of = (n: number): readonly [ReturnType<typeof application>, ReturnType<typeof secret>] => [
+    const of = (
+      n: number,
+    ): readonly [ReturnType<typeof application>, ReturnType<typeof secret>] => [
       application(`app_${n}`, { name: 'portal' }),
       secret(`sec_${n}`),
     ]

@@ -6,7 +6,17 @@ import { whyOver } from '../../src/store/standing.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW } from '../support/session-rows.ts'
 import { engines } from './engines.ts'
-import { account, addSession, BY, DAY_MS, key, session, signedIn, tally, tenant } from './samples.ts'
+import {
+  account,
+  addSession,
+  BY,
+  DAY_MS,
+  key,
+  session,
+  signedIn,
+  tally,
+  tenant,
+} from './samples.ts'
 import { login } from './sso-samples.ts'
 
 const LOGOUT = { event: 'logout' } as const

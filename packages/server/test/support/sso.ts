@@ -160,7 +160,10 @@ export async function sendForm(
   path: string,
   app: App,
   form: Readonly<Record<string, string>>,
-  { address = '198.51.100.20', headers = {} }: {
+  {
+    address = '198.51.100.20',
+    headers = {},
+  }: {
     readonly address?: string
     readonly headers?: Readonly<Record<string, string>>
   } = {},

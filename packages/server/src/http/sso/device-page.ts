@@ -2,11 +2,7 @@ import { html } from 'hono/html'
 
 import { countTry } from '../../sessions/count-try.ts'
 import { allowedTexts } from '../pages/account/applications.ts'
-import {
-  answerAccountPage,
-  visitOf,
-  type AccountVisit,
-} from '../pages/account/frame.ts'
+import { answerAccountPage, visitOf, type AccountVisit } from '../pages/account/frame.ts'
 import { form, notice, paragraph } from '../pages/components.ts'
 import { pathIn } from '../pages/language.ts'
 import type { Html } from '../pages/layout.ts'

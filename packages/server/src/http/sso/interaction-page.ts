@@ -103,10 +103,7 @@ async function ensureSignIn(visit: Visit, input: Show | Submit): Promise<Respons
     case 'enough':
       return undefined
     case 'other_account':
-      return redirectTo(
-        pathIn(speech, '/sign-in', { return_to: back, other: '1' }),
-        who.newCookies,
-      )
+      return redirectTo(pathIn(speech, '/sign-in', { return_to: back, other: '1' }), who.newCookies)
     case 'stale':
       return toConfirm(visit, back)
     case 'weak': {

@@ -126,7 +126,9 @@ function byLibrary(about: {
     params: undefined,
     query: undefined,
     body: undefined,
-    answers: () => [{ status: 200, description: 'As the standard says.', media: 'application/json' }],
+    answers: () => [
+      { status: 200, description: 'As the standard says.', media: 'application/json' },
+    ],
     refusals: FAULTS.map((code) => ({
       code,
       status: refusals[code].status,

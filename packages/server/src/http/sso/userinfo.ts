@@ -44,7 +44,8 @@ async function letPagesRead(
   const origin = request.headers.get('origin')
   if (origin === null || origin === 'null') return
   const view = await sessions.store.sso.applications.view(clientId)
-  const uris = view === undefined ? [] : readRegistration(view.application.registration).redirectUris
+  const uris =
+    view === undefined ? [] : readRegistration(view.application.registration).redirectUris
   if (!uris.some((uri) => URL.parse(uri)?.origin === origin)) return
   answer.headers.append('vary', 'Origin')
   answer.headers.set('access-control-allow-origin', origin)

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 
-import { errors, Provider, type Adapter, type Payload } from 'oidc-provider'
+import { errors, type Adapter, type Payload } from 'oidc-provider'
 
 import type { SsoRecord } from '../../store/sso.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 import { readLiveSession } from './accounts.ts'
 import { findClient } from './clients.ts'
-import { currentFacts } from './facts.ts'
 import { fromStoredPayload, toStoredPayload } from './payloads.ts'
 import { createRefreshAdapter } from './refreshes.ts'
+import { revokeGrant } from './revoke-grant.ts'
 
 /** Returns the hash by which the store knows the id of a record. */
 export function hashOf(id: string): Buffer {
@@ -82,18 +82,6 @@ function createRecordAdapter(services: SessionServices, kind: string): Adapter {
       if (kind === 'AccessToken') await revokeGrant(services, grantId)
     },
   }
-}
-
-/** Revokes everything that came from a grant. The application is the actor, because it presented the used token. */
-export async function revokeGrant({ store }: SessionServices, grantId: string): Promise<void> {
-  const { ctx } = Provider
-  const isRefresh = ctx?.oidc.params['grant_type'] === 'refresh_token'
-  await store.sso.grants.revokeGrant(grantId, {
-    at: store.clock.nowMs(),
-    actor: ctx?.oidc.client.clientId ?? 'system',
-    address: currentFacts()?.address,
-    detail: isRefresh ? 'refresh_reused' : 'code_reused',
-  })
 }
 
 function subjectsOf(

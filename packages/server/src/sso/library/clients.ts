@@ -83,7 +83,10 @@ export function applicationOf(client: Client): KnownApplication {
  * Replaces what the library decides about clients: secrets are compared with their hashes, and redirects by our own
  * rule. Each wrong secret is counted.
  */
-export function overrideClients({ Client: { prototype } }: Provider, services: SessionServices): void {
+export function overrideClients(
+  { Client: { prototype } }: Provider,
+  services: SessionServices,
+): void {
   prototype.redirectUriAllowed = function (uri) {
     const { redirectUris } = applicationOf(this).registration
     return typeof uri === 'string' && isRegisteredRedirect(redirectUris, uri)
@@ -99,7 +102,10 @@ export function overrideClients({ Client: { prototype } }: Provider, services: S
 }
 
 /** Whether a page of this origin may read the answers to this application: it has a redirect there. */
-export function isOriginOf({ registration }: KnownApplication, origin: string | undefined): boolean {
+export function isOriginOf(
+  { registration }: KnownApplication,
+  origin: string | undefined,
+): boolean {
   if (origin === undefined || origin === 'null') return false
   return registration.redirectUris.some((uri) => URL.parse(uri)?.origin === origin)
 }

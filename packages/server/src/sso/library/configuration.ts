@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 
-import type { Client, Context, Grant, Session, Token } from 'oidc-provider'
+import type { Client, Context, Grant, Token } from 'oidc-provider'
 
 import type { SessionServices } from '../../sessions/services.ts'
 import { SCOPES, SCOPE_CLAIMS } from '../scopes.ts'
@@ -131,7 +131,7 @@ function ttlOf(sessions: SessionServices): object {
     IdToken: 3_600,
     Interaction: INTERACTION_SEC,
     RefreshToken: ofSession,
-    Session: (context: Context, _: Session) => ofSession(context),
+    Session: ofSession,
   }
 }
 
@@ -154,4 +154,3 @@ function renderError(
   }
   context.body = out
 }
-

@@ -11,7 +11,11 @@ export interface RequestFacts {
   readonly address: string
   readonly userAgent: string
   /** The error that no application can be told about. The person sees a page. */
-  failure?: { readonly error: string; readonly description: string | undefined; readonly isExpired: boolean }
+  failure?: {
+    readonly error: string
+    readonly description: string | undefined
+    readonly isExpired: boolean
+  }
   /** What went wrong in the server. The router answers it, as in all other routes. */
   fault?: Error
   /** The head of the revocation log, read before everything that the tokens of the answer depend on. */

@@ -66,7 +66,8 @@ export async function openGrant(
           expiresIn: secondsUntilEnd(services, session),
         })
   const missing = missingIn(grant, wanted)
-  if (grant.jti !== undefined && missing.scopes.length + missing.resources.length === 0) return grant
+  if (grant.jti !== undefined && missing.scopes.length + missing.resources.length === 0)
+    return grant
   grant.addOIDCScope(wanted.scopes.join(' '))
   for (const resource of wanted.resources) grant.addResourceScope(resource, wanted.scopes.join(' '))
   await grant.save()

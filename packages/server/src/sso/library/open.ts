@@ -15,7 +15,11 @@ import { overrideTokens } from './tokens.ts'
 /** The OpenID Connect library behind our pages and our store. */
 export interface Library {
   /** Answers a request for one of its endpoints. The facts then also have what the answer does not say. */
-  readonly handle: (incoming: IncomingMessage, outgoing: ServerResponse, facts: RequestFacts) => void
+  readonly handle: (
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    facts: RequestFacts,
+  ) => void
   readonly interactions: Interactions
   readonly devices: Devices
 }
@@ -44,7 +48,7 @@ export function openLibrary(options: LibraryOptions): Library {
   return {
     handle: (incoming, outgoing, facts) => {
       rememberFacts(incoming, facts)
-      void callback(incoming, outgoing)
+      callback(incoming, outgoing)
     },
     interactions: createInteractions(provider),
     devices: createDevices(provider, sessions),
@@ -57,12 +61,12 @@ export function openLibrary(options: LibraryOptions): Library {
  * scope, now or earlier.
  */
 function acceptOfflineAccess({ OIDCContext: { prototype } }: Provider): void {
-  const known = Object.getOwnPropertyDescriptor(prototype, 'prompts')?.get
-  if (known === undefined) throw new TypeError('The library has no prompts.')
+  const known = Object.getOwnPropertyDescriptor(prototype, 'prompts')
+  if (known?.get === undefined) throw new TypeError('The library has no prompts.')
   Object.defineProperty(prototype, 'prompts', {
     configurable: true,
     get(this: Context['oidc']) {
-      const prompts = known.call(this) as Set<string>
+      const prompts = known.get?.call(this) as Set<string>
       const asks = this.params['scope']?.split(' ').includes('offline_access') === true
       return asks && !prompts.has('none') ? prompts.add('consent') : prompts
     },

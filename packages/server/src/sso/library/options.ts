@@ -26,7 +26,9 @@ export const PATHS = {
 } as const
 
 /** The names of the library's cookies. Only the first has the path `/`, which `__Host-` demands. */
-export function cookieNames(isSecure: boolean): Readonly<Record<'session' | 'interaction' | 'resume', string>> {
+export function cookieNames(
+  isSecure: boolean,
+): Readonly<Record<'session' | 'interaction' | 'resume', string>> {
   const [host, secure] = isSecure ? ['__Host-', '__Secure-'] : ['', '']
   return {
     session: `${host}cs_sso`,

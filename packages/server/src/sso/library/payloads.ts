@@ -15,7 +15,9 @@ const ALWAYS: readonly string[] = ['jti', 'kind', 'iat', 'exp', 'consumed', 'ses
 /** Returns the JSON of a record, without its id and without anything that opens it. */
 export function toStoredPayload(kind: string, payload: Payload): string {
   const left = new Set([...ALWAYS, ...(LEFT_OUT[kind] ?? [])])
-  return JSON.stringify(Object.fromEntries(Object.entries(payload).filter(([key]) => !left.has(key))))
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(payload).filter(([key]) => !left.has(key))),
+  )
 }
 
 /** The life of a record that was read: its times are the store's, and the library compares with its own clock. */

@@ -5,11 +5,16 @@ import type { SessionServices } from '../../sessions/services.ts'
 import { decideGeneration, isChainOver } from '../../store/decide-generation.ts'
 import { NO_GRACE } from '../../store/refresh.ts'
 import type { SsoRefreshChain } from '../../store/sso.ts'
-import { isGenuineRefresh, readRefreshValue, refreshValueOf, type RefreshValue } from '../refresh-value.ts'
+import {
+  isGenuineRefresh,
+  readRefreshValue,
+  refreshValueOf,
+  type RefreshValue,
+} from '../refresh-value.ts'
 import { neededAccountOf } from './accounts.ts'
-import { revokeGrant } from './adapters.ts'
 import { factsOf, type RequestFacts } from './facts.ts'
 import { fromStoredPayload, toStoredPayload } from './payloads.ts'
+import { revokeGrant } from './revoke-grant.ts'
 
 /** The chains that this process is about to write, by their first token. */
 const begun = new WeakMap<RequestFacts, Pick<SsoRefreshChain, 'id' | 'seed'>>()

@@ -39,8 +39,7 @@ export function createSsoGrantStore(db: Database): SsoGrantStore {
             consent.changedAt,
             accountId,
           )
-          if (written > 0)
-            await auditChange(tx, accountId, 'consent_given', context, applicationId)
+          if (written > 0) await auditChange(tx, accountId, 'consent_given', context, applicationId)
         },
         { account: accountId },
       )

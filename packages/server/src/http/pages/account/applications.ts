@@ -74,7 +74,9 @@ function rowOf({ speech }: AccountVisit, application: OwnApplication): Html {
   const { applications: words, sections } = speech.messages.account
   const { id, title, isDisabled, givenAt } = application
   return html`<p>
-      <strong>${title}</strong> ${isDisabled ? html`<span class="tag">${words.disabled}</span>` : ''}
+      <strong>${title}</strong> ${isDisabled
+        ? html`<span class="tag">${words.disabled}</span>`
+        : ''}
     </p>
     <ul>
       ${allowedTexts(words, application).map((text) => html`<li>${text}</li>`)}

@@ -15,11 +15,13 @@ export const ssoEn: SsoMessages = {
   wrong: 'The application has sent a wrong request. Nothing was shared with it.',
   forDevelopers: 'For the developer of the application:',
   deviceTitle: 'Connect a device',
-  deviceLead: 'Type the code that your device shows. Continue only if you have just started this on your own device.',
+  deviceLead:
+    'Type the code that your device shows. Continue only if you have just started this on your own device.',
   deviceCode: 'Code',
   deviceAsks: (application, code) =>
     `A device with the code ${code} wants to use your account with ${application}. Compare the code with the device. It wants to:`,
-  deviceUnknown: 'This code is wrong, has expired, or was used. Check it, or get a new code on your device.',
+  deviceUnknown:
+    'This code is wrong, has expired, or was used. Check it, or get a new code on your device.',
   deviceDone: 'The device is connected. You can close this page.',
   deviceDenied: 'The device is not connected. You can close this page.',
 }
