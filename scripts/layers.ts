@@ -54,6 +54,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     'hono',
     'ioredis',
     'nodemailer',
+    'oidc-provider',
     'otplib',
     'pg',
     'pino',

@@ -218,13 +218,14 @@ async function assemble(
     accounts &&
     createMailServices(settings, { ...base, services, mailer: mail.mailer })
   const factors = await createFactorServices(settings, { ...base, services, byMail })
-  const sso = await openSso({ ...base, settings, ring, leads: feed.leads })
+  const sso = await openSso({ ...base, settings, services, ring, leads: feed.leads })
   const http = serveHttp({
     settings,
     services,
     accounts,
     byMail,
     factors,
+    sso: sso.login,
     hub: feed.hub,
     effective: feed.effective,
     devOutbox: mail.devOutbox,

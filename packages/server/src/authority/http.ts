@@ -24,6 +24,7 @@ import type { SessionServices } from '../sessions/services.ts'
 import { waitUntilEffective } from '../sessions/wait-effective.ts'
 import type { Settings } from '../settings.ts'
 import type { FactorServices } from '../with-factors/services.ts'
+import type { Sso } from '../sso/sso.ts'
 import { openSite } from './site.ts'
 
 /** The HTTP side of an authority. */
@@ -44,13 +45,15 @@ export function serveHttp(options: {
   /** Undefined if the server sends no mail. */
   readonly byMail: MailServices | undefined
   readonly factors: FactorServices
+  /** Undefined if applications cannot log people in. */
+  readonly sso: Sso | undefined
   readonly hub: FeedHub
   /** Resolves when a log position is in force at the guards of all nodes. */
   readonly effective: (position: number) => Promise<EffectiveReport>
   readonly devOutbox: DevOutbox | undefined
   readonly logger: Logger
 }): HttpSide {
-  const { settings, services, accounts, byMail, factors, hub, effective, devOutbox, logger } =
+  const { settings, services, accounts, byMail, factors, sso, hub, effective, devOutbox, logger } =
     options
   const { http } = settings
   const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
@@ -61,6 +64,7 @@ export function serveHttp(options: {
       accounts,
       byMail,
       factors,
+      sso,
       refresh: createRefresher(services),
       http,
       site: openSite(settings),

@@ -12,6 +12,7 @@ import { publicRoutes } from './public/routes.ts'
 import { pageRoutes } from './pages/routes.ts'
 import { feedRoutes } from './revocations/routes.ts'
 import { ownApplicationRoutes } from './sso/own-routes.ts'
+import { ssoRoutes } from './sso/routes.ts'
 import { invitationRoutes } from './tenants/invitation-routes.ts'
 import { memberRoutes } from './tenants/member-routes.ts'
 import { ownInvitationRoutes } from './tenants/own-invitation-routes.ts'
@@ -37,6 +38,7 @@ export const routes: readonly ApiRoute[] = [
   ...memberRoutes,
   ...invitationRoutes,
   ...oauthRoutes,
+  ...ssoRoutes,
   ...feedRoutes,
   ...publicRoutes,
   ...devRoutes,

@@ -10,6 +10,7 @@ import type { Refresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import type { Effective } from '../sessions/wait-effective.ts'
 import type { FactorServices } from '../with-factors/services.ts'
+import type { Sso } from '../sso/sso.ts'
 import type { Cookies } from './browser/cookies.ts'
 import type { Site } from './pages/look/site.ts'
 import type { FeedServices } from './revocations/poll.ts'
@@ -57,6 +58,8 @@ export interface AppServices {
   /** Undefined if the server sends no mail, or the application keeps the accounts. */
   readonly byMail: MailServices | undefined
   readonly factors: FactorServices
+  /** Undefined if applications cannot log people in. */
+  readonly sso?: Sso | undefined
   readonly refresh: Refresher
   readonly http: HttpSettings
   /** How the pages look. */

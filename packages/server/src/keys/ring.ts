@@ -30,12 +30,16 @@ import { keyOf, planKill, planRing, type RingMaker, type RingSchedule } from './
 export const ACCESS_TYP = 'at+jwt'
 /** The `typ` of a refresh token. */
 export const REFRESH_TYP = 'rt+jwt'
+/** The `typ` of an ID token (OpenID Connect Core 1.0 §2). Its libraries expect this value or none. */
+export const ID_TYP = 'JWT'
 
 /** The keys at one moment. The object is immutable: a change of the ring makes a new object. */
 export interface RingState {
   readonly accessSigner: AccessSigner
   /** Returns a signer of tokens of another kind, with the key that signs access tokens. */
   signerFor(typ: string): AccessSigner
+  /** The algorithm of that key. */
+  readonly accessAlg: string
   /**
    * The keys that verify access tokens: every published key that signs, or has signed. A key that is pending
    * has signed nothing yet, so a token of it was made by a thief of the key.
@@ -122,6 +126,10 @@ export class KeyRing implements RingState {
 
   signerFor(typ: string): AccessSigner {
     return this.#state.signerFor(typ)
+  }
+
+  get accessAlg(): string {
+    return this.#state.accessAlg
   }
 
   get accessKeys(): KeySet {
@@ -301,6 +309,7 @@ function openState(
   return {
     accessSigner: foreign?.signer ?? createSigner(active.key, { typ: ACCESS_TYP }),
     signerFor: foreign?.signerFor ?? ((typ) => createSigner(active.key, { typ })),
+    accessAlg: foreign?.keys[0]?.alg ?? active.key.alg,
     accessKeys: createKeySet([...used, ...(foreign?.keys ?? [])]),
     publishedKeys: createKeySet([...own, ...(foreign?.keys ?? [])]),
     refreshKid: activeOf(refresh, 'refresh').stored.kid,

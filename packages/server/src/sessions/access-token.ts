@@ -38,6 +38,19 @@ export interface MintInput {
   readonly now: EpochMs
   /** The session's CSRF token, for an access token in a cookie. */
   readonly csrfToken?: string | undefined
+  /** The application that gets the token. Undefined: the client of the session. */
+  readonly application?: TokenOfApplication | undefined
+}
+
+/** What the access token of an application has besides the claims of all access tokens. */
+export interface TokenOfApplication {
+  readonly clientId: string
+  /** The resource at which it is accepted. */
+  readonly audience: string
+  /** The scopes, separated by spaces. Undefined: none. */
+  readonly scope: string | undefined
+  /** The thumbprint of the key that it is bound to (RFC 9449 §6.1). Undefined: it is not bound. */
+  readonly jkt: string | undefined
 }
 
 /** An access token that is too large for a cookie. The message names its largest claims. */
@@ -54,8 +67,9 @@ export function mintAccessToken(
   signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
-  { session, account, position, now, csrfToken }: MintInput,
+  { session: given, account, position, now, csrfToken, application }: MintInput,
 ): string | Promise<string> {
+  const session = application === undefined ? given : { ...given, clientId: application.clientId }
   const common = commonClaims(settings, random, { holder: account, position, now })
   const claims: AccessTokenClaims = {
     ...common,
@@ -68,6 +82,7 @@ export function mintAccessToken(
     ...(session.acr === undefined ? {} : { acr: session.acr }),
     user_id: account.userId,
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
+    ...(application === undefined ? {} : claimsOfApplication(application)),
   }
   const own = settings.claims?.(account, withoutSecrets(session)) ?? {}
   for (const name of Object.keys(own)) {
@@ -75,6 +90,18 @@ export function mintAccessToken(
   }
   Object.assign(claims, own)
   return signWithin(signer, claims)
+}
+
+function claimsOfApplication({
+  audience,
+  scope,
+  jkt,
+}: TokenOfApplication): Readonly<Record<string, unknown>> & Pick<AccessTokenClaims, 'aud'> {
+  return {
+    aud: audience,
+    ...(scope === undefined ? {} : { scope }),
+    ...(jkt === undefined ? {} : { cnf: { jkt } }),
+  }
 }
 
 /** Names every member: the row that a mint gets also holds the seed of its refresh tokens. */

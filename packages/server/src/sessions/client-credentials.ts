@@ -77,7 +77,7 @@ export async function proveClient<Granted>(
   const found = findClientSecret(view.secrets, secret)
   const refusal = whyRefused(view, found)
   if (client === undefined || found === undefined || refusal !== undefined) {
-    const throttled = await countTry(services, triesOf(services, clientId, caller))
+    const throttled = await countTry(services, clientTries(services, clientId, caller))
     if (throttled === undefined) return refuseClient(services, caller, view, refusal)
     // With the right secret the answer is 401, never 429, because the service account may be enabled at any
     // moment.
@@ -88,10 +88,12 @@ export async function proveClient<Granted>(
   return noted === 'refused' ? refuseClient(services, caller, view, 'revoked') : granted
 }
 
-// Failures are counted by address. A client's id is in each of its tokens, so others know it. If failures
-// were counted by client, others could use up its attempts, and further failures would not be audited.
-// Without known addresses, all failures share one bucket.
-function triesOf(
+/**
+ * The buckets of wrong secrets. They are counted by address. A client's id is in each of its tokens, so others know it.
+ * If failures were counted by client, others could use up its attempts, and further failures would not be audited.
+ * Without known addresses, all failures share one bucket.
+ */
+export function clientTries(
   { throttle }: SessionServices,
   clientId: string,
   caller: Caller,

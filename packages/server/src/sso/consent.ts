@@ -19,3 +19,11 @@ export function writeAllowed({ scopes, resources }: Allowed): string {
   const sorted = (values: readonly string[]): string[] => [...new Set(values)].toSorted()
   return JSON.stringify({ scopes: sorted(scopes), resources: sorted(resources) })
 }
+
+/** Returns a request without the resources that need no consent: the server's own audience. */
+export function withoutOwn(
+  { scopes, resources }: Allowed,
+  { issuer, audience }: { readonly issuer: string; readonly audience: string },
+): Allowed {
+  return { scopes, resources: resources.filter((each) => each !== issuer && each !== audience) }
+}

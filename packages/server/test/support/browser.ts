@@ -72,7 +72,8 @@ export class TestBrowser {
   keep(line: string): void {
     this.lines.push(line)
     const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
-    if (/; Max-Age=0(?:;|$)/i.test(line)) this.cookies.delete(name)
+    if (/; (?:Max-Age=0|Expires=Thu, 01 Jan 1970[^;]*)(?:;|$)/i.test(line))
+      this.cookies.delete(name)
     else this.cookies.set(name, value)
   }
 }

@@ -1,3 +1,5 @@
+import type { AccessTokenClaims } from '@countersign/guard'
+
 import { inspectForClient, type Inspected } from '../../sessions/inspect.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 import type { Client } from '../../store/rows.ts'
@@ -17,18 +19,20 @@ export async function answerIntrospect(
   return answerTokenJson(200, inspected.ok ? describe(services, inspected) : { active: false })
 }
 
-function describe({ access }: SessionServices, token: Inspected): object {
-  if (token.kind === 'access') {
-    const { claims, username } = token
-    const { csh: _, ...shown } = claims
-    return {
-      ...shown,
-      // These members follow the claims, because an application may have added claims with these names.
-      active: true,
-      token_type: 'Bearer',
-      ...(username === undefined ? {} : { username }),
-    }
+/** Describes a live access token (RFC 7662 §2.2). */
+export function describeAccess(claims: AccessTokenClaims, username: string | undefined): object {
+  const { csh: _, ...shown } = claims
+  return {
+    ...shown,
+    // These members follow the claims, because an application may have added claims with these names.
+    active: true,
+    token_type: claims['cnf'] === undefined ? 'Bearer' : 'DPoP',
+    ...(username === undefined ? {} : { username }),
   }
+}
+
+function describe({ access }: SessionServices, token: Inspected): object {
+  if (token.kind === 'access') return describeAccess(token.claims, token.username)
   const { sub, sid, iat, exp, jti } = token.claims
   const { session, username } = token.state
   const client = { client_id: session.clientId }

@@ -4,6 +4,7 @@ import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { anyone } from '../router/gate.ts'
 import { lazy } from '../router/lazy.ts'
 import { definePage } from '../router/pages.ts'
+import { ssoPages } from '../pages/features.ts'
 import { docsRoutes } from './docs-page.ts'
 import { answerHealth, createReadinessAnswer } from './health.ts'
 import { renderStartPage, startPagePolicy } from './page.ts'
@@ -23,7 +24,7 @@ const jwks = lazy(() =>
 )
 
 const metadata = lazy(() =>
-  z.object({
+  z.looseObject({
     issuer: z.string(),
     token_endpoint: z.string(),
     jwks_uri: z.string(),
@@ -115,7 +116,39 @@ export const publicRoutes: readonly ApiRoute[] = [
         },
       },
     ],
-    handle: ({ sessions, routes }) => createServerMetadataAnswer(sessions.access.issuer, routes),
+    handle: ({ sessions, routes }) => createServerMetadataAnswer(sessions, routes),
+  }),
+  defineRoute({
+    ...discovery,
+    id: 'getOpenIdMetadata',
+    feature: ssoPages,
+    path: '/.well-known/openid-configuration',
+    summary: 'Find the OpenID Connect endpoints',
+    description: 'OpenID Connect Discovery 1.0 §4. The same answer as for OAuth.',
+    answers: () => [
+      {
+        status: 200,
+        description: 'The metadata.',
+        media: 'application/json',
+        schema: metadata(),
+        example: {
+          issuer: 'https://auth.example.com',
+          token_endpoint: 'https://auth.example.com/oauth2/token',
+          jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
+          revocation_endpoint: 'https://auth.example.com/oauth2/revoke',
+          introspection_endpoint: 'https://auth.example.com/oauth2/introspect',
+          grant_types_supported: ['client_credentials'],
+          response_types_supported: [],
+          token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+          revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+          introspection_endpoint_auth_methods_supported: [
+            'client_secret_basic',
+            'client_secret_post',
+          ],
+        },
+      },
+    ],
+    handle: ({ sessions, routes }) => createServerMetadataAnswer(sessions, routes),
   }),
   defineRoute({
     ...operations,

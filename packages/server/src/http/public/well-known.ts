@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto'
 
+import { TWO_FACTORS } from '../../factors/proof.ts'
 import { perRingState, type KeyRing } from '../../keys/ring.ts'
+import type { SessionServices } from '../../sessions/services.ts'
+import { APPLICATION_GRANTS } from '../../sso/registration.ts'
+import { SCOPES, SCOPE_CLAIMS } from '../../sso/scopes.ts'
 import { isFresh } from '../router/etag.ts'
 import type { RouteDescription } from '../router/route.ts'
 
@@ -38,10 +42,11 @@ export function createJwksAnswer(ring: KeyRing): (request: Request) => Response 
 
 /**
  * `GET /.well-known/oauth-authorization-server` (RFC 8414 §3): the URLs of the OAuth endpoints. The metadata
- * of a resource (RFC 9728) points clients here.
+ * of a resource (RFC 9728) points clients here. With single sign-on, `GET /.well-known/openid-configuration` (OpenID
+ * Connect Discovery 1.0 §4) has the same answer.
  */
 export function createServerMetadataAnswer(
-  issuer: string,
+  { ring, access: { issuer } }: Pick<SessionServices, 'ring' | 'access'>,
   routes: readonly RouteDescription[],
 ): () => Response {
   const urlOf = (id: string): string => {
@@ -49,20 +54,57 @@ export function createServerMetadataAnswer(
     if (row === undefined) throw new TypeError(`The route table has no row ${id}.`)
     return `${issuer}${row.path}`
   }
-  const methods = ['client_secret_basic', 'client_secret_post']
-  const text = JSON.stringify({
-    issuer,
-    token_endpoint: urlOf('issueToken'),
-    jwks_uri: urlOf('getKeys'),
-    revocation_endpoint: urlOf('revokeToken'),
-    introspection_endpoint: urlOf('introspectToken'),
-    grant_types_supported: ['client_credentials'],
-    // The RFC requires this member. There is no authorization endpoint.
-    response_types_supported: [],
-    token_endpoint_auth_methods_supported: methods,
-    revocation_endpoint_auth_methods_supported: methods,
-    introspection_endpoint_auth_methods_supported: methods,
-  })
+  const hasSso = routes.some(({ id }) => id === 'authorize')
+  const secrets = ['client_secret_basic', 'client_secret_post']
+  const methods = hasSso ? ['none', ...secrets, 'private_key_jwt'] : secrets
+  const text = perRingState(ring, ({ accessAlg }) =>
+    JSON.stringify({
+      issuer,
+      token_endpoint: urlOf('issueToken'),
+      jwks_uri: urlOf('getKeys'),
+      revocation_endpoint: urlOf('revokeToken'),
+      introspection_endpoint: urlOf('introspectToken'),
+      grant_types_supported: ['client_credentials', ...(hasSso ? APPLICATION_GRANTS : [])],
+      // The RFC requires this member. Without single sign-on there is no authorization endpoint.
+      response_types_supported: hasSso ? ['code'] : [],
+      token_endpoint_auth_methods_supported: methods,
+      revocation_endpoint_auth_methods_supported: secrets,
+      introspection_endpoint_auth_methods_supported: secrets,
+      ...(hasSso ? ssoMetadata(urlOf, accessAlg) : {}),
+    }),
+  )
   const headers = { ...PUBLIC_HEADERS, 'content-type': 'application/json' }
-  return () => new Response(text, { headers })
+  return () => new Response(text(), { headers })
+}
+
+const APPLICATION_ALGS = ['ES256', 'ES384', 'Ed25519', 'RS256', 'PS256']
+
+/** The metadata of OpenID Connect, and of the extensions of OAuth that come with it. */
+function ssoMetadata(urlOf: (id: string) => string, accessAlg: string): object {
+  return {
+    authorization_endpoint: urlOf('authorize'),
+    userinfo_endpoint: urlOf('getUserinfo'),
+    end_session_endpoint: urlOf('showLogoutPage'),
+    pushed_authorization_request_endpoint: urlOf('pushAuthorizationRequest'),
+    device_authorization_endpoint: urlOf('authorizeDevice'),
+    scopes_supported: SCOPES,
+    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid']
+      .concat(SCOPE_CLAIMS.profile)
+      .concat(SCOPE_CLAIMS.email),
+    claims_parameter_supported: true,
+    subject_types_supported: ['public'],
+    response_modes_supported: ['query', 'form_post'],
+    code_challenge_methods_supported: ['S256'],
+    prompt_values_supported: ['none', 'login', 'consent'],
+    acr_values_supported: [TWO_FACTORS],
+    id_token_signing_alg_values_supported: [accessAlg],
+    token_endpoint_auth_signing_alg_values_supported: APPLICATION_ALGS,
+    dpop_signing_alg_values_supported: ['ES256', 'Ed25519', 'EdDSA'],
+    authorization_response_iss_parameter_supported: true,
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
+    require_pushed_authorization_requests: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+  }
 }

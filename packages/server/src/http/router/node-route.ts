@@ -53,9 +53,9 @@ export function defineNodeRoute({ methods, handle, id, ...about }: NodeRouteSpec
 }
 
 /** Runs a handler of `node:http` for one `Request` and collects its answer. */
-function callListener(
+export function callListener(
   listener: RequestListener,
-  request: Request,
+  request: Pick<Request, 'method' | 'url' | 'headers'>,
   body: Buffer,
   caller: Caller,
 ): Promise<Response> {

@@ -5,6 +5,7 @@ import {
   revokeOwnApplication,
   type OwnApplication,
 } from '../../../sso/own-applications.ts'
+import type { Allowed } from '../../../sso/consent.ts'
 import { sessionCookies } from '../../browser/session-answers.ts'
 import type { Input } from '../../router/define.ts'
 import type { HttpServices } from '../../services.ts'
@@ -92,10 +93,10 @@ function rowOf({ speech }: AccountVisit, application: OwnApplication): Html {
     </button>`
 }
 
-/** What an application may do, in words. */
-function allowedTexts(
+/** Returns what an application may do, in words. */
+export function allowedTexts(
   words: AccountMessages['applications'],
-  { scopes, resources }: Pick<OwnApplication, 'scopes' | 'resources'>,
+  { scopes, resources }: Allowed,
 ): readonly string[] {
   const known: Readonly<Record<string, string>> = words.scopes
   return [

@@ -1,5 +1,6 @@
 import { factorsDe } from './factors-de.ts'
 import type { Messages } from './messages.ts'
+import { ssoDe } from './sso-de.ts'
 
 const VOID =
   'Dieser Link ist abgelaufen, wurde schon benutzt oder durch eine neuere Mail ersetzt. Links funktionieren einmal, 15 Minuten lang.'
@@ -229,6 +230,7 @@ export const de: Messages = {
     exportButton: 'Als Datei speichern',
   },
   factors: factorsDe,
+  sso: ssoDe,
   proof: {
     reset: {
       title: 'Neues Passwort setzen',

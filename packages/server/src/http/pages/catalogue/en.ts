@@ -1,5 +1,6 @@
 import { factorsEn } from './factors-en.ts'
 import type { Messages } from './messages.ts'
+import { ssoEn } from './sso-en.ts'
 
 const VOID =
   'This link has expired, was used, or was replaced by a newer mail. Links work once, for 15 minutes.'
@@ -223,6 +224,7 @@ export const en: Messages = {
     exportButton: 'Save as a file',
   },
   factors: factorsEn,
+  sso: ssoEn,
   proof: {
     reset: {
       title: 'Set a new password',

@@ -2,6 +2,7 @@ import type { RefusalCode } from '../../../base/refusals.ts'
 import type { SiteLinkName } from '../../../base/site-links.ts'
 import type { AccountMessages } from './account-messages.ts'
 import type { FactorMessages } from './factor-messages.ts'
+import type { SsoMessages } from './sso-messages.ts'
 
 /** The pages on which people use a link or a code from a mail. */
 export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
@@ -144,6 +145,7 @@ export interface Messages {
   readonly signUp: { readonly title: string; readonly lead: string; readonly username: string }
   readonly account: AccountMessages
   readonly factors: FactorMessages
+  readonly sso: SsoMessages
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
   readonly done: Readonly<Record<DonePage, Message>>

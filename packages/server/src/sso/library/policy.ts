@@ -1,0 +1,59 @@
+import { interactionPolicy, type Context, type Prompt } from 'oidc-provider'
+
+import type { SessionServices } from '../../sessions/services.ts'
+import { withoutOwn, type Allowed } from '../consent.ts'
+import { decideSignIn, readDemand } from '../decide-sign-in.ts'
+import { knownScopes } from '../scopes.ts'
+import { accountOf } from './accounts.ts'
+import { readResult } from './results.ts'
+
+const { Check, Prompt: PromptClass } = interactionPolicy
+
+/**
+ * Creates the rules by which the library sends a person to our pages. They replace its own: those compare the subject of
+ * an ID token with the library's `accountId`, which is the id of a session here, and they trust the page that a proof
+ * was given.
+ */
+export function createPolicy(services: SessionServices): readonly Prompt[] {
+  const login = new PromptClass(
+    { name: 'login', requestable: true },
+    () => ({ startedAt: services.store.clock.nowMs() }),
+    new Check('sign_in', 'The person must sign in.', 'login_required', (context) =>
+      needsSignIn(services, context),
+    ),
+  )
+  login.checks.remove('login_prompt')
+  const consent = new PromptClass(
+    { name: 'consent', requestable: true },
+    (context) => ({ ...withoutOwn(wantedOf(context), services.access) }),
+    new Check(
+      'consent',
+      'The person must allow it.',
+      'consent_required',
+      // `loadExistingGrant` has found or made a grant if the person need not be asked.
+      ({ oidc }) => oidc.grant?.jti === undefined,
+    ),
+  )
+  consent.checks.remove('consent_prompt')
+  return [login, consent]
+}
+
+function needsSignIn({ store }: SessionServices, context: Context): boolean {
+  const account = accountOf(context)
+  if (account === undefined) return true
+  const { startedAt, isWeakAccepted } = readResult(context.oidc.result)
+  const decision = decideSignIn(readDemand(context.oidc.params), {
+    session: account.state.session,
+    startedAt,
+    now: store.clock.nowMs(),
+  })
+  return decision !== 'enough' && !(decision === 'weak' && isWeakAccepted)
+}
+
+/** What the application of a request wants, with the server's own audience among the resources. */
+export function wantedOf({ oidc }: Context): Allowed {
+  return {
+    scopes: knownScopes(oidc.params['scope']),
+    resources: Object.keys(oidc.resourceServers),
+  }
+}
