@@ -38,6 +38,8 @@ export interface MintInput {
   readonly now: EpochMs
   /** The session's CSRF token, for an access token in a cookie. */
   readonly csrfToken?: string | undefined
+  /** The thumbprint of the key that the token is bound to (RFC 9449 §6.1). */
+  readonly jkt?: string | undefined
 }
 
 /** An access token that is too large for a cookie. The message names its largest claims. */
@@ -54,7 +56,7 @@ export function mintAccessToken(
   signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
-  { session, account, position, now, csrfToken }: MintInput,
+  { session, account, position, now, csrfToken, jkt }: MintInput,
 ): string | Promise<string> {
   const common = commonClaims(settings, random, { holder: account, position, now })
   const claims: AccessTokenClaims = {
@@ -68,6 +70,7 @@ export function mintAccessToken(
     ...(session.acr === undefined ? {} : { acr: session.acr }),
     user_id: account.userId,
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
+    ...(jkt === undefined ? {} : { cnf: { jkt } }),
   }
   const own = settings.claims?.(account, withoutSecrets(session)) ?? {}
   for (const name of Object.keys(own)) {
