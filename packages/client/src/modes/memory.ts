@@ -1,24 +1,35 @@
 import { ClientError, isOver } from '../error.ts'
 import { exchange, jsonPost, type Members } from '../exchange.ts'
 import type { Session } from '../session.ts'
-import type { TokenStorage } from '../types.ts'
+import type { BoundFetch, TokenStorage } from '../types.ts'
 import type { Grant, Mode } from './mode.ts'
 
 /** The mode for native applications: the access token is in memory, the refresh token in the storage. */
-export function createMemoryMode(authority: string, storage: TokenStorage = memoryStorage()): Mode {
+export function createMemoryMode(
+  authority: string,
+  storage: TokenStorage = memoryStorage(),
+  send?: BoundFetch,
+): Mode {
   // Expo's SecureStore allows only letters, digits, dots, dashes and underscores in a key.
   const key = `countersign.${authority.replace(/[^\w.-]+/g, '-')}`
-  let access: string | undefined
+  /** The Authorization header with the access token. */
+  let authorization: string | undefined
   let refreshing: Promise<Grant> | undefined
 
   const post = (path: string, body: object): Promise<Members> =>
-    exchange(`${authority}/api/token${path}/`, { ...jsonPost(body), credentials: 'omit' })
+    exchange(
+      `${authority}/api/token${path}/`,
+      { ...jsonPost(body), credentials: 'omit' },
+      send,
+      true,
+    )
 
   async function keep(members: Members): Promise<Grant> {
     const { access: next, refresh } = members
     if (typeof refresh === 'string') await storage.set(key, refresh)
-    access = String(next)
-    return { ...readToken(access), recoveryCodes: members['recovery_codes'] }
+    const { scheme, ...grant } = readToken(String(next))
+    authorization = `${scheme} ${String(next)}`
+    return { ...grant, recoveryCodes: members['recovery_codes'] }
   }
 
   async function rotate(used?: string | null): Promise<Grant> {
@@ -39,8 +50,8 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
   }
 
   async function me(): Promise<Session> {
-    const headers = { authorization: `Bearer ${access}` }
-    const body = await exchange(`${authority}/auth/me`, { headers, credentials: 'omit' })
+    const headers = { authorization: authorization! }
+    const body = await exchange(`${authority}/auth/me`, { headers, credentials: 'omit' }, send)
     // The authority's schema for this answer has the members of a session.
     return body as unknown as Session
   }
@@ -48,7 +59,7 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
   return {
     isShared: false,
     csrf: undefined,
-    headers: async () => (access ? { authorization: `Bearer ${access}` } : {}),
+    headers: async () => (authorization ? { authorization } : {}),
     login: async (body, path) => {
       assertNoTenant((body as Members)['tenant'])
       return keep(await post(path, body))
@@ -56,7 +67,7 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
     refresh,
     async load() {
       try {
-        if (access) return { lifeMs: undefined, session: await me() }
+        if (authorization) return { lifeMs: undefined, session: await me() }
       } catch (error) {
         if (!isOver(error as ClientError)) throw error
       }
@@ -70,20 +81,21 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
       if (token) await post('/blacklist', { refresh: token })
     },
     async forget() {
-      access = undefined
+      authorization = undefined
       await storage.remove(key)
     },
   }
 }
 
-/** Reads the lifetime as a duration, because the clock of the device may be wrong. */
-function readToken(access: string): Grant {
+/** Reads the lifetime as a duration, because the clock of the device may be wrong. With `cnf`, the token is bound to a key. */
+function readToken(access: string): Grant & { readonly scheme: string } {
   try {
     const payload = access.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/')
-    const { sid, exp, iat } = JSON.parse(atob(payload)) as Record<string, unknown>
-    return { sid: String(sid), lifeMs: (Number(exp) - Number(iat)) * 1000 }
+    const { sid, exp, iat, cnf } = JSON.parse(atob(payload)) as Record<string, unknown>
+    const lifeMs = (Number(exp) - Number(iat)) * 1000
+    return { sid: String(sid), lifeMs, scheme: cnf ? 'DPoP' : 'Bearer' }
   } catch {
-    return { sid: '', lifeMs: undefined }
+    return { sid: '', lifeMs: undefined, scheme: 'Bearer' }
   }
 }
 
