@@ -143,7 +143,6 @@ describe('a client with a key', () => {
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify({ refresh }),
         },
-        true,
       )
     for (const thief of [undefined, createDpop]) {
       const refused = await refreshAs(thief)
@@ -215,9 +214,9 @@ describe('a client with a key', () => {
     })
     await new Promise<void>((resolve) => strict.listen(0, '127.0.0.1', resolve))
     apis.push(strict)
-    const dpop = createDpop()
-    const headers = { authorization: 'DPoP token' }
-    const answer = await dpop(`http://127.0.0.1:${portOf(strict)}/x`, { headers })
+    const send = createDpop()
+    const url = `http://127.0.0.1:${portOf(strict)}/api/token/`
+    const answer = await send(url, { method: 'POST', body: 'x' })
     expect(answer.status).toBe(401)
     expect(count).toBe(2)
     expect(api.seen).toEqual([])

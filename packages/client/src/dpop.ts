@@ -1,6 +1,7 @@
 import { findPage } from './environment.ts'
 import { createKey, type DpopKey, findDatabases, loadKey } from './dpop/key.ts'
 import { makeProof } from './dpop/proof.ts'
+import { fromBase64url } from './factors/base64url.ts'
 import { isStream } from './fetch.ts'
 import type { BoundFetch } from './types.ts'
 
@@ -28,16 +29,18 @@ export function createDpop({ key, clock = Date.now }: DpopOptions = {}): BoundFe
   /** The newest nonce of each origin: the authority and each service have their own (RFC 9449 §8.2). */
   const nonces = new Map<string, string>()
 
-  return async (input, init, isForToken) => {
+  return async (input, init) => {
     // Not by `instanceof`: some servers replace the global class.
     const request = typeof input === 'object' && 'clone' in input ? input : undefined
-    const address = request?.url ?? (input as string | URL)
-    const headers = new Headers(init?.headers ?? request?.headers)
-    const token = /^DPoP (.+)/.exec(headers.get('authorization') ?? '')?.[1]
-    // Other requests get no proof, because it would tell their receivers which requests come from this device.
-    if (!token && !isForToken) return fetch(input, init)
-    const url = new URL(address, findPage()?.location.href)
+    const url = new URL(request?.url ?? (input as string | URL), findPage()?.location.href)
     const method = (init?.method ?? request?.method ?? 'GET').toUpperCase()
+    const headers = new Headers(init?.headers ?? request?.headers)
+    const presented = /^(?:Bearer|DPoP) (.+)/.exec(headers.get('authorization') ?? '')?.[1]
+    const token = presented && isBound(presented) ? presented : undefined
+    // Other requests get no proof, because it would tell their receivers which requests come from this device.
+    const isForToken = !presented && method === 'POST' && TOKEN_PATH.test(url.pathname)
+    if (!token && !isForToken) return fetch(input, init)
+    if (token) headers.set('authorization', `DPoP ${token}`)
 
     const send = async (isLast: boolean): Promise<Response> => {
       const proven = { method, url, token, nonce: nonces.get(url.origin) }
@@ -55,6 +58,19 @@ export function createDpop({ key, clock = Date.now }: DpopOptions = {}): BoundFe
     if (isLast || nonces.get(url.origin) === before || !(await asksForNonce(answer))) return answer
     await answer.body?.cancel()
     return send(true)
+  }
+}
+
+/** The endpoints of the authority that return tokens to the mode `memory`. */
+const TOKEN_PATH = /\/api\/token\/(?!blacklist)/
+
+/** Whether an access token is bound to a key. The authority may be one that binds none. */
+function isBound(token: string): boolean {
+  try {
+    const payload = new TextDecoder().decode(fromBase64url(token.split('.')[1] ?? ''))
+    return (JSON.parse(payload) as { readonly cnf?: object }).cnf !== undefined
+  } catch {
+    return false
   }
 }
 

@@ -12,13 +12,11 @@ export async function exchange(
   url: string,
   init: RequestInit,
   send: BoundFetch = fetch,
-  isForToken?: boolean,
 ): Promise<Members> {
   const limit = new AbortController()
   const timer = setTimeout(() => limit.abort(), ANSWER_MS_MAX)
   try {
-    const bounded: RequestInit = { ...init, cache: 'no-store', signal: limit.signal }
-    return await readAnswer(await send(url, bounded, isForToken))
+    return await readAnswer(await send(url, { ...init, cache: 'no-store', signal: limit.signal }))
   } catch (cause) {
     if (cause instanceof ClientError) throw cause
     throw new ClientError(undefined, { cause })

@@ -17,13 +17,12 @@ export interface TokenStorage {
 }
 
 /**
- * Sends a request like `fetch`. If its Authorization header has the scheme `DPoP`, or with `isForToken`, adds a proof
- * that this device holds its key (RFC 9449). `createDpop` of `@countersign/client/dpop` makes it.
+ * Sends a request like `fetch`, and adds a proof that this device holds its key (RFC 9449) where one is needed.
+ * `createDpop` of `@countersign/client/dpop` makes it.
  */
 export type BoundFetch = (
   input: Parameters<typeof globalThis.fetch>[0],
   init?: RequestInit,
-  isForToken?: boolean,
 ) => Promise<Response>
 
 /** The options of `createClient`. */

@@ -12,24 +12,17 @@ export function createMemoryMode(
 ): Mode {
   // Expo's SecureStore allows only letters, digits, dots, dashes and underscores in a key.
   const key = `countersign.${authority.replace(/[^\w.-]+/g, '-')}`
-  /** The Authorization header with the access token. */
-  let authorization: string | undefined
+  let access: string | undefined
   let refreshing: Promise<Grant> | undefined
 
   const post = (path: string, body: object): Promise<Members> =>
-    exchange(
-      `${authority}/api/token${path}/`,
-      { ...jsonPost(body), credentials: 'omit' },
-      send,
-      true,
-    )
+    exchange(`${authority}/api/token${path}/`, { ...jsonPost(body), credentials: 'omit' }, send)
 
   async function keep(members: Members): Promise<Grant> {
     const { access: next, refresh } = members
     if (typeof refresh === 'string') await storage.set(key, refresh)
-    const { scheme, ...grant } = readToken(String(next))
-    authorization = `${scheme} ${String(next)}`
-    return { ...grant, recoveryCodes: members['recovery_codes'] }
+    access = String(next)
+    return { ...readToken(access), recoveryCodes: members['recovery_codes'] }
   }
 
   async function rotate(used?: string | null): Promise<Grant> {
@@ -50,7 +43,7 @@ export function createMemoryMode(
   }
 
   async function me(): Promise<Session> {
-    const headers = { authorization: authorization! }
+    const headers = { authorization: `Bearer ${access}` }
     const body = await exchange(`${authority}/auth/me`, { headers, credentials: 'omit' }, send)
     // The authority's schema for this answer has the members of a session.
     return body as unknown as Session
@@ -59,7 +52,7 @@ export function createMemoryMode(
   return {
     isShared: false,
     csrf: undefined,
-    headers: async () => (authorization ? { authorization } : {}),
+    headers: async () => (access ? { authorization: `Bearer ${access}` } : {}),
     login: async (body, path) => {
       assertNoTenant((body as Members)['tenant'])
       return keep(await post(path, body))
@@ -67,7 +60,7 @@ export function createMemoryMode(
     refresh,
     async load() {
       try {
-        if (authorization) return { lifeMs: undefined, session: await me() }
+        if (access) return { session: await me() }
       } catch (error) {
         if (!isOver(error as ClientError)) throw error
       }
@@ -81,21 +74,21 @@ export function createMemoryMode(
       if (token) await post('/blacklist', { refresh: token })
     },
     async forget() {
-      authorization = undefined
+      access = undefined
       await storage.remove(key)
     },
   }
 }
 
-/** Reads the lifetime as a duration, because the clock of the device may be wrong. With `cnf`, the token is bound to a key. */
-function readToken(access: string): Grant & { readonly scheme: string } {
+/** Reads the lifetime as a duration, because the clock of the device may be wrong. */
+function readToken(access: string): Grant {
   try {
     const payload = access.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/')
-    const { sid, exp, iat, cnf } = JSON.parse(atob(payload)) as Record<string, unknown>
-    const lifeMs = (Number(exp) - Number(iat)) * 1000
-    return { sid: String(sid), lifeMs, scheme: cnf ? 'DPoP' : 'Bearer' }
+    // The authority signs these members. They are not checked, because the guard of each service checks them.
+    const { sid, exp, iat } = JSON.parse(atob(payload)) as { sid: string; exp: number; iat: number }
+    return { sid: String(sid), lifeMs: (exp - iat) * 1000 }
   } catch {
-    return { sid: '', lifeMs: undefined, scheme: 'Bearer' }
+    return { sid: '' }
   }
 }
 
