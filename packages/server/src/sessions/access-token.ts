@@ -38,6 +38,8 @@ export interface MintInput {
   readonly now: EpochMs
   /** The session's CSRF token, for an access token in a cookie. */
   readonly csrfToken?: string | undefined
+  /** The thumbprint of the key that the token is bound to (RFC 9449 §6.1). */
+  readonly jkt?: string | undefined
   /** The application that gets the token. Undefined: the client of the session. */
   readonly application?: TokenOfApplication | undefined
 }
@@ -67,7 +69,7 @@ export function mintAccessToken(
   signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
-  { session: given, account, position, now, csrfToken, application }: MintInput,
+  { session: given, account, position, now, csrfToken, application, jkt }: MintInput,
 ): string | Promise<string> {
   const session = application === undefined ? given : { ...given, clientId: application.clientId }
   const common = commonClaims(settings, random, { holder: account, position, now })
@@ -83,6 +85,7 @@ export function mintAccessToken(
     user_id: account.userId,
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
     ...(application === undefined ? {} : claimsOfApplication(application)),
+    ...(jkt === undefined ? {} : { cnf: { jkt } }),
   }
   const own = settings.claims?.(account, withoutSecrets(session)) ?? {}
   for (const name of Object.keys(own)) {
