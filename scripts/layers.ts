@@ -23,6 +23,7 @@ const LAYERS = [
   'sessions',
   'by-mail',
   'with-factors',
+  'upstream',
   'http',
 ]
 /** The folders on top, which may import everything below `src`. */
@@ -53,6 +54,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     'hono',
     'ioredis',
     'nodemailer',
+    'openid-client',
     'otplib',
     'pg',
     'pino',

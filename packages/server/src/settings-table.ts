@@ -31,6 +31,7 @@ import {
   url,
   type SchemaDescription,
 } from './settings-schemas.ts'
+import { upstreamTable } from './settings-upstreams.ts'
 
 const SECRETS = `at least ${limits.secretCharsMin} random characters; several separated by commas`
 
@@ -326,6 +327,7 @@ export const table = {
     describe:
       'A JSON file that replaces texts of the pages, such as `{"en": {"signIn": {"title": "Welcome back"}}}` ([guide](../guides/account-pages.md#words)).',
   },
+  ...upstreamTable,
   usernameField: {
     env: 'COUNTERSIGN_USERNAME_FIELD',
     schema: fieldName().default('username'),
