@@ -29,6 +29,7 @@ import { openKeyRing, warnOfAlgorithms } from './authority/keys.ts'
 import { openMail } from './authority/mail.ts'
 import { startPreload } from './authority/preload.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
+import { createUpstreamServices } from './authority/upstream.ts'
 import { settled } from './authority/settle.ts'
 import { systemClock, type Clock } from './base/clock.ts'
 import { createLogger } from './base/logger.ts'
@@ -52,6 +53,7 @@ import { logStoreEvent } from './authority/store-events.ts'
 import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
+import { createIdentityManager, type IdentityManager } from './upstream/manage.ts'
 import { createFactorManager, type FactorManager } from './with-factors/manage.ts'
 
 /** The settings of an authority, and the options for tests and embedding applications. */
@@ -126,6 +128,7 @@ export interface AuthorityCore {
 /** An authority that keeps the accounts itself. */
 export interface Authority extends AuthorityCore {
   readonly accounts: AccountManager & AccountMails
+  readonly identities: IdentityManager
 }
 
 /** An authority whose accounts the application keeps. The application reports changes through `users`. */
@@ -215,12 +218,14 @@ async function assemble(
     accounts &&
     createMailServices(settings, { ...base, services, mailer: mail.mailer })
   const factors = await createFactorServices(settings, { ...base, services, byMail })
+  const upstream = createUpstreamServices(settings, { ...base, services })
   const http = serveHttp({
     settings,
     services,
     accounts,
     byMail,
     factors,
+    upstream,
     hub: feed.hub,
     effective: feed.effective,
     devOutbox: mail.devOutbox,
@@ -296,5 +301,13 @@ async function assemble(
     : {
         ...core,
         accounts: settled({ ...accounts, ...createAccountMails(() => byMail, base) }, settling),
+        identities: settled(
+          createIdentityManager({
+            ...base,
+            notices: () => notices,
+            hasMailLogin: settings.http.mailLogin && byMail !== undefined,
+          }),
+          settling,
+        ),
       }
 }

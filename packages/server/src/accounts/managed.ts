@@ -26,6 +26,7 @@ export type ManagedCode =
   | 'client_secrets_full'
   | 'client_secret_unknown'
   | 'session_unknown'
+  | 'identity_last'
 
 /** A change that was not made: a stable code, and a sentence that says why and what to do. */
 export interface NotManaged {

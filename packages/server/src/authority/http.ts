@@ -23,6 +23,7 @@ import { createRefresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import { waitUntilEffective } from '../sessions/wait-effective.ts'
 import type { Settings } from '../settings.ts'
+import type { UpstreamServices } from '../upstream/services.ts'
 import type { FactorServices } from '../with-factors/services.ts'
 import { openSite } from './site.ts'
 
@@ -44,14 +45,16 @@ export function serveHttp(options: {
   /** Undefined if the server sends no mail. */
   readonly byMail: MailServices | undefined
   readonly factors: FactorServices
+  /** Undefined without providers of identities. */
+  readonly upstream: UpstreamServices | undefined
   readonly hub: FeedHub
   /** Resolves when a log position is in force at the guards of all nodes. */
   readonly effective: (position: number) => Promise<EffectiveReport>
   readonly devOutbox: DevOutbox | undefined
   readonly logger: Logger
 }): HttpSide {
-  const { settings, services, accounts, byMail, factors, hub, effective, devOutbox, logger } =
-    options
+  const { settings, services, accounts, byMail, factors, upstream, hub, effective } = options
+  const { devOutbox, logger } = options
   const { http } = settings
   const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
   const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
@@ -61,6 +64,7 @@ export function serveHttp(options: {
       accounts,
       byMail,
       factors,
+      upstream,
       refresh: createRefresher(services),
       http,
       site: openSite(settings),

@@ -26,6 +26,7 @@ export function createApp(
     ownAccounts: app.accounts !== undefined,
     devOutbox: app.devOutbox !== undefined,
     pages: http.pages,
+    upstreams: app.upstream !== undefined,
   }
   const rows = table
     .filter(({ feature }) => feature === undefined || feature.isOn(features))

@@ -14,6 +14,8 @@ import { feedRoutes } from './revocations/routes.ts'
 import { invitationRoutes } from './tenants/invitation-routes.ts'
 import { memberRoutes } from './tenants/member-routes.ts'
 import { ownInvitationRoutes } from './tenants/own-invitation-routes.ts'
+import { ownIdentityRoutes } from './upstream/own-routes.ts'
+import { upstreamRoutes } from './upstream/routes.ts'
 import type { ApiRoute } from './router/define.ts'
 
 /**
@@ -29,6 +31,8 @@ export const routes: readonly ApiRoute[] = [
   ...factorSignInRoutes,
   ...stepUpRoutes,
   ...ownFactorRoutes,
+  ...upstreamRoutes,
+  ...ownIdentityRoutes,
   ...byMailRoutes,
   ...pageRoutes,
   ...ownInvitationRoutes,

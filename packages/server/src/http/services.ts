@@ -9,6 +9,7 @@ import type { DevOutbox } from '../mail/dev-outbox.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import type { Effective } from '../sessions/wait-effective.ts'
+import type { UpstreamServices } from '../upstream/services.ts'
 import type { FactorServices } from '../with-factors/services.ts'
 import type { Cookies } from './browser/cookies.ts'
 import type { Site } from './pages/look/site.ts'
@@ -55,6 +56,8 @@ export interface AppServices {
   /** Undefined if the server sends no mail, or the application keeps the accounts. */
   readonly byMail: MailServices | undefined
   readonly factors: FactorServices
+  /** Undefined if nobody can log in with identities of other issuers. */
+  readonly upstream?: UpstreamServices | undefined
   readonly refresh: Refresher
   readonly http: HttpSettings
   /** How the pages look. */

@@ -60,6 +60,8 @@ export interface Features {
   readonly devOutbox: boolean
   /** Whether the server has pages for people (`COUNTERSIGN_PAGES`). */
   readonly pages: boolean
+  /** Whether people can log in with identities of other issuers. */
+  readonly upstreams: boolean
 }
 
 /** A feature that adds routes, and the setting that an operator has to change. */

@@ -6,6 +6,7 @@ export type AccountSection =
   | 'address'
   | 'password'
   | 'factors'
+  | 'identities'
   | 'sessions'
   | 'activity'
   | 'tenants'
@@ -24,6 +25,8 @@ export type AccountNotice =
   | 'factor-renamed'
   | 'factor-removed'
   | 'devices-forgotten'
+  | 'identity-added'
+  | 'identity-removed'
 
 /** All notices of the account page. */
 export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
@@ -38,6 +41,8 @@ export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
   'factor-renamed',
   'factor-removed',
   'devices-forgotten',
+  'identity-added',
+  'identity-removed',
 ]
 
 /** The words of one part of the account page. */

@@ -2,6 +2,7 @@ import type { RefusalCode } from '../../../base/refusals.ts'
 import type { SiteLinkName } from '../../../base/site-links.ts'
 import type { AccountMessages } from './account-messages.ts'
 import type { FactorMessages } from './factor-messages.ts'
+import type { UpstreamMessages } from './upstream-messages.ts'
 
 /** The pages on which people use a link or a code from a mail. */
 export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
@@ -132,6 +133,15 @@ export type ShownRefusal = Extract<
   | 'passkey_unknown'
   | 'passkey_taken'
   | 'passkeys_off'
+  | 'upstream_void'
+  | 'upstream_refused'
+  | 'upstream_unavailable'
+  | 'upstream_redirect_invalid'
+  | 'identity_unknown'
+  | 'identity_address_taken'
+  | 'identity_taken'
+  | 'identity_last'
+  | 'second_factor_required'
 >
 
 /** The words of all pages in one language. Values in them are not escaped. */
@@ -144,6 +154,7 @@ export interface Messages {
   readonly signUp: { readonly title: string; readonly lead: string; readonly username: string }
   readonly account: AccountMessages
   readonly factors: FactorMessages
+  readonly upstream: UpstreamMessages
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
   readonly done: Readonly<Record<DonePage, Message>>
