@@ -118,6 +118,7 @@ async function purge(
     invitations: () => store.invitations.purge(INVITATION_KEPT_MS, STEP_ROWS),
     challenges: () => store.factors.purge(STEP_ROWS),
     mail_codes: () => store.mailCodes.purge(STEP_ROWS),
+    sso: () => store.sso.grants.purge(STEP_ROWS),
     ...(await pruning('audit', store.audit, auditMs)),
     ...(await pruning('revocations', store.revocations, revocationsMs)),
   }

@@ -180,6 +180,18 @@ describe('upkeep', () => {
     }
   })
 
+  test('records of single sign-on are deleted when they have expired', async () => {
+    await using it = await openFor({})
+    execute(
+      it.dataDir,
+      `INSERT INTO sso_records (kind, id_hash, payload, expires_at)
+       SELECT 'Session', randomblob(32), '{}', value FROM json_each(?)`,
+      JSON.stringify([0, 1, 2].map((days) => it.clock.nowMs() + days * DAY_MS)),
+    )
+    await keepUp(it)
+    expect(count(it, 'sso_records')).toBe(2)
+  })
+
   test('a large backlog is deleted in steps, between requests', async () => {
     await using it = await openFor({ auditRetention: '1d' })
     execute(

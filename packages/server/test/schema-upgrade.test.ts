@@ -76,6 +76,8 @@ test('an older database is brought up to date with its rows', async () => {
     // The whole log is kept, and begins where it began.
     expect((await store.revocations.tail(0, -1)).entries).toHaveLength(2)
     expect(await store.revocations.chainAt(0)).toEqual(origin)
+    // Logouts of applications are collected from here on.
+    expect(queryOne(dataDir, 'SELECT position FROM sso_collected')).toEqual({ position: 2 })
     // Both tables stay append-only until they are pruned.
     for (const table of ['audit', 'revocations']) {
       expect(() => execute(dataDir, `DELETE FROM ${table}`)).toThrow(/append-only/)

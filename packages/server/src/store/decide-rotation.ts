@@ -3,13 +3,16 @@ import type { RefreshAttempt, RefreshRules, RotationDecision, SessionState } fro
 import type { Session } from './rows.ts'
 import { whyOver } from './standing.ts'
 
-/** The conditions of the rotation rule besides the session. Times are in milliseconds. */
-export interface RotationConditions extends Pick<
-  RefreshRules,
-  'graceMs' | 'startedAt' | 'healing'
-> {
+/** What dates an older generation. Times are in milliseconds. */
+export interface GraceConditions extends Pick<RefreshRules, 'graceMs' | 'startedAt'> {
   readonly now: EpochMs
 }
+
+/** The conditions of the rotation rule besides the session. Times are in milliseconds. */
+export interface RotationConditions extends GraceConditions, Pick<RefreshRules, 'healing'> {}
+
+/** The part of a row by which its older generations are dated. */
+export type Rotated = Pick<Session, 'generation' | 'rotatedAt' | 'grace'>
 
 /**
  * Decides what happens to a presented refresh token. Pure: reads no clock and no store. The caller has
@@ -51,16 +54,16 @@ export function decideRotation(
  * otherwise hide every later rotation, and two tabs would end their session until the clock catches up. A
  * time further ahead than the grace is not young.
  */
-function isYoung(
-  session: Session,
+export function isYoung(
+  rotated: Rotated,
   generation: number,
-  { now, graceMs, startedAt }: RotationConditions,
+  { now, graceMs, startedAt }: GraceConditions,
 ): boolean {
-  const rotatedAt = whenRotated(session, generation)
+  const rotatedAt = whenRotated(rotated, generation)
   if (rotatedAt === undefined) return false
   const isWithin = (one: EpochMs, other: EpochMs): boolean => Math.abs(one - other) < graceMs
   return (
-    isWithin(now, rotatedAt) || (isWithin(now, startedAt) && isWithin(session.rotatedAt, rotatedAt))
+    isWithin(now, rotatedAt) || (isWithin(now, startedAt) && isWithin(rotated.rotatedAt, rotatedAt))
   )
 }
 
@@ -71,7 +74,7 @@ function isYoung(
  * twice the grace, however long a chain goes on.
  */
 function whenRotated(
-  { generation: current, rotatedAt, grace }: Session,
+  { generation: current, rotatedAt, grace }: Rotated,
   generation: number,
 ): EpochMs | undefined {
   if (generation === current - 1) return rotatedAt

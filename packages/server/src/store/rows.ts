@@ -227,7 +227,7 @@ export interface AuditEntry {
   readonly actor: string
   readonly event: AuditEvent
   readonly outcome: 'ok' | 'refused'
-  /** The account or service account that it concerns. */
+  /** The account, service account or application that it concerns. */
   readonly accountId: string | undefined
   readonly sessionId: string | undefined
   readonly address: string | undefined
@@ -301,6 +301,18 @@ export type AuditEvent =
   | 'stepped_up'
   | 'device_trusted'
   | 'devices_forgotten'
+  | 'application_created'
+  | 'application_changed'
+  | 'application_disabled'
+  | 'application_enabled'
+  | 'application_deleted'
+  | 'application_secret_added'
+  | 'application_secret_removed'
+  | 'consent_given'
+  | 'consent_revoked'
+  | 'grant_revoked'
+  | 'identity_linked'
+  | 'identity_unlinked'
 
 /** The subject matter of a mail. */
 export type MailKind =

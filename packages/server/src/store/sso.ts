@@ -51,7 +51,7 @@ export interface ApplicationStore {
   /** Revokes all grants and all access tokens of the application, with one entry of kind `client`. */
   disable(applicationId: string, context: AuditContext): Promise<Change>
   enable(applicationId: string, context: AuditContext): Promise<Change>
-  /** Deletes the application with its secrets, records and consents, and revokes its access tokens. */
+  /** Deletes the application with everything that is stored about it, and revokes its access tokens. */
   delete(applicationId: string, context: AuditContext): Promise<Change>
   /** At most two secrets. `full` if it has two. */
   addSecret(
@@ -59,7 +59,12 @@ export interface ApplicationStore {
     secret: ClientSecret,
     context: AuditContext,
   ): Promise<'added' | 'full' | 'unknown'>
+  /**
+   * Removes a secret and makes all access tokens of the application stale, as for service accounts. `unknown` if there
+   * is no such secret.
+   */
   removeSecret(applicationId: string, secretId: string, context: AuditContext): Promise<Change>
+  /** Records when a secret was used, to the minute. */
   noteSecretUse(applicationId: string, secretId: string, at: EpochMs): Promise<void>
 }
 
@@ -73,6 +78,7 @@ export interface SsoRecord {
   readonly idHash: Uint8Array
   /** The session that the record belongs to. Undefined before anybody signed in. */
   readonly sessionId: string | undefined
+  /** The grant that the record belongs to. The record of a grant has its own id here, so that it is removed with it. */
   readonly grantId: string | undefined
   readonly applicationId: string | undefined
   /** SHA-256 of a second id by which the record is found: `uid`, or the code that people type. */
@@ -166,8 +172,14 @@ export interface SsoConsent {
 /** Grants and consents. */
 export interface SsoGrantStore {
   consent(accountId: string, applicationId: string): Promise<SsoConsent | undefined>
+  /**
+   * Writes a consent. One that exists keeps the time at which it was given. Writes nothing if there is no such account.
+   */
   setConsent(consent: SsoConsent, context: AuditContext): Promise<void>
-  /** Lists the consents of an account with the titles of the applications, the newest first. */
+  /**
+   * Lists the consents of an account with the titles of the applications, the newest first. The title of an application
+   * without a row is its id.
+   */
   consentsOf(
     accountId: string,
   ): Promise<readonly (SsoConsent & { readonly title: string; readonly isDisabled: boolean })[]>
@@ -213,14 +225,17 @@ export interface SsoLogout {
  * whatever ended it.
  */
 export interface SsoLogoutStore {
-  /** Remembers that a session signed in at an application. Does nothing if it is known. */
+  /**
+   * Remembers that a session signed in at an application. Does nothing if it is known. If the session is over already,
+   * its logout is due at once: the application may have learned of the login.
+   */
   noteLogin(login: SsoLogin): Promise<void>
   /** The applications in which a session signed in. */
   loginsOf(sessionId: string): Promise<readonly SsoLogin[]>
   /**
-   * Reads up to `limit` entries of the log after the last call, and moves the logins of all sessions that they ended
-   * (entries of kind issuer, tenant, account and session that are hard) into the outbox, in one step. Returns whether there is more to read. The
-   * session that survives a hard entry of its account stays.
+   * Reads up to `limit` entries of the log after the last call, and moves up to `limit` logins of sessions that they
+   * ended into the outbox, in one step. Returns whether there is more to do. A session that stands keeps its logins:
+   * for example, one that survived a hard entry of its account.
    */
   collect(limit: number): Promise<{ readonly isMore: boolean }>
   /** Takes up to `limit` logouts that are due, and makes them due again after `leaseMs`. */

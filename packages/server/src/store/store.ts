@@ -99,8 +99,8 @@ export interface AccountStore {
   /** Lets the account log in again. Sessions and tokens stay revoked. `unchanged` if it was not disabled. */
   enable(accountId: string, context: AuditContext): Promise<Change>
   /**
-   * Deletes the account with its sessions and memberships, and revokes all its tokens. Log and audit keep its
-   * id.
+   * Deletes the account with its sessions, memberships, identities and consents, and revokes all its tokens. Log, audit
+   * and the logouts that applications must be told about keep its id.
    */
   delete(accountId: string, context: AuditContext): Promise<Change>
   /**
@@ -449,8 +449,8 @@ export interface RevocationStore {
    * ordinary revocation also moves the head.
    *
    * More than `JUMPS_MAX` jumps are `too_far`, except for a `restored` log, for which an operator gives the
-   * position. Its `killed` are the keys that were killed after the backup was made. Mails, mailed codes and invitations
-   * of the backup become void.
+   * position. Its `killed` are the keys that were killed after the backup was made. Mails, mailed codes, invitations
+   * and grants of applications of the backup become void.
    */
   startOver(
     lost: number,
@@ -604,6 +604,8 @@ export interface Store {
   readonly invitations: InvitationStore
   readonly mail: MailStore
   readonly nodes: NodeStore
+  readonly sso: SsoStore
+  readonly identities: IdentityStore
   /** The store's clock, which decides grace and expiry. All nodes on one PostgreSQL have the same time. */
   readonly clock: Clock
   /**

@@ -21,6 +21,7 @@ import { deleteFactorsOf, viewFactors } from './factor-rows.ts'
 import { deleteInvitationsOf } from './invitation-rows.ts'
 import { hasSessions, isKnownAddress } from './known-address.ts'
 import { appendRevocation, readPosition } from './revocations.ts'
+import { deleteSsoOf } from './sso-rows.ts'
 import { SESSION_STANDS } from './standing.ts'
 
 const accounts = columnsOf('accounts')
@@ -214,6 +215,7 @@ async function deleteAccount(
   accountId: string,
   context: AuditContext,
 ): Promise<true> {
+  await deleteSsoOf(tx, accountId, tx.nowMs())
   await tx.run('DELETE FROM sessions WHERE account_id = ?', accountId)
   await tx.run('DELETE FROM memberships WHERE account_id = ?', accountId)
   await tx.run('DELETE FROM mail_codes WHERE account_id = ?', accountId)

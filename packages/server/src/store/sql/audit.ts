@@ -25,7 +25,8 @@ export async function appendAudit(tx: Transaction, entry: AuditEntry): Promise<v
 }
 
 /**
- * Appends the line of a change that was made, and writes its mails. `accountId` is the account or service account that it concerns.
+ * Appends the line of a change that was made, and writes its mails. `accountId` is the account, service account or application
+ * that it concerns.
  */
 export async function auditChange(
   tx: Transaction,
@@ -63,7 +64,7 @@ export async function auditRefusal(
 /** Appends the line of a change of one session, and writes its mails. */
 export async function auditSession(
   tx: Transaction,
-  session: { readonly id: string; readonly accountId: string },
+  session: { readonly id: string; readonly accountId: string | undefined },
   event: AuditEvent,
   { at, actor, address, mails }: AuditContext,
   detail?: string,

@@ -26,6 +26,7 @@ import {
   readStartOver,
   toHead,
 } from './revocations.ts'
+import { removeGrantsOfApplication, voidGrants } from './sso-rows.ts'
 
 const headColumns = columnsOf('revocation_head')
 const keys = columnsOf('keys')
@@ -69,7 +70,7 @@ export async function startOver(
   if (jumps > JUMPS_MAX && restored === undefined) {
     return { kind: 'too_far', position: head.position, recovered: 0 }
   }
-  if (restored !== undefined) await voidLetters(tx, by.at)
+  if (restored !== undefined) await voidUnfinished(tx, by.at)
   await jump(tx, jumps, by.at)
   const outcome = await beginAnew(tx, by)
   for (const kid of restored?.killed ?? []) await killAgain(tx, kid, by)
@@ -77,13 +78,14 @@ export async function startOver(
 }
 
 /**
- * Voids the mails, mailed codes and invitations of a backup. Since it was made, a mail may have been sent, a code used,
- * and an invitation withdrawn.
+ * Voids the mails, mailed codes and invitations of a backup, and what applications had been granted. Since it was made,
+ * a mail may have been sent, a code used, an invitation withdrawn, and a grant revoked.
  */
-async function voidLetters(tx: Transaction, at: EpochMs): Promise<void> {
+async function voidUnfinished(tx: Transaction, at: EpochMs): Promise<void> {
   await failWaiting(tx, 'database_restored', at)
   await tx.run('DELETE FROM mail_codes')
   await tx.run("UPDATE invitations SET state = 'withdrawn' WHERE state = 'open'")
+  await voidGrants(tx)
 }
 
 /** Revokes everything of another issuer: see `RevocationStore.startOverAs`. Call it inside a transaction. */
@@ -183,6 +185,7 @@ async function appendAndApply(
       break
     case 'client':
       await tx.run('UPDATE clients SET hard_position = ? WHERE id = ?', position, subject)
+      await removeGrantsOfApplication(tx, subject)
       break
     case 'issuer':
       // This updates many rows, but it is rare, and it saves every sign-in and refresh a comparison.

@@ -120,8 +120,8 @@ export function toAuthentication(
   }
 }
 
-/** Reads the columns of the windows of rotations of a row of the table `sessions`. */
-function toGrace(row: Row): GraceWindows {
+/** Reads the columns of the windows of rotations, which `sessions` and `sso_refreshes` have. */
+export function toGrace(row: Row): GraceWindows {
   return {
     generation: sessions.integer(row, 'grace_generation'),
     beganAt: sessions.integer(row, 'grace_began_at'),

@@ -5,6 +5,7 @@ import { createClientStore } from './clients.ts'
 import { consume, purgeConsumed } from './consume.ts'
 import type { Database, GroupCommit } from './database.ts'
 import { createFactorStore } from './factors.ts'
+import { createIdentityStore } from './identities.ts'
 import { createInvitationStore } from './invitations.ts'
 import { createKeyStore } from './keys.ts'
 import { createRevocationStore } from './log-store.ts'
@@ -14,13 +15,14 @@ import { createNodeStore } from './nodes.ts'
 import { createRoleStore } from './roles.ts'
 import { createSessionStore, type HotSessionMethods } from './sessions.ts'
 import { createShadowStore } from './shadows.ts'
+import { createSsoStore } from './sso.ts'
 import { createTenantStore } from './tenants.ts'
 import { createThrottleStore } from './throttles.ts'
 
 /** The members of a store that both engines share. The others differ by engine. */
 export type SqlStore = Omit<Store, 'clock' | 'watch' | 'check' | 'close'>
 
-/** Puts together what both engines share. Consumed ids share transactions by `together`. */
+/** Puts together what both engines share. What happens often shares transactions by `together`. */
 export function createSqlStore(
   db: Database,
   together: GroupCommit,
@@ -42,6 +44,8 @@ export function createSqlStore(
     invitations: createInvitationStore(db),
     mail: createMailStore(db),
     nodes: createNodeStore(db),
+    sso: createSsoStore(db, together),
+    identities: createIdentityStore(db),
     consume: (kind, id, expiresAt) =>
       together.run((tx) => consume(tx, { kind, id, expiresAt }, tx.nowMs()), 'none'),
     purgeConsumed: (limit) => purgeConsumed(db, limit),

@@ -537,7 +537,7 @@ export const migrations: readonly string[] = [
     id       INTEGER PRIMARY KEY CHECK (id = 1),
     position INTEGER NOT NULL
   ) STRICT;
-  INSERT INTO sso_collected (id, position) VALUES (1, 0);
+  INSERT INTO sso_collected (id, position) SELECT 1, position FROM revocation_head WHERE id = 1;
 
   -- Identities of other issuers.
   CREATE TABLE identities (

@@ -47,6 +47,7 @@ export function serveStore(opening: Opening): void {
  */
 class StoreHost {
   readonly #store: Store
+  readonly #groups: ReadonlyMap<string, object>
   readonly #gate: Gate
   readonly #send: (message: FromThread) => void
   readonly #unwatch: () => void
@@ -60,13 +61,14 @@ class StoreHost {
     const clock = sendsTime ? { nowMs: () => this.#nowMs ?? 0 } : systemClock
     const onEvent = (event: StoreEvent): void => send({ kind: 'event', event })
     this.#store = openSqliteStore(dataDir, { exclusive: true, clock, onEvent })
+    this.#groups = groupsOf(this.#store)
     this.#gate = new Gate(gate)
     this.#send = send
     this.#unwatch = this.#store.watch((mayHaveEntries) => {
       this.#change = { mayHaveEntries: mayHaveEntries || this.#change?.mayHaveEntries === true }
       this.#sendSoon()
     })
-    send({ kind: 'opened', methods: methodsOf(this.#store) })
+    send({ kind: 'opened', methods: methodsOf(this.#groups) })
   }
 
   receive(message: CallsMessage): void {
@@ -98,9 +100,9 @@ class StoreHost {
 
   async #run([id, group, method, values]: Call): Promise<void> {
     try {
-      const owner: unknown = group === '' ? this.#store : Reflect.get(this.#store, group)
       // The other side calls only methods that it got from `methodsOf`.
-      const called = Reflect.get(owner as object, method) as (...values: unknown[]) => unknown
+      const owner = this.#groups.get(group) as object
+      const called = Reflect.get(owner, method) as (...values: unknown[]) => unknown
       this.#answer([id, true, await Reflect.apply(called, owner, values)])
     } catch (error) {
       this.#answer([id, false, sendError(error)])
@@ -129,13 +131,27 @@ class StoreHost {
   }
 }
 
-/** The names of the methods of a store, by their group. */
-function methodsOf(store: Store): Record<string, string[]> {
-  const methods: Record<string, string[]> = { '': [] }
-  for (const [name, member] of Object.entries(store)) {
-    if (typeof member === 'function') methods['']?.push(name)
-    // The clock of the other thread is nearer than a call.
-    else if (name !== 'clock') methods[name] = Object.keys(member as object)
+/** The objects with methods in a store, by their path: `sso.records`. The path of the store itself is empty. */
+function groupsOf(store: Store): ReadonlyMap<string, object> {
+  const groups = new Map<string, object>()
+  const add = (path: readonly string[], owner: object): void => {
+    groups.set(path.join('.'), owner)
+    for (const [name, member] of Object.entries(owner)) {
+      // The clock of the other thread is nearer than a call.
+      if (typeof member === 'object' && name !== 'clock') add([...path, name], member)
+    }
+  }
+  add([], store)
+  return groups
+}
+
+/** The names of the methods of each group. */
+function methodsOf(groups: ReadonlyMap<string, object>): Record<string, string[]> {
+  const methods: Record<string, string[]> = {}
+  for (const [path, owner] of groups) {
+    methods[path] = Object.entries(owner).flatMap(([name, member]) =>
+      typeof member === 'function' ? [name] : [],
+    )
   }
   return methods
 }

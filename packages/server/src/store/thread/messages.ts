@@ -4,7 +4,10 @@ import type { EpochMs } from '../../base/clock.ts'
 import { SetupError, StoreFault, messageOf } from '../../base/faults.ts'
 import type { StoreEvent } from '../events.ts'
 
-/** A call of a method: `sessions.refresh` is group `sessions`. The group of `consume` is empty. Ids grow by one. */
+/**
+ * A call of a method: `sessions.refresh` is group `sessions`, and `sso.records.find` is group `sso.records`. The group of
+ * `consume` is empty. Ids grow by one.
+ */
 export type Call = readonly [id: number, group: string, method: string, values: readonly unknown[]]
 
 /** The message to a thread that serves no store. The thread opens this store. */

@@ -27,23 +27,33 @@ export async function openThreadStore(
 ): Promise<Store> {
   const thread = new StoreThread(dataDir, options)
   const methods = await thread.open()
-  const remote = (group: string): object =>
-    Object.fromEntries(
-      (methods[group] ?? []).map((method) => [
-        method,
-        (...values: readonly unknown[]) => thread.call(group, method, values),
-      ]),
-    )
-  const groups = Object.keys(methods).filter((name) => name !== '')
   const store: object = {
-    ...Object.fromEntries(groups.map((group) => [group, remote(group)])),
-    ...remote(''),
+    ...remote(methods, '', (group, method, values) => thread.call(group, method, values)),
     clock: options.clock,
     watch: (changed: Watcher) => thread.watch(changed),
     close: () => thread.close(),
   }
   // The thread has named all members of its own `Store`. The others are replaced here.
   return store as Store
+}
+
+/** The methods of a group and of the groups inside it, as calls to the thread. */
+function remote(
+  methods: Methods,
+  path: string,
+  call: (group: string, method: string, values: readonly unknown[]) => Promise<unknown>,
+): object {
+  const prefix = path === '' ? '' : `${path}.`
+  const isInside = (group: string): boolean =>
+    group !== path && group.startsWith(prefix) && !group.slice(prefix.length).includes('.')
+  const own = (methods[path] ?? []).map((method) => [
+    method,
+    (...values: readonly unknown[]) => call(path, method, values),
+  ])
+  const inside = Object.keys(methods)
+    .filter(isInside)
+    .map((group) => [group.slice(prefix.length), remote(methods, group, call)])
+  return Object.fromEntries([...own, ...inside])
 }
 
 type Watcher = Parameters<Store['watch']>[0]

@@ -42,6 +42,15 @@ export const TABLES = [
   'challenges',
   'trusted_devices',
   'passkey_scope',
+  'applications',
+  'application_secrets',
+  'sso_records',
+  'sso_refreshes',
+  'sso_consents',
+  'sso_logins',
+  'sso_logouts',
+  'sso_collected',
+  'identities',
   'write_checks',
 ] as const
 
@@ -58,6 +67,7 @@ export const WITH_FIRST_ROW = [
   'revocation_head',
   'audit_start',
   'consumed_start',
+  'sso_collected',
   'write_checks',
 ] as const
 
