@@ -124,6 +124,7 @@ describe('every page', () => {
           ownAccounts: true,
           devOutbox: false,
           pages: true,
+          upstreams: true,
         }) !== false,
     )
     expect(without).toEqual([])

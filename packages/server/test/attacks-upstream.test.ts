@@ -118,7 +118,9 @@ test('a verified address in the userinfo does not verify the one in the ID token
   const begun = await begin()
   const token = await odd.sign({ ...claimsFor(begun), email: 'alice@example.com' })
   expect((await comeBack(begun, token)).status).toBe(303)
-  const [account] = (await it.authority.accounts.list()).filter(({ username }) => username === 'alice-' || username !== 'alice')
+  const [account] = (await it.authority.accounts.list()).filter(
+    ({ username }) => username === 'alice-' || username !== 'alice',
+  )
   expect(account?.email).toBeUndefined()
 })
 

@@ -74,14 +74,12 @@ test('a person logs in with an identity, and gets an account with the first log-
     amr: ['fed'],
     roles: [],
   })
-  expect(await eventsOf('carol')).toEqual([
-    'login work',
-    'identity_linked work',
-    'account_created',
-  ])
+  expect(await eventsOf('carol')).toEqual(['login work', 'identity_linked work', 'account_created'])
   expect(await it.authority.identities.list('carol')).toMatchObject({
     ok: true,
-    value: [{ issuer: it.issuer.url, subject: 'u-1', provider: 'work', label: 'carol@example.com' }],
+    value: [
+      { issuer: it.issuer.url, subject: 'u-1', provider: 'work', label: 'carol@example.com' },
+    ],
   })
   // The password of an account without a password is never right.
   const tried = await it.post('/api/token/', { username: 'carol', password: PASSWORD })
@@ -134,7 +132,7 @@ describe('addresses', () => {
     await it.authority.accounts.setEmail(USERNAME, { address: CAROL.email, verified: true }, 'test')
     const page = await logInAs(browser, 'u-1')
     expectFailure(page, 409, /An account has the address of this identity already/)
-    expect(page.tags.find(({ text }) => text === 'Try again')?.attributes['href']).toBe('/sign-in')
+    expect(page.tags.find(({ name, text }) => name === 'a' && text === 'Try again')?.attributes['href']).toBe('/sign-in')
     expect(await identitiesOf(USERNAME)).toEqual([])
   })
 
@@ -247,9 +245,9 @@ describe('the browser', () => {
 
   test('several tabs log in at once', async () => {
     const paths = [await toCallback(browser, 'u-1'), await toCallback(browser, 'u-1')]
-    expect(await Promise.all(paths.map(async (path) => (await browser.ask(path, {})).status))).toEqual(
-      [303, 303],
-    )
+    expect(
+      await Promise.all(paths.map(async (path) => (await browser.ask(path, {})).status)),
+    ).toEqual([303, 303])
   })
 
   test('a browser keeps the cookies of eight log-ins at most', async () => {
@@ -258,7 +256,9 @@ describe('the browser', () => {
       it.clock.advanceMs(1_000)
       await browser.open('/auth/upstream/work')
     }
-    expect([...browser.jar.cookies.keys()].filter((name) => name.includes('upstream'))).toHaveLength(8)
+    expect(
+      [...browser.jar.cookies.keys()].filter((name) => name.includes('upstream')),
+    ).toHaveLength(8)
     expectFailure(await browser.ask(first, {}), 400, /Begin again/)
   })
 
@@ -343,7 +343,10 @@ describe('the account', () => {
     const begun = await browser.jar.visit('/auth/factors/totp/challenge', { headers })
     const { challenge, secret } = membersOf(begun) as { challenge: string; secret: string }
     const code = totpAt(secret, it.clock.nowMs())
-    await browser.jar.visit('/auth/factors/totp', { headers, body: { challenge, code, name: 'App' } })
+    await browser.jar.visit('/auth/factors/totp', {
+      headers,
+      body: { challenge, code, name: 'App' },
+    })
     expect(access).not.toBe('')
     it.clock.advanceMs(30_000)
 
@@ -374,7 +377,11 @@ describe('the account', () => {
   test('an identity that was removed while the person was at the provider logs in to nothing', async () => {
     await startWith({ upstreamSignUp: false })
     it.issuer.people.set('u-1', CAROL)
-    await it.authority.accounts.setEmail(USERNAME, { address: CAROL.email, verified: false }, 'test')
+    await it.authority.accounts.setEmail(
+      USERNAME,
+      { address: CAROL.email, verified: false },
+      'test',
+    )
     await logInAs(browser, 'u-1')
     await it.authority.accounts.setPassword(USERNAME, 'staple and no donkey', 'test')
     const path = await toCallback(browser, 'u-1')
@@ -456,5 +463,7 @@ test('a provider learns nothing but what it needs', async () => {
   expect(cookie).toMatch(/HttpOnly/)
   expect(cookie).toMatch(/SameSite=Lax/)
   expect(cookie).toMatch(/Max-Age=600/)
-  expect(await new IssuerBrowser().goAs('u-1', url.href)).toMatch(/^\/auth\/upstream\/work\/callback/)
+  expect(await new IssuerBrowser().goAs('u-1', url.href)).toMatch(
+    /^\/auth\/upstream\/work\/callback/,
+  )
 })

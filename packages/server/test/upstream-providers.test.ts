@@ -56,7 +56,10 @@ async function logIn(name: string): Promise<SeenPage> {
   const { searchParams } = new URL(started.headers.get('location') ?? '')
   expect(searchParams.get('code_challenge_method')).toBe('S256')
   expect(searchParams.has('nonce')).toBe(false)
-  return browser.ask(`/auth/upstream/${name}/callback?code=c&state=${searchParams.get('state')}`, {})
+  return browser.ask(
+    `/auth/upstream/${name}/callback?code=c&state=${searchParams.get('state')}`,
+    {},
+  )
 }
 
 describe('GitHub', () => {
@@ -69,7 +72,10 @@ describe('GitHub', () => {
       { email: 'octocat@example.com', primary: true, verified: true },
     ])
     expect((await logIn('github')).status).toBe(303)
-    expect(await whoIs(browser)).toMatchObject({ username: 'octocat', email: 'octocat@example.com' })
+    expect(await whoIs(browser)).toMatchObject({
+      username: 'octocat',
+      email: 'octocat@example.com',
+    })
     expect(await it.authority.identities.list('octocat')).toMatchObject({
       value: [{ issuer: `github:${server.url}`, subject: '583231' }],
     })
@@ -116,7 +122,12 @@ test('X logs in by its id, with Basic and without an address', async () => {
 
 test('Discord says whether it has verified the address', async () => {
   await start({ preset: 'discord' })
-  answerWith('/me', { id: '80351110224678912', username: 'nelly', email: 'n@example.com', verified: true })
+  answerWith('/me', {
+    id: '80351110224678912',
+    username: 'nelly',
+    email: 'n@example.com',
+    verified: true,
+  })
   await logIn('discord')
   expect(await whoIs(browser)).toMatchObject({ username: 'nelly', email: 'n@example.com' })
 })

@@ -39,11 +39,7 @@ test('two settings are a provider', () => {
   })
   expect(providers.map(({ name, title, protocol }) => [name, title, protocol.issuer])).toEqual([
     ['google', 'Google', 'https://accounts.google.com'],
-    [
-      'microsoft',
-      'Microsoft',
-      'https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0',
-    ],
+    ['microsoft', 'Microsoft', 'https://login.microsoftonline.com/contoso.onmicrosoft.com/v2.0'],
     ['github', 'GitHub', 'github'],
   ])
 })
@@ -103,7 +99,12 @@ describe('the file', () => {
 
   test('has any number of providers', () => {
     const { providers } = readFile([
-      { ...work, title: 'Work', clientSecret: 'a-secret', roles: { claim: 'g', map: { a: ['b'] } } },
+      {
+        ...work,
+        title: 'Work',
+        clientSecret: 'a-secret',
+        roles: { claim: 'g', map: { a: ['b'] } },
+      },
       { preset: 'github', name: 'ghe', clientId: 'an-id' },
     ])
     expect(providers).toMatchObject([

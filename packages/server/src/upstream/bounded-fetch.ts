@@ -1,3 +1,5 @@
+import type { CustomFetch } from 'openid-client'
+
 /** The most that a provider may answer: discovery documents, keys and tokens are far smaller. */
 const ANSWER_BYTES_MAX = 512 * 1024
 
@@ -5,8 +7,8 @@ const ANSWER_BYTES_MAX = 512 * 1024
  * As `fetch`, but with a limit for the answer. Providers are set up by the operator, and can be taken over like any
  * other server.
  */
-export async function boundedFetch(url: string, init: RequestInit): Promise<Response> {
-  const response = await fetch(url, init)
+export const boundedFetch: CustomFetch = async (url, { body, ...init }) => {
+  const response = await fetch(url, body === undefined ? init : { ...init, body })
   if (response.body === null) return response
   let bytes = 0
   const limited = response.body.pipeThrough(

@@ -35,9 +35,7 @@ export function decideIdentity({
 }: IdentityFacts): IdentityDecision {
   if (identity !== undefined) return { kind: 'sign_in', accountId: identity.accountId }
   if (email === undefined || holder === undefined) {
-    return allowsSignUp
-      ? { kind: 'sign_up', email }
-      : { kind: 'refuse', code: 'identity_unknown' }
+    return allowsSignUp ? { kind: 'sign_up', email } : { kind: 'refuse', code: 'identity_unknown' }
   }
   const { account, isVerified } = holder
   // An account whose username is the address has not typed it as its address. Its owner may well be the person.

@@ -14,7 +14,9 @@ export function readTransaction(
   state: string,
   sealed: string | undefined,
 ): UpstreamTransaction | undefined {
-  return sealed === undefined || !isState(state) ? undefined : openTransaction(sealer, state, sealed)
+  return sealed === undefined || !isState(state)
+    ? undefined
+    : openTransaction(sealer, state, sealed)
 }
 
 /**
@@ -25,13 +27,17 @@ export function readTransaction(
 export async function finishAtProvider(
   services: UpstreamServices,
   provider: UpstreamProvider,
-  { transaction, answer }: { readonly transaction: UpstreamTransaction; readonly answer: URLSearchParams },
+  {
+    transaction,
+    answer,
+  }: { readonly transaction: UpstreamTransaction; readonly answer: URLSearchParams },
   caller: Caller,
 ): Promise<({ readonly ok: true } & ProvenIdentity) | Refusal> {
   const { store, throttle } = services.sessions
   const { state, expiresAt, position } = transaction
   const isUsable = transaction.provider === provider.name && store.clock.nowMs() < expiresAt
-  if (!isUsable || !(await store.consume(CONSUMED, state, expiresAt))) return refuse('upstream_void')
+  if (!isUsable || !(await store.consume(CONSUMED, state, expiresAt)))
+    return refuse('upstream_void')
   // Each answer makes this server send requests.
   const throttled = await countTry(services.sessions, throttle.challengesOf(caller.address))
   if (throttled !== undefined) return throttled

@@ -29,7 +29,11 @@ export async function readOpenidProfile(
 }
 
 /** Puts both answers together. Pure. */
-export function profileOf(provider: UpstreamProvider, claims: Claims, more: Claims): UpstreamProfile {
+export function profileOf(
+  provider: UpstreamProvider,
+  claims: Claims,
+  more: Claims,
+): UpstreamProfile {
   const of = (name: string): unknown => claims[name] ?? more[name]
   // Address and proof come from the same answer: one must not verify the address of the other.
   const source = textOf(claims['email']) === undefined ? more : claims

@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto'
 
 import { refuseUnlessFresh } from '../sessions/freshness.ts'
-import { auditContextOf, renew, type CurrentSession, type Renewed } from '../sessions/own-sessions.ts'
+import {
+  auditContextOf,
+  renew,
+  type CurrentSession,
+  type Renewed,
+} from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { Identity, IdentityKey } from '../store/identities.ts'
 import type { NewMail } from '../store/rows.ts'
@@ -11,7 +16,9 @@ import type { UpstreamServices } from './services.ts'
 /** An id for one identity in paths and forms. It can be computed by anybody who knows issuer and subject. */
 export function idOfIdentity({ issuer, subject }: IdentityKey): string {
   // JSON keeps the parts apart.
-  const hash = createHash('sha256').update(JSON.stringify([issuer, subject])).digest('base64url')
+  const hash = createHash('sha256')
+    .update(JSON.stringify([issuer, subject]))
+    .digest('base64url')
   return `idn_${hash.slice(0, 22)}`
 }
 
@@ -71,7 +78,10 @@ export async function unlinkOwnIdentity(
     accountId,
     identity,
     { hasMailLogin },
-    { ...context, mails: await mailsOf(services, accountId, 'identity_removed', caller, context.at) },
+    {
+      ...context,
+      mails: await mailsOf(services, accountId, 'identity_removed', caller, context.at),
+    },
   )
   if (change === 'last') return refuse('identity_last')
   return change === 'unknown' ? refuse('not_found') : renew(sessions, current)

@@ -4,7 +4,7 @@ import type { PlainEndpoints, PlainKind } from './provider.ts'
 export interface Preset {
   readonly title: string
   readonly scopes: readonly string[]
-  readonly answersByForm?: true
+  readonly answersByForm?: boolean
   readonly protocol:
     | { readonly kind: 'openid'; readonly issuer: string }
     | { readonly kind: PlainKind; readonly issuer: string; readonly endpoints: PlainEndpoints }

@@ -65,7 +65,8 @@ function readPresets(
   return (Object.keys(PRESETS) as PresetName[]).flatMap((name) => {
     const idKey = `upstream${capitalize(name)}Id` as const
     const clientId = values[idKey]
-    const secret = name === 'apple' ? readApple(values, mistakes) : readSecret(name, values, mistakes)
+    const secret =
+      name === 'apple' ? readApple(values, mistakes) : readSecret(name, values, mistakes)
     if (clientId === undefined || secret === undefined) return []
     const preset = PRESETS[name]
     const tenant = name === 'microsoft' ? values.upstreamMicrosoftTenant : undefined
@@ -118,9 +119,15 @@ function readApple(values: UpstreamValues, mistakes: UpstreamMistakes): Provider
       mistakes.add(key, `must be set with ${given.map((each) => mistakes.nameOf(each)).join(', ')}`)
     }
   }
-  const { upstreamAppleTeamId: teamId, upstreamAppleKeyId: keyId, upstreamAppleKeyFile: path } = values
+  const {
+    upstreamAppleTeamId: teamId,
+    upstreamAppleKeyId: keyId,
+    upstreamAppleKeyFile: path,
+  } = values
   if (teamId === undefined || keyId === undefined || path === undefined) return undefined
-  const privateKey = readSecretFile(path, (mistake) => mistakes.add('upstreamAppleKeyFile', mistake))
+  const privateKey = readSecretFile(path, (mistake) =>
+    mistakes.add('upstreamAppleKeyFile', mistake),
+  )
   return privateKey === undefined ? undefined : { kind: 'apple', teamId, keyId, privateKey }
 }
 

@@ -54,13 +54,15 @@ async function decide(
   { sessions: { store }, signUp }: UpstreamServices,
   profile: UpstreamProfile,
 ): Promise<IdentityDecision> {
-  const identity = await store.identities.find(profile)
+  const known = await store.identities.find(profile)
   const mailbox =
-    identity === undefined && profile.email?.isVerified === true
+    known === undefined && profile.email?.isVerified === true
       ? readMailbox(profile.email.address)
       : undefined
   const email = mailbox && { ...mailbox, verifiedAt: store.clock.nowMs() }
   const holder = email && (await store.mailCodes.findAddressee(email.key))
+  // Read again: the person may have signed up in another tab in between, and is then the holder.
+  const identity = known ?? (holder && (await store.identities.find(profile)))
   return decideIdentity({ identity, email, holder, allowsSignUp: signUp })
 }
 

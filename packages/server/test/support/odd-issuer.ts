@@ -55,7 +55,10 @@ export async function startOddIssuer(
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const form = new URLSearchParams(Buffer.concat(chunks).toString())
-    const { status = 200, body } = answers.get(pathname)?.(form, request) ?? { status: 404, body: {} }
+    const { status = 200, body } = answers.get(pathname)?.(form, request) ?? {
+      status: 404,
+      body: {},
+    }
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(JSON.stringify(body))
   }

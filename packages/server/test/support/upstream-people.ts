@@ -71,5 +71,5 @@ export async function logInAs(
 /** Who is logged in in a browser. */
 export async function whoIs(browser: PageBrowser): Promise<Readonly<Record<string, unknown>>> {
   const { text } = await browser.jar.get('/auth/me')
-  return JSON.parse(text) as Readonly<Record<string, unknown>>
+  return { email: null, ...(JSON.parse(text) as Readonly<Record<string, unknown>>) }
 }

@@ -77,9 +77,7 @@ export async function startIssuer({
     const who = searchParams.get('who')
     if (who === null) return answerChoice(response, pathname, people)
     const result =
-      who === ''
-        ? { error: 'access_denied' }
-        : { login: { accountId: who, remember: false } }
+      who === '' ? { error: 'access_denied' } : { login: { accountId: who, remember: false } }
     await provider.interactionFinished(request, response, result)
   }
 

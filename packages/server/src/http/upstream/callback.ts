@@ -35,7 +35,7 @@ interface Returning {
 /** `GET /auth/upstream/{name}/callback`: the provider sends the browser back. */
 export async function finishUpstream(
   services: HttpServices,
-  { request, caller, params }: Input<unknown, Params, unknown, undefined>,
+  { request, caller, params }: Input<unknown, Params, unknown, unknown>,
 ): Promise<Response> {
   const upstream = requireUpstream(services)
   const provider = upstream.providers.get(params.name)
@@ -45,7 +45,11 @@ export async function finishUpstream(
   const { transaction, ended } = begun
   if (transaction === undefined) {
     const { title } = provider
-    return answerUpstreamFailure(services, refuse('upstream_void'), { request, title, cookies: ended })
+    return answerUpstreamFailure(services, refuse('upstream_void'), {
+      request,
+      title,
+      cookies: ended,
+    })
   }
   const by = withDevice(services, request, caller)
   const returning: Returning = { services, request, caller: by, provider, transaction }
@@ -55,22 +59,28 @@ export async function finishUpstream(
 }
 
 /** The parameters that a provider sends. */
-const ANSWER = ['code', 'state', 'iss', 'error'] as const
+export interface ProviderAnswer {
+  readonly code?: string | undefined
+  readonly state?: string | undefined
+  readonly iss?: string | undefined
+  readonly error?: string | undefined
+}
 
 /**
  * `POST /auth/upstream/{name}/callback`: the same as a form, as Apple sends it. A form of another site comes without
  * cookies, so the browser asks once more, with the same parameters.
  */
-export function forwardUpstream(
-  services: HttpServices,
-  { params, body }: Input<unknown, Params, unknown, Readonly<Record<string, unknown>>>,
-): Response {
+export function forwardUpstream({
+  params,
+  body: { code, state, iss, error },
+}: Input<unknown, Params, unknown, ProviderAnswer>): Response {
   const answer = new URLSearchParams()
-  for (const name of ANSWER) {
-    const value = body[name]
-    if (typeof value === 'string') answer.set(name, value)
+  for (const [name, value] of Object.entries({ code, state, iss, error })) {
+    if (value !== undefined) answer.set(name, value)
   }
-  return redirectTo(`/auth/upstream/${encodeURIComponent(params.name)}/callback?${answer.toString()}`)
+  return redirectTo(
+    `/auth/upstream/${encodeURIComponent(params.name)}/callback?${answer.toString()}`,
+  )
 }
 
 function proceed(returning: Returning, proven: ProvenIdentity): Promise<Response> {
@@ -145,7 +155,10 @@ async function handOver(
   const upstream = requireUpstream(returning.services)
   const subject = await subjectToHandOver(returning, proven, purpose)
   if ('ok' in subject) return refused(returning, subject)
-  const { clock, random } = { clock: upstream.sessions.store.clock, random: upstream.sessions.random }
+  const { clock, random } = {
+    clock: upstream.sessions.store.clock,
+    random: upstream.sessions.random,
+  }
   const code = makeCode({ ...upstream, random }, clock.nowMs(), purpose.challenge, subject)
   return toApplication(purpose, { code })
 }
@@ -183,7 +196,10 @@ function toApplication(
   return redirectTo(url.href)
 }
 
-function refused({ services, request, provider, transaction }: Returning, refusal: Refusal): Response {
+function refused(
+  { services, request, provider, transaction }: Returning,
+  refusal: Refusal,
+): Response {
   const { purpose, returnTo, language } = transaction
   if (purpose.kind === 'code') return toApplication(purpose, { error: refusal.code })
   const back = purpose.kind === 'link' ? LINKED_PATH : '/sign-in'

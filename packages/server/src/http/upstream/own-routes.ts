@@ -143,7 +143,8 @@ export const ownIdentityRoutes: readonly ApiRoute[] = [
     answers: () => [
       {
         status: 200,
-        description: 'Removed. Your session may get a new access token, in the cookie or in the body.',
+        description:
+          'Removed. Your session may get a new access token, in the cookie or in the body.',
         media: 'application/json',
         schema: unlinked(),
         example: {},

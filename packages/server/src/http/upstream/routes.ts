@@ -35,7 +35,7 @@ const startQuery = lazy(() =>
   }),
 )
 
-const answerQuery = lazy(() =>
+const answerFields = lazy(() =>
   z.object({
     state: text('The log-in.'),
     code: text('The code of the provider.'),
@@ -176,7 +176,7 @@ export const upstreamRoutes: readonly ApiRoute[] = [
         'The redirect URI of this server at the provider. It works once, in the browser that began, within ten minutes.',
       gate: anyone,
       params: name,
-      query: answerQuery,
+      query: answerFields,
       answers: () => [PAGE, TO_NEXT],
       refusals: ['not_found', ...SIGN_IN_REFUSALS],
       handle: (services) => (input) => finishUpstream(services, input),
@@ -197,11 +197,11 @@ export const upstreamRoutes: readonly ApiRoute[] = [
       body: {
         format: 'form',
         media: ['application/x-www-form-urlencoded'],
-        schema: lazy(() => z.looseObject({})),
+        schema: answerFields,
         example: { state: 't5hx2k-8Lr0jlbXlTn3vN0xkKqYIw', code: 'c8a1...' },
       },
       answers: () => [TO_NEXT],
-      handle: (services) => (input) => forwardUpstream(services, input),
+      handle: () => (input) => forwardUpstream(input),
     }),
     kind: 'page',
   },

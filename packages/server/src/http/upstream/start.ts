@@ -26,7 +26,7 @@ export interface StartQuery {
 /** `GET /auth/upstream/{name}`: sends the browser to the provider. */
 export async function startUpstream(
   services: HttpServices,
-  { request, params, query }: Input<unknown, { readonly name: string }, StartQuery, undefined>,
+  { request, params, query }: Input<unknown, { readonly name: string }, StartQuery, unknown>,
 ): Promise<Response> {
   const upstream = requireUpstream(services)
   const provider = upstream.providers.get(params.name)

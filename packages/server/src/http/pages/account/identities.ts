@@ -48,14 +48,10 @@ export async function submitIdentities(
   const visit = visitOf(services, input)
   const { who, caller, body } = input
   if (body.add !== undefined) return addIdentity(visit, body.add)
-  const removed = await unlinkOwnIdentity(
-    requireUpstream(services),
-    who,
-    body.remove ?? '',
-    caller,
-  )
+  const removed = await unlinkOwnIdentity(requireUpstream(services), who, body.remove ?? '', caller)
   if (!removed.ok) return answerRefused(visit, removed)
-  const lines = removed.renewed && sessionCookies(services.sessions, services.cookies, removed.renewed)
+  const lines =
+    removed.renewed && sessionCookies(services.sessions, services.cookies, removed.renewed)
   return answerDoneAt(visit, pathOf('identities'), 'identity-removed', lines)
 }
 

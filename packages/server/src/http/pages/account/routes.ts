@@ -419,7 +419,12 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     feature: upstreamPages,
     fields: identitiesFields,
     example: { add: 'google' },
-    refusals: ['insufficient_user_authentication', 'identity_last', 'upstream_unavailable', 'challenge_void'],
+    refusals: [
+      'insufficient_user_authentication',
+      'identity_last',
+      'upstream_unavailable',
+      'challenge_void',
+    ],
     answers: [PAGE, DONE],
     submit: submitIdentities,
   }),

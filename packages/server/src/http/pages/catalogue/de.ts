@@ -188,6 +188,8 @@ export const de: Messages = {
         stepped_up: 'Mit einem weiteren Nachweis bestätigt',
         device_trusted: 'Browser gemerkt',
         devices_forgotten: 'Gemerkte Browser vergessen',
+        identity_linked: 'Identität eines anderen Dienstes verknüpft',
+        identity_unlinked: 'Identität eines anderen Dienstes entfernt',
       },
       other: 'Anderes Ereignis',
     },

@@ -183,6 +183,8 @@ export const en: Messages = {
         stepped_up: 'Confirmed with another proof',
         device_trusted: 'Browser remembered',
         devices_forgotten: 'Remembered browsers forgotten',
+        identity_linked: 'Identity of another service linked',
+        identity_unlinked: 'Identity of another service removed',
       },
       other: 'Other event',
     },
