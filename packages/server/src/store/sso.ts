@@ -192,7 +192,10 @@ export interface SsoGrantStore {
    * Removes a grant with its records and refresh tokens, and makes the access tokens of its session stale, with a soft
    * entry. `unchanged` if there was nothing to remove.
    */
-  revokeGrant(grantId: string, context: AuditContext & { readonly detail?: string }): Promise<Change>
+  revokeGrant(
+    grantId: string,
+    context: AuditContext & { readonly detail?: string },
+  ): Promise<Change>
   /** Removes up to `limit` records, chains and logins that are over. Returns how many it removed. */
   purge(limit: number): Promise<number>
 }

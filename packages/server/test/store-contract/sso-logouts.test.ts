@@ -6,7 +6,17 @@ import { whyOver } from '../../src/store/standing.ts'
 import type { Store } from '../../src/store/store.ts'
 import { NOW } from '../support/session-rows.ts'
 import { engines } from './engines.ts'
-import { account, addSession, BY, DAY_MS, key, session, signedIn, tally, tenant } from './samples.ts'
+import {
+  account,
+  addSession,
+  BY,
+  DAY_MS,
+  key,
+  session,
+  signedIn,
+  tally,
+  tenant,
+} from './samples.ts'
 import { login } from './sso-samples.ts'
 
 const LOGOUT = { event: 'logout' } as const
@@ -275,7 +285,6 @@ describe.each(engines)('logins and logouts at applications on %s', (_, open) => 
     test('tells exactly the sessions that are over, whatever ended them', async () => {
       await using it = await open()
       const { store } = it
-      await store.tenants.create(tenant(), BY)
       const act = fc.record({
         what: fc.constantFrom('open', 'end', 'endAll', 'endOthers', 'disable', 'tenant', 'collect'),
         which: fc.nat({ max: 5 }),
@@ -285,8 +294,10 @@ describe.each(engines)('logins and logouts at applications on %s', (_, open) => 
         fc.asyncProperty(fc.array(act, { minLength: 3, maxLength: 14 }), async (acts) => {
           run += 1
           const accounts = [`acct_${run}_a`, `acct_${run}_b`] as const
+          const ten = `ten_${run}`
+          await store.tenants.create(tenant(ten), BY)
           for (const id of accounts) await store.accounts.create(account(id), id, BY)
-          await store.tenants.setMember(accounts[0], 'ten_1', [], BY)
+          await store.tenants.setMember(accounts[0], ten, [], BY)
           const opened: string[] = []
           for (const [index, { what, which }] of acts.entries()) {
             const accountId = accounts[which % 2]!
@@ -294,7 +305,7 @@ describe.each(engines)('logins and logouts at applications on %s', (_, open) => 
             if (what === 'open') {
               const id = `s_${run}_${index}`
               const { position } = await store.revocations.head()
-              const tenantId = which === 0 ? 'ten_1' : undefined
+              const tenantId = which === 0 ? ten : undefined
               const row = session(id, { accountId, tenantId, signedInPosition: position })
               await store.sessions.create(row, BY)
               await store.sso.logouts.noteLogin(login(id, { accountId }))
@@ -308,8 +319,8 @@ describe.each(engines)('logins and logouts at applications on %s', (_, open) => 
               await store.accounts.enable(accountId, BY)
             }
             if (what === 'tenant') {
-              await store.tenants.disable('ten_1', BY)
-              await store.tenants.enable('ten_1', BY)
+              await store.tenants.disable(ten, BY)
+              await store.tenants.enable(ten, BY)
             }
             if (what === 'collect') await store.sso.logouts.collect(2)
           }

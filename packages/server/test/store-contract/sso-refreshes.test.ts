@@ -116,13 +116,13 @@ describe.each(engines)('refresh tokens of applications on %s', (_, open) => {
   test('a predecessor is young for one grace, and never for two, however long a chain goes on', async () => {
     await using it = await open()
     const { refreshes } = it.store.sso
-    const step = fc.record({
+    const oneStep = fc.record({
       waitMs: fc.constantFrom(0, 1, 2_000, GRACE_MS - 1, GRACE_MS, 25_000),
       back: fc.nat({ max: 4 }),
     })
     let run = 0
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+      fc.asyncProperty(fc.array(oneStep, { maxLength: 12 }), async (steps) => {
         const id = `chain ${(run += 1)}`
         const createdAt = it.clock.nowMs()
         await refreshes.create(
@@ -134,8 +134,9 @@ describe.each(engines)('refresh tokens of applications on %s', (_, open) => {
           }),
         )
         const rotatedAt: number[] = []
-        for (const { waitMs, back } of steps) {
-          it.clock.advanceMs(waitMs)
+        for (const step of steps) {
+          it.clock.advanceMs(step.waitMs)
+          const back = Math.min(step.back, rotatedAt.length)
           const presented = rotatedAt.length - back
           const { kind } = await refreshes.rotate(id, presented, rotation())
           if (back === 0) {

@@ -103,7 +103,10 @@ export function createIdentityStore(db: Database): IdentityStore {
   }
 }
 
-async function find(tx: Transaction, { issuer, subject }: IdentityKey): Promise<Identity | undefined> {
+async function find(
+  tx: Transaction,
+  { issuer, subject }: IdentityKey,
+): Promise<Identity | undefined> {
   const row = await tx.get(
     'SELECT * FROM identities WHERE issuer = ? AND subject = ?',
     issuer,

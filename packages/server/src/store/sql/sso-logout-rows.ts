@@ -31,7 +31,12 @@ export async function queueLogoutsOf(
   accountId: string,
   now: EpochMs,
 ): Promise<void> {
-  await moveToOutbox(tx, 'DELETE FROM sso_logins WHERE account_id = ? RETURNING *', [accountId], now)
+  await moveToOutbox(
+    tx,
+    'DELETE FROM sso_logins WHERE account_id = ? RETURNING *',
+    [accountId],
+    now,
+  )
 }
 
 /** Queues the logouts of the logins that a statement deletes and returns. Returns their number. */

@@ -40,11 +40,7 @@ export async function removeGrantsOfAccount(
  * Deletes everything that single sign-on stores about an account that is deleted, and its identities. Applications in
  * which it was signed in are told of the logout. Call it before the sessions of the account are deleted.
  */
-export async function deleteSsoOf(
-  tx: Transaction,
-  accountId: string,
-  now: EpochMs,
-): Promise<void> {
+export async function deleteSsoOf(tx: Transaction, accountId: string, now: EpochMs): Promise<void> {
   await removeGrantsOfAccount(tx, accountId)
   await queueLogoutsOf(tx, accountId, now)
   for (const table of ['sso_consents', 'identities']) {
