@@ -1,7 +1,7 @@
 import type { JWTPayload } from 'jose'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { openTestAuthority, type TestAuthority } from './support/authority.ts'
+import { USERNAME, openTestAuthority, type TestAuthority } from './support/authority.ts'
 import { startOddIssuer, type OddIssuer } from './support/odd-issuer.ts'
 import { PageBrowser, type SeenPage } from './support/pages.ts'
 import { CLIENT } from './support/upstream.ts'
@@ -14,9 +14,15 @@ let it: TestAuthority
 let browser: PageBrowser
 let file: ReturnType<typeof writeProviders>
 
-async function start(discovery: Readonly<Record<string, unknown>> = {}): Promise<void> {
+/** So that the server asks for the userinfo, although the ID token has an address. */
+const ROLES = { claim: 'groups', map: { staff: ['editor'] } }
+
+async function start(
+  discovery: Readonly<Record<string, unknown>> = {},
+  entry: object = {},
+): Promise<void> {
   odd = await startOddIssuer(discovery)
-  file = writeProviders([entryOf(odd.url)])
+  file = writeProviders([entryOf(odd.url, entry)])
   it = await openTestAuthority({ upstreamsFile: file.path, upstreamSignUp: true })
   browser = new PageBrowser(it)
 }
@@ -111,16 +117,19 @@ test('the state is compared before the provider is asked', async () => {
 test('a verified address in the userinfo does not verify the one in the ID token', async () => {
   await it[Symbol.asyncDispose]()
   await odd[Symbol.asyncDispose]()
-  await start()
-  odd.answers.set('/userinfo', () => ({
-    body: { sub: 'u-1', email: 'other@example.com', email_verified: true },
+  // It is on another port of this machine, because the URL of the provider is not known yet.
+  await using userinfo = await startOddIssuer()
+  userinfo.answers.set('/userinfo', () => ({
+    body: { sub: 'u-1', email: 'other@example.com', email_verified: true, groups: ['staff'] },
   }))
+  await start({ userinfo_endpoint: `${userinfo.url}/userinfo` }, { roles: ROLES })
   const begun = await begin()
   const token = await odd.sign({ ...claimsFor(begun), email: 'alice@example.com' })
   expect((await comeBack(begun, token)).status).toBe(303)
-  const [account] = (await it.authority.accounts.list()).filter(
-    ({ username }) => username === 'alice-' || username !== 'alice',
-  )
+  const accounts = await it.authority.accounts.list()
+  const account = accounts.find(({ username }) => username !== USERNAME)
+  expect(account?.roles).toEqual(['editor'])
+  expect(userinfo.requests).toContain('GET /userinfo')
   expect(account?.email).toBeUndefined()
 })
 

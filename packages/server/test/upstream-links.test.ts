@@ -34,7 +34,10 @@ async function pressLink(by = browser): Promise<SeenPage> {
 }
 
 function targetOf(page: SeenPage): string | null {
-  return page.tags.find(({ name, text }) => name === 'a' && text === 'Continue')?.attributes['href'] ?? null
+  return (
+    page.tags.find(({ name, text }) => name === 'a' && text === 'Continue')?.attributes['href'] ??
+    null
+  )
 }
 
 /** Links the identity of a person to the account of a browser. */

@@ -132,7 +132,9 @@ describe('addresses', () => {
     await it.authority.accounts.setEmail(USERNAME, { address: CAROL.email, verified: true }, 'test')
     const page = await logInAs(browser, 'u-1')
     expectFailure(page, 409, /An account has the address of this identity already/)
-    expect(page.tags.find(({ name, text }) => name === 'a' && text === 'Try again')?.attributes['href']).toBe('/sign-in')
+    expect(
+      page.tags.find(({ name, text }) => name === 'a' && text === 'Try again')?.attributes['href'],
+    ).toBe('/sign-in')
     expect(await identitiesOf(USERNAME)).toEqual([])
   })
 

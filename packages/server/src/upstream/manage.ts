@@ -43,10 +43,10 @@ export function createIdentityManager({
   hasMailLogin,
 }: IdentityManagerOptions): IdentityManager {
   const listOf = async (accountId: string): Promise<readonly ListedIdentity[]> =>
-    (await store.identities.listOf(accountId)).map(({ accountId: _, ...each }) => ({
-      ...each,
-      id: idOfIdentity(each),
-    }))
+    (await store.identities.listOf(accountId)).map((each) => {
+      const { issuer, subject, provider, label, linkedAt, lastUsedAt } = each
+      return { id: idOfIdentity(each), issuer, subject, provider, label, linkedAt, lastUsedAt }
+    })
 
   return {
     async list(username) {

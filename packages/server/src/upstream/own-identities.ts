@@ -28,7 +28,7 @@ export async function listIdentities(
   accountId: string,
 ): Promise<readonly (Identity & { readonly id: string })[]> {
   const found = await store.identities.listOf(accountId)
-  return found.map((each) => ({ ...each, id: idOfIdentity(each) }))
+  return found.map((each) => Object.assign({ id: idOfIdentity(each) }, each))
 }
 
 /** An identity to link, which has just been proved. */

@@ -76,7 +76,7 @@ async function apply(
     case 'sign_in':
       return { ok: true, accountId: decision.accountId, position: proven.position }
     case 'sign_up':
-      return signUp(services, proven, decision.email, caller)
+      return createAccount(services, proven, decision.email, caller)
     case 'reclaim':
       return reclaim(services, proven, decision, caller)
     case 'refuse':
@@ -85,7 +85,7 @@ async function apply(
 }
 
 /** Creates the account of a new identity. It has no password. Each account counts against the caller's address. */
-async function signUp(
+async function createAccount(
   services: UpstreamServices,
   proven: ProvenIdentity,
   email: AccountEmail | undefined,

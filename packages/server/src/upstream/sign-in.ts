@@ -1,6 +1,7 @@
 import type { EpochMs } from '../base/clock.ts'
 import { identify } from '../sessions/identify.ts'
 import { openSession, type SignedIn } from '../sessions/open-session.ts'
+import { auditContextOf } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { IdentityKey } from '../store/identities.ts'
 import type { UpstreamServices } from './services.ts'
@@ -33,9 +34,10 @@ export async function signInByIdentity(
   const { store } = sessions
   const wishes = { tenantName: tenant, address: caller.address }
   const candidate = await identify(sessions, { accountId }, wishes)
-  // Read after the account: an identity that was removed meanwhile no longer logs in.
-  const identity = await store.identities.find(key)
-  if (identity?.accountId !== accountId) return refuse('upstream_void')
+  // An identity that was removed meanwhile no longer logs in.
+  const isLinked = async (): Promise<boolean> =>
+    (await store.identities.find(key))?.accountId === accountId
+  if (!(await isLinked())) return refuse('upstream_void')
   const opened = await openSession(sessions, {
     candidate,
     proofs: [{ kind: 'fed', amr: AMR, at: provenAt }],
@@ -47,6 +49,13 @@ export async function signInByIdentity(
   if (typeof opened === 'string') {
     return refuse(opened === 'tenant_forbidden' ? opened : 'credentials_invalid')
   }
-  if (opened.ok) await store.identities.noteUse(key, store.clock.nowMs(), label)
+  if (!opened.ok) return opened
+  if (!(await isLinked())) {
+    // Removed between the two reads: the person who removed it expects no new session.
+    const context = auditContextOf(sessions, accountId, caller)
+    await store.sessions.end(opened.session.id, { event: 'session_ended' }, context)
+    return refuse('upstream_void')
+  }
+  await store.identities.noteUse(key, store.clock.nowMs(), label)
   return opened
 }

@@ -18,7 +18,7 @@ const about = { tag: 'Other identities', feature: withUpstreams } as const
 
 const text = (description: string) => z.string().optional().meta({ description })
 
-const name = lazy(() => z.object({ name: z.string() }))
+const nameParams = lazy(() => z.object({ name: z.string() }))
 
 const startQuery = lazy(() =>
   z.object({
@@ -156,7 +156,7 @@ export const upstreamRoutes: readonly ApiRoute[] = [
       description:
         'Sends the browser to the provider. Without `redirect_uri`, the browser gets the session as cookies afterwards, and goes to `return_to`. With it, the application gets a code for `/auth/upstream/exchange`.',
       gate: anyone,
-      params: name,
+      params: nameParams,
       query: startQuery,
       answers: () => [TO_NEXT],
       refusals: FAILURES,
@@ -175,7 +175,7 @@ export const upstreamRoutes: readonly ApiRoute[] = [
       description:
         'The redirect URI of this server at the provider. It works once, in the browser that began, within ten minutes.',
       gate: anyone,
-      params: name,
+      params: nameParams,
       query: answerFields,
       answers: () => [PAGE, TO_NEXT],
       refusals: ['not_found', ...SIGN_IN_REFUSALS],
@@ -193,7 +193,7 @@ export const upstreamRoutes: readonly ApiRoute[] = [
       summary: 'Come back from a provider that answers with a form',
       description: 'As Apple does. The browser goes on to the same path with `GET`.',
       gate: anyone,
-      params: name,
+      params: nameParams,
       body: {
         format: 'form',
         media: ['application/x-www-form-urlencoded'],
