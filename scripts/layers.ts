@@ -24,6 +24,7 @@ const LAYERS = [
   'by-mail',
   'with-factors',
   'sso',
+  'upstream',
   'http',
 ]
 /** The folders on top, which may import everything below `src`. */
@@ -55,6 +56,7 @@ const PACKAGES: Record<string, readonly string[]> = {
     'ioredis',
     'nodemailer',
     'oidc-provider',
+    'openid-client',
     'otplib',
     'pg',
     'pino',

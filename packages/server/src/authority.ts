@@ -29,6 +29,7 @@ import { openKeyRing, warnOfAlgorithms } from './authority/keys.ts'
 import { openMail } from './authority/mail.ts'
 import { startPreload } from './authority/preload.ts'
 import { createHasher, createSessionServices } from './authority/services.ts'
+import { createUpstreamServices } from './authority/upstream.ts'
 import { settled } from './authority/settle.ts'
 import { openSso } from './authority/sso.ts'
 import { systemClock, type Clock } from './base/clock.ts'
@@ -54,6 +55,7 @@ import { createApplicationManager, type ApplicationManager } from './sso/applica
 import { openServerStore } from './store/open-server.ts'
 import type { Store } from './store/store.ts'
 import { imitateStoredHashes, startUpkeep } from './upkeep.ts'
+import { createIdentityManager, type IdentityManager } from './upstream/manage.ts'
 import { createFactorManager, type FactorManager } from './with-factors/manage.ts'
 
 /** The settings of an authority, and the options for tests and embedding applications. */
@@ -129,6 +131,7 @@ export interface AuthorityCore {
 /** An authority that keeps the accounts itself. */
 export interface Authority extends AuthorityCore {
   readonly accounts: AccountManager & AccountMails
+  readonly identities: IdentityManager
 }
 
 /** An authority whose accounts the application keeps. The application reports changes through `users`. */
@@ -219,6 +222,7 @@ async function assemble(
     createMailServices(settings, { ...base, services, mailer: mail.mailer })
   const factors = await createFactorServices(settings, { ...base, services, byMail })
   const sso = await openSso({ ...base, settings, services, ring, leads: feed.leads })
+  const upstream = createUpstreamServices(settings, { ...base, services })
   const http = serveHttp({
     settings,
     services,
@@ -226,6 +230,7 @@ async function assemble(
     byMail,
     factors,
     sso: sso.login,
+    upstream,
     hub: feed.hub,
     effective: feed.effective,
     devOutbox: mail.devOutbox,
@@ -308,5 +313,13 @@ async function assemble(
     : {
         ...core,
         accounts: settled({ ...accounts, ...createAccountMails(() => byMail, base) }, settling),
+        identities: settled(
+          createIdentityManager({
+            ...base,
+            notices: () => notices,
+            hasMailLogin: settings.http.mailLogin && byMail !== undefined,
+          }),
+          settling,
+        ),
       }
 }

@@ -8,7 +8,7 @@ import { table, type SettingName, type SettingsInput } from './settings-table.ts
 const PREFIX = 'COUNTERSIGN_'
 
 const keys = new Map(
-  (Object.keys(table) as SettingName[]).map((key) => [table[key].env as string, key]),
+  (Object.keys(table) as SettingName[]).map((key) => [table[key].env, key]),
 )
 
 /**

@@ -206,7 +206,7 @@ function parseSender(value: string): MailSender | undefined {
 }
 
 /** A list, or a text with commas, as in the environment. */
-function list(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
+export function list(): z.ZodType<readonly string[], string | readonly string[] | undefined> {
   return z
     .union([z.string(), z.array(z.string()).readonly()], 'must be a list, separated by commas')
     .default([])

@@ -31,6 +31,7 @@ import {
   url,
   type SchemaDescription,
 } from './settings-schemas.ts'
+import { upstreamTable } from './settings-upstreams.ts'
 
 const SECRETS = `at least ${limits.secretCharsMin} random characters; several separated by commas`
 
@@ -344,6 +345,7 @@ export const table = {
     describe:
       'Whether the server may call applications at private and loopback addresses: their logout endpoints and key sets. Without it: `false` with `NODE_ENV=production`, otherwise `true`. Addresses of cloud metadata are refused in any case.',
   },
+  ...upstreamTable,
   usernameField: {
     env: 'COUNTERSIGN_USERNAME_FIELD',
     schema: fieldName().default('username'),

@@ -20,6 +20,8 @@ import type { SmtpServer } from './mail/smtp-url.ts'
 import type { MailSender } from './settings-schemas.ts'
 import { table, type SettingName, type SettingsInput, type Table } from './settings-table.ts'
 import type { Retention } from './upkeep.ts'
+import type { UpstreamSettings } from './upstream/provider.ts'
+import { readUpstreams } from './upstream/read-settings.ts'
 
 /** Checked settings, with their defaults. */
 export interface Settings {
@@ -54,6 +56,8 @@ export interface Settings {
   readonly factors: FactorPolicy
   /** The configured RP ID of passkeys. Undefined: it is derived from the public URL. */
   readonly passkeyRpId: string | undefined
+  /** The providers whose identities can log in. */
+  readonly upstreams: UpstreamSettings
   /** How the pages look. */
   readonly site: SiteSettings
   /** The pages of the application that links in mails open. */
@@ -169,6 +173,7 @@ export function parseSettings(
   if (options.production) checkProduction(given, secrets, mistakes)
   else checkPublic(given, secrets, mistakes)
   checkShared(given, secrets, mistakes)
+  const upstreams = readUpstreams(given, mistakes)
   mistakes.throwIfAny()
 
   // Every key has a value here. A key without a value is a mistake, and `throwIfAny` has thrown.
@@ -227,6 +232,7 @@ export function parseSettings(
       freshMs: parsed.stepUpAge * 1000,
     },
     passkeyRpId: parsed.passkeyRpId,
+    upstreams,
     site: {
       name: parsed.siteName,
       colour: parsed.siteColor,
@@ -308,7 +314,7 @@ const SHOWN_CHARS_MAX = 80
  */
 function showValue(key: SettingName, value: unknown): string {
   const isShort = typeof value === 'string' && value !== '' && value.length <= SHOWN_CHARS_MAX
-  if (!isShort || HIDDEN.has(key) || /@|[\w+/=]{24}/.test(value)) return ''
+  if (!isShort || HIDDEN.has(key) || key.endsWith('Secret') || /@|[\w+/=]{24}/.test(value)) return ''
   return `. Its value is ${JSON.stringify(value)}`
 }
 

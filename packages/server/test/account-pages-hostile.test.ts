@@ -125,6 +125,7 @@ describe('every page', () => {
           devOutbox: false,
           pages: true,
           sso: false,
+          upstreams: true,
         }) !== false,
     )
     expect(without).toEqual([])

@@ -1,5 +1,6 @@
 import { limits } from '../base/limits.ts'
 import type { FactorSummary, TrustedDevice } from '../store/factors.ts'
+import type { Identity } from '../store/identities.ts'
 import type { Account, AuditEntry, Membership } from '../store/rows.ts'
 import type { SessionSummary, Store } from '../store/store.ts'
 
@@ -22,6 +23,8 @@ export type RememberedDevice = Omit<TrustedDevice, 'hash' | 'version'>
 export interface AccountData extends FactorData {
   readonly account: AccountSummary
   readonly memberships: readonly Membership[]
+  /** The identities of other issuers that can log in, the oldest first. */
+  readonly identities: readonly Identity[]
   /** The newest sessions, at most `limits.auditExportedMax`. */
   readonly sessions: readonly SessionSummary[]
   /** The newest lines, at most `limits.auditExportedMax`. */
@@ -30,18 +33,19 @@ export interface AccountData extends FactorData {
 
 /** Reads the data of an account. */
 export async function readAccountData(
-  store: Pick<Store, 'tenants' | 'factors' | 'sessions' | 'audit'>,
+  store: Pick<Store, 'tenants' | 'factors' | 'identities' | 'sessions' | 'audit'>,
   account: AccountSummary,
 ): Promise<AccountData> {
   const { id: accountId } = account
   const limit = limits.auditExportedMax
-  const [memberships, factorData, sessions, audit] = await Promise.all([
+  const [memberships, factorData, identities, sessions, audit] = await Promise.all([
     store.tenants.membershipsOf(accountId),
     readFactorData(store, accountId),
+    store.identities.listOf(accountId),
     store.sessions.list({ accountId, limit }),
     store.audit.list({ accountId, limit }),
   ])
-  return { account, memberships, ...factorData, sessions, audit }
+  return { account, memberships, ...factorData, identities, sessions, audit }
 }
 
 /** Reads the second factors of an account. An unknown account has none. */

@@ -33,6 +33,7 @@ export type ManagedCode =
   | 'application_secrets_full'
   | 'application_secret_unknown'
   | 'session_unknown'
+  | 'identity_last'
 
 /** A change that was not made: a stable code, and a sentence that says why and what to do. */
 export interface NotManaged {

@@ -23,6 +23,7 @@ import { createRefresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import { waitUntilEffective } from '../sessions/wait-effective.ts'
 import type { Settings } from '../settings.ts'
+import type { UpstreamServices } from '../upstream/services.ts'
 import type { FactorServices } from '../with-factors/services.ts'
 import type { Sso } from '../sso/sso.ts'
 import { openSite } from './site.ts'
@@ -47,14 +48,16 @@ export function serveHttp(options: {
   readonly factors: FactorServices
   /** Undefined if applications cannot log people in. */
   readonly sso: Sso | undefined
+  /** Undefined without providers of identities. */
+  readonly upstream: UpstreamServices | undefined
   readonly hub: FeedHub
   /** Resolves when a log position is in force at the guards of all nodes. */
   readonly effective: (position: number) => Promise<EffectiveReport>
   readonly devOutbox: DevOutbox | undefined
   readonly logger: Logger
 }): HttpSide {
-  const { settings, services, accounts, byMail, factors, sso, hub, effective, devOutbox, logger } =
-    options
+  const { settings, services, accounts, byMail, factors, upstream, sso } = options
+  const { hub, effective, devOutbox, logger } = options
   const { http } = settings
   const authenticate = createFeedAuthenticator(createFeedAccess(services, hub))
   const cookies = createCookies({ publicUrl: http.publicUrl, domain: http.cookieDomain })
@@ -65,6 +68,7 @@ export function serveHttp(options: {
       byMail,
       factors,
       sso,
+      upstream,
       refresh: createRefresher(services),
       http,
       site: openSite(settings),

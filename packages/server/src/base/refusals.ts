@@ -227,6 +227,38 @@ export const refusals = {
     status: 409,
     text: 'Passkeys need a public URL with a host name. Ask the operator to set COUNTERSIGN_PUBLIC_URL.',
   },
+  upstream_void: {
+    status: 400,
+    text: 'This log-in with another service was finished, has expired, or was begun in another browser. Begin again.',
+  },
+  upstream_refused: {
+    status: 401,
+    text: 'The other service did not confirm who you are. Begin again, or log in another way.',
+  },
+  upstream_unavailable: {
+    status: 503,
+    text: 'The other service cannot be reached. Try again shortly, or log in another way.',
+  },
+  upstream_redirect_invalid: {
+    status: 400,
+    text: 'The redirect_uri is not allowed, or code_challenge is missing. The redirect_uri must be at an origin in COUNTERSIGN_ORIGINS or in COUNTERSIGN_UPSTREAM_REDIRECTS.',
+  },
+  identity_unknown: {
+    status: 403,
+    text: 'No account has this identity, and this server creates none for it. Log in another way, and link the identity on your account page.',
+  },
+  identity_address_taken: {
+    status: 409,
+    text: 'Another account has the address of this identity. Log in to that account, and link the identity on your account page.',
+  },
+  identity_taken: {
+    status: 409,
+    text: 'An account has this identity already. Remove it there first.',
+  },
+  identity_last: {
+    status: 409,
+    text: 'Without this identity, nobody could log in to the account. Set a password, add a passkey, or link another identity first.',
+  },
   insufficient_user_authentication: {
     status: 401,
     text: 'This needs a recent sign-in. Confirm who you are at /auth/step-up, and try again.',

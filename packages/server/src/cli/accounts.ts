@@ -3,6 +3,7 @@ import { SetupError } from '../base/faults.ts'
 import type { Change } from '../store/change.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { factorCommands } from './factors.ts'
+import { identityCommands } from './identities.ts'
 import { print, printRows } from './print.ts'
 import { unwrap } from './unwrap.ts'
 import { confirm, readNewPassword } from './prompt.ts'
@@ -264,4 +265,5 @@ export const accountCommands: readonly Command[] = [
     unchanged: 'does not have this role',
   }),
   ...factorCommands,
+  ...identityCommands,
 ]

@@ -27,12 +27,14 @@ import { createInvitationWriter } from '../by-mail/write-invitation.ts'
 import { createSealer } from '../keys/sealing.ts'
 import { readSecret } from '../keys/secret.ts'
 import { createMailer, createMailSealer } from '../mail/compose.ts'
+import type { Notices } from '../sessions/services.ts'
 import type { SettingsInput } from '../settings-table.ts'
 import type { Settings } from '../settings.ts'
 import { createApplicationManager, type ApplicationManager } from '../sso/applications.ts'
 import { openStore } from '../store/open.ts'
 import { assertNoRemains } from '../store/sqlite/files.ts'
 import type { Store } from '../store/store.ts'
+import { createIdentityManager, type IdentityManager } from '../upstream/manage.ts'
 import { createFactorManager, type FactorManager } from '../with-factors/manage.ts'
 import { flagOf } from './application-members.ts'
 import { loadInput } from './load-settings.ts'
@@ -48,6 +50,7 @@ export interface Workbench {
   readonly clients: ClientManager
   readonly applications: ApplicationManager
   readonly factors: FactorManager
+  readonly identities: IdentityManager
   readonly random: Random
   /** The user, as the audit records it: `cli:USER`. */
   readonly actor: string
@@ -95,6 +98,10 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
   })
   const { publicUrl } = settings
   const newPasswords = createNewPasswords({ hasher, publicUrl, breached: breachedOf(settings) })
+  const notices = (): Notices | undefined => {
+    const codes = openCodeServices(settings, base)
+    return codes && createNotices(codes.mailer)
+  }
   return {
     settings,
     store,
@@ -112,13 +119,15 @@ function createWorkbench(settings: Settings, store: Store): Workbench {
     }),
     factors: createFactorManager({
       ...base,
-      notices: () => {
-        const codes = openCodeServices(settings, base)
-        return codes && createNotices(codes.mailer)
-      },
+      notices,
       // Only an id names the accounts of an application: their usernames are not unique here.
       find: async (name) =>
         (await store.accounts.find(usernameKey(name))) ?? store.accounts.get(name),
+    }),
+    identities: createIdentityManager({
+      ...base,
+      notices,
+      hasMailLogin: settings.http.mailLogin && settings.mail !== undefined,
     }),
     random,
     actor: actorName(),

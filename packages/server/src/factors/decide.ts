@@ -38,15 +38,15 @@ export type FactorDecision =
  * Decides whether proofs are enough to open a session. Pure. Every way to sign in asks it.
  *
  * An enrolled factor is always asked for, whatever the policy. A mailed code counts only where the policy allows it, for
- * an account that the policy asks and that has nothing stronger, and not after a log-in by mail: a stolen mailbox must
- * not be two factors.
+ * an account that the policy asks and that has nothing stronger, and not after a log-in by mail or with another
+ * identity: a stolen mailbox must not be two factors, and many identities belong to a mailbox.
  */
 export function decideSecondFactor(facts: FactorFacts): FactorDecision {
   const { factors, proofs, policy, isRequired, now } = facts
-  // Beside a mail, a stolen laptop with its open mailbox would be a whole login.
-  const isTrusted = facts.isTrusted && proofs.every(({ kind }) => kind !== 'mail')
+  // Beside a mail, a stolen laptop with its open mailbox would be a whole login. So would one with an open identity.
+  const isTrusted = facts.isTrusted && !beginsInMailbox(facts)
   const hasFactor = isEnrolled(factors)
-  const allowsMail = !hasFactor && isRequired && policy.mailed
+  const allowsMail = !hasFactor && isRequired && policy.mailed && proofs[0]?.kind !== 'fed'
   const given = secondFactorOf(allowsMail ? proofs : proofs.filter(isStrongOrFirst))
   if (given !== 'none') return enough(given)
   if (hasFactor)
@@ -86,8 +86,13 @@ export function enrolledMethods({
   ]
 }
 
-function canMail({ policy, hasMailbox, proofs }: FactorFacts): boolean {
-  return policy.mailed && hasMailbox && proofs.every(({ kind }) => kind !== 'mail')
+function canMail(facts: FactorFacts): boolean {
+  return facts.policy.mailed && facts.hasMailbox && !beginsInMailbox(facts)
+}
+
+/** Whether whoever has the open mailbox of the person may have given these proofs. */
+function beginsInMailbox({ proofs }: FactorFacts): boolean {
+  return proofs.some(({ kind }) => kind === 'mail' || kind === 'fed')
 }
 
 function enough(secondFactor: SecondFactor, startsGraceUntil?: EpochMs): FactorDecision {

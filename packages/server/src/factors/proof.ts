@@ -1,8 +1,18 @@
 import type { EpochMs } from '../base/clock.ts'
 import type { SecondFactor } from '../store/rows.ts'
 
-/** The means by which a person proved who they are. `application`: the application vouches for the person. */
-export type ProofKind = 'password' | 'mail' | 'totp' | 'recovery_code' | 'passkey' | 'application'
+/**
+ * The means by which a person proved who they are. `fed`: an identity of another issuer. `application`: the application
+ * vouches for the person.
+ */
+export type ProofKind =
+  | 'password'
+  | 'mail'
+  | 'totp'
+  | 'recovery_code'
+  | 'passkey'
+  | 'fed'
+  | 'application'
 
 /**
  * The result of the second step of a sign-in: evidence that the person is the owner of the account. A proof

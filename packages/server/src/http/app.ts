@@ -27,6 +27,7 @@ export function createApp(
     devOutbox: app.devOutbox !== undefined,
     pages: http.pages,
     sso: http.sso,
+    upstreams: app.upstream !== undefined,
   }
   const rows = table
     .filter(({ feature }) => feature === undefined || feature.isOn(features))

@@ -16,6 +16,8 @@ import { ssoRoutes } from './sso/routes.ts'
 import { invitationRoutes } from './tenants/invitation-routes.ts'
 import { memberRoutes } from './tenants/member-routes.ts'
 import { ownInvitationRoutes } from './tenants/own-invitation-routes.ts'
+import { ownIdentityRoutes } from './upstream/own-routes.ts'
+import { upstreamRoutes } from './upstream/routes.ts'
 import type { ApiRoute } from './router/define.ts'
 
 /**
@@ -32,6 +34,8 @@ export const routes: readonly ApiRoute[] = [
   ...stepUpRoutes,
   ...ownFactorRoutes,
   ...ownApplicationRoutes,
+  ...upstreamRoutes,
+  ...ownIdentityRoutes,
   ...byMailRoutes,
   ...pageRoutes,
   ...ownInvitationRoutes,

@@ -9,6 +9,7 @@ import type { DevOutbox } from '../mail/dev-outbox.ts'
 import type { Refresher } from '../sessions/refresh.ts'
 import type { SessionServices } from '../sessions/services.ts'
 import type { Effective } from '../sessions/wait-effective.ts'
+import type { UpstreamServices } from '../upstream/services.ts'
 import type { FactorServices } from '../with-factors/services.ts'
 import type { Sso } from '../sso/sso.ts'
 import type { Cookies } from './browser/cookies.ts'
@@ -60,6 +61,8 @@ export interface AppServices {
   readonly factors: FactorServices
   /** Undefined if applications cannot log people in. */
   readonly sso?: Sso | undefined
+  /** Undefined if nobody can log in with identities of other issuers. */
+  readonly upstream?: UpstreamServices | undefined
   readonly refresh: Refresher
   readonly http: HttpSettings
   /** How the pages look. */

@@ -52,7 +52,7 @@ export interface MailValues {
   readonly factor_code: Pick<Proof, 'code' | 'expiresAt'>
 }
 
-/** What happened to the factors of an account. */
+/** What happened to the ways in which an account logs in. */
 export type FactorChange =
   | 'totp_added'
   | 'totp_removed'
@@ -61,6 +61,9 @@ export type FactorChange =
   | 'recovery_codes_replaced'
   | 'recovery_code_used'
   | 'factors_reset'
+  | 'identity_added'
+  | 'identity_removed'
+  | 'account_reclaimed'
 
 /** The values that a mail shows, as texts. Not every kind has all of them. */
 export interface ShownValues {

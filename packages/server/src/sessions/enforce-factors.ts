@@ -42,7 +42,8 @@ export async function lacksFactor(
 
 /** The only proof of a session without a second factor. One that was opened by mail has no password. */
 function firstProofOf({ amr, authenticatedAt: at }: Judged): Proof {
-  return { kind: amr.includes('otp') ? 'mail' : 'password', amr, at }
+  const kind = amr.includes('fed') ? 'fed' : amr.includes('otp') ? 'mail' : 'password'
+  return { kind, amr, at }
 }
 
 /** The refusal of a change to a tenant that asks for a second factor: the person steps up, and tries again (RFC 9470). */

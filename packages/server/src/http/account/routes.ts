@@ -99,6 +99,7 @@ const ownData = lazy(() =>
     account: z.looseObject({ id: z.string(), username: z.string() }),
     memberships: records(),
     factors: records(),
+    identities: records(),
     recoveryCodesLeft: z.int(),
     devices: records(),
     sessions: records(),

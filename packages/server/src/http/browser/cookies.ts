@@ -13,10 +13,14 @@ export type CookieKind =
   | 'trusted'
   | 'pending'
   | 'return'
+  /** A log-in at a provider that has begun, by its state. */
+  | `upstream.${string}`
 
 /** The cookies of one authority: all HttpOnly, on `Path=/`, and Secure if the public URL is https. */
 export interface Cookies {
   name(kind: CookieKind): string
+  /** The states of the log-ins at providers that this browser has begun, the oldest first. */
+  begun(request: Request): readonly string[]
   /**
    * Returns the value of a cookie, or undefined if it is missing. Refuses a request that has the cookie
    * twice.
@@ -64,6 +68,14 @@ export function createCookies({ publicUrl, domain }: CookieSettings): Cookies {
 
   return {
     name: nameOf,
+    begun(request) {
+      const prefix = nameOf('upstream.')
+      const names = (request.headers.get('cookie') ?? '')
+        .split(';')
+        .map((each) => each.split('=')[0]?.trim() ?? '')
+      const states = names.filter((name) => name.startsWith(prefix))
+      return states.map((name) => name.slice(prefix.length)).toSorted()
+    },
     read(request, kind) {
       const header = request.headers.get('cookie')
       const reading = readCookie(header === null ? [] : [header], nameOf(kind))

@@ -11,6 +11,7 @@ import { answerAskPage, answerAskedPage, type AskView } from './ask-page.ts'
 import { speechFor } from './language.ts'
 import type { PageQuery } from './proof-handlers.ts'
 import { destinationOf } from './return-to.ts'
+import { upstreamButtons } from './upstream-buttons.ts'
 
 /** The fields of the forms that ask for a mail. */
 export interface AskBody {
@@ -92,5 +93,8 @@ function viewOf(
 ): AskView {
   const { site } = services
   const { given } = destinationOf(services, returnTo)
-  return { page, path, fields, speech: speechFor(request, site), site, returnTo: given }
+  const speech = speechFor(request, site)
+  const more =
+    page === 'sign-up-start' ? upstreamButtons(services, speech, { return_to: given }) : []
+  return { page, path, fields, speech, site, returnTo: given, more }
 }

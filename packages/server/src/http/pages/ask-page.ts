@@ -5,7 +5,7 @@ import type { HttpServices } from '../services.ts'
 import type { AskPage } from './catalogue/messages.ts'
 import { field, form, linkList, notice, paragraph } from './components.ts'
 import { pathIn, type Speech } from './language.ts'
-import { answerPage, redirectTo } from './layout.ts'
+import { answerPage, redirectTo, type Html } from './layout.ts'
 import type { Site } from './look/site.ts'
 import { fieldOf, statusOf, wordsFor } from './proof-page.ts'
 import { rememberReturn } from './return-to.ts'
@@ -19,13 +19,15 @@ export interface AskView {
   readonly fields: readonly ('email' | 'password')[]
   readonly email?: string | undefined
   readonly refusal?: Refusal
+  /** More ways to go on, below the form. */
+  readonly more: readonly Html[]
   /** Where the person wants to go in the end. */
   readonly returnTo: string | undefined
 }
 
 /** Answers with the form. */
 export function answerAskPage(view: AskView): Response {
-  const { page, path, speech, site, fields, email, refusal, returnTo } = view
+  const { page, path, speech, site, fields, email, refusal, returnTo, more } = view
   const { messages } = speech
   const words = messages.ask[page]
   const wrongField = refusal && fieldOf(refusal.code, fields)
@@ -52,6 +54,7 @@ export function answerAskPage(view: AskView): Response {
           ),
           button: words.button,
         }),
+        ...more,
         linkList([[pathIn(speech, '/sign-in', { return_to: returnTo }), messages.signIn.title]]),
       ],
     },

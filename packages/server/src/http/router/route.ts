@@ -62,6 +62,8 @@ export interface Features {
   readonly pages: boolean
   /** Whether applications can log people in (`COUNTERSIGN_SSO`). */
   readonly sso: boolean
+  /** Whether people can log in with identities of other issuers. */
+  readonly upstreams: boolean
 }
 
 /** A feature that adds routes, and the setting that an operator has to change. */

@@ -130,6 +130,11 @@ const CHANGES: Readonly<Record<string, string>> = {
   recovery_code_used:
     'Jemand hat sich mit einem Wiederherstellungscode bei Ihrem Konto angemeldet.',
   factors_reset: 'Der Betreiber hat zweite Faktoren aus Ihrem Konto entfernt.',
+  identity_added:
+    'Mit Ihrem Konto wurde eine Identität eines anderen Dienstes verknüpft. Sie kann sich anmelden.',
+  identity_removed: 'Eine Identität eines anderen Dienstes wurde aus Ihrem Konto entfernt.',
+  account_reclaimed:
+    'Jemand hat bei einem anderen Dienst nachgewiesen, dass diese Adresse ihm gehört, und das Konto mit ihr übernommen. Passwort, zweite Faktoren und Sitzungen wurden entfernt, weil die Adresse vorher nie nachgewiesen war.',
 }
 
 function valid(lifetime: string): string {

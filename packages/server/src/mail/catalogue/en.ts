@@ -114,6 +114,10 @@ const CHANGES: Readonly<Record<string, string>> = {
     'New recovery codes were made for your account. The old ones no longer work.',
   recovery_code_used: 'Somebody signed in to your account with a recovery code.',
   factors_reset: 'The operator removed second factors from your account.',
+  identity_added: 'An identity of another service was linked to your account. It can log in.',
+  identity_removed: 'An identity of another service was removed from your account.',
+  account_reclaimed:
+    'Somebody proved at another service that this address is theirs, and took over the account with it. Its password, second factors and sessions were removed, because nobody had proved the address before.',
 }
 
 function valid(lifetime: string): string {

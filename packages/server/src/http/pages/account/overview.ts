@@ -57,13 +57,19 @@ export async function signOut(
 }
 
 /** The parts that this server has. */
-function sectionsOf({ accounts, byMail, http }: HttpServices): readonly AccountSection[] {
+function sectionsOf({
+  accounts,
+  byMail,
+  upstream,
+  http,
+}: HttpServices): readonly AccountSection[] {
   const isOwn = accounts !== undefined
   return [
     ...(isOwn ? (['username'] as const) : []),
     ...(byMail === undefined ? [] : (['address'] as const)),
     ...(isOwn ? (['password'] as const) : []),
     'factors',
+    ...(upstream === undefined ? [] : (['identities'] as const)),
     'sessions',
     ...(http.sso ? (['applications'] as const) : []),
     'activity',

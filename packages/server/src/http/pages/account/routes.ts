@@ -9,6 +9,7 @@ import { lazy } from '../../router/lazy.ts'
 import type { Answer, Feature } from '../../router/route.ts'
 import type { HttpServices } from '../../services.ts'
 import { mailPages, ownAccountPages, ssoPages, withPages } from '../features.ts'
+import { upstreamPages } from '../../upstream/features.ts'
 import { formWithSession, pageWithSession } from '../gate.ts'
 import { optionsAnswers } from '../options-answers.ts'
 import { factorName, lang, methodFields, returnTo } from '../parameters.ts'
@@ -37,6 +38,7 @@ import {
 import { showFactor, submitFactor } from './factor.ts'
 import { showFactors, submitFactors } from './factors.ts'
 import type { AccountQuery } from './frame.ts'
+import { showIdentities, submitIdentities } from './identities.ts'
 import { showOverview, signOut } from './overview.ts'
 import { showDue, showReview } from './review.ts'
 import { showSessions, submitSessions } from './sessions.ts'
@@ -102,6 +104,14 @@ const factorFields = lazy(() =>
     id: text('The id of the factor.'),
     factor_name: factorName(),
     remove: text('With any value, the factor is removed.'),
+  }),
+)
+
+const identitiesFields = lazy(() =>
+  z.object({
+    csrf,
+    add: text('The name of a provider, to link an identity.'),
+    remove: text('The id of an identity.'),
   }),
 )
 
@@ -399,6 +409,29 @@ export const accountPageRoutes: readonly ApiRoute[] = [
     summary: 'Show by when you need a second factor',
     feature: withPages,
     render: showDue,
+  }),
+  page({
+    id: 'Identities',
+    path: '/identities',
+    summary: 'Show the identities that can log in to your account',
+    feature: upstreamPages,
+    render: showIdentities,
+  }),
+  action({
+    id: 'Identities',
+    path: '/identities',
+    summary: 'Link or remove an identity on the account page',
+    feature: upstreamPages,
+    fields: identitiesFields,
+    example: { add: 'google' },
+    refusals: [
+      'insufficient_user_authentication',
+      'identity_last',
+      'upstream_unavailable',
+      'challenge_void',
+    ],
+    answers: [PAGE, DONE],
+    submit: submitIdentities,
   }),
   page({
     id: 'Sessions',

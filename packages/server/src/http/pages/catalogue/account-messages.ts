@@ -6,6 +6,7 @@ export type AccountSection =
   | 'address'
   | 'password'
   | 'factors'
+  | 'identities'
   | 'sessions'
   | 'applications'
   | 'activity'
@@ -26,6 +27,8 @@ export type AccountNotice =
   | 'factor-renamed'
   | 'factor-removed'
   | 'devices-forgotten'
+  | 'identity-added'
+  | 'identity-removed'
 
 /** All notices of the account page. */
 export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
@@ -41,6 +44,8 @@ export const ACCOUNT_NOTICES: readonly AccountNotice[] = [
   'factor-renamed',
   'factor-removed',
   'devices-forgotten',
+  'identity-added',
+  'identity-removed',
 ]
 
 /** The scopes that the server knows (OpenID Connect Core 1.0 §5.4 and §11). */

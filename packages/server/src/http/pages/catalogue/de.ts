@@ -1,6 +1,7 @@
 import { factorsDe } from './factors-de.ts'
 import type { Messages } from './messages.ts'
 import { ssoDe } from './sso-de.ts'
+import { upstreamDe } from './upstream-de.ts'
 
 const VOID =
   'Dieser Link ist abgelaufen, wurde schon benutzt oder durch eine neuere Mail ersetzt. Links funktionieren einmal, 15 Minuten lang.'
@@ -64,6 +65,12 @@ export const de: Messages = {
         lead: 'Sie melden sich mit Ihrem Passwort und einem davon an, oder nur mit einem Passkey.',
         button: 'Hinzufügen',
       },
+      identities: {
+        title: 'Andere Identitäten',
+        about: 'Melden Sie sich mit einem Konto an, das Sie bei einem anderen Dienst haben.',
+        lead: 'Sie können sich mit jeder davon anmelden.',
+        button: 'Verknüpfen',
+      },
       sessions: {
         title: 'Geräte',
         about: 'Sehen Sie, wo Sie angemeldet sind, und beenden Sie Sitzungen.',
@@ -109,6 +116,8 @@ export const de: Messages = {
       'factor-renamed': 'Der Name ist geändert.',
       'factor-removed': 'Der Faktor ist entfernt. Alle anderen Sitzungen sind beendet.',
       'devices-forgotten': 'Alle gemerkten Browser sind vergessen.',
+      'identity-added': 'Die Identität ist verknüpft. Sie können sich damit anmelden.',
+      'identity-removed': 'Die Identität ist aus Ihrem Konto entfernt.',
     },
     wrongPassword: 'Das Passwort ist falsch. Versuchen Sie es noch einmal.',
     usernameRefusals: {
@@ -206,6 +215,8 @@ export const de: Messages = {
         consent_revoked: 'Anwendung den Zugriff entzogen',
         grant_revoked: 'Zugriff einer Anwendung in einer Sitzung beendet',
         logout_not_delivered: 'Eine Anwendung hat nicht erfahren, dass eine Sitzung beendet ist',
+        identity_linked: 'Identität eines anderen Dienstes verknüpft',
+        identity_unlinked: 'Identität eines anderen Dienstes entfernt',
       },
       other: 'Anderes Ereignis',
     },
@@ -231,6 +242,7 @@ export const de: Messages = {
   },
   factors: factorsDe,
   sso: ssoDe,
+  upstream: upstreamDe,
   proof: {
     reset: {
       title: 'Neues Passwort setzen',
@@ -395,6 +407,23 @@ export const de: Messages = {
       'Der Passkey wurde nicht angenommen. Versuchen Sie es noch einmal, oder wählen Sie einen anderen Weg.',
     passkey_taken: 'Dieser Passkey ist schon in Gebrauch. Verwenden Sie ein anderes Gerät.',
     passkeys_off: 'Dieser Server kann keine Passkeys verwenden. Wählen Sie einen anderen Weg.',
+    upstream_void:
+      'Diese Anmeldung wurde abgeschlossen, ist abgelaufen oder wurde in einem anderen Browser begonnen. Beginnen Sie noch einmal.',
+    upstream_refused: 'Der andere Dienst hat nicht bestätigt, wer Sie sind.',
+    upstream_unavailable:
+      'Der andere Dienst ist nicht erreichbar. Versuchen Sie es gleich noch einmal, oder melden Sie sich anders an.',
+    upstream_redirect_invalid:
+      'Die Anwendung, von der Sie kommen, ist bei diesem Server nicht eingerichtet. Sagen Sie es dem Betreiber der Anwendung.',
+    identity_unknown:
+      'Kein Konto hat diese Identität. Melden Sie sich anders an, und verknüpfen Sie die Identität auf der Seite Ihres Kontos.',
+    identity_address_taken:
+      'Ein Konto hat die Adresse dieser Identität schon. Melden Sie sich anders bei diesem Konto an, und verknüpfen Sie die Identität auf der Seite Ihres Kontos.',
+    identity_taken:
+      'Ein Konto hat diese Identität schon. Melden Sie sich bei diesem Konto an, und entfernen Sie sie zuerst dort.',
+    identity_last:
+      'Ohne diese Identität könnten Sie sich nicht mehr anmelden. Setzen Sie zuerst ein Passwort, fügen Sie einen Passkey hinzu, oder verknüpfen Sie eine andere Identität.',
+    second_factor_required:
+      'Ihr Konto braucht einen zweiten Faktor. Melden Sie sich mit der Anwendung an.',
   },
   failures: {
     request: {

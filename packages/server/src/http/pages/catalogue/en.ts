@@ -1,6 +1,7 @@
 import { factorsEn } from './factors-en.ts'
 import type { Messages } from './messages.ts'
 import { ssoEn } from './sso-en.ts'
+import { upstreamEn } from './upstream-en.ts'
 
 const VOID =
   'This link has expired, was used, or was replaced by a newer mail. Links work once, for 15 minutes.'
@@ -61,6 +62,12 @@ export const en: Messages = {
         lead: 'You log in with your password and one of these, or with a passkey alone.',
         button: 'Add',
       },
+      identities: {
+        title: 'Other identities',
+        about: 'Log in with an account that you have at another service.',
+        lead: 'You can log in with each of these.',
+        button: 'Link',
+      },
       sessions: {
         title: 'Devices',
         about: 'See where you are logged in, and end sessions.',
@@ -105,6 +112,8 @@ export const en: Messages = {
       'factor-renamed': 'The name is changed.',
       'factor-removed': 'The factor is removed. All other sessions have ended.',
       'devices-forgotten': 'All remembered browsers are forgotten.',
+      'identity-added': 'The identity is linked. You can log in with it.',
+      'identity-removed': 'The identity is removed from your account.',
     },
     wrongPassword: 'The password is wrong. Try again.',
     usernameRefusals: {
@@ -200,6 +209,8 @@ export const en: Messages = {
         consent_revoked: 'Access of an application removed',
         grant_revoked: 'Access of an application ended in one session',
         logout_not_delivered: 'An application could not be told that a session has ended',
+        identity_linked: 'Identity of another service linked',
+        identity_unlinked: 'Identity of another service removed',
       },
       other: 'Other event',
     },
@@ -225,6 +236,7 @@ export const en: Messages = {
   },
   factors: factorsEn,
   sso: ssoEn,
+  upstream: upstreamEn,
   proof: {
     reset: {
       title: 'Set a new password',
@@ -374,6 +386,22 @@ export const en: Messages = {
     passkey_unknown: 'This passkey was removed, or belongs to another site. Use another way.',
     passkey_taken: 'This passkey is in use already. Use another device.',
     passkeys_off: 'This server cannot use passkeys. Use another way.',
+    upstream_void:
+      'This log-in was finished, has expired, or was begun in another browser. Begin again.',
+    upstream_refused: 'The other service did not confirm who you are.',
+    upstream_unavailable:
+      'The other service cannot be reached. Try again shortly, or log in another way.',
+    upstream_redirect_invalid:
+      'The application that sent you here is not set up at this server. Tell its operator.',
+    identity_unknown:
+      'No account has this identity. Log in another way, and link the identity on your account page.',
+    identity_address_taken:
+      'An account has the address of this identity already. Log in to that account another way, and link the identity on your account page.',
+    identity_taken:
+      'An account has this identity already. Log in to that account, and remove it there first.',
+    identity_last:
+      'You could not log in without this identity. Set a password, add a passkey, or link another identity first.',
+    second_factor_required: 'Your account needs a second factor. Log in with the application.',
   },
   failures: {
     request: { title: 'The form could not be read', text: 'Go back and try again.' },

@@ -3,6 +3,7 @@ import type { SiteLinkName } from '../../../base/site-links.ts'
 import type { AccountMessages } from './account-messages.ts'
 import type { FactorMessages } from './factor-messages.ts'
 import type { SsoMessages } from './sso-messages.ts'
+import type { UpstreamMessages } from './upstream-messages.ts'
 
 /** The pages on which people use a link or a code from a mail. */
 export type ProofPage = 'reset' | 'sign-up' | 'verify' | 'log-in'
@@ -133,6 +134,15 @@ export type ShownRefusal = Extract<
   | 'passkey_unknown'
   | 'passkey_taken'
   | 'passkeys_off'
+  | 'upstream_void'
+  | 'upstream_refused'
+  | 'upstream_unavailable'
+  | 'upstream_redirect_invalid'
+  | 'identity_unknown'
+  | 'identity_address_taken'
+  | 'identity_taken'
+  | 'identity_last'
+  | 'second_factor_required'
 >
 
 /** The words of all pages in one language. Values in them are not escaped. */
@@ -146,6 +156,7 @@ export interface Messages {
   readonly account: AccountMessages
   readonly factors: FactorMessages
   readonly sso: SsoMessages
+  readonly upstream: UpstreamMessages
   readonly proof: Readonly<Record<ProofPage, ProofMessages>>
   readonly ask: Readonly<Record<AskPage, AskMessages>>
   readonly done: Readonly<Record<DonePage, Message>>

@@ -16,7 +16,7 @@ input { width: 100%; min-height: 2.75rem; margin-top: .35rem; padding: .5rem .75
 input[name=code], input[name=totp], input[name=recovery_code], pre { font-family: ui-monospace, monospace; letter-spacing: .1em }
 input[aria-invalid] { border: 2px solid var(--bad) }
 button, .button { display: block; width: 100%; min-height: 2.75rem; margin-top: 1.5rem; padding: .5rem 1rem; background: var(--mark); color: var(--on); border: 2px solid var(--mark); border-radius: 8px; font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer }
-button.plain { background: none; color: var(--mark) } button.bad { background: var(--bad); border-color: var(--bad); color: var(--onbad) } button[aria-busy] { opacity: .7; cursor: progress }
+.plain { background: none; color: var(--mark) } nav .button { margin-top: .75rem } button.bad { background: var(--bad); border-color: var(--bad); color: var(--onbad) } button[aria-busy] { opacity: .7; cursor: progress }
 :focus-visible { outline: 3px solid var(--mark); outline-offset: 2px }
 .notice { padding: .75rem 1rem; border-left: 4px solid var(--mark); background: var(--back) } .notice.bad { border-color: var(--bad) }
 a { color: var(--mark) } .links a, footer a, .back a { display: inline-block; padding: .35rem 0 } .links { margin-top: 1.25rem; padding: 0; list-style: none }

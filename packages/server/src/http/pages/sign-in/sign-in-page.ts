@@ -25,6 +25,7 @@ import { pathIn, speechFor, type Speech } from '../language.ts'
 import { answerPage, type Html } from '../layout.ts'
 import { statusOf, wordsFor } from '../proof-page.ts'
 import { destinationOf, type Destination } from '../return-to.ts'
+import { upstreamButtons } from '../upstream-buttons.ts'
 import { leaveSignIn } from './leave.ts'
 import { SIGN_UP_PATH } from './sign-up-page.ts'
 import { unknownPasskey, type UnknownPasskey } from './unknown-passkey.ts'
@@ -220,6 +221,7 @@ function bodyOf(view: SignInView, withPasskeys: boolean): readonly Html[] {
           }),
         ]
       : []),
+    ...upstreamButtons(view.services, speech, { return_to: destination.given, tenant }),
     ...(unknown === undefined ? [] : [dataFor('unknown', unknown)]),
     linksOf(view),
   ]

@@ -7,6 +7,7 @@ import { pathIn, speechFor, type Speech } from '../language.ts'
 import { answerPage, redirectTo, type Html } from '../layout.ts'
 import { fieldOf, statusOf, wordsFor } from '../proof-page.ts'
 import { destinationOf } from '../return-to.ts'
+import { upstreamButtons } from '../upstream-buttons.ts'
 
 /** The page of a sign-up without a mail. */
 export const SIGN_UP_PATH = '/auth/account/sign-up/new'
@@ -73,7 +74,7 @@ function answerForm(view: SignUpView): Response {
   )
 }
 
-function bodyOf({ speech, returnTo, username, refusal }: SignUpView): readonly Html[] {
+function bodyOf({ services, speech, returnTo, username, refusal }: SignUpView): readonly Html[] {
   const { messages } = speech
   const { signUp: words, signIn, account } = messages
   const wrongField = refusal && fieldOf(refusal.code, ['new_username', 'password'])
@@ -96,6 +97,7 @@ function bodyOf({ speech, returnTo, username, refusal }: SignUpView): readonly H
       ],
       button: words.title,
     }),
+    ...upstreamButtons(services, speech, { return_to: returnTo }),
     linkList([[pathIn(speech, '/sign-in', { return_to: returnTo }), signIn.title]]),
   ]
 }
