@@ -204,7 +204,7 @@ describe('a client with a key', () => {
     let copied: readonly [string, RequestInit | undefined] | undefined
     const original = globalThis.fetch
     globalThis.fetch = (input, init) => {
-      if (String(input).endsWith('/refresh/')) copied = [String(input), init]
+      if (typeof input === 'string' && input.endsWith('/refresh/')) copied = [input, init]
       return original(input, init)
     }
     expect((await client.fetch(`${api.url}/x`)).status).toBe(200)
