@@ -28,9 +28,8 @@ export function createApp(guard: Guard, resource: string): Express {
   })
 
   const guarded = [requireAuth(guard, { scopes: [CONNECT] }), express.json()]
-  app.all('/mcp', ...guarded, (request, response, next) => {
-    answer(request, response).catch(next)
-  })
+  // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 handles a rejected promise
+  app.all('/mcp', ...guarded, async (request, response) => answer(request, response))
   return app
 }
 

@@ -32,7 +32,7 @@ export function createDpop({ key, clock = Date.now }: DpopOptions = {}): BoundFe
   return async (input, init) => {
     // Not by `instanceof`: some servers replace the global class.
     const request = typeof input === 'object' && 'clone' in input ? input : undefined
-    const url = new URL(request?.url ?? (input as string | URL), findPage()?.location.href)
+    const url = new URL(request?.url ?? input, findPage()?.location.href)
     const method = (init?.method ?? request?.method ?? 'GET').toUpperCase()
     const headers = new Headers(init?.headers ?? request?.headers)
     const presented = /^(?:Bearer|DPoP) (.+)/.exec(headers.get('authorization') ?? '')?.[1]

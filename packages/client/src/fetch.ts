@@ -8,7 +8,8 @@ export function createFetch(
 ): typeof globalThis.fetch {
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const url = request?.url ?? String(input as string | URL)
+    // oxlint-disable-next-line no-base-to-string -- a Request has its URL
+    const url = request?.url ?? String(input)
     const method = init?.method ?? request?.method ?? 'GET'
 
     const send = async (isLast: boolean): Promise<{ prepared: Prepared; answer: Response }> => {

@@ -85,7 +85,11 @@ function readToken(access: string): Grant {
   try {
     const payload = access.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/')
     // The authority signs these members. They are not checked, because the guard of each service checks them.
-    const { sid, exp, iat } = JSON.parse(atob(payload)) as { sid: string; exp: number; iat: number }
+    const { sid, exp, iat } = JSON.parse(atob(payload)) as {
+      sid: unknown
+      exp: number
+      iat: number
+    }
     return { sid: String(sid), lifeMs: (exp - iat) * 1000 }
   } catch {
     return { sid: '' }
