@@ -50,6 +50,9 @@ const AUTHORITY_ADVICE: Readonly<Partial<Record<RefusalCode, string>>> = {
   token_missing: 'Send the parameter `token` in the body.',
   token_invalid: 'Log in again. To see why, run `countersign token inspect TOKEN`.',
   token_expired: 'Refresh, or log in again when the refresh token has expired.',
+  dpop_proof_invalid:
+    'Send a new proof for each request, for exactly its method and URL, with the key of the login.',
+  dpop_nonce_required: 'Repeat the request with the nonce in the header `DPoP-Nonce`.',
   token_stale: 'Refresh once, then repeat the request. Nobody has to log in again.',
   token_wrong_type:
     'Send an access token where one is expected, and a refresh token only to refresh.',
@@ -90,6 +93,12 @@ const GUARD_ADVICE: Readonly<Partial<Record<GuardRefusalCode, string>>> = {
     'Give the account the role: `countersign accounts roles add NAME ROLE`. For a role in a tenant, the requirement must name the `tenant`.',
   permission_missing:
     'Give a role of the account the permission: `countersign roles define`. For a role in a tenant, the requirement must name the `tenant`.',
+  scope_missing: 'Ask the person for the scopes that the header `WWW-Authenticate` names.',
+  dpop_proof_invalid:
+    'Send a new proof for each request, for exactly its method and URL. The log of the service has the cause.',
+  dpop_nonce_required: 'Repeat the request with the nonce in the header `DPoP-Nonce`.',
+  dpop_unavailable:
+    'Wait for the seconds in `Retry-After`. Check the store of used proofs of the service.',
   tenant_mismatch: 'Refresh with the tenant of the request.',
   revocations_unavailable:
     'Wait for the seconds in `Retry-After`. Check that the guard reaches the revocation feed.',

@@ -106,10 +106,11 @@ export interface ListeningAuthority extends AsyncDisposable {
   readonly url: string
 }
 
-/** Starts an authority whose clock stands still until a test moves it. */
+/** Starts an authority whose clock stands still until a test moves it. Without a port, it listens on any free one. */
 export async function startAuthority(
   publicUrl?: string,
   config: AuthorityConfig = {},
+  port = 0,
 ): Promise<ListeningAuthority> {
   await using stack = new AsyncDisposableStack()
   const it = stack.use(
@@ -118,7 +119,7 @@ export async function startAuthority(
   await it.authority.accounts.create(BOB, 'test')
   const server = createServer()
   it.authority.attach(server)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   stack.defer(
     () =>
       new Promise((resolve) => {

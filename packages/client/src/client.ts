@@ -52,12 +52,12 @@ const loadFactors = (): Promise<typeof import('./factors.ts')> =>
  * session. It never loops: a call refreshes at most once and is repeated at most once.
  */
 export function createClient(options: ClientOptions = {}): Client {
-  const { mode: kind, storage, origins = [] } = options
+  const { mode: kind, storage, dpop, origins = [] } = options
   const page = findPage()
   // Not relative: a <base> in the page must not lead passwords and tokens elsewhere.
   const authority = (options.authority || page?.location.origin || '').replace(/\/+$/, '')
   const mode =
-    kind === 'memory' ? createMemoryMode(authority, storage) : createCookieMode(authority)
+    kind === 'memory' ? createMemoryMode(authority, storage, dpop) : createCookieMode(authority)
   const originOf = (url: string): string => {
     try {
       return new URL(url, page?.document?.baseURI).origin
@@ -257,7 +257,7 @@ export function createClient(options: ClientOptions = {}): Client {
       return client.session({ reload: true })
     },
 
-    fetch: createFetch(() => client),
+    fetch: createFetch(() => client, dpop),
 
     onChange: addTo(listeners),
 

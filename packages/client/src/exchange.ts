@@ -1,4 +1,5 @@
 import { ClientError } from './error.ts'
+import type { BoundFetch } from './types.ts'
 
 // A request that hangs must not hold the lock of all tabs for longer.
 const ANSWER_MS_MAX = 15_000
@@ -7,11 +8,15 @@ const ANSWER_MS_MAX = 15_000
 export type Members = Readonly<Record<string, unknown>>
 
 /** Asks the authority and returns the members of its JSON answer. Rejects with a {@link ClientError} otherwise. */
-export async function exchange(url: string, init: RequestInit): Promise<Members> {
+export async function exchange(
+  url: string,
+  init: RequestInit,
+  send: BoundFetch = fetch,
+): Promise<Members> {
   const limit = new AbortController()
   const timer = setTimeout(() => limit.abort(), ANSWER_MS_MAX)
   try {
-    return await readAnswer(await fetch(url, { ...init, cache: 'no-store', signal: limit.signal }))
+    return await readAnswer(await send(url, { ...init, cache: 'no-store', signal: limit.signal }))
   } catch (cause) {
     if (cause instanceof ClientError) throw cause
     throw new ClientError(undefined, { cause })

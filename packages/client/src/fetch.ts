@@ -1,20 +1,22 @@
 import { codeOf, isStepUp } from './exchange.ts'
-import type { Client, Prepared } from './types.ts'
+import type { BoundFetch, Client, Prepared } from './types.ts'
 
 /** Creates the `fetch` of a client: it adds what the session needs, and repeats a call after a refresh or a step-up. */
 export function createFetch(
   client: () => Pick<Client, 'prepare' | 'shouldRepeat'>,
+  dpop?: BoundFetch,
 ): typeof globalThis.fetch {
   return async (input, init) => {
     const request = input instanceof Request ? input : undefined
-    const url = input instanceof Request ? input.url : input.toString()
+    // oxlint-disable-next-line no-base-to-string -- a Request has its URL
+    const url = request?.url ?? String(input)
     const method = init?.method ?? request?.method ?? 'GET'
 
     const send = async (isLast: boolean): Promise<{ prepared: Prepared; answer: Response }> => {
       const prepared = await client().prepare(url, method)
       // A request can be sent once. Its copy is sent first, so that it can be sent again.
       const sent = isLast || !request ? input : request.clone()
-      return { prepared, answer: await fetch(sent, withSession(prepared, request, init)) }
+      return { prepared, answer: await (dpop || fetch)(sent, withSession(prepared, request, init)) }
     }
 
     // Nobody can read a stream twice, so its call is not repeated.
@@ -49,9 +51,7 @@ function withSession(
   return { ...init, headers, ...(withCookies ? { credentials: 'include' } : {}) }
 }
 
-function isStream(body: unknown): boolean {
-  return (
-    Symbol.asyncIterator in Object(body) ||
-    (globalThis.ReadableStream !== undefined && body instanceof ReadableStream)
-  )
+/** Whether a body can be read only once. Not every ReadableStream can be iterated. */
+export function isStream(body: unknown): boolean {
+  return Symbol.asyncIterator in Object(body) || 'getReader' in Object(body)
 }

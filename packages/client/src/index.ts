@@ -16,4 +16,11 @@ export type {
   StepUpRequest,
 } from './factors/types.ts'
 export type { Session } from './session.ts'
-export type { Client, ClientOptions, Credentials, Prepared, TokenStorage } from './types.ts'
+export type {
+  BoundFetch,
+  Client,
+  ClientOptions,
+  Credentials,
+  Prepared,
+  TokenStorage,
+} from './types.ts'

@@ -16,6 +16,15 @@ export interface TokenStorage {
   remove(key: string): Promise<void>
 }
 
+/**
+ * Sends a request like `fetch`, and adds a proof that this device holds its key (RFC 9449) where one is needed.
+ * `createDpop` of `@countersign/client/dpop` makes it.
+ */
+export type BoundFetch = (
+  input: Parameters<typeof globalThis.fetch>[0],
+  init?: RequestInit,
+) => Promise<Response>
+
 /** The options of `createClient`. */
 export interface ClientOptions {
   /** The public URL of the authority. Default: the origin of the page. */
@@ -32,6 +41,11 @@ export interface ClientOptions {
   readonly mode?: 'cookies' | 'memory'
   /** Where the mode `memory` keeps the refresh token. Default: in memory, so that a restart logs the person out. */
   readonly storage?: TokenStorage
+  /**
+   * Binds the tokens of the mode `memory` to a key of this device: `createDpop()` of `@countersign/client/dpop`. Default:
+   * whoever copies a token can use it.
+   */
+  readonly dpop?: BoundFetch
 }
 
 /** The headers of a request, and what `shouldRepeat` must know about it later. */

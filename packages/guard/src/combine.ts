@@ -1,6 +1,6 @@
 import { decodeUnverified } from '@countersign/jwt'
 
-import { readBearer } from './request/bearer.ts'
+import { readBearer, readDpopToken } from './request/bearer.ts'
 import type { Guard, GuardMetrics, RouteGuard, VerifyResult } from './guard.ts'
 import type { GuardRefusalCode, Refused } from './refusals.ts'
 import type { RequestView } from './request/request-view.ts'
@@ -29,8 +29,10 @@ export function combineGuards<Own = unknown>(
   }
 
   function guardFor(request: RequestView): Guard {
-    const bearer = readBearer(request.values('authorization'))
-    if (bearer.ok) return guardOf(bearer.token)
+    const authorization = request.values('authorization')
+    for (const reading of [readBearer(authorization), readDpopToken(authorization)]) {
+      if (reading.ok) return guardOf(reading.token)
+    }
     return guards.find((guard) => guard.hasCookieOf(request)) ?? first
   }
 
@@ -44,6 +46,7 @@ export function combineGuards<Own = unknown>(
     audience: [...new Set(guards.flatMap(({ audience }) => audience))],
     hasFeed: guards.every(({ hasFeed }) => hasFeed),
     cookieName: cookieNames[0],
+    dpop: undefined, // the parts differ, see resourceMetadata
     hasCookieOf: (request) => guards.some((guard) => guard.hasCookieOf(request)),
     verify: (token, options) => guardOf(token).verify(token, options),
     route: (requirements) => {
@@ -108,7 +111,7 @@ function combineRoutes({
       const result = routeOf(guard).authenticate(request)
       return 'ok' in result ? note(result) : result.then(note)
     },
-    challenge: (refused) => (refusers.get(refused) ?? first).challenge(refused),
+    challenge: (refused) => routeOf(refusers.get(refused) ?? first).challenge(refused),
   }
 }
 

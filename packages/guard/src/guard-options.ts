@@ -1,4 +1,6 @@
 import type { KeySet } from '@countersign/jwt'
+import type { BoundRequestSettings } from './dpop/bound-requests.ts'
+import type { DpopRules } from './dpop/dpop-options.ts'
 import type { JwksFault } from './keys/jwks-fetch.ts'
 import type { Refused } from './refusals.ts'
 import type { CookieRule } from './request/request-token.ts'
@@ -20,6 +22,18 @@ export interface CookieOptions {
    * which are older than 2023. Default: none.
    */
   readonly origins?: readonly string[]
+}
+
+/** How the guard takes access tokens that are bound to a key of the client (RFC 9449). */
+export interface DpopOptions extends DpopRules {
+  /**
+   * The public URL of this service, or several: `https://api.example.com`. If a proxy removes a part of the path, that
+   * part belongs to it: `https://example.com/api`. A proof is for one URL, and the guard must know it. It does not take
+   * it from the request, whose sender chooses the host. The rules for plain http are those of `issuer`.
+   */
+  readonly publicUrl: string | readonly string[]
+  /** Whether tokens that are bound to no key are refused, cookies included. Default false. */
+  readonly required?: boolean
 }
 
 /** The options of `createGuard`. A wrong value throws a TypeError that names the option. */
@@ -51,6 +65,11 @@ export interface GuardOptions {
    * requests. Default false: it reads no cookie. `true` is the same as `{}`.
    */
   readonly cookies?: boolean | CookieOptions
+  /**
+   * Whether the guard takes access tokens that are bound to a key, with the scheme `DPoP` and a proof for each request.
+   * Default: it does not, and refuses such tokens. It never takes them as `Bearer` or from a cookie.
+   */
+  readonly dpop?: DpopOptions
   /**
    * The revocation feed. With it, a logout, a disabled account or a changed role takes effect here in under a
    * second. Pass `authority.feed` for an authority in the same process. Default: no feed. Revoked tokens are
@@ -132,10 +151,12 @@ export interface FeedSettings {
 /** The options, checked and complete. */
 export interface GuardSettings extends Omit<
   Required<GuardOptions>,
-  'cookies' | 'feed' | 'keys' | 'sharedSecret' | 'resourceMetadata'
+  'cookies' | 'dpop' | 'feed' | 'keys' | 'sharedSecret' | 'resourceMetadata'
 > {
   /** Undefined if the guard reads no cookie. */
   readonly cookies: CookieRule | undefined
+  /** Undefined if the guard refuses tokens that are bound to a key. */
+  readonly dpop: BoundRequestSettings | undefined
   readonly feed: RemoteFeed | FeedLine | undefined
   readonly keys: KeySet | undefined
   readonly resourceMetadata: string | undefined

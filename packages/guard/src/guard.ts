@@ -1,13 +1,15 @@
 import type { AccessTokenClaims } from './verification/access-token.ts'
 import { plainBearer } from './request/bearer.ts'
-import { challengeFor, type Challenge } from './request/challenge.ts'
+import { challengeFor, type Challenge, type ChallengeDetails } from './request/challenge.ts'
 import { readCookie } from './request/cookies.ts'
 import type { GuardOptions, GuardSettings } from './guard-options.ts'
+import { BoundRequests } from './dpop/bound-requests.ts'
+import type { DpopResult } from './dpop/dpop-check.ts'
 import { createFeedSource, createJwksSource, type KeySource } from './keys/key-source.ts'
 import { isPolicy, POLICY_LIMITS_MS, type FreshnessPolicy } from './verification/policy.ts'
 import { readGuardOptions } from './read-options.ts'
 import type { GuardRefusalCode, Refused } from './refusals.ts'
-import { checkCookieClaims, readRequestToken } from './request/request-token.ts'
+import { checkCookieClaims, readRequestToken, type TokenReading } from './request/request-token.ts'
 import type { RequestView } from './request/request-view.ts'
 import {
   decideAccess,
@@ -16,8 +18,8 @@ import {
   type Requirements,
 } from './verification/requirements.ts'
 import { FeedFault } from './revocations/feed-fault.ts'
-import { asError } from './errors.ts'
 import { TokenCheck, type Verification } from './verification/token-check.ts'
+import { Watchers } from './watchers.ts'
 
 /**
  * The result of verifying a token. The claims are frozen unless `cacheEntriesMax` is 0. `Own` is the type of
@@ -33,6 +35,16 @@ interface Accepted<Own> {
   readonly code?: undefined
   readonly reason?: undefined
 }
+
+/** How one token is verified. */
+export interface VerifyOptions {
+  readonly policy?: FreshnessPolicy
+  /** The thumbprint of the key that the sender of the token has proved to hold. */
+  readonly jkt?: string | undefined
+}
+
+/** How a request presented its token: a header with the scheme `Bearer` or `DPoP`, or a cookie. */
+type Presented = 'bearer' | 'dpop' | 'cookie'
 
 /** A guard with the requirements of one route. */
 export interface RouteGuard<Own = unknown> {
@@ -81,16 +93,21 @@ export interface Guard<Own = unknown> extends RouteGuard<Own> {
   readonly hasFeed: boolean
   /** The name of the cookie that the guard reads tokens from; undefined if it reads none. */
   readonly cookieName: string | undefined
+  /**
+   * How the guard takes tokens that are bound to a key (RFC 9449): the algorithms of proofs, and whether it refuses
+   * other tokens. Undefined if it refuses bound tokens, and for a combined guard, whose parts may differ.
+   */
+  readonly dpop:
+    | { readonly algorithms: readonly string[]; readonly isRequired: boolean }
+    | undefined
   /** Whether a request carries the cookie that this guard reads, with a valid token or not. */
   hasCookieOf(request: RequestView): boolean
   /**
    * Verifies one token. Returns the result at once if keys and log are already loaded, otherwise a promise.
-   * Throws only what `onRefused` throws.
+   * Throws only what `onRefused` throws. It refuses a token that is bound to a key, because it sees no proof. If you
+   * have checked a proof yourself, pass the thumbprint of its key as `jkt`: then only tokens of that key pass.
    */
-  verify(
-    token: string,
-    options?: { readonly policy?: FreshnessPolicy },
-  ): VerifyResult<Own> | Promise<VerifyResult<Own>>
+  verify(token: string, options?: VerifyOptions): VerifyResult<Own> | Promise<VerifyResult<Own>>
   /**
    * Returns this guard with the requirements of a route. Throws a TypeError that names an invalid
    * requirement.
@@ -146,32 +163,22 @@ function needsOperator(fault: Error | undefined): boolean {
 
 const NO_FEED =
   'This guard has no revocation feed (option feed). It accepts revoked tokens until they expire.'
-/**
- * How often listeners are called when nothing arrives, in milliseconds. A lease expires without any message.
- */
-const WATCH_EVERY_MS = 500
-/**
- * Entries may arrive two hundred times a second, and there may be thousands of listeners. The guard waits at
- * least this many milliseconds between two rounds of calls, and at least four times as long as the last round
- * took. So listeners use at most a fifth of the process's time. They are still called twice a second.
- */
-const NOTIFY_GAP_MS = 10
-const NOTIFY_GAP_FACTOR = 4
+const BOUND_REFUSED =
+  'A client sends access tokens that are bound to a key (DPoP), and this guard refuses them. Set the option dpop: { publicUrl } to take them.'
 
 class IssuerGuard implements Guard {
   readonly issuer: string
   readonly audience: string | readonly string[]
   readonly hasFeed: boolean
   readonly cookieName: string | undefined
+  readonly dpop: BoundRequests | undefined
   readonly #settings: GuardSettings
   readonly #source: KeySource
   readonly #check: TokenCheck
   readonly #refused: Partial<Record<GuardRefusalCode, number>> = {}
-  readonly #watchers = new Set<() => void | Promise<void>>()
-  #watching: NodeJS.Timeout | undefined
-  #notifying: NodeJS.Timeout | undefined
-  /** The version of the log when the listeners were last called. */
-  #notified: number | undefined
+  readonly #watchers: Watchers
+  readonly #challenge: ChallengeDetails
+  #isBoundNoticed = false
 
   constructor(settings: GuardSettings, source: KeySource) {
     this.issuer = settings.issuer
@@ -181,14 +188,31 @@ class IssuerGuard implements Guard {
     this.#settings = settings
     this.#source = source
     this.#check = new TokenCheck(settings, source.feed)
-    source.onChange(() => this.#noteChange())
+    this.#watchers = new Watchers(settings, () => source.feed?.log?.version)
+    this.dpop = settings.dpop && new BoundRequests(settings.dpop)
+    this.#challenge = {
+      resourceMetadata: settings.resourceMetadata,
+      dpopAlgorithms: this.dpop?.algorithms,
+      isDpopRequired: this.dpop?.isRequired,
+    }
+    source.onChange(() => this.#watchers.noteChange())
   }
 
   verify(
     token: string,
-    { policy = this.#settings.policy }: { readonly policy?: FreshnessPolicy } = {},
+    { policy = this.#settings.policy, jkt }: VerifyOptions = {},
   ): VerifyResult | Promise<VerifyResult> {
-    return this.#loadAndVerify(token, policy)
+    const result = this.#loadAndVerify(token, policy)
+    return 'ok' in result
+      ? this.#checkKey(result, jkt)
+      : result.then((late) => this.#checkKey(late, jkt))
+  }
+
+  /** Refuses a token that is bound to another key than the given one. Without a key, to any. */
+  #checkKey(result: VerifyResult, jkt: string | undefined): VerifyResult {
+    if (!result.ok) return result
+    const isMissing = jkt === undefined && this.dpop?.isRequired === true
+    return result.claims.cnf?.jkt !== jkt || isMissing ? this.#refuseBinding(result.claims) : result
   }
 
   /**
@@ -199,13 +223,14 @@ class IssuerGuard implements Guard {
     token: string,
     policy: FreshnessPolicy,
     result: Verification = this.#check.check(token, this.#source.keys, policy),
+    presented?: Presented,
   ): VerifyResult | Promise<VerifyResult> {
     if (result.ok) return { ok: true, claims: result.claims }
     const loading = this.#loadFor(result)
-    if (loading === undefined) return this.#refuse(result)
+    if (loading === undefined) return this.#refuse(result, presented)
     return loading.then(() => {
       const second = this.#check.check(token, this.#source.keys, policy)
-      return second.ok ? { ok: true, claims: second.claims } : this.#refuse(second)
+      return second.ok ? { ok: true, claims: second.claims } : this.#refuse(second, presented)
     })
   }
 
@@ -221,14 +246,15 @@ class IssuerGuard implements Guard {
   }
 
   challenge(refused: Refused): Challenge {
-    return challengeFor(refused, this.issuer, this.#settings.resourceMetadata)
+    return challengeFor(refused, this.issuer, this.#challenge)
   }
 
   route(requirements: Requirements): RouteGuard {
     const required = readRequirements(requirements, this)
+    const details = { ...this.#challenge, scope: required.scopes.join(' ') }
     return {
       authenticate: (request) => this.#authenticate(request, required),
-      challenge: (refused) => this.challenge(refused),
+      challenge: (refused) => challengeFor(refused, this.issuer, details),
     }
   }
 
@@ -258,12 +284,7 @@ class IssuerGuard implements Guard {
   }
 
   watch(changed: () => void | Promise<void>): () => void {
-    this.#watchers.add(changed)
-    this.#watching ??= setInterval(() => this.#notify(), WATCH_EVERY_MS).unref()
-    return () => {
-      this.#watchers.delete(changed)
-      if (this.#watchers.size === 0) this.#stopWatching()
-    }
+    return this.#watchers.add(changed)
   }
 
   metrics(): GuardMetrics {
@@ -284,7 +305,7 @@ class IssuerGuard implements Guard {
   }
 
   close(): void {
-    this.#stopWatching()
+    this.#watchers.stop()
     this.#source.close()
   }
 
@@ -296,36 +317,76 @@ class IssuerGuard implements Guard {
     const plain = plainBearer(request.values('authorization'))
     const first =
       plain === undefined ? undefined : this.#check.check(plain, this.#source.keys, policy)
-    if (first?.ok === true) return this.#conclude(first.claims, false, required, request)
+    if (first?.ok === true) return this.#conclude(first.claims, 'bearer', required, request)
 
-    const reading = readRequestToken(request, this.#settings.cookies)
+    const reading = readRequestToken(request, this.#settings.cookies, this.dpop !== undefined)
     if (!reading.ok) return this.#refuse(reading)
-    const { token, isCookie } = reading
-    const result = this.#loadAndVerify(token, policy, token === plain ? first : undefined)
-    const conclude = (answer: VerifyResult): VerifyResult =>
-      answer.ok ? this.#conclude(answer.claims, isCookie, required, request) : answer
+    const { token } = reading
+    const presented = presentedOf(reading)
+    const known = token === plain ? first : undefined
+    const result = this.#loadAndVerify(token, policy, known, presented)
+    const conclude = (answer: VerifyResult): VerifyResult | Promise<VerifyResult> => {
+      if (!answer.ok) return answer
+      return presented === 'dpop'
+        ? this.#concludeBound(answer.claims, token, required, request)
+        : this.#conclude(answer.claims, presented, required, request)
+    }
     return 'ok' in result ? conclude(result) : result.then(conclude)
   }
 
+  /** Checks a verified token that came as `Bearer` or in a cookie. Anybody who has copied it can send it like that. */
   #conclude(
     claims: AccessTokenClaims,
-    isCookie: boolean,
+    presented: Exclude<Presented, 'dpop'>,
     required: ReadRequirements | undefined,
     request: RequestView,
   ): VerifyResult {
+    if (claims.cnf !== undefined || this.dpop?.isRequired === true) {
+      return this.#refuseBinding(claims)
+    }
     const refused =
-      (isCookie ? checkCookieClaims(request, claims) : undefined) ??
-      (required === undefined || required.isOpen
-        ? undefined
-        : this.#decide(claims, required, request))
+      (presented === 'cookie' ? checkCookieClaims(request, claims) : undefined) ??
+      this.#decide(claims, required, request)
     return refused === undefined ? { ok: true, claims } : this.#refuse(refused)
+  }
+
+  /** Checks a verified token that came with the scheme `DPoP`. */
+  #concludeBound(
+    claims: AccessTokenClaims,
+    token: string,
+    required: ReadRequirements | undefined,
+    request: RequestView,
+  ): VerifyResult | Promise<VerifyResult> {
+    const { cnf } = claims
+    if (cnf === undefined || this.dpop === undefined) return this.#refuseBinding(claims, 'dpop')
+    const proven = this.dpop.check(request, token, cnf.jkt)
+    const conclude = (result: DpopResult): VerifyResult => {
+      const refused = result.ok ? this.#decide(claims, required, request) : result
+      return refused === undefined ? { ok: true, claims } : this.#refuse(refused, 'dpop')
+    }
+    return 'ok' in proven ? conclude(proven) : proven.then(conclude)
+  }
+
+  /** Refuses a token that is bound to a key but was not presented with its proof, or the other way round. */
+  #refuseBinding({ cnf }: AccessTokenClaims, presented?: Presented): Refused {
+    if (cnf !== undefined && this.dpop === undefined && !this.#isBoundNoticed) {
+      this.#isBoundNoticed = true
+      try {
+        this.#settings.onNotice(BOUND_REFUSED)
+      } catch {
+        // The caller authenticates a request, and must get its answer.
+      }
+    }
+    const reason = cnf === undefined ? 'dpop_not_bound' : 'dpop_bound'
+    return this.#refuse({ ok: false, code: 'token_invalid', reason }, presented)
   }
 
   #decide(
     claims: AccessTokenClaims,
-    required: ReadRequirements,
+    required: ReadRequirements | undefined,
     request: RequestView,
   ): Refused | undefined {
+    if (required === undefined || required.isOpen) return undefined
     const roles = this.#source.feed?.roles ?? {}
     return decideAccess(claims, required, { request, roles, clock: this.#settings.clock })
   }
@@ -347,54 +408,18 @@ class IssuerGuard implements Guard {
     return reason === 'key_unknown' ? this.#source.loadForUnknownKey() : undefined
   }
 
-  #refuse(refused: Refused): Refused {
+  #refuse(refused: Refused, presented?: Presented): Refused {
     const { code } = refused
     this.#refused[code] = (this.#refused[code] ?? 0) + 1
     const is503 = code === 'keys_unavailable' || code === 'revocations_unavailable'
-    const whole = is503 ? { ...refused, retryAfterSec: this.#source.retryAfterSec } : refused
+    const waiting = is503 ? { ...refused, retryAfterSec: this.#source.retryAfterSec } : refused
+    const whole = presented === 'dpop' ? { ...waiting, isDpop: true as const } : waiting
     if (code !== 'token_missing') this.#settings.onRefused(whole)
     return whole
   }
+}
 
-  // An echo does not change the version. Its effect on leases is checked twice a second anyway.
-  #noteChange(): void {
-    const version = this.#source.feed?.log?.version
-    if (this.#watchers.size === 0 || version === this.#notified || this.#notifying !== undefined)
-      return
-    const { elapsed } = this.#settings
-    const startedAt = elapsed()
-    this.#notify()
-    const gapMs = NOTIFY_GAP_FACTOR * (elapsed() - startedAt)
-    this.#notifying = setTimeout(
-      () => {
-        this.#notifying = undefined
-        this.#noteChange()
-      },
-      Math.min(Math.max(gapMs, NOTIFY_GAP_MS), WATCH_EVERY_MS),
-    ).unref()
-  }
-
-  #notify(): void {
-    this.#notified = this.#source.feed?.log?.version
-    for (const changed of this.#watchers) void this.#call(changed)
-  }
-
-  async #call(changed: () => void | Promise<void>): Promise<void> {
-    try {
-      await changed()
-    } catch (error) {
-      const { message } = asError(error)
-      // There is no caller to throw to. An error thrown from a timer would end the process.
-      try {
-        this.#settings.onNotice(`A listener of guard.watch threw an error: ${message}`)
-      } catch {}
-    }
-  }
-
-  #stopWatching(): void {
-    clearInterval(this.#watching)
-    clearTimeout(this.#notifying)
-    this.#watching = undefined
-    this.#notifying = undefined
-  }
+function presentedOf({ isCookie, isDpop }: TokenReading & { readonly ok: true }): Presented {
+  if (isDpop) return 'dpop'
+  return isCookie ? 'cookie' : 'bearer'
 }

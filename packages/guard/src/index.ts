@@ -8,8 +8,8 @@ export {
   createAccessTokenVerifier,
   explainAccessToken,
 } from './verification/access-token.ts'
-export { type BearerReading, readBearer } from './request/bearer.ts'
-export { type Challenge, challengeFor } from './request/challenge.ts'
+export { type BearerReading, readBearer, readDpopToken } from './request/bearer.ts'
+export { type Challenge, type ChallengeDetails, challengeFor } from './request/challenge.ts'
 export { accessCookieName, type CookieReading, readCookie } from './request/cookies.ts'
 export {
   checkCsrfToken,
@@ -21,12 +21,13 @@ export {
   type RequestSource,
 } from './request/csrf.ts'
 export { combineGuards } from './combine.ts'
-export type { CookieOptions, FeedSettings, GuardOptions } from './guard-options.ts'
+export type { CookieOptions, DpopOptions, FeedSettings, GuardOptions } from './guard-options.ts'
 export {
   createGuard,
   type Guard,
   type GuardMetrics,
   type RouteGuard,
+  type VerifyOptions,
   type VerifyResult,
 } from './guard.ts'
 export { JwksFault, type JwksFaultCode } from './keys/jwks-fetch.ts'

@@ -1,3 +1,5 @@
+import { decodeUnverified } from '@countersign/jwt'
+
 import type { AccessTokenClaims } from './verification/access-token.ts'
 import type { Guard, VerifyResult } from './guard.ts'
 import type { FreshnessPolicy } from './verification/policy.ts'
@@ -31,11 +33,14 @@ export interface LiveSessionOptions {
 /**
  * Checks a verified token while a long connection depends on it: at each change of the revocation log, and
  * twice a second. Without a feed the watch ends at `exp`. It also ends if the check itself throws, which
- * happens only if `onRefused` throws.
+ * happens only if `onRefused` throws. The caller must have authenticated the request that brought the token: a token
+ * that is bound to a key is accepted here without a proof.
  */
 export function watchToken(guard: Guard, token: string, options: LiveSessionOptions): LiveSession {
   const { onEnd, policy } = options
-  const how = policy === undefined ? {} : { policy }
+  // The opening request has proved possession of the key that the token is bound to, and its sender holds the
+  // connection. So later tokens of the same key need no proof.
+  const how = { ...(policy === undefined ? {} : { policy }), jkt: keyOf(token) }
   let current = token
   let first: AccessTokenClaims | undefined
   let isOver = false
@@ -106,6 +111,13 @@ export function watchToken(guard: Guard, token: string, options: LiveSessionOpti
 
 /** The refusal for a check that threw: without a result the token is not accepted. */
 const THREW: Refused = { ok: false, code: 'token_invalid', reason: 'check_threw' }
+
+function keyOf(token: string): string | undefined {
+  const decoded = decodeUnverified(token)
+  const { cnf }: { cnf?: unknown } = decoded.ok ? decoded.claims : {}
+  const { jkt }: { jkt?: unknown } = typeof cnf === 'object' && cnf !== null ? cnf : {}
+  return typeof jkt === 'string' ? jkt : undefined
+}
 
 function isOfSame(a: AccessTokenClaims, b: AccessTokenClaims): boolean {
   return SAME.every((claim) => a[claim] === b[claim])

@@ -1,5 +1,8 @@
 import type { KeySet } from '@countersign/jwt'
-import type { FeedSettings, GuardOptions, GuardSettings } from './guard-options.ts'
+import type { BoundRequestSettings } from './dpop/bound-requests.ts'
+import { DPOP_RULE_NAMES, readDpopRules } from './dpop/dpop-options.ts'
+import { asError } from './errors.ts'
+import type { DpopOptions, FeedSettings, GuardOptions, GuardSettings } from './guard-options.ts'
 import type { JwksFault } from './keys/jwks-fetch.ts'
 import { isSharedSecret, SHARED_SECRET_CHARS_MIN, sharedSecretKeys } from './keys/shared-secret.ts'
 import { hostKindOf, isSecureEnough } from './plain-http.ts'
@@ -22,12 +25,14 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
   readUrl('issuer', options.issuer, options)
   if (options.issuer.includes('?')) fail('issuer', 'has a query')
   const onNotice = readFunction('onNotice', options.onNotice ?? warn)
+  const clock = readFunction('clock', options.clock ?? (() => Date.now()))
   return {
     issuer: options.issuer,
     allowPrivateHttp: options.allowPrivateHttp ?? false,
     audience: readAudience(options.audience ?? options.issuer),
     jwksUrl: readUrl('jwksUrl', options.jwksUrl ?? defaultJwksUrl(options.issuer), options).href,
     cookies: readCookies(options.cookies ?? false, options.issuer),
+    dpop: options.dpop === undefined ? undefined : readDpop(options.dpop, options, clock, onNotice),
     feed: options.feed === undefined ? undefined : readFeed(options.feed, options),
     policy: readPolicy(options),
     readyTimeoutMs: readNumber('readyTimeoutMs', options.readyTimeoutMs ?? 10_000, 100, 600_000),
@@ -62,7 +67,7 @@ export function readGuardOptions(options: GuardOptions): GuardSettings {
     ),
     onNotice,
     fetch: readFunction('fetch', options.fetch ?? globalThis.fetch),
-    clock: readFunction('clock', options.clock ?? (() => Date.now())),
+    clock,
     elapsed: readFunction('elapsed', options.elapsed ?? (() => performance.now())),
     random: readFunction('random', options.random ?? (() => Math.random())),
   }
@@ -147,6 +152,50 @@ function readOrigins(origins: unknown): ReadonlySet<string> {
 function readNumber(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && value >= min && value <= max) return value
   return fail(name, `must be a number from ${min} to ${max}`)
+}
+
+function readDpop(
+  value: unknown,
+  rule: HttpRule,
+  clock: () => number,
+  onNotice: (text: string) => void,
+): BoundRequestSettings {
+  if (typeof value !== 'object' || value === null) {
+    fail('dpop', 'must be an object with at least { publicUrl }')
+  }
+  refuseUnknown(value, DPOP_NAMES, 'dpop.')
+  // The members are checked one by one.
+  const { publicUrl, required = false, ...rules } = value as Partial<DpopOptions>
+  const urls: readonly unknown[] = Array.isArray(publicUrl) ? publicUrl : [publicUrl]
+  if (urls.length === 0) fail('dpop.publicUrl', 'is an empty list')
+  return {
+    ...readDpopRules(rules, { clock, onFault: noticeReplayFault(onNotice) }, fail),
+    publicUrls: urls.map((url) => readPublicUrl(url, rule)),
+    isRequired: readFlag('dpop.required', required),
+  }
+}
+
+function readPublicUrl(value: unknown, rule: HttpRule): string {
+  const { href, search } = readUrl('dpop.publicUrl', value, rule)
+  if (search !== '') fail('dpop.publicUrl', 'has a query')
+  return href.replace(/\/$/, '')
+}
+
+/** Reports once that used proofs cannot be remembered. Every such request is refused with 503. */
+function noticeReplayFault(notice: (text: string) => void): (error: unknown) => void {
+  let isTold = false
+  return (error) => {
+    if (isTold) return
+    isTold = true
+    try {
+      const { message } = asError(error)
+      notice(
+        `Requests with a DPoP proof get 503, because the store of used proofs failed: ${message}`,
+      )
+    } catch {
+      // The caller checks a request, and must get its answer.
+    }
+  }
 }
 
 function readFeed(
@@ -258,6 +307,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     audience: 0,
     jwksUrl: 0,
     cookies: 0,
+    dpop: 0,
     feed: 0,
     policy: 0,
     readyTimeoutMs: 0,
@@ -281,6 +331,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
 )
 const FEED_NAMES: ReadonlySet<string> = new Set(['clientId', 'clientSecret', 'url', 'transport'])
 const COOKIE_NAMES: ReadonlySet<string> = new Set(['name', 'origins'])
+const DPOP_NAMES: ReadonlySet<string> = new Set([...DPOP_RULE_NAMES, 'publicUrl', 'required'])
 
 /** Refuses unknown names. Otherwise a misspelled option would silently get its default. */
 function refuseUnknown(given: object, known: ReadonlySet<string>, prefix: string): void {

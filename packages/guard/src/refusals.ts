@@ -1,6 +1,6 @@
 /**
  * Every refusal that a guard sends to its callers, in one table: the stable code, the HTTP status, the text
- * for a person, and the `error` of RFC 6750 §3.1 or RFC 9470 §3. `error` is undefined if no token was sent or
+ * for a person, and the `error` of RFC 6750 §3.1, RFC 9449 §7.1 and §9, or RFC 9470 §3. `error` is undefined if no token was sent or
  * the refusal is not about the token.
  *
  * The table is short on purpose: a precise cause would tell a forger how far a token got. The cause is the
@@ -37,6 +37,16 @@ export const refusals = {
     text: 'The session or the account of this access token has ended. Log in again.',
     error: 'invalid_token',
   },
+  dpop_proof_invalid: {
+    status: 401,
+    text: 'The access token is bound to a key, and the DPoP proof of the request is missing or not valid.',
+    error: 'invalid_dpop_proof',
+  },
+  dpop_nonce_required: {
+    status: 401,
+    text: 'Repeat the request with a DPoP proof that contains the nonce in the header DPoP-Nonce.',
+    error: 'use_dpop_nonce',
+  },
   insufficient_user_authentication: {
     status: 401,
     text: 'This request requires a stronger or more recent login.',
@@ -50,6 +60,11 @@ export const refusals = {
   permission_missing: {
     status: 403,
     text: 'The account does not have the permission to do this.',
+    error: 'insufficient_scope',
+  },
+  scope_missing: {
+    status: 403,
+    text: 'The access token does not have the scopes that this requires.',
     error: 'insufficient_scope',
   },
   tenant_mismatch: {
@@ -70,6 +85,11 @@ export const refusals = {
   keys_unavailable: {
     status: 503,
     text: 'The server cannot verify access tokens at the moment. Try again shortly.',
+    error: undefined,
+  },
+  dpop_unavailable: {
+    status: 503,
+    text: 'The server cannot check DPoP proofs at the moment. Try again shortly.',
     error: undefined,
   },
 } as const satisfies Record<
@@ -93,4 +113,8 @@ export interface Refused {
   readonly retryAfterSec?: number
   /** What a new login must satisfy (RFC 9470 §3). Only with `insufficient_user_authentication`. */
   readonly stepUp?: { readonly acr_values?: string; readonly max_age?: string }
+  /** True if the request presented its token with the scheme `DPoP`. The challenge then has that scheme. */
+  readonly isDpop?: true
+  /** The nonce for the next proof (RFC 9449 §8 and §9), for the header `DPoP-Nonce`. */
+  readonly dpopNonce?: string
 }

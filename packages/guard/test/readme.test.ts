@@ -25,6 +25,7 @@ test('the README lists exactly the options of the code', () => {
     audience: true,
     jwksUrl: true,
     cookies: true,
+    dpop: true,
     feed: true,
     policy: true,
     readyTimeoutMs: true,

@@ -264,6 +264,8 @@ async function assemble(
     verify: (accessToken) => {
       const result = services.verifyAccess.verify(accessToken)
       if (!result.ok) return result
+      // Nobody has proved possession of the key here, so a guard would refuse it too.
+      if (result.claims.cnf !== undefined) return { ok: false, code: 'claim_invalid', claim: 'cnf' }
       const standing = decideStanding(result.claims, feed.hub.log)
       return standing === 'stands' ? result : { ok: false, code: standing }
     },

@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 
 import { DEVICE_GRANT } from '../src/sso/registration.ts'
@@ -121,7 +121,7 @@ test('a pushed request works once, and only for its application', async () => {
 
 async function makeProof(
   keys: Awaited<ReturnType<typeof generateKeyPair>>,
-  more: { readonly nonce?: string | undefined; readonly ath?: string } = {},
+  more: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   return new SignJWT({ htm: 'POST', htu: `${ISSUER}/oauth2/token`, jti: randomUUID(), ...more })
     .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: await exportJWK(keys.publicKey) })
@@ -163,8 +163,23 @@ test('an application that binds its tokens gets them for its key only', async ()
   expect((await refreshWith(it, app, refresh)).status).toBe(400)
   const rightful = await refreshWith(it, app, refresh, { headers: { dpop: await makeProof(keys) } })
   expect(rightful.body).toMatchObject({ token_type: 'DPoP' })
-  // A bound token is worth nothing without a proof.
+  // A bound token is worth nothing without a proof of its key, for this token and this request.
   expect((await userinfo(it, { authorization: `Bearer ${access}` })).status).toBe(401)
+  const ath = createHash('sha256').update(access).digest('base64url')
+  const about = { htm: 'GET', htu: `${ISSUER}/oauth2/userinfo`, ath }
+  const authorization = `DPoP ${access}`
+  const good = await makeProof(keys, about)
+  expect((await userinfo(it, { authorization, dpop: good })).status).toBe(200)
+  const wrong = [
+    good,
+    await makeProof(keys, { ...about, ath: 'A'.repeat(43) }),
+    await makeProof(keys, { ...about, htm: 'POST' }),
+    await makeProof(await generateKeyPair('ES256'), about),
+  ]
+  for (const dpop of wrong) {
+    expect((await userinfo(it, { authorization, dpop })).status).toBe(401)
+  }
+  expect((await userinfo(it, { authorization })).status).toBe(401)
 })
 
 async function beginDevice(it: TestAuthority, app: App): Promise<JsonAnswer['body']> {

@@ -1,18 +1,22 @@
 import { ClientError, isOver } from '../error.ts'
 import { exchange, jsonPost, type Members } from '../exchange.ts'
 import type { Session } from '../session.ts'
-import type { TokenStorage } from '../types.ts'
+import type { BoundFetch, TokenStorage } from '../types.ts'
 import type { Grant, Mode } from './mode.ts'
 
 /** The mode for native applications: the access token is in memory, the refresh token in the storage. */
-export function createMemoryMode(authority: string, storage: TokenStorage = memoryStorage()): Mode {
+export function createMemoryMode(
+  authority: string,
+  storage: TokenStorage = memoryStorage(),
+  send?: BoundFetch,
+): Mode {
   // Expo's SecureStore allows only letters, digits, dots, dashes and underscores in a key.
   const key = `countersign.${authority.replace(/[^\w.-]+/g, '-')}`
   let access: string | undefined
   let refreshing: Promise<Grant> | undefined
 
   const post = (path: string, body: object): Promise<Members> =>
-    exchange(`${authority}/api/token${path}/`, { ...jsonPost(body), credentials: 'omit' })
+    exchange(`${authority}/api/token${path}/`, { ...jsonPost(body), credentials: 'omit' }, send)
 
   async function keep(members: Members): Promise<Grant> {
     const { access: next, refresh } = members
@@ -40,7 +44,7 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
 
   async function me(): Promise<Session> {
     const headers = { authorization: `Bearer ${access}` }
-    const body = await exchange(`${authority}/auth/me`, { headers, credentials: 'omit' })
+    const body = await exchange(`${authority}/auth/me`, { headers, credentials: 'omit' }, send)
     // The authority's schema for this answer has the members of a session.
     return body as unknown as Session
   }
@@ -56,7 +60,7 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
     refresh,
     async load() {
       try {
-        if (access) return { lifeMs: undefined, session: await me() }
+        if (access) return { session: await me() }
       } catch (error) {
         if (!isOver(error as ClientError)) throw error
       }
@@ -80,10 +84,15 @@ export function createMemoryMode(authority: string, storage: TokenStorage = memo
 function readToken(access: string): Grant {
   try {
     const payload = access.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/')
-    const { sid, exp, iat } = JSON.parse(atob(payload)) as Record<string, unknown>
-    return { sid: String(sid), lifeMs: (Number(exp) - Number(iat)) * 1000 }
+    // The authority signs these members. They are not checked, because the guard of each service checks them.
+    const { sid, exp, iat } = JSON.parse(atob(payload)) as {
+      sid: unknown
+      exp: number
+      iat: number
+    }
+    return { sid: String(sid), lifeMs: (exp - iat) * 1000 }
   } catch {
-    return { sid: '', lifeMs: undefined }
+    return { sid: '' }
   }
 }
 

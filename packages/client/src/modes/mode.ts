@@ -4,7 +4,7 @@ import type { Session } from '../session.ts'
 export interface Grant {
   readonly sid: string
   /** The remaining lifetime of the access token in milliseconds. Undefined if it is not known. */
-  readonly lifeMs: number | undefined
+  readonly lifeMs?: number | undefined
   /** New recovery codes, if the login has set up the first factor. */
   readonly recoveryCodes?: unknown
 }
@@ -13,7 +13,7 @@ export interface Grant {
 export interface Loaded {
   readonly session: Session
   /** Undefined if the access token is the same as before. */
-  readonly lifeMs: number | undefined
+  readonly lifeMs?: number | undefined
 }
 
 /** How the client proves who is logged in: with cookies, or with tokens in memory. */

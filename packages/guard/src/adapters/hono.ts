@@ -59,7 +59,7 @@ export function optionalAuth<Own = unknown>(
 ): MiddlewareHandler<OptionalAuthEnv<Own>> {
   assertGuard(guard)
   return async (c, next) => {
-    const result = await guard.authenticate(viewOfRequest(c.req.raw))
+    const result = await guard.authenticate(viewOfRequest(c.req.raw, c))
     c.set('auth', result.ok ? result.claims : undefined)
     return next()
   }

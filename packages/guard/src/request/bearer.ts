@@ -4,6 +4,9 @@ import type { Refused } from '../refusals.ts'
 // (RFC 9110 §11.1). The classes do not overlap, so the match takes linear time.
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i
 const BEARER_SCHEME = /^bearer(?:$|[ \t,])/i
+// RFC 9449 §7.1: the same syntax under another scheme.
+const DPOP = /^dpop +([A-Za-z0-9\-._~+/]+=*)$/i
+const DPOP_SCHEME = /^dpop(?:$|[ \t,])/i
 
 /** The token of a request, or the refusal. */
 export type BearerReading = { readonly ok: true; readonly token: string } | Refused
@@ -25,6 +28,22 @@ export function readBearer(values: readonly string[]): BearerReading {
   return BEARER_SCHEME.test(value)
     ? malformed('authorization_unreadable')
     : missing('scheme_not_bearer')
+}
+
+/**
+ * Reads the token that the Authorization header presents with the scheme `DPoP`, by the same rules as `readBearer`.
+ * Pure.
+ */
+export function readDpopToken(values: readonly string[]): BearerReading {
+  const [value, second] = values
+  if (value === undefined) return missing('authorization_absent')
+  if (second !== undefined) return malformed('authorization_repeated')
+
+  const token = DPOP.exec(value)?.[1]
+  if (token !== undefined) return { ok: true, token }
+  return DPOP_SCHEME.test(value)
+    ? malformed('authorization_unreadable')
+    : missing('scheme_not_dpop')
 }
 
 /**

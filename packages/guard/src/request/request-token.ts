@@ -1,5 +1,5 @@
 import type { AccessTokenClaims } from '../verification/access-token.ts'
-import { readBearer } from './bearer.ts'
+import { readBearer, readDpopToken } from './bearer.ts'
 import { readCookie } from './cookies.ts'
 import { checkCsrfToken, checkOrigin, isSafeMethod } from './csrf.ts'
 import type { Refused, GuardRefusalCode } from '../refusals.ts'
@@ -13,9 +13,15 @@ export interface CookieRule {
   readonly origins: ReadonlySet<string>
 }
 
-/** The token of a request and whether a cookie carried it, or the refusal. */
+/** The token of a request and how it was presented, or the refusal. */
 export type TokenReading =
-  | { readonly ok: true; readonly token: string; readonly isCookie: boolean }
+  | {
+      readonly ok: true
+      readonly token: string
+      readonly isCookie: boolean
+      /** Whether it came with the scheme `DPoP`. */
+      readonly isDpop: boolean
+    }
   | Refused
 
 /**
@@ -24,16 +30,24 @@ export type TokenReading =
  * or body.
  *
  * A header with a Bearer token, valid or not, takes precedence, and no cookie is read. No page can make a
- * browser send that header to another site. Another scheme counts as no token. If `isCookie` is true, call
- * `checkCookieClaims` after verifying the token.
+ * browser send that header to another site. The same holds for the scheme `DPoP` if `takesDpop` is true. Another
+ * scheme counts as no token. If `isCookie` is true, call `checkCookieClaims` after verifying the token. If `isDpop` is
+ * true, check the proof.
  */
 export function readRequestToken(
   request: RequestView,
   cookies: CookieRule | undefined,
+  takesDpop = false,
 ): TokenReading {
-  const bearer = readBearer(request.values('authorization'))
-  if (bearer.ok) return { ok: true, token: bearer.token, isCookie: false }
-  if (cookies === undefined || bearer.code !== 'token_missing') return bearer
+  const authorization = request.values('authorization')
+  const bearer = readBearer(authorization)
+  if (bearer.ok) return { ok: true, token: bearer.token, isCookie: false, isDpop: false }
+  if (bearer.code !== 'token_missing') return bearer
+
+  const dpop = takesDpop ? readDpopToken(authorization) : bearer
+  if (dpop.ok) return { ok: true, token: dpop.token, isCookie: false, isDpop: true }
+  if (dpop.code !== 'token_missing') return dpop
+  if (cookies === undefined) return bearer
 
   const cookie = readCookie(request.values('cookie'), cookies.name)
   if (cookie.kind === 'absent') return bearer
@@ -41,7 +55,7 @@ export function readRequestToken(
   if (checkOrigin(sourceOf(request), cookies.origins) !== 'ok') {
     return refuse('csrf_failed', 'origin_refused')
   }
-  return { ok: true, token: cookie.value, isCookie: true }
+  return { ok: true, token: cookie.value, isCookie: true, isDpop: false }
 }
 
 /**

@@ -7,6 +7,11 @@ export interface RequestView {
    * if there is no such line. Lines that earlier code has joined are one value.
    */
   values(name: string): readonly string[]
+  /**
+   * The target of the request: its path with the query, or its URL. Only requests with the scheme `DPoP` need it.
+   * Undefined if it is not known.
+   */
+  readonly target?: string | undefined
   /** The request that this is a view of. */
   readonly original?: unknown
 }
@@ -14,6 +19,9 @@ export interface RequestView {
 /** The part of a Node request (HTTP/1 and HTTP/2) that a view reads. */
 export interface NodeRequest {
   readonly method?: string | undefined
+  readonly url?: string | undefined
+  /** The URL before a router removed its own path: Express and Fastify keep it here. */
+  readonly originalUrl?: string | undefined
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly rawHeaders: readonly string[]
 }
@@ -40,6 +48,10 @@ class NodeView implements RequestView {
     return this.#request.method ?? ''
   }
 
+  get target(): string | undefined {
+    return this.#request.originalUrl ?? this.#request.url
+  }
+
   values(name: string): readonly string[] {
     return nodeValues(this.#request, name)
   }
@@ -47,13 +59,17 @@ class NodeView implements RequestView {
 
 /** Makes the view of a web-standard `Request`. */
 export function viewOfRequest(
-  request: Pick<Request, 'method' | 'headers'>,
+  request: Pick<Request, 'method' | 'headers'> & { readonly url?: string },
   original: unknown = request,
 ): RequestView {
   const { method, headers } = request
   return {
     method,
     original,
+    // Some servers build the URL when it is read, and few requests need it.
+    get target() {
+      return request.url
+    },
     // Headers joins several values with ", " (Fetch §2.2.2). On Node it joins those of Cookie with "; ". No
     // token, origin or word that we compare with contains a comma. So two values are refused here too.
     values(name) {

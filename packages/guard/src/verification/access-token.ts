@@ -54,6 +54,11 @@ export interface AccessTokenClaims {
   readonly user_id?: string
   /** Hash of the session's CSRF token (`csrfHash`). Present only in tokens that are issued for a cookie. */
   readonly csh?: string
+  /**
+   * The key that the token is bound to (RFC 9449 §6.1): the thumbprint of the client's public key. Whoever presents the
+   * token must prove that they hold the key. This verifier does not check that; a guard does.
+   */
+  readonly cnf?: { readonly jkt: string }
   /** The application's own claims. */
   readonly [claim: string]: unknown
 }
@@ -120,6 +125,8 @@ const CLAIM_TYPES: ReadonlyArray<readonly [claim: string, holds: (value: unknown
   ['token_type', optional(isString)],
   ['user_id', optional(isString)],
   ['csh', optional(isText)],
+  // A token that is bound in a way that nobody here can check must not pass for one that is not bound.
+  ['cnf', optional(isKeyBinding)],
 ]
 
 /**
@@ -234,6 +241,12 @@ function isPosition(value: unknown): boolean {
 
 function isFiniteNumber(value: unknown): boolean {
   return Number.isFinite(value)
+}
+
+function isKeyBinding(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return false
+  // A SHA-256 as base64url has 43 characters.
+  return 'jkt' in value && typeof value.jkt === 'string' && /^[\w-]{43}$/.test(value.jkt)
 }
 
 function optional(holds: (value: unknown) => boolean): (value: unknown) => boolean {

@@ -18,6 +18,11 @@ export interface Requirements<FrameworkRequest = RequestView> {
    * a feed, because the revocation feed sends the role definitions.
    */
   readonly permissions?: readonly string[]
+  /**
+   * The token must have all of these scopes (RFC 6749 §3.3). Only tokens of applications have scopes, so a token of a
+   * direct login is refused.
+   */
+  readonly scopes?: readonly string[]
   /** The tenant that the token must be for. */
   readonly tenant?: TenantRequirement<FrameworkRequest>
   /**
@@ -52,6 +57,7 @@ const ANY_TENANT = '*'
 export interface ReadRequirements {
   readonly roles: readonly string[]
   readonly permissions: readonly string[]
+  readonly scopes: readonly string[]
   readonly tenant: TenantRequirement | undefined
   readonly acr: readonly string[]
   readonly maxAgeSec: number | undefined
@@ -60,7 +66,7 @@ export interface ReadRequirements {
   readonly isOpen: boolean
 }
 
-const NAMES = new Set(['roles', 'permissions', 'tenant', 'acr', 'maxAgeSec', 'policy'])
+const NAMES = new Set(['roles', 'permissions', 'scopes', 'tenant', 'acr', 'maxAgeSec', 'policy'])
 
 /**
  * Checks the requirements when the route is created. Otherwise a misspelled requirement would go unnoticed.
@@ -76,7 +82,7 @@ export function readRequirements(
     // This happens if a setting is missing. The requirement must not disappear silently.
     if (value === undefined) fail(`${name} is undefined`)
   }
-  const { roles, permissions, tenant, acr, maxAgeSec, policy } = requirements
+  const { roles, permissions, scopes, tenant, acr, maxAgeSec, policy } = requirements
   if (permissions !== undefined && !guard.hasFeed) {
     fail('permissions needs the option feed, which sends the role definitions')
   }
@@ -92,6 +98,7 @@ export function readRequirements(
   return {
     roles: readNames('roles', roles),
     permissions: readNames('permissions', permissions),
+    scopes: readNames('scopes', scopes),
     tenant,
     acr: readNames('acr', typeof acr === 'string' ? [acr] : acr),
     maxAgeSec,
@@ -162,6 +169,7 @@ export function decideAccess(
   if (!required.permissions.every((permission) => mayDo(held, permission, roles))) {
     return refuse('permission_missing')
   }
+  if (!hasScopes(claims, required.scopes)) return refuse('scope_missing')
   const isWeak = acr.length > 0 && !acr.includes(claims.acr ?? '')
   const isOld =
     maxAgeSec !== undefined && !(clock() / 1000 - (claims.auth_time ?? NaN) <= maxAgeSec)
@@ -186,6 +194,12 @@ function isInTenant(
   // A request that names no tenant is refused. Otherwise `undefined === undefined` would accept everybody.
   if (typeof named !== 'string' || named === '') return false
   return named === tid || named === tenant_name
+}
+
+function hasScopes({ scope = '' }: AccessTokenClaims, required: readonly string[]): boolean {
+  if (required.length === 0) return true
+  const held = scope.split(' ')
+  return required.every((each) => held.includes(each))
 }
 
 function mayDo(

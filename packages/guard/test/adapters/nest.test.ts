@@ -29,6 +29,7 @@ import {
   Roles,
 } from '../../src/adapters/nest.ts'
 import { createGuard, type Guard, refusals } from '../../src/index.ts'
+import { athOf, DpopHolder } from '../support/dpop.ts'
 import { NOW_MS, TestIssuer } from '../support/issuer.ts'
 
 /** Decorates a route. Its decorators are called as functions: the tests are compiled without decorators. */
@@ -152,7 +153,11 @@ describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, create
     return guard
   }
 
-  type Ask = (path: string, token?: string) => Promise<Response>
+  type Ask = (
+    path: string,
+    token?: string,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Response>
 
   async function start(
     parts: Partial<DynamicModule>,
@@ -165,11 +170,10 @@ describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, create
     prepare(application)
     await application.listen(0, '127.0.0.1')
     const url = await application.getUrl()
-    return (path, token) =>
-      fetch(
-        `${url}/${path}`,
-        token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
-      )
+    return (path, token, headers = {}) => {
+      const bearer = token === undefined ? {} : { authorization: `Bearer ${token}` }
+      return fetch(`${url}/${path}`, { headers: { ...bearer, ...headers } })
+    }
   }
 
   async function statusOf(answer: Promise<Response>): Promise<number> {
@@ -217,6 +221,30 @@ describe.each(Object.entries(PLATFORMS))('NestJS on the %s platform', (_, create
       expect(other.status).toBe(403)
       expect(await other.json()).toMatchObject({ code: 'role_missing' })
     })
+  })
+
+  test('a route that two guards check needs one proof of a bound token', async () => {
+    const holder = new DpopHolder()
+    const guard = createGuard({
+      issuer: issuer.url,
+      clock: () => NOW_MS,
+      onNotice: () => {},
+      dpop: { publicUrl: 'https://api.example' },
+    })
+    guards.push(guard)
+    // The requirements of the module and those of @Roles are checked one after the other.
+    const ask = await start({
+      imports: [CountersignModule.forRoot({ guard, requirements: { roles: ['reader'] } })],
+      controllers: decoratedControllers(guard),
+    })
+    const token = issuer.token({ roles: ['reader', 'admin'], cnf: { jkt: holder.jkt } })
+    const dpop = holder.proof({ htu: 'https://api.example/admin', ath: athOf(token) })
+    const headers = { authorization: `DPoP ${token}`, dpop }
+    expect(await statusOf(ask('admin', undefined, headers))).toBe(200)
+    const again = await ask('admin', undefined, headers)
+    expect(again.status).toBe(401)
+    expect(again.headers.get('www-authenticate')).toMatch(/^DPoP .*error="invalid_dpop_proof"/)
+    expect(await statusOf(ask('admin', token))).toBe(401)
   })
 
   test('a filter for HttpException gets the refusal once, and its answer is the only one', async () => {

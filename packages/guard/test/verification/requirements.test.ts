@@ -104,6 +104,34 @@ describe('a route that requires', () => {
     },
   )
 
+  test.each([
+    ['the scope', ['orders:read'], 'orders:read', 200],
+    ['one of several scopes', ['orders:read'], 'openid orders:read', 200],
+    ['all of several scopes', ['a', 'b'], 'b c a', 200],
+    ['only some of the scopes', ['a', 'b'], 'a', 403],
+    ['a longer scope', ['orders'], 'orders:read', 403],
+    ['the scope in capitals', ['a'], 'A', 403],
+    ['an empty scope', ['a'], '', 403],
+    ['no scope, as after a direct login', ['a'], undefined, 403],
+  ])('scopes, and the token has %s', async (_, scopes, scope, status) => {
+    const answer = await ask({ scopes }, scope === undefined ? {} : { scope })
+    expect(answer.status).toBe(status)
+    if (status === 200) return
+    expect(answer.code).toBe('scope_missing')
+    // The client learns for which scopes to ask (RFC 6750 §3).
+    expect(answer.challenge).toContain(`error="insufficient_scope"`)
+    expect(answer.challenge).toContain(`scope="${scopes.join(' ')}"`)
+  })
+
+  test('scopes: a request without a token also learns them', async () => {
+    const both = combineGuards([guard, createGuard({ issuer: 'https://b.example', onNotice() {} })])
+    for (const each of [guard, both]) {
+      const check = createAuthenticator(each, { scopes: ['a', 'b'] })
+      const result = await check(new Request('https://api.example/me'))
+      expect(result.response?.headers.get('www-authenticate')).toContain('scope="a b"')
+    }
+  })
+
   test('a stronger login: the challenge names what is missing (RFC 9470)', async () => {
     expect(await ask({ acr: 'mfa' }, { acr: 'mfa' })).toMatchObject({ status: 200 })
     const { status, challenge } = await ask({ acr: ['mfa', 'hw'] }, { acr: 'pwd' })
@@ -168,6 +196,9 @@ describe('a route that requires', () => {
     ['roles', { roles: [] }],
     ['roles', { roles: 'admin' }],
     ['roles', { roles: ['a b'] }],
+    ['scopes', { scopes: [] }],
+    ['scopes', { scopes: 'a b' }],
+    ['scopes', { scopes: ['a b'] }],
     ['acr', { acr: 'a"b' }],
     ['tenant', { tenant: '' }],
     ['tenant', { tenant: 7 }],

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 
 import { createAccessTokenVerifier } from '@countersign/guard'
+import { createDpopChecker } from '@countersign/guard/dpop'
 
 import type { NewPasswords } from '../accounts/new-passwords.ts'
 import { createPasswordHasher, type PasswordHasher } from '../accounts/passwords.ts'
@@ -93,6 +94,15 @@ export async function createSessionServices(
     factors: settings.factors,
     sessionsPerAccountMax: settings.sessionsPerAccountMax,
     verifyRefresh: createRefreshTokenVerifier(ring, issuer, clock),
+    dpop: createDpopChecker({
+      clock: () => clock.nowMs(),
+      replays: { use: (id, expiresAt) => store.consume('dpop', id, expiresAt) },
+      // A device whose clock is wrong must be able to log in, and must not lose its session.
+      nonces: {
+        secret: sealer.deriveEach('dpop-nonces/v1', 32).map((key) => key.toString('base64url')),
+        required: false,
+      },
+    }),
     verifyAccess: {
       verify(token) {
         const result = verifyAccess().verify(token)

@@ -260,6 +260,14 @@ export const refusals = {
   token_type_missing: { status: 401, text: 'The token has no token_type claim.' },
   token_exp_missing: { status: 401, text: 'The token has no exp claim.' },
   token_id_missing: { status: 401, text: 'The token has no jti claim.' },
+  dpop_proof_invalid: {
+    status: 401,
+    text: 'The token is bound to a key, and the DPoP proof of the request is missing or not valid.',
+  },
+  dpop_nonce_required: {
+    status: 401,
+    text: 'Repeat the request with a DPoP proof that contains the nonce in the header DPoP-Nonce.',
+  },
   token_stale: {
     status: 401,
     text: 'The token is out of date, because its account or session has changed. Refresh it.',

@@ -38,6 +38,8 @@ export interface MintInput {
   readonly now: EpochMs
   /** The session's CSRF token, for an access token in a cookie. */
   readonly csrfToken?: string | undefined
+  /** The thumbprint of the key that the token is bound to (RFC 9449 §6.1). */
+  readonly jkt?: string | undefined
   /** The application that gets the token. Undefined: the client of the session. */
   readonly application?: TokenOfApplication | undefined
 }
@@ -49,8 +51,6 @@ export interface TokenOfApplication {
   readonly audience: string
   /** The scopes, separated by spaces. Undefined: none. */
   readonly scope: string | undefined
-  /** The thumbprint of the key that it is bound to (RFC 9449 §6.1). Undefined: it is not bound. */
-  readonly jkt: string | undefined
 }
 
 /** An access token that is too large for a cookie. The message names its largest claims. */
@@ -67,7 +67,7 @@ export function mintAccessToken(
   signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
-  { session: given, account, position, now, csrfToken, application }: MintInput,
+  { session: given, account, position, now, csrfToken, jkt, application }: MintInput,
 ): string | Promise<string> {
   const session = application === undefined ? given : { ...given, clientId: application.clientId }
   const common = commonClaims(settings, random, { holder: account, position, now })
@@ -82,6 +82,7 @@ export function mintAccessToken(
     ...(session.acr === undefined ? {} : { acr: session.acr }),
     user_id: account.userId,
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
+    ...(jkt === undefined ? {} : { cnf: { jkt } }),
     ...(application === undefined ? {} : claimsOfApplication(application)),
   }
   const own = settings.claims?.(account, withoutSecrets(session)) ?? {}
@@ -95,13 +96,8 @@ export function mintAccessToken(
 function claimsOfApplication({
   audience,
   scope,
-  jkt,
-}: TokenOfApplication): Readonly<Record<string, unknown>> & Pick<AccessTokenClaims, 'aud'> {
-  return {
-    aud: audience,
-    ...(scope === undefined ? {} : { scope }),
-    ...(jkt === undefined ? {} : { cnf: { jkt } }),
-  }
+}: TokenOfApplication): Pick<AccessTokenClaims, 'aud' | 'scope'> {
+  return { aud: audience, ...(scope === undefined ? {} : { scope }) }
 }
 
 /** Names every member: the row that a mint gets also holds the seed of its refresh tokens. */

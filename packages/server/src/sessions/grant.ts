@@ -17,7 +17,7 @@ export async function grant(
     session: input.session,
     account: input.account,
     refresh: options.withRefresh
-      ? makeRefreshToken(ring, access.issuer, input.session, input.account.userId)
+      ? makeRefreshToken(ring, access.issuer, input.session, input.account.userId, input.jkt)
       : undefined,
     access: await mintAccessToken(ring.accessSigner, access, random, {
       ...input,
@@ -38,7 +38,15 @@ export async function grant(
 export async function grantAfterwards(
   services: SessionServices,
   sessionId: string,
-  { expSec, forCookies }: { readonly expSec: number; readonly forCookies: boolean },
+  {
+    expSec,
+    forCookies,
+    jkt,
+  }: {
+    readonly expSec: number
+    readonly forCookies: boolean
+    readonly jkt?: string | undefined
+  },
 ): Promise<Granted | undefined> {
   try {
     const read = await services.store.sessions.state(sessionId)
@@ -47,7 +55,7 @@ export async function grantAfterwards(
     const session = { ...state.session, endsAt: Math.min(state.session.endsAt, expSec * 1000) }
     return await grant(
       services,
-      { ...state, session, now: services.clock.nowMs() },
+      { ...state, session, jkt, now: services.clock.nowMs() },
       { withRefresh: false, forCookies },
     )
   } catch (error) {

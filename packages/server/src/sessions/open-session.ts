@@ -139,7 +139,13 @@ async function tryToOpen(
   // Minted before anything is written: if minting fails, no session is left behind.
   const granted = await grant(
     services,
-    { session, account: claimsIn(account, membership), position, now: session.createdAt },
+    {
+      session,
+      account: claimsIn(account, membership),
+      position,
+      now: session.createdAt,
+      jkt: caller.jkt,
+    },
     { withRefresh: true, forCookies: opening.forCookies },
   )
   const created = await services.store.sessions.create(

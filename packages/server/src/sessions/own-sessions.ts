@@ -19,6 +19,8 @@ export interface CurrentSession {
   readonly isCookie: boolean
   /** When that access token expires, in seconds since 1970. */
   readonly expSec: number
+  /** The thumbprint of the key that the access token is bound to. */
+  readonly jkt?: string | undefined
 }
 
 /**
@@ -110,10 +112,10 @@ export async function endOwnSessions(
 /** Mints the access token that the current session needs after it revoked its old token. */
 export async function renew(
   services: SessionServices,
-  { state, isCookie, expSec }: CurrentSession,
+  { state, isCookie, expSec, jkt }: CurrentSession,
 ): Promise<Renewed> {
   const { id } = state.session
-  const renewed = await grantAfterwards(services, id, { expSec, forCookies: isCookie })
+  const renewed = await grantAfterwards(services, id, { expSec, forCookies: isCookie, jkt })
   return { ok: true, renewed }
 }
 

@@ -13,7 +13,7 @@ import { perRingState, REFRESH_TYP, type KeyRing } from '../keys/ring.ts'
 import { refreshJti } from '../store/refresh-jti.ts'
 import type { GrantedSession } from '../store/rows.ts'
 
-/** The claims of a refresh token. All claims are required. */
+/** The claims of a refresh token. All claims but `cnf` are required. */
 export interface RefreshClaims {
   readonly iss: string
   readonly sub: string
@@ -25,6 +25,8 @@ export interface RefreshClaims {
   readonly exp: number
   readonly token_type: 'refresh'
   readonly user_id: string
+  /** The key that the tokens of the session are bound to (RFC 9449 §5). It stays the same in each successor. */
+  readonly cnf?: { readonly jkt: string }
 }
 
 /**
@@ -37,6 +39,7 @@ export function makeRefreshToken(
   issuer: string,
   session: GrantedSession,
   userId: string,
+  jkt?: string,
 ): string {
   const signer = ring.refreshSigner(session.refreshKid)
   // The key was killed after the row was read. A second attempt is refused because the token is not valid.
@@ -51,6 +54,7 @@ export function makeRefreshToken(
     exp: toEpochSec(session.expiresAt),
     token_type: 'refresh',
     user_id: userId,
+    ...(jkt === undefined ? {} : { cnf: { jkt } }),
   }
   return signer.sign(claims)
 }
@@ -157,6 +161,7 @@ function isWellFormed(claims: RefreshClaims): boolean {
     typeof claims.sid === 'string' &&
     typeof claims.jti === 'string' &&
     Number.isSafeInteger(claims.gen) &&
-    claims.gen >= 0
+    claims.gen >= 0 &&
+    (claims.cnf === undefined || typeof claims.cnf?.jkt === 'string')
   )
 }

@@ -40,6 +40,9 @@ export function createRefresher(services: SessionServices): Refresher {
   return async (token, caller, wanted = {}) => {
     const verified = services.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
+    // Whoever has copied a bound token does not hold its key. Its session lives on.
+    const jkt = verified.claims.cnf?.jkt
+    if (jkt !== undefined && jkt !== caller.jkt) return refuse('dpop_proof_invalid')
     // After the token was verified. Otherwise anybody could find out which tenants exist.
     const tenant = await findWantedTenant(services, wanted)
     if (tenant === 'unknown') return refuse('tenant_forbidden')
@@ -55,7 +58,8 @@ export function createRefresher(services: SessionServices): Refresher {
     if (asked?.ok === false) return asked
     const attempt = { sessionId: sid, generation: gen, jti, address, userAgent, tenant }
     const outcome = await services.store.sessions.refresh(attempt, rules())
-    return answer(services, sid, caller, wanted, current(outcome, asked?.state))
+    // A token that was not bound at the login stays so: the caller has sent it without a proof before.
+    return answer(services, sid, { ...caller, jkt }, wanted, current(outcome, asked?.state))
   }
 }
 
@@ -166,9 +170,10 @@ async function answer(
         )
         return refuse('session_ended')
       }
-      return grant(services, outcome, {
-        withRefresh: services.rotation.rotates,
-        forCookies: wanted.forCookies,
-      })
+      return grant(
+        services,
+        { ...outcome, jkt: caller.jkt },
+        { withRefresh: services.rotation.rotates, forCookies: wanted.forCookies },
+      )
   }
 }

@@ -1,4 +1,5 @@
 import type { AccessTokenVerifier } from '@countersign/guard'
+import type { DpopChecker } from '@countersign/guard/dpop'
 import type { Standing, TokenSubjects } from '@countersign/guard/revocations'
 
 import type { NewPasswords } from '../accounts/new-passwords.ts'
@@ -89,6 +90,7 @@ export interface SessionServices extends Partial<LogQuestions> {
   readonly sessionsPerAccountMax?: number | undefined
   readonly verifyRefresh: RefreshTokenVerifier
   readonly verifyAccess: AccessTokenVerifier
+  readonly dpop: DpopChecker
 }
 
 /** Settings of refresh tokens. Times are in milliseconds. */
@@ -115,6 +117,8 @@ export interface Caller {
   readonly device?: string | undefined
   /** The secret of a remembered device. It may be any text that a client sent. */
   readonly trusted?: string | undefined
+  /** The thumbprint of the key that the caller has proved to hold (RFC 9449). Tokens for the caller are bound to it. */
+  readonly jkt?: string | undefined
 }
 
 /** An operation that was refused. */

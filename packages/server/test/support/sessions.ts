@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { createAccessTokenVerifier } from '@countersign/guard'
+import { createDpopChecker } from '@countersign/guard/dpop'
 
 import { createAccountManager, type AccountManager } from '../../src/accounts/manage.ts'
 import { createNewPasswords, type NewPasswords } from '../../src/accounts/new-passwords.ts'
@@ -97,6 +98,7 @@ export async function openTestSessions(
     },
     factors: NO_POLICY,
     verifyRefresh: createRefreshTokenVerifier(ring, ISSUER, clock),
+    dpop: createDpopChecker({ clock: () => clock.nowMs() }),
     verifyAccess: createAccessTokenVerifier({
       keys: ring.accessKeys,
       issuer: ISSUER,

@@ -20,6 +20,9 @@ export interface NestRequestSource {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>> | Headers
   readonly method?: string | undefined
   readonly rawHeaders?: readonly string[] | undefined
+  /** The path of the request. Only tokens that are bound to a key need it. */
+  readonly url?: string | undefined
+  readonly originalUrl?: string | undefined
   readonly raw?: IncomingMessage | undefined
 }
 
@@ -59,8 +62,10 @@ export function requestOf(
 
 function viewOfSource(source: NestRequestSource, type: string): RequestView {
   const { headers, method, rawHeaders, raw } = source
+  const url = source.originalUrl ?? source.url ?? raw?.url
   if (headers instanceof Headers) {
-    return viewOfRequest({ headers, method: method ?? '' }, source)
+    const request = { headers, method: method ?? '', ...(url === undefined ? {} : { url }) }
+    return viewOfRequest(request, source)
   }
   // A page of any site may open a socket, also with the plain GET of long polling. With `upgrade`, a cookie
   // counts only from an accepted origin.
@@ -69,6 +74,7 @@ function viewOfSource(source: NestRequestSource, type: string): RequestView {
     method: method ?? raw?.method ?? (isSocket ? 'GET' : ''),
     headers: isSocket ? { ...headers, upgrade: 'websocket' } : headers,
     rawHeaders: rawHeaders ?? raw?.rawHeaders ?? [],
+    url,
   }
   return viewOfNode(node, source)
 }

@@ -1,5 +1,5 @@
 import { SESSION_REFUSALS, loggedIn, type LoggedIn } from '../account/gates.ts'
-import { isOfBearer } from '../authenticate.ts'
+import { hasTokenHeader } from '../authenticate.ts'
 import { problem } from '../problem.ts'
 import type { Entered, Gate } from '../router/gate.ts'
 import type { HttpServices } from '../services.ts'
@@ -97,7 +97,7 @@ export const loggingOut: Gate<LoggingOut> = {
   refusals: [...SESSION_REFUSALS, 'cookie_repeated', 'csrf_failed'],
   isAfterBody: false,
   async enter(services, visit) {
-    if (isOfBearer(visit.request)) {
+    if (hasTokenHeader(visit.request)) {
       const entered = await loggedIn.enter(services, visit)
       return entered.ok ? { ok: true, who: { by: 'token', session: entered.who } } : entered
     }

@@ -1,3 +1,5 @@
+import type { Refused } from '@countersign/guard'
+
 import { refusals, type RefusalCode } from '../../base/refusals.ts'
 import type { Refusal } from '../../sessions/services.ts'
 import { RETRY_AFTER_SEC, describePending } from '../problem.ts'
@@ -54,6 +56,13 @@ export function answerThrottled(retryAfterSec: number): Response {
   )
 }
 
+/** Answers a request without the right proof (RFC 9449 §8). */
+export function answerUnproven(refused: Pick<Refused, 'code' | 'dpopNonce'>): Response {
+  const code = refused.code === 'dpop_nonce_required' ? refused.code : 'dpop_proof_invalid'
+  const nonce = refused.dpopNonce === undefined ? {} : { 'dpop-nonce': refused.dpopNonce }
+  return answerJson(401, { detail: refusals[code].text, code }, { ...challenge, ...nonce })
+}
+
 /** Answers a refusal with SimpleJWT's text and form. */
 export function answerRefusal(code: RefusalCode): Response {
   const detail = tokenDetails[code]
@@ -69,6 +78,7 @@ export function answerRefusal(code: RefusalCode): Response {
       )
     case 'account_disabled':
       return answerJson(401, { detail: 'No active account found for the given token.' }, challenge)
+    case 'dpop_proof_invalid':
     case 'ticket_void':
     case 'factor_wrong':
     case 'passkey_refused':

@@ -1,3 +1,4 @@
+import type { Refused } from '@countersign/guard'
 import type { z } from 'zod'
 
 import { endByRefreshToken } from '../../sessions/end.ts'
@@ -13,8 +14,10 @@ import {
   answerPending,
   answerRefusal,
   answerThrottled,
+  answerUnproven,
   answerVerifyRefusal,
 } from './answers.ts'
+import { proveKey } from '../prove-key.ts'
 import { parseFields } from '../router/parse.ts'
 import { readTextFields } from './fields.ts'
 
@@ -35,7 +38,9 @@ export function answerObtain(
       username: fields[usernameField] ?? '',
       password: fields['password'] ?? '',
     }
-    const granted = await signIn(services, credentials, visit.caller)
+    const proven = await withKey(services, visit)
+    if (!proven.ok) return answerUnproven(proven)
+    const granted = await signIn(services, credentials, proven.caller)
     if (granted.ok) return answerJson(200, { refresh: granted.refresh, access: granted.access })
     return answerNotGranted(granted)
   })
@@ -54,7 +59,9 @@ export function answerRefresh(
   visit: ContractVisit,
 ): Promise<Response> {
   return withFields(visit, ['refresh'], async ({ refresh: token }) => {
-    const granted = await refresh(token, visit.caller)
+    const proven = await withKey(services, visit)
+    if (!proven.ok) return answerUnproven(proven)
+    const granted = await refresh(token, proven.caller)
     return granted.ok
       ? answerJson(200, { access: granted.access, refresh: granted.refresh })
       : answerRefusal(explainNoRefreshToken(services, token, granted.code))
@@ -82,6 +89,19 @@ export function answerBlacklist(
   })
 }
 
+/**
+ * Adds the key that a request proves to its caller, so that the tokens of the answer are bound to it (RFC 9449 §5). A
+ * request without the header `DPoP` proves none.
+ */
+async function withKey(
+  services: SessionServices,
+  { request, caller }: ContractVisit,
+): Promise<{ readonly ok: true; readonly caller: Caller } | Refused> {
+  if (!request.headers.has('dpop')) return { ok: true, caller }
+  const proven = await proveKey(services, request)
+  return proven.ok ? { ok: true, caller: { ...caller, jkt: proven.jkt } } : proven
+}
+
 /** Reads the body and its text fields. Calls `act` only if the request has all fields. */
 async function withFields<Name extends string>(
   { request }: ContractVisit,
@@ -100,12 +120,15 @@ async function withFields<Name extends string>(
  * list of errors, like every other.
  */
 export async function answerFactor<Fields>(
-  { request }: ContractVisit,
+  services: SessionServices,
+  visit: ContractVisit,
   schema: z.ZodType<Fields>,
   act: (
     fields: Fields,
+    caller: Caller,
   ) => Promise<(Granted & { readonly recoveryCodes?: readonly string[] }) | Refusal>,
 ): Promise<Response> {
+  const { request } = visit
   const body = await readBody(request)
   if (!body.ok) return answerBodyRefusal(body.code, request.headers.get('content-type') ?? '')
   if (body.fields === undefined) return answerNotObject(body.value)
@@ -118,7 +141,9 @@ export async function answerFactor<Fields>(
     ])
     return answerJson(400, Object.fromEntries(errors))
   }
-  const granted = await act(parsed.value)
+  const proven = await withKey(services, visit)
+  if (!proven.ok) return answerUnproven(proven)
+  const granted = await act(parsed.value, proven.caller)
   if (!granted.ok) return answerNotGranted(granted)
   const { refresh, access, recoveryCodes = [] } = granted
   const codes = recoveryCodes.length === 0 ? {} : { recovery_codes: recoveryCodes }

@@ -66,8 +66,8 @@ export const contractFactorRoutes: readonly ApiRoute[] = [
       throttledAnswer(),
     ],
     handle: (services) => (input) =>
-      answerFactor(input, completionFields(), (fields) =>
-        complete(services, fields, input.caller, { forCookies: false }),
+      answerFactor(services.sessions, input, completionFields(), (fields, caller) =>
+        complete(services, fields, caller, { forCookies: false }),
       ),
   }),
   defineRoute({
@@ -93,10 +93,10 @@ export const contractFactorRoutes: readonly ApiRoute[] = [
       ),
     ],
     handle:
-      ({ factors }) =>
+      ({ factors, sessions }) =>
       (input) =>
-        answerFactor(input, passkeyFields(), ({ challenge, response, tenant }) =>
-          logInByPasskey(factors, { challenge, response, tenant, forCookies: false }, input.caller),
+        answerFactor(sessions, input, passkeyFields(), ({ challenge, response, tenant }, caller) =>
+          logInByPasskey(factors, { challenge, response, tenant, forCookies: false }, caller),
         ),
   }),
 ]
