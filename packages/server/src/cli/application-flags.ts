@@ -6,24 +6,9 @@ import {
   DEVICE_GRANT,
   type RegistrationInput,
 } from '../sso/registration.ts'
+import { APPLICATION_MEMBERS } from './application-members.ts'
 import type { Flag } from './command.ts'
 import { UsageError } from './usage-error.ts'
-
-/** The flags of a registration, and the member that each sets. */
-const MEMBERS: Readonly<Record<string, keyof RegistrationInput>> = {
-  kind: 'kind',
-  'redirect-uri': 'redirectUris',
-  'post-logout-redirect-uri': 'postLogoutRedirectUris',
-  'backchannel-logout-uri': 'backchannelLogoutUri',
-  'start-url': 'startUrl',
-  'first-party': 'firstParty',
-  grant: 'grants',
-  resource: 'resources',
-  'auth-method': 'authMethod',
-  jwks: 'jwks',
-  'jwks-uri': 'jwksUri',
-  dpop: 'dpop',
-}
 
 /** What a flag sets. */
 const LISTS: ReadonlySet<string> = new Set([
@@ -103,15 +88,6 @@ export const APPLICATION_FLAGS: Readonly<Record<string, Flag>> = {
   },
 }
 
-/** The name of a member in messages of commands: the flag that sets it. */
-export function flagOf(member: string): string {
-  const [, name = member, index = ''] = /^(\w+)(.*)$/.exec(member) ?? []
-  const flag = Object.keys(MEMBERS).find((each) => MEMBERS[each] === name)
-  const at = /^\[(\d+)\]$/.exec(index)?.[1]
-  if (flag === undefined) return member
-  return at === undefined ? `--${flag}` : `--${flag} (number ${Number(at) + 1})`
-}
-
 /**
  * Reads the flags that were given. An empty value removes what the flag sets. Throws a `UsageError` that names the flag
  * with a wrong value.
@@ -120,7 +96,7 @@ export function readApplicationFlags(
   options: Readonly<Record<string, unknown>>,
 ): Partial<RegistrationInput> {
   const given: Partial<Record<keyof RegistrationInput, unknown>> = {}
-  for (const [flag, member] of Object.entries(MEMBERS)) {
+  for (const [flag, member] of Object.entries(APPLICATION_MEMBERS)) {
     const value = options[flag]
     if (value !== undefined) given[member] = readFlag(flag, member, value)
   }

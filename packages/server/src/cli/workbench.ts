@@ -34,7 +34,7 @@ import { openStore } from '../store/open.ts'
 import { assertNoRemains } from '../store/sqlite/files.ts'
 import type { Store } from '../store/store.ts'
 import { createFactorManager, type FactorManager } from '../with-factors/manage.ts'
-import { flagOf } from './application-flags.ts'
+import { flagOf } from './application-members.ts'
 import { loadInput } from './load-settings.ts'
 import { warn } from './print.ts'
 

@@ -10,14 +10,14 @@ const FIRST_PARTY = 'first-party'
 
 /** Checks the names of an application. Returns a sentence that says what is wrong; undefined if nothing is. */
 export function checkIdentity({ name, id, title }: ApplicationNames): string | undefined {
-  if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) {
-    return 'The name of an application has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.'
-  }
   if (!/^[A-Za-z0-9](?:[\w.-]{0,62}[A-Za-z0-9_-])?$/.test(id)) {
     return 'The id of an application has 1 to 64 of letters, digits, "-", "_" and ".", and begins with a letter or digit.'
   }
   if (id === FIRST_PARTY || /^(?:svc|acct)_/.test(id)) {
     return `The id of an application cannot be ${FIRST_PARTY}, or begin with svc_ or acct_.`
+  }
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(name)) {
+    return 'The name of an application has 1 to 64 of a-z, 0-9 and "-", and no "-" at its ends.'
   }
   // The consent page shows the title: no line breaks, and no characters that reverse the text.
   if (title !== undefined && !/^(?=.*\S)[^\p{C}\p{Zl}\p{Zp}]{1,60}$/u.test(title)) {

@@ -96,7 +96,7 @@ function parseEntry(
   }
   const { id, name = id, title, secrets, ...registered } = parsed.data
   const identity = checkIdentity({ id, name, title })
-  if (identity !== undefined) report(place, identity)
+  if (identity !== undefined) report(place, identity.replace(/\.$/, ''))
   const secretHashes = secrets?.map((each, at) =>
     hashOf(each, sources, (mistake) => report(`${place}.secrets[${at}]`, mistake)),
   )

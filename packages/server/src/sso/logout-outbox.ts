@@ -218,7 +218,9 @@ export class LogoutOutbox {
     }
     await store.sso.logouts.failed(id, nextAt)
     if (isDown(reason)) {
-      this.#resting.set(applicationId, now + this.#times.restMs)
+      // At the latest, the next attempt of this logout finds out whether it works again.
+      const restUntil = now + this.#times.restMs
+      this.#resting.set(applicationId, Math.min(nextAt ?? restUntil, restUntil))
       for (const { logout: other } of this.#queue.drop(applicationId)) await this.#postpone(other)
     }
     if (nextAt === undefined) {

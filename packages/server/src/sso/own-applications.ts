@@ -25,14 +25,10 @@ export async function listOwnApplications(
   { account }: SessionState,
 ): Promise<readonly OwnApplication[]> {
   const consents = await store.sso.grants.consentsOf(account.id)
-  return consents.map(({ applicationId, title, isDisabled, allowed, givenAt, changedAt }) => ({
-    id: applicationId,
-    title,
-    isDisabled,
-    ...readAllowed(allowed),
-    givenAt,
-    changedAt,
-  }))
+  return consents.map(({ applicationId, title, isDisabled, allowed, givenAt, changedAt }) => {
+    const { scopes, resources } = readAllowed(allowed)
+    return { id: applicationId, title, isDisabled, scopes, resources, givenAt, changedAt }
+  })
 }
 
 /**

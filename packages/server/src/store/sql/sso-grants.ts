@@ -55,11 +55,7 @@ export function createSsoGrantStore(db: Database): SsoGrantStore {
              WHERE c.account_id = ? ORDER BY c.given_at DESC, c.application_id`,
             accountId,
           )
-        ).map((row) => ({
-          ...toConsent(row),
-          title: consents.text(row, 'title'),
-          isDisabled: consents.flag(row, 'is_disabled'),
-        })),
+        ).map(toListed),
       ),
 
     revokeConsent: async (accountId, applicationId, context) =>
@@ -147,6 +143,13 @@ async function auditRevoked(
   const accountId = row === undefined ? undefined : sessions.text(row, 'account_id')
   const session = { id: sessionId, accountId }
   await auditSession(tx, session, 'grant_revoked', context, detail)
+}
+
+type Listed = Awaited<ReturnType<SsoGrantStore['consentsOf']>>[number]
+
+function toListed(row: Row): Listed {
+  const title = consents.text(row, 'title')
+  return { ...toConsent(row), title, isDisabled: consents.flag(row, 'is_disabled') }
 }
 
 function toConsent(row: Row): SsoConsent {
