@@ -2,6 +2,7 @@ import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import { expect, test } from 'vitest'
 
 import { ISSUER, type TestAuthority } from './support/authority.ts'
+import { runCommand } from './support/command-line.ts'
 import {
   beginLogin,
   CALLBACK,
@@ -18,6 +19,9 @@ import {
   urlOf,
   type Login,
 } from './support/sso.ts'
+
+// The command needs the settings of the database.
+const isPostgres = process.env['TEST_DATABASE'] === 'postgres'
 
 test('a person logs in to an application, and the guard accepts its access token', async () => {
   await using it = await openSsoAuthority()
@@ -387,6 +391,49 @@ test.each(['token', 'id_token', 'code id_token', 'id_token token'])(
   },
 )
 
+test('a request without a scope gets the smallest one', async () => {
+  await using it = await openSsoAuthority()
+  const app = await registerApp(it, { firstParty: true })
+  const browser = new SsoBrowser(it)
+  await browser.jar.login()
+  const login = beginLogin(app, { scope: undefined, nonce: undefined })
+  const url = urlOf(await browser.goTo('/oauth2/authorize', login.query))
+  expect((await exchange(it, app, login, url)).body).toMatchObject({ scope: 'openid' })
+})
+
+test('over https, all cookies have the prefixes that browsers enforce', async () => {
+  const publicUrl = 'https://auth.example.com'
+  await using it = await openSsoAuthority({ publicUrl, secret: 'a-secret-of-a-test-over-https-0123456789' })
+  const app = await registerApp(it)
+  const query = new URLSearchParams(beginLogin(app).query).toString()
+  // The request comes from a proxy, with the host of the server behind it.
+  const answer = await it.authority.fetch(
+    new Request(`http://10.0.0.5:8000/oauth2/authorize?${query}`, {
+      headers: { host: '10.0.0.5:8000', 'x-forwarded-host': 'evil.example' },
+    }),
+  )
+  const lines = answer.headers.getSetCookie()
+  expect(lines.map((line) => line.split('=')[0]).toSorted()).toEqual([
+    '__Secure-cs_interaction',
+    '__Secure-cs_resume',
+  ])
+  for (const line of lines) {
+    expect(line).toMatch(/; path=\/oauth2\/(?:interaction|authorize)\/[\w-]+;/i)
+    expect(line).toMatch(/; secure/i)
+    expect(line).toMatch(/; httponly/i)
+    expect(line).toMatch(/; samesite=lax/i)
+    expect(line).not.toContain('evil')
+  }
+  const resumed = await it.authority.fetch(
+    new Request(`${publicUrl}/oauth2/authorize?${query}`, {
+      headers: { cookie: '__Host-cs_sso=unknown' },
+    }),
+  )
+  const pointer = resumed.headers.getSetCookie().find((line) => line.startsWith('__Host-cs_sso='))
+  expect(pointer).toMatch(/; path=\/;/i)
+  expect(pointer).toMatch(/; secure/i)
+})
+
 test('a repeated parameter is refused', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
@@ -448,15 +495,30 @@ test('of 50 requests with one code, one gets tokens', async () => {
   expect(answers.filter(({ body }) => body['error'] === 'invalid_grant')).toHaveLength(49)
 })
 
-test('the ID token verifies with the published keys, and survives a rotation without a restart', async () => {
-  await using it = await openSsoAuthority({ keyRotation: '30d' })
-  const app = await registerApp(it, { firstParty: true })
-  const { id } = await tokensOf(it, app)
-  const keys = await it.authority.fetch(new Request(`${ISSUER}/.well-known/jwks.json`))
-  const set = createLocalJWKSet((await keys.json()) as JSONWebKeySet)
-  const { payload } = await jwtVerify(id, set, { issuer: ISSUER, audience: app.id, typ: 'JWT' })
-  expect(payload['sid']).toBe(claimsIn(id)['sid'])
-})
+test.skipIf(isPostgres)(
+  'the ID token verifies with the published keys, and a new key signs without a restart',
+  async () => {
+    await using it = await openSsoAuthority({ keyRotation: '30d' })
+    const app = await registerApp(it, { firstParty: true })
+    const browser = new SsoBrowser(it)
+    const check = async (id: string): Promise<string> => {
+      const keys = await it.authority.fetch(new Request(`${ISSUER}/.well-known/jwks.json`))
+      const set = createLocalJWKSet((await keys.json()) as JSONWebKeySet)
+      const options = { issuer: ISSUER, audience: app.id, typ: 'JWT' }
+      return (await jwtVerify(id, set, options)).protectedHeader.kid ?? ''
+    }
+    const first = await tokensOf(it, app, browser)
+    const kid = await check(first.id)
+    const rotated = await runCommand(['keys', 'rotate', '--activate-now'], { dataDir: it.dataDir })
+    expect(rotated.code, rotated.stderr).toBe(0)
+    // The server reads the ring again when it sees the change.
+    await expect
+      .poll(async () => check((await tokensOf(it, app, browser)).id), { timeout: 10_000 })
+      .not.toBe(kid)
+    expect(await check(first.id)).toBe(kid)
+    expect((await refreshWith(it, app, first.refresh)).status).toBe(200)
+  },
+)
 
 test('discovery names what exists, and the same in both documents', async () => {
   await using it = await openSsoAuthority()

@@ -119,6 +119,25 @@ test('a pushed request works once, and only for its application', async () => {
   expect((await sendForm(it, '/oauth2/par', { ...app, secret: 'x' }, login.query)).status).toBe(401)
 })
 
+test('of 20 browsers with one pushed request, one gets a code', async () => {
+  await using it = await openSsoAuthority()
+  const app = await registerApp(it, { firstParty: true })
+  const browser = new SsoBrowser(it)
+  await browser.jar.login()
+  const pushed = await sendForm(it, '/oauth2/par', app, beginLogin(app).query)
+  const query = new URLSearchParams({
+    client_id: app.id,
+    request_uri: String(pushed.body['request_uri']),
+  }).toString()
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      browser.ask(`/oauth2/authorize?${query}`, { headers: { 'sec-fetch-site': 'cross-site' } }),
+    ),
+  )
+  const codes = answers.filter(({ headers }) => headers.get('location')?.includes('code='))
+  expect(codes).toHaveLength(1)
+})
+
 async function makeProof(
   keys: Awaited<ReturnType<typeof generateKeyPair>>,
   more: Readonly<Record<string, string>> = {},

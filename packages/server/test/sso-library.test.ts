@@ -90,7 +90,8 @@ test('nothing else imports the library', () => {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
   const importing = files.filter(
     (file) =>
-      file.endsWith('.ts') && /from 'oidc-provider'/.test(readFileSync(new URL(file, source), 'utf8')),
+      file.endsWith('.ts') &&
+      /from 'oidc-provider'/.test(readFileSync(new URL(file, source), 'utf8')),
   )
   expect(importing.length).toBeGreaterThan(10)
   expect(importing.filter((file) => !file.startsWith('sso/library/'))).toEqual([])

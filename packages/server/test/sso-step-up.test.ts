@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { ISSUER, PASSWORD, TestClock } from './support/authority.ts'
+import { enrolApp, totpAt } from './support/factors.ts'
 import {
   beginLogin,
   claimsIn,
@@ -87,4 +88,22 @@ test('a class that the application only would like does not stop a person withou
   expect(
     urlOf(await browser.goTo('/oauth2/authorize', unknown.query)).searchParams.has('code'),
   ).toBe(true)
+})
+
+test('a class of two factors is reached with the second factor of the person, and not without', async () => {
+  const { it, app, browser, clock } = await openWithApp()
+  await using _ = it
+  const { secret } = await enrolApp({ authority: it.authority, clock }, await it.login())
+  clock.advanceMs(60_000)
+  const claims = JSON.stringify({ id_token: { acr: { essential: true, values: ['aal2'] } } })
+  const login = beginLogin(app, { claims })
+  const confirm = pageOf(await browser.goTo('/oauth2/authorize', login.query))
+  expect(confirm.path).toMatch(/^\/auth\/account\/confirm/)
+  const wrong = pageOf(await browser.pressAndFollow(confirm, { totp: '000000' }))
+  expect(wrong.text).toContain('wrong')
+  const totp = totpAt(secret, clock.nowMs())
+  const url = urlOf(await browser.pressAndFollow(wrong, { totp }))
+  const { id, access } = readTokens(await exchange(it, app, login, url))
+  expect(claimsIn(id)).toMatchObject({ acr: 'aal2', amr: expect.arrayContaining(['mfa']) })
+  expect(claimsIn(access)['acr']).toBe('aal2')
 })
