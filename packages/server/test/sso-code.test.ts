@@ -403,7 +403,10 @@ test('a request without a scope gets the smallest one', async () => {
 
 test('over https, all cookies have the prefixes that browsers enforce', async () => {
   const publicUrl = 'https://auth.example.com'
-  await using it = await openSsoAuthority({ publicUrl, secret: 'a-secret-of-a-test-over-https-0123456789' })
+  await using it = await openSsoAuthority({
+    publicUrl,
+    secret: 'a-secret-of-a-test-over-https-0123456789',
+  })
   const app = await registerApp(it)
   const query = new URLSearchParams(beginLogin(app).query).toString()
   // The request comes from a proxy, with the host of the server behind it.
@@ -413,7 +416,7 @@ test('over https, all cookies have the prefixes that browsers enforce', async ()
     }),
   )
   const lines = answer.headers.getSetCookie()
-  expect(lines.map((line) => line.split('=')[0]).toSorted()).toEqual([
+  expect(lines.map((line) => line.split('=')[0] ?? '').toSorted()).toEqual([
     '__Secure-cs_interaction',
     '__Secure-cs_resume',
   ])
