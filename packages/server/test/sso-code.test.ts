@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import { expect, test } from 'vitest'
 
-import { ISSUER, type TestAuthority } from './support/authority.ts'
+import { ISSUER, TestClock, type TestAuthority } from './support/authority.ts'
 import { runCommand } from './support/command-line.ts'
 import {
   beginLogin,
@@ -147,7 +147,7 @@ test('the form of the consent page belongs to its session', async () => {
   expect(foreign.status).toBe(403)
 })
 
-test('a public application on this machine is asked for every time, whoever owns it', async () => {
+test('R02 a public application on this machine is asked for every time, whoever owns it', async () => {
   await using it = await openSsoAuthority()
   const redirectUris = ['http://127.0.0.1/callback', 'com.example.app:/callback']
   const app = await registerApp(it, { kind: 'public', firstParty: true, redirectUris })
@@ -162,7 +162,7 @@ test('a public application on this machine is asked for every time, whoever owns
   expect(answer.searchParams.get('error')).toBe('consent_required')
 })
 
-test('prompt=none shows no page', async () => {
+test('R10 prompt=none shows no page', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const browser = new SsoBrowser(it)
@@ -321,7 +321,7 @@ const LOCAL: readonly Refused[] = [
   { name: 'no redirect', change: { redirect_uri: undefined } },
 ]
 
-test.each(LOCAL)('no browser is redirected for $name', async ({ change }) => {
+test.each(LOCAL)('R01 no browser is redirected for $name', async ({ change }) => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const browser = new SsoBrowser(it)
@@ -364,7 +364,7 @@ const TOLD: readonly (Refused & { readonly error: string })[] = [
   { name: 'an unknown prompt', change: { prompt: 'dance' }, error: 'invalid_request' },
 ]
 
-test.each(TOLD)('the application is told about $name', async ({ change, error }) => {
+test.each(TOLD)('R05 the application is told about $name', async ({ change, error }) => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const browser = new SsoBrowser(it)
@@ -377,7 +377,7 @@ test.each(TOLD)('the application is told about $name', async ({ change, error })
 })
 
 test.each(['token', 'id_token', 'code id_token', 'id_token token'])(
-  'the flow %s does not exist',
+  'R04 the flow %s does not exist',
   async (response_type) => {
     await using it = await openSsoAuthority()
     const app = await registerApp(it, { firstParty: true })
@@ -461,7 +461,7 @@ async function codeOf(it: TestAuthority): Promise<{
   return { app, login, url: urlOf(await browser.goTo('/oauth2/authorize', login.query)) }
 }
 
-test('a code works only with its verifier, its redirect and its application', async () => {
+test('R05 and R07 a code works only with its verifier, its redirect and its application', async () => {
   await using it = await openSsoAuthority()
   const { app, login, url } = await codeOf(it)
   const other = await registerApp(it, { name: 'other' })
@@ -479,7 +479,24 @@ test('a code works only with its verifier, its redirect and its application', as
   expect((await exchange(it, app, login, url)).status).toBe(200)
 })
 
-test('a code that is used twice ends everything that came from it', async () => {
+test('R07 a code expires after a minute', async () => {
+  const clock = new TestClock()
+  await using it = await openSsoAuthority({ clock })
+  const early = await codeOf(it)
+  clock.advanceMs(59_000)
+  expect((await exchange(it, early.app, early.login, early.url)).status).toBe(200)
+  const browser = new SsoBrowser(it)
+  await browser.jar.login()
+  const login = beginLogin(early.app)
+  const url = urlOf(await browser.goTo('/oauth2/authorize', login.query))
+  clock.advanceMs(61_000)
+  expect(await exchange(it, early.app, login, url)).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_grant' },
+  })
+})
+
+test('R07 a code that is used twice ends everything that came from it', async () => {
   await using it = await openSsoAuthority()
   const { app, login, url } = await codeOf(it)
   const first = readTokens(await exchange(it, app, login, url))
@@ -523,7 +540,7 @@ test.skipIf(isPostgres)(
   },
 )
 
-test('discovery names what exists, and the same in both documents', async () => {
+test('R20 discovery names what exists, whatever host is asked', async () => {
   await using it = await openSsoAuthority()
   const read = async (path: string): Promise<Record<string, unknown>> => {
     const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example' }

@@ -100,7 +100,7 @@ test('a resource gets a token of its own', async () => {
   expect(it.authority.verify(access).ok).toBe(false)
 })
 
-test('a pushed request works once, and only for its application', async () => {
+test('R14 a pushed request works once, and only for its application', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const other = await registerApp(it, { firstParty: true, name: 'other' })
@@ -117,6 +117,13 @@ test('a pushed request works once, and only for its application', async () => {
   const again = await browser.goTo('/oauth2/authorize', { client_id: app.id, request_uri })
   expect(again.url?.searchParams.has('code') ?? false).toBe(false)
   expect((await sendForm(it, '/oauth2/par', { ...app, secret: 'x' }, login.query)).status).toBe(401)
+  for (const foreignUri of ['https://evil.example/request', `${request_uri}x`, 'urn:x']) {
+    const query = { ...login.query, request_uri: foreignUri }
+    const { url: answer } = await browser.goTo('/oauth2/authorize', query)
+    expect(answer?.searchParams.get('error')).toMatch(
+      /^(?:invalid_request_uri|request_uri_not_supported)$/,
+    )
+  }
 })
 
 test('of 20 browsers with one pushed request, one gets a code', async () => {
@@ -290,7 +297,7 @@ test('guesses of codes are limited', async () => {
   expect(texts.at(-1)).not.toContain('This code is wrong')
 })
 
-test('an application proves itself with its key, once for each assertion', async () => {
+test('R16 an application proves itself with its key, once for each assertion', async () => {
   await using it = await openSsoAuthority()
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'one', use: 'sig' }
@@ -326,7 +333,7 @@ test('an application proves itself with its key, once for each assertion', async
   expect(await present(await assertion({ aud: ISSUER, exp: '1h' }))).toBe(401)
 })
 
-test('a confidential application is refused without its secret', async () => {
+test('R17 a confidential application is refused without its secret', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const { refresh } = await tokensOf(it, app)
@@ -335,7 +342,7 @@ test('a confidential application is refused without its secret', async () => {
   expect((await refreshWith(it, app, refresh)).status).toBe(200)
 })
 
-test('wrong secrets are counted, and the right one is still accepted', async () => {
+test('R16 wrong secrets are counted, and the right one is still accepted', async () => {
   await using it = await openSsoAuthority({
     throttle: 'account=50/1h,source=10/15m,address=100/10m',
   })

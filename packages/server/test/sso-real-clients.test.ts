@@ -124,7 +124,7 @@ test('openid-client logs a device in', async () => {
   expect(tokens.claims()?.aud).toBe(app.id)
 })
 
-test('oauth4webapi logs a person in with a public application', async () => {
+test('R08 oauth4webapi logs a person in, and notices the answer of another server', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { kind: 'public', firstParty: true })
   const options = {

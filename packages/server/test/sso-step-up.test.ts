@@ -35,7 +35,7 @@ test('prompt=login asks for a new proof, also of a person who has just logged in
   expect(claimsIn(id)['auth_time']).toBe(Math.floor(clock.nowMs() / 1000))
 })
 
-test('leaving out a parameter on the way does not help', async () => {
+test('R11 leaving out a parameter on the way does not help', async () => {
   const { it, app, browser, clock } = await openWithApp()
   await using _ = it
   clock.advanceMs(1_000)
