@@ -79,7 +79,8 @@ class Shop implements AsyncDisposable {
         expectedState,
       })
       this.idToken = tokens.id_token ?? ''
-      return page(outgoing, `Hello ${String(tokens.claims()?.['preferred_username'])}`)
+      const name = tokens.claims()?.['preferred_username']
+      return page(outgoing, `Hello ${typeof name === 'string' ? name : ''}`)
     }
     page(outgoing, url.pathname === '/left' ? 'Bye' : 'Shop', '<a href="/login">Log in</a>')
   }

@@ -129,7 +129,7 @@ test('R08 oauth4webapi logs a person in, and notices the answer of another serve
   const app = await registerApp(it, { kind: 'public', firstParty: true })
   const options = {
     [oauth.allowInsecureRequests]: true,
-    [oauth.customFetch]: (url: string, init: RequestInit) => fetchOf(it)(url, init),
+    [oauth.customFetch]: (url: string, init: object): Promise<Response> => fetchOf(it)(url, init),
   }
   const issuer = new URL(ISSUER)
   const server = await oauth.processDiscoveryResponse(
