@@ -3,7 +3,7 @@ import type { RefreshAttempt, RefreshRules, RotationDecision, SessionState } fro
 import type { Session } from './rows.ts'
 import { whyOver } from './standing.ts'
 
-/** What dates an older generation. Times are in milliseconds. */
+/** The conditions by which an older generation is dated. Times are in milliseconds. */
 export interface GraceConditions extends Pick<RefreshRules, 'graceMs' | 'startedAt'> {
   readonly now: EpochMs
 }

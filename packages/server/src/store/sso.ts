@@ -236,8 +236,8 @@ export interface SsoLogoutStore {
   /** The applications in which a session signed in. */
   loginsOf(sessionId: string): Promise<readonly SsoLogin[]>
   /**
-   * Reads up to `limit` entries of the log after the last call, and moves up to `limit` logins of sessions that they
-   * ended into the outbox, in one step. Returns whether there is more to do. A session that stands keeps its logins:
+   * Reads the next entries of the log, up to `limit`. In the same step, it moves the logins of sessions that they ended
+   * into the outbox, again up to `limit`. Returns whether there is more to do. A session that stands keeps its logins:
    * for example, one that survived a hard entry of its account.
    */
   collect(limit: number): Promise<{ readonly isMore: boolean }>

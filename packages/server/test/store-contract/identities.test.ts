@@ -76,12 +76,12 @@ describe.each(engines)('identities on %s', (_, open) => {
   test('signUp creates an account with its identity, which find and listOf return', async () => {
     await using it = await open()
     const { identities, accounts } = it.store
-    const new_ = account('acct_1', { email: PROVED, passwordHash: undefined })
+    const alice = account('acct_1', { email: PROVED, passwordHash: undefined })
     // The identity belongs to the account, whatever it says.
     const first = identity('one', { accountId: 'other' })
     const context = { ...BY, mails: [mail('m1')] }
-    expect(await identities.signUp(new_, 'acct_1', first, context)).toBe('created')
-    expect(await accounts.get('acct_1')).toEqual(new_)
+    expect(await identities.signUp(alice, 'acct_1', first, context)).toBe('created')
+    expect(await accounts.get('acct_1')).toEqual(alice)
     expect(await identities.find(first)).toEqual(identity('one'))
     expect(await identities.listOf('acct_1')).toEqual([identity('one')])
     expect(await identities.find({ ...first, issuer: 'https://other.example' })).toBeUndefined()
@@ -143,9 +143,8 @@ describe.each(engines)('identities on %s', (_, open) => {
     expect(await link('three')).toBe('refused')
     await accounts.disable('acct_2', BY)
     expect(await link('three', 'theirs', 'acct_2')).toBe('refused')
-    const [line] = (await it.store.audit.list({ limit: 50 })).filter(
-      ({ event }) => event === 'identity_linked',
-    )
+    const lines = await it.store.audit.list({ limit: 50 })
+    const line = lines.find(({ event }) => event === 'identity_linked')
     expect(line).toMatchObject({ accountId: 'acct_1', detail: 'example' })
     expect(tally(await eventsOf(it.store))).toMatchObject({ identity_linked: 2 })
   })
@@ -303,12 +302,12 @@ describe.each(engines)('identities on %s', (_, open) => {
     await accounts.setEmail('acct_1', PROVED, BY)
     expect(await reclaim()).toBe('outdated')
     await accounts.setEmail('acct_1', ALICE, BY)
-    const account_ = await accounts.get('acct_1')
+    const unchanged = await accounts.get('acct_1')
     await accounts.disable('acct_1', BY)
     expect(await reclaim()).toBe('outdated')
     await accounts.enable('acct_1', BY)
     expect(await accounts.get('acct_1')).toMatchObject({
-      passwordHash: account_?.passwordHash,
+      passwordHash: unchanged?.passwordHash,
       email: ALICE,
     })
     expect(await identities.listOf('acct_1')).toEqual([identity('strangers')])

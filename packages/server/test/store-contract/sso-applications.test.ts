@@ -10,8 +10,8 @@ describe.each(engines)('applications on %s', (_, open) => {
     await using it = await open()
     const { applications } = it.store.sso
     expect(await applications.create(application(), secret('sec_1'), BY)).toBe('created')
-    const open_ = application('app_2', { name: 'aaa' })
-    expect(await applications.create(open_, undefined, BY)).toBe('created')
+    const publicOne = application('app_2', { name: 'aaa' })
+    expect(await applications.create(publicOne, undefined, BY)).toBe('created')
     const sameName = application('app_3', { name: 'app-1' })
     expect(await applications.create(sameName, secret('sec_3'), BY)).toBe('taken')
     const sameId = application('app_1', { name: 'other' })
@@ -25,7 +25,7 @@ describe.each(engines)('applications on %s', (_, open) => {
     expect(await applications.view('unknown')).toBeUndefined()
     const listed = await applications.list()
     expect(listed).toEqual([
-      { application: open_, secrets: [] },
+      { application: publicOne, secrets: [] },
       {
         application: application(),
         secrets: [{ id: 'sec_1', createdAt: NOW, lastUsedAt: undefined }],

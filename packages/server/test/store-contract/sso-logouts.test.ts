@@ -34,7 +34,7 @@ async function told(store: Store): Promise<readonly string[]> {
   return waiting.map(({ sid }) => sid.replace('sid of ', '')).toSorted()
 }
 
-/** Four logged-in sessions: two of one account, one of another account, and one in a tenant. */
+/** Four sessions with a login: `s1` and `s2` of one account, `s3` of a second account, and `s4` in a tenant. */
 async function prepare(store: Store): Promise<void> {
   await store.tenants.create(tenant(), BY)
   for (const id of ['acct_1', 'acct_2', 'acct_3']) await store.accounts.create(account(id), id, BY)

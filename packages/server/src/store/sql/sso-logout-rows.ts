@@ -8,7 +8,7 @@ import type { Row, SqlValue, Transaction } from './database.ts'
 const logins = columnsOf('sso_logins')
 const logouts = columnsOf('sso_logouts')
 
-/** What a logout needs to know about the login. */
+/** The fields of a login that its logout needs. */
 type EndedLogin = Pick<SsoLogin, 'sessionId' | 'applicationId' | 'accountId' | 'sid'>
 
 /** Writes a logout that is due at once. Does nothing if it waits already. */

@@ -6,7 +6,7 @@ import { createSsoLogoutStore } from './sso-logouts.ts'
 import { createSsoRecordStore } from './sso-records.ts'
 import { createSsoRefreshStore } from './sso-refreshes.ts'
 
-/** Everything that single sign-on stores, in SQL. What each token request does shares transactions by `together`. */
+/** Everything that single sign-on stores, in SQL. Steps of token requests share transactions by `together`. */
 export function createSsoStore(db: Database, together: GroupCommit): SsoStore {
   return {
     applications: createApplicationStore(db, together),

@@ -22,7 +22,7 @@ import { createThrottleStore } from './throttles.ts'
 /** The members of a store that both engines share. The others differ by engine. */
 export type SqlStore = Omit<Store, 'clock' | 'watch' | 'check' | 'close'>
 
-/** Puts together what both engines share. What happens often shares transactions by `together`. */
+/** Puts together what both engines share. Frequent steps share transactions by `together`. */
 export function createSqlStore(
   db: Database,
   together: GroupCommit,
