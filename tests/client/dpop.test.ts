@@ -196,6 +196,29 @@ describe('a client with a key', () => {
     expect(await client.session({ reload: true })).toMatchObject({ username: 'alice' })
   })
 
+  test('whose refresh is copied and sent again: the copy is refused, and the session lives on', async () => {
+    const api = await startApi()
+    const client = open(api)
+    await client.login(ALICE)
+    authority.it.clock.advanceMs(400_000)
+    let copied: readonly [string, RequestInit | undefined] | undefined
+    const original = globalThis.fetch
+    globalThis.fetch = (input, init) => {
+      if (typeof input === 'string' && input.endsWith('/refresh/')) copied = [input, init]
+      return original(input, init)
+    }
+    expect((await client.fetch(`${api.url}/x`)).status).toBe(200)
+    globalThis.fetch = original
+    // Later than the grace, so that the refresh token alone would end the session.
+    authority.it.clock.advanceMs(20_000)
+    const [url = '', init = {}] = copied ?? []
+    const { signal: _, ...request } = init
+    const again = await fetch(url, request)
+    expect(again.status).toBe(401)
+    expect(await again.json()).toMatchObject({ code: 'dpop_proof_invalid' })
+    expect(await client.session({ reload: true })).toMatchObject({ username: 'alice' })
+  })
+
   test('that has lost its key is logged out', async () => {
     const api = await startApi()
     await open(api).login(ALICE)

@@ -20,6 +20,11 @@ export interface DpopRequest {
   readonly token?: string
   /** The thumbprint that the token, code or refresh token is bound to. Another key is `token_invalid`. */
   readonly jkt?: string
+  /**
+   * Whether the proof may be used again. It is then not remembered. For a request that proves itself otherwise, such as a
+   * login with a password: if each such proof were remembered, strangers could fill the store. Default false.
+   */
+  readonly mayRepeat?: boolean
 }
 
 /** Checks proofs of possession at endpoints of an authorization server. */

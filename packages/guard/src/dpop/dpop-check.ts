@@ -34,6 +34,7 @@ export class DpopCheck {
     }
     const expiresAt = this.#expiryOf(proof, now)
     if (typeof expiresAt !== 'number') return expiresAt
+    if (request.mayRepeat === true) return { ok: true, jkt: proof.jkt }
     try {
       const used = this.#settings.replays.use(proof.id, expiresAt)
       if (typeof used === 'boolean') return this.#conclude(used, proof, now)

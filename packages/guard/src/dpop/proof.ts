@@ -15,6 +15,8 @@ export interface ProvenRequest {
   readonly token?: string | undefined
   /** The thumbprint of the key that the access token, code or refresh token is bound to. */
   readonly jkt?: string | undefined
+  /** Whether the proof may be used again. It is then not remembered. */
+  readonly mayRepeat?: boolean
 }
 
 /** A proof of possession whose signature and contents are right. Its age was not checked. */

@@ -231,6 +231,17 @@ describe('a proof is accepted', () => {
     expect(await reasonOf([proof], {}, checker)).toBe('dpop_iat')
   })
 
+  test('any number of times where it may be repeated, and then once more', async () => {
+    const checker = newChecker()
+    const proof = holder.proof()
+    expect(await reasonOf([proof], { mayRepeat: true }, checker)).toBe('ok')
+    expect(await reasonOf([proof], { mayRepeat: true }, checker)).toBe('ok')
+    expect(await reasonOf([proof], {}, checker)).toBe('ok')
+    expect(await reasonOf([proof], {}, checker)).toBe('dpop_replayed')
+    const old = holder.proof({ iat: NOW_SEC - 61 })
+    expect(await reasonOf([old], { mayRepeat: true }, checker)).toBe('dpop_iat')
+  })
+
   test('once of fifty at the same time', async () => {
     const checker = newChecker()
     const proof = holder.proof()

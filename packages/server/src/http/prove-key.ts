@@ -5,14 +5,14 @@ import { StoreFault } from '../base/faults.ts'
 import type { SessionServices } from '../sessions/services.ts'
 
 /**
- * Checks the proof of a request that its sender holds a key (RFC 9449), and uses it up. `bound` is the access token
- * that the proof must be for, and the key that this token is bound to. Throws a `StoreFault` if the database cannot
+ * Checks the proof of a request that its sender holds a key (RFC 9449), and uses it up unless it may be repeated. `bound`
+ * is the access token that the proof must be for, and the key that this token is bound to. Throws a `StoreFault` if the database cannot
  * tell whether the proof was used before.
  */
 export async function proveKey(
   { dpop, access }: Pick<SessionServices, 'dpop' | 'access'>,
   request: Request,
-  bound: Pick<DpopRequest, 'token' | 'jkt'> = {},
+  bound: Pick<DpopRequest, 'token' | 'jkt' | 'mayRepeat'> = {},
 ): Promise<DpopResult> {
   // The host of the request may be another one, behind a proxy.
   const url = access.issuer.replace(/\/$/, '') + new URL(request.url).pathname

@@ -59,7 +59,9 @@ export function answerRefresh(
   visit: ContractVisit,
 ): Promise<Response> {
   return withFields(visit, ['refresh'], async ({ refresh: token }) => {
-    const proven = await withKey(services, visit)
+    // Otherwise a copied refresh would count as a reuse, and end the session of its victim.
+    const isGenuine = visit.request.headers.has('dpop') && services.verifyRefresh(token).ok
+    const proven = await withKey(services, visit, !isGenuine)
     if (!proven.ok) return answerUnproven(proven)
     const granted = await refresh(token, proven.caller)
     return granted.ok
@@ -92,13 +94,17 @@ export function answerBlacklist(
 /**
  * Adds the key that a request proves to its caller, so that the tokens of the answer are bound to it (RFC 9449 §5). A
  * request without the header `DPoP` proves none.
+ *
+ * The proof of a login may be repeated: whoever has copied the login has its password, and gets tokens of a key that they
+ * do not hold. Remembering it would let strangers write into the database.
  */
 async function withKey(
   services: SessionServices,
   { request, caller }: ContractVisit,
+  mayRepeat = true,
 ): Promise<{ readonly ok: true; readonly caller: Caller } | Refused> {
   if (!request.headers.has('dpop')) return { ok: true, caller }
-  const proven = await proveKey(services, request)
+  const proven = await proveKey(services, request, { mayRepeat })
   return proven.ok ? { ok: true, caller: { ...caller, jkt: proven.jkt } } : proven
 }
 
