@@ -77,7 +77,7 @@ test('the session of the person lives on after that', async () => {
   expect((await browser.open('/auth/account')).title).toBe('Your account')
 })
 
-test('a token that another application presents is refused and does no harm', async () => {
+test('C08 a token that another application presents is refused and does no harm', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it)
   const other = await registerApp(it, { name: 'other' })
