@@ -107,3 +107,27 @@ test('a class of two factors is reached with the second factor of the person, an
   expect(claimsIn(id)).toMatchObject({ acr: 'aal2', amr: expect.arrayContaining(['mfa']) })
   expect(claimsIn(access)['acr']).toBe('aal2')
 })
+
+test('a person who is asked for the account continues, or logs in with another one', async () => {
+  const { it, app, browser, clock } = await openWithApp()
+  await using _ = it
+  const bob = { username: 'bob', password: 'staple and no donkey' }
+  await it.authority.accounts.create(bob, 'test')
+  clock.advanceMs(1_000)
+  const login = beginLogin(app, { prompt: 'select_account' })
+  const page = pageOf(await browser.goTo('/oauth2/authorize', login.query))
+  expect(page.text).toContain('logged in as alice')
+  const follow = async (part: RegExp) => {
+    const link = page.tags.find(({ attributes: { href } }) => part.test(href ?? ''))
+    return browser.goTo(link?.attributes['href'] ?? '', {}, 'same-origin')
+  }
+  const alice = await exchange(it, app, login, urlOf(await follow(/^\/oauth2\/interaction\//)))
+  expect(claimsIn(readTokens(alice).id)['sub']).toMatch(/^acct_/)
+
+  const again = pageOf(await browser.goTo('/oauth2/authorize', login.query))
+  const other = again.tags.find(({ attributes: { href } }) => href?.includes('other=1'))
+  const form = await browser.open(other?.attributes['href'] ?? '')
+  const url = urlOf(await browser.signIn(form, bob.username, bob.password))
+  const second = await exchange(it, app, login, url)
+  expect(claimsIn(readTokens(second).id)['sub']).not.toBe(claimsIn(readTokens(alice).id)['sub'])
+})
