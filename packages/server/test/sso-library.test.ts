@@ -10,7 +10,11 @@ import { expect, test } from 'vitest'
 const READ = '9.13.3'
 
 function openProvider(): Provider {
-  return new Provider('https://auth.example.com', { adapter: () => ({}), jwks: { keys: [] } })
+  return new Provider('https://auth.example.com', {
+    adapter: () => ({}),
+    jwks: { keys: [] },
+    features: { devInteractions: { enabled: false } },
+  })
 }
 
 test('the version is the one whose source was read', () => {
