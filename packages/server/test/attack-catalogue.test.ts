@@ -19,10 +19,12 @@ const rows = [...table.matchAll(/^\| ([A-Z]\d\d(?:, [A-Z]\d\d)*) *\|[^|]*\|([^|]
 const suites = new Map(
   globSync('packages/server/test/*.test.ts', { cwd: root }).map((path) => {
     const text = readFileSync(join(root, path), 'utf8')
-    const names = [...text.matchAll(/['"`]((?:[ACDP]\d\d (?:and )?)+)/g)].map(
+    const names = [...text.matchAll(/['"`]((?:[ACDPR]\d\d (?:and )?)+)/g)].map(
       ([, each = '']) => each,
     )
-    const numbers = names.flatMap((name) => [...name.matchAll(/[ACDP]\d\d/g)].map(([each]) => each))
+    const numbers = names.flatMap((name) =>
+      [...name.matchAll(/[ACDPR]\d\d/g)].map(([each]) => each),
+    )
     return [basename(path, '.test.ts'), new Set(numbers)] as const
   }),
 )
@@ -33,10 +35,10 @@ function named(where: string): string[] {
   return words.filter((word) => suites.has(word))
 }
 
-test('each of the four groups has its rows, each number once', () => {
+test('each of the five groups has its rows, each number once', () => {
   const numbers = rows.map(({ number }) => number)
   expect(new Set(numbers).size).toBe(numbers.length)
-  for (const group of 'ACDP') {
+  for (const group of 'ACDPR') {
     expect(numbers.filter((number) => number.startsWith(group)).length).toBeGreaterThan(9)
   }
 })

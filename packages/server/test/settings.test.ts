@@ -101,6 +101,7 @@ test('an empty environment configures a development server', () => {
       mailLogin: false,
       applicationUrl: '/',
       pages: true,
+      sso: false,
       usernameField: 'username',
     },
     mail: {
@@ -110,6 +111,7 @@ test('an empty environment configures a development server', () => {
       locale: 'en',
     },
     logLevel: 'info',
+    outboundPrivate: true,
     production: false,
   })
 })

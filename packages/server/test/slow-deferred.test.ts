@@ -101,6 +101,16 @@ test('the options of the first registration begin to load the library of passkey
     .toBe(true)
 })
 
+test('the library of single sign-on is loaded with the first login of an application', async () => {
+  await using server = await startServerProcess({ env: { ...env(), COUNTERSIGN_SSO: 'true' } })
+  expect(server.output()).toContain('is running')
+  await fetch(`${server.url}/.well-known/openid-configuration`)
+  const LIBRARY = /node_modules\/(?:oidc-provider|koa)\//
+  expect(loaded().filter((url) => LIBRARY.test(url))).toEqual([])
+  await fetch(`${server.url}/oauth2/authorize`)
+  expect(loaded().filter((url) => LIBRARY.test(url)).length).toBeGreaterThan(50)
+})
+
 test('only the thread of the database loads the store, and it loads no JWT core', async () => {
   await using server = await startServerProcess({ env: env() })
   expect(server.output()).toContain('is running')

@@ -1,7 +1,8 @@
 import { createLocalJWKSet, jwtVerify, type JSONWebKeySet } from 'jose'
 import { expect, test } from 'vitest'
 
-import { ISSUER, type TestAuthority } from './support/authority.ts'
+import { ISSUER, TestClock, type TestAuthority } from './support/authority.ts'
+import { runCommand } from './support/command-line.ts'
 import {
   beginLogin,
   CALLBACK,
@@ -18,6 +19,9 @@ import {
   urlOf,
   type Login,
 } from './support/sso.ts'
+
+// The command needs the settings of the database.
+const isPostgres = process.env['TEST_DATABASE'] === 'postgres'
 
 test('a person logs in to an application, and the guard accepts its access token', async () => {
   await using it = await openSsoAuthority()
@@ -143,7 +147,7 @@ test('the form of the consent page belongs to its session', async () => {
   expect(foreign.status).toBe(403)
 })
 
-test('a public application on this machine is asked for every time, whoever owns it', async () => {
+test('R02 a public application on this machine is asked for every time, whoever owns it', async () => {
   await using it = await openSsoAuthority()
   const redirectUris = ['http://127.0.0.1/callback', 'com.example.app:/callback']
   const app = await registerApp(it, { kind: 'public', firstParty: true, redirectUris })
@@ -158,7 +162,7 @@ test('a public application on this machine is asked for every time, whoever owns
   expect(answer.searchParams.get('error')).toBe('consent_required')
 })
 
-test('prompt=none shows no page', async () => {
+test('R10 prompt=none shows no page', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const browser = new SsoBrowser(it)
@@ -317,7 +321,7 @@ const LOCAL: readonly Refused[] = [
   { name: 'no redirect', change: { redirect_uri: undefined } },
 ]
 
-test.each(LOCAL)('no browser is redirected for $name', async ({ change }) => {
+test.each(LOCAL)('R01 no browser is redirected for $name', async ({ change }) => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const browser = new SsoBrowser(it)
@@ -360,7 +364,7 @@ const TOLD: readonly (Refused & { readonly error: string })[] = [
   { name: 'an unknown prompt', change: { prompt: 'dance' }, error: 'invalid_request' },
 ]
 
-test.each(TOLD)('the application is told about $name', async ({ change, error }) => {
+test.each(TOLD)('R05 the application is told about $name', async ({ change, error }) => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const browser = new SsoBrowser(it)
@@ -373,7 +377,7 @@ test.each(TOLD)('the application is told about $name', async ({ change, error })
 })
 
 test.each(['token', 'id_token', 'code id_token', 'id_token token'])(
-  'the flow %s does not exist',
+  'R04 the flow %s does not exist',
   async (response_type) => {
     await using it = await openSsoAuthority()
     const app = await registerApp(it, { firstParty: true })
@@ -386,6 +390,52 @@ test.each(['token', 'id_token', 'code id_token', 'id_token token'])(
     expect([...answer.keys()].toSorted()).toEqual(['error', 'error_description', 'iss', 'state'])
   },
 )
+
+test('a request without a scope gets the smallest one', async () => {
+  await using it = await openSsoAuthority()
+  const app = await registerApp(it, { firstParty: true })
+  const browser = new SsoBrowser(it)
+  await browser.jar.login()
+  const login = beginLogin(app, { scope: undefined, nonce: undefined })
+  const url = urlOf(await browser.goTo('/oauth2/authorize', login.query))
+  expect((await exchange(it, app, login, url)).body).toMatchObject({ scope: 'openid' })
+})
+
+test('over https, all cookies have the prefixes that browsers enforce', async () => {
+  const publicUrl = 'https://auth.example.com'
+  await using it = await openSsoAuthority({
+    publicUrl,
+    secret: 'a-secret-of-a-test-over-https-0123456789',
+  })
+  const app = await registerApp(it)
+  const query = new URLSearchParams(beginLogin(app).query).toString()
+  // The request comes from a proxy, with the host of the server behind it.
+  const answer = await it.authority.fetch(
+    new Request(`http://10.0.0.5:8000/oauth2/authorize?${query}`, {
+      headers: { host: '10.0.0.5:8000', 'x-forwarded-host': 'evil.example' },
+    }),
+  )
+  const lines = answer.headers.getSetCookie()
+  expect(lines.map((line) => line.split('=')[0] ?? '').toSorted()).toEqual([
+    '__Secure-cs_interaction',
+    '__Secure-cs_resume',
+  ])
+  for (const line of lines) {
+    expect(line).toMatch(/; path=\/oauth2\/(?:interaction|authorize)\/[\w-]+;/i)
+    expect(line).toMatch(/; secure/i)
+    expect(line).toMatch(/; httponly/i)
+    expect(line).toMatch(/; samesite=lax/i)
+    expect(line).not.toContain('evil')
+  }
+  const resumed = await it.authority.fetch(
+    new Request(`${publicUrl}/oauth2/authorize?${query}`, {
+      headers: { cookie: '__Host-cs_sso=unknown' },
+    }),
+  )
+  const pointer = resumed.headers.getSetCookie().find((line) => line.startsWith('__Host-cs_sso='))
+  expect(pointer).toMatch(/; path=\/;/i)
+  expect(pointer).toMatch(/; secure/i)
+})
 
 test('a repeated parameter is refused', async () => {
   await using it = await openSsoAuthority()
@@ -411,7 +461,7 @@ async function codeOf(it: TestAuthority): Promise<{
   return { app, login, url: urlOf(await browser.goTo('/oauth2/authorize', login.query)) }
 }
 
-test('a code works only with its verifier, its redirect and its application', async () => {
+test('R05 and R07 a code works only with its verifier, its redirect and its application', async () => {
   await using it = await openSsoAuthority()
   const { app, login, url } = await codeOf(it)
   const other = await registerApp(it, { name: 'other' })
@@ -429,7 +479,24 @@ test('a code works only with its verifier, its redirect and its application', as
   expect((await exchange(it, app, login, url)).status).toBe(200)
 })
 
-test('a code that is used twice ends everything that came from it', async () => {
+test('R07 a code expires after a minute', async () => {
+  const clock = new TestClock()
+  await using it = await openSsoAuthority({ clock })
+  const early = await codeOf(it)
+  clock.advanceMs(59_000)
+  expect((await exchange(it, early.app, early.login, early.url)).status).toBe(200)
+  const browser = new SsoBrowser(it)
+  await browser.jar.login()
+  const login = beginLogin(early.app)
+  const url = urlOf(await browser.goTo('/oauth2/authorize', login.query))
+  clock.advanceMs(61_000)
+  expect(await exchange(it, early.app, login, url)).toMatchObject({
+    status: 400,
+    body: { error: 'invalid_grant' },
+  })
+})
+
+test('R07 a code that is used twice ends everything that came from it', async () => {
   await using it = await openSsoAuthority()
   const { app, login, url } = await codeOf(it)
   const first = readTokens(await exchange(it, app, login, url))
@@ -448,17 +515,32 @@ test('of 50 requests with one code, one gets tokens', async () => {
   expect(answers.filter(({ body }) => body['error'] === 'invalid_grant')).toHaveLength(49)
 })
 
-test('the ID token verifies with the published keys, and survives a rotation without a restart', async () => {
-  await using it = await openSsoAuthority({ keyRotation: '30d' })
-  const app = await registerApp(it, { firstParty: true })
-  const { id } = await tokensOf(it, app)
-  const keys = await it.authority.fetch(new Request(`${ISSUER}/.well-known/jwks.json`))
-  const set = createLocalJWKSet((await keys.json()) as JSONWebKeySet)
-  const { payload } = await jwtVerify(id, set, { issuer: ISSUER, audience: app.id, typ: 'JWT' })
-  expect(payload['sid']).toBe(claimsIn(id)['sid'])
-})
+test.skipIf(isPostgres)(
+  'the ID token verifies with the published keys, and a new key signs without a restart',
+  async () => {
+    await using it = await openSsoAuthority({ keyRotation: '30d' })
+    const app = await registerApp(it, { firstParty: true })
+    const browser = new SsoBrowser(it)
+    const check = async (id: string): Promise<string> => {
+      const keys = await it.authority.fetch(new Request(`${ISSUER}/.well-known/jwks.json`))
+      const set = createLocalJWKSet((await keys.json()) as JSONWebKeySet)
+      const options = { issuer: ISSUER, audience: app.id, typ: 'JWT' }
+      return (await jwtVerify(id, set, options)).protectedHeader.kid ?? ''
+    }
+    const first = await tokensOf(it, app, browser)
+    const kid = await check(first.id)
+    const rotated = await runCommand(['keys', 'rotate', '--activate-now'], { dataDir: it.dataDir })
+    expect(rotated.code, rotated.stderr).toBe(0)
+    // The server reads the ring again when it sees the change.
+    await expect
+      .poll(async () => check((await tokensOf(it, app, browser)).id), { timeout: 10_000 })
+      .not.toBe(kid)
+    expect(await check(first.id)).toBe(kid)
+    expect((await refreshWith(it, app, first.refresh)).status).toBe(200)
+  },
+)
 
-test('discovery names what exists, and the same in both documents', async () => {
+test('R20 discovery names what exists, whatever host is asked', async () => {
   await using it = await openSsoAuthority()
   const read = async (path: string): Promise<Record<string, unknown>> => {
     const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example' }

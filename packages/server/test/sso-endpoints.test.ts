@@ -1,5 +1,5 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 
 import { DEVICE_GRANT } from '../src/sso/registration.ts'
@@ -100,7 +100,7 @@ test('a resource gets a token of its own', async () => {
   expect(it.authority.verify(access).ok).toBe(false)
 })
 
-test('a pushed request works once, and only for its application', async () => {
+test('R14 a pushed request works once, and only for its application', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const other = await registerApp(it, { firstParty: true, name: 'other' })
@@ -117,11 +117,37 @@ test('a pushed request works once, and only for its application', async () => {
   const again = await browser.goTo('/oauth2/authorize', { client_id: app.id, request_uri })
   expect(again.url?.searchParams.has('code') ?? false).toBe(false)
   expect((await sendForm(it, '/oauth2/par', { ...app, secret: 'x' }, login.query)).status).toBe(401)
+  for (const foreignUri of ['https://evil.example/request', `${request_uri}x`, 'urn:x']) {
+    const query = { ...login.query, request_uri: foreignUri }
+    const { url: answer } = await browser.goTo('/oauth2/authorize', query)
+    expect(answer?.searchParams.get('error')).toMatch(
+      /^(?:invalid_request_uri|request_uri_not_supported)$/,
+    )
+  }
+})
+
+test('of 20 browsers with one pushed request, one gets a code', async () => {
+  await using it = await openSsoAuthority()
+  const app = await registerApp(it, { firstParty: true })
+  const browser = new SsoBrowser(it)
+  await browser.jar.login()
+  const pushed = await sendForm(it, '/oauth2/par', app, beginLogin(app).query)
+  const query = new URLSearchParams({
+    client_id: app.id,
+    request_uri: String(pushed.body['request_uri']),
+  }).toString()
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      browser.ask(`/oauth2/authorize?${query}`, { headers: { 'sec-fetch-site': 'cross-site' } }),
+    ),
+  )
+  const codes = answers.filter(({ headers }) => headers.get('location')?.includes('code='))
+  expect(codes).toHaveLength(1)
 })
 
 async function makeProof(
   keys: Awaited<ReturnType<typeof generateKeyPair>>,
-  more: { readonly nonce?: string | undefined; readonly ath?: string } = {},
+  more: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   return new SignJWT({ htm: 'POST', htu: `${ISSUER}/oauth2/token`, jti: randomUUID(), ...more })
     .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: await exportJWK(keys.publicKey) })
@@ -163,8 +189,23 @@ test('an application that binds its tokens gets them for its key only', async ()
   expect((await refreshWith(it, app, refresh)).status).toBe(400)
   const rightful = await refreshWith(it, app, refresh, { headers: { dpop: await makeProof(keys) } })
   expect(rightful.body).toMatchObject({ token_type: 'DPoP' })
-  // A bound token is worth nothing without a proof.
+  // A bound token is worth nothing without a proof of its key, for this token and this request.
   expect((await userinfo(it, { authorization: `Bearer ${access}` })).status).toBe(401)
+  const ath = createHash('sha256').update(access).digest('base64url')
+  const about = { htm: 'GET', htu: `${ISSUER}/oauth2/userinfo`, ath }
+  const authorization = `DPoP ${access}`
+  const good = await makeProof(keys, about)
+  expect((await userinfo(it, { authorization, dpop: good })).status).toBe(200)
+  const wrong = [
+    good,
+    await makeProof(keys, { ...about, ath: 'A'.repeat(43) }),
+    await makeProof(keys, { ...about, htm: 'POST' }),
+    await makeProof(await generateKeyPair('ES256'), about),
+  ]
+  for (const dpop of wrong) {
+    expect((await userinfo(it, { authorization, dpop })).status).toBe(401)
+  }
+  expect((await userinfo(it, { authorization })).status).toBe(401)
 })
 
 async function beginDevice(it: TestAuthority, app: App): Promise<JsonAnswer['body']> {
@@ -256,7 +297,7 @@ test('guesses of codes are limited', async () => {
   expect(texts.at(-1)).not.toContain('This code is wrong')
 })
 
-test('an application proves itself with its key, once for each assertion', async () => {
+test('R16 an application proves itself with its key, once for each assertion', async () => {
   await using it = await openSsoAuthority()
   const { publicKey, privateKey } = await generateKeyPair('ES256')
   const jwk = { ...(await exportJWK(publicKey)), alg: 'ES256', kid: 'one', use: 'sig' }
@@ -292,7 +333,7 @@ test('an application proves itself with its key, once for each assertion', async
   expect(await present(await assertion({ aud: ISSUER, exp: '1h' }))).toBe(401)
 })
 
-test('a confidential application is refused without its secret', async () => {
+test('R17 a confidential application is refused without its secret', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { firstParty: true })
   const { refresh } = await tokensOf(it, app)
@@ -301,7 +342,7 @@ test('a confidential application is refused without its secret', async () => {
   expect((await refreshWith(it, app, refresh)).status).toBe(200)
 })
 
-test('wrong secrets are counted, and the right one is still accepted', async () => {
+test('R16 wrong secrets are counted, and the right one is still accepted', async () => {
   await using it = await openSsoAuthority({
     throttle: 'account=50/1h,source=10/15m,address=100/10m',
   })

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 
+import { openLogoutReceiver } from './support/logout-receiver.ts'
 import {
+  claimsIn,
   openSsoAuthority,
   pageOf,
   refreshWith,
@@ -95,7 +97,7 @@ const WRONG: readonly Wrong[] = [
   { name: 'a changed ID token', query: (_, id) => ({ id_token_hint: `${id.slice(0, -6)}AAAAAA` }) },
 ]
 
-test.each(WRONG)('$name is refused without a redirect', async ({ query }) => {
+test.each(WRONG)('R26 $name is refused without a redirect', async ({ query }) => {
   const { it, app, browser, tokens } = await openLoggedIn()
   await using _ = it
   const page = pageOf(await browser.goTo('/oauth2/logout', query(app, tokens.id, tokens.access)))
@@ -122,4 +124,29 @@ test('the parameters may come as a form', async () => {
     headers: { 'sec-fetch-site': 'cross-site', origin: 'https://shop.example.com' },
   })
   expect(urlOf(await browser.follow(answer)).href).toBe(LEFT)
+})
+
+test('logging out of one application ends the other, and both are told', async () => {
+  await using it = await openSsoAuthority()
+  await using shop = await openLogoutReceiver()
+  await using wiki = await openLogoutReceiver()
+  const register = (name: string, url: string): Promise<App> =>
+    registerApp(it, { name, firstParty: true, backchannelLogoutUri: url })
+  const [shopApp, wikiApp] = [await register('shop', shop.url), await register('wiki', wiki.url)]
+  const browser = new SsoBrowser(it)
+  const atShop = await tokensOf(it, shopApp, browser)
+  const atWiki = await tokensOf(it, wikiApp, browser)
+  const elsewhere = await tokensOf(it, wikiApp, new SsoBrowser(it))
+  await browser.goTo('/oauth2/logout', { id_token_hint: atShop.id })
+  expect(it.authority.verify(atWiki.access).ok).toBe(false)
+  expect(it.authority.verify(elsewhere.access).ok).toBe(true)
+  for (const [receiver, app, { id }] of [
+    [shop, shopApp, atShop],
+    [wiki, wikiApp, atWiki],
+  ] as const) {
+    await expect.poll(() => receiver.received, { timeout: 10_000 }).toHaveLength(1)
+    const { sub, sid } = claimsIn(id)
+    const claims = claimsIn(receiver.received[0]?.token ?? '')
+    expect(claims).toMatchObject({ aud: app.id, sub, sid })
+  }
 })

@@ -124,12 +124,12 @@ test('openid-client logs a device in', async () => {
   expect(tokens.claims()?.aud).toBe(app.id)
 })
 
-test('oauth4webapi logs a person in with a public application', async () => {
+test('R08 oauth4webapi logs a person in, and notices the answer of another server', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it, { kind: 'public', firstParty: true })
   const options = {
     [oauth.allowInsecureRequests]: true,
-    [oauth.customFetch]: (url: string, init: RequestInit) => fetchOf(it)(url, init),
+    [oauth.customFetch]: (url: string, init: object): Promise<Response> => fetchOf(it)(url, init),
   }
   const issuer = new URL(ISSUER)
   const server = await oauth.processDiscoveryResponse(

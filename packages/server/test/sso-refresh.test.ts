@@ -77,7 +77,7 @@ test('the session of the person lives on after that', async () => {
   expect((await browser.open('/auth/account')).title).toBe('Your account')
 })
 
-test('a token that another application presents is refused and does no harm', async () => {
+test('C08 a token that another application presents is refused and does no harm', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it)
   const other = await registerApp(it, { name: 'other' })
@@ -107,7 +107,7 @@ test('a changed token is refused and does no harm', async () => {
   expect((await refreshWith(it, app, refresh)).status).toBe(200)
 })
 
-test('scopes can only become fewer', async () => {
+test('R13 scopes can only become fewer', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it)
   const { refresh } = await tokensOf(it, app, undefined, 'openid profile offline_access')
@@ -228,7 +228,7 @@ test('an application revokes one access token', async () => {
   expect(it.authority.verify(next.access).ok).toBe(true)
 })
 
-test('an application introspects its own tokens only', async () => {
+test('R19 an application introspects its own tokens only', async () => {
   await using it = await openSsoAuthority()
   const app = await registerApp(it)
   const other = await registerApp(it, { name: 'other' })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { ISSUER, PASSWORD, TestClock } from './support/authority.ts'
+import { enrolApp, totpAt } from './support/factors.ts'
 import {
   beginLogin,
   claimsIn,
@@ -34,7 +35,7 @@ test('prompt=login asks for a new proof, also of a person who has just logged in
   expect(claimsIn(id)['auth_time']).toBe(Math.floor(clock.nowMs() / 1000))
 })
 
-test('leaving out a parameter on the way does not help', async () => {
+test('R11 leaving out a parameter on the way does not help', async () => {
   const { it, app, browser, clock } = await openWithApp()
   await using _ = it
   clock.advanceMs(1_000)
@@ -87,4 +88,46 @@ test('a class that the application only would like does not stop a person withou
   expect(
     urlOf(await browser.goTo('/oauth2/authorize', unknown.query)).searchParams.has('code'),
   ).toBe(true)
+})
+
+test('a class of two factors is reached with the second factor of the person, and not without', async () => {
+  const { it, app, browser, clock } = await openWithApp()
+  await using _ = it
+  const { secret } = await enrolApp({ authority: it.authority, clock }, await it.login())
+  clock.advanceMs(60_000)
+  const claims = JSON.stringify({ id_token: { acr: { essential: true, values: ['aal2'] } } })
+  const login = beginLogin(app, { claims })
+  const confirm = pageOf(await browser.goTo('/oauth2/authorize', login.query))
+  expect(confirm.path).toMatch(/^\/auth\/account\/confirm/)
+  const wrong = pageOf(await browser.pressAndFollow(confirm, { totp: '000000' }))
+  expect(wrong.text).toContain('wrong')
+  const totp = totpAt(secret, clock.nowMs())
+  const url = urlOf(await browser.pressAndFollow(wrong, { totp }))
+  const { id, access } = readTokens(await exchange(it, app, login, url))
+  expect(claimsIn(id)).toMatchObject({ acr: 'aal2', amr: expect.arrayContaining(['mfa']) })
+  expect(claimsIn(access)['acr']).toBe('aal2')
+})
+
+test('a person who is asked for the account continues, or logs in with another one', async () => {
+  const { it, app, browser, clock } = await openWithApp()
+  await using _ = it
+  const bob = { username: 'bob', password: 'staple and no donkey' }
+  await it.authority.accounts.create(bob, 'test')
+  clock.advanceMs(1_000)
+  const login = beginLogin(app, { prompt: 'select_account' })
+  const page = pageOf(await browser.goTo('/oauth2/authorize', login.query))
+  expect(page.text).toContain('logged in as alice')
+  const follow = async (part: RegExp) => {
+    const link = page.tags.find(({ attributes: { href } }) => part.test(href ?? ''))
+    return browser.goTo(link?.attributes['href'] ?? '', {}, 'same-origin')
+  }
+  const alice = await exchange(it, app, login, urlOf(await follow(/^\/oauth2\/interaction\//)))
+  expect(claimsIn(readTokens(alice).id)['sub']).toMatch(/^acct_/)
+
+  const again = pageOf(await browser.goTo('/oauth2/authorize', login.query))
+  const other = again.tags.find(({ attributes: { href } }) => href?.includes('other=1'))
+  const form = await browser.open(other?.attributes['href'] ?? '')
+  const url = urlOf(await browser.signIn(form, bob.username, bob.password))
+  const second = await exchange(it, app, login, url)
+  expect(claimsIn(readTokens(second).id)['sub']).not.toBe(claimsIn(readTokens(alice).id)['sub'])
 })

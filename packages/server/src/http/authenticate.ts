@@ -72,7 +72,7 @@ export function hasTokenHeader(request: Request): boolean {
  * Refuses a token that is bound to a key without its proof, by the guard's rule. Anybody who has copied such a token
  * can send it as `Bearer` or in a cookie (RFC 9449 §7.2).
  */
-async function checkKey(
+export async function checkKey(
   services: SessionServices,
   request: Request,
   { token, isDpop }: { readonly token: string; readonly isDpop: boolean },

@@ -51,8 +51,6 @@ export interface TokenOfApplication {
   readonly audience: string
   /** The scopes, separated by spaces. Undefined: none. */
   readonly scope: string | undefined
-  /** The thumbprint of the key that it is bound to (RFC 9449 §6.1). Undefined: it is not bound. */
-  readonly jkt: string | undefined
 }
 
 /** An access token that is too large for a cookie. The message names its largest claims. */
@@ -69,7 +67,7 @@ export function mintAccessToken(
   signer: AccessSigner,
   settings: AccessTokenSettings,
   random: Random,
-  { session: given, account, position, now, csrfToken, application, jkt }: MintInput,
+  { session: given, account, position, now, csrfToken, jkt, application }: MintInput,
 ): string | Promise<string> {
   const session = application === undefined ? given : { ...given, clientId: application.clientId }
   const common = commonClaims(settings, random, { holder: account, position, now })
@@ -84,8 +82,8 @@ export function mintAccessToken(
     ...(session.acr === undefined ? {} : { acr: session.acr }),
     user_id: account.userId,
     ...(csrfToken === undefined ? {} : { csh: csrfHash(csrfToken) }),
-    ...(application === undefined ? {} : claimsOfApplication(application)),
     ...(jkt === undefined ? {} : { cnf: { jkt } }),
+    ...(application === undefined ? {} : claimsOfApplication(application)),
   }
   const own = settings.claims?.(account, withoutSecrets(session)) ?? {}
   for (const name of Object.keys(own)) {
@@ -98,13 +96,8 @@ export function mintAccessToken(
 function claimsOfApplication({
   audience,
   scope,
-  jkt,
-}: TokenOfApplication): Readonly<Record<string, unknown>> & Pick<AccessTokenClaims, 'aud'> {
-  return {
-    aud: audience,
-    ...(scope === undefined ? {} : { scope }),
-    ...(jkt === undefined ? {} : { cnf: { jkt } }),
-  }
+}: TokenOfApplication): Pick<AccessTokenClaims, 'aud' | 'scope'> {
+  return { aud: audience, ...(scope === undefined ? {} : { scope }) }
 }
 
 /** Names every member: the row that a mint gets also holds the seed of its refresh tokens. */

@@ -2,12 +2,20 @@ import { findClientSecret } from '../accounts/client-secrets.ts'
 import { clientTries } from '../sessions/client-credentials.ts'
 import { countTry } from '../sessions/count-try.ts'
 import { refuse, type Caller, type Refusal, type SessionServices } from '../sessions/services.ts'
-import type { Application } from '../store/sso.ts'
+import type { Application, ApplicationView } from '../store/sso.ts'
 
 /** An application that has presented its secret. */
 export interface ProvenApplication {
   readonly ok: true
   readonly application: Application
+}
+
+/** A secret that somebody presents as the secret of an application. */
+export interface PresentedSecret {
+  readonly id: string
+  readonly secret: string
+  /** The application, if this request has just read it. */
+  readonly view: ApplicationView | undefined
 }
 
 /** The last use of a secret is written at most once in this time. */
@@ -19,22 +27,21 @@ const NOTED_EVERY_MS = 60_000
  */
 export async function proveApplication(
   services: SessionServices,
-  applicationId: string,
-  secret: string,
+  { id, secret, view: known }: PresentedSecret,
   caller: Caller,
 ): Promise<ProvenApplication | Refusal> {
   const { applications } = services.store.sso
-  const view = await applications.view(applicationId)
+  const view = known ?? (await applications.view(id))
   const found = findClientSecret(view?.secrets ?? [], secret)
   if (view === undefined || found === undefined || view.application.disabledAt !== undefined) {
-    const throttled = await countTry(services, clientTries(services, applicationId, caller))
+    const throttled = await countTry(services, clientTries(services, id, caller))
     if (throttled !== undefined && found === undefined) return throttled
     await audit(services, view?.application, found === undefined, caller)
     return refuse('client_invalid')
   }
   const now = services.store.clock.nowMs()
   if (found.lastUsedAt === undefined || now - found.lastUsedAt >= NOTED_EVERY_MS) {
-    await applications.noteSecretUse(applicationId, found.id, now)
+    await applications.noteSecretUse(id, found.id, now)
   }
   return { ok: true, application: view.application }
 }

@@ -6,6 +6,8 @@ import type { Session } from '../store/rows.ts'
 export interface SignInDemand {
   /** Whether the person must prove who they are after the request began: `prompt=login`. */
   readonly isNew: boolean
+  /** Whether the person must choose with which account to log in: `prompt=select_account`. */
+  readonly isChoice: boolean
   /** How old the last proof may be, in seconds. */
   readonly maxAgeSec: number | undefined
   /** The accepted classes of authentication. Undefined: any. */
@@ -69,8 +71,10 @@ export function readDemand(parameters: SignInParameters): SignInDemand {
   const essential = acr['essential'] === true ? textsOf(acr['values'] ?? acr['value']) : undefined
   const wished = [...(acrValues?.split(' ') ?? []), ...textsOf(acr['values'] ?? acr['value'])]
   const sub = readObject(asked['sub'])['value']
+  const prompts = prompt?.split(' ') ?? []
   return {
-    isNew: prompt?.split(' ').includes('login') === true,
+    isNew: prompts.includes('login'),
+    isChoice: prompts.includes('select_account'),
     maxAgeSec: maxAge === undefined ? undefined : Number(maxAge),
     acrs: essential ?? (wished.includes(TWO_FACTORS) ? wished : undefined),
     isAcrEssential: essential !== undefined,

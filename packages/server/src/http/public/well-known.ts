@@ -95,7 +95,7 @@ function ssoMetadata(urlOf: (id: string) => string, accessAlg: string): object {
     subject_types_supported: ['public'],
     response_modes_supported: ['query', 'form_post'],
     code_challenge_methods_supported: ['S256'],
-    prompt_values_supported: ['none', 'login', 'consent'],
+    prompt_values_supported: ['none', 'login', 'select_account', 'consent'],
     acr_values_supported: [TWO_FACTORS],
     id_token_signing_alg_values_supported: [accessAlg],
     token_endpoint_auth_signing_alg_values_supported: APPLICATION_ALGS,

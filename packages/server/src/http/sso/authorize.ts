@@ -21,7 +21,8 @@ export async function answerAuthorize(
   if (read.kind === 'refused') return answerFailure(read.code, request, { site: services.site })
   const session = read.kind === 'found' ? read.session : undefined
   const sessionId = session?.state.session.id
-  const answer = await askLibrary(services, ssoOf(services), { request, caller, sessionId })
+  const asked = { request: withScope(request), caller, sessionId }
+  const answer = await askLibrary(services, ssoOf(services), asked)
   if (answer === undefined) return answerFailure('body_too_large', request, { site: services.site })
   const cookies = read.kind === 'found' ? read.session.newCookies : read.oldCookies
   const { response, failure } = answer
@@ -30,6 +31,19 @@ export async function answerAuthorize(
     ? await answerExpired(services, request)
     : answerWrongRequest(services, request, failure)
   return withCookies(page, [...response.headers.getSetCookie(), ...cookies])
+}
+
+/**
+ * Gives a request without a scope the scope `openid` (RFC 6749 §3.3). The library would refuse it, although clients of
+ * plain OAuth 2.0 often send none. A request that goes on, or that was pushed, has its parameters elsewhere.
+ */
+function withScope(request: Request): Request {
+  const url = new URL(request.url)
+  const { pathname, searchParams } = url
+  const isBegun = searchParams.has('scope') || searchParams.has('request_uri')
+  if (isBegun || pathname.replace(/\/$/, '') !== '/oauth2/authorize') return request
+  searchParams.set('scope', 'openid')
+  return new Request(url, { headers: request.headers })
 }
 
 /**

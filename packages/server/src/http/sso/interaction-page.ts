@@ -25,6 +25,8 @@ import { answerExpired } from './failure-pages.ts'
 export interface InteractionQuery {
   /** The application, for the page after the request has expired. */
   readonly client_id?: string | undefined
+  /** The person has just chosen the account on the sign-in page. */
+  readonly chosen?: string | undefined
 }
 
 /** The form of the page. */
@@ -52,7 +54,20 @@ export async function showInteraction(services: HttpServices, input: Show): Prom
   if (visit === undefined) return answerExpiredFor(services, input)
   const blocked = await ensureSignIn(visit, input)
   if (blocked !== undefined) return blocked
-  return visit.interaction.kind === 'login' ? finish(visit, input, {}) : showConsent(visit)
+  if (visit.interaction.kind === 'consent') return showConsent(visit)
+  return offerChoice(visit, input) ?? finish(visit, input, { isAccountChosen: true })
+}
+
+/** Returns the page on which the person chooses the account, unless they have chosen it, or have just signed in. */
+function offerChoice({ who, speech, interaction }: Visit, input: Show): Response | undefined {
+  const { startedAt = 0, parameters } = interaction
+  const isNew = who.state.session.authenticatedAt >= startedAt
+  if (!readDemand(parameters).isChoice || isNew || input.query.chosen !== undefined)
+    return undefined
+  const back = new URL(input.request.url)
+  back.searchParams.set('chosen', '1')
+  const path = pathIn(speech, '/sign-in', { return_to: `${back.pathname}${back.search}` })
+  return redirectTo(path, who.newCookies)
 }
 
 /** Answers an application for the person. */

@@ -86,17 +86,18 @@ async function answerApplication(
 /** A public application only names itself. One with a key proves itself at the token endpoint only. */
 async function whyRefused(
   sessions: HttpServices['sessions'],
-  { application }: ApplicationView,
+  view: ApplicationView,
   secret: string | undefined,
   caller: Caller,
 ): Promise<Refusal | undefined> {
+  const { application } = view
   const { authMethod } = readRegistration(application.registration)
   const isPublic = authMethod === 'none' && secret === undefined
   if (isPublic && application.disabledAt === undefined) return undefined
   if (secret === undefined || !authMethod.startsWith('client_secret')) {
     return { ok: false, code: 'client_invalid' }
   }
-  const proven = await proveApplication(sessions, application.id, secret, caller)
+  const proven = await proveApplication(sessions, { id: application.id, secret, view }, caller)
   return proven.ok ? undefined : proven
 }
 

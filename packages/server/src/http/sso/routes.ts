@@ -41,7 +41,10 @@ const authorizeQuery = lazy(() =>
     code_challenge: z.string().optional(),
     code_challenge_method: z.string().optional().meta({ description: '`S256`.' }),
     resource: z.string().optional().meta({ description: 'The audience of the access token.' }),
-    prompt: z.string().optional().meta({ description: '`none`, `login` and `consent`.' }),
+    prompt: z
+      .string()
+      .optional()
+      .meta({ description: '`none`, `login`, `select_account` and `consent`.' }),
     max_age: z.string().optional().meta({ description: 'Seconds since the last proof.' }),
     acr_values: z.string().optional().meta({ description: '`aal2` asks for two factors.' }),
     claims: z.string().optional(),
@@ -67,6 +70,7 @@ const logoutQuery = lazy(() =>
 const interactionQuery = lazy(() =>
   z.object({
     client_id: z.string().optional().meta({ description: 'The application.' }),
+    chosen: z.string().optional().meta({ description: 'The person has chosen the account.' }),
   }),
 )
 

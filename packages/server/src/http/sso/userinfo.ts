@@ -1,9 +1,17 @@
+import {
+  challengeFor,
+  readBearer,
+  readDpopToken,
+  viewOfRequest,
+  type Refused,
+} from '@countersign/guard'
+
 import { isOwnAccountId } from '../../accounts/source.ts'
 import { inspectAsGuard } from '../../sessions/inspect.ts'
-import { readBearer, viewOfRequest } from '@countersign/guard'
 
 import { personClaims } from '../../sso/scopes.ts'
 import { readRegistration } from '../../sso/registration.ts'
+import { checkKey } from '../authenticate.ts'
 import { answerJson } from '../browser/session-answers.ts'
 import type { HttpServices } from '../services.ts'
 
@@ -13,15 +21,19 @@ import type { HttpServices } from '../services.ts'
  */
 export async function answerUserinfo(services: HttpServices, request: Request): Promise<Response> {
   const { sessions } = services
-  const bearer = readBearer(viewOfRequest(request).values('authorization'))
-  if (!bearer.ok) {
-    return bearer.code === 'token_missing' ? challenge(services, 401) : invalid(services)
+  const values = viewOfRequest(request).values('authorization')
+  const [bearer, dpop] = [readBearer(values), readDpopToken(values)]
+  const reading = dpop.ok ? dpop : bearer
+  if (!reading.ok) {
+    return reading.code === 'token_missing' ? challenge(services, 401) : invalid(services)
   }
-  const inspected = await inspectAsGuard(sessions, bearer.token)
+  const { token } = reading
+  const inspected = await inspectAsGuard(sessions, token)
   if (!inspected.ok || inspected.kind !== 'access') return invalid(services)
   const { claims, username } = inspected
-  // A token that is bound to a key needs a proof, which is not Bearer.
-  if (username === undefined || claims['cnf'] !== undefined) return invalid(services)
+  if (username === undefined) return invalid(services)
+  const unproven = await checkKey(sessions, request, { token, isDpop: dpop.ok }, claims)
+  if (unproven !== undefined) return refuseKey(services, unproven)
   const scopes = claims.scope?.split(' ') ?? []
   if (!scopes.includes('openid')) {
     return challenge(services, 403, 'insufficient_scope', 'The token needs the scope openid.')
@@ -32,6 +44,13 @@ export async function answerUserinfo(services: HttpServices, request: Request): 
   const answer = answerJson(200, { sub, ...personClaims(scopes, username, account) })
   await letPagesRead(services, request, clientId, answer)
   return answer
+}
+
+/** A token that is bound to a key needs the proof of its holder (RFC 9449 §7). */
+function refuseKey({ sessions }: HttpServices, refused: Refused): Response {
+  const details = { dpopAlgorithms: sessions.dpop.algorithms }
+  const { status, headers, body } = challengeFor(refused, sessions.access.issuer, details)
+  return new Response(body, { status, headers })
 }
 
 /** A page of the application may read the answer: its origin is that of a redirect URI. */

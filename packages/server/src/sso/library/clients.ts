@@ -8,7 +8,7 @@ import type { Application } from '../../store/sso.ts'
 import { proveApplication } from '../application-secrets.ts'
 import { isRegisteredRedirect } from '../redirect-uris.ts'
 import { readRegistration, type Registration } from '../registration.ts'
-import { currentFacts, notePosition } from './facts.ts'
+import { currentFacts, noteApplication } from './facts.ts'
 
 /** An application as it was read for this request. */
 export interface KnownApplication {
@@ -33,7 +33,7 @@ export async function findClient(
 ): Promise<Payload | undefined> {
   const view = await store.sso.applications.view(id)
   if (view === undefined) return undefined
-  notePosition(view.position)
+  noteApplication(view)
   return view.application.disabledAt === undefined
     ? metadataOf(view.application, access.issuer)
     : undefined
@@ -92,8 +92,10 @@ export function overrideClients(
     return typeof uri === 'string' && isRegisteredRedirect(redirectUris, uri)
   }
   prototype.compareClientSecret = async function (secret) {
-    const { address = '', userAgent = '' } = currentFacts() ?? {}
-    const proven = await proveApplication(services, this.clientId, secret, { address, userAgent })
+    const { address = '', userAgent = '', application } = currentFacts() ?? {}
+    const view = application?.application.id === this.clientId ? application : undefined
+    const presented = { id: this.clientId, secret, view }
+    const proven = await proveApplication(services, presented, { address, userAgent })
     if (proven.ok) return true
     if (proven.code !== 'throttled') return false
     const error = new errors.TemporarilyUnavailable('Too many wrong secrets. Try again later.')

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 
 import { Provider, type Context } from 'oidc-provider'
 
-import type { SsoRefreshChain } from '../../store/sso.ts'
+import type { ApplicationView, SsoRefreshChain } from '../../store/sso.ts'
 
 /** What the server knows about a request, and what the library says about it besides its answer. */
 export interface RequestFacts {
@@ -20,6 +20,8 @@ export interface RequestFacts {
   fault?: Error
   /** The head of the revocation log, read before everything that the tokens of the answer depend on. */
   position?: number
+  /** The application that the library has looked up last. Its secret is compared with the same snapshot. */
+  application?: ApplicationView
   /** The refresh tokens that this request rotated. */
   rotated?: SsoRefreshChain
 }
@@ -43,8 +45,10 @@ export function currentFacts(): RequestFacts | undefined {
   return Provider.ctx === undefined ? undefined : factsOf(Provider.ctx)
 }
 
-/** Notes a position of the log that was just read. The first one counts, because everything else was read after it. */
-export function notePosition(position: number): void {
+/** Notes an application that was just read. The first position counts, because everything else was read after it. */
+export function noteApplication(view: ApplicationView): void {
   const facts = currentFacts()
-  if (facts !== undefined) facts.position ??= position
+  if (facts === undefined) return
+  facts.position ??= view.position
+  facts.application = view
 }

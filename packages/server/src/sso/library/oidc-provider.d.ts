@@ -146,7 +146,11 @@ declare module 'oidc-provider' {
     }
     readonly OIDCContext: { readonly prototype: Context['oidc'] }
     callback(): RequestListener
-    on(event: string, listener: (context: Context, error: Error) => void): this
+    on(event: 'server_error', listener: (context: Context, error: Error) => void): this
+    on(
+      event: 'error',
+      listener: (error: Error & { readonly expose?: boolean }, context: Context) => void,
+    ): this
     static readonly ctx: Context | undefined
   }
 

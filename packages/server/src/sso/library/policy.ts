@@ -35,14 +35,19 @@ export function createPolicy(services: SessionServices): readonly Prompt[] {
     ),
   )
   consent.checks.remove('consent_prompt')
-  return [login, consent]
+  // The page of a login offers the choice. This makes the library accept the value.
+  const choice = new PromptClass({ name: 'select_account', requestable: true }, () => ({}))
+  choice.checks.remove('select_account_prompt')
+  return [login, choice, consent]
 }
 
 function needsSignIn({ store }: SessionServices, context: Context): boolean {
   const account = accountOf(context)
   if (account === undefined) return true
-  const { startedAt, isWeakAccepted } = readResult(context.oidc.result)
-  const decision = decideSignIn(readDemand(context.oidc.params), {
+  const { startedAt, isWeakAccepted, isAccountChosen } = readResult(context.oidc.result)
+  const demand = readDemand(context.oidc.params)
+  if (demand.isChoice && !isAccountChosen) return true
+  const decision = decideSignIn(demand, {
     session: account.state.session,
     startedAt,
     now: store.clock.nowMs(),

@@ -52,7 +52,8 @@ async function mint(services: SessionServices, token: Token): Promise<string> {
     // The application and the grant were read before the session, so the first position counts.
     position: Math.min(position, state.position),
     now: clock.nowMs(),
-    application: { clientId, audience: aud, scope, jkt },
+    jkt,
+    application: { clientId, audience: aud, scope },
   })
 }
 
