@@ -7,9 +7,7 @@ import { table, type SettingName, type SettingsInput } from './settings-table.ts
 
 const PREFIX = 'COUNTERSIGN_'
 
-const keys = new Map(
-  (Object.keys(table) as SettingName[]).map((key) => [table[key].env, key]),
-)
+const keys = new Map((Object.keys(table) as SettingName[]).map((key) => [table[key].env, key]))
 
 /**
  * Reads the settings from the environment. White space around a value is removed: a file with the line endings

@@ -314,7 +314,8 @@ const SHOWN_CHARS_MAX = 80
  */
 function showValue(key: SettingName, value: unknown): string {
   const isShort = typeof value === 'string' && value !== '' && value.length <= SHOWN_CHARS_MAX
-  if (!isShort || HIDDEN.has(key) || key.endsWith('Secret') || /@|[\w+/=]{24}/.test(value)) return ''
+  if (!isShort || HIDDEN.has(key) || key.endsWith('Secret') || /@|[\w+/=]{24}/.test(value))
+    return ''
   return `. Its value is ${JSON.stringify(value)}`
 }
 

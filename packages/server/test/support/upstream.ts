@@ -1,9 +1,20 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-import { Provider } from 'oidc-provider'
+import { Provider, type Context } from 'oidc-provider'
 
 import { ISSUER } from './authority.ts'
+
+declare module 'oidc-provider' {
+  // The server has pages of its own in place of this method.
+  interface Provider {
+    interactionFinished(
+      request: IncomingMessage,
+      response: ServerResponse,
+      result: object,
+    ): Promise<void>
+  }
+}
 
 /** The client of the authority at every provider of the tests. */
 export const CLIENT = { id: 'countersign', secret: 'the-secret-of-countersign-0123456789' } as const
@@ -50,17 +61,18 @@ export async function startIssuer({
       email: ['email', 'email_verified'],
       profile: ['name', 'preferred_username', 'groups'],
     },
-    findAccount: (_context, sub) => ({
+    findAccount: (_context: unknown, sub: string) => ({
       accountId: sub,
       claims: () => ({ ...people.get(sub), sub }),
     }),
     features: { devInteractions: { enabled: false } },
-    interactions: { url: (_context, { uid }) => `/choose/${uid}` },
-    loadExistingGrant: async (context) => {
-      const { client, session } = context.oidc
-      const grant = new context.oidc.provider.Grant({
-        clientId: client?.clientId,
-        accountId: session?.accountId,
+    interactions: {
+      url: (_context: unknown, { uid }: { readonly uid: string }) => `/choose/${uid}`,
+    },
+    loadExistingGrant: async ({ oidc: { client, session } }: Context) => {
+      const grant = new provider.Grant({
+        clientId: client.clientId,
+        accountId: session.accountId,
       })
       grant.addOIDCScope('openid email profile')
       await grant.save()
@@ -73,6 +85,8 @@ export async function startIssuer({
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
+    // The provider remembers nobody, so that a person chooses at each log-in.
+    if (pathname === '/auth') delete request.headers.cookie
     if (!pathname.startsWith('/choose/')) return callback(request, response)
     const who = searchParams.get('who')
     if (who === null) return answerChoice(response, pathname, people)

@@ -57,12 +57,7 @@ export async function signOut(
 }
 
 /** The parts that this server has. */
-function sectionsOf({
-  accounts,
-  byMail,
-  upstream,
-  http,
-}: HttpServices): readonly AccountSection[] {
+function sectionsOf({ accounts, byMail, upstream, http }: HttpServices): readonly AccountSection[] {
   const isOwn = accounts !== undefined
   return [
     ...(isOwn ? (['username'] as const) : []),
