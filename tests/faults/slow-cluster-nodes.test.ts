@@ -12,7 +12,7 @@ import { breakUnderLoad, lasting } from './cluster-load.ts'
 
 const KILLS = sized(3, 12)
 /** Longer than the grace of rotation in the long form: nobody may be logged out by a request that was stuck in the node. */
-const PAUSED_MS = sized(2_000, 30_000)
+const PAUSED_MS = sized(2_000, 25_000)
 const HOUR_SEC = 3_600
 
 describeWith('cluster', 'three nodes on PostgreSQL', () => {

@@ -12,7 +12,7 @@ import { Probe, worstOf } from './probe.ts'
 import { recordFault } from './record.ts'
 
 /** Shorter than the grace of rotation, in which a client can repeat a refresh whose answer was lost. */
-const LASTS_MS = sized(2_000, 30_000)
+const LASTS_MS = sized(2_000, 8_000)
 const MUST_ANSWER = ['/healthz', '/.well-known/jwks.json']
 
 interface Fault {
