@@ -122,8 +122,8 @@ describe('deploy/compose/compose.yaml', () => {
         .filter((line) => !line.trim().startsWith('#'))
     const [plain, ours] = [read('nginx/upstreams.conf'), read('compose/upstreams.conf')]
     expect(ours.filter((line) => line.includes('authority-')).map((line) => line.trim())).toEqual([
-      'server authority-1:8000 max_fails=2 fail_timeout=5s;',
-      'server authority-2:8000 max_fails=2 fail_timeout=5s;',
+      'server authority-1:8000 max_fails=0;',
+      'server authority-2:8000 max_fails=0;',
     ])
     const names = (lines: string[]) => lines.filter((line) => line.startsWith('upstream'))
     expect(names(ours)).toEqual(names(plain))

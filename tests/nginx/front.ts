@@ -51,7 +51,7 @@ export async function startFront(behind: Behind): Promise<Front> {
     ['listen 80 ', `listen 127.0.0.1:${plainPort} `],
     ['/etc/nginx/tls/', `${folder}/`],
   ])
-  const settings = 'max_fails=2 fail_timeout=5s;'
+  const settings = 'max_fails=0;'
   change(join(folder, 'upstreams.conf'), [
     [
       `  server 127.0.0.1:8001 ${settings}\n  server 127.0.0.1:8002 ${settings}`,

@@ -6,6 +6,8 @@ import { table, type SettingName, type SettingsInput } from './settings-table.ts
 /** Reads the settings from environment variables, which other programs set too. */
 
 const PREFIX = 'COUNTERSIGN_'
+/** Names of settings that other programs use too. */
+const SHARED = ['DATABASE_URL', 'REDIS_URL']
 
 const keys = new Map((Object.keys(table) as SettingName[]).map((key) => [table[key].env, key]))
 
@@ -51,6 +53,9 @@ export function findMeantVariable(name: string): string | undefined {
   if (keys.has(name)) return undefined
   const upper = plain.toUpperCase()
   if (!upper.startsWith(PREFIX)) {
+    // Other programs have variables such as DATABASE_URI.
+    const shared = upper.endsWith('_URL') && findClosest(upper, SHARED)
+    if (shared) return shared
     return [...keys.keys()].find((known) => {
       const rest = known.slice(PREFIX.length)
       const isOurs = known.startsWith(PREFIX) && upper.endsWith(rest)

@@ -29,7 +29,12 @@ const FIELDS = {
 
 let it: MailingAuthority
 beforeAll(async () => {
-  it = await openMailingAuthority({ origins: 'https://app.example.com', sso: true })
+  it = await openMailingAuthority({
+    origins: 'https://app.example.com',
+    sso: true,
+    upstreamGithubId: 'id',
+    upstreamGithubSecret: 'secret',
+  })
   await it.authority.tenants.create('acme', 'test')
   await it.authority.tenants.setMember({ username: USERNAME, tenant: 'acme', roles: [] }, 'test')
 })
@@ -56,7 +61,7 @@ async function expectUntouched(browser: PageBrowser): Promise<void> {
 }
 
 test('there are pages and forms to try', () => {
-  expect([shown.length, forms.length]).toEqual([20, 20])
+  expect([shown.length, forms.length]).toEqual([21, 21])
 })
 
 describe('WEB-03 opening a page changes nothing:', () => {

@@ -112,6 +112,7 @@ test('an empty environment configures a development server', () => {
     },
     logLevel: 'info',
     outboundPrivate: true,
+    upstreams: { providers: [], signUp: false, redirects: [] },
     production: false,
   })
 })
@@ -370,6 +371,8 @@ describe('variables of other programs', () => {
     ['countersign_secret_file', 'x', 'COUNTERSIGN_SECRET_FILE'],
     ['CONTERSIGN_DATA_DIR', 'x', 'COUNTERSIGN_DATA_DIR'],
     ['COUNTERSIGNE_AUDIENCE', 'x', 'COUNTERSIGN_AUDIENCE'],
+    ['DATABSE_URL', 'postgres://x', 'DATABASE_URL'],
+    ['REDS_URL', 'redis://x', 'REDIS_URL'],
   ])('%s=%s is reported as a misspelled %s', (name, value, meant) => {
     expect(mistakesOf({ [name]: value })).toEqual([
       `${name}: is not a setting. Did you mean ${meant}?`,

@@ -160,6 +160,12 @@ describe('moving data', () => {
       await sqlite.stop()
       const occupied = await runCommand(['migrate', 'sqlite-to-postgres'], { dataDir, env })
       expect(occupied.stderr).toContain('Servers or commands of Countersign are connected')
+      const restored = await runCommand(['restore'], { dataDir, env })
+      expect(restored).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringContaining('Servers or commands of Countersign are connected'),
+      })
       await postgres.stop()
       const full = await runCommand(['migrate', 'sqlite-to-postgres'], { dataDir, env })
       expect(full).toMatchObject({

@@ -34,6 +34,8 @@ export const restore: Command = {
           'Restore PostgreSQL with its own tools, then run: countersign restore, without FILE.',
         )
       }
+      const { assertNoServers } = await import('../store/transfer/postgres-side.ts')
+      await assertNoServers(databaseUrl)
       await withWorkbench(continueRestored)
       return
     }
@@ -76,6 +78,9 @@ async function continueRestored({ store, settings, actor }: Workbench): Promise<
   }
   print(
     `The revocation log continues at position ${position}. Tokens from before the restore are rejected.`,
+  )
+  print(
+    'All keys that sign access tokens are revoked. The servers generate new ones when they start.',
   )
   print(
     'Everybody must log in again. If you killed keys of refresh tokens since the backup was made, kill them again: countersign keys kill KID. Start the servers now.',

@@ -358,6 +358,7 @@ export const accountRoutes: readonly ApiRoute[] = [
           factors: [],
           recoveryCodesLeft: 0,
           devices: [],
+          identities: [],
           sessions: [],
           audit: [],
         },

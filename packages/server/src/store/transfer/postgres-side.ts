@@ -270,7 +270,15 @@ async function connected<T>(url: string, open: (client: Client) => Promise<T>): 
   }
 }
 
-/** Throws a `SetupError` while servers or commands of Countersign are connected to the database. */
+/** Rejects with a `SetupError` while servers or commands of Countersign are connected to the database. */
+export async function assertNoServers(url: string): Promise<void> {
+  const client = await connected(url, async (each) => {
+    await assertAlone(each)
+    return each
+  })
+  await client.end()
+}
+
 async function assertAlone(client: Client): Promise<void> {
   const until = performance.now() + GONE_MS
   for (;;) {
