@@ -87,6 +87,7 @@ test('an empty environment configures a development server', () => {
       freshMs: 600_000,
     },
     passkeyRpId: undefined,
+    upstreams: { providers: [], signUp: false, redirects: [] },
     site: { name: undefined, colour: undefined, links: {}, logo: undefined },
     http: {
       publicUrl: 'http://localhost:8000',

@@ -73,6 +73,8 @@ export async function startIssuer({
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', url)
+    // The provider remembers nobody, so that a person chooses at each log-in.
+    if (pathname === '/auth') delete request.headers.cookie
     if (!pathname.startsWith('/choose/')) return callback(request, response)
     const who = searchParams.get('who')
     if (who === null) return answerChoice(response, pathname, people)

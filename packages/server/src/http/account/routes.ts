@@ -356,6 +356,7 @@ export const accountRoutes: readonly ApiRoute[] = [
           account: { id: 'acct_0rZ2Rk0tQnq3b1bIY2Tq6g', username: 'alice' },
           memberships: [],
           factors: [],
+          identities: [],
           recoveryCodesLeft: 0,
           devices: [],
           sessions: [],
