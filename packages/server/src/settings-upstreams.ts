@@ -4,7 +4,8 @@ import { flag, list, text } from './settings-schemas.ts'
 
 const GUIDE = '[guide](../social-login.md)'
 
-interface Row {
+/** A row of the table of settings. */
+export interface Row {
   readonly env: string
   readonly schema: z.ZodOptional<z.ZodString>
   readonly describe: string

@@ -76,7 +76,8 @@ describe.skipIf(!canMount())('a full disk', () => {
       else {
         expect(status).toBe(503)
         failures += 1
-        expect(failures).toBeLessThan(60)
+        // Without room that is used again, all but the first 32 would fail.
+        expect(failures).toBeLessThan(150)
         await expect.poll(() => statusOf(`${it.url}/readyz`), { timeout: 10_000 }).toBe(200)
       }
     }
