@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 import type { Pair } from '../../packages/server/test/support/authority.ts'
 import { TestBrowser } from '../../packages/server/test/support/browser.ts'
 import { totpAt } from '../../packages/server/test/support/factors.ts'
 import type { HttpAnswer, HttpClient } from '../../packages/server/test/support/http-client.ts'
 import type { SmtpTestServer } from '../../packages/server/test/support/smtp-server.ts'
 import type { Cluster } from './cluster.ts'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 export const PASSWORD = 'the long password of a person'
 
