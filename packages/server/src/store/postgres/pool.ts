@@ -54,6 +54,9 @@ export function createPool({ url, connectionsMax }: PoolSettings): pg.Pool {
   })
   // An idle connection that ends is replaced at the next use. Without a listener, it would end the process.
   pool.on('error', () => {})
+  // For a moment, the pool has taken its own listener off a new connection, and its user has not added one yet. A
+  // connection that ends in that moment would end the process. Its user gets the error from the next statement.
+  pool.on('connect', (client) => void client.on('error', () => {}))
   return pool
 }
 
