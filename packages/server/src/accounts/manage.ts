@@ -1,3 +1,4 @@
+import { newAccount } from './new-account.ts'
 import type { Clock, EpochMs } from '../base/clock.ts'
 import { assertOptions } from '../base/options.ts'
 import { randomId, type Random } from '../base/random.ts'
@@ -132,20 +133,15 @@ export function createAccountManager(options: AccountManagerOptions): AccountMan
       if (email === 'invalid') return EMAIL_INVALID
       const hash = await newPasswords.hash(password, { username })
       if (!hash.ok) return hash
-      const account: Account = {
+      const account = newAccount({
         id: `acct_${randomId(random)}`,
         username,
-        userId: undefined,
         passwordHash: hash.value,
         roles: [...new Set(roles)].toSorted(),
-        defaultTenantId: undefined,
         email,
         locale,
-        credentialsVersion: 0,
-        disabledAt: undefined,
-        hardPosition: 0,
         createdAt: clock.nowMs(),
-      }
+      })
       const created = await accounts.create(account, usernameKey(username), auditBy(by))
       if (created === 'email_taken') return EMAIL_TAKEN
       return created === 'taken' ? taken(username) : yes(summarize(account))

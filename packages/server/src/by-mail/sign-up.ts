@@ -1,3 +1,4 @@
+import { newAccount } from '../accounts/new-account.ts'
 import { checkUsername, usernameKey } from '../accounts/usernames.ts'
 import { randomId } from '../base/random.ts'
 import { auditContextOf } from '../sessions/own-sessions.ts'
@@ -111,20 +112,13 @@ export async function finishSignUp(
       : await sessions.newPasswords.hash(password, { username })
   if (!hash.ok) return hash
   const context = auditContextOf(sessions, 'anonymous', caller)
-  const account: Account = {
+  const account = newAccount({
     id: `acct_${randomId(sessions.random)}`,
     username,
-    userId: undefined,
     passwordHash: hash.value,
-    roles: [],
-    defaultTenantId: undefined,
     email: { ...right.code.email, verifiedAt: context.at },
-    locale: undefined,
-    credentialsVersion: 0,
-    disabledAt: undefined,
-    hardPosition: 0,
     createdAt: context.at,
-  }
+  })
   const redeemed = await sessions.store.mailCodes.redeem(
     right.code.id,
     { kind: 'sign_up', account, usernameKey: usernameKey(username) },

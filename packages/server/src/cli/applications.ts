@@ -1,13 +1,10 @@
-import type { ShownSecret } from '../accounts/clients.ts'
-import type { Managed } from '../accounts/managed.ts'
 import type { ApplicationSummary } from '../sso/applications.ts'
-import type { Change } from '../store/change.ts'
 import { APPLICATION_FLAGS, readApplicationFlags } from './application-flags.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { formatJson, print, printRows } from './print.ts'
 import { confirm } from './prompt.ts'
+import { createNamedChanges, printSecret, SECOND_SECRET } from './named-changes.ts'
 import { unwrap } from './unwrap.ts'
-import type { Workbench } from './workbench.ts'
 
 const NAME: Operand = { name: 'NAME', text: 'The name of the application.' }
 
@@ -110,26 +107,7 @@ const change: Command = {
     }),
 }
 
-/** A command that changes one application and prints whether anything changed. */
-function changing(
-  own: Pick<Command, 'words' | 'summary' | 'example'> & {
-    readonly details?: string
-    readonly second?: Operand
-  },
-  apply: (bench: Workbench, name: string, second: string) => Promise<Managed<Change>>,
-  done: { readonly changed: string; readonly unchanged: string },
-): Command {
-  const { second: operand, ...described } = own
-  return {
-    ...described,
-    operands: operand === undefined ? [NAME] : [NAME, operand],
-    run: ({ operands: [name = '', second = ''], withWorkbench }) =>
-      withWorkbench(async (bench) => {
-        const changed = unwrap(await apply(bench, name, second))
-        print(`Application ${name}: ${changed === 'changed' ? done.changed : done.unchanged}.`)
-      }),
-  }
-}
+const changing = createNamedChanges('Application', NAME)
 
 const remove: Command = {
   words: ['applications', 'delete'],
@@ -153,8 +131,7 @@ const remove: Command = {
 const addSecret: Command = {
   words: ['applications', 'secrets', 'add'],
   summary: 'add a second secret to an application and print it once',
-  details:
-    'Both secrets work. To replace a secret without an outage, add a new one, configure it, then remove the old one.',
+  details: SECOND_SECRET,
   operands: [NAME],
   example: 'applications secrets add shop',
   run: ({ operands: [name = ''], withWorkbench }) =>
@@ -167,46 +144,41 @@ function stateOf({ disabledAt }: ApplicationSummary): string {
   return disabledAt === undefined ? 'active' : 'disabled'
 }
 
-function printSecret({ id, secret }: ShownSecret): void {
-  print(`Client secret: ${secret}`)
-  print(`Store it now: the server keeps only its hash. Lists show it as ${id}.`)
-}
-
 /** The commands `countersign applications ...`. */
 export const applicationCommands: readonly Command[] = [
   create,
   list,
   show,
   change,
-  changing(
-    {
+  changing({
+    about: {
       words: ['applications', 'disable'],
       summary: 'revoke the tokens of an application and let nobody log in there',
       example: 'applications disable shop',
     },
-    ({ applications, actor }, name) => applications.disable(name, actor),
-    { changed: 'disabled, nobody can log in there', unchanged: 'was already disabled' },
-  ),
-  changing(
-    {
+    apply: ({ applications, actor }, name) => applications.disable(name, actor),
+    done: { changed: 'disabled, nobody can log in there', unchanged: 'was already disabled' },
+  }),
+  changing({
+    about: {
       words: ['applications', 'enable'],
       summary: 'let people log in at a disabled application again',
       details: 'Tokens that were revoked stay revoked.',
       example: 'applications enable shop',
     },
-    ({ applications, actor }, name) => applications.enable(name, actor),
-    { changed: 'enabled, people can log in there again', unchanged: 'was not disabled' },
-  ),
+    apply: ({ applications, actor }, name) => applications.enable(name, actor),
+    done: { changed: 'enabled, people can log in there again', unchanged: 'was not disabled' },
+  }),
   remove,
   addSecret,
-  changing(
-    {
+  changing({
+    about: {
       words: ['applications', 'secrets', 'remove'],
       summary: 'remove a secret of an application',
-      second: { name: 'SECRET_ID', text: 'The id of the secret, as `applications show` shows it.' },
       example: 'applications secrets remove shop sec_Zm9vYmFyYmF6cXV4MTIzNA',
     },
-    ({ applications, actor }, name, id) => applications.removeSecret(name, id, actor),
-    { changed: 'secret removed', unchanged: 'unchanged' },
-  ),
+    second: { name: 'SECRET_ID', text: 'The id of the secret, as `applications show` shows it.' },
+    apply: ({ applications, actor }, name, id) => applications.removeSecret(name, id, actor),
+    done: { changed: 'secret removed', unchanged: 'unchanged' },
+  }),
 ]

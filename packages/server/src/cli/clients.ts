@@ -1,11 +1,8 @@
-import type { ShownSecret } from '../accounts/clients.ts'
-import type { Managed } from '../accounts/managed.ts'
 import { SetupError } from '../base/faults.ts'
-import type { Change } from '../store/change.ts'
+import { createNamedChanges, printSecret, SECOND_SECRET } from './named-changes.ts'
 import { unwrap } from './unwrap.ts'
 import { JSON_FLAG, type Command, type Operand } from './command.ts'
 import { print, printRows } from './print.ts'
-import type { Workbench } from './workbench.ts'
 
 const NAME: Operand = { name: 'NAME', text: 'The name of the service account.' }
 
@@ -60,26 +57,7 @@ const list: Command = {
     }),
 }
 
-/** A command that changes one service account and prints whether anything changed. */
-function changing(
-  own: Pick<Command, 'words' | 'summary' | 'example'> & {
-    readonly details?: string
-    readonly second?: Operand
-  },
-  apply: (bench: Workbench, name: string, second: string) => Promise<Managed<Change>>,
-  done: { readonly changed: string; readonly unchanged: string },
-): Command {
-  const { second: operand, ...described } = own
-  return {
-    ...described,
-    operands: operand === undefined ? [NAME] : [NAME, operand],
-    run: ({ operands: [name = '', second = ''], withWorkbench }) =>
-      withWorkbench(async (bench) => {
-        const change = unwrap(await apply(bench, name, second))
-        print(`Service account ${name}: ${change === 'changed' ? done.changed : done.unchanged}.`)
-      }),
-  }
-}
+const changing = createNamedChanges('Service account', NAME)
 
 const setRoles: Command = {
   words: ['clients', 'roles', 'set'],
@@ -98,8 +76,7 @@ const setRoles: Command = {
 const addSecret: Command = {
   words: ['clients', 'secrets', 'add'],
   summary: 'add a second secret to a service account and print it once',
-  details:
-    'Both secrets work. To replace a secret without an outage, add a new one, configure it, then remove the old one.',
+  details: SECOND_SECRET,
   operands: [NAME],
   example: 'clients secrets add billing',
   run: ({ operands: [name = ''], withWorkbench }) =>
@@ -130,48 +107,43 @@ const listSecrets: Command = {
     }),
 }
 
-function printSecret({ id, secret }: ShownSecret): void {
-  print(`Client secret: ${secret}`)
-  print(`Store it now: the server keeps only its hash. Lists show it as ${id}.`)
-}
-
 /** The commands `countersign clients ...`. */
 export const clientCommands: readonly Command[] = [
   create,
   list,
-  changing(
-    {
+  changing({
+    about: {
       words: ['clients', 'disable'],
       summary: 'revoke the tokens of a service account and issue no more',
       example: 'clients disable billing',
     },
-    ({ clients, actor }, name) => clients.disable(name, actor),
-    { changed: 'disabled, it gets no more tokens', unchanged: 'was already disabled' },
-  ),
-  changing(
-    {
+    apply: ({ clients, actor }, name) => clients.disable(name, actor),
+    done: { changed: 'disabled, it gets no more tokens', unchanged: 'was already disabled' },
+  }),
+  changing({
+    about: {
       words: ['clients', 'enable'],
       summary: 'issue tokens to a disabled service account again',
       details: 'Tokens that were revoked stay revoked.',
       example: 'clients enable billing',
     },
-    ({ clients, actor }, name) => clients.enable(name, actor),
-    { changed: 'enabled, it can get tokens again', unchanged: 'was not disabled' },
-  ),
+    apply: ({ clients, actor }, name) => clients.enable(name, actor),
+    done: { changed: 'enabled, it can get tokens again', unchanged: 'was not disabled' },
+  }),
   setRoles,
   addSecret,
   listSecrets,
-  changing(
-    {
+  changing({
+    about: {
       words: ['clients', 'secrets', 'remove'],
       summary: 'remove a secret of a service account',
-      second: {
-        name: 'SECRET_ID',
-        text: 'The id of the secret, as `clients secrets list` shows it.',
-      },
       example: 'clients secrets remove billing sec_Zm9vYmFyYmF6cXV4MTIzNA',
     },
-    ({ clients, actor }, name, id) => clients.removeSecret(name, id, actor),
-    { changed: 'secret removed', unchanged: 'unchanged' },
-  ),
+    second: {
+      name: 'SECRET_ID',
+      text: 'The id of the secret, as `clients secrets list` shows it.',
+    },
+    apply: ({ clients, actor }, name, id) => clients.removeSecret(name, id, actor),
+    done: { changed: 'secret removed', unchanged: 'unchanged' },
+  }),
 ]

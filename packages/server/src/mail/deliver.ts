@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 
 import type { Clock, EpochMs } from '../base/clock.ts'
 import { messageOf } from '../base/faults.ts'
+import { Looks } from '../base/looks.ts'
 import type { Random } from '../base/random.ts'
 import type { Sealer } from '../keys/sealing.ts'
 import type { ClaimedMail, MailFailure, Store } from '../store/store.ts'
@@ -72,16 +73,12 @@ export class Delivery {
   readonly #times: DeliveryTimes
   readonly #unwatch: () => void
   readonly #stop = new AbortController()
-  /** Looks and mails in flight. */
-  readonly #work = new Set<Promise<void>>()
+  readonly #looks = new Looks(() => this.#look())
   /** The ids of mails in flight. */
   readonly #inFlight = new Set<string>()
   /** Mails that were acknowledged, and whose record is missing. */
   readonly #unrecorded = new Set<string>()
-  #timer: NodeJS.Timeout | undefined
-  #timerAt = Infinity
   #isLooking = false
-  #isClosed = false
 
   constructor(options: DeliveryOptions) {
     this.#options = options
@@ -95,40 +92,19 @@ export class Delivery {
    * the next start.
    */
   async close(): Promise<void> {
-    this.#isClosed = true
     this.#unwatch()
-    clearTimeout(this.#timer)
-    const cut = setTimeout(() => this.#stop.abort(), this.#times.closeMs)
-    while (this.#work.size > 0) await Promise.all(this.#work)
-    clearTimeout(cut)
+    await this.#looks.close(this.#times.closeMs, () => this.#stop.abort())
   }
 
   #lookSoon(): void {
     const { delayMs } = this.#times
     // Another commit must not shorten the delay.
-    if (this.#timerAt - performance.now() <= delayMs) return
+    if (this.#looks.nextInMs <= delayMs) return
     this.#lookAfterDelay()
   }
 
   #lookAfterDelay(): void {
-    this.#lookIn(this.#times.delayMs * randomFraction(this.#options.random))
-  }
-
-  #lookIn(ms: number): void {
-    const at = performance.now() + ms
-    if (this.#isClosed || at >= this.#timerAt) return
-    clearTimeout(this.#timer)
-    this.#timerAt = at
-    this.#timer = setTimeout(() => {
-      this.#timerAt = Infinity
-      this.#track(this.#look())
-    }, ms)
-    this.#timer.unref()
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked))
-    this.#work.add(tracked)
+    this.#looks.after(this.#times.delayMs * randomFraction(this.#options.random))
   }
 
   /** Never rejects. */
@@ -140,7 +116,7 @@ export class Delivery {
       await this.#begin()
     } catch (error) {
       this.#options.logger.error({ event: 'mail_outbox_failed', error: messageOf(error) })
-      this.#lookIn(this.#times.repairMs)
+      this.#looks.after(this.#times.repairMs)
     } finally {
       this.#isLooking = false
     }
@@ -150,17 +126,17 @@ export class Delivery {
     const { store, clock } = this.#options
     for (const id of this.#unrecorded) await this.#record(id)
     const free = CONCURRENCY - this.#inFlight.size
-    if (this.#isClosed || free <= 0) return // The end of a mail in flight looks again.
+    if (this.#looks.isClosed || free <= 0) return // The end of a mail in flight looks again.
     const leasedUntil = clock.nowMs() + this.#times.leaseMs
     const mails = await store.mail.claim(clock.nowMs(), this.#times.leaseMs, free)
     for (const mail of mails) {
       // Its lease has ended, because the machine slept. The attempt that is in flight goes on.
-      if (!this.#inFlight.has(mail.id)) this.#track(this.#deliver(mail, leasedUntil))
+      if (!this.#inFlight.has(mail.id)) this.#looks.track(this.#deliver(mail, leasedUntil))
     }
     if (mails.length > 0) return
     const dueAt = await store.mail.nextDueAt()
     if (dueAt === undefined) return
-    this.#lookIn(Math.min(Math.max(dueAt - clock.nowMs(), 0), this.#times.lookMs))
+    this.#looks.after(Math.min(Math.max(dueAt - clock.nowMs(), 0), this.#times.lookMs))
   }
 
   /** Never rejects. */
@@ -171,12 +147,12 @@ export class Delivery {
       // Otherwise this process was paused past the lease, and another node may have the mail now.
       else if (this.#options.clock.nowMs() < leasedUntil)
         await this.#finish(mail, await this.#handOver(mail))
-      this.#lookIn(0)
+      this.#looks.after(0)
     } catch (error) {
       // Its lease will end, and then it is tried again.
       const { id } = mail
       this.#options.logger.error({ event: 'mail_outbox_failed', id, error: messageOf(error) })
-      this.#lookIn(this.#times.repairMs)
+      this.#looks.after(this.#times.repairMs)
     } finally {
       this.#inFlight.delete(mail.id)
     }
@@ -186,7 +162,7 @@ export class Delivery {
     const { sealer, render, transport, clock } = this.#options
     const { id, kind, recipient } = mail
     if (recipient === undefined) return { kind: 'sent' }
-    if (this.#isClosed) return { kind: 'retry', reason: 'stopped' }
+    if (this.#looks.isClosed) return { kind: 'retry', reason: 'stopped' }
     if (clock.nowMs() >= mail.notAfter) return { kind: 'final', reason: 'too_late' }
     const values = openValues(sealer, mail)
     // The secret of the server was replaced.

@@ -1,3 +1,4 @@
+import { newAccount } from '../accounts/new-account.ts'
 import {
   isOwnAccountId,
   isSourceId,
@@ -135,18 +136,6 @@ function toAccount(
   hardPosition: number,
   now: number,
 ): Account {
-  return {
-    id,
-    username,
-    userId: undefined,
-    passwordHash: undefined,
-    roles,
-    defaultTenantId: undefined,
-    email: undefined,
-    locale: undefined,
-    credentialsVersion: 0,
-    disabledAt: isActive ? undefined : now,
-    hardPosition,
-    createdAt: now,
-  }
+  const disabledAt = isActive ? undefined : now
+  return newAccount({ id, username, roles, disabledAt, hardPosition, createdAt: now })
 }

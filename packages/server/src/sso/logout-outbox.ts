@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 
 import type { Clock, EpochMs } from '../base/clock.ts'
 import { messageOf } from '../base/faults.ts'
+import { Looks } from '../base/looks.ts'
 import type { Random } from '../base/random.ts'
 import { decideRetry, randomFraction, type RetryTimes } from '../mail/retry.ts'
 import type { SsoLogout } from '../store/sso.ts'
@@ -70,50 +71,25 @@ export class LogoutOutbox {
   readonly #queue = new LogoutQueue()
   readonly #unwatch: () => void
   readonly #stop = new AbortController()
-  /** Looks and attempts in flight. */
-  readonly #work = new Set<Promise<void>>()
+  readonly #looks = new Looks(() => this.#look())
   /** Applications that cannot be reached, and until when they are left alone. */
   readonly #resting = new Map<string, EpochMs>()
-  #timer: NodeJS.Timeout | undefined
-  #timerAt = Infinity
   #isLooking = false
   #mustLookAgain = false
-  #isClosed = false
 
   constructor(options: LogoutOutboxOptions) {
     this.#options = options
     this.#times = { ...LOGOUT_TIMES, ...options.times }
     this.#unwatch = options.store.watch((mayHaveEntries) => {
-      if (mayHaveEntries) this.#lookIn(0)
+      if (mayHaveEntries) this.#looks.after(0)
     })
-    this.#lookIn(0)
+    this.#looks.after(0)
   }
 
   /** Stops. Waits for attempts in flight, and ends them after `closeMs`. What is left is sent after the next start. */
   async close(): Promise<void> {
-    this.#isClosed = true
     this.#unwatch()
-    clearTimeout(this.#timer)
-    const cut = setTimeout(() => this.#stop.abort(), this.#times.closeMs)
-    while (this.#work.size > 0) await Promise.all(this.#work)
-    clearTimeout(cut)
-  }
-
-  #lookIn(ms: number): void {
-    const at = performance.now() + ms
-    if (this.#isClosed || at >= this.#timerAt) return
-    clearTimeout(this.#timer)
-    this.#timerAt = at
-    this.#timer = setTimeout(() => {
-      this.#timerAt = Infinity
-      this.#track(this.#look())
-    }, ms)
-    this.#timer.unref()
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#work.delete(tracked))
-    this.#work.add(tracked)
+    await this.#looks.close(this.#times.closeMs, () => this.#stop.abort())
   }
 
   /** Never rejects. */
@@ -124,15 +100,15 @@ export class LogoutOutbox {
       return
     }
     this.#isLooking = true
-    this.#lookIn(this.#times.lookMs)
+    this.#looks.after(this.#times.lookMs)
     try {
       if (this.#options.leads()) await this.#collectAndTake()
     } catch (error) {
       this.#options.logger.error({ event: 'logout_outbox_failed', error: messageOf(error) })
-      this.#lookIn(this.#times.repairMs)
+      this.#looks.after(this.#times.repairMs)
     } finally {
       this.#isLooking = false
-      if (this.#mustLookAgain) this.#lookIn(0)
+      if (this.#mustLookAgain) this.#looks.after(0)
       this.#mustLookAgain = false
     }
   }
@@ -140,17 +116,17 @@ export class LogoutOutbox {
   async #collectAndTake(): Promise<void> {
     const { logouts } = this.#options.store.sso
     let isMore = true
-    while (isMore && !this.#isClosed) isMore = (await logouts.collect(STEP_ENTRIES)).isMore
+    while (isMore && !this.#looks.isClosed) isMore = (await logouts.collect(STEP_ENTRIES)).isMore
     // The end of an attempt looks again.
     const free = TAKEN_MAX - this.#queue.size
-    if (this.#isClosed || free <= 0) return
+    if (this.#looks.isClosed || free <= 0) return
     const leasedUntil = this.#options.clock.nowMs() + this.#times.leaseMs
     const taken = await logouts.take(free, this.#times.leaseMs)
     for (const logout of taken) {
       if (!(await this.#postpone(logout))) this.#queue.add({ logout, leasedUntil })
     }
     this.#begin()
-    if (taken.length === free) this.#lookIn(0)
+    if (taken.length === free) this.#looks.after(0)
   }
 
   /**
@@ -170,7 +146,7 @@ export class LogoutOutbox {
   /** Begins the attempts that may run now. */
   #begin(): void {
     for (let next = this.#queue.begin(); next !== undefined; next = this.#queue.begin()) {
-      this.#track(this.#attempt(next.logout, next.leasedUntil))
+      this.#looks.track(this.#attempt(next.logout, next.leasedUntil))
     }
   }
 
@@ -179,18 +155,18 @@ export class LogoutOutbox {
     const { clock, logger, send } = this.#options
     try {
       // Otherwise another worker may have the logout now.
-      if (!this.#isClosed && clock.nowMs() < leasedUntil) {
+      if (!this.#looks.isClosed && clock.nowMs() < leasedUntil) {
         await this.#finish(logout, await send(logout, this.#stop.signal))
       }
-      this.#lookIn(0) // There is room for another one.
+      this.#looks.after(0) // There is room for another one.
     } catch (error) {
       // Its lease will end, and then it is tried again.
       const { id } = logout
       logger.error({ event: 'logout_outbox_failed', id, error: messageOf(error) })
-      this.#lookIn(this.#times.repairMs)
+      this.#looks.after(this.#times.repairMs)
     } finally {
       this.#queue.end(logout)
-      if (!this.#isClosed) this.#begin()
+      if (!this.#looks.isClosed) this.#begin()
     }
   }
 

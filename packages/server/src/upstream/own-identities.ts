@@ -9,8 +9,7 @@ import {
 } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { Identity, IdentityKey } from '../store/identities.ts'
-import type { NewMail } from '../store/rows.ts'
-import type { FactorChange } from '../mail/kinds.ts'
+import { noticeOf } from '../with-factors/notices.ts'
 import type { UpstreamServices } from './services.ts'
 
 /** An id for one identity in paths and forms. It can be computed by anybody who knows issuer and subject. */
@@ -54,7 +53,10 @@ export async function linkIdentity(
   const linked = await sessions.store.identities.link(
     { ...key, provider, label, accountId, linkedAt: context.at, lastUsedAt: undefined },
     { sessionId },
-    { ...context, mails: await mailsOf(services, accountId, 'identity_added', caller, context.at) },
+    {
+      ...context,
+      mails: await noticeOf(services, accountId, 'identity_added', caller, context.at),
+    },
   )
   if (linked === 'taken') return refuse('identity_taken')
   return linked === 'linked' ? { ok: true } : refuse('session_ended')
@@ -80,21 +82,9 @@ export async function unlinkOwnIdentity(
     { hasMailLogin },
     {
       ...context,
-      mails: await mailsOf(services, accountId, 'identity_removed', caller, context.at),
+      mails: await noticeOf(services, accountId, 'identity_removed', caller, context.at),
     },
   )
   if (change === 'last') return refuse('identity_last')
   return change === 'unknown' ? refuse('not_found') : renew(sessions, current)
-}
-
-async function mailsOf(
-  { sessions: { store, notices } }: UpstreamServices,
-  accountId: string,
-  change: FactorChange,
-  caller: Caller,
-  at: number,
-): Promise<readonly NewMail[] | undefined> {
-  if (notices === undefined) return undefined
-  const account = await store.accounts.get(accountId)
-  return account && notices.factorChanged(account, change, caller, at)
 }

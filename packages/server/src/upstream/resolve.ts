@@ -1,3 +1,4 @@
+import { newAccount } from '../accounts/new-account.ts'
 import { readMailbox } from '../accounts/email-address.ts'
 import { usernameKey } from '../accounts/usernames.ts'
 import { randomId } from '../base/random.ts'
@@ -6,7 +7,7 @@ import { auditContextOf } from '../sessions/own-sessions.ts'
 import { refuse, type Caller, type Refusal } from '../sessions/services.ts'
 import type { EpochMs } from '../base/clock.ts'
 import type { Identity } from '../store/identities.ts'
-import type { Account, AccountEmail, NewMail } from '../store/rows.ts'
+import type { AccountEmail, NewMail } from '../store/rows.ts'
 import { decideIdentity, type IdentityDecision } from './decide.ts'
 import type { UpstreamProfile, UpstreamProvider } from './provider.ts'
 import { applyRoles } from './roles.ts'
@@ -102,7 +103,8 @@ async function createAccount(
   if (throttled !== undefined) return throttled
   const context = auditContextOf(services.sessions, 'anonymous', caller)
   for (const username of suggestUsernames(proven.profile.name, random)) {
-    const account = newAccount(`acct_${randomId(random)}`, username, email, context.at)
+    const id = `acct_${randomId(random)}`
+    const account = newAccount({ id, username, email, createdAt: context.at })
     const created = await store.identities.signUp(
       account,
       usernameKey(username),
@@ -114,28 +116,6 @@ async function createAccount(
     if (created !== 'taken') return 'again'
   }
   return refuse('username_taken')
-}
-
-function newAccount(
-  id: string,
-  username: string,
-  email: AccountEmail | undefined,
-  createdAt: EpochMs,
-): Account {
-  return {
-    id,
-    username,
-    userId: undefined,
-    passwordHash: undefined,
-    roles: [],
-    defaultTenantId: undefined,
-    email,
-    locale: undefined,
-    credentialsVersion: 0,
-    disabledAt: undefined,
-    hardPosition: 0,
-    createdAt,
-  }
 }
 
 async function reclaim(

@@ -19,7 +19,7 @@ export async function noticesOf(
 
 /** The mail about a change of the factors of an account. */
 export async function noticeOf(
-  { sessions: { store, notices } }: FactorServices,
+  { sessions: { store, notices } }: Pick<FactorServices, 'sessions'>,
   accountId: string,
   change: FactorChange,
   caller: Caller,

@@ -4,6 +4,7 @@ import { defineRoute, type ApiRoute } from '../router/define.ts'
 import { anyone } from '../router/gate.ts'
 import { lazy } from '../router/lazy.ts'
 import { definePage } from '../router/pages.ts'
+import type { Answer } from '../router/route.ts'
 import { ssoPages } from '../pages/features.ts'
 import { docsRoutes } from './docs-page.ts'
 import { answerHealth, createReadinessAnswer } from './health.ts'
@@ -41,6 +42,37 @@ const metadata = lazy(() =>
 const ok = lazy(() => z.object({ status: z.literal('ok') }))
 const notReady = lazy(() => z.object({ status: z.enum(['store_unavailable', 'stopping']) }))
 const openApi = lazy(() => z.looseObject({ openapi: z.string() }))
+
+const WITH_SSO = {
+  authorization_endpoint: 'https://auth.example.com/oauth2/authorize',
+  userinfo_endpoint: 'https://auth.example.com/oauth2/userinfo',
+  grant_types_supported: ['client_credentials', 'authorization_code', 'refresh_token'],
+  response_types_supported: ['code'],
+  code_challenge_methods_supported: ['S256'],
+}
+
+/** The answers of both metadata documents. `more` is what the example has with single sign-on. */
+const metadataAnswers = (more: object = {}): readonly Answer[] => [
+  {
+    status: 200,
+    description: 'The metadata.',
+    media: 'application/json',
+    schema: metadata(),
+    example: {
+      issuer: 'https://auth.example.com',
+      token_endpoint: 'https://auth.example.com/oauth2/token',
+      jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
+      revocation_endpoint: 'https://auth.example.com/oauth2/revoke',
+      introspection_endpoint: 'https://auth.example.com/oauth2/introspect',
+      grant_types_supported: ['client_credentials'],
+      response_types_supported: [],
+      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      ...more,
+    },
+  },
+]
 
 /** The routes without authentication: the start page, discovery, health and documentation. */
 export const publicRoutes: readonly ApiRoute[] = [
@@ -93,29 +125,7 @@ export const publicRoutes: readonly ApiRoute[] = [
     path: '/.well-known/oauth-authorization-server',
     summary: 'Find the OAuth endpoints',
     description: 'RFC 8414.',
-    answers: () => [
-      {
-        status: 200,
-        description: 'The metadata.',
-        media: 'application/json',
-        schema: metadata(),
-        example: {
-          issuer: 'https://auth.example.com',
-          token_endpoint: 'https://auth.example.com/oauth2/token',
-          jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
-          revocation_endpoint: 'https://auth.example.com/oauth2/revoke',
-          introspection_endpoint: 'https://auth.example.com/oauth2/introspect',
-          grant_types_supported: ['client_credentials'],
-          response_types_supported: [],
-          token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
-          revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
-          introspection_endpoint_auth_methods_supported: [
-            'client_secret_basic',
-            'client_secret_post',
-          ],
-        },
-      },
-    ],
+    answers: () => metadataAnswers(),
     handle: ({ sessions, routes }) => createServerMetadataAnswer(sessions, routes),
   }),
   defineRoute({
@@ -125,29 +135,7 @@ export const publicRoutes: readonly ApiRoute[] = [
     path: '/.well-known/openid-configuration',
     summary: 'Find the OpenID Connect endpoints',
     description: 'OpenID Connect Discovery 1.0 §4. The same answer as for OAuth.',
-    answers: () => [
-      {
-        status: 200,
-        description: 'The metadata.',
-        media: 'application/json',
-        schema: metadata(),
-        example: {
-          issuer: 'https://auth.example.com',
-          token_endpoint: 'https://auth.example.com/oauth2/token',
-          jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
-          revocation_endpoint: 'https://auth.example.com/oauth2/revoke',
-          introspection_endpoint: 'https://auth.example.com/oauth2/introspect',
-          grant_types_supported: ['client_credentials'],
-          response_types_supported: [],
-          token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
-          revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
-          introspection_endpoint_auth_methods_supported: [
-            'client_secret_basic',
-            'client_secret_post',
-          ],
-        },
-      },
-    ],
+    answers: () => metadataAnswers(WITH_SSO),
     handle: ({ sessions, routes }) => createServerMetadataAnswer(sessions, routes),
   }),
   defineRoute({

@@ -146,6 +146,33 @@ function byLibrary(about: {
   }
 }
 
+/** A form with the parameters of a page that browsers open by a link. */
+function asLink(about: {
+  readonly id: string
+  readonly path: string
+  readonly summary: string
+}): ApiRoute {
+  return defineRoute({
+    ...page,
+    ...about,
+    method: 'POST',
+    style: 'html',
+    description: 'The browser sends the same parameters once more as a link.',
+    gate: anyone,
+    body: {
+      format: 'own',
+      media: ['application/x-www-form-urlencoded'],
+      schema: authorizeBody,
+      example: { client_id: 'app_0rZ2Rk0tQnq3b1bIY2Tq6g' },
+    },
+    answers: () => [ON],
+    handle:
+      (services) =>
+      ({ request }) =>
+        answerFormAsLink(services, request),
+  })
+}
+
 /** The routes with which applications log people in. */
 export const ssoRoutes: readonly ApiRoute[] = [
   defineRoute({
@@ -164,26 +191,10 @@ export const ssoRoutes: readonly ApiRoute[] = [
       ({ request, caller }) =>
         answerAuthorize(services, request, caller),
   }),
-  defineRoute({
-    ...page,
+  asLink({
     id: 'authorizeByForm',
-    method: 'POST',
     path: '/oauth2/authorize',
-    style: 'html',
     summary: 'Log a person in to an application, with the parameters as a form',
-    description: 'The browser sends the same parameters once more as a link.',
-    gate: anyone,
-    body: {
-      format: 'own',
-      media: ['application/x-www-form-urlencoded'],
-      schema: authorizeBody,
-      example: { client_id: 'app_0rZ2Rk0tQnq3b1bIY2Tq6g' },
-    },
-    answers: () => [ON],
-    handle:
-      (services) =>
-      ({ request }) =>
-        answerFormAsLink(services, request),
   }),
   defineRoute({
     ...page,
@@ -274,26 +285,10 @@ export const ssoRoutes: readonly ApiRoute[] = [
     answers: [PAGE, { status: 303, description: 'The sign-in page.' }],
     render: (services, { request, query, caller }) => showLogout(services, request, query, caller),
   }),
-  defineRoute({
-    ...page,
+  asLink({
     id: 'logOutByForm',
-    method: 'POST',
     path: '/oauth2/logout',
-    style: 'html',
     summary: 'Log out for an application, with the parameters as a form',
-    description: 'The browser sends the same parameters once more as a link.',
-    gate: anyone,
-    body: {
-      format: 'own',
-      media: ['application/x-www-form-urlencoded'],
-      schema: authorizeBody,
-      example: { client_id: 'app_0rZ2Rk0tQnq3b1bIY2Tq6g' },
-    },
-    answers: () => [ON],
-    handle:
-      (services) =>
-      ({ request }) =>
-        answerFormAsLink(services, request),
   }),
   defineHtmlForm({
     ...page,
