@@ -17,7 +17,7 @@ import { startServer } from './lib/server.ts'
 const TIMES = process.argv.includes('--quick') ? 500 : 5_000
 const CONNECTIONS = 8
 
-/** What a Redis has done since its start. */
+/** The work of a Redis since its start. */
 interface Work {
   readonly cpuUs: number
   readonly commands: number

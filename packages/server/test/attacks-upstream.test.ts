@@ -89,24 +89,24 @@ const WRONG: readonly (readonly [string, JWTPayload])[] = [
   ['a subject that is too long', { sub: 'x'.repeat(300) }],
 ]
 
-test.each(WRONG)('an ID token with %s logs in to nothing', async (_what, wrong) => {
+test.each(WRONG)('R25 an ID token with %s logs in to nothing', async (_what, wrong) => {
   const begun = await begin()
   await expectRefused(await comeBack(begun, await odd.sign({ ...claimsFor(begun), ...wrong })))
 })
 
-test('an ID token with a signature of another key logs in to nothing', async () => {
+test('R25 an ID token with a signature of another key logs in to nothing', async () => {
   const begun = await begin()
   await expectRefused(await comeBack(begun, await odd.forge(claimsFor(begun))))
 })
 
-test('an ID token without a signature logs in to nothing', async () => {
+test('R25 an ID token without a signature logs in to nothing', async () => {
   const begun = await begin()
   const [, payload] = (await odd.sign(claimsFor(begun))).split('.')
   const header = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url')
   await expectRefused(await comeBack(begun, `${header}.${payload}.`))
 })
 
-test('the state is compared before the provider is asked', async () => {
+test('R25 the state is compared before the provider is asked', async () => {
   const begun = await begin()
   const asked = odd.requests.length
   const page = await comeBack({ ...begun, state: `${begun.state.slice(0, -1)}x` }, '')
@@ -114,7 +114,7 @@ test('the state is compared before the provider is asked', async () => {
   expect(odd.requests).toHaveLength(asked)
 })
 
-test('a verified address in the userinfo does not verify the one in the ID token', async () => {
+test('R25 a verified address in the userinfo does not verify the one in the ID token', async () => {
   await it[Symbol.asyncDispose]()
   await odd[Symbol.asyncDispose]()
   // It is on another port of this machine, because the URL of the provider is not known yet.

@@ -1,7 +1,7 @@
 import { toBase64url } from '../factors/base64url.ts'
 import type { DpopKey } from './key.ts'
 
-/** What a proof is about. */
+/** The request that a proof is about. */
 export interface ProvenRequest {
   readonly method: string
   readonly url: URL

@@ -5,13 +5,13 @@ import { decodeUnverified, verifyJws } from '@countersign/jwt'
 import type { ProofKeys } from './proof-keys.ts'
 import { comparableUrl } from './url.ts'
 
-/** What a proof must be about. */
+/** The request that a proof must be about. */
 export interface ProvenRequest {
   /** The method of the request, such as `GET`. */
   readonly method: string
   /** The public URLs that the request may have, as `comparableUrl` writes them. */
   readonly urls: readonly string[]
-  /** The access token of the request. Undefined where there is none yet, as at a token endpoint. */
+  /** The access token of the request. Undefined at a token endpoint, because the request has no token yet. */
   readonly token?: string | undefined
   /** The thumbprint of the key that the access token, code or refresh token is bound to. */
   readonly jkt?: string | undefined

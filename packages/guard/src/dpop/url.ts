@@ -24,7 +24,7 @@ export function comparableUrl(text: unknown): string | undefined {
  * Returns the public URLs that a request may have, as `comparableUrl` writes them: the path of its target below each
  * public URL of the service. Empty if the target has no path, such as `*`. Pure.
  *
- * The host of the request is not read. Whoever sends the request chooses it, so it could be the host of another
+ * The host of the request is not read. The sender of the request chooses it, so it could be the host of another
  * service, for which a client made the proof.
  */
 export function publicUrlsOf(

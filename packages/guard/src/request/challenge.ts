@@ -15,7 +15,7 @@ const TITLES = {
   503: 'Service Unavailable',
 } as const
 
-/** What a challenge says besides the refusal. */
+/** The details of a challenge besides the refusal. */
 export interface ChallengeDetails {
   /** The URL of the resource's metadata (RFC 9728 §5.1). */
   readonly resourceMetadata?: string | undefined

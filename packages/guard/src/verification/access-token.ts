@@ -55,8 +55,8 @@ export interface AccessTokenClaims {
   /** Hash of the session's CSRF token (`csrfHash`). Present only in tokens that are issued for a cookie. */
   readonly csh?: string
   /**
-   * The key that the token is bound to (RFC 9449 §6.1): the thumbprint of the client's public key. Whoever presents the
-   * token must prove that they hold the key. This verifier does not check that; a guard does.
+   * The key that the token is bound to (RFC 9449 §6.1): the thumbprint of the client's public key. The sender of
+   * the token must prove that they hold the key. This verifier does not check that; a guard does.
    */
   readonly cnf?: { readonly jkt: string }
   /** The application's own claims. */

@@ -281,7 +281,7 @@ test('with nonces that are not required, only a client with a wrong clock needs 
 })
 
 describe('a guard without the option', () => {
-  test('refuses bound tokens in every form, and says so once', async () => {
+  test('refuses bound tokens in every form, and warns once', async () => {
     const guard = newGuard()
     const token = bound()
     const authenticate = createAuthenticator(guard)

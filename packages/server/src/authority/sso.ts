@@ -108,7 +108,7 @@ async function applyFile(path: string, { settings, store, clock }: SsoOptions): 
   if (parsed.ok) throwIfAny(path, await applyApplications(parsed.applications, { store, clock }))
 }
 
-/** Whoever can change the file can send the codes of all people to a server of their own. */
+/** A person who can change the file can send the codes of all people to a server of their own. */
 function readFile(path: string): string {
   try {
     if (canEverybodyWrite(path)) {

@@ -3,8 +3,8 @@ import { BlockList, isIP, isIPv6 } from 'node:net'
 import { groupsOf, normalizeAddress } from './address.ts'
 
 /**
- * What an address is for a server that calls it. `internal`: this machine or a private network. `forbidden`: never the
- * address of an application: cloud metadata, link-local, multicast, reserved.
+ * The kind of an address that the server may call. `internal` is this machine or a private network. `forbidden` can
+ * never be the address of an application: cloud metadata, link-local, multicast, reserved.
  */
 export type OutboundKind = 'public' | 'internal' | 'forbidden'
 

@@ -10,7 +10,7 @@ import { APPLICATION_MEMBERS } from './application-members.ts'
 import type { Flag } from './command.ts'
 import { UsageError } from './usage-error.ts'
 
-/** What a flag sets. */
+/** The member that a flag sets. */
 const LISTS: ReadonlySet<string> = new Set([
   'redirectUris',
   'postLogoutRedirectUris',

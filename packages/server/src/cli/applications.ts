@@ -91,7 +91,7 @@ const change: Command = {
   words: ['applications', 'change'],
   summary: 'change the title or the registration of an application',
   details:
-    'What no flag names stays as it is. A flag that can be repeated replaces the whole list. An empty value removes what the flag sets.',
+    'Members without a flag stay as they are. A flag that can be repeated replaces the whole list. An empty value removes the member.',
   operands: [NAME],
   flags: APPLICATION_FLAGS,
   example: 'applications change shop --redirect-uri https://shop.example.com/oidc/callback',

@@ -52,7 +52,7 @@ export interface MailValues {
   readonly factor_code: Pick<Proof, 'code' | 'expiresAt'>
 }
 
-/** What happened to the ways in which an account logs in. */
+/** A change of the ways in which an account logs in. */
 export type FactorChange =
   | 'totp_added'
   | 'totp_removed'

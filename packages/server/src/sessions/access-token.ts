@@ -44,7 +44,7 @@ export interface MintInput {
   readonly application?: TokenOfApplication | undefined
 }
 
-/** What the access token of an application has besides the claims of all access tokens. */
+/** The claims of an application's access token besides those of all access tokens. */
 export interface TokenOfApplication {
   readonly clientId: string
   /** The resource at which it is accepted. */

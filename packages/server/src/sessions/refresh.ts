@@ -40,7 +40,7 @@ export function createRefresher(services: SessionServices): Refresher {
   return async (token, caller, wanted = {}) => {
     const verified = services.verifyRefresh(token)
     if (!verified.ok) return refuse(verified.code)
-    // Whoever has copied a bound token does not hold its key. Its session lives on.
+    // A thief of a bound token does not have its key. The session continues.
     const jkt = verified.claims.cnf?.jkt
     if (jkt !== undefined && jkt !== caller.jkt) return refuse('dpop_proof_invalid')
     // After the token was verified. Otherwise anybody could find out which tenants exist.

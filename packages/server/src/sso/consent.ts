@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What a person has allowed an application: the JSON in `SsoConsent.allowed`. */
+/** The scopes and resources that a person has allowed: the JSON in `SsoConsent.allowed`. */
 export interface Allowed {
   readonly scopes: readonly string[]
   /** The resources (RFC 8707) besides the server's own audience. */

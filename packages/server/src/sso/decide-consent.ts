@@ -10,7 +10,7 @@ export interface ConsentFacts {
   /** Whether the request asks for the page: `prompt=consent`. */
   readonly isAsked: boolean
   readonly wanted: Allowed
-  /** What the person has allowed. Undefined: nothing. */
+  /** The scopes and resources that the person has allowed. Undefined: none. */
   readonly remembered: Allowed | undefined
 }
 

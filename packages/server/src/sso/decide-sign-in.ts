@@ -2,7 +2,7 @@ import { TWO_FACTORS } from '../factors/proof.ts'
 import type { EpochMs } from '../base/clock.ts'
 import type { Session } from '../store/rows.ts'
 
-/** What a request demands of the sign-in of a person (OpenID Connect Core 1.0 §3.1.2.1, §5.5.1.1). */
+/** The demands of a request on the sign-in of a person (OpenID Connect Core 1.0 §3.1.2.1, §5.5.1.1). */
 export interface SignInDemand {
   /** Whether the person must prove who they are after the request began: `prompt=login`. */
   readonly isNew: boolean

@@ -25,7 +25,7 @@ export type ApplicationGrant = (typeof APPLICATION_GRANTS)[number]
 /** A way in which an application authenticates. */
 export type AuthMethod = (typeof AUTH_METHODS)[number]
 
-/** What an application registered: the JSON in `Application.registration`. */
+/** The registration of an application: the JSON in `Application.registration`. */
 export interface Registration {
   /** Whether it can keep a secret (RFC 6749 §2.1). A page or a native application cannot: it is `public`. */
   readonly kind: 'public' | 'confidential'
@@ -52,7 +52,7 @@ export interface Registration {
   readonly dpop: boolean
 }
 
-/** What a person or a file says about an application. Members that have a default can be missing. */
+/** The registration of an application as a person or a file writes it. Members with a default can be missing. */
 export type RegistrationInput = Pick<Registration, 'kind'> & {
   readonly [K in keyof Registration]?: Registration[K] | undefined
 }
@@ -61,7 +61,7 @@ export type RegistrationInput = Pick<Registration, 'kind'> & {
 export interface RegistrationProblem {
   /** The member, such as `redirectUris[0]`. */
   readonly member: string
-  /** What is wrong with it, as the end of a sentence that begins with the member. */
+  /** The problem, as the end of a sentence that begins with the member. */
   readonly text: string
 }
 

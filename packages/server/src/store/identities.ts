@@ -13,7 +13,7 @@ export interface Identity {
   /** The name of the provider in the settings. */
   readonly provider: string
   readonly accountId: string
-  /** What the issuer calls the person, for display: an address or a name. */
+  /** The name or address that the issuer gives for the person, for display. */
   readonly label: string
   readonly linkedAt: EpochMs
   readonly lastUsedAt: EpochMs | undefined

@@ -12,7 +12,7 @@ export interface Application {
   readonly name: string
   /** The name that people see on the consent page. */
   readonly title: string
-  /** What it registered, as JSON. Only `sso` knows the members. */
+  /** The registration, as JSON. Only `sso` knows the members. */
   readonly registration: string
   readonly disabledAt: EpochMs | undefined
   readonly createdAt: EpochMs
@@ -119,9 +119,9 @@ export interface SsoRefreshChain {
   readonly grace: GraceWindows
   /** When the current token expires unused; never after `endsAt`. */
   readonly expiresAt: EpochMs
-  /** The absolute end: never after that of the session. */
+  /** The absolute end, at the latest the end of the session. */
   readonly endsAt: EpochMs
-  /** What the library needs for the next access token, as JSON without secrets. */
+  /** The data for the next access token, as JSON without secrets. */
   readonly payload: string
 }
 
@@ -129,9 +129,9 @@ export interface SsoRefreshChain {
 export type SsoRotationRules = Pick<RefreshRules, 'idleMs' | 'graceMs' | 'startedAt'>
 
 /**
- * What a presented generation is. `current`: it rotates. `young`: a predecessor that was rotated within the grace; it
- * gets the newest token again, whatever address it comes from, because the client has proved who it is. `old`: it was
- * copied.
+ * The kind of a presented generation. `current` rotates. `young` is a predecessor that was rotated within the grace; it
+ * gets the newest token again from any address, because the client has proved who it is. `old` was copied. `ahead` is
+ * newer than the row: the store lost a write.
  */
 export type SsoGeneration = 'current' | 'young' | 'old' | 'ahead'
 
@@ -163,7 +163,7 @@ export interface SsoRefreshStore {
 export interface SsoConsent {
   readonly accountId: string
   readonly applicationId: string
-  /** What was allowed, as JSON: scopes and resources. Only `sso` knows the members. */
+  /** The allowed scopes and resources, as JSON. Only `sso` knows the members. */
   readonly allowed: string
   readonly givenAt: EpochMs
   readonly changedAt: EpochMs

@@ -8,7 +8,7 @@ import { challengeOf } from './transaction.ts'
 /** How long an application has to exchange its code. */
 const CODE_MS = 60_000
 
-/** What a code stands for: an account that signs in, or an identity that a session links. */
+/** The meaning of a code: an account that signs in, or an identity that a session links. */
 export type CodeSubject =
   | {
       readonly kind: 'sign_in'

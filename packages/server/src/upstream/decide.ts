@@ -13,7 +13,7 @@ export interface IdentityFacts {
   readonly allowsSignUp: boolean
 }
 
-/** What an identity that has just been proved earns. */
+/** The decision about an identity that has just been proved. */
 export type IdentityDecision =
   | { readonly kind: 'sign_in'; readonly accountId: string }
   | { readonly kind: 'reclaim'; readonly accountId: string; readonly email: AccountEmail }

@@ -1,6 +1,6 @@
 import type { PlainEndpoints, PlainKind } from './provider.ts'
 
-/** What is known about a provider before anybody sets it up. */
+/** The facts about a provider that need no settings. */
 export interface Preset {
   readonly title: string
   readonly scopes: readonly string[]

@@ -69,7 +69,7 @@ export interface UpstreamProfile {
   readonly issuer: string
   /** The id that the issuer never gives to somebody else. */
   readonly subject: string
-  /** What the person recognises the identity by: an address or a name. */
+  /** The address or name by which the person recognises the identity. */
   readonly label: string
   /** A name from which a username can be made. It decides nothing else. */
   readonly name: string | undefined

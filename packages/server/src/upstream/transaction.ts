@@ -7,7 +7,7 @@ import type { Sealer } from '../keys/sealing.ts'
 /** How long a person may take at the provider. */
 export const TRANSACTION_MS = 10 * 60_000
 
-/** What a log-in at a provider is for. */
+/** The purpose of a log-in at a provider. */
 export type Purpose =
   /** A sign-in of the browser. */
   | { readonly kind: 'sign_in' }
@@ -20,7 +20,7 @@ export type Purpose =
       readonly redirectUri: string
       /** The code challenge of the application: S256 (RFC 7636). */
       readonly challenge: string
-      /** What the application gets back with its code. */
+      /** The values that the application gets back with its code. */
       readonly state: string | undefined
     }
 

@@ -19,7 +19,7 @@ declare module 'oidc-provider' {
 /** The client of the authority at every provider of the tests. */
 export const CLIENT = { id: 'countersign', secret: 'the-secret-of-countersign-0123456789' } as const
 
-/** What a provider says about a person. */
+/** The claims of a provider about a person. */
 export type Person = Readonly<Record<string, unknown>>
 
 /** A real OpenID Connect provider in which people choose who they are. */

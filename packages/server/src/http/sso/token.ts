@@ -26,7 +26,7 @@ export function withApplications(row: ApiRoute): ApiRoute {
   }
 }
 
-/** The grant of a form. Undefined if there is none, or if it is no form. Each of the two readers checks the form again. */
+/** Returns the grant type in a form. Undefined if the body is no form, or names no grant. Both handlers check the form again. */
 async function grantOf(request: Request): Promise<string | undefined> {
   const type = request.headers.get('content-type') ?? ''
   if (!/^application\/x-www-form-urlencoded\s*(?:;|$)/i.test(type)) return undefined

@@ -146,7 +146,7 @@ async function link(
   return redirectTo(given === undefined && services.http.pages ? path : href)
 }
 
-/** Hands a code to the application that began. What was refused goes there too, as a code of this server. */
+/** Hands a code to the application that began the log-in. The application also gets refusals, as error codes. */
 async function handOver(
   returning: Returning,
   proven: ProvenIdentity,

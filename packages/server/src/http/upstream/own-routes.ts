@@ -22,7 +22,7 @@ const identities = lazy(() =>
         id: z.string(),
         provider: z.string().meta({ description: 'The name of the provider in the settings.' }),
         title: z.string(),
-        label: z.string().meta({ description: 'What the provider calls the person.' }),
+        label: z.string().meta({ description: 'The name or address that the provider gives.' }),
         linked_at: z.int().meta({ description: 'Seconds since 1970.' }),
         last_used_at: z.int().nullable(),
       }),

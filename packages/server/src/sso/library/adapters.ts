@@ -71,7 +71,7 @@ function createRecordAdapter(services: SessionServices, kind: string): Adapter {
       if (kind === 'PushedAuthorizationRequest') {
         throw new errors.InvalidRequestUri('The request_uri was used before.')
       }
-      // Two requests brought the code at the same moment. Whoever has the tokens of the other may be a thief.
+      // Two requests brought the code at the same moment. One of them may come from a thief.
       const record = await records.find(kind, idHash)
       if (record?.grantId !== undefined) await revokeGrant(services, record.grantId)
       throw new errors.InvalidGrant('The code was used before.')

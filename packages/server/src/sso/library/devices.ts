@@ -15,7 +15,7 @@ const KIND = 'DeviceCode'
 /** A device that waits for a person. */
 export interface WaitingDevice {
   readonly applicationId: string
-  /** What the application wants to be allowed. */
+  /** The scopes and resources that the application asks for. */
   readonly wanted: Allowed
 }
 

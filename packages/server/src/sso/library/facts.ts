@@ -4,7 +4,7 @@ import { Provider, type Context } from 'oidc-provider'
 
 import type { ApplicationView, SsoRefreshChain } from '../../store/sso.ts'
 
-/** What the server knows about a request, and what the library says about it besides its answer. */
+/** The facts of one request to the library: those that the server knows, and those that the library reports. */
 export interface RequestFacts {
   /** The session of the browser's cookies. Undefined if it has none, or none that a page of another site shows. */
   readonly sessionId: string | undefined
@@ -16,7 +16,7 @@ export interface RequestFacts {
     readonly description: string | undefined
     readonly isExpired: boolean
   }
-  /** What went wrong in the server. The router answers it, as in all other routes. */
+  /** A fault in the server. The router answers it, as in all other routes. */
   fault?: Error
   /** The head of the revocation log, read before everything that the tokens of the answer depend on. */
   position?: number

@@ -7,13 +7,13 @@ import { readResult, type InteractionResult } from './results.ts'
 
 /** A request of an application that waits for a person. */
 export interface WaitingInteraction {
-  /** What the person must do. */
+  /** The step that the person must take. */
   readonly kind: 'login' | 'consent'
   readonly applicationId: string
   readonly parameters: SignInParameters & { readonly redirect_uri?: string | undefined }
   /** When the request began, if a sign-in is needed. */
   readonly startedAt: number | undefined
-  /** What the application wants, with the kind `consent`. */
+  /** The wanted scopes and resources, with the kind `consent`. */
   readonly wanted: Allowed
   readonly result: InteractionResult
 }

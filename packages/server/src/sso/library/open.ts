@@ -44,7 +44,7 @@ export function openLibrary(options: LibraryOptions): Library {
   provider.on('server_error', (context, error) => {
     factsOf(context).fault = error
   })
-  // What fails outside of the library's own handlers, such as the write of its session after the answer.
+  // Faults outside of the library's own handlers, such as the write of its session after the answer.
   provider.on('error', (error, context) => {
     if (error.expose !== true) factsOf(context).fault ??= error
   })

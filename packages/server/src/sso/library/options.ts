@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Outbound } from '../../base/outbound.ts'
 import type { SessionServices } from '../../sessions/services.ts'
 
-/** What the OpenID Connect library needs from the rest of the authority. */
+/** The dependencies of the OpenID Connect library on the rest of the authority. */
 export interface LibraryOptions {
   readonly sessions: SessionServices
   /** Whether the public URL is https. Its cookies then have the prefixes that browsers enforce. */

@@ -55,7 +55,7 @@ function needsSignIn({ store }: SessionServices, context: Context): boolean {
   return decision !== 'enough' && !(decision === 'weak' && isWeakAccepted)
 }
 
-/** What the application of a request wants, with the server's own audience among the resources. */
+/** Returns the scopes and resources that a request asks for. The resources include the server's own audience. */
 export function wantedOf({ oidc }: Context): Allowed {
   return {
     scopes: knownScopes(oidc.params['scope']),

@@ -4,7 +4,7 @@ import type { SessionServices } from '../../sessions/services.ts'
 import { SCOPES } from '../scopes.ts'
 import { applicationOf } from './clients.ts'
 
-/** What the library wants to know about a resource. */
+/** The facts about a resource for the library. */
 interface ResourceInfo {
   readonly scope: string
   readonly audience: string

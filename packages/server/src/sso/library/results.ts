@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** What our pages have found out about an interaction. Only they write it. */
+/** The results of our pages for one interaction. Only the pages write them. */
 export interface InteractionResult {
   /** When the request began, once a sign-in was enough for it. */
   readonly startedAt: number | undefined

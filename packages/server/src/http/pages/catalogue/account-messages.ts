@@ -97,7 +97,7 @@ export interface AccountMessages {
     readonly none: string
     readonly since: string
     readonly disabled: string
-    /** What an application may do, in words. */
+    /** The scopes of an application, in words. */
     readonly scopes: Readonly<Record<KnownScope, string>>
     readonly otherScope: (scope: string) => string
     readonly resource: (resource: string) => string
