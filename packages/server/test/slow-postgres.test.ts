@@ -12,6 +12,7 @@ import { SetupError, StoreFault } from '../src/base/faults.ts'
 import { openServerStore } from '../src/store/open-server.ts'
 import type { Store } from '../src/store/store.ts'
 import { TestClock } from './support/authority.ts'
+import { ADMIN, startServerProcess } from './support/server-process.ts'
 import { addSession, attempt, BY, rules, signedIn } from './store-contract/samples.ts'
 
 describeWith('postgres', 'the store on PostgreSQL', () => {
@@ -203,6 +204,30 @@ describeWith('postgres', 'the store on PostgreSQL', () => {
       .toBe(true)
     expect(await store.sessions.refresh(attempt(0), rules())).toMatchObject({ kind: 'rotated' })
     await store.close()
+  })
+
+  test('connections that are ended while they open do not end the process', async () => {
+    await using database = await postgres.createDatabase()
+    const env = {
+      DATABASE_URL: database.url,
+      COUNTERSIGN_SECRET: 'the-secret-of-all-nodes-of-a-test-0123456789',
+    }
+    await using server = await startServerProcess({ env })
+    const logIn = async (): Promise<number> => {
+      const body = JSON.stringify(ADMIN)
+      const headers = { 'content-type': 'application/json' }
+      return (await fetch(`${server.url}/api/token/`, { method: 'POST', headers, body })).status
+    }
+    for (let round = 0; round < 60; round += 1) {
+      const logIns = Promise.all(Array.from({ length: 4 }, logIn))
+      await database.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'countersign'`,
+      )
+      for (const status of await logIns) expect([200, 503]).toContain(status)
+    }
+    expect(server.child.exitCode).toBeNull()
+    await expect.poll(logIn).toBe(200)
   })
 
   test('while the server does not answer, calls fail at once after the first ones', async () => {
