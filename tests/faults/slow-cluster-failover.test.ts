@@ -13,6 +13,7 @@ import { startPostgres, type Postgres } from '../support/postgres.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import type { Pair } from '../../packages/server/test/support/authority.ts'
+import type { HttpAnswer } from '../../packages/server/test/support/http-client.ts'
 import { breakUnderLoad } from './cluster-load.ts'
 import { recordFault } from './record.ts'
 
@@ -36,6 +37,16 @@ function queryIn(it: Cluster, replica: Replica) {
     } finally {
       await client.end()
     }
+  }
+}
+
+/** Repeats a request while a node has not found the new primary yet, as `Retry-After` tells clients to do. */
+async function whenBack(send: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  for (;;) {
+    const answer = await send()
+    if (answer.status !== 503) return answer
+    expect(answer.headers['retry-after']).toBeDefined()
+    await sleep(100)
   }
 }
 
@@ -88,17 +99,19 @@ describeWith('cluster', 'failover of PostgreSQL', () => {
         .poll(() => query(`SELECT 1 FROM audit WHERE event = 'log_repaired'`))
         .toHaveLength(1)
       expect(await codeOf(ended.access)).not.toBe('ok')
-      const again = await http.post('/api/token/refresh/', { refresh: ended.refresh })
+      const refresh = ({ refresh: token }: Pick<Pair, 'refresh'>): Promise<HttpAnswer> =>
+        whenBack(() => http.post('/api/token/refresh/', { refresh: token }))
+      const again = await refresh(ended)
       expect(again.status).toBe(401)
       const ends = `SELECT subject FROM revocations WHERE kind = 'session'`
       expect(await query(ends)).toEqual([{ subject: claimsOf(ended.access)['sid'] }])
 
       // The session of the lost login is gone. All other sessions continue.
-      const refused = await http.post('/api/token/refresh/', { refresh: lost.refresh })
+      const refused = await refresh(lost)
       expect(refused.status).toBe(401)
-      const next = bodyOf<Pair>(await http.post('/api/token/refresh/', { refresh: kept.refresh }))
+      const next = bodyOf<Pair>(await refresh(kept))
       await expect.poll(() => codeOf(next.access)).toBe('ok')
-      await http.post('/api/token/blacklist/', { refresh: next.refresh })
+      await whenBack(() => http.post('/api/token/blacklist/', { refresh: next.refresh }))
       await expect.poll(() => codeOf(next.access)).toBe('session_ended')
       recordFault('cluster-failover-asynchronous', {
         fault:
