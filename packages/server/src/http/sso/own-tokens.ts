@@ -1,4 +1,5 @@
 import type { Caller, Refusal } from '../../sessions/services.ts'
+import { mayBeApplication } from '../../sso/application-names.ts'
 import { proveApplication } from '../../sso/application-secrets.ts'
 import { inspectOwnToken, revokeOwnToken } from '../../sso/own-tokens.ts'
 import { readRegistration } from '../../sso/registration.ts'
@@ -53,7 +54,8 @@ async function readPresented(
   const authorization = request.headers.get('authorization')
   const auth = readClientAuth(authorization, { clientId, secret })
   const id = auth.ok ? auth.credentials.clientId : clientId
-  if (id === undefined || token === undefined) return undefined
+  // A service account costs no look-up.
+  if (id === undefined || token === undefined || !mayBeApplication(id)) return undefined
   if (!auth.ok && (authorization !== null || secret !== undefined)) return undefined
   const view = await sessions.store.sso.applications.view(id)
   return view && { view, token, secret: auth.ok ? auth.credentials.secret : undefined }
